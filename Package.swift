@@ -1,0 +1,42 @@
+// swift-tools-version: 6.2
+// Three rings; the dependencies below are the only imports allowed (docs/ARCHITECTURE.md, "Layout").
+// TidyTests reads the sources and fails on an import that is not stated here.
+import PackageDescription
+
+let package = Package(
+  name: "nsgi-server",
+  products: [
+    .executable(name: "server", targets: ["server"]),
+    .library(name: "NSGI", targets: ["NSGI"]),
+    .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+  ],
+  targets: [
+    .target(name: "CNSGI"),
+    .target(name: "CLinux"),
+    .target(name: "Wire"),
+    .target(
+      name: "Config",
+      dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .target(
+      name: "Host",
+      dependencies: [
+        "Wire", "Config", "CNSGI", "CLinux",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(name: "NSGI", dependencies: ["CNSGI"]),
+    .executableTarget(name: "server", dependencies: ["Host", "Config"]),
+    .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
+
+    .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
+    .testTarget(name: "ConfigTests", dependencies: ["Config"]),
+    .testTarget(name: "HostTests", dependencies: ["Host", "Support"]),
+    .testTarget(name: "ConformanceTests", dependencies: ["Support"]),
+    .testTarget(name: "IntegrationTests", dependencies: ["Support"]),
+    .testTarget(name: "TidyTests"),
+  ]
+)

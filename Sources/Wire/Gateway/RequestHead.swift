@@ -1,0 +1,91 @@
+/// One name and its value, as ranges over the head's bytes.
+@frozen public struct Field: Sendable {
+  public var name: ByteRange
+  public var value: ByteRange
+  public var known: KnownName
+}
+
+/// The head of a request: what the wire said, as ranges, before the normaliser gives it meaning.
+///
+/// Filled by a reader, lives in an `Exchange`, is reset and used again: its table is allocated once.
+/// Ranges count from the beginning of the buffer that the reader was given, or from `assembled` when
+/// the head did not stand in one piece there (FastCGI PARAMS that straddle records, §3.4).
+public struct RequestHead: ~Copyable {
+  /// What the names in the table are.
+  @frozen public enum Form: UInt8, Sendable {
+    /// HTTP header fields.
+    case fields
+    /// CGI meta-variables.
+    case variables
+  }
+
+  public var form: Form = .fields
+  /// Request method; empty when the front end sent no REQUEST_METHOD.
+  public var method = ByteRange.none
+  /// HTTP: the request target as it stands on the request line. Variables: REQUEST_URI.
+  public var target = ByteRange.none
+  /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
+  public var minorVersion: UInt8 = 1
+  public var framing = BodyFraming.none
+  /// The protocol and this request allow another request on the connection.
+  public var persists = false
+  /// `Expect: 100-continue` was sent by an HTTP/1.1 client.
+  public var expectsContinue = false
+  /// FastCGI role is Authorizer (§6.3): no body, the answer may carry `Variable-` headers.
+  public var isAuthorizer = false
+
+  public private(set) var count = 0
+  public let capacity: Int
+  private let table: UnsafeMutablePointer<Field>
+  private var index = InlineArray<32, UInt16>(repeating: 0)
+  /// Head bytes that a reader had to bring together; without a block in the usual case.
+  public var assembled = ByteBuffer()
+
+  /// - Parameter capacity: fields at most, 1 … 65534.
+  public init(capacity: Int) {
+    self.capacity = capacity
+    table = .allocate(capacity: capacity)
+  }
+
+  deinit { table.deallocate() }
+
+  /// Makes the head empty for the next request.
+  public mutating func reset(form: Form) {
+    self.form = form
+    method = .none
+    target = .none
+    minorVersion = 1
+    framing = .none
+    persists = false
+    expectsContinue = false
+    isAuthorizer = false
+    count = 0
+    index = InlineArray(repeating: 0)
+    if assembled.block != nil { assembled = ByteBuffer() }
+  }
+
+  /// Adds a field; false when the table is full. The first of several with one known name is the one
+  /// that `first` finds.
+  @inline(__always)
+  public mutating func append(name: ByteRange, value: ByteRange, known: KnownName) -> Bool {
+    guard count < capacity else { return false }
+    (table + count).initialize(to: Field(name: name, value: value, known: known))
+    count += 1
+    if known != .other, index[Int(known.rawValue)] == 0 { index[Int(known.rawValue)] = UInt16(count) }
+    return true
+  }
+
+  public subscript(position: Int) -> Field { table[position] }
+
+  /// The value of the first field of this name, or nil.
+  @inline(__always)
+  public func first(_ known: KnownName) -> ByteRange? {
+    let position = index[Int(known.rawValue)]
+    return position == 0 ? nil : table[Int(position) - 1].value
+  }
+
+  /// Where the ranges count from, `buffer` being the buffer that the reader was given.
+  public func base(_ buffer: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+    assembled.base ?? buffer
+  }
+}

@@ -1,0 +1,108 @@
+/// What an application may get wrong in a response head. Nothing of the offending field leaves the server.
+@frozen public enum ResponseError: Error, Equatable, Sendable {
+  /// Status code outside 100 … 599, or a reason phrase with control characters (RFC 9112 §4).
+  case invalidStatus
+  /// A field name that is not a token (RFC 9110 §5.1).
+  case invalidName
+  /// CR, LF, NUL or another control character in a value (RFC 9110 §5.5).
+  case invalidValue
+  /// A field that belongs to the connection or to the server: Connection, Keep-Alive, TE, Trailer,
+  /// Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, Status.
+  case reservedName
+  /// Content-Length that is not a number, or two that differ (RFC 9110 §8.6).
+  case invalidLength
+  /// More than `Limits.responseHeadBytes`.
+  case tooLarge
+}
+
+/// A response head as the application gives it: validated, and kept in the one spelling that all five
+/// protocols share, `Name: value CR LF`. Reused from exchange to exchange.
+public struct ResponseHead: ~Copyable {
+  /// Status code, 100 … 599; 0 while there is none.
+  public private(set) var status = 0
+  /// The reason phrase if the app gave one of its own, else empty: the standard one is sent.
+  public private(set) var reason = ByteBuffer()
+  /// All fields, ready to be sent.
+  public private(set) var fields = ByteBuffer()
+  /// Content-Length as the app gave it; -1 without.
+  public private(set) var contentLength: Int64 = -1
+  public private(set) var hasDate = false
+  public private(set) var hasServer = false
+  public private(set) var hasLocation = false
+  /// Bytes of fields at most.
+  private let limit: Int
+
+  public init(limit: Int) { self.limit = limit }
+
+  /// Begins again. Throws `.invalidStatus`.
+  public mutating func begin(status: Int, reason text: UnsafeRawBufferPointer? = nil) throws(ResponseError) {
+    reset()
+    guard (100...599).contains(status) else { throw .invalidStatus }
+    if let text {
+      for byte in text where !Ascii.isFieldValue(byte) { throw .invalidStatus }
+      reason.append(text)
+    }
+    self.status = status
+  }
+
+  public mutating func reset() {
+    status = 0
+    reason.removeAll()
+    fields.removeAll()
+    contentLength = -1
+    (hasDate, hasServer, hasLocation) = (false, false, false)
+  }
+
+  /// Adds a field after checking name and value.
+  public mutating func add(
+    name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+  ) throws(ResponseError) {
+    guard Ascii.isToken(name) else { throw .invalidName }
+    for byte in value where !Ascii.isFieldValue(byte) { throw .invalidValue }
+    guard try classify(name, value) else { return }
+    guard fields.count + name.count + value.count + 4 <= limit else { throw .tooLarge }
+    fields.append(name)
+    fields.append(": ")
+    fields.append(value)
+    fields.append("\r\n")
+  }
+
+  /// Adds a field that the server itself writes.
+  public mutating func add(_ name: StaticString, _ value: StaticString) {
+    fields.append(name)
+    fields.append(": ")
+    fields.append(value)
+    fields.append("\r\n")
+  }
+
+  /// Notes the fields that the rules look at; false for one that the writer produces itself.
+  private mutating func classify(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) throws(ResponseError) -> Bool {
+    switch name.count {
+    case 4: if Ascii.matches(name, "date") { hasDate = true }
+    case 6:
+      if Ascii.matches(name, "server") { hasServer = true }
+      if Ascii.matches(name, "status") { throw .reservedName }
+    case 8: if Ascii.matches(name, "location") { hasLocation = true }
+    case 14:
+      guard Ascii.matches(name, "content-length") else { return true }
+      guard let length = Ascii.decimal(value), contentLength < 0 || contentLength == length else {
+        throw .invalidLength
+      }
+      contentLength = length
+      return false
+    case 2, 7, 10, 17, 18, 19: if isHopByHop(name) { throw .reservedName }
+    default: break
+    }
+    return true
+  }
+
+  /// Fields of one connection only (RFC 9110 §7.6.1): the server speaks for the connection.
+  private func isHopByHop(_ name: UnsafeRawBufferPointer) -> Bool {
+    Ascii.matches(name, "te") || Ascii.matches(name, "trailer") || Ascii.matches(name, "upgrade")
+      || Ascii.matches(name, "connection") || Ascii.matches(name, "keep-alive")
+      || Ascii.matches(name, "transfer-encoding") || Ascii.matches(name, "proxy-authenticate")
+      || Ascii.matches(name, "proxy-authorization")
+  }
+}

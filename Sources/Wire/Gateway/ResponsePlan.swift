@@ -1,0 +1,88 @@
+/// How the body of a response is delimited on this protocol.
+@frozen public enum ResponseFraming: Equatable, Sendable {
+  /// No body bytes are sent, whatever the app writes (HEAD, 1xx, 204, 304).
+  case none
+  /// Exactly this many bytes.
+  case length(Int64)
+  /// HTTP/1.1 chunked (RFC 9112 §7.1).
+  case chunked
+  /// Until the connection closes (HTTP/1.0, SCGI, uwsgi, CGI).
+  case untilClose
+  /// Records with an end record of their own (FastCGI).
+  case records
+}
+
+/// The gateway protocols: what is spoken on a listener.
+@frozen public enum Gateway: UInt8, Sendable, CaseIterable {
+  case http1, scgi, uwsgi, fastcgi, cgi
+}
+
+/// The rules of RFC 9110 and RFC 9112 on what a response may carry and what becomes of the connection.
+/// Pure: decided once, when the head is about to leave.
+@frozen public struct ResponsePlan: Equatable, Sendable {
+  public var framing: ResponseFraming
+  /// The connection carries another request afterwards.
+  public var persists: Bool
+  /// Content-Length to write; -1 writes none.
+  public var contentLength: Int64
+
+  /// What the plan depends on.
+  public struct Question: Sendable {
+    public var gateway: Gateway
+    /// The request method is HEAD.
+    public var isHead: Bool
+    /// HTTP/1.x minor version of the client.
+    public var minorVersion: UInt8
+    /// The request and the server both allow another request on the connection.
+    public var persists: Bool
+    public var status: Int
+    /// Content-Length that the app declared; -1 without.
+    public var declaredLength: Int64
+    /// Body length that the host knows because the app gave all at once; -1 without.
+    public var knownLength: Int64
+
+    public init(
+      gateway: Gateway, isHead: Bool, minorVersion: UInt8, persists: Bool, status: Int,
+      declaredLength: Int64, knownLength: Int64
+    ) {
+      self.gateway = gateway
+      self.isHead = isHead
+      self.minorVersion = minorVersion
+      self.persists = persists
+      self.status = status
+      self.declaredLength = declaredLength
+      self.knownLength = knownLength
+    }
+  }
+
+  /// RFC 9110 §6.4.1 (which responses have no content), §8.6 (Content-Length), RFC 9112 §6.3.
+  @inline(__always)
+  public init(_ question: Question) {
+    let length = question.declaredLength >= 0 ? question.declaredLength : question.knownLength
+    let bodiless = question.status < 200 || question.status == 204
+    persists = question.persists
+    contentLength = bodiless ? -1 : length
+    if question.isHead || bodiless || question.status == 304 {
+      // HEAD and 304 may tell the length that a GET would have had; a length of 0 that only the host
+      // counted would be a lie there.
+      if question.declaredLength < 0, question.isHead || question.status == 304 { contentLength = -1 }
+      framing = question.gateway == .fastcgi ? .records : .none
+      return
+    }
+    switch question.gateway {
+    case .fastcgi: framing = .records
+    case .scgi, .uwsgi, .cgi:
+      framing = length >= 0 ? .length(length) : .untilClose
+      persists = false
+    case .http1:
+      if length >= 0 {
+        framing = .length(length)
+      } else if question.minorVersion >= 1 {
+        framing = .chunked
+      } else {
+        framing = .untilClose
+        persists = false
+      }
+    }
+  }
+}

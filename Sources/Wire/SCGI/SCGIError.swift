@@ -1,0 +1,55 @@
+/// What a peer may get wrong in an SCGI request; always the peer's fault.
+@frozen public enum SCGIError: GatewayError {
+  /// The first bytes are no netstring length ("Request Format", netstring).
+  case lengthNotANumber
+  /// The length begins with 0 but is not 0, or with a colon.
+  case lengthMalformed
+  /// The header block is longer than the server's limit.
+  case headTooLarge(bytes: Int)
+  /// The netstring does not end with a comma.
+  case commaMissing
+  /// A name or value is not ended by NUL, or a name is empty.
+  case headerUnterminated
+  /// The first header is not CONTENT_LENGTH.
+  case contentLengthNotFirst
+  /// CONTENT_LENGTH is not a decimal number.
+  case contentLengthMalformed
+  /// CONTENT_LENGTH is above the server's limit.
+  case bodyTooLarge
+  /// No header SCGI with the value 1.
+  case versionMissing
+  /// The same header twice.
+  case duplicateHeader
+  /// More headers than the server's limit.
+  case tooManyHeaders
+  /// The connection ended inside the request.
+  case truncated
+  /// The bytes are HTTP: this socket speaks SCGI.
+  case spokenHTTP
+
+  public var status: Int {
+    switch self {
+    case .headTooLarge, .tooManyHeaders: 431
+    case .bodyTooLarge: 413
+    default: 400
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .lengthNotANumber: "SCGI request does not begin with a netstring length"
+    case .lengthMalformed: "SCGI netstring length has a leading zero or no digits"
+    case .headTooLarge(let bytes): "SCGI header block of \(bytes) bytes is above the limit"
+    case .commaMissing: "SCGI netstring is not followed by a comma"
+    case .headerUnterminated: "SCGI header is empty or not ended by NUL"
+    case .contentLengthNotFirst: "SCGI header CONTENT_LENGTH is not the first"
+    case .contentLengthMalformed: "SCGI CONTENT_LENGTH is not a number"
+    case .bodyTooLarge: "SCGI CONTENT_LENGTH is above the limit"
+    case .versionMissing: "SCGI header SCGI=1 is missing"
+    case .duplicateHeader: "SCGI header is given twice"
+    case .tooManyHeaders: "SCGI request has more headers than the limit"
+    case .truncated: "connection ended inside an SCGI request"
+    case .spokenHTTP: "this socket speaks SCGI, the client spoke HTTP"
+    }
+  }
+}
