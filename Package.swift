@@ -11,16 +11,13 @@ let package = Package(
     .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
   ],
   targets: [
     .target(name: "CNSGI"),
     .target(name: "CLinux"),
     .target(name: "Wire"),
-    .target(
-      name: "Config",
-      dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .target(name: "Config"),
     .target(
       name: "Host",
       dependencies: [

@@ -1,1 +1,33 @@
+#define _GNU_SOURCE
 #include "clinux.h"
+#include <limits.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+
+_Static_assert(CLINUX_EPOLLIN == EPOLLIN && CLINUX_EPOLLOUT == EPOLLOUT && CLINUX_EPOLLERR == EPOLLERR &&
+                 CLINUX_EPOLLHUP == EPOLLHUP && CLINUX_EPOLLEXCLUSIVE == EPOLLEXCLUSIVE, "epoll flags");
+
+_Thread_local void *clinux_current;
+
+int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length) {
+  return accept4(fd, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int clinux_unnamed_file(const char *directory) {
+  int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return fd;
+  char path[PATH_MAX];
+  if (snprintf(path, sizeof path, "%s/nsgi-body-XXXXXX", directory) >= (int)sizeof path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  fd = mkostemp(path, O_CLOEXEC);
+  if (fd >= 0) unlink(path);
+  return fd;
+}
+
+int clinux_is_noexec(const char *path) {
+  struct statvfs information;
+  if (statvfs(path, &information)) return -1;
+  return (information.f_flag & ST_NOEXEC) != 0;
+}

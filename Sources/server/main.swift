@@ -1,1 +1,48 @@
-print("x")
+import Config
+import Glibc
+import Host
+
+/// The server: reads what it was asked to do, then does it in the role that fits.
+
+/// The process's environment as a dictionary.
+func environment() -> [String: String] {
+  var result: [String: String] = [:]
+  var entry = environ
+  while let text = entry.pointee {
+    let line = String(cString: text)
+    if let equals = line.firstIndex(of: "=") {
+      result[String(line[..<equals])] = String(line[line.index(after: equals)...])
+    }
+    entry += 1
+  }
+  return result
+}
+
+/// Ends the process without running destructors under threads of applications; what they printed is written.
+func leave(_ code: Int32) -> Never {
+  fflush(nil)
+  _exit(code)
+}
+
+do {
+  let invocation = try Settings.parse(
+    arguments: Array(CommandLine.arguments.dropFirst()), environment: environment(),
+    standardInputIsListening: InheritedSockets.isStandardInputListening,
+    workingDirectory: Files.workingDirectory(), readFile: Files.read)
+  switch invocation {
+  case .help(let text), .version(let text), .showConfig(let text), .checkConfig(let text, _):
+    print(text)
+    leave(0)
+  case .run(let settings): try Server.run(settings)
+  }
+} catch let error as ConfigError {
+  Server.announce(error.description)
+  leave(error.exitCode)
+} catch let error as ServerFailure {
+  Server.announce(error.description)
+  leave(error.exitCode)
+} catch {
+  Server.announce("\(error)")
+  leave(1)
+}
+leave(0)

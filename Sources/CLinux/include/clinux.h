@@ -1,1 +1,81 @@
+/* Shims for what Swift's importer cannot see: macros, packed structs, GNU extensions, thread-locals.
+ * No logic: one call a function. */
+#ifndef CLINUX_H
+#define CLINUX_H
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* epoll: struct epoll_event is packed on x86-64 and holds a union. */
+static inline int clinux_epoll_ctl(int epoll, int operation, int fd, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data = {.u64 = token}};
+  return epoll_ctl(epoll, operation, fd, &event);
+}
+static inline uint64_t clinux_epoll_token(const struct epoll_event *events, int index) { return events[index].data.u64; }
+static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int index) { return events[index].events; }
+#define CLINUX_EPOLLIN 0x001u
+#define CLINUX_EPOLLOUT 0x004u
+#define CLINUX_EPOLLERR 0x008u
+#define CLINUX_EPOLLHUP 0x010u
+#define CLINUX_EPOLLEXCLUSIVE 0x10000000u
+
+/* accept4, non-blocking and closed on exec. */
+int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length);
+static inline int clinux_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void *b, size_t nb) {
+  struct iovec parts[2] = {{(void *)a, na}, {(void *)b, nb}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+  return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+/* A signal set of the given signals, blocked in the calling thread, and a descriptor that reads them. */
+static inline int clinux_signalfd(const int *signals, int count) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+  if (sigprocmask(SIG_BLOCK, &set, NULL)) return -1;
+  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+/* Number of the next signal, 0 when none is there. */
+static inline int clinux_next_signal(int fd) {
+  struct signalfd_siginfo info;
+  return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+/* An unnamed file in `directory`: O_TMPFILE, or created and unlinked where the file system has none. */
+int clinux_unnamed_file(const char *directory);
+
+/* The exchange that this thread is in; NULL outside an application's call. */
+extern _Thread_local void *clinux_current;
+static inline void *clinux_get_current(void) { return clinux_current; }
+static inline void clinux_set_current(void *value) { clinux_current = value; }
+
+static inline uint64_t clinux_monotonic_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+static inline int64_t clinux_realtime_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME_COARSE, &t);
+  return t.tv_sec;
+}
+
+/* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */
+int clinux_is_noexec(const char *path);
+#endif

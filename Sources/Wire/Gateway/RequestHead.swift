@@ -24,6 +24,13 @@ public struct RequestHead: ~Copyable {
   public var method = ByteRange.none
   /// HTTP: the request target as it stands on the request line. Variables: REQUEST_URI.
   public var target = ByteRange.none
+  /// HTTP: path and query of the target: the whole of it in origin-form, `*` in asterisk-form, what follows
+  /// the authority in absolute-form (RFC 9112 §3.2; empty or beginning with `?` means `/` in front).
+  /// Empty with variables.
+  public var path = ByteRange.none
+  /// HTTP: whom the request is for: the authority of an absolute-form target, else the value of Host
+  /// (RFC 9112 §3.3); empty when neither says it. Empty with variables.
+  public var authority = ByteRange.none
   /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
   public var minorVersion: UInt8 = 1
   public var framing = BodyFraming.none
@@ -54,6 +61,8 @@ public struct RequestHead: ~Copyable {
     self.form = form
     method = .none
     target = .none
+    path = .none
+    authority = .none
     minorVersion = 1
     framing = .none
     persists = false
@@ -75,9 +84,38 @@ public struct RequestHead: ~Copyable {
     return true
   }
 
+  /// Adds a variable; false when the table is full. The last of several with one known name is the one
+  /// that `first` finds, as front ends mean it whose configuration sets a variable twice (nginx sends
+  /// both); the table keeps every one in the order of arrival.
+  @inline(__always)
+  public mutating func appendOverriding(name: ByteRange, value: ByteRange, known: KnownName) -> Bool {
+    guard count < capacity else { return false }
+    (table + count).initialize(to: Field(name: name, value: value, known: known))
+    count += 1
+    if known != .other { index[Int(known.rawValue)] = UInt16(count) }
+    return true
+  }
+
   public subscript(position: Int) -> Field { table[position] }
 
-  /// The value of the first field of this name, or nil.
+  /// Gives the first field of this name another value; nothing happens without one.
+  mutating func replaceFirst(_ known: KnownName, value: ByteRange) {
+    let position = Int(index[Int(known.rawValue)])
+    if position > 0 { table[position - 1].value = value }
+  }
+
+  /// The bytes of an incomplete head have moved in their buffer: all ranges go with them.
+  mutating func shift(by distance: Int) {
+    func moved(_ range: ByteRange) -> ByteRange { ByteRange(Int(range.start) + distance, Int(range.count)) }
+    (method, target, path, authority) = (moved(method), moved(target), moved(path), moved(authority))
+    for position in 0..<count {
+      table[position].name = moved(table[position].name)
+      table[position].value = moved(table[position].value)
+    }
+  }
+
+  /// The value that counts among those of this name, or nil: the first one of HTTP, SCGI and CGI, the last
+  /// one of FastCGI and uwsgi.
   @inline(__always)
   public func first(_ known: KnownName) -> ByteRange? {
     let position = index[Int(known.rawValue)]

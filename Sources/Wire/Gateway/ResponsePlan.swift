@@ -26,6 +26,15 @@
   /// Content-Length to write; -1 writes none.
   public var contentLength: Int64
 
+  /// Nothing decided yet.
+  public static var none: ResponsePlan { ResponsePlan(framing: .none, persists: false, contentLength: -1) }
+
+  private init(framing: ResponseFraming, persists: Bool, contentLength: Int64) {
+    self.framing = framing
+    self.persists = persists
+    self.contentLength = contentLength
+  }
+
   /// What the plan depends on.
   public struct Question: Sendable {
     public var gateway: Gateway
@@ -63,9 +72,9 @@
     persists = question.persists
     contentLength = bodiless ? -1 : length
     if question.isHead || bodiless || question.status == 304 {
-      // HEAD and 304 may tell the length that a GET would have had; a length of 0 that only the host
-      // counted would be a lie there.
-      if question.declaredLength < 0, question.isHead || question.status == 304 { contentLength = -1 }
+      // HEAD and 304 may tell the length that a GET would have had; a 0 that only the host counted
+      // would be a lie there.
+      if question.declaredLength < 0, question.status == 304 || length == 0 { contentLength = -1 }
       framing = question.gateway == .fastcgi ? .records : .none
       return
     }

@@ -1,0 +1,60 @@
+// Settings while the options are being applied, with what only makes sense once all of them are known.
+
+struct Draft {
+  var settings = Settings()
+  /// Which of `settings.listeners` came from `--socket`, whose protocol is `socketProtocol`, wherever that
+  /// stands.
+  var plainSockets: [Int] = []
+  var socketProtocol = ListenerProtocol.auto
+  var appOptions: [(mount: String?, option: AppOption)] = []
+  var wantsCGI = false
+
+  mutating func listen(_ text: String, _ gateway: ListenerProtocol) throws(ValueError) {
+    do {
+      settings.listeners.append(ListenerSettings(address: try Address(parsing: text), gateway: gateway))
+    } catch {
+      throw .address(error)
+    }
+  }
+
+  /// Checks what concerns several options at once.
+  consuming func finish(hasInheritedSockets: Bool, isGateway: Bool) throws(ConfigError) -> Settings {
+    for index in plainSockets { settings.listeners[index].gateway = socketProtocol }
+    settings.inheritedProtocol = socketProtocol
+    settings.limits.targetBytes = min(settings.limits.targetBytes, settings.limits.headBytes)
+    try checkListeners()
+    try checkApps()
+    try distributeAppOptions()
+    let hasSockets = !settings.listeners.isEmpty || hasInheritedSockets
+    if wantsCGI, !settings.listeners.isEmpty { throw .cgiWithSockets }
+    settings.isCGI = wantsCGI || (isGateway && !hasSockets)
+    if settings.apps.isEmpty { throw .noApplication }
+    if !settings.isCGI, !hasSockets { throw .noSocket }
+    return settings
+  }
+
+  private func checkListeners() throws(ConfigError) {
+    for (index, listener) in settings.listeners.enumerated() {
+      if case .inet(_, port: 0) = listener.address { continue }
+      if settings.listeners[..<index].contains(where: { $0.address == listener.address }) {
+        throw .addressTwice(listener.address)
+      }
+    }
+  }
+
+  private func checkApps() throws(ConfigError) {
+    for (index, app) in settings.apps.enumerated() {
+      if let other = settings.apps[..<index].first(where: { $0.mount == app.mount }) {
+        throw .mountTwice(app.mount, other.path, app.path)
+      }
+    }
+  }
+
+  private mutating func distributeAppOptions() throws(ConfigError) {
+    for (mount, option) in appOptions {
+      let indices = settings.apps.indices.filter { mount == nil || settings.apps[$0].mount == mount }
+      if indices.isEmpty, let mount, !settings.apps.isEmpty { throw .optionForNoApp(mount: mount) }
+      for index in indices { settings.apps[index].options.append(option) }
+    }
+  }
+}

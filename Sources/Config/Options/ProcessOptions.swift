@@ -1,0 +1,70 @@
+// The process itself, the configuration's sources, and what is accepted because it is always so.
+
+let processOptions = OptionGroup(
+  title: "Process",
+  options: [
+    OptionSpec(
+      "master", short: "M", "supervise the workers from a master",
+      .flag { $0.settings.process.hasMaster = $1 }),
+    OptionSpec(
+      "processes", short: "p", aliases: ["workers"], default: "1", "worker processes",
+      .value(placeholder: "N") { (draft, text) throws(ValueError) in
+        let workers = try Value.number(text, 1...1024)
+        guard workers == 1 else {
+          throw .notBuilt(what: "more than one worker process", instead: "write 1 or leave the option out")
+        }
+        draft.settings.process.workers = workers
+      }),
+    OptionSpec(
+      "chdir", "enter this directory before the apps are loaded",
+      .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
+        draft.settings.process.directory = try Value.text(text, example: "/srv/app")
+      }),
+    OptionSpec(
+      "pidfile", "write the process id to this file",
+      .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
+        draft.settings.process.pidFile = try Value.text(text, example: "/run/server.pid")
+      }),
+    OptionSpec(
+      "uid", "become this user once the sockets are bound",
+      .value(placeholder: "USER") { (draft, text) throws(ValueError) in
+        draft.settings.process.user = try Value.text(text, example: "www-data")
+      }),
+    OptionSpec(
+      "gid", "become this group once the sockets are bound",
+      .value(placeholder: "GROUP") { (draft, text) throws(ValueError) in
+        draft.settings.process.group = try Value.text(text, example: "www-data")
+      }),
+    OptionSpec(
+      "umask", "permission bits withheld from new files",
+      .value(placeholder: "MODE") { (draft, text) throws(ValueError) in
+        draft.settings.process.umask = try Value.octal(text, highest: 0o777)
+      }),
+  ])
+
+let configurationOptions = OptionGroup(
+  title: "Configuration (keys are the long names; NSGI_HTTP_SOCKET=ADDR in the environment likewise)",
+  options: [
+    OptionSpec(
+      "ini", repeats: true, "read [server] of this file, or the section named after a colon",
+      .configuration(placeholder: "FILE[:section]")),
+    OptionSpec("check-config", "say whether the configuration is good, and exit", .action(.checkConfig)),
+    OptionSpec("show-config", "print the configuration as ini, and exit", .action(.showConfig)),
+    OptionSpec("version", "print the version, and exit", .action(.version)),
+    OptionSpec("help", short: "h", "print this, and exit", .action(.help)),
+  ])
+
+/// Habits of uWSGI's users that ask for what this server always does.
+let acceptedOptions = OptionGroup(
+  title: "Accepted, being always so",
+  options: [
+    OptionSpec("enable-threads", short: "T", "threads are on", .flag { _, _ in }),
+    OptionSpec("need-app", "a missing app ends the start", .flag { _, _ in }),
+    OptionSpec("strict", "an unknown option ends the start", .flag { _, _ in }),
+    OptionSpec("lazy-apps", aliases: ["lazy"], "apps are loaded in the worker", .flag { _, _ in }),
+    OptionSpec("vacuum", "socket and pid files are removed at the end", .flag { _, _ in }),
+    OptionSpec("die-on-term", "SIGTERM stops the server", .flag { _, _ in }),
+    OptionSpec("no-orphans", "workers end with their master", .flag { _, _ in }),
+    OptionSpec("single-interpreter", short: "i", "one interpreter a process", .flag { _, _ in }),
+    OptionSpec("thunder-lock", "one worker is woken per connection", .flag { _, _ in }),
+  ])

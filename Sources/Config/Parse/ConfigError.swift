@@ -1,0 +1,89 @@
+// Why the server does not start: one sentence and the fix.
+
+/// An error of the operator, found before anything was opened.
+public enum ConfigError: Error, Equatable, CustomStringConvertible {
+  /// No arguments and nothing in the environment: the answer is the short help.
+  case nothingAsked(help: String)
+  case unknownOption(place: String, suggestion: String?)
+  case missingValue(place: String, written: String, String)
+  case unwantedValue(place: String, written: String)
+  case badValue(place: String, ValueError)
+  case unexpectedArgument(String)
+  case commandLineOnly(place: String)
+  case queryAsArguments
+  case unreadable(place: String, path: String, reason: String)
+  case iniCircle(place: String)
+  case iniSection(place: String, line: String)
+  case iniWithoutSection(place: String, line: String)
+  case noSection(file: String, wanted: String)
+  case unsetVariable(place: String, name: String)
+  case noApplication
+  case noSocket
+  case cgiWithSockets
+  case addressTwice(Address)
+  case mountTwice(String, String, String)
+  case optionForNoApp(mount: String)
+
+  /// The status to exit with: 1, as uWSGI does for anything wrong with its options.
+  public var exitCode: Int32 { 1 }
+
+  /// What is wrong, without a full stop.
+  public var sentence: String {
+    switch self {
+    case .nothingAsked(let help): help
+    case .unknownOption(let place, _): "\(place) is not an option"
+    case .missingValue(let place, _, _): "\(place): the value is missing"
+    case .unwantedValue(let place, _): "\(place): this option takes no value"
+    case .badValue(let place, let error): "\(place): \(error.problem)"
+    case .unexpectedArgument(let text): "`\(text)` is not expected here"
+    case .commandLineOnly(let place): "\(place): this option works on the command line only"
+    case .queryAsArguments: "the front end passed the request's query as arguments"
+    case .unreadable(let place, let path, let reason): "\(place): cannot read \(path): \(reason)"
+    case .iniCircle(let place): "\(place): the files include each other"
+    case .iniSection(let place, let line): "\(place): `\(line)` has no closing bracket"
+    case .iniWithoutSection(let place, let line): "\(place): `\(line)` stands before any section"
+    case .noSection(let file, let wanted): "\(file) has no section [\(wanted)]"
+    case .unsetVariable(let place, let name): "\(place): \(name) is not set in the environment"
+    case .noApplication: "no application: there is nothing to serve"
+    case .noSocket: "no socket: there is nowhere to listen"
+    case .cgiWithSockets: "`--cgi` answers one request from its environment and cannot listen as well"
+    case .addressTwice(let address): "two sockets are to listen at \(address)"
+    case .mountTwice(let mount, let first, let second):
+      "\(first) and \(second) are both mounted at \(mount.isEmpty ? "/" : mount)"
+    case .optionForNoApp(let mount):
+      "`--app-option` is for \(mount.isEmpty ? "/" : mount), and no app is mounted there"
+    }
+  }
+
+  /// What to do about it; empty for `nothingAsked`.
+  public var fix: String {
+    switch self {
+    case .nothingAsked: ""
+    case .unknownOption(_, let suggestion?): "did you mean \(suggestion)?"
+    case .unknownOption(_, nil): "see --help"
+    case .missingValue(_, let written, let placeholder): "write \(written) \(placeholder)"
+    case .unwantedValue(_, let written): "write \(written)"
+    case .badValue(_, let error): error.fix
+    case .unexpectedArgument(let text):
+      text.hasSuffix(".so") ? "write --app \(text)" : "options begin with --; see --help"
+    case .commandLineOnly: "take it out"
+    case .queryAsArguments: "call the server from a script that passes no arguments on"
+    case .unreadable: "check the path and its permissions"
+    case .iniCircle: "take one of their `ini` lines out"
+    case .iniSection: "write it as in [server]"
+    case .iniWithoutSection: "write [server] above it"
+    case .noSection(_, let wanted): "put the keys below [\(wanted)]"
+    case .unsetVariable(_, let name): "set it, or write the value in place of $(\(name))"
+    case .noApplication: "add --app PATH, the shared library to serve"
+    case .noSocket: "add --http-socket 127.0.0.1:8080, or another of the socket options"
+    case .cgiWithSockets: "leave out --cgi, or the sockets"
+    case .addressTwice: "take one of them out, or change its address"
+    case .mountTwice: "give each its own, as in --app /blog=blog.so"
+    case .optionForNoApp(let mount):
+      "write --app \(mount.isEmpty ? "" : mount + "=")PATH, or correct the mount"
+    }
+  }
+
+  /// The sentence and the fix on one line.
+  public var description: String { fix.isEmpty ? sentence : "\(sentence); \(fix)" }
+}

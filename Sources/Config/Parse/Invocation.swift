@@ -1,0 +1,85 @@
+// From arguments, environment and ini files to what is to be done.
+
+/// What the command line asks for.
+public enum Invocation: Sendable, Equatable {
+  /// Serve.
+  case run(Settings)
+  /// Print the help and exit 0.
+  case help(String)
+  /// Print the version and exit 0.
+  case version(String)
+  /// Print the configuration as ini and exit 0.
+  case showConfig(String)
+  /// Print that the configuration is good and exit 0; what it says is at hand for further checks.
+  case checkConfig(String, Settings)
+}
+
+/// The program's name and version.
+public enum Program {
+  /// The version, by semver.org.
+  public static let version = "0.1.0"
+}
+
+extension Settings {
+  /// Reads the configuration: ini files first, then `NSGI_*` variables, then arguments; the later wins, and
+  /// what can be repeated adds up. Opens nothing but the ini files, through `readFile`.
+  ///
+  /// - Parameters:
+  ///   - arguments: the command line without the program's name.
+  ///   - environment: the process's environment.
+  /// - standardInputIsListening: descriptor 0 is a listening socket, as spawn-fcgi and lighttpd's `bin-path`
+  /// leave it.
+  ///   - workingDirectory: what relative ini files are relative to, for `%p` and `%d`.
+  ///   - readFile: the text of the file at a path; its error's description is shown.
+  public static func parse(
+    arguments: [String], environment: [String: String], standardInputIsListening: Bool = false,
+    workingDirectory: String = "", readFile: (String) throws -> String
+  ) throws(ConfigError) -> Invocation {
+    let given = try CommandLineReader.read(try CGIArguments.own(arguments, environment))
+    for case .action(let action) in given.map(\.spec.shape) {
+      if case .help = action { return .help(Help.long()) }
+      if case .version = action { return .version("nsgi-server \(Program.version)") }
+    }
+    let variables = try EnvironmentReader.read(environment)
+    let isGateway = environment["GATEWAY_INTERFACE"] != nil
+    let hasInheritedSockets = standardInputIsListening || environment["LISTEN_FDS"] != nil
+    if given.isEmpty, variables.isEmpty, !isGateway, !hasInheritedSockets {
+      throw .nothingAsked(help: Help.short())
+    }
+
+    let options = try withFiles(variables + given, environment, workingDirectory, readFile)
+    var draft = Draft()
+    for option in options { try option.apply(to: &draft) }
+    if given.contains(action: .showConfig) { return .showConfig(ConfigListing.text(of: options)) }
+    let settings = try draft.finish(hasInheritedSockets: hasInheritedSockets, isGateway: isGateway)
+    if given.contains(action: .checkConfig) {
+      return .checkConfig(ConfigListing.verdict(on: settings), settings)
+    }
+    return .run(settings)
+  }
+
+  /// The options of the ini files named by `options`, in front of them.
+  private static func withFiles(
+    _ options: [Occurrence], _ environment: [String: String], _ workingDirectory: String,
+    _ readFile: (String) throws -> String
+  ) throws(ConfigError) -> [Occurrence] {
+    var inFiles: [Occurrence] = []
+    for option in options {
+      guard case .configuration = option.spec.shape else { continue }
+      inFiles += try withoutActuallyEscaping(readFile) { escapable throws(ConfigError) in
+        let reader = IniReader(
+          environment: environment, workingDirectory: workingDirectory, readFile: escapable)
+        return try reader.read(option)
+      }
+    }
+    return inFiles + options
+  }
+}
+
+extension [Occurrence] {
+  func contains(action wanted: Action) -> Bool {
+    contains {
+      if case .action(let action) = $0.spec.shape { action == wanted } else { false }
+    }
+  }
+}

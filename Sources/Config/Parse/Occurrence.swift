@@ -1,0 +1,51 @@
+// One option as it was given, and where: the unit that command line, environment and ini files are read into.
+
+/// Where an option was given; it decides how an error quotes it.
+enum Origin: Sendable, Equatable {
+  case commandLine
+  case environment
+  case ini(file: String, line: Int)
+}
+
+/// One option with its value, not yet applied.
+struct Occurrence: Sendable {
+  /// The row of `OptionTable.all`.
+  let index: Int
+  /// The name as written: `-s`, `--socket`, `NSGI_SOCKET`, `socket`.
+  let written: String
+  /// The value; nil for a flag that stands alone.
+  let value: String?
+  let origin: Origin
+
+  var spec: OptionSpec { OptionTable.all[index] }
+
+  /// The option quoted as it was written, with its place in a file.
+  var place: String { Self.place(written, value, origin) }
+
+  static func place(_ written: String, _ value: String?, _ origin: Origin) -> String {
+    switch origin {
+    case .commandLine: "`\(written)\(value.map { " " + $0 } ?? "")`"
+    case .environment: "`\(written)=\(value ?? "")`"
+    case .ini(let file, let line): "\(file):\(line): `\(written)\(value.map { " = " + $0 } ?? "")`"
+    }
+  }
+
+  /// Lets the option take effect.
+  func apply(to draft: inout Draft) throws(ConfigError) {
+    do {
+      switch spec.shape {
+      case .flag(let effect):
+        if let value { effect(&draft, try Value.boolean(value)) } else { effect(&draft, true) }
+      case .value(_, let effect):
+        guard let value else { return }
+        try effect(&draft, value)
+      case .optionalValue(_, let bare, let effect):
+        try effect(&draft, value ?? bare)
+      case .configuration, .action:
+        break
+      }
+    } catch {
+      throw .badValue(place: place, error)
+    }
+  }
+}

@@ -1,0 +1,77 @@
+// Why a value is refused, apart from addresses.
+
+/// An error that says what is wrong and what to do about it, each without a full stop.
+public protocol ComplaintError: Error, Equatable, CustomStringConvertible {
+  /// What is wrong.
+  var problem: String { get }
+  /// What to do about it.
+  var fix: String { get }
+}
+
+extension ComplaintError {
+  /// Both halves of the sentence.
+  public var description: String { "\(problem); \(fix)" }
+}
+
+/// Why the value of an option is refused.
+public enum ValueError: ComplaintError {
+  case address(AddressError)
+  case notABoolean(String)
+  case notANumber(String, example: String)
+  case outOfRange(String, lowest: String, highest: String)
+  case notOctal(String)
+  case unknownWord(String, known: [String])
+  case empty(example: String)
+  case notANetwork(String)
+  case badPrefix(String, widest: Int)
+  case bitsBeyondPrefix(String)
+  case optionWithoutEquals(String)
+  case badMount(String)
+  case badSymbol(String)
+  case notBuilt(what: String, instead: String)
+
+  /// What is wrong.
+  public var problem: String {
+    switch self {
+    case .address(let error): error.problem
+    case .notABoolean(let text): "\"\(text)\" is neither true nor false"
+    case .notANumber(let text, _): "\"\(text)\" is not a number"
+    case .outOfRange(let text, let lowest, let highest): "\(text) is not between \(lowest) and \(highest)"
+    case .notOctal(let text): "\"\(text)\" is not an octal mode"
+    case .unknownWord(let text, _): "\"\(text)\" is not known"
+    case .empty: "the value is empty"
+    case .notANetwork(let text): "\"\(text)\" is not an address or a network"
+    case .badPrefix(let text, _): "\"\(text)\" is not the length of a network prefix"
+    case .bitsBeyondPrefix(let text): "\(text) has bits set beyond its prefix"
+    case .optionWithoutEquals(let text): "\"\(text)\" has no key and value"
+    case .badMount(let text): "\"\(text)\" is not a mount point"
+    case .badSymbol(let text): "\"\(text)\" is not a symbol's name"
+    case .notBuilt(let what, _): "\(what) is not built yet"
+    }
+  }
+
+  /// What to do about it.
+  public var fix: String {
+    switch self {
+    case .address(let error): error.fix
+    case .notABoolean: "write true or false"
+    case .notANumber(_, let example): "write a number, as in \(example)"
+    case .outOfRange(_, let lowest, let highest): "choose from \(lowest) to \(highest)"
+    case .notOctal: "write three or four digits from 0 to 7, as in 660"
+    case .unknownWord(_, let known): "choose one of \(known.list)"
+    case .empty(let example): "write it as in \(example)"
+    case .notANetwork: "write 10.0.0.0/8, 127.0.0.1, fd00::/8 or unix"
+    case .badPrefix(_, let widest): "write a number from 0 to \(widest)"
+    case .bitsBeyondPrefix: "write the network's first address"
+    case .optionWithoutEquals: "write key=value, or /mount:key=value for one app"
+    case .badMount: "write it as in /blog=PATH, without empty, . or .. parts"
+    case .badSymbol: "write PATH:symbol with a C identifier"
+    case .notBuilt(_, let instead): instead
+    }
+  }
+}
+
+extension [String] {
+  /// "a, b or c".
+  var list: String { count < 2 ? joined() : dropLast().joined(separator: ", ") + " or " + self[count - 1] }
+}

@@ -1,0 +1,100 @@
+// Every number that bounds the server, in one place: unit in the name, default, precedent.
+// The options that change them stand in Options/LimitOptions.swift.
+
+/// The bounds the server keeps. All are per worker unless they say otherwise.
+public struct Limits: Sendable, Equatable {
+  // MARK: Requests
+
+  /// Whole head of a request in bytes: request line and fields, or the block of variables; beyond it 431.
+  /// Precedent: `-b/--buffer-size` of uWSGI, at most 65535; nginx 4 buffers of 8 KiB; lighttpd 8 KiB; Tomcat
+  /// 8 KiB.
+  public var headBytes = 64 * 1024
+
+  /// Header fields or variables of one head; beyond it 431. Precedent: Apache `LimitRequestFields` 100, uWSGI
+  /// `-v` 100.
+  public var headerFields = 256
+
+  /// Request target in bytes, never above `headBytes`; beyond it 414. RFC 9112 §3 asks for 8000 at least;
+  /// nginx (8 KiB) and Apache (8190) stop earlier, so that behind them the front end answers first.
+  public var targetBytes = 16 * 1024
+
+  /// One chunk-size line with its extensions, in bytes; beyond it 400. Precedent: Go's net/http 4096.
+  public var chunkLineBytes = 4096
+
+  /// Request body in bytes; beyond it 413. Precedent: Apache `LimitRequestBody` 1 GiB; uWSGI `--limit-post`.
+  public var bodyBytes: Int64 = 1 << 30
+
+  /// The part of a request body that is kept in memory; a longer body is spooled to an unlinked file.
+  /// Precedent: uWSGI `--post-buffering`; lighttpd spools above 64 KiB, nginx above 16 KiB.
+  public var bodyMemoryBytes = 1 << 20
+
+  /// Bytes of an unread body that are read and thrown away to keep a connection alive; beyond it the
+  /// connection is closed, lingering. Precedent: Go's net/http 256 KiB.
+  public var drainBytes = 256 * 1024
+
+  /// Pipelined requests answered on one connection before the loop turns to others, so that none starves
+  /// them.
+  public var pipelinedRequestsPerTurn = 16
+
+  // MARK: Responses
+
+  /// Head of a response in bytes; an app that sends more gets an error, its client 500. Precedent: equal to
+  /// `headBytes`.
+  public var responseHeadBytes = 64 * 1024
+
+  /// Response bytes waiting in memory for one slow client before the app is made to wait.
+  /// Precedent: Apache `FlushMaxThreshold` 64 KiB, waitress `outbuf_overflow` 1 MiB.
+  public var responseBufferBytes = 1 << 20
+
+  // MARK: Time
+
+  /// Seconds for a whole request head, from its first byte (or from accept); beyond it 408.
+  /// Precedent: Apache `RequestReadTimeout` 20-40, nginx 60, lighttpd 60.
+  public var headerTimeoutSeconds = 30.0
+
+  /// Seconds between two reads of a request body; beyond it 408. Precedent: nginx `client_body_timeout` 60.
+  public var bodyTimeoutSeconds = 60.0
+
+  /// Seconds in which a client takes not one byte of its response; beyond it the connection is closed.
+  /// Precedent: nginx `send_timeout` 60.
+  public var writeTimeoutSeconds = 60.0
+
+  /// Seconds a connection stays open between requests; 0 closes after each response. It must exceed the idle
+  /// time of the front end's upstream connections (nginx 60), or a request may meet the close. Precedent:
+  /// nginx 75, Node 65 by custom.
+  public var keepAliveTimeoutSeconds = 65.0
+
+  /// Seconds a closing connection goes on reading, so that no answer is lost to a reset.
+  /// Precedent: nginx `lingering_timeout` 5, Apache 2.
+  public var lingerSeconds = 5.0
+
+  /// Seconds for the requests under way when the server is told to stop; then they are cut off.
+  /// Precedent: uWSGI `--worker-reload-mercy` 60.
+  public var gracefulSeconds = 60.0
+
+  // MARK: Sockets and threads
+
+  /// Connections waiting to be accepted, per listener; the kernel cuts it to `net.core.somaxconn`.
+  /// Precedent: nginx 511, uWSGI 100 (`-l`), Go takes somaxconn (4096 today).
+  public var backlog: Int32 = 1024
+
+  /// Connections open at once; further ones wait in the backlog. Precedent: nginx `worker_connections`
+  /// 512-10240.
+  public var connections = 20_000
+
+  /// Connections accepted from one listener before the loop turns to others. Precedent: libuv 1, Netty 16,
+  /// nginx `multi_accept` all.
+  public var acceptsPerTurn = 64
+
+  /// Events taken from the kernel in one wait. Precedent: nginx `epoll_events` 512.
+  public var eventsPerTurn = 512
+
+  /// Calls of one thread-safe app under way at once. Precedent: Puma 5, waitress 4, Apache's event MPM 25.
+  public var threads = 16
+
+  /// The defaults.
+  public init() {}
+
+  /// The highest value `connections` may take: the default `fs.nr_open` of Linux.
+  public static let connectionsMaximum = 1_048_576
+}

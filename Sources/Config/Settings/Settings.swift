@@ -1,0 +1,167 @@
+// What the server was asked to do: validated, typed, plain. `Settings.parse` makes it from the command line.
+
+/// The whole configuration of a server.
+public struct Settings: Sendable, Equatable {
+  /// The sockets to bind, in the order given.
+  public var listeners: [ListenerSettings]
+  /// The applications, in the order given; no two at one mount.
+  public var apps: [AppSettings]
+  /// Every bound the server keeps.
+  public var limits: Limits
+  /// What is logged, and where.
+  public var log: LogSettings
+  /// User, group, directory and files of the process.
+  public var process: ProcessSettings
+  /// Mode and owner of unix socket files.
+  public var socketFiles: SocketFileSettings
+  /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of its
+  /// own.
+  public var inheritedProtocol: ListenerProtocol
+  /// Peers whose `X-Forwarded-*` fields and PROXY headers are believed.
+  public var trustedProxies: [TrustedProxy]
+  /// The directory below which `X-Sendfile` is honoured over HTTP; nil: nowhere.
+  public var sendfileRoot: String?
+  /// SCRIPT_NAME and PATH_INFO of the front end are taken together as the path (lighttpd's "/" prefix).
+  public var fixesRootScriptName = false
+  /// One request from the environment and standard input (CGI/1.1), then exit.
+  public var isCGI: Bool
+
+  /// A configuration of the given parts; the rest are the defaults.
+  public init(
+    listeners: [ListenerSettings] = [], apps: [AppSettings] = [], limits: Limits = Limits(),
+    log: LogSettings = LogSettings(), process: ProcessSettings = ProcessSettings(),
+    socketFiles: SocketFileSettings = SocketFileSettings(), inheritedProtocol: ListenerProtocol = .auto,
+    trustedProxies: [TrustedProxy] = [], sendfileRoot: String? = nil, isCGI: Bool = false
+  ) {
+    self.listeners = listeners
+    self.apps = apps
+    self.limits = limits
+    self.log = log
+    self.process = process
+    self.socketFiles = socketFiles
+    self.inheritedProtocol = inheritedProtocol
+    self.trustedProxies = trustedProxies
+    self.sendfileRoot = sendfileRoot
+    self.isCGI = isCGI
+  }
+}
+
+/// The protocol spoken on a listener.
+public enum ListenerProtocol: String, Sendable, Equatable, CaseIterable {
+  case http1, scgi, uwsgi, fastcgi
+  /// Recognised by the first bytes of each connection.
+  case auto
+}
+
+/// One socket to bind.
+public struct ListenerSettings: Sendable, Equatable {
+  /// Where it is bound.
+  public var address: Address
+  /// What is spoken on it.
+  public var gateway: ListenerProtocol
+
+  /// A listener for `gateway` at `address`.
+  public init(address: Address, gateway: ListenerProtocol) {
+    self.address = address
+    self.gateway = gateway
+  }
+}
+
+/// One application: `--app [/mount=]PATH[:symbol]`.
+public struct AppSettings: Sendable, Equatable {
+  /// Where it is mounted: "" is the root, otherwise `/name` without a slash at the end.
+  public var mount: String
+  /// The shared library, as given.
+  public var path: String
+  /// The entry symbol; nil: the standard one.
+  public var symbol: String?
+  /// `--app-option key=value`, in the order given.
+  public var options: [AppOption]
+
+  /// An application at `mount`.
+  public init(mount: String = "", path: String, symbol: String? = nil, options: [AppOption] = []) {
+    self.mount = mount
+    self.path = path
+    self.symbol = symbol
+    self.options = options
+  }
+}
+
+/// One option handed to an application as it is.
+public struct AppOption: Sendable, Equatable {
+  /// The part before the first `=`.
+  public var key: String
+  /// The part after it.
+  public var value: String
+
+  /// An option `key=value`.
+  public init(key: String, value: String) {
+    self.key = key
+    self.value = value
+  }
+}
+
+/// What is logged, and where.
+public struct LogSettings: Sendable, Equatable {
+  /// The log file; nil: standard error.
+  public var file: String?
+  /// A line for each request (`-L` turns it off).
+  public var requests = true
+  /// With `requests` off: log those answered with 4xx.
+  public var clientErrors = false
+  /// With `requests` off: log those answered with 5xx.
+  public var serverErrors = false
+  /// With `requests` off: log those that took at least this many milliseconds; nil: none.
+  public var slowMilliseconds: Int?
+  /// The format of a request's line; nil: the standard one.
+  public var format: String?
+
+  /// The defaults: every request, to standard error.
+  public init() {}
+}
+
+/// Mode and owner of unix socket files.
+public struct SocketFileSettings: Sendable, Equatable {
+  /// Permission bits set after bind; nil: as the umask leaves them.
+  public var mode: UInt32?
+  /// Owner set after bind; nil: the process's own.
+  public var owner: Owner?
+
+  /// The defaults: whatever bind makes.
+  public init() {}
+}
+
+/// `user:group`, each a name or a number.
+public struct Owner: Sendable, Equatable {
+  /// nil: left as it is.
+  public var user: String?
+  /// nil: left as it is.
+  public var group: String?
+
+  /// An owner; what is nil is left as it is.
+  public init(user: String?, group: String?) {
+    self.user = user
+    self.group = group
+  }
+}
+
+/// User, group, directory and files of the process.
+public struct ProcessSettings: Sendable, Equatable {
+  /// `-M/--master` was given.
+  public var hasMaster = false
+  /// Worker processes.
+  public var workers = 1
+  /// User to become after the sockets are bound: a name or a number.
+  public var user: String?
+  /// Group to become after the sockets are bound: a name or a number.
+  public var group: String?
+  /// Directory to enter before apps are loaded.
+  public var directory: String?
+  /// File that gets the process id.
+  public var pidFile: String?
+  /// Permission bits withheld from new files; nil: inherited.
+  public var umask: UInt32?
+
+  /// The defaults: one worker, nothing changed.
+  public init() {}
+}

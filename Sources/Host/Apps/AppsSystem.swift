@@ -1,0 +1,83 @@
+import CLinux
+import Glibc
+
+/// System calls of the loader: files, directories and the dynamic linker.
+extension System {
+  /// Opens for reading; does not wait where the name is a FIFO. The corresponding C function is `open`.
+  static func openForReading(_ path: String) throws(SystemError) -> Int32 {
+    try interruptible("open") { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+  }
+
+  /// Creates a file that must not be there yet, for its owner only. The corresponding C function is `open`.
+  static func createFile(_ path: String) throws(SystemError) -> Int32 {
+    try interruptible("open") { open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600) }
+  }
+
+  /// The corresponding C function is `fstat`.
+  static func status(_ fd: Int32) throws(SystemError) -> stat {
+    var result = stat()
+    _ = try interruptible("fstat") { fstat(fd, &result) }
+    return result
+  }
+
+  /// Whether the name is there, whatever it is. The corresponding C function is `access`.
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// The corresponding C function is `fchmod`.
+  static func setMode(_ fd: Int32, _ mode: mode_t) throws(SystemError) {
+    _ = try interruptible("fchmod") { fchmod(fd, mode) }
+  }
+
+  /// The corresponding C function is `mkdir`.
+  static func makeDirectory(_ path: String, _ mode: mode_t) throws(SystemError) {
+    _ = try interruptible("mkdir") { mkdir(path, mode) }
+  }
+
+  /// Makes a directory of a fresh name, mode 0700; the template ends in XXXXXX. C function: `mkdtemp`.
+  static func makeUniqueDirectory(_ template: String) throws(SystemError) -> String {
+    var bytes = template.utf8CString.map { $0 }
+    guard mkdtemp(&bytes) != nil else { throw SystemError("mkdtemp") }
+    return bytes.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+  }
+
+  /// The corresponding C function is `rmdir`.
+  static func removeDirectory(_ path: String) throws(SystemError) {
+    _ = try interruptible("rmdir") { rmdir(path) }
+  }
+
+  /// Whether the file system of the path lets code be mapped. The corresponding C function is `statvfs`.
+  static func allowsExecution(_ path: String) throws(SystemError) -> Bool {
+    try interruptible("statvfs") { clinux_is_noexec(path) } == 0
+  }
+
+  /// The corresponding C function is `getenv`; nil for an empty value too.
+  static func environmentValue(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+
+  /// Loads a library, every symbol resolved at once and none of them shared; nil on failure (`linkerError`).
+  /// The corresponding C function is `dlopen`.
+  static func openLibrary(_ path: String) -> UnsafeMutableRawPointer? { dlopen(path, RTLD_NOW | RTLD_LOCAL) }
+
+  /// The corresponding C function is `dlsym`.
+  static func symbol(_ name: String, in library: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    dlsym(library, name)
+  }
+
+  /// What went wrong last in the dynamic linker, and forgets it. The corresponding C function is `dlerror`.
+  static func linkerError() -> String { dlerror().map { String(cString: $0) } ?? "unknown error" }
+
+  /// The corresponding C function is `dlclose`.
+  static func closeLibrary(_ library: UnsafeMutableRawPointer) { _ = dlclose(library) }
+
+  private static func interruptible(
+    _ call: StaticString, _ body: () -> Int32
+  ) throws(SystemError) -> Int32 {
+    while true {
+      let result = body()
+      if result >= 0 { return result }
+      if errno != EINTR { throw SystemError(call) }
+    }
+  }
+}

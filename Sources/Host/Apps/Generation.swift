@@ -1,0 +1,175 @@
+import CNSGI
+
+/// One loaded build of an application: its private file, its functions, its state.
+///
+/// Order of life: `load` (file, link, handshake), `start` (its load()), requests, `unload`. The library
+/// itself stays in memory until the process ends: the code of most languages cannot be unloaded.
+///
+/// Unchecked: everything but `state` and `references` is constant; `state` is written by `start`, before any
+/// other thread knows the generation, and `references` belongs to the leader.
+final class Generation: @unchecked Sendable {
+  /// The plain form's function, or the full form's table, the host's own copy with absent members nil.
+  enum Form {
+    case plain(Loader.Application)
+    case full(nsgi_app)
+  }
+
+  /// An option for load(): `--app-option`.
+  struct Option: Equatable, Sendable {
+    let key: String
+    let value: String
+  }
+
+  /// Counts the builds of this application from 1.
+  let number: UInt32
+  /// What the operator asked for.
+  let reference: AppReference
+  let copy: PrivateCopy
+  let image: ElfImage
+  /// Of dlopen.
+  let handle: UnsafeMutableRawPointer
+  let form: Form
+  /// The application's own name, else the file's without its extension.
+  let name: String
+  /// The application's own version; empty if it gives none.
+  let version: String
+  let options: [Option]
+  private let host: UnsafePointer<nsgi_host>
+  private let table: UnsafePointer<nsgi_app>?
+
+  /// What load() left behind; the first argument of every function of the table.
+  private(set) var state: UnsafeMutableRawPointer?
+  private(set) var isStarted = false
+  /// Exchanges under way in this generation.
+  var references = 0
+
+  /// Promises of the application (nsgi_app_flags); none in the plain form.
+  let flags: UInt32
+  /// call() may run on several threads at once.
+  var isThreadSafe: Bool { flags & NSGI_THREADSAFE.rawValue != 0 }
+  /// call() may come before the whole body is in.
+  var streamsIn: Bool { flags & NSGI_STREAMS_IN.rawValue != 0 }
+  /// It may be unloaded: it says so, and nothing in its file speaks against it.
+  var isUnloadable: Bool { flags & NSGI_UNLOADABLE.rawValue != 0 && image.pinned == nil }
+
+  /// Copies, inspects, links and shakes hands. Nothing but constructors and nsgi_entry has run afterwards.
+  static func load(
+    _ reference: AppReference, options: [Option] = [], number: UInt32 = 1, host: UnsafePointer<nsgi_host>,
+    runtime: RuntimeDirectory
+  ) throws(LoadError) -> Generation {
+    let copy = try PrivateCopy(of: reference.path, in: runtime)
+    let image = try copy.inspect(wanted: reference.wanted)
+    let opened = try Loader.open(copy, image, reference, host: host)
+    return Generation(reference, copy, image, opened.handle, opened.form, options, number, host)
+  }
+
+  private init(
+    _ reference: AppReference, _ copy: PrivateCopy, _ image: ElfImage, _ handle: UnsafeMutableRawPointer,
+    _ form: Loader.Form, _ options: [Option], _ number: UInt32, _ host: UnsafePointer<nsgi_host>
+  ) {
+    (self.reference, self.copy, self.image, self.handle) = (reference, copy, image, handle)
+    (self.options, self.number, self.host) = (options, number, host)
+    let file = reference.path.split(separator: "/").last ?? ""
+    let fallback = String(file.hasSuffix(".so") ? file.dropLast(3) : file)
+    switch form {
+    case .plain(let function):
+      self.form = .plain(function)
+      (table, flags, name, version) = (nil, 0, fallback, "")
+    case .full(let table):
+      let own = Loader.adopt(table)
+      self.form = .full(own)
+      (self.table, flags) = (table, own.head.flags)
+      name = own.name.map { String(cString: $0) } ?? fallback
+      version = own.version.map { String(cString: $0) } ?? ""
+    }
+  }
+
+  // MARK: Life
+
+  /// Runs the application's load() once, before any request; `worker` counts from 0 to `workers` - 1.
+  func start(worker: UInt32 = 0, workers: UInt32 = 1) throws(LoadError) {
+    guard !isStarted else { return }
+    guard case .full(let app) = form, let load = app.load else {
+      isStarted = true
+      return
+    }
+    let room = 1024
+    let error = UnsafeMutablePointer<CChar>.allocate(capacity: room)
+    error.initialize(repeating: 0, count: room)
+    defer { error.deallocate() }
+    let list = OptionList(options)
+    var boot = nsgi_boot()
+    boot.size = UInt32(MemoryLayout<nsgi_boot>.size)
+    (boot.worker, boot.workers, boot.generation) = (worker, workers, number)
+    (boot.host, boot.app, boot.options) = (host, table, list.pointer)
+    // The bytes of nsgi_str are never NULL.
+    boot.from_version = nsgi_str(p: error + room - 1, n: 0)
+    boot.from_state = boot.from_version
+    (boot.error, boot.error_cap) = (error, room - 1)
+    let result = load(&boot, &state)
+    guard result >= 0 else {
+      error[room - 2] = 0
+      throw .loadFailed(path: reference.path, reason: Self.reason(String(cString: error), result))
+    }
+    isStarted = true
+  }
+
+  /// The application's last words: nothing of it may run any more. The library stays in memory.
+  func unload() {
+    guard isStarted else { return }
+    isStarted = false
+    if case .full(let app) = form { app.unload?(state) }
+    state = nil
+  }
+
+  private static func reason(_ text: String, _ result: Int32) -> String {
+    var text = Substring(text)
+    while let last = text.last, last.isWhitespace { text = text.dropLast() }
+    return text.isEmpty ? "its load() returned \(resultName(result)) without saying why" : String(text)
+  }
+
+  /// The name that nsgi.h gives a result.
+  static func resultName(_ result: Int32) -> String {
+    switch result {
+    case NSGI_OK.rawValue: "NSGI_OK"
+    case NSGI_ASYNC.rawValue: "NSGI_ASYNC"
+    case NSGI_AGAIN.rawValue: "NSGI_AGAIN"
+    case NSGI_GONE.rawValue: "NSGI_GONE"
+    case NSGI_MISUSE.rawValue: "NSGI_MISUSE"
+    case NSGI_TOOBIG.rawValue: "NSGI_TOOBIG"
+    case NSGI_NOMEM.rawValue: "NSGI_NOMEM"
+    case NSGI_IO.rawValue: "NSGI_IO"
+    case NSGI_TIMEOUT.rawValue: "NSGI_TIMEOUT"
+    case NSGI_FAIL.rawValue: "NSGI_FAIL"
+    default: "\(result)"
+    }
+  }
+}
+
+/// Options as the C array "key","value",...,NULL; lives as long as the object.
+private final class OptionList {
+  let pointer: UnsafePointer<UnsafePointer<CChar>?>
+  private let strings: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>
+
+  init(_ options: [Generation.Option]) {
+    strings = .allocate(capacity: options.count * 2 + 1)
+    strings.initialize(repeating: nil)
+    for (index, option) in options.enumerated() {
+      strings[index * 2] = Self.copy(option.key)
+      strings[index * 2 + 1] = Self.copy(option.value)
+    }
+    pointer = UnsafePointer(strings.baseAddress!)
+  }
+
+  private static func copy(_ text: String) -> UnsafePointer<CChar> {
+    let bytes = text.utf8CString
+    let result = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+    for (index, byte) in bytes.enumerated() { result[index] = byte }
+    return UnsafePointer(result)
+  }
+
+  deinit {
+    for string in strings { string?.deallocate() }
+    strings.deallocate()
+  }
+}

@@ -1,0 +1,79 @@
+import CNSGI
+
+/// Loads a private copy into the process and shakes hands with it. Nothing of the application has run before
+/// but its constructors.
+enum Loader {
+  /// The plain form: `application` of nsgi.h.
+  typealias Application = @convention(c) (UnsafePointer<nsgi_environ>?, nsgi_start_response?) -> Int32
+  /// The full form's symbol.
+  typealias Entry = @convention(c) (UnsafePointer<nsgi_host>?) -> UnsafePointer<nsgi_app>?
+
+  /// How the library is called.
+  enum Form {
+    case plain(Application)
+    /// What nsgi_entry returned.
+    case full(UnsafePointer<nsgi_app>)
+  }
+
+  /// Opens the library and finds its entry; with `.full` the handshake has succeeded.
+  static func open(
+    _ copy: PrivateCopy, _ image: ElfImage, _ reference: AppReference, host: UnsafePointer<nsgi_host>
+  ) throws(LoadError) -> (handle: UnsafeMutableRawPointer, form: Form) {
+    guard let symbol = reference.wanted.first(where: { image.symbols[$0] != nil }) else {
+      throw .noEntry(path: copy.source, symbol: reference.symbol)
+    }
+    guard image.symbols[symbol] == .function else { throw .notAFunction(path: copy.source, symbol: symbol) }
+    guard let handle = System.openLibrary(copy.path) else {
+      throw .unresolved(path: copy.source, reason: linkerError(of: copy))
+    }
+    guard let address = System.symbol(symbol, in: handle) else {
+      throw .noEntry(path: copy.source, symbol: reference.symbol)
+    }
+    guard AppReference.isEntry(symbol) else {
+      return (handle, .plain(unsafeBitCast(address, to: Application.self)))
+    }
+    guard let table = unsafeBitCast(address, to: Entry.self)(host) else {
+      throw .refusedHost(path: copy.source)
+    }
+    try shakeHands(with: table, host: host, path: copy.source)
+    return (handle, .full(table))
+  }
+
+  /// The linker's words without the name of the copy, which says nothing to the operator.
+  private static func linkerError(of copy: PrivateCopy) -> String {
+    let text = System.linkerError()
+    let prefix = copy.path + ": "
+    return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
+  }
+
+  /// Checks the head of an application's table (nsgi.h, nsgi_head).
+  static func shakeHands(
+    with table: UnsafePointer<nsgi_app>, host: UnsafePointer<nsgi_host>, path: String
+  ) throws(LoadError) {
+    let head = UnsafeRawPointer(table).loadUnaligned(as: nsgi_head.self)
+    guard head.magic == UInt32(NSGI_MAGIC) else { throw .badMagic(path: path, found: head.magic) }
+    let app = LoadError.Version(major: head.major, minor: head.minor)
+    let own = LoadError.Version(major: host.pointee.head.major, minor: host.pointee.head.minor)
+    guard app.major == own.major else { throw .otherMajor(path: path, app: app, host: own) }
+    guard app.minor <= own.minor else { throw .newerMinor(path: path, app: app, host: own) }
+    guard (leastSize...mostSize).contains(head.size) else {
+      throw .badSize(path: path, size: head.size, least: leastSize)
+    }
+    guard adopt(table).call != nil else { throw .noCall(path: path) }
+  }
+
+  /// A table has to reach to the end of `call`, and has no reason to be larger than a few pages.
+  private static let leastSize = UInt32(
+    MemoryLayout<nsgi_app>.offset(of: \.call)! + MemoryLayout<UnsafeRawPointer>.size)
+  private static let mostSize: UInt32 = 64 * 1024
+
+  /// The host's own copy of a table, what an older application does not have being zero.
+  static func adopt(_ table: UnsafePointer<nsgi_app>) -> nsgi_app {
+    var result = nsgi_app()
+    let size = min(Int(table.pointee.head.size), MemoryLayout<nsgi_app>.size)
+    withUnsafeMutableBytes(of: &result) {
+      $0.copyMemory(from: UnsafeRawBufferPointer(start: table, count: size))
+    }
+    return result
+  }
+}

@@ -1,0 +1,82 @@
+import Glibc
+
+/// The server's own copy of an application's file: immutable, and under a name that is never used again.
+///
+/// The operator's file is not loaded itself: dlopen answers with the old image for a name (or an inode) that
+/// it has seen, and a library that is overwritten or truncated while mapped takes the process along.
+struct PrivateCopy {
+  /// The operator's file.
+  let source: String
+  /// The copy.
+  let path: String
+  /// Bytes.
+  let size: Int
+
+  /// Copies the file into a new directory of `runtime`; refuses one that changes meanwhile.
+  init(of source: String, in runtime: RuntimeDirectory) throws(LoadError) {
+    let input: Int32
+    let before: stat
+    do throws(SystemError) {
+      input = try System.openForReading(source)
+    } catch {
+      if error.code == ENOENT || error.code == ENOTDIR { throw .missing(path: source) }
+      throw .unreadable(path: source, reason: error.reason)
+    }
+    defer { System.close(input) }
+    do throws(SystemError) { before = try System.status(input) } catch {
+      throw .unreadable(path: source, reason: error.reason)
+    }
+    guard before.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: source) }
+
+    let copied: Int
+    do {
+      let name = source.split(separator: "/").last.map(String.init) ?? "app.so"
+      path = try runtime.makeCopyDirectory() + "/" + name
+      let output = try System.createFile(path)
+      defer { System.close(output) }
+      runtime.add(path)
+      copied = try Self.copy(input, to: output)
+      try System.setMode(output, 0o400)
+      let after = try System.status(input)
+      guard copied == Int(before.st_size), Self.isSame(before, after) else {
+        throw LoadError.changing(path: source)
+      }
+    } catch let error as LoadError { throw error } catch {
+      throw .copyFailed(path: source, reason: "\(error)")
+    }
+    self.source = source
+    size = copied
+  }
+
+  private static func copy(_ input: Int32, to output: Int32) throws(SystemError) -> Int {
+    let capacity = 256 * 1024
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+    defer { buffer.deallocate() }
+    var done = 0
+    while true {
+      let count = try System.read(input, buffer.baseAddress!, capacity, at: Int64(done))
+      if count == 0 { return done }
+      try System.writeAll(output, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      done += count
+    }
+  }
+
+  private static func isSame(_ one: stat, _ other: stat) -> Bool {
+    one.st_size == other.st_size && one.st_mtim.tv_sec == other.st_mtim.tv_sec
+      && one.st_mtim.tv_nsec == other.st_mtim.tv_nsec
+  }
+
+  /// Reads the ELF headers of the copy, which symbols of `wanted` it exports among them.
+  func inspect(wanted: [String]) throws(LoadError) -> ElfImage {
+    guard size > 0 else { throw .badImage(path: source, .empty) }
+    do {
+      let fd = try System.openForReading(path)
+      defer { System.close(fd) }
+      let address = try System.map(fd, size)
+      defer { System.unmap(address, size) }
+      return try ElfImage(UnsafeRawBufferPointer(start: address, count: size), wanted: wanted)
+    } catch let error as ElfError { throw .badImage(path: source, error) } catch {
+      throw .unreadable(path: path, reason: "\(error)")
+    }
+  }
+}

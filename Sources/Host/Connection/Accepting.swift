@@ -1,0 +1,119 @@
+import Glibc
+import Wire
+
+/// From a listening socket to a connection.
+extension Worker {
+  func watch(_ index: Int) throws(SystemError) {
+    try reactor.add(listeners[index].fd, [.read, .exclusive], Token(.listener, slot: UInt32(index)))
+  }
+
+  /// Accepts what waits, and reads at once: the request is usually there already.
+  func accept(_ index: Int) {
+    for _ in 0..<limits.acceptsPerTurn {
+      if stopping != nil { return }
+      var peer = sockaddr_storage()
+      let fd: Int32
+      do {
+        fd = try System.accept(listeners[index].fd, &peer)
+      } catch {
+        acceptFailed(error)
+        return
+      }
+      guard connections.alive < limits.connections else {
+        System.close(fd)
+        log.warning("connection refused: \(limits.connections) are open; raise --max-connections")
+        continue
+      }
+      open(fd, index, peer)
+    }
+  }
+
+  private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) {
+    let connection = connections.take()
+    connection.pointee.fd = fd
+    connection.pointee.listener = UInt16(index)
+    connection.pointee.state = .idle
+    connection.pointee.peer = PeerAddress(peer)
+    connection.pointee.gateway = listeners[index].gateway
+    connection.pointee.codec = listeners[index].codec
+    if listeners[index].isTCP { try? System.set(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+    setTimeout(connection, .head)
+    receive(connection)
+  }
+
+  /// Out of descriptors: leave the others in the backlog until one is free, instead of spinning.
+  private func acceptFailed(_ error: SystemError) {
+    switch error.code {
+    case EAGAIN, ECONNABORTED: return
+    case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+      guard !isAcceptPaused else { return }
+      log.warning("accept paused: \(error.reason); raise --max-fd (ulimit -n)")
+      isAcceptPaused = true
+      for listener in listeners { try? reactor.remove(listener.fd) }
+    default: log.warning("accept failed: \(error)")
+    }
+  }
+
+  /// Takes up accepting after a pause; called when a tick has passed.
+  func resumeAccepting() {
+    guard isAcceptPaused, stopping == nil else { return }
+    isAcceptPaused = false
+    for index in listeners.indices { try? watch(index) }
+  }
+
+  /// Closes the socket and gives everything back.
+  func close(_ connection: ConnectionPointer) {
+    if let exchange = connection.pointee.exchange { give(exchange) }
+    timers.cancel(connection.pointee.slot, timer)
+    blocks.empty(&connection.pointee.input)
+    blocks.empty(&connection.pointee.output)
+    System.close(connection.pointee.fd)
+    connection.pointee.fd = -1
+    connection.pointee.state = .closed
+    connection.pointee.generation &+= 1
+    connection.pointee.interest = []
+    connection.pointee.isRegistered = false
+    connection.pointee.peerEnded = false
+    connection.pointee.isPostponed = false
+    connection.pointee.closesAfterOutput = false
+    connection.pointee.expectsNoMore = false
+    connection.pointee.timeout = .none
+    connections.give(connection.pointee.slot)
+  }
+
+  // MARK: Timeouts
+
+  /// Sets the deadline of what the connection is doing now. A head that drips in keeps its first one.
+  @inline(__always)
+  func setTimeout(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
+    if timeout == .head, connection.pointee.timeout == .head { return }
+    connection.pointee.timeout = timeout
+    timers.set(connection.pointee.slot, TimerWheel.tick(now, seconds: seconds(timeout)), timer)
+  }
+
+  private func seconds(_ timeout: Connection.Timeout) -> Double {
+    switch timeout {
+    case .none: 0
+    case .head: limits.headerTimeoutSeconds
+    case .body: limits.bodyTimeoutSeconds
+    case .write: limits.writeTimeoutSeconds
+    case .keepAlive: limits.keepAliveTimeoutSeconds
+    case .linger: limits.lingerSeconds
+    }
+  }
+
+  func advanceTimers() {
+    guard now >> TimerWheel.tickShift > timers.current else { return }
+    if isAcceptPaused { resumeAccepting() }
+    timers.advance(to: now, timer)
+    while let slot = timers.nextExpired() { expired(connections.record(slot)) }
+  }
+
+  private func expired(_ connection: ConnectionPointer) {
+    switch connection.pointee.timeout {
+    case .head where connection.pointee.exchange != nil, .body:
+      refuse(connection, 408, "the request did not arrive in time")
+    default: close(connection)
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import CNSGI
+import Wire
+
+/// One request and its response, from first byte to last. Taken from a slab when a request begins and given
+/// back, with all its memory, when the answer is encoded; an app knows it by `id` alone.
+struct Exchange: ~Copyable {
+  /// How far it has come; each call of an app is allowed in some of these only.
+  enum Phase: UInt8 {
+    /// In the slab.
+    case free
+    /// Head or body are coming in.
+    case reading
+    /// The app has it and may start a response; nothing was sent.
+    case called
+    /// The response head is encoded; body bytes follow it.
+    case responding
+    /// The response is complete; the app has not returned yet.
+    case finished
+    /// The client is gone or the response was cut: what the app still writes is dropped.
+    case gone
+  }
+
+  let slot: UInt32
+  unowned(unsafe) let worker: Worker
+  /// Counts the lives of the record: the upper half of `id`.
+  var generation: UInt32 = 0
+  var phase = Phase.free
+  var connection: UnsafeMutablePointer<Connection>
+  var head: RequestHead
+  /// Where the ranges of `head` count from.
+  var base: UnsafeMutableRawPointer
+  /// The input block with the head in it, once the connection has moved on to another.
+  var headBlock = ByteBuffer()
+  var arena: Arena
+  var meta = MetaVariables()
+  var request = nsgi_request()
+  var body = RequestBody()
+  var response: ResponseHead
+  var plan = ResponsePlan.none
+  /// Bytes of the first write, held back until a second one or the end tells the length.
+  var held = ByteBuffer()
+  var isHeld = false
+  /// Body bytes the app has written, sent or not (HEAD).
+  var written: Int64 = 0
+  var mount: Int = 0
+  /// Lists that were built on first use; in the arena.
+  var lists = EnvironLists()
+  /// Monotonic nanoseconds when the head was complete.
+  var began: UInt64 = 0
+
+  init(slot: UInt32, worker: Worker, fields: Int, responseHeadBytes: Int) {
+    self.slot = slot
+    self.worker = worker
+    connection = UnsafeMutablePointer(bitPattern: 8)!
+    base = UnsafeMutableRawPointer(bitPattern: 8)!
+    head = RequestHead(capacity: fields)
+    arena = Arena(size: Exchange.arenaBytes)
+    response = ResponseHead(limit: responseHeadBytes)
+  }
+
+  /// Bytes of the arena's first block: an environ of a usual request fits.
+  static let arenaBytes = 4096
+
+  /// What the app calls the exchange: 32 bits generation, 32 bits slot.
+  @inline(__always) var id: nsgi_id { UInt64(generation) << 32 | UInt64(slot) }
+
+  @inline(__always)
+  var isHead: Bool { meta.method.count == 4 && Ascii.equals(meta.method.bytes, "HEAD") }
+
+  /// Makes the record ready for the next request.
+  mutating func clear() {
+    phase = .free
+    generation &+= 1
+    arena.reset()
+    body.reset()
+    response.reset()
+    if isHeld { held.removeAll() }
+    isHeld = false
+    written = 0
+    lists = EnvironLists()
+  }
+
+  /// Fills the view that the full form gets; all strings are NUL-ended and live as long as the exchange.
+  @inline(__always)
+  mutating func fillRequest() {
+    request.size = UInt32(MemoryLayout<nsgi_request>.size)
+    request.id = id
+    request.method = nsgi_str(meta.method)
+    request.script_name = nsgi_str(meta.scriptName)
+    request.path_info = nsgi_str(meta.pathInfo)
+    request.query = nsgi_str(meta.query)
+    request.protocol = nsgi_str(meta.serverProtocol)
+    request.scheme = nsgi_str(meta.scheme)
+    request.remote_addr = nsgi_str(meta.remoteAddr)
+    request.content_type = nsgi_str(meta.contentType)
+    request.content_length = meta.contentLength
+    var flags: UInt32 = 0
+    if meta.scheme.count == 5 { flags |= NSGI_TLS.rawValue }
+    if head.framing != .none { flags |= NSGI_HAS_BODY.rawValue }
+    if meta.contentLength < 0 { flags |= NSGI_LENGTH_UNKNOWN.rawValue }
+    if isHead { flags |= NSGI_HEAD_ONLY.rawValue }
+    request.flags = flags
+  }
+}
+
+extension nsgi_str {
+  @inline(__always)
+  init(_ text: Text) {
+    self.init(p: UnsafeRawPointer(text.start)?.assumingMemoryBound(to: CChar.self), n: text.count)
+  }
+
+  @inline(__always)
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: p, count: n) }
+}
+
+extension nsgi_pair {
+  @inline(__always)
+  init(_ name: Text, _ value: Text) { self.init(name: nsgi_str(name), value: nsgi_str(value)) }
+}

@@ -1,0 +1,348 @@
+import CLinux
+import CNSGI
+import Wire
+
+/// The life of a request, in order: accept (Accepting.swift) → read → decode → call the app → encode
+/// (Response.swift) → flush → keep or close. docs/LIFE_OF_A_REQUEST.md has the same headings.
+extension Worker {
+  // MARK: Read
+
+  /// Receives what is there, once, and goes on with it.
+  func receive(_ connection: ConnectionPointer) {
+    do {
+      switch connection.pointee.state {
+      case .lingering: try drain(connection)
+      case .readingBody where connection.pointee.input.isEmpty && connection.pointee.codec.bodyLeft > 0:
+        try receiveBody(connection)
+      default: try receiveInput(connection)
+      }
+    } catch {
+      // A level-triggered event that brought nothing, or a peer that is gone.
+      if error.wouldBlock { watchOrClose(connection) } else { close(connection) }
+    }
+  }
+
+  @inline(__always)
+  private func receiveInput(_ connection: ConnectionPointer) throws(SystemError) {
+    blocks.fill(&connection.pointee.input)
+    if connection.pointee.input.room == 0 { connection.pointee.input.reserve(BlockPool.blockBytes) }
+    let count = try System.receive(
+      connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
+    if count == 0 { return ended(connection) }
+    connection.pointee.input.commit(count)
+    decode(connection)
+  }
+
+  /// A long body of known length goes straight to its place.
+  private func receiveBody(_ connection: ConnectionPointer) throws(SystemError) {
+    let left = connection.pointee.codec.bodyLeft
+    guard let exchange = connection.pointee.exchange, exchange.pointee.body.prepare(for: left, bound: limits.bodyMemoryBytes) else {
+      return try receiveInput(connection)
+    }
+    let count = try System.receive(connection.pointee.fd, exchange.pointee.body.memory.tail, Int(left))
+    if count == 0 { return ended(connection) }
+    exchange.pointee.body.received(count)
+    connection.pointee.codec.bypassed(count)
+    if Int64(count) == left { decode(connection) } else { setTimeout(connection, .body) }
+  }
+
+  /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
+  private func ended(_ connection: ConnectionPointer) {
+    connection.pointee.peerEnded = true
+    if connection.pointee.output.isEmpty { close(connection) } else { setInterest(connection, .write) }
+  }
+
+  /// Reads and drops what a peer still sends after its answer.
+  private func drain(_ connection: ConnectionPointer) throws(SystemError) {
+    blocks.fill(&connection.pointee.input)
+    connection.pointee.input.removeAll()
+    let count = try System.receive(
+      connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
+    if count == 0 { close(connection) }
+  }
+
+  // MARK: Decode
+
+  /// Turns the bytes that are there into events and acts on them.
+  func decode(_ connection: ConnectionPointer) {
+    var served = 0
+    while true {
+      // A client that does not take its answers gets no further ones.
+      if !connection.pointee.output.isEmpty, connection.pointee.isRegistered,
+        connection.pointee.interest == .write
+      {
+        return
+      }
+      if connection.pointee.exchange == nil, connection.pointee.input.isEmpty {
+        return becomeIdle(connection)
+      }
+      let exchange = connection.pointee.exchange ?? begin(connection)
+      var offset = 0
+      let event: ReadEvent
+      let bytes = connection.pointee.input.bytes
+      do {
+        event = try connection.pointee.codec.next(bytes.bytes, &offset, &exchange.pointee.head)
+      } catch {
+        return refuse(connection, error)
+      }
+      switch event {
+      case .needMore:
+        connection.pointee.input.consume(offset)
+        return awaitMore(connection, exchange)
+      case .head:
+        exchange.pointee.base = exchange.pointee.head.base(connection.pointee.input.base!)
+        connection.pointee.input.consume(offset)
+        guard prepare(connection, exchange) else { return }
+      case .body(let range):
+        let piece = range.bytes(in: bytes.baseAddress!)
+        connection.pointee.input.consume(offset)
+        do { try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes) } catch { return bodyFailed(connection, error) }
+      case .end:
+        connection.pointee.input.consume(offset)
+        call(exchange)
+        guard keepOrClose(connection) else { return }
+        served += 1
+        if served == limits.pipelinedRequestsPerTurn, !connection.pointee.input.isEmpty { return postpone(connection) }
+      case .abort:
+        connection.pointee.input.consume(offset)
+        aborted(connection, exchange)
+      case .answer(let answer):
+        connection.pointee.input.consume(offset)
+        guard answered(connection, answer) else { return }
+      }
+    }
+  }
+
+  /// A request has begun: it gets an exchange.
+  @inline(__always)
+  private func begin(_ connection: ConnectionPointer) -> ExchangePointer {
+    let exchange = exchanges.take()
+    exchange.pointee.phase = .reading
+    exchange.pointee.connection = connection
+    connection.pointee.exchange = exchange
+    connection.pointee.state = .readingHead
+    return exchange
+  }
+
+  /// Half a request is there: wait for the rest.
+  private func awaitMore(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    switch connection.pointee.state {
+    case .readingBody:
+      do { try exchange.pointee.body.own(bound: limits.bodyMemoryBytes) } catch { return bodyFailed(connection, error) }
+      moveOn(connection, exchange)
+      setTimeout(connection, .body)
+    case _ where connection.pointee.codec.isIdle && connection.pointee.input.isEmpty:
+      give(exchange)
+      return becomeIdle(connection)
+    default: setTimeout(connection, .head)
+    }
+    flush(connection)
+    watchOrClose(connection)
+  }
+
+  /// The head stays in its block while the body comes in through another.
+  private func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    guard exchange.pointee.headBlock.block == nil, exchange.pointee.head.assembled.block == nil else { return }
+    var fresh = ByteBuffer()
+    if !connection.pointee.input.isEmpty {
+      blocks.fill(&fresh)
+      fresh.append(connection.pointee.input.bytes)
+    }
+    swap(&fresh, &connection.pointee.input)
+    swap(&fresh, &exchange.pointee.headBlock)
+  }
+
+  /// The head is complete: find the app and say what the client may wait for.
+  @inline(__always)
+  private func prepare(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
+    connection.pointee.state = .readingBody
+    exchange.pointee.began = now
+    do {
+      try normalize(connection, exchange)
+    } catch {
+      refuse(connection, error.status, error.description)
+      return false
+    }
+    guard let mount = mounts.find(&exchange.pointee) else {
+      refuse(connection, 404, "no application is mounted here")
+      return false
+    }
+    exchange.pointee.mount = mount
+    if exchange.pointee.head.expectsContinue, connection.pointee.input.isEmpty {
+      blocks.fill(&connection.pointee.output)
+      HTTP1ResponseWriter.interim(100, into: &connection.pointee.output)
+      flush(connection)
+    }
+    return true
+  }
+
+  @inline(__always)
+  private func normalize(
+    _ connection: ConnectionPointer, _ exchange: ExchangePointer
+  ) throws(NormalizeError) {
+    let text = exchange.pointee.arena.allocate(PeerAddress.textBytes).assumingMemoryBound(to: UInt8.self)
+    let count = connection.pointee.peer.write(to: text)
+    let listener = Int(connection.pointee.listener)
+    let facts = ConnectionFacts(
+      gateway: connection.pointee.gateway, remoteAddr: Text(text, count), localName: listeners[listener].name,
+      fixesRootScriptName: settings.fixesRootScriptName)
+    exchange.pointee.meta = try Normalizer.normalize(
+      exchange.pointee.head, exchange.pointee.base, facts, &exchange.pointee.arena)
+  }
+
+  /// The front end takes a request back before the app has seen it (FastCGI §5.4).
+  private func aborted(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    exchange.pointee.phase = .gone
+    endRecords(connection, appStatus: 0)
+    _ = keepOrClose(connection)
+  }
+
+  private func bodyFailed(_ connection: ConnectionPointer, _ error: SystemError) {
+    log.error("request body cannot be stored: \(error)")
+    refuse(connection, 500, "the request body could not be stored")
+  }
+
+  private func postpone(_ connection: ConnectionPointer) {
+    flush(connection)
+    connection.pointee.isPostponed = true
+    postponed.append(connection.pointee.token)
+  }
+
+  // MARK: Call the app
+
+  /// Runs the app on this thread. The seam of dispatch: what replaces the inline call (hand-off to another
+  /// leader) stands here and nowhere else.
+  @inline(__always)
+  private func call(_ exchange: ExchangePointer) {
+    exchange.pointee.phase = .called
+    exchange.pointee.connection.pointee.state = .calling
+    clinux_set_current(exchange)
+    let result = mounts[exchange.pointee.mount].call(exchange)
+    clinux_set_current(nil)
+    complete(exchange, result)
+  }
+
+  // MARK: Flush
+
+  /// Sends what waits; what the socket does not take now goes when it can be written.
+  func flush(_ connection: ConnectionPointer) {
+    while !connection.pointee.output.isEmpty {
+      do {
+        let count = try System.send(
+          connection.pointee.fd, connection.pointee.output.base!, connection.pointee.output.count)
+        connection.pointee.output.consume(count)
+      } catch {
+        if error.wouldBlock {
+          setInterest(connection, .write)
+          setTimeout(connection, .write)
+        } else {
+          connection.pointee.output.removeAll()
+          connection.pointee.closesAfterOutput = true
+          connection.pointee.peerEnded = true
+        }
+        return
+      }
+    }
+    blocks.empty(&connection.pointee.output)
+  }
+
+  /// The socket takes bytes again.
+  func flushed(_ connection: ConnectionPointer) {
+    flush(connection)
+    guard connection.pointee.output.isEmpty else { return }
+    if connection.pointee.closesAfterOutput { return finish(connection) }
+    setInterest(connection, .read)
+    if connection.pointee.state == .writing { connection.pointee.state = .idle }
+    decode(connection)
+  }
+
+  // MARK: Keep or close
+
+  /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
+  private func keepOrClose(_ connection: ConnectionPointer) -> Bool {
+    guard let exchange = connection.pointee.exchange else { return false }
+    let persists = exchange.pointee.plan.persists && exchange.pointee.phase != .gone
+    // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
+    connection.pointee.expectsNoMore = !exchange.pointee.head.persists
+    give(exchange)
+    if persists, !connection.pointee.closesAfterOutput {
+      connection.pointee.codec.reset()
+      connection.pointee.state = .idle
+      // Answers to pipelined requests leave together, but never wait for a request that is not there.
+      if connection.pointee.output.count > BlockPool.blockBytes || connection.pointee.input.isEmpty {
+        flush(connection)
+        if connection.pointee.closesAfterOutput {
+          close(connection)
+          return false
+        }
+      }
+      return true
+    }
+    connection.pointee.closesAfterOutput = true
+    flush(connection)
+    if connection.pointee.output.isEmpty { finish(connection) } else { connection.pointee.state = .writing }
+    return false
+  }
+
+  /// Waits for input, unless the last flush has found the peer gone.
+  private func watchOrClose(_ connection: ConnectionPointer) {
+    if connection.pointee.closesAfterOutput, connection.pointee.output.isEmpty { return close(connection) }
+    watchInput(connection)
+  }
+
+  /// Between two requests: no block, no exchange, only the keep-alive timer.
+  @inline(__always)
+  private func becomeIdle(_ connection: ConnectionPointer) {
+    flush(connection)
+    if connection.pointee.closesAfterOutput { return close(connection) }
+    if stopping != nil, connection.pointee.output.isEmpty { return close(connection) }
+    connection.pointee.state = .idle
+    blocks.empty(&connection.pointee.input)
+    if connection.pointee.output.isEmpty {
+      setTimeout(connection, .keepAlive)
+      watchInput(connection)
+    }
+  }
+
+  /// The last byte is sent: close, or linger if the peer may still be sending (a reset would eat the answer).
+  func finish(_ connection: ConnectionPointer) {
+    if connection.pointee.peerEnded { return close(connection) }
+    if connection.pointee.expectsNoMore, connection.pointee.input.isEmpty { return close(connection) }
+    do { try System.shutdownWriting(connection.pointee.fd) } catch { return close(connection) }
+    connection.pointee.state = .lingering
+    setTimeout(connection, .linger)
+    watchInput(connection)
+  }
+
+  /// Gives an exchange and its memory back.
+  func give(_ exchange: ExchangePointer) {
+    blocks.empty(&exchange.pointee.headBlock)
+    exchange.pointee.connection.pointee.exchange = nil
+    exchange.pointee.clear()
+    exchanges.give(exchange.pointee.slot)
+  }
+
+  // MARK: What the kernel watches
+
+  @inline(__always)
+  func watchInput(_ connection: ConnectionPointer) {
+    if connection.pointee.isRegistered, connection.pointee.interest == .read { return }
+    if connection.pointee.state != .closed, connection.pointee.interest != .write { setInterest(connection, .read) }
+  }
+
+  func setInterest(_ connection: ConnectionPointer, _ interest: Interest) {
+    guard !connection.pointee.isRegistered || connection.pointee.interest != interest else { return }
+    do {
+      if connection.pointee.isRegistered {
+        try reactor.change(connection.pointee.fd, interest, connection.pointee.token)
+      } else {
+        try reactor.add(connection.pointee.fd, interest, connection.pointee.token)
+      }
+      connection.pointee.interest = interest
+      connection.pointee.isRegistered = true
+    } catch {
+      log.error("a connection cannot be watched: \(error)")
+      connection.pointee.closesAfterOutput = true
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import CLinux
+import Config
+import Glibc
+import Wire
+
+/// Why a socket cannot be listened on; the operator's fault, exit 1.
+enum ListenError: Error, CustomStringConvertible {
+  case inUse(Address)
+  case refused(Address, SystemError)
+  case notListening(Int32)
+
+  var description: String {
+    switch self {
+    case .inUse(let address):
+      "\(address) is in use by another server; stop that one or choose another address"
+    case .refused(let address, let error) where error.code == EACCES:
+      "\(address) cannot be bound (\(error.reason)); choose a port above 1023 or a directory you may write to"
+    case .refused(let address, let error) where error.code == EADDRNOTAVAIL:
+      "\(address) cannot be bound (\(error.reason)); choose an address that this machine has"
+    case .refused(let address, let error): "\(address) cannot be bound (\(error)); check the address"
+    case .notListening(let fd): "descriptor \(fd) is no listening socket; start the server through its launcher"
+    }
+  }
+}
+
+/// One bound socket and the protocol spoken on it.
+struct Listener {
+  let fd: Int32
+  /// What is spoken; with `isSniffed` only until the first bytes of a connection tell.
+  let gateway: Gateway
+  let isSniffed: Bool
+  /// A codec in its first state, copied into each connection.
+  let codec: Codec
+  /// Where it is bound, as people write it; port 0 replaced by the chosen one.
+  let address: Address
+  /// For SERVER_NAME when a client names no host; lives as long as the process.
+  let name: Text
+  /// 0 for unix sockets.
+  let port: UInt16
+  let isTCP: Bool
+  /// The socket file was made by this server and is removed when it ends.
+  let ownsFile: Bool
+
+  /// What a ready line says: "http socket 127.0.0.1:8080 ready".
+  var readyLine: String {
+    let word =
+      switch (isSniffed, gateway) {
+      case (true, _): "recognised"
+      case (false, .http1): "http"
+      case (false, .scgi): "scgi"
+      case (false, .uwsgi): "uwsgi"
+      case (false, .fastcgi): "fastcgi"
+      case (false, .cgi): "cgi"
+      }
+    return "\(word) socket \(address) ready"
+  }
+
+  private init(fd: Int32, gateway: ListenerProtocol, address: Address, ownsFile: Bool, limits: Limits) {
+    self.fd = fd
+    isSniffed = gateway == .auto
+    self.gateway = Gateway(gateway)
+    codec = Codec(self.gateway, limits: HeadLimits(limits))
+    self.address = address
+    self.ownsFile = ownsFile
+    var host = "localhost"
+    switch address {
+    case .inet(let name, let port):
+      (isTCP, self.port) = (true, port)
+      if !name.isEmpty { host = name }
+    case .unix, .abstract: (isTCP, port) = (false, 0)
+    }
+    let text = UnsafeMutablePointer<UInt8>.allocate(capacity: host.utf8.count + 1)
+    for (index, byte) in (Array(host.utf8) + [0]).enumerated() { text[index] = byte }
+    name = Text(text, host.utf8.count)
+  }
+
+  /// Binds and listens. A socket file that nobody answers on is replaced, a live one is not.
+  static func bind(
+    _ settings: ListenerSettings, files: SocketFileSettings, limits: Limits
+  ) throws(ListenError) -> Listener {
+    let target = settings.address
+    let address = SocketAddress(target)
+    do {
+      let fd = try System.socket(family: address.family)
+      if case .unix(let path) = target { try removeStale(path, address) }
+      if case .inet = target { try System.set(fd, SOL_SOCKET, SO_REUSEADDR, 1) }
+      if address.family == AF_INET6 { try System.set(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+      try address.withPointer { pointer, length throws(SystemError) in try System.bind(fd, pointer, length) }
+      if case .unix(let path) = target { try SocketFile.apply(files, to: path) }
+      try System.listen(fd, backlog: limits.backlog)
+      return Listener(
+        fd: fd, gateway: settings.gateway, address: SocketAddress.bound(fd, as: target), ownsFile: true,
+        limits: limits)
+    } catch {
+      throw error.code == EADDRINUSE ? .inUse(target) : .refused(target, error)
+    }
+  }
+
+  /// Takes over a socket that a launcher (lighttpd, spawn-fcgi, systemd) bound.
+  static func adopt(
+    _ fd: Int32, gateway: ListenerProtocol, limits: Limits
+  ) throws(ListenError) -> Listener {
+    guard (try? System.get(fd, SOL_SOCKET, SO_ACCEPTCONN)) == 1 else { throw .notListening(fd) }
+    try? System.setNonBlocking(fd)
+    let address = SocketAddress.bound(fd, as: nil)
+    return Listener(fd: fd, gateway: gateway, address: address, ownsFile: false, limits: limits)
+  }
+
+  /// A file nobody listens on is what a killed server leaves behind.
+  private static func removeStale(_ path: String, _ address: SocketAddress) throws(SystemError) {
+    let probe = try System.socket(family: AF_UNIX)
+    defer { System.close(probe) }
+    do {
+      try address.withPointer { pointer, length throws(SystemError) in
+        try System.connect(probe, pointer, length)
+      }
+    } catch {
+      switch error.code {
+      case ECONNREFUSED where SocketFile.isSocket(path): return try System.unlink(path)
+      case ENOENT: return
+      // A full backlog is a live server too.
+      default: throw SystemError("bind", error.code == EAGAIN ? EADDRINUSE : error.code == ECONNREFUSED ? EADDRINUSE : error.code)
+      }
+    }
+    throw SystemError("bind", EADDRINUSE)
+  }
+
+  /// Removes the socket file, if this server made one.
+  func removeFile() {
+    if ownsFile, case .unix(let path) = address { try? System.unlink(path) }
+  }
+}
+
+extension Gateway {
+  /// What is spoken first on a listener of this protocol.
+  init(_ listener: ListenerProtocol) {
+    self =
+      switch listener {
+      case .http1, .auto: .http1
+      case .scgi: .scgi
+      case .uwsgi: .uwsgi
+      case .fastcgi: .fastcgi
+      }
+  }
+}
+
+extension HeadLimits {
+  init(_ limits: Limits) {
+    self.init(
+      headBytes: limits.headBytes, fields: limits.headerFields, targetBytes: limits.targetBytes,
+      chunkLineBytes: limits.chunkLineBytes, bodyBytes: limits.bodyBytes)
+  }
+}

@@ -1,0 +1,75 @@
+import Glibc
+
+/// The other end of a connection in 20 bytes, and its text for REMOTE_ADDR (RFC 3875 §4.1.8).
+struct PeerAddress {
+  enum Family: UInt8 { case none, v4, v6, local }
+  private(set) var family = Family.none
+  /// In host byte order; 0 for unix sockets.
+  private(set) var port: UInt16 = 0
+  private var bytes = InlineArray<16, UInt8>(repeating: 0)
+
+  init() {}
+
+  init(_ storage: sockaddr_storage) {
+    withUnsafeBytes(of: storage) { raw in
+      switch Int32(storage.ss_family) {
+      case AF_INET:
+        let address = raw.loadUnaligned(as: sockaddr_in.self)
+        family = .v4
+        port = UInt16(bigEndian: address.sin_port)
+        for index in 0..<4 { bytes[index] = raw[4 + index] }
+      case AF_INET6:
+        let address = raw.loadUnaligned(as: sockaddr_in6.self)
+        port = UInt16(bigEndian: address.sin6_port)
+        // ::ffff:a.b.c.d is an IPv4 client on a socket for both.
+        let isMapped = (0..<10).allSatisfy { raw[8 + $0] == 0 } && raw[18] == 0xff && raw[19] == 0xff
+        family = isMapped ? .v4 : .v6
+        for index in 0..<(isMapped ? 4 : 16) { bytes[index] = raw[(isMapped ? 20 : 8) + index] }
+      case AF_UNIX: family = .local
+      default: family = .none
+      }
+    }
+  }
+
+  /// Bytes that `write` needs at most, NUL included.
+  static let textBytes = 46
+
+  /// Writes the address as text with a NUL behind it and returns its length; 0 for a unix socket.
+  func write(to text: UnsafeMutablePointer<UInt8>) -> Int {
+    switch family {
+    case .v4: return writeV4(to: text)
+    case .v6:
+      return withUnsafeBytes(of: bytes) { raw in
+        text.withMemoryRebound(to: CChar.self, capacity: PeerAddress.textBytes) { out in
+          inet_ntop(AF_INET6, raw.baseAddress, out, socklen_t(PeerAddress.textBytes)) == nil ? 0 : strlen(out)
+        }
+      }
+    case .none, .local:
+      text[0] = 0
+      return 0
+    }
+  }
+
+  private func writeV4(to text: UnsafeMutablePointer<UInt8>) -> Int {
+    var count = 0
+    for index in 0..<4 {
+      let value = bytes[index]
+      if index > 0 {
+        text[count] = UInt8(ascii: ".")
+        count += 1
+      }
+      if value >= 100 {
+        text[count] = 0x30 + value / 100
+        count += 1
+      }
+      if value >= 10 {
+        text[count] = 0x30 + value / 10 % 10
+        count += 1
+      }
+      text[count] = 0x30 + value % 10
+      count += 1
+    }
+    text[count] = 0
+    return count
+  }
+}

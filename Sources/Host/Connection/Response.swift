@@ -1,0 +1,320 @@
+import CNSGI
+import Wire
+
+/// Encode: from what the app says to the bytes of its connection's protocol.
+extension Worker {
+  /// Body bytes up to this many are copied behind the head; more go to the socket from where they are.
+  private static let copiedBytes = 16 * 1024
+
+  // MARK: The app has returned
+
+  /// Ends the response whatever the app left undone.
+  func complete(_ exchange: ExchangePointer, _ result: Int32) {
+    let connection = exchange.pointee.connection
+    switch exchange.pointee.phase {
+    case .called where result < 0 || exchange.pointee.response.status == 0: failed(exchange, result)
+    case .called:
+      // The whole body is there, or none at all: its length is known without the app's word.
+      encodeHead(exchange, knownLength: Int64(exchange.pointee.held.count))
+      encodeHeld(exchange)
+      endBody(exchange)
+    case .responding where result < 0: cut(exchange)
+    case .responding: endBody(exchange)
+    case .free, .reading, .finished, .gone: break
+    }
+    if exchange.pointee.phase == .gone { connection.pointee.closesAfterOutput = true }
+    if accessLog.isEnabled { accessLog.add(exchange, now: System.now()) }
+  }
+
+  /// The app gave no response, or gave up before any byte of it was sent.
+  private func failed(_ exchange: ExchangePointer, _ result: Int32) {
+    let name = mounts[exchange.pointee.mount].name
+    log.error(
+      result < 0
+        ? "\(name) answered \(result) to \(exchange.pointee.requestLine)"
+        : result == NSGI_ASYNC.rawValue
+          ? "\(name) answered NSGI_ASYNC, which this server version does not offer yet"
+          : "\(name) returned without starting a response to \(exchange.pointee.requestLine)")
+    exchange.pointee.isHeld = false
+    exchange.pointee.held.removeAll()
+    answer(exchange, 500, "the application failed")
+  }
+
+  /// The rest of a response will not come: the client must see that it is cut short.
+  private func cut(_ exchange: ExchangePointer) {
+    log.error("\(mounts[exchange.pointee.mount].name) broke off its response to \(exchange.pointee.requestLine)")
+    if exchange.pointee.connection.pointee.gateway == .fastcgi {
+      endRecords(exchange.pointee.connection, appStatus: 1)
+    }
+    exchange.pointee.phase = .gone
+  }
+
+  // MARK: Head
+
+  /// Decides the plan and writes the head. From here on the response cannot be taken back.
+  @inline(__always)
+  func encodeHead(_ exchange: ExchangePointer, knownLength: Int64) {
+    let connection = exchange.pointee.connection
+    let question = ResponsePlan.Question(
+      gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
+      minorVersion: exchange.pointee.head.minorVersion,
+      persists: exchange.pointee.head.persists && stopping == nil && !connection.pointee.closesAfterOutput,
+      status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
+      knownLength: knownLength)
+    exchange.pointee.plan = ResponsePlan(question)
+    blocks.fill(&connection.pointee.output)
+    switch connection.pointee.gateway {
+    case .http1:
+      HTTP1ResponseWriter.head(
+        exchange.pointee.response, exchange.pointee.plan, minorVersion: exchange.pointee.head.minorVersion,
+        date: date.bytes(now), server: Worker.software, into: &connection.pointee.output)
+    case .scgi: SCGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+    case .uwsgi: UWSGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+    case .cgi: CGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+    case .fastcgi:
+      FastCGIResponseWriter.head(
+        exchange.pointee.response, exchange.pointee.plan, id: connection.pointee.codec.requestID,
+        into: &connection.pointee.output)
+    }
+    exchange.pointee.phase = .responding
+  }
+
+  // MARK: Body
+
+  private func encodeHeld(_ exchange: ExchangePointer) {
+    guard exchange.pointee.isHeld else { return }
+    exchange.pointee.isHeld = false
+    var held = ByteBuffer()
+    swap(&held, &exchange.pointee.held)
+    _ = encodeBody(exchange, held.bytes)
+    held.removeAll()
+    swap(&held, &exchange.pointee.held)
+  }
+
+  /// Writes body bytes in the plan's framing. `NSGI_MISUSE` for more than Content-Length, `NSGI_GONE` when
+  /// the client is no longer there.
+  @inline(__always)
+  func encodeBody(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) -> Int32 {
+    let connection = exchange.pointee.connection
+    guard bytes.count > 0 else { return NSGI_OK.rawValue }
+    exchange.pointee.written += Int64(bytes.count)
+    switch exchange.pointee.plan.framing {
+    case .none: break
+    case .length(let total):
+      let over = exchange.pointee.written - total
+      if over > 0 { return overrun(exchange, bytes, over) }
+      put(connection, bytes)
+    case .untilClose: put(connection, bytes)
+    case .chunked:
+      HTTP1ResponseWriter.chunkHead(bytes.count, into: &connection.pointee.output)
+      put(connection, bytes)
+      blocks.fill(&connection.pointee.output)
+      HTTP1ResponseWriter.chunkTail(into: &connection.pointee.output)
+    case .records:
+      if exchange.pointee.isHead || exchange.pointee.response.status == 204
+        || exchange.pointee.response.status == 304 { break }
+      let total = exchange.pointee.plan.contentLength
+      let over = total >= 0 ? exchange.pointee.written - total : 0
+      if over > 0 { return overrun(exchange, bytes, over) }
+      putRecords(connection, bytes)
+    }
+    return takeStock(exchange)
+  }
+
+  /// More bytes than Content-Length promised: what fits is sent, the rest never leaves.
+  private func overrun(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, _ over: Int64) -> Int32 {
+    let fits = max(0, bytes.count - Int(over))
+    if over <= Int64(bytes.count) {
+      log.error("\(mounts[exchange.pointee.mount].name) wrote more than its Content-Length; the excess is dropped")
+    }
+    exchange.pointee.written -= Int64(bytes.count)
+    if fits > 0 { _ = encodeBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[..<fits])) }
+    return NSGI_MISUSE.rawValue
+  }
+
+  /// Small pieces gather in the output, large ones go out from where they are.
+  @inline(__always)
+  private func put(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
+    blocks.fill(&connection.pointee.output)
+    if bytes.count <= Worker.copiedBytes || connection.pointee.interest == .write {
+      connection.pointee.output.append(bytes)
+    } else {
+      putLarge(connection, bytes)
+    }
+  }
+
+  private func putLarge(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
+    var done = 0
+    do {
+      done = try System.send(connection.pointee.fd, connection.pointee.output.bytes, bytes)
+    } catch {
+      if !error.wouldBlock { return lost(connection) }
+    }
+    let waiting = connection.pointee.output.count
+    connection.pointee.output.consume(min(done, waiting))
+    if done < waiting + bytes.count {
+      connection.pointee.output.append(UnsafeRawBufferPointer(rebasing: bytes[max(0, done - waiting)...]))
+    }
+  }
+
+  private func putRecords(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
+    let id = connection.pointee.codec.requestID
+    var position = 0
+    while position < bytes.count {
+      blocks.fill(&connection.pointee.output)
+      let count = FastCGIResponseWriter.dataHead(bytes.count - position, id: id, into: &connection.pointee.output)
+      put(connection, UnsafeRawBufferPointer(rebasing: bytes[position..<(position + count)]))
+      blocks.fill(&connection.pointee.output)
+      FastCGIResponseWriter.dataTail(count, into: &connection.pointee.output)
+      position += count
+    }
+  }
+
+  /// The client is gone: nothing more is sent to it.
+  private func lost(_ connection: ConnectionPointer) {
+    connection.pointee.output.removeAll()
+    connection.pointee.closesAfterOutput = true
+    connection.pointee.peerEnded = true
+    if let exchange = connection.pointee.exchange { exchange.pointee.phase = .gone }
+  }
+
+  /// Keeps the output of a streaming app bounded. Inline dispatch has nobody else to serve meanwhile: it waits
+  /// here, up to the write timeout; hand-off takes this place.
+  @inline(__always)
+  private func takeStock(_ exchange: ExchangePointer) -> Int32 {
+    let connection = exchange.pointee.connection
+    if connection.pointee.output.count < 4 * BlockPool.blockBytes { return NSGI_OK.rawValue }
+    return pushOut(connection, exchange)
+  }
+
+  private func pushOut(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Int32 {
+    while connection.pointee.output.count > 0 {
+      do {
+        connection.pointee.output.consume(
+          try System.send(
+            connection.pointee.fd, connection.pointee.output.base!, connection.pointee.output.count))
+      } catch {
+        guard error.wouldBlock else {
+          lost(connection)
+          return NSGI_GONE.rawValue
+        }
+        if connection.pointee.output.count < limits.responseBufferBytes { return NSGI_OK.rawValue }
+        let milliseconds = Int32(limits.writeTimeoutSeconds * 1000)
+        let isReady = (try? System.waitWritable(connection.pointee.fd, milliseconds: milliseconds)) ?? false
+        guard isReady else {
+          lost(connection)
+          return NSGI_TIMEOUT.rawValue
+        }
+      }
+    }
+    return NSGI_OK.rawValue
+  }
+
+  /// Sends at once what the app has written so far.
+  func flushResponse(_ exchange: ExchangePointer) -> Int32 {
+    commitHeld(exchange)
+    return pushOut(exchange.pointee.connection, exchange)
+  }
+
+  /// A second write, a flush: the response streams, its head leaves now.
+  func commitHeld(_ exchange: ExchangePointer) {
+    guard exchange.pointee.phase == .called else { return }
+    encodeHead(exchange, knownLength: -1)
+    encodeHeld(exchange)
+  }
+
+  // MARK: End
+
+  /// The app has said all. A body shorter than promised ends with the connection.
+  @inline(__always)
+  func endBody(_ exchange: ExchangePointer) {
+    let connection = exchange.pointee.connection
+    guard exchange.pointee.phase == .responding else { return }
+    exchange.pointee.phase = .finished
+    switch exchange.pointee.plan.framing {
+    case .none, .untilClose: break
+    case .length(let total): if exchange.pointee.written < total { short(exchange) }
+    case .chunked:
+      blocks.fill(&connection.pointee.output)
+      HTTP1ResponseWriter.lastChunk(into: &connection.pointee.output)
+    case .records:
+      let total = exchange.pointee.plan.contentLength
+      let isShort = total > exchange.pointee.written && !exchange.pointee.isHead
+        && exchange.pointee.response.status != 304
+      if isShort { short(exchange) }
+      endRecords(connection, appStatus: isShort ? 1 : 0)
+    }
+  }
+
+  private func short(_ exchange: ExchangePointer) {
+    log.error("\(mounts[exchange.pointee.mount].name) wrote less than its Content-Length; the connection is closed")
+    exchange.pointee.phase = .gone
+  }
+
+  /// FastCGI: empty STDOUT and END_REQUEST (§5.5).
+  func endRecords(_ connection: ConnectionPointer, appStatus: UInt32) {
+    blocks.fill(&connection.pointee.output)
+    FastCGIResponseWriter.end(
+      id: connection.pointee.codec.requestID, appStatus: appStatus, protocolStatus: 0,
+      into: &connection.pointee.output)
+  }
+
+  // MARK: Answers of the server itself
+
+  /// A codec refused the bytes: answer in kind, or in HTTP when HTTP was spoken to a gateway socket.
+  func refuse(_ connection: ConnectionPointer, _ error: CodecError) {
+    if error.answersInHTTP { connection.pointee.gateway = .http1 }
+    if log.isDebug { log.debug("\(connection.pointee.peer): \(error)") }
+    refuse(connection, error.status, error.description)
+  }
+
+  /// Answers a request that no app will see, and closes.
+  func refuse(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
+    guard let exchange = connection.pointee.exchange else { return close(connection) }
+    exchange.pointee.head.persists = false
+    exchange.pointee.phase = .called
+    answer(exchange, status, sentence)
+    if accessLog.isEnabled { accessLog.add(exchange, now: System.now()) }
+    give(exchange)
+    connection.pointee.expectsNoMore = false
+    connection.pointee.closesAfterOutput = true
+    flush(connection)
+    if connection.pointee.output.isEmpty { finish(connection) } else { connection.pointee.state = .writing }
+  }
+
+  /// A plain-text answer with the status and one sentence.
+  private func answer(_ exchange: ExchangePointer, _ status: Int, _ sentence: String) {
+    try? exchange.pointee.response.begin(status: status)
+    exchange.pointee.response.add("Content-Type", "text/plain; charset=utf-8")
+    var text = ByteBuffer()
+    text.append(decimal: Int64(status))
+    text.append(0x20)
+    text.append(StatusPhrase.of(status))
+    text.append(": ")
+    text.append(sentence)
+    text.append("\n")
+    encodeHead(exchange, knownLength: Int64(text.count))
+    _ = encodeBody(exchange, text.bytes)
+    endBody(exchange)
+  }
+
+  /// Answers a message that is no request; false when the connection ends with it.
+  func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
+    blocks.fill(&connection.pointee.output)
+    var closes = false
+    switch answer {
+    case .uwsgiPong:
+      UWSGIResponseWriter.pong(into: &connection.pointee.output)
+      closes = true
+    case .fastCGIRefusal(_, _, let ends): closes = ends
+    case .fastCGIValues, .fastCGIUnknownType: break
+    }
+    FastCGIResponseWriter.answer(answer, maxConnections: limits.connections, maxRequests: limits.connections, into: &connection.pointee.output)
+    guard closes else { return true }
+    connection.pointee.closesAfterOutput = true
+    connection.pointee.expectsNoMore = true
+    flush(connection)
+    if connection.pointee.output.isEmpty { finish(connection) }
+    return false
+  }
+}

@@ -1,0 +1,78 @@
+import CNSGI
+import Wire
+
+/// An application where it is mounted, and the generation that serves it.
+struct App {
+  /// "" or "/segment…", without a slash at the end.
+  let mount: [UInt8]
+  /// What log lines call it.
+  let name: String
+  let generation: Generation
+  /// The two forms' callables, unpacked so that a call costs no retain.
+  private let plain: PlainForm.Callable?
+  private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
+  private let state: UnsafeMutableRawPointer?
+
+  init(mount: String, name: String, generation: Generation) {
+    self.mount = Array(mount.utf8)
+    self.name = name
+    self.generation = generation
+    switch generation.form {
+    case .plain(let function): (plain, full, state) = (function, nil, nil)
+    case .full(let table): (plain, full, state) = (nil, table.call, generation.state)
+    }
+  }
+
+  /// Calls the app with the exchange; its nsgi_result.
+  @inline(__always)
+  func call(_ exchange: ExchangePointer) -> Int32 {
+    if let plain { return plain(PlainForm.environ, PlainForm.startResponse) }
+    exchange.pointee.fillRequest()
+    // The record lives at a fixed address in its slab.
+    return full!(state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+  }
+}
+
+/// The applications of a worker by mount point: the longest prefix that ends at a segment border wins.
+struct MountTable: @unchecked Sendable {
+  private let apps: UnsafeMutableBufferPointer<App>
+  /// The only app sits at the root: nothing has to be compared.
+  private let isSingleRoot: Bool
+
+  /// - Parameter apps: no two at one mount; kept for the life of the process.
+  init(_ apps: [App]) {
+    self.apps = .allocate(capacity: apps.count)
+    _ = self.apps.initialize(from: apps.sorted { $0.mount.count > $1.mount.count })
+    isSingleRoot = apps.count == 1 && apps[0].mount.isEmpty
+  }
+
+  @inline(__always)
+  subscript(index: Int) -> App {
+    _read { yield apps[index] }
+  }
+
+  /// The app for the request's path, with SCRIPT_NAME and PATH_INFO moved to its mount; nil for none.
+  @inline(__always)
+  func find(_ exchange: inout Exchange) -> Int? {
+    isSingleRoot ? 0 : search(&exchange)
+  }
+
+  private func search(_ exchange: inout Exchange) -> Int? {
+    let path = Normalizer.joined(exchange.meta.scriptName, exchange.meta.pathInfo, &exchange.arena)
+    for index in apps.indices where matches(apps[index].mount, path.bytes) {
+      let count = apps[index].mount.count
+      if count == 0 { return index }
+      let name = exchange.arena.copy(UnsafeRawBufferPointer(rebasing: path.bytes[..<count]))
+      exchange.meta.scriptName = Text(name, count)
+      exchange.meta.pathInfo = Text(path.start! + count, path.count - count)
+      return index
+    }
+    return nil
+  }
+
+  private func matches(_ mount: [UInt8], _ path: UnsafeRawBufferPointer) -> Bool {
+    guard path.count >= mount.count else { return false }
+    for index in mount.indices where path[index] != mount[index] { return false }
+    return path.count == mount.count || path[mount.count] == UInt8(ascii: "/") || mount.isEmpty
+  }
+}

@@ -1,0 +1,85 @@
+import Glibc
+import Logging
+
+/// The error log: what the operator and the authors of apps read. One line an event, on standard error or in
+/// a file; reopened by name for log rotation.
+final class Log: @unchecked Sendable {
+  /// The log of this process.
+  static let shared = Log()
+
+  private var logger: Logger
+  private static let levels: [Logger.Level] = [.trace, .debug, .info, .warning, .error, .critical]
+
+  private init() {
+    logger = Logger(label: "server") { _ in LineHandler() }
+    logger.logLevel = .info
+  }
+
+  /// The least level that is written.
+  var level: Logger.Level {
+    get { logger.logLevel }
+    set { logger.logLevel = newValue }
+  }
+
+  var isDebug: Bool { logger.logLevel <= .debug }
+
+  func debug(_ message: @autoclosure () -> String) { logger.debug("\(message())") }
+  func info(_ message: @autoclosure () -> String) { logger.info("\(message())") }
+  func warning(_ message: @autoclosure () -> String) { logger.warning("\(message())") }
+  func error(_ message: @autoclosure () -> String) { logger.error("\(message())") }
+
+  private var path: String?
+
+  /// Sends standard error, and with it both logs, to a file; throws what `open` says.
+  func redirect(to path: String) throws(SystemError) {
+    self.path = path
+    try System.redirectErrors(to: path)
+  }
+
+  /// Opens the file again by its name, after it was renamed.
+  func reopen() {
+    guard let path else { return }
+    do { try System.redirectErrors(to: path) } catch { self.error("log \(path) cannot be reopened: \(error)") }
+  }
+
+  /// A line of an application; control characters are escaped, so that no app can forge one.
+  func app(level: Int32, _ text: UnsafeRawBufferPointer) {
+    let known = Log.levels[Int(max(0, min(5, level)))]
+    let line = String(decoding: text, as: UTF8.self)
+    logger.log(level: known, "\(line)")
+  }
+}
+
+/// Writes log lines: time (UTC), level, text.
+private struct LineHandler: LogHandler {
+  var metadata: Logger.Metadata = [:]
+  var logLevel = Logger.Level.info
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var line = ""
+    line.reserveCapacity(128)
+    line += LineHandler.time()
+    line += " \(event.level): "
+    for scalar in "\(event.message)".unicodeScalars {
+      if scalar.value < 0x20 || scalar.value == 0x7f { line += scalar.value == 9 ? "\t" : escaped(scalar.value) } else { line.unicodeScalars.append(scalar) }
+    }
+    line += "\n"
+    line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
+  }
+
+  private func escaped(_ value: UInt32) -> String { value == 10 ? "\\n" : value == 13 ? "\\r" : "\\x" + (value < 16 ? "0" : "") + String(value, radix: 16) }
+
+  private static func time() -> String {
+    var now = Glibc.time(nil)
+    var parts = tm()
+    gmtime_r(&now, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: text[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}

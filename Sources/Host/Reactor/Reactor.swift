@@ -1,0 +1,87 @@
+import CLinux
+import Glibc
+
+/// What an event is about: packed into the 64 bits that epoll carries.
+///
+/// 8 bits kind, 24 bits generation, 32 bits slot: an event of a connection that was closed in the same
+/// turn finds another generation and is dropped.
+struct Token: Equatable {
+  enum Kind: UInt8 { case connection = 1, listener, signal }
+  let raw: UInt64
+
+  @inline(__always) init(raw: UInt64) { self.raw = raw }
+  @inline(__always)
+  init(_ kind: Kind, slot: UInt32, generation: UInt32 = 0) {
+    raw = UInt64(kind.rawValue) << 56 | UInt64(generation & 0xff_ffff) << 32 | UInt64(slot)
+  }
+
+  @inline(__always) var kind: Kind? { Kind(rawValue: UInt8(raw >> 56)) }
+  @inline(__always) var generation: UInt32 { UInt32(truncatingIfNeeded: raw >> 32) & 0xff_ffff }
+  @inline(__always) var slot: UInt32 { UInt32(truncatingIfNeeded: raw) }
+}
+
+/// What a descriptor is watched for.
+struct Interest: OptionSet {
+  let rawValue: UInt32
+  static let read = Interest(rawValue: CLINUX_EPOLLIN)
+  static let write = Interest(rawValue: CLINUX_EPOLLOUT)
+  /// Shared listening sockets: wake one of the processes that wait.
+  static let exclusive = Interest(rawValue: CLINUX_EPOLLEXCLUSIVE)
+}
+
+/// One ready descriptor.
+struct Readiness {
+  let token: Token
+  let flags: UInt32
+  /// Bytes or an end can be received, or an error waits to be read.
+  @inline(__always) var canRead: Bool {
+    flags & (CLINUX_EPOLLIN | CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0
+  }
+  @inline(__always) var canWrite: Bool {
+    flags & (CLINUX_EPOLLOUT | CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0
+  }
+}
+
+/// The event loop's kernel side: level-triggered epoll behind five functions, so that another backend
+/// (io_uring) can stand here without touching a protocol.
+struct Reactor: ~Copyable {
+  private let epoll: Int32
+  private let events: UnsafeMutablePointer<epoll_event>
+  private static let capacity = 256
+
+  init() throws(SystemError) {
+    epoll = try System.epollCreate()
+    events = .allocate(capacity: Reactor.capacity)
+  }
+
+  deinit {
+    System.close(epoll)
+    events.deallocate()
+  }
+
+  /// Waits at most so many milliseconds (-1: for ever); returns how many events are there.
+  @inline(__always)
+  func wait(milliseconds: Int32) throws(SystemError) -> Int {
+    try System.epollWait(epoll, events, Int32(Reactor.capacity), milliseconds: milliseconds)
+  }
+
+  /// An event of the last `wait`.
+  @inline(__always)
+  func event(_ index: Int) -> Readiness {
+    Readiness(
+      token: Token(raw: clinux_epoll_token(events, Int32(index))),
+      flags: clinux_epoll_events(events, Int32(index)))
+  }
+
+  func add(_ fd: Int32, _ interest: Interest, _ token: Token) throws(SystemError) {
+    try System.epollControl(epoll, EPOLL_CTL_ADD, fd, interest.rawValue, token.raw)
+  }
+
+  func change(_ fd: Int32, _ interest: Interest, _ token: Token) throws(SystemError) {
+    try System.epollControl(epoll, EPOLL_CTL_MOD, fd, interest.rawValue, token.raw)
+  }
+
+  func remove(_ fd: Int32) throws(SystemError) {
+    try System.epollControl(epoll, EPOLL_CTL_DEL, fd, 0, 0)
+  }
+}

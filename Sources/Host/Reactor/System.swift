@@ -1,0 +1,241 @@
+import CLinux
+import Glibc
+
+/// Every system call of the host, one thin function each: EINTR is handled here, errors are thrown,
+/// nothing is decided. In debug builds `SystemScript` can play the kernel for tests.
+enum System {
+  @inline(__always)
+  private static func retrying(_ call: StaticString, _ body: () -> Int) throws(SystemError) -> Int {
+    while true {
+      let result = body()
+      if result >= 0 { return result }
+      if errno != EINTR { throw SystemError(call) }
+    }
+  }
+
+  /// One attempt at a call, from the script if a test plays one.
+  @inline(__always)
+  private static func attempt(_ call: SystemScript.Call, _ count: Int, _ body: () -> Int) -> Int {
+    #if DEBUG
+      if let step = SystemScript.next(call) {
+        switch step {
+        case .fail(let code):
+          errno = code
+          return -1
+        case .at(let most): return SystemScript.limited(to: most, count, body)
+        case .pass: break
+        }
+      }
+    #endif
+    return body()
+  }
+
+  // MARK: Sockets
+
+  /// Receives at most `count` bytes; 0 at the end. The corresponding C function is `recv`.
+  @inline(__always)
+  static func receive(_ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int) throws(SystemError) -> Int {
+    try retrying("recv") {
+      attempt(.receive, count) { recv(fd, to, SystemScript.bounded(count), 0) }
+    }
+  }
+
+  /// Sends at most `count` bytes, never raising SIGPIPE. The corresponding C function is `send`.
+  @inline(__always)
+  static func send(_ fd: Int32, _ from: UnsafeRawPointer, _ count: Int) throws(SystemError) -> Int {
+    try retrying("send") {
+      attempt(.send, count) { Glibc.send(fd, from, SystemScript.bounded(count), Int32(MSG_NOSIGNAL)) }
+    }
+  }
+
+  /// Sends two pieces in one call. The corresponding C function is `sendmsg`.
+  static func send(
+    _ fd: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
+  ) throws(SystemError) -> Int {
+    try retrying("sendmsg") {
+      attempt(.send, first.count + second.count) {
+        clinux_send2(fd, first.baseAddress, first.count, second.baseAddress, second.count)
+      }
+    }
+  }
+
+  /// Accepts a connection, non-blocking and closed on exec. The corresponding C function is `accept4`.
+  static func accept(_ fd: Int32, _ peer: inout sockaddr_storage) throws(SystemError) -> Int32 {
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return Int32(
+      try retrying("accept4") { attempt(.accept, 0) { Int(clinux_accept(fd, &peer, &length)) } })
+  }
+
+  /// The corresponding C function is `socket`.
+  static func socket(family: Int32) throws(SystemError) -> Int32 {
+    Int32(try retrying("socket") { Int(clinux_socket(family)) })
+  }
+
+  /// The corresponding C function is `bind`.
+  static func bind(_ fd: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t) throws(SystemError) {
+    _ = try retrying("bind") { Int(Glibc.bind(fd, address, length)) }
+  }
+
+  /// The corresponding C function is `connect`.
+  static func connect(
+    _ fd: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t
+  ) throws(SystemError) {
+    _ = try retrying("connect") { Int(Glibc.connect(fd, address, length)) }
+  }
+
+  /// The corresponding C function is `listen`.
+  static func listen(_ fd: Int32, backlog: Int32) throws(SystemError) {
+    _ = try retrying("listen") { Int(Glibc.listen(fd, backlog)) }
+  }
+
+  /// Sets an option of type int. The corresponding C function is `setsockopt`.
+  static func set(_ fd: Int32, _ level: Int32, _ option: Int32, _ value: Int32) throws(SystemError) {
+    var value = value
+    let size = socklen_t(MemoryLayout<Int32>.size)
+    _ = try retrying("setsockopt") { Int(setsockopt(fd, level, option, &value, size)) }
+  }
+
+  /// Reads an option of type int. The corresponding C function is `getsockopt`.
+  static func get(_ fd: Int32, _ level: Int32, _ option: Int32) throws(SystemError) -> Int32 {
+    var value: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    _ = try retrying("getsockopt") { Int(getsockopt(fd, level, option, &value, &size)) }
+    return value
+  }
+
+  /// The socket's own address. The corresponding C function is `getsockname`.
+  static func localAddress(_ fd: Int32) throws(SystemError) -> sockaddr_storage {
+    var address = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    _ = try retrying("getsockname") {
+      withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Int(getsockname(fd, $0, &length)) }
+      }
+    }
+    return address
+  }
+
+  /// Ends the sending side. The corresponding C function is `shutdown` with SHUT_WR.
+  static func shutdownWriting(_ fd: Int32) throws(SystemError) {
+    _ = try retrying("shutdown") { Int(shutdown(fd, Int32(SHUT_WR))) }
+  }
+
+  // MARK: Waiting
+
+  /// The corresponding C function is `epoll_create1`.
+  static func epollCreate() throws(SystemError) -> Int32 {
+    Int32(try retrying("epoll_create1") { Int(epoll_create1(Int32(EPOLL_CLOEXEC))) })
+  }
+
+  /// The corresponding C function is `epoll_ctl`.
+  static func epollControl(
+    _ epoll: Int32, _ operation: Int32, _ fd: Int32, _ events: UInt32, _ token: UInt64
+  ) throws(SystemError) {
+    _ = try retrying("epoll_ctl") { Int(clinux_epoll_ctl(epoll, operation, fd, events, token)) }
+  }
+
+  /// Waits for events; 0 when the time (milliseconds, -1 for ever) is over or a signal came.
+  /// The corresponding C function is `epoll_wait`.
+  static func epollWait(
+    _ epoll: Int32, _ events: UnsafeMutablePointer<epoll_event>, _ capacity: Int32, milliseconds: Int32
+  ) throws(SystemError) -> Int {
+    let count = attempt(.wait, 0) { Int(epoll_wait(epoll, events, capacity, milliseconds)) }
+    if count >= 0 { return count }
+    if errno == EINTR { return 0 }
+    throw SystemError("epoll_wait")
+  }
+
+  /// Waits until a single descriptor can be written; false when the time is over.
+  /// The corresponding C function is `poll`.
+  static func waitWritable(_ fd: Int32, milliseconds: Int32) throws(SystemError) -> Bool {
+    var entry = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+    return try retrying("poll") { Int(poll(&entry, 1, milliseconds)) } > 0
+  }
+
+  /// Blocks the signals and returns a descriptor that reads them. The corresponding C function is `signalfd`.
+  static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {
+    Int32(try retrying("signalfd") { Int(clinux_signalfd(signals, Int32(signals.count))) })
+  }
+
+  /// Monotonic nanoseconds. The corresponding C function is `clock_gettime`.
+  @inline(__always)
+  static func now() -> UInt64 { clinux_monotonic_ns() }
+
+  // MARK: Files
+
+  /// The corresponding C function is `close`; Linux frees the descriptor whatever it answers.
+  static func close(_ fd: Int32) { _ = Glibc.close(fd) }
+
+  /// A file without a name in `directory`. The corresponding C function is `open` with O_TMPFILE.
+  static func unnamedFile(in directory: String) throws(SystemError) -> Int32 {
+    Int32(try retrying("open") { Int(clinux_unnamed_file(directory)) })
+  }
+
+  /// Writes all of the bytes. The corresponding C function is `write`.
+  static func writeAll(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    var done = 0
+    while done < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+      done += try retrying("write") { attempt(.write, rest.count) { write(fd, rest.baseAddress, rest.count) } }
+    }
+  }
+
+  /// Reads at an offset. The corresponding C function is `pread`.
+  static func read(
+    _ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int, at offset: Int64
+  ) throws(SystemError) -> Int {
+    try retrying("pread") { pread(fd, to, count, off_t(offset)) }
+  }
+
+  /// Maps a file for reading. The corresponding C function is `mmap`.
+  static func map(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
+    let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, fd, 0)
+    guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
+    return UnsafeRawPointer(address)
+  }
+
+  /// The corresponding C function is `munmap`.
+  static func unmap(_ address: UnsafeRawPointer, _ count: Int) {
+    _ = munmap(UnsafeMutableRawPointer(mutating: address), count)
+  }
+
+  /// Removes a name. The corresponding C function is `unlink`.
+  static func unlink(_ path: String) throws(SystemError) { _ = try retrying("unlink") { Int(Glibc.unlink(path)) } }
+
+  /// The corresponding C function is `chmod`.
+  static func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
+    _ = try retrying("chmod") { Int(chmod(path, mode_t(mode))) }
+  }
+
+  /// The corresponding C function is `chown`.
+  static func changeOwner(_ path: String, _ user: uid_t, _ group: gid_t) throws(SystemError) {
+    _ = try retrying("chown") { Int(chown(path, user, group)) }
+  }
+
+  /// A user by name or number. The corresponding C function is `getpwnam`.
+  static func user(_ name: String) throws(SystemError) -> uid_t {
+    if let number = uid_t(name) { return number }
+    guard let entry = getpwnam(name) else { throw SystemError("getpwnam", ENOENT) }
+    return entry.pointee.pw_uid
+  }
+
+  /// A group by name or number. The corresponding C function is `getgrnam`.
+  static func group(_ name: String) throws(SystemError) -> gid_t {
+    if let number = gid_t(name) { return number }
+    guard let entry = getgrnam(name) else { throw SystemError("getgrnam", ENOENT) }
+    return entry.pointee.gr_gid
+  }
+
+  /// Makes a file, opened for appending, standard error. The corresponding C functions are `open` and `dup2`.
+  static func redirectErrors(to path: String) throws(SystemError) {
+    let fd = Int32(
+      try retrying("open") { Int(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)) })
+    defer { close(fd) }
+    _ = try retrying("dup2") { Int(dup2(fd, STDERR_FILENO)) }
+  }
+
+  /// The corresponding C function is `fcntl` with F_SETFL.
+  static func setNonBlocking(_ fd: Int32) throws(SystemError) {
+    _ = try retrying("fcntl") { Int(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)) }
+  }
+}

@@ -1,0 +1,47 @@
+/// Plays the kernel in tests of debug builds: the next calls of a kind fail or are cut short as written.
+/// In release builds every function here is empty and disappears.
+enum SystemScript {
+  enum Call: Hashable { case receive, send, accept, wait, write }
+  enum Step: Equatable {
+    /// The call returns -1 with this errno.
+    case fail(Int32)
+    /// The real call is made with at most so many bytes: a short read or write.
+    case at(Int)
+    /// The real call is made.
+    case pass
+  }
+
+  #if DEBUG
+    nonisolated(unsafe) private static var steps: [Call: [Step]] = [:]
+    nonisolated(unsafe) private static var active = false
+    nonisolated(unsafe) private static var bound = Int.max
+
+    /// Sets what the next calls of a kind meet.
+    static func play(_ call: Call, _ script: [Step]) {
+      steps[call] = script
+      active = true
+    }
+
+    /// What is left of all scripts: empty when everything was played.
+    static func finish() -> Int {
+      defer { (steps, active) = ([:], false) }
+      return steps.values.reduce(0) { $0 + $1.count }
+    }
+
+    static func next(_ call: Call) -> Step? {
+      guard active, var script = steps[call], !script.isEmpty else { return nil }
+      defer { steps[call] = script }
+      return script.removeFirst()
+    }
+
+    static func limited(to most: Int, _ count: Int, _ body: () -> Int) -> Int {
+      bound = most
+      defer { bound = Int.max }
+      return body()
+    }
+
+    static func bounded(_ count: Int) -> Int { min(count, bound) }
+  #else
+    @inline(__always) static func bounded(_ count: Int) -> Int { count }
+  #endif
+}

@@ -1,0 +1,91 @@
+import Config
+import Glibc
+
+/// Why a server did not start or did not go on: one sentence for the operator and the exit code.
+public struct ServerFailure: Error, CustomStringConvertible {
+  /// The sentence, with the fix.
+  public let description: String
+  /// 1, or 22 when an application cannot be loaded.
+  public let exitCode: Int32
+
+  /// - Parameter exitCode: 1 for the operator's configuration, 22 for an application.
+  public init(_ description: String, exitCode: Int32 = 1) {
+    self.description = description
+    self.exitCode = exitCode
+  }
+}
+
+/// One process that serves: loads the applications, binds the sockets, runs a worker until it is told to stop.
+public enum Server {
+  /// Serves until a stop signal; returns when everything under way is answered.
+  public static func run(_ settings: Settings) throws(ServerFailure) {
+    if let path = settings.log.file { try redirectLog(path) }
+    let runtime = try runtimeDirectory()
+    defer { runtime.remove() }
+    let apps = try load(settings, runtime)
+    defer { for app in apps { app.generation.unload() } }
+    let listeners = try listen(settings)
+    defer { for listener in listeners { listener.removeFile() } }
+    let worker: Worker
+    do {
+      worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
+    } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
+    for listener in listeners { announce(listener.readyLine) }
+    do { try worker.run() } catch { throw ServerFailure("the event loop failed: \(error)") }
+  }
+
+  /// Tells the operator a sentence, on standard error.
+  public static func announce(_ text: String) {
+    var line = "server: \(text)\n"
+    line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
+  }
+
+  private static func redirectLog(_ path: String) throws(ServerFailure) {
+    do { try Log.shared.redirect(to: path) } catch {
+      throw ServerFailure("the log file \(path) cannot be opened (\(error.reason)); choose a place you may write to")
+    }
+  }
+
+  // MARK: Applications
+
+  private static func runtimeDirectory() throws(ServerFailure) -> RuntimeDirectory {
+    do { return try RuntimeDirectory.create() } catch { throw ServerFailure("\(error)") }
+  }
+
+  private static func load(
+    _ settings: Settings, _ runtime: RuntimeDirectory
+  ) throws(ServerFailure) -> [App] {
+    var apps: [App] = []
+    for app in settings.apps {
+      do {
+        let generation = try Generation.load(
+          AppReference(path: app.path, symbol: app.symbol),
+          options: app.options.map { Generation.Option(key: $0.key, value: $0.value) },
+          host: HostTable.shared, runtime: runtime)
+        try generation.start()
+        apps.append(App(mount: app.mount, name: generation.name, generation: generation))
+      } catch {
+        throw ServerFailure("application cannot be loaded: \(error)", exitCode: 22)
+      }
+    }
+    return apps
+  }
+
+  // MARK: Sockets
+
+  private static func listen(_ settings: Settings) throws(ServerFailure) -> [Listener] {
+    var listeners: [Listener] = []
+    do throws(ListenError) {
+      for wanted in settings.listeners {
+        listeners.append(try Listener.bind(wanted, files: settings.socketFiles, limits: settings.limits))
+      }
+      for inherited in InheritedSockets.find(default: settings.inheritedProtocol) {
+        listeners.append(try Listener.adopt(inherited.fd, gateway: inherited.gateway, limits: settings.limits))
+      }
+    } catch {
+      for listener in listeners { listener.removeFile() }
+      throw ServerFailure("\(error)")
+    }
+    return listeners
+  }
+}

@@ -1,0 +1,33 @@
+/// CGI response writer (RFC 3875 §6): a head on standard output, then the body.
+public enum CGIResponseWriter {
+  /// Writes the head of a parsed-header script: `Status:` and fields, for the web server to complete.
+  public static func head(_ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer) {
+    CGIHead.write(response, plan, into: &out)
+  }
+
+  /// Writes the head of a non-parsed-header script (§5): an HTTP response as the client gets it, the body ending
+  /// with the connection.
+  ///
+  /// - Parameters:
+  ///   - date: the value of Date (RFC 9110 §6.6.1) if the app gave none; empty writes none.
+  ///   - server: the value of Server if the app gave none; empty writes none.
+  public static func nphHead(
+    _ response: borrowing ResponseHead, _ plan: ResponsePlan, date: UnsafeRawBufferPointer,
+    server: StaticString, into out: inout ByteBuffer
+  ) {
+    out.append("HTTP/1.1 ")
+    CGIHead.writeStatus(response, into: &out)
+    if !response.hasDate, !date.isEmpty {
+      out.append("Date: ")
+      out.append(date)
+      out.append("\r\n")
+    }
+    if !response.hasServer, server.utf8CodeUnitCount > 0 {
+      out.append("Server: ")
+      out.append(server)
+      out.append("\r\n")
+    }
+    CGIHead.writeFields(response, plan, into: &out)
+    out.append("Connection: close\r\n\r\n")
+  }
+}

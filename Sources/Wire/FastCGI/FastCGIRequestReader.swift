@@ -1,0 +1,270 @@
+/// FastCGI request reader (FastCGI 1.0 §3 to §6): one connection, its requests one after another.
+/// Bytes in, events out; owns no memory and no descriptor.
+///
+/// - Call `next` until `.end`; it may be called again while the answer is under way, to hear of `.abort`
+///   and of messages that want an answer, and says `.end` again when there is nothing of the kind.
+/// - Call `reset` when END_REQUEST was written and `keepsConnection` is true, then `next` again.
+/// - A head whose pairs stand in one PARAMS record is handed over as ranges; until it is complete nothing is
+///   used up, so the caller's buffer must hold `HeadLimits.headBytes + headOverhead` bytes. Any other
+///   head is brought together in `RequestHead.assembled`, record by record.
+/// - After an error the connection is over; `requestID` says which request an answer goes to.
+@frozen public struct FastCGIRequestReader: Sendable {
+  /// Where on the connection the next byte stands.
+  @frozen public enum State: Equatable, Sendable {
+    /// Between requests; becomes params or, when the whole head is there, body or authorizer.
+    case idle
+    /// Behind BEGIN_REQUEST, PARAMS being brought together; becomes body or authorizer.
+    case params
+    /// Behind the head of a request that has no body; becomes ended.
+    case authorizer
+    /// Behind PARAMS, inside the STDIN stream; becomes ended.
+    case body
+    /// Behind the request, which is being answered; `reset` makes it idle.
+    case ended
+  }
+
+  /// What becomes of the rest of the record under way.
+  @frozen public enum Content: Sendable { case ignored, params, body }
+
+  /// Bytes that may surround the pairs of a head in one piece: record headers and paddings.
+  public static let headOverhead = 1024
+
+  public private(set) var state = State.idle
+  /// The request under way, or the last one; 0 before the first.
+  public private(set) var requestID: UInt16 = 0
+  /// FCGI_KEEP_CONN of that request (§5.1): the front end closes the connection, not we.
+  public private(set) var keepsConnection = false
+  private var content = Content.ignored
+  private var isAuthorizer = false
+  /// Content and padding still to come of the record under way.
+  private var contentLeft = 0
+  private var paddingLeft = 0
+  /// STDIN bytes announced by record headers so far, and by CONTENT_LENGTH (-1 without).
+  private var received: Int64 = 0
+  private var announced: Int64 = -1
+  private let limits: HeadLimits
+
+  public init(limits: HeadLimits) { self.limits = limits }
+
+  /// No request is under way: with nothing left in the caller's buffer, the end of the connection is clean.
+  public var isIdle: Bool { state == .idle && contentLeft == 0 && paddingLeft == 0 }
+
+  /// Body bytes that stand next on the wire without anything between them: the rest of a STDIN record.
+  public var bodyLeft: Int64 { state == .body && content == .body ? Int64(contentLeft) : 0 }
+
+  /// Bytes of a body that the host read past the reader, straight to their place; at most `bodyLeft`.
+  public mutating func bypassed(_ count: Int) { contentLeft -= count }
+
+  /// Ready for the next request of the connection.
+  public mutating func reset() {
+    state = .idle
+    isAuthorizer = false
+    (received, announced) = (0, -1)
+  }
+
+  /// Reads on in `bytes` from `offset`, which it moves over what it has used up. `head` is the same one from
+  /// the beginning of a request to its `.head`.
+  public mutating func next(
+    _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
+  ) throws(FastCGIError) -> ReadEvent {
+    try bytes.withUnsafeBytes { all throws(FastCGIError) in try read(all, &offset, &head) }
+  }
+
+  private mutating func read(
+    _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
+  ) throws(FastCGIError) -> ReadEvent {
+    if state == .authorizer {
+      state = .ended
+      return .end
+    }
+    while true {
+      if contentLeft > 0 {
+        let range = ByteRange(offset, min(contentLeft, all.count - offset))
+        if range.isEmpty { return waiting }
+        contentLeft -= Int(range.count)
+        offset += Int(range.count)
+        if content == .body { return .body(range) }
+        if content == .params { head.assembled.append(range.bytes(in: all.baseAddress!)) }
+        continue
+      }
+      if paddingLeft > 0 {
+        let count = min(paddingLeft, all.count - offset)
+        if count == 0 { return waiting }
+        paddingLeft -= count
+        offset += count
+        continue
+      }
+      guard let record = try header(all, at: offset) else { return waiting }
+      if let event = try take(record, all, &offset, &head) { return event }
+    }
+  }
+
+  /// What there is to say when the bytes are used up.
+  private var waiting: ReadEvent { state == .ended ? .end : .needMore }
+
+  /// The record header at `position`, nil while it is incomplete.
+  @inline(__always)
+  private func header(_ all: UnsafeRawBufferPointer, at position: Int) throws(FastCGIError) -> FastCGIRecord? {
+    guard position < all.count else { return nil }
+    guard all[position] == FastCGIGrammar.version else {
+      if state == .idle, all[position] &- 0x41 < 26 { throw .spokenHTTP }
+      throw .versionUnsupported(all[position])
+    }
+    guard all.count - position >= FastCGIGrammar.headerBytes else { return nil }
+    return FastCGIRecord(all, at: position)
+  }
+
+  /// Decides on a record of which the header is there. Nil: go on, `offset` has moved.
+  private mutating func take(
+    _ record: FastCGIRecord, _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
+  ) throws(FastCGIError) -> ReadEvent? {
+    if record.id == 0 { return try manage(record, all, &offset) }
+    if record.type == FastCGIType.beginRequest { return try begin(record, all, &offset, &head) }
+    if state == .idle || record.id != requestID { return pass(record, as: .ignored, &offset) }
+    switch (record.type, state) {
+    case (FastCGIType.abortRequest, _):
+      _ = pass(record, as: .ignored, &offset)
+      state = .ended
+      return .abort
+    case (FastCGIType.params, .params):
+      guard record.contentLength == 0 else {
+        guard head.assembled.count + record.contentLength <= limits.headBytes else { throw .paramsTooLarge }
+        return pass(record, as: .params, &offset)
+      }
+      guard all.count - offset >= record.size else { return waiting }
+      offset += record.size
+      let assembled = head.assembled.bytes
+      return try finish(&head, assembled, from: 0, count: assembled.count)
+    case (FastCGIType.stdin, .body):
+      guard record.contentLength == 0 else {
+        received += Int64(record.contentLength)
+        guard announced < 0 || received <= announced else { throw .bodyLong }
+        return pass(record, as: .body, &offset)
+      }
+      guard announced < 0 || received == announced else { throw .bodyShort }
+      guard all.count - offset >= record.size else { return waiting }
+      offset += record.size
+      state = .ended
+      return .end
+    case (FastCGIType.params, .ended), (FastCGIType.stdin, .ended), (FastCGIType.data, _),
+      (FastCGIType.getValues..., _):
+      return pass(record, as: .ignored, &offset)
+    default: throw .recordOutOfPlace(type: record.type)
+    }
+  }
+
+  /// Uses up the header; the content goes where `content` says. Always nil.
+  @inline(__always)
+  private mutating func pass(_ record: FastCGIRecord, as content: Content, _ offset: inout Int) -> ReadEvent? {
+    offset += FastCGIGrammar.headerBytes
+    self.content = content
+    contentLeft = record.contentLength
+    paddingLeft = record.paddingLength
+    return nil
+  }
+
+  /// Management records (§4), in any state.
+  private mutating func manage(
+    _ record: FastCGIRecord, _ all: UnsafeRawBufferPointer, _ offset: inout Int
+  ) throws(FastCGIError) -> ReadEvent? {
+    guard record.type == FastCGIType.getValues else {
+      _ = pass(record, as: .ignored, &offset)
+      return .answer(.fastCGIUnknownType(record.type))
+    }
+    guard record.contentLength <= FastCGIGrammar.managementBytes else { throw .managementTooLarge }
+    guard all.count - offset >= record.size else { return waiting }
+    var pairs = FastCGIPairs(all, from: offset + FastCGIGrammar.headerBytes, count: record.contentLength)
+    var values: UInt8 = 0
+    while let pair = try pairs.next() { values |= FastCGIValues.bit(pair.name.bytes(in: all.baseAddress!)) }
+    offset += record.size
+    return .answer(.fastCGIValues(values))
+  }
+
+  /// BEGIN_REQUEST (§5.1): the request, or a refusal.
+  private mutating func begin(
+    _ record: FastCGIRecord, _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
+  ) throws(FastCGIError) -> ReadEvent? {
+    guard record.contentLength == FastCGIGrammar.fixedBodyBytes else { throw .beginMalformed }
+    if state != .idle, record.id == requestID {
+      // The front end need not wait for END_REQUEST to reach it; the request waits in the caller's buffer.
+      if state == .ended { return .end }
+      throw .begunTwice
+    }
+    guard all.count - offset >= record.size else { return waiting }
+    let body = offset + FastCGIGrammar.headerBytes
+    let role = UInt16(all[body]) << 8 | UInt16(all[body + 1])
+    let keeps = all[body + 2] & FastCGIGrammar.keepConnection != 0
+    guard state == .idle else {
+      offset += record.size
+      let status = FastCGIStatus.cannotMultiplex
+      return .answer(.fastCGIRefusal(id: record.id, protocolStatus: status, closes: false))
+    }
+    guard role == FastCGIRole.responder || role == FastCGIRole.authorizer else {
+      offset += record.size
+      let status = FastCGIStatus.unknownRole
+      return .answer(.fastCGIRefusal(id: record.id, protocolStatus: status, closes: !keeps))
+    }
+    requestID = record.id
+    keepsConnection = keeps
+    isAuthorizer = role == FastCGIRole.authorizer
+    return try readParams(behind: offset + record.size, all, &offset, &head)
+  }
+
+  /// The usual head: one PARAMS record and the empty one behind it, taken as they stand. Anything else is
+  /// left to be brought together.
+  private mutating func readParams(
+    behind start: Int, _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
+  ) throws(FastCGIError) -> ReadEvent? {
+    guard let params = try header(all, at: start) else { return .needMore }
+    if params.id == requestID, params.type == FastCGIType.params, params.contentLength > 0 {
+      guard params.contentLength <= limits.headBytes else { throw .paramsTooLarge }
+      let behind = start + params.size
+      guard let last = try header(all, at: behind) else { return .needMore }
+      if last.id == requestID, last.type == FastCGIType.params, last.contentLength == 0 {
+        guard all.count - behind >= last.size else { return .needMore }
+        head.reset(form: .variables)
+        offset = behind + last.size
+        let first = start + FastCGIGrammar.headerBytes
+        return try finish(&head, all, from: first, count: params.contentLength)
+      }
+    }
+    head.reset(form: .variables)
+    offset = start
+    state = .params
+    return nil
+  }
+
+  /// Reads the pairs and says `.head`.
+  private mutating func finish(
+    _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, from start: Int, count: Int
+  ) throws(FastCGIError) -> ReadEvent {
+    var pairs = FastCGIPairs(bytes, from: start, count: count)
+    while let pair = try pairs.next() {
+      let fault = head.appendVariable(
+        name: pair.name, value: pair.value, base: bytes.baseAddress!, limit: limits.fields)
+      switch fault {
+      case nil: break
+      case .unusable: throw .pairUnusable
+      case .tooMany: throw .tooManyParams
+      }
+    }
+    head.persists = keepsConnection
+    head.isAuthorizer = isAuthorizer
+    if isAuthorizer {
+      state = .authorizer
+      return .head
+    }
+    if head.count > 0 {
+      switch head.announcedLength(base: bytes.baseAddress!) {
+      case .absent: break
+      case .malformed: throw .contentLengthMalformed
+      case .bytes(let count):
+        guard count <= limits.bodyBytes else { throw .bodyTooLarge }
+        announced = count
+      }
+    }
+    head.framing = .stream(announced: announced < 0 ? nil : announced)
+    state = .body
+    return .head
+  }
+}

@@ -1,0 +1,147 @@
+/// FastCGI response writer: a CGI head and the body inside STDOUT records, the app's error lines inside STDERR
+/// records, then an empty STDOUT record and END_REQUEST (§5.3, §5.5). Every record is padded to a
+/// multiple of eight bytes (§3.3).
+public enum FastCGIResponseWriter {
+  /// Writes the head in a STDOUT record of its own; in several when it is above 65528 bytes.
+  public static func head(
+    _ response: borrowing ResponseHead, _ plan: ResponsePlan, id: UInt16, into out: inout ByteBuffer
+  ) {
+    let mark = open(into: &out)
+    CGIHead.write(response, plan, into: &out)
+    close(mark, id, into: &out)
+  }
+
+  /// Begins a STDOUT record for up to `count` body bytes, `count` being more than 0.
+  ///
+  /// - Returns: how many body bytes must follow, at most 65528; then comes `dataTail` for that number.
+  public static func dataHead(_ count: Int, id: UInt16, into out: inout ByteBuffer) -> Int {
+    let size = min(count, FastCGIGrammar.contentBytes)
+    FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: size).write(into: &out)
+    return size
+  }
+
+  /// Ends a record of `count` body bytes: its padding.
+  public static func dataTail(_ count: Int, into out: inout ByteBuffer) {
+    FastCGIRecord(type: FastCGIType.stdout, id: 0, contentLength: count).writePadding(into: &out)
+  }
+
+  /// Ends STDOUT and the request. `appStatus` is what a CGI program would exit with (§5.5).
+  public static func end(
+    id: UInt16, appStatus: UInt32 = 0, protocolStatus: UInt8 = FastCGIStatus.requestComplete,
+    into out: inout ByteBuffer
+  ) {
+    FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: 0).write(into: &out)
+    endRequest(id, appStatus, protocolStatus, into: &out)
+  }
+
+  /// A whole answer: head and body in one STDOUT record where they fit, then the end of the request.
+  /// `body` is empty where the plan forbids one (HEAD, 204, 304).
+  public static func whole(
+    _ response: borrowing ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer, id: UInt16,
+    appStatus: UInt32 = 0, into out: inout ByteBuffer
+  ) {
+    out.reserve(response.fields.count + body.count + 256)
+    let mark = open(into: &out)
+    CGIHead.write(response, plan, into: &out)
+    out.append(body)
+    close(mark, id, into: &out)
+    end(id: id, appStatus: appStatus, into: &out)
+  }
+
+  /// Error lines for the front end's log, in STDERR records; nothing for an empty text.
+  public static func stderr(_ text: UnsafeRawBufferPointer, id: UInt16, into out: inout ByteBuffer) {
+    var start = 0
+    while start < text.count {
+      let end = min(start + FastCGIGrammar.contentBytes, text.count)
+      let record = FastCGIRecord(type: FastCGIType.stderr, id: id, contentLength: end - start)
+      record.write(into: &out)
+      out.append(UnsafeRawBufferPointer(rebasing: text[start..<end]))
+      record.writePadding(into: &out)
+      start = end
+    }
+  }
+
+  /// Answers a message that is no request: GET_VALUES_RESULT (§4.1), UNKNOWN_TYPE (§4.2) or the END_REQUEST
+  /// of a refused request (§5.5); nothing for the answers of other protocols.
+  ///
+  /// - Parameters:
+  ///   - maxConnections: what FCGI_MAX_CONNS says.
+  ///   - maxRequests: what FCGI_MAX_REQS says.
+  public static func answer(
+    _ answer: ControlAnswer, maxConnections: Int, maxRequests: Int, into out: inout ByteBuffer
+  ) {
+    switch answer {
+    case .fastCGIValues(let values):
+      let mark = open(into: &out)
+      if values & FastCGIValues.maxConnections != 0 {
+        pair("FCGI_MAX_CONNS", Int64(maxConnections), into: &out)
+      }
+      if values & FastCGIValues.maxRequests != 0 { pair("FCGI_MAX_REQS", Int64(maxRequests), into: &out) }
+      if values & FastCGIValues.multiplexes != 0 { pair("FCGI_MPXS_CONNS", 0, into: &out) }
+      let size = out.count - mark - FastCGIGrammar.headerBytes
+      let record = FastCGIRecord(type: FastCGIType.getValuesResult, id: 0, contentLength: size)
+      record.write(at: out.base! + mark)
+      record.writePadding(into: &out)
+    case .fastCGIUnknownType(let type):
+      let size = FastCGIGrammar.fixedBodyBytes
+      FastCGIRecord(type: FastCGIType.unknownType, id: 0, contentLength: size).write(into: &out)
+      out.append(type)
+      for _ in 1..<size { out.append(0) }
+    case .fastCGIRefusal(let id, let protocolStatus, _): endRequest(id, 0, protocolStatus, into: &out)
+    case .uwsgiPong: break
+    }
+  }
+
+  /// A name-value pair whose name and decimal value are shorter than 128 bytes (§3.4).
+  private static func pair(_ name: StaticString, _ value: Int64, into out: inout ByteBuffer) {
+    out.append(UInt8(name.utf8CodeUnitCount))
+    let mark = out.count
+    out.append(0)
+    out.append(name)
+    let start = out.count
+    out.append(decimal: value)
+    (out.base! + mark).storeBytes(of: UInt8(out.count - start), as: UInt8.self)
+  }
+
+  private static func endRequest(
+    _ id: UInt16, _ appStatus: UInt32, _ protocolStatus: UInt8, into out: inout ByteBuffer
+  ) {
+    let size = FastCGIGrammar.fixedBodyBytes
+    FastCGIRecord(type: FastCGIType.endRequest, id: id, contentLength: size).write(into: &out)
+    out.reserve(size)
+    out.tail.storeBytes(of: (UInt64(appStatus) << 32 | UInt64(protocolStatus) << 24).bigEndian, as: UInt64.self)
+    out.commit(size)
+  }
+
+  /// Leaves room for a record header.
+  private static func open(into out: inout ByteBuffer) -> Int {
+    let mark = out.count
+    out.reserve(512)
+    out.commit(FastCGIGrammar.headerBytes)
+    return mark
+  }
+
+  /// Puts what stands behind `mark` into STDOUT records. The first one's header has its place already; for
+  /// further ones the bytes move up, from the last piece to the first.
+  private static func close(_ mark: Int, _ id: UInt16, into out: inout ByteBuffer) {
+    let header = FastCGIGrammar.headerBytes
+    let most = FastCGIGrammar.contentBytes
+    let size = out.count - mark - header
+    let further = max(0, (size - 1) / most)
+    if further > 0 {
+      out.reserve(further * header)
+      out.commit(further * header)
+    }
+    let first = out.base! + mark
+    for piece in stride(from: further, through: 0, by: -1) {
+      let count = min(size - piece * most, most)
+      let place = first + piece * (most + header)
+      if piece > 0 {
+        (place + header).copyMemory(from: first + header + piece * most, byteCount: count)
+      }
+      FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: count).write(at: place)
+    }
+    let last = FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: size - further * most)
+    last.writePadding(into: &out)
+  }
+}

@@ -1,0 +1,37 @@
+/// What a peer got wrong, whichever protocol it spoke.
+@frozen public enum CodecError: GatewayError {
+  case http1(HTTP1Error)
+  case scgi(SCGIError)
+  case uwsgi(UWSGIError)
+  case fastcgi(FastCGIError)
+  case cgi(CGIError)
+
+  public var status: Int {
+    switch self {
+    case .http1(let error): error.status
+    case .scgi(let error): error.status
+    case .uwsgi(let error): error.status
+    case .fastcgi(let error): error.status
+    case .cgi(let error): error.status
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .http1(let error): error.description
+    case .scgi(let error): error.description
+    case .uwsgi(let error): error.description
+    case .fastcgi(let error): error.description
+    case .cgi(let error): error.description
+    }
+  }
+
+  /// HTTP was spoken to a socket of another protocol: the answer that its sender understands is an HTTP 400
+  /// with `description` as its text, which names the socket's protocol.
+  public var answersInHTTP: Bool {
+    switch self {
+    case .scgi(.spokenHTTP), .uwsgi(.spokenHTTP), .fastcgi(.spokenHTTP): true
+    default: false
+    }
+  }
+}

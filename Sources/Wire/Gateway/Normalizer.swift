@@ -1,0 +1,179 @@
+/// One function for all protocols: from what the wire said to `MetaVariables`.
+///
+/// HTTP: `base` is the connection's buffer, in which the bytes behind method and target (spaces of the
+/// request line, already parsed) are overwritten with NUL, so that nothing has to be copied.
+public enum Normalizer {
+  /// - Parameters:
+  ///   - head: a complete head.
+  ///   - base: where its ranges count from.
+  ///   - arena: memory for what must be decoded or ended with NUL.
+  /// - Throws: `NormalizeError`, to be answered with 400.
+  @inline(__always)
+  public static func normalize(
+    _ head: borrowing RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
+    _ arena: inout Arena
+  ) throws(NormalizeError) -> MetaVariables {
+    switch head.form {
+    case .fields: try fromFields(head, base, facts, &arena)
+    case .variables: try fromVariables(head, base, facts, &arena)
+    }
+  }
+
+  // MARK: HTTP header fields
+
+  private static func fromFields(
+    _ head: borrowing RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
+    _ arena: inout Arena
+  ) throws(NormalizeError) -> MetaVariables {
+    var meta = MetaVariables()
+    meta.method = terminated(head.method, base)
+    let target = terminated(head.path, base)
+    meta.requestURI = target
+    try splitTarget(target, &meta, &arena)
+    // An absolute-form target without a path means "/" (RFC 9112 §3.2.4); "*" names no path at all.
+    if meta.pathInfo.isEmpty { meta.pathInfo = Text("/") }
+    if target.count == 1, target.bytes[0] == UInt8(ascii: "*") { meta.pathInfo = .empty }
+    meta.serverProtocol = head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
+    meta.remoteAddr = facts.remoteAddr
+    meta.serverName = facts.localName
+    if let host = head.authority.isEmpty ? head.first(.host) : head.authority, host.count > 0 {
+      let name = hostName(host.bytes(in: base))
+      if name.count > 0 { meta.serverName = Text(arena.copy(name), name.count) }
+    }
+    if let type = head.first(.contentType) { meta.contentType = terminated(type, base) }
+    meta.contentLength = head.framing.knownLength ?? -1
+    return meta
+  }
+
+  /// PATH_INFO and QUERY_STRING out of a request target (RFC 3875 §4.1.5, §4.1.7).
+  private static func splitTarget(
+    _ target: Text, _ meta: inout MetaVariables, _ arena: inout Arena
+  ) throws(NormalizeError) {
+    let bytes = target.bytes
+    var end = bytes.count
+    var isEncoded = false
+    for (position, byte) in bytes.enumerated() {
+      if byte == UInt8(ascii: "?") {
+        end = position
+        break
+      }
+      if byte == UInt8(ascii: "%") { isEncoded = true }
+    }
+    if end < bytes.count { meta.query = Text(target.start! + end + 1, bytes.count - end - 1) }
+    if isEncoded {
+      meta.pathInfo = try PercentDecoding.decode(UnsafeRawBufferPointer(rebasing: bytes[..<end]), &arena)
+    } else if end == bytes.count {
+      meta.pathInfo = target
+    } else {
+      meta.pathInfo = Text(arena.copy(UnsafeRawBufferPointer(rebasing: bytes[..<end])), end)
+    }
+  }
+
+  /// The host without its port (RFC 9110 §7.2).
+  private static func hostName(_ host: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    var end = host.count
+    while end > 0, Ascii.isDigit(host[end - 1]) { end -= 1 }
+    guard end > 0, host[end - 1] == UInt8(ascii: ":") else { return host }
+    return UnsafeRawBufferPointer(rebasing: host[..<(end - 1)])
+  }
+
+  /// Overwrites the byte behind a range with NUL: a delimiter that the reader has passed.
+  @inline(__always)
+  private static func terminated(_ range: ByteRange, _ base: UnsafeMutableRawPointer) -> Text {
+    let bytes = base.assumingMemoryBound(to: UInt8.self)
+    bytes[range.end] = 0
+    return Text(bytes + Int(range.start), Int(range.count))
+  }
+
+  // MARK: CGI meta-variables
+
+  private static func fromVariables(
+    _ head: borrowing RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
+    _ arena: inout Arena
+  ) throws(NormalizeError) -> MetaVariables {
+    var meta = MetaVariables()
+    func text(_ known: KnownName, _ arena: inout Arena) -> Text {
+      guard let range = head.first(known) else { return .absent }
+      return variable(range, base, facts.gateway, &arena)
+    }
+    let method = text(.requestMethod, &arena)
+    meta.method = method.isEmpty ? Text("GET") : method
+    meta.requestURI = text(.requestURI, &arena)
+    let version = text(.serverProtocol, &arena)
+    meta.serverProtocol = version.isEmpty ? Text("HTTP/1.0") : version
+    meta.remoteAddr = text(.remoteAddr, &arena)
+    if meta.remoteAddr.start == nil { meta.remoteAddr = facts.remoteAddr }
+    let name = text(.serverName, &arena)
+    meta.serverName = name.isEmpty ? facts.localName : name
+    let type = text(.contentType, &arena)
+    if !type.isEmpty { meta.contentType = type }
+    meta.contentLength = head.framing.knownLength ?? -1
+    if isSecure(text(.https, &arena), text(.requestScheme, &arena)) { meta.scheme = Text("https") }
+    try path(
+      script: text(.scriptName, &arena), info: text(.pathInfo, &arena), document: text(.documentURI, &arena),
+      query: text(.queryString, &arena), fixesRoot: facts.fixesRootScriptName, &meta, &arena)
+    return meta
+  }
+
+  /// The value of a variable. SCGI and CGI have a NUL behind it; elsewhere other bytes stand there.
+  @inline(__always)
+  private static func variable(
+    _ range: ByteRange, _ base: UnsafeMutableRawPointer, _ gateway: Gateway, _ arena: inout Arena
+  ) -> Text {
+    switch gateway {
+    case .scgi, .cgi:
+      Text(UnsafePointer(base.assumingMemoryBound(to: UInt8.self)) + Int(range.start), Int(range.count))
+    case .http1, .uwsgi, .fastcgi: Text(arena.copy(range.bytes(in: base)), Int(range.count))
+    }
+  }
+
+  private static func isSecure(_ https: Text, _ scheme: Text) -> Bool {
+    Ascii.matches(https.bytes, "on") || Ascii.equals(https.bytes, "1") || Ascii.matches(scheme.bytes, "https")
+  }
+
+  /// SCRIPT_NAME and PATH_INFO as front ends mean them: nginx sends neither or only one, lighttpd's "/"
+  /// prefix puts the first segment into SCRIPT_NAME.
+  private static func path(
+    script: Text, info: Text, document: Text, query: Text, fixesRoot: Bool, _ meta: inout MetaVariables,
+    _ arena: inout Arena
+  ) throws(NormalizeError) {
+    var target = MetaVariables()
+    try splitTarget(meta.requestURI.start == nil ? .empty : meta.requestURI, &target, &arena)
+    meta.query = query.start == nil ? target.query : query
+    if meta.requestURI.start == nil { meta.requestURI = info.isEmpty ? document : info }
+    if meta.requestURI.start == nil { meta.requestURI = .empty }
+    meta.scriptName = isSlash(script) || script.start == nil ? .empty : script
+    meta.pathInfo = info
+    if info.isEmpty { meta.pathInfo = derived(target.pathInfo, document, below: meta.scriptName) }
+    if fixesRoot {
+      meta.pathInfo = joined(meta.scriptName, meta.pathInfo, &arena)
+      meta.scriptName = .empty
+    }
+    if !meta.pathInfo.isEmpty, meta.pathInfo.bytes[0] != UInt8(ascii: "/") {
+      meta.pathInfo = joined(Text("/"), meta.pathInfo, &arena)
+    }
+  }
+
+  private static func isSlash(_ text: Text) -> Bool { text.count == 1 && text.bytes[0] == UInt8(ascii: "/") }
+
+  /// The path of the request below SCRIPT_NAME, when the front end left PATH_INFO out.
+  private static func derived(_ decoded: Text, _ document: Text, below script: Text) -> Text {
+    let path = decoded.isEmpty ? document : decoded
+    guard path.count >= script.count, let start = path.start else { return .empty }
+    for index in 0..<script.count where path.bytes[index] != script.bytes[index] { return .empty }
+    let rest = Text(start + script.count, path.count - script.count)
+    guard rest.isEmpty || rest.bytes[0] == UInt8(ascii: "/") else { return .empty }
+    return rest
+  }
+
+  /// Two texts one behind the other; one of them itself when the other is empty.
+  public static func joined(_ first: Text, _ second: Text, _ arena: inout Arena) -> Text {
+    if first.isEmpty { return second.start == nil ? .empty : second }
+    if second.isEmpty { return first }
+    let out = arena.allocate(first.count + second.count + 1).assumingMemoryBound(to: UInt8.self)
+    UnsafeMutableRawPointer(out).copyMemory(from: first.start!, byteCount: first.count)
+    UnsafeMutableRawPointer(out + first.count).copyMemory(from: second.start!, byteCount: second.count)
+    out[first.count + second.count] = 0
+    return Text(out, first.count + second.count)
+  }
+}

@@ -1,0 +1,25 @@
+/// Percent-decoding of paths (RFC 3986 §2.1).
+enum PercentDecoding {
+  /// Decodes `source` into memory of the arena, NUL behind it.
+  static func decode(_ source: UnsafeRawBufferPointer, _ arena: inout Arena) throws(NormalizeError) -> Text {
+    let out = arena.allocate(source.count + 1).assumingMemoryBound(to: UInt8.self)
+    var count = 0
+    var position = 0
+    while position < source.count {
+      var byte = source[position]
+      position += 1
+      if byte == UInt8(ascii: "%") {
+        guard position + 1 < source.count, let high = Ascii.hex(source[position]),
+          let low = Ascii.hex(source[position + 1])
+        else { throw .malformedEscape }
+        byte = high << 4 | low
+        guard byte != 0 else { throw .escapedNul }
+        position += 2
+      }
+      out[count] = byte
+      count += 1
+    }
+    out[count] = 0
+    return Text(out, count)
+  }
+}

@@ -1,0 +1,136 @@
+/// Chunked transfer coding (RFC 9112 §7.1): chunk-size lines are checked and skipped, extensions and
+/// trailer fields are checked and thrown away, the data is handed out where it stands.
+///
+///     chunked-body = *( chunk-size [ chunk-ext ] CRLF chunk-data CRLF ) 1*"0" [ chunk-ext ] CRLF
+///                    *( field-line CRLF ) CRLF
+struct ChunkedReader: Sendable {
+  /// Which byte comes next.
+  private enum State {
+    /// A digit of the size; may become space, extension or sizeLF.
+    case size
+    /// White space before an extension; becomes extension.
+    case space
+    /// Inside an extension; becomes sizeLF.
+    case `extension`
+    /// LF of a chunk-size line; becomes data, or trailer after the last chunk.
+    case sizeLF
+    /// Data, `left` of it; becomes dataCR.
+    case data
+    /// CR behind the data; becomes dataLF.
+    case dataCR
+    /// LF behind the data; becomes size.
+    case dataLF
+    /// A line of the trailer section, or the empty line that ends the body.
+    case trailer
+  }
+
+  private var state = State.size
+  private var digits = 0
+  /// The size of this chunk as far as it is read; then what is left of it.
+  private var left: UInt64 = 0
+  /// Bytes of this chunk-size line; then of the trailer section.
+  private var lineBytes = 0
+  /// Decoded bytes, with this chunk.
+  private var total: Int64 = 0
+  private var line = FieldLine()
+
+  /// Reads on from `offset`; the event is `.needMore`, `.body` or `.end`.
+  mutating func next(
+    _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ limits: HeadLimits
+  ) throws(HTTP1Error) -> ReadEvent {
+    while offset < all.count {
+      switch state {
+      case .data:
+        let count = Int(min(UInt64(all.count - offset), left))
+        left -= UInt64(count)
+        if left == 0 { state = .dataCR }
+        defer { offset += count }
+        return .body(ByteRange(offset, count))
+      case .trailer:
+        guard let isLast = try trailer(all, &offset, limits) else { return .needMore }
+        if isLast { return .end }
+      case .dataCR: try expect(HTTP1Grammar.carriageReturn, all[offset], then: .dataLF, &offset)
+      case .dataLF: try expect(HTTP1Grammar.lineFeed, all[offset], then: .size, &offset)
+      case .size, .space, .extension, .sizeLF:
+        lineBytes += 1
+        guard lineBytes <= limits.chunkLineBytes else { throw .chunkLineTooLong }
+        try sizeLine(all[offset], limits)
+        offset += 1
+      }
+    }
+    return .needMore
+  }
+
+  @inline(__always)
+  private mutating func expect(
+    _ wanted: UInt8, _ byte: UInt8, then following: State, _ offset: inout Int
+  ) throws(HTTP1Error) {
+    guard byte == wanted else { throw .chunkEndMissing }
+    state = following
+    offset += 1
+  }
+
+  /// One byte of a chunk-size line.
+  @inline(__always)
+  private mutating func sizeLine(_ byte: UInt8, _ limits: HeadLimits) throws(HTTP1Error) {
+    switch state {
+    case .size: try size(byte)
+    case .space:
+      if byte == HTTP1Grammar.semicolon { state = .extension } else if !HTTP1Grammar.isBlank(byte) {
+        throw .chunkSizeMalformed
+      }
+    case .extension:
+      if byte == HTTP1Grammar.carriageReturn { state = .sizeLF } else if !Ascii.isFieldValue(byte) {
+        throw byte == HTTP1Grammar.lineFeed ? .bareLF : .chunkExtensionByte
+      }
+    default:
+      guard byte == HTTP1Grammar.lineFeed else { throw .bareCR }
+      try sizeComplete(limits)
+    }
+  }
+
+  @inline(__always)
+  private mutating func size(_ byte: UInt8) throws(HTTP1Error) {
+    if let digit = Ascii.hex(byte) {
+      digits += 1
+      left = left << 4 | UInt64(digit)
+      guard digits <= HTTP1Grammar.chunkDigits, left <= UInt64(Int64.max) else { throw .chunkSizeOverflow }
+      return
+    }
+    guard digits > 0 else { throw .chunkSizeMalformed }
+    switch byte {
+    case HTTP1Grammar.carriageReturn: state = .sizeLF
+    case HTTP1Grammar.semicolon: state = .extension
+    case HTTP1Grammar.space, HTTP1Grammar.tab: state = .space
+    case HTTP1Grammar.lineFeed: throw .bareLF
+    default: throw .chunkSizeMalformed
+    }
+  }
+
+  private mutating func sizeComplete(_ limits: HeadLimits) throws(HTTP1Error) {
+    state = left == 0 ? .trailer : .data
+    (digits, lineBytes) = (0, 0)
+    guard Int64(left) <= limits.bodyBytes - total else { throw .bodyTooLarge }
+    total += Int64(left)
+  }
+
+  /// Reads one line of the trailer section; true when it was the empty one, nil when it is incomplete.
+  private mutating func trailer(
+    _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ limits: HeadLimits
+  ) throws(HTTP1Error) -> Bool? {
+    guard let base = all.baseAddress else { return nil }
+    let room = limits.headBytes - lineBytes
+    let next: Int
+    let isLast: Bool
+    switch try line.scan(base, from: offset, to: min(all.count, offset + room)) {
+    case .incomplete:
+      if all.count - offset >= room { throw .trailerTooLarge }
+      return nil
+    case .field(_, _, let end): (next, isLast) = (end, false)
+    case .blank(let end): (next, isLast) = (end, true)
+    }
+    lineBytes += next - offset
+    offset = next
+    return isLast
+  }
+}

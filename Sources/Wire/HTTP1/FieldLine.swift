@@ -1,0 +1,94 @@
+/// One field line (RFC 9112 §5): `name ":" OWS value OWS CR LF`, or the empty line that ends them.
+///
+/// Keeps how far it came in a line that is not complete, so that no byte is looked at twice however the
+/// line arrives. The same rules hold for trailer fields (§7.1.2).
+struct FieldLine: Sendable {
+  enum Found {
+    /// The bytes end inside the line.
+    case incomplete
+    /// The empty line; the next byte stands at `next`.
+    case blank(next: Int)
+    case field(name: ByteRange, value: ByteRange, next: Int)
+  }
+
+  /// Bytes of the line that are already known to be good.
+  private var scanned = 0
+  /// Offset of the colon in the line; 0 while it was not found.
+  private var colon = 0
+
+  /// Reads the line that begins at `line`; bytes at and behind `end` are not touched.
+  @inline(__always)
+  mutating func scan(_ base: UnsafeRawPointer, from line: Int, to end: Int) throws(HTTP1Error) -> Found {
+    var position = line &+ scanned
+    if colon == 0 {
+      while position < end, Ascii.isToken(HTTP1Grammar.byte(base, position)) { position &+= 1 }
+      if position >= end { return pause(at: position, line) }
+      guard position > line, HTTP1Grammar.byte(base, position) == HTTP1Grammar.colon else {
+        return try blank(base, line, position, end)
+      }
+      colon = position &- line
+      position &+= 1
+    }
+    while true {
+      position = HTTP1Grammar.endOfText(base, position, end)
+      guard position < end, HTTP1Grammar.byte(base, position) == HTTP1Grammar.tab else { break }
+      position &+= 1
+    }
+    guard position &+ 1 < end else {
+      if position < end { try HTTP1Grammar.requireCR(base, position, else: .valueByte) }
+      return pause(at: position, line)
+    }
+    let ending = UInt16(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt16.self))
+    guard ending == HTTP1Grammar.lineEnd else {
+      try HTTP1Grammar.requireCR(base, position, else: .valueByte)
+      throw .bareCR
+    }
+    let name = ByteRange(line, colon)
+    let value = FieldLine.trim(base, line &+ colon &+ 1, position)
+    (scanned, colon) = (0, 0)
+    return .field(name: name, value: value, next: position &+ 2)
+  }
+
+  @inline(__always)
+  private mutating func pause(at position: Int, _ line: Int) -> Found {
+    scanned = position &- line
+    return .incomplete
+  }
+
+  /// What no name begins, at `position`: the empty line, or an error.
+  @inline(never)
+  private mutating func blank(
+    _ base: UnsafeRawPointer, _ line: Int, _ position: Int, _ end: Int
+  ) throws(HTTP1Error) -> Found {
+    let byte = HTTP1Grammar.byte(base, position)
+    if HTTP1Grammar.isBlank(byte) { throw position == line ? .foldedLine : .spaceInName }
+    guard byte == HTTP1Grammar.carriageReturn else {
+      throw byte == HTTP1Grammar.lineFeed ? .bareLF : .nameMalformed
+    }
+    if position &+ 1 == end { return pause(at: position, line) }
+    guard HTTP1Grammar.byte(base, position &+ 1) == HTTP1Grammar.lineFeed else { throw .bareCR }
+    guard position == line else { throw .colonMissing }
+    scanned = 0
+    return .blank(next: position &+ 2)
+  }
+
+  /// The bytes from `start` to `end` without the white space around them (OWS, RFC 9110 §5.6.3).
+  @inline(__always)
+  static func trim(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> ByteRange {
+    var (first, last) = (start, end)
+    while first < last, HTTP1Grammar.isBlank(HTTP1Grammar.byte(base, first)) { first &+= 1 }
+    while last > first, HTTP1Grammar.isBlank(HTTP1Grammar.byte(base, last &- 1)) { last &-= 1 }
+    return ByteRange(first, last &- first)
+  }
+}
+
+extension HTTP1Grammar {
+  /// Throws unless CR stands at `position`.
+  static func requireCR(
+    _ base: UnsafeRawPointer, _ position: Int, else error: HTTP1Error
+  ) throws(HTTP1Error) {
+    let byte = byte(base, position)
+    if byte == carriageReturn { return }
+    throw byte == lineFeed ? .bareLF : error
+  }
+}

@@ -1,0 +1,82 @@
+/// HTTP/1.1 response writer (RFC 9112 §4, §6, §7.1, §9): the head, chunks, interim responses.
+public enum HTTP1ResponseWriter {
+  /// Writes the head. The status line always says HTTP/1.1, whatever the client speaks (RFC 9110 §6.2).
+  ///
+  /// - Parameters:
+  ///   - minorVersion: HTTP/1.x minor version of the client, which decides about `Connection: keep-alive`.
+  ///   - date: 29 bytes as `HTTPDate.format` writes them; sent when the app gave no Date (RFC 9110 §6.6.1).
+  ///   - server: value of Server, sent when the app gave none (RFC 9110 §10.2.4); may be empty.
+  public static func head(
+    _ response: borrowing ResponseHead, _ plan: ResponsePlan, minorVersion: UInt8,
+    date: UnsafeRawBufferPointer, server: StaticString, into out: inout ByteBuffer
+  ) {
+    // 160 covers the status line without its phrase and everything below but the fields and Server.
+    out.reserve(160 + response.reason.count + response.fields.count + server.utf8CodeUnitCount)
+    statusLine(response, into: &out)
+    out.append(response.fields.bytes)
+    if !response.hasDate {
+      out.append("Date: ")
+      out.append(date)
+      out.append("\r\n")
+    }
+    if !response.hasServer, server.utf8CodeUnitCount > 0 {
+      out.append("Server: ")
+      out.append(server)
+      out.append("\r\n")
+    }
+    if plan.framing == .chunked {
+      out.append("Transfer-Encoding: chunked\r\n")
+    } else if plan.contentLength >= 0 {
+      out.append("Content-Length: ")
+      out.append(decimal: plan.contentLength)
+      out.append("\r\n")
+    }
+    if !plan.persists {
+      out.append("Connection: close\r\n\r\n")
+    } else if minorVersion == 0 {
+      out.append("Connection: keep-alive\r\n\r\n")
+    } else {
+      out.append("\r\n")
+    }
+  }
+
+  /// Writes an interim response, such as 100 (RFC 9110 §15.2).
+  public static func interim(_ status: Int, into out: inout ByteBuffer) {
+    out.append("HTTP/1.1 ")
+    out.append(decimal: Int64(status))
+    out.append(0x20)
+    out.append(StatusPhrase.of(status))
+    out.append("\r\n\r\n")
+  }
+
+  /// Begins a chunk of `count` bytes, which follow; more than 0, since 0 would end the body (RFC 9112 §7.1).
+  public static func chunkHead(_ count: Int, into out: inout ByteBuffer) {
+    precondition(count > 0, "a chunk of no bytes ends the body")
+    out.append(hex: UInt64(count))
+    out.append("\r\n")
+  }
+
+  /// Ends a chunk.
+  public static func chunkTail(into out: inout ByteBuffer) { out.append("\r\n") }
+
+  /// Ends a chunked body, without trailer fields.
+  public static func lastChunk(into out: inout ByteBuffer) { out.append("0\r\n\r\n") }
+
+  /// status-line = HTTP-version SP status-code SP [ reason-phrase ]
+  @inline(__always)
+  private static func statusLine(_ response: borrowing ResponseHead, into out: inout ByteBuffer) {
+    if response.status == 200, response.reason.isEmpty {
+      out.append("HTTP/1.1 200 OK\r\n")
+      return
+    }
+    out.append("HTTP/1.1 ")
+    out.append(decimal: Int64(response.status))
+    out.append(0x20)
+    if response.reason.isEmpty {
+      out.append(StatusPhrase.of(response.status))
+    } else {
+      out.append(response.reason.bytes)
+    }
+    out.append("\r\n")
+  }
+}

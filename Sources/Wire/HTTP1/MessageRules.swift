@@ -1,0 +1,99 @@
+/// What the fields of a request say about the message and the connection (RFC 9112 §3.2, §6, §9.3;
+/// RFC 9110 §10.1.1). Notes them one by one, concludes when the head is complete.
+struct MessageRules: Sendable {
+  private var contentLength: Int64 = -1
+  private var hasHost = false
+  private var hasCoding = false
+  private var isChunked = false
+  private var isUnknownCoding = false
+  private var closes = false
+  private var keepsAlive = false
+  private var continues = false
+  private var expectsOther = false
+
+  /// Takes note of a field that is one of those.
+  @inline(__always)
+  mutating func note(
+    _ known: KnownName, _ range: ByteRange, _ base: UnsafeRawPointer
+  ) throws(HTTP1Error) {
+    switch known {
+    case .host:
+      if hasHost { throw .hostDuplicate }
+      guard Authority.isValid(range.bytes(in: base)) else { throw .hostMalformed }
+      hasHost = true
+    case .connection: noteConnection(range.bytes(in: base))
+    case .contentLength:
+      if contentLength >= 0 { throw .lengthDuplicate }
+      guard let length = Ascii.decimal(range.bytes(in: base)) else { throw .lengthMalformed }
+      contentLength = length
+    case .transferEncoding: try noteCoding(range.bytes(in: base))
+    case .expect:
+      if Ascii.matches(range.bytes(in: base), "100-continue") { continues = true } else { expectsOther = true }
+    default: break
+    }
+  }
+
+  /// The connection options that speak of persistence (RFC 9112 §9.3).
+  private mutating func noteConnection(_ value: UnsafeRawBufferPointer) {
+    var position = 0
+    while let member = MessageRules.member(value, &position) {
+      if Ascii.matches(member, "close") { closes = true }
+      if Ascii.matches(member, "keep-alive") { keepsAlive = true }
+    }
+  }
+
+  private mutating func noteCoding(_ value: UnsafeRawBufferPointer) throws(HTTP1Error) {
+    var position = 0
+    hasCoding = true
+    while let member = MessageRules.member(value, &position) {
+      guard Ascii.isToken(member) else { throw .codingMalformed }
+      if isChunked { throw .chunkedNotLast }
+      if Ascii.matches(member, "chunked") { isChunked = true } else { isUnknownCoding = true }
+    }
+  }
+
+  /// The member of a comma-separated list that begins at `position`, without white space around it, or nil
+  /// after the last one. An empty list has one empty member.
+  private static func member(
+    _ value: UnsafeRawBufferPointer, _ position: inout Int
+  ) -> UnsafeRawBufferPointer? {
+    guard position <= value.count else { return nil }
+    let start = position
+    while position < value.count, value[position] != HTTP1Grammar.comma { position += 1 }
+    let end = position
+    position += 1
+    guard let base = value.baseAddress else { return value }
+    return FieldLine.trim(base, start, end).bytes(in: base)
+  }
+
+  /// The head is complete: what follows from it. Violations that endanger the framing come first.
+  mutating func conclude(_ head: inout RequestHead, limits: HeadLimits) throws(HTTP1Error) {
+    let isCurrent = head.minorVersion >= 1
+    if isCurrent, !hasHost { throw .hostMissing }
+    try concludeAuthority(&head)
+    if hasCoding {
+      if !isCurrent { throw .codingInHTTP10 }
+      if contentLength >= 0 { throw .lengthAndCoding }
+      if isUnknownCoding { throw .codingUnknown }
+      head.framing = .chunked
+    } else if contentLength > 0 {
+      if contentLength > limits.bodyBytes { throw .bodyTooLarge }
+      head.framing = .length(contentLength)
+    }
+    if expectsOther { throw .expectationUnknown }
+    head.expectsContinue = continues && isCurrent && head.framing != .none
+    head.persists = !closes && (isCurrent || keepsAlive)
+  }
+
+  /// The authority of an absolute target stands for Host, whatever Host says (RFC 9112 §3.2.2).
+  @inline(__always)
+  private func concludeAuthority(_ head: inout RequestHead) throws(HTTP1Error) {
+    guard let host = head.first(.host) else { return }
+    if head.authority.isEmpty {
+      head.authority = host
+    } else {
+      if host.isEmpty { throw .hostMalformed }
+      head.replaceFirst(.host, value: head.authority)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/// Words of the uwsgi protocol (uWSGI documentation, "The uwsgi Protocol").
+///
+///     request = modifier1 size modifier2 block body      ; one byte, two (low byte first), one byte
+///     block   = *( u16 name u16 value )                  ; lengths with the low byte first; `size` bytes in all
+///     body    = CONTENT_LENGTH bytes
+enum UWSGIGrammar {
+  static let headerBytes = 4
+  /// modifier1 of a ping and of its answer.
+  static let ping: UInt8 = 100
+  /// Variables with this prefix are uWSGI's own: they load code, set its environment or change its directory.
+  static let magicPrefix: StaticString = "UWSGI_"
+
+  /// modifier1 values that ask for something else than a request to an application: management (10), the
+  /// spooler (17), code to evaluate (22), GlusterFS (26), signals (110), the cache (111), remote
+  /// procedure calls (173). They are refused by name, so that nobody takes their packets for requests.
+  static func isRefused(_ modifier1: UInt8) -> Bool {
+    switch modifier1 {
+    case 10, 17, 22, 26, 110, 111, 173: true
+    default: false
+    }
+  }
+
+  /// Variables of uWSGI that only describe: the URL scheme, as many nginx configurations send it, and
+  /// uWSGI's HTTP router saying who it is. Everything else with the prefix is refused.
+  static func isHarmless(_ name: UnsafeRawBufferPointer) -> Bool {
+    Ascii.equals(name, "UWSGI_SCHEME") || Ascii.equals(name, "UWSGI_ROUTER")
+  }
+}

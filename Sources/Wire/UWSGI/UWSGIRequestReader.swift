@@ -1,0 +1,144 @@
+/// uwsgi request reader: a header of four bytes, a block of variables, then CONTENT_LENGTH bytes.
+/// Bytes in, events out; owns no memory and no descriptor. One request per connection.
+///
+/// modifier1 0 and every value without a meaning of its own is a request; 100 is a ping.
+@frozen public struct UWSGIRequestReader: Sendable {
+  /// Where in the request the next byte stands.
+  @frozen public enum State: Equatable, Sendable {
+    /// Before or inside the header and the block; nothing was consumed yet. May become body or ended.
+    case head
+    /// Inside the body, with so many bytes to come; becomes ended.
+    case body(left: Int64)
+    /// After the request, or after a ping.
+    case ended
+  }
+
+  public private(set) var state = State.head
+  /// The packet's modifiers, once the head is there. 30 asks that SCRIPT_NAME be taken off PATH_INFO.
+  public private(set) var modifier1: UInt8 = 0
+  public private(set) var modifier2: UInt8 = 0
+  private let limits: HeadLimits
+
+  public init(limits: HeadLimits) { self.limits = limits }
+
+  /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
+  ///
+  /// While the head is incomplete nothing is used up: call again with the same bytes and more.
+  public mutating func next(
+    _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
+  ) throws(UWSGIError) -> ReadEvent {
+    switch state {
+    case .head:
+      return try bytes.withUnsafeBytes { all throws(UWSGIError) in try readHead(all, &offset, &head) }
+    case .body(let left):
+      let there = bytes.byteCount - offset
+      if there == 0 { return .needMore }
+      let count = Int(min(Int64(there), left))
+      bypassed(count)
+      defer { offset += count }
+      return .body(ByteRange(offset, count))
+    case .ended: return .end
+    }
+  }
+
+  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most `left`.
+  public mutating func bypassed(_ count: Int) {
+    guard case .body(let left) = state else { return }
+    state = Int64(count) == left ? .ended : .body(left: left - Int64(count))
+  }
+
+  private mutating func readHead(
+    _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
+  ) throws(UWSGIError) -> ReadEvent {
+    let header = UWSGIGrammar.headerBytes
+    guard all.count - offset >= header else { return .needMore }
+    if isLetter(all[offset]), isLetter(all[offset + 1]), isLetter(all[offset + 2]) { throw .spokenHTTP }
+    modifier1 = all[offset]
+    modifier2 = all[offset + 3]
+    let size = number(all, at: offset + 1)
+    if modifier1 == UWSGIGrammar.ping {
+      // A pong, which modifier2 tells apart, is no question: two servers would play for ever.
+      guard modifier2 == 0 else { throw .modifierRefused(modifier1) }
+      offset += header
+      state = .ended
+      return .answer(.uwsgiPong)
+    }
+    guard !UWSGIGrammar.isRefused(modifier1) else { throw .modifierRefused(modifier1) }
+    guard size > 0 else { throw .blockEmpty }
+    guard size <= limits.headBytes else { throw .blockTooLarge(bytes: size) }
+    guard all.count - offset >= header + size else { return .needMore }
+    head.reset(form: .variables)
+    try readBlock(all, from: offset + header, size: size, &head)
+    let length = try contentLength(head, all)
+    head.framing = length == 0 ? .none : .length(length)
+    state = length == 0 ? .ended : .body(left: length)
+    offset += header + size
+    return .head
+  }
+
+  private func readBlock(
+    _ all: UnsafeRawBufferPointer, from start: Int, size: Int, _ head: inout RequestHead
+  ) throws(UWSGIError) {
+    let end = start + size
+    var position = start
+    while position < end {
+      let name = try text(all, from: position, before: end)
+      let value = try text(all, from: name.end, before: end)
+      let fault = head.appendVariable(name: name, value: value, base: all.baseAddress!, limit: limits.fields)
+      switch fault {
+      case nil: break
+      case .unusable: throw .variableUnusable
+      case .tooMany: throw .tooManyVariables
+      }
+      if all[Int(name.start)] == 0x55 { try refuseMagic(name.bytes(in: all.baseAddress!)) }
+      position = value.end
+    }
+  }
+
+  /// A length and the bytes it counts.
+  @inline(__always)
+  private func text(
+    _ all: UnsafeRawBufferPointer, from start: Int, before end: Int
+  ) throws(UWSGIError) -> ByteRange {
+    guard end - start >= 2 else { throw .variableTruncated }
+    let count = number(all, at: start)
+    guard end - start - 2 >= count else { throw .variableTruncated }
+    return ByteRange(start + 2, count)
+  }
+
+  /// Throws for a variable that uWSGI would act upon.
+  private func refuseMagic(_ name: UnsafeRawBufferPointer) throws(UWSGIError) {
+    let prefix = UWSGIGrammar.magicPrefix
+    guard name.count >= prefix.utf8CodeUnitCount,
+      Ascii.equals(UnsafeRawBufferPointer(rebasing: name.prefix(prefix.utf8CodeUnitCount)), prefix),
+      !UWSGIGrammar.isHarmless(name)
+    else { return }
+    var shown = ""
+    for byte in name.prefix(64) {
+      let isShown = isLetter(byte) || Ascii.isDigit(byte) || byte == 0x5f
+      shown.append(isShown ? Character(Unicode.Scalar(byte)) : "?")
+    }
+    throw .variableRefused(shown)
+  }
+
+  private func contentLength(
+    _ head: borrowing RequestHead, _ all: UnsafeRawBufferPointer
+  ) throws(UWSGIError) -> Int64 {
+    switch head.announcedLength(base: all.baseAddress!) {
+    case .absent: return 0
+    case .malformed: throw .contentLengthMalformed
+    case .bytes(let count):
+      guard count <= limits.bodyBytes else { throw .bodyTooLarge }
+      return count
+    }
+  }
+
+  /// Two bytes, the low one first.
+  @inline(__always)
+  private func number(_ all: UnsafeRawBufferPointer, at offset: Int) -> Int {
+    Int(all[offset]) | Int(all[offset + 1]) << 8
+  }
+
+  @inline(__always)
+  private func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 }
+}

@@ -1,0 +1,34 @@
+// curl as a client: what people really use, with its own idea of HTTP.
+import Foundation
+
+/// One run of curl.
+public enum Curl {
+  /// Fetches `url`; `options` come before it, as on curl's command line.
+  public static func get(_ url: String, _ options: [String] = [], deadline: Deadline = .usual) throws -> Reply {
+    let folder = try TemporaryFolder()
+    let (exit, output) = try ChildProcess.run(
+      try Program.curl.path(),
+      ["-sS", "--max-time", "60", "-D", folder.file("head"), "-o", folder.file("body")] + options + [url],
+      environment: ["http_proxy": "", "no_proxy": "*"], deadline: deadline)
+    guard exit == .status(0) else {
+      throw SupportError.ended(program: "curl \(options.joined(separator: " ")) \(url)", exit: exit, output: output)
+    }
+    // Interim responses stand before the final one.
+    let text = String(
+      decoding: FileManager.default.contents(atPath: folder.file("head")) ?? Data(), as: UTF8.self)
+    let heads = text.components(separatedBy: "\r\n\r\n").filter { !$0.isEmpty }
+    guard let last = heads.last else { throw SupportError.malformedReply("no head: \(output)") }
+    var reply = try Reply(head: last + "\r\n\r\n")
+    reply.body = Array(FileManager.default.contents(atPath: folder.file("body")) ?? Data())
+    return reply
+  }
+
+  /// Sends `body` with POST, from a file.
+  public static func post(
+    _ url: String, _ body: [UInt8], _ options: [String] = [], deadline: Deadline = .usual
+  ) throws -> Reply {
+    let folder = try TemporaryFolder()
+    try Data(body).write(to: URL(fileURLWithPath: folder.file("sent")))
+    return try get(url, ["--data-binary", "@" + folder.file("sent")] + options, deadline: deadline)
+  }
+}

@@ -1,0 +1,206 @@
+// A plain blocking client socket with deadlines: the tests' way to say exactly what bytes go out and when.
+import Foundation
+
+/// Where a socket is, written as on the server's command line.
+public enum Address: Sendable, CustomStringConvertible, Equatable {
+  case tcp(host: String, port: UInt16)
+  case unix(path: String)
+  case abstract(name: String)
+
+  /// Reads `127.0.0.1:80`, `[::1]:80`, `/path.sock` or `@name`.
+  public init?(_ text: String) {
+    if text.hasPrefix("/") {
+      self = .unix(path: text)
+    } else if text.hasPrefix("@") {
+      self = .abstract(name: String(text.dropFirst()))
+    } else {
+      guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+      else { return nil }
+      let host = text[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+      self = .tcp(host: host.isEmpty ? "127.0.0.1" : host, port: port)
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): path
+    case .abstract(let name): "@\(name)"
+    }
+  }
+
+  /// The port of a TCP address; 0 for others.
+  public var port: UInt16 { if case .tcp(_, let port) = self { port } else { 0 } }
+
+  /// Calls `body` with the address as the kernel wants it.
+  func withSockaddr<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+    switch self {
+    case .tcp(let host, let port):
+      if host.contains(":") {
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = port.bigEndian
+        inet_pton(AF_INET6, host, &address.sin6_addr)
+        return Self.pointer(&address, MemoryLayout<sockaddr_in6>.size, body)
+      }
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_port = port.bigEndian
+      inet_pton(AF_INET, host, &address.sin_addr)
+      return Self.pointer(&address, MemoryLayout<sockaddr_in>.size, body)
+    case .unix(let path): return Self.withUnix(Array(path.utf8) + [0], body)
+    case .abstract(let name): return Self.withUnix([0] + Array(name.utf8), body)
+    }
+  }
+
+  var family: Int32 {
+    if case .tcp(let host, _) = self { return host.contains(":") ? AF_INET6 : AF_INET }
+    return AF_UNIX
+  }
+
+  private static func withUnix<R>(_ path: [UInt8], _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.prefix($0.count)) }
+    return pointer(&address, MemoryLayout<sa_family_t>.size + path.count, body)
+  }
+
+  private static func pointer<T, R>(
+    _ address: inout T, _ size: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
+  ) -> R {
+    withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(size)) }
+    }
+  }
+}
+
+/// One connected client socket.
+public final class RawSocket {
+  /// The descriptor; owned by the object.
+  public let descriptor: Int32
+  /// Received, and not yet taken by `receive`.
+  private var pending: [UInt8] = []
+
+  /// Connects; a refusal is an error at once. `receiveBuffer` bytes, when given, make a client that is slow to take.
+  public init(_ address: Address, receiveBuffer: Int32? = nil) throws {
+    descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw SupportError.system(call: "socket", errno: errno) }
+    if var size = receiveBuffer {
+      setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
+    let code = address.withSockaddr { connect(descriptor, $0, $1) }
+    if code != 0 {
+      let why = errno
+      close(descriptor)
+      throw SupportError.system(call: "connect \(address)", errno: why)
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Sends all of `bytes`; false when the peer has gone before the last was taken.
+  @discardableResult
+  public func send(_ bytes: some Sequence<UInt8>, _ deadline: Deadline = .usual) throws -> Bool {
+    let all = Array(bytes)
+    var sent = 0
+    while sent < all.count {
+      try ready(POLLOUT, "room to send", deadline)
+      let count = all[sent...].withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+      }
+      if count < 0 {
+        if errno == EAGAIN || errno == EINTR { continue }
+        if errno == EPIPE || errno == ECONNRESET { return false }
+        throw SupportError.system(call: "send", errno: errno)
+      }
+      sent += count
+    }
+    return true
+  }
+
+  /// Sends text.
+  @discardableResult
+  public func send(_ text: String, _ deadline: Deadline = .usual) throws -> Bool {
+    try send(text.utf8, deadline)
+  }
+
+  /// The next bytes, at most `limit`; empty at the end of the stream. A reset is an error.
+  public func receive(_ limit: Int = 65536, _ deadline: Deadline = .usual) throws -> [UInt8] {
+    if !pending.isEmpty {
+      let taken = Array(pending.prefix(limit))
+      pending.removeFirst(taken.count)
+      return taken
+    }
+    var buffer = [UInt8](repeating: 0, count: limit)
+    while true {
+      try ready(POLLIN, "bytes", deadline)
+      let count = recv(descriptor, &buffer, limit, Int32(MSG_DONTWAIT))
+      if count >= 0 { return Array(buffer.prefix(count)) }
+      if errno != EAGAIN, errno != EINTR { throw SupportError.system(call: "recv", errno: errno) }
+    }
+  }
+
+  /// Puts bytes back, to be received next.
+  public func putBack(_ bytes: some Collection<UInt8>) { pending.insert(contentsOf: bytes, at: 0) }
+
+  /// Everything up to the end of the stream.
+  public func receiveAll(_ deadline: Deadline = .usual) throws -> [UInt8] {
+    var all: [UInt8] = []
+    while true {
+      let some = try receive(1 << 18, deadline)
+      if some.isEmpty { return all }
+      all += some
+    }
+  }
+
+  /// Receives until `text` has come; returns everything up to and with it.
+  public func receive(until text: String, _ deadline: Deadline = .usual) throws -> String {
+    let mark = Array(text.utf8)
+    var all: [UInt8] = []
+    while true {
+      if let end = all.firstRange(of: mark)?.upperBound {
+        putBack(all[end...])
+        return String(decoding: all[..<end], as: UTF8.self)
+      }
+      let some = try receive(65536, deadline)
+      if some.isEmpty {
+        throw SupportError.malformedReply("stream ended before \(text): \(String(decoding: all, as: UTF8.self))")
+      }
+      all += some
+    }
+  }
+
+  /// Says that nothing more will be sent (FIN), and goes on receiving.
+  public func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+  /// Makes the close to come a reset: the way of a client that was killed.
+  public func resetOnClose() {
+    var option = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+  }
+
+  private func ready(_ events: Int32, _ what: String, _ deadline: Deadline) throws {
+    var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+    while true {
+      let count = poll(&entry, 1, deadline.milliseconds)
+      if count > 0 { return }
+      if count == 0 { throw SupportError.timedOut(waitingFor: what, output: "") }
+      if errno != EINTR { throw SupportError.system(call: "poll", errno: errno) }
+    }
+  }
+}
+
+/// Free TCP ports for front ends, which cannot choose one by themselves.
+public enum FreePort {
+  /// A port on 127.0.0.1 below the range that outgoing connections use, free at this moment.
+  public static func any() throws -> UInt16 {
+    for _ in 0..<200 {
+      let port = UInt16.random(in: 20000..<32000)
+      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+      defer { close(descriptor) }
+      let bound = Address.tcp(host: "127.0.0.1", port: port).withSockaddr { bind(descriptor, $0, $1) }
+      if bound == 0 { return port }
+    }
+    throw SupportError.system(call: "bind", errno: EADDRINUSE)
+  }
+}

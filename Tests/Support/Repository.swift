@@ -1,0 +1,84 @@
+// Where the project's own files are, seen from a test: the server under test, the built apps, the
+// configurations in docs/deploy, and the programs that Debian provides.
+import Foundation
+
+/// The checked-out project around the running tests.
+public enum Repository {
+  /// Absolute path of the project, without a slash at its end.
+  public static let root: String = {
+    var url = URL(fileURLWithPath: #filePath)
+    for _ in 0..<3 { url.deleteLastPathComponent() }
+    return url.path
+  }()
+
+  /// The server under test: `NSGI_SERVER`, else the release build.
+  public static let server =
+    ProcessInfo.processInfo.environment["NSGI_SERVER"] ?? root + "/.build/release/server"
+
+  /// A built app below `.build/apps` (or `NSGI_APPS`): `app("environ")` is `.build/apps/environ.so`.
+  public static func app(_ name: String) -> String {
+    let folder = ProcessInfo.processInfo.environment["NSGI_APPS"] ?? root + "/.build/apps"
+    return "\(folder)/\(name).so"
+  }
+
+  /// The text of a file of the project, by its path below the root.
+  public static func text(_ path: String) throws -> String {
+    try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8)
+  }
+
+  /// Paths below the root of every file under `folder` whose name ends in one of `suffixes`, sorted.
+  public static func files(under folder: String, suffixes: [String]) -> [String] {
+    let all = FileManager.default.enumerator(atPath: "\(root)/\(folder)")
+    var found: [String] = []
+    while let path = all?.nextObject() as? String {
+      if suffixes.contains(where: path.hasSuffix) { found.append("\(folder)/\(path)") }
+    }
+    return found.sorted()
+  }
+}
+
+/// A program that a test needs and the machine may lack.
+public enum Program: String, Sendable {
+  case lighttpd, nginx, apache2, haproxy, curl, gcc, python3, multiwatch
+  case spawnFcgi = "spawn-fcgi"
+  case cgiFcgi = "cgi-fcgi"
+
+  /// The Debian package that holds it.
+  public var package: String {
+    switch self {
+    case .nginx: "nginx-light"
+    case .apache2: "apache2-bin"
+    case .cgiFcgi: "libfcgi-bin"
+    default: rawValue
+    }
+  }
+
+  /// Its absolute path; a missing program is a failure that says how to get it.
+  public func path() throws(SupportError) -> String {
+    for folder in ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"] {
+      let path = "\(folder)/\(rawValue)"
+      if access(path, X_OK) == 0 { return path }
+    }
+    throw .programMissing(self)
+  }
+}
+
+/// What can go wrong around a test, as against in the server.
+public enum SupportError: Error, CustomStringConvertible {
+  case programMissing(Program)
+  case system(call: String, errno: Int32)
+  case timedOut(waitingFor: String, output: String)
+  case ended(program: String, exit: ChildProcess.Exit, output: String)
+  case malformedReply(String)
+
+  public var description: String {
+    switch self {
+    case .programMissing(let program):
+      "\(program.rawValue) is not installed; use: apt-get install --no-install-recommends \(program.package)"
+    case .system(let call, let code): "\(call): \(String(cString: strerror(code)))"
+    case .timedOut(let what, let output): "timed out waiting for \(what); so far:\n\(output)"
+    case .ended(let program, let exit, let output): "\(program) ended (\(exit)) too early:\n\(output)"
+    case .malformedReply(let why): "malformed reply: \(why)"
+    }
+  }
+}

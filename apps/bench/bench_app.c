@@ -1,0 +1,50 @@
+/* What the measurements ask for: a tiny answer at /, 100 KiB at /100k, the length of a body at POST /len. */
+#include <nsgi.h>
+#include <stdio.h>
+#include <string.h>
+
+static const nsgi_host *host;
+static char large[100 * 1024];
+static const nsgi_pair type = {NSGI_STR("Content-Type"), NSGI_STR("text/plain")};
+
+static int is(nsgi_str text, const char *literal, size_t n) {
+  return text.n == n && memcmp(text.p, literal, n) == 0;
+}
+
+static int answer(const nsgi_request *request, int status, const void *body, size_t n) {
+  return host->respond(request->id, status, &type, 1, body, n);
+}
+
+static int answer_length(const nsgi_request *request) {
+  static _Thread_local char piece[64 * 1024];
+  long long total = 0;
+  int64_t n;
+  while ((n = host->read(request->id, piece, sizeof piece)) > 0) total += n;
+  if (n < 0) return (int)n;
+  char line[32];
+  return answer(request, 200, line, (size_t)snprintf(line, sizeof line, "%lld\n", total));
+}
+
+static int call(void *state, const nsgi_request *request) {
+  (void)state;
+  if (is(request->path_info, "/", 1)) return answer(request, 200, "Hello World\n", 12);
+  if (is(request->path_info, "/100k", 5)) return answer(request, 200, large, sizeof large);
+  if (is(request->path_info, "/len", 4) && is(request->method, "POST", 4)) return answer_length(request);
+  return answer(request, 404, "Not Found\n", 10);
+}
+
+static int load(const nsgi_boot *boot, void **state) {
+  *state = NULL;
+  host = boot->host;
+  memset(large, 'x', sizeof large);
+  return NSGI_OK;
+}
+
+static const nsgi_app app = {
+  .head = NSGI_APP_HEAD(NSGI_THREADSAFE), .name = "bench", .version = "1.0", .call = call, .load = load
+};
+
+const nsgi_app *nsgi_entry(const nsgi_host *unused) {
+  (void)unused;
+  return &app;
+}

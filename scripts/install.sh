@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Makes sure that what a verb of the Makefile needs is installed:  scripts/install.sh run|build|test
+# Debian and its relatives get missing packages through apt; elsewhere the list is printed.
+set -euo pipefail
+
+# program or file -> package
+declare -A build_needs=(
+  [gcc]=gcc [make]=make [git]=git [/etc/ssl/certs/ca-certificates.crt]=ca-certificates
+)
+declare -A test_needs=(
+  [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [curl]=curl
+  [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
+  [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
+)
+
+say() { echo "install: $*" >&2; }
+
+has() { # a program in the usual places, or a file
+  case $1 in
+  */venv-marker) /usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null ;;
+  /*) [ -e "$1" ] ;;
+  *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
+  esac
+}
+
+# Debian starts a service as soon as its package is installed. The tests start their own.
+install_without_starting() {
+  local as_root=() policy=/usr/sbin/policy-rc.d
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  local placed=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin "$policy"
+    placed=yes
+  fi
+  local status=0
+  "${as_root[@]}" apt-get update -qq >/dev/null &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -qq -y --no-install-recommends "$@" >/dev/null || status=$?
+  [ -z "$placed" ] || "${as_root[@]}" rm -f "$policy"
+  return "$status"
+}
+
+if ! command -v swift >/dev/null; then
+  say "no Swift toolchain found: install Swift 6.2 or later from https://www.swift.org/install/linux/ and put its" \
+    "usr/bin on PATH"
+  exit 1
+fi
+
+missing=()
+for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
+if [ "${1:-build}" = test ]; then
+  for need in "${!test_needs[@]}"; do has "$need" || missing+=("${test_needs[$need]}"); done
+fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  say "please install the equivalents of these Debian packages: ${missing[*]}"
+  exit 1
+fi
+if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+  say "run this as root: apt-get install --no-install-recommends ${missing[*]}"
+  exit 1
+fi
+say "installing ${missing[*]} with apt (services are not started)"
+install_without_starting "${missing[@]}"

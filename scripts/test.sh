@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds what the tests need, runs them all, and ends with a summary: the way of `make test` and CI.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+started=$SECONDS
+step() { echo "== $1"; }
+
+step "release server"
+swift build -c release --product server
+step "apps"
+make --no-print-directory apps
+step "tests"
+swift build --build-tests
+log=.build/test.log
+set +e
+swift test --skip-build 2>&1 | tee "$log" | grep -Ev '(◇|✔) Test (case )?|(◇|✔) Suite|started at|Executed 0 tests'
+status=${PIPESTATUS[0]}
+set -e
+
+step "summary"
+grep -E '^(✔|✘) Test run with' "$log" || echo "no test run was completed"
+grep -E '^✘ Test "?[^r]' "$log" | grep failed | sort -u || true
+echo "$((SECONDS - started)) seconds; the whole log is in $log"
+exit "$status"
