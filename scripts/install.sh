@@ -41,8 +41,8 @@ install_without_starting() {
 }
 
 if ! command -v swift >/dev/null; then
-  say "no Swift toolchain found: install Swift 6.2 or later from https://www.swift.org/install/linux/ and put its" \
-    "usr/bin on PATH"
+  say "no Swift toolchain found: install Swift 6.2 or later from https://www.swift.org/install/linux/" \
+    "and put its usr/bin on PATH"
   exit 1
 fi
 

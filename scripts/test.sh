@@ -13,7 +13,8 @@ step "tests"
 swift build --build-tests
 log=.build/test.log
 set +e
-swift test --skip-build 2>&1 | tee "$log" | grep -Ev '(◇|✔) Test (case )?|(◇|✔) Suite|started at|Executed 0 tests'
+quiet='(◇|✔) Test |(◇|✔) Suite|started at|Executed 0 tests'
+swift test --skip-build 2>&1 | tee "$log" | grep -Ev "$quiet"
 status=${PIPESTATUS[0]}
 set -e
 

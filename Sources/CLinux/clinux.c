@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/statvfs.h>
 
 _Static_assert(CLINUX_EPOLLIN == EPOLLIN && CLINUX_EPOLLOUT == EPOLLOUT && CLINUX_EPOLLERR == EPOLLERR &&
@@ -30,4 +32,11 @@ int clinux_is_noexec(const char *path) {
   struct statvfs information;
   if (statvfs(path, &information)) return -1;
   return (information.f_flag & ST_NOEXEC) != 0;
+}
+
+int clinux_open_directory(const char *path) { return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); }
+
+int clinux_open_beneath(int directory, const char *path) {
+  struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }

@@ -24,6 +24,7 @@ public enum Server {
     defer { runtime.remove() }
     let apps = try load(settings, runtime)
     defer { for app in apps { app.generation.unload() } }
+    if settings.isCGI { return try runCGI(settings, apps) }
     let listeners = try listen(settings)
     defer { for listener in listeners { listener.removeFile() } }
     let worker: Worker
@@ -32,6 +33,17 @@ public enum Server {
     } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
     for listener in listeners { announce(listener.readyLine) }
     do { try worker.run() } catch { throw ServerFailure("the event loop failed: \(error)") }
+  }
+
+  private static func runCGI(_ settings: Settings, _ apps: [App]) throws(ServerFailure) {
+    do {
+      let worker = try Worker(settings: settings, listeners: [], mounts: MountTable(apps), log: .shared)
+      guard worker.runCGI() == 0 else { throw ServerFailure("the answer could not be delivered whole") }
+    } catch let error as SystemError {
+      throw ServerFailure("the event loop cannot be made: \(error)")
+    } catch {
+      throw ServerFailure("\(error)")
+    }
   }
 
   /// Tells the operator a sentence, on standard error.

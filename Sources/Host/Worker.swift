@@ -35,6 +35,8 @@ final class Worker {
   var stopping: Stop?
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
+  /// CGI: the answer did not reach the web server.
+  var cgiFailed = false
 
   /// How a worker ends.
   enum Stop { case graceful(deadline: UInt64), immediate }
@@ -108,7 +110,7 @@ final class Worker {
     case .connection:
       let connection = connections.record(event.token.slot)
       guard connection.pointee.token == event.token, connection.pointee.state != .closed else { return }
-      if event.canWrite, !connection.pointee.output.isEmpty { flushed(connection) }
+      if event.canWrite, connection.pointee.hasOutput { flushed(connection) }
       if event.canRead, connection.pointee.token == event.token { receive(connection) }
     case .listener: accept(Int(event.token.slot))
     case .signal: signalled(Int32(event.token.slot))

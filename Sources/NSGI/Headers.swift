@@ -6,6 +6,8 @@ public struct Headers: Sendable, ExpressibleByDictionaryLiteral {
   public struct Field: Equatable, Sendable {
     public var name: String
     public var value: String
+
+    public init(name: String, value: String) { (self.name, self.value) = (name, value) }
   }
 
   /// All of them.

@@ -76,7 +76,7 @@ import Testing
     #expect(try server.stop() == .status(0))
   }
 
-  @Test("an app that leaves the body unread does not spoil the connection", arguments: [10, 60_000, 3_000_000])
+  @Test("a body that the app leaves unread does not spoil the connection", arguments: [10, 60_000, 3_000_000])
   func unreadBody(size: Int) throws {
     let server = try ServerProcess(app: try FixtureApp.path("conformance"))
     let socket = try server.connect()
@@ -147,7 +147,8 @@ import Testing
     let server = try ServerProcess()
     for _ in 0..<20 {
       let socket = try server.connect()
-      try socket.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n".utf8 + TestBody.bytes(50_000))
+      try socket.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n")
+      try socket.send(TestBody.bytes(50_000))
       if reset { socket.resetOnClose() }
     }
     #expect(try EnvironReport(Curl.post(server.url + "/", TestBody.bytes(10))).bodyLength == 10)

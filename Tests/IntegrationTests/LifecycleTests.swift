@@ -8,7 +8,8 @@ import Testing
 
   @Test("SIGTERM and SIGINT end an idle server with 0", arguments: [SIGTERM, SIGINT])
   func endsWhenIdle(signal: Int32) throws {
-    let server = try ServerProcess(app: hello, ["--http-socket", "127.0.0.1:0", "--scgi-socket", "127.0.0.1:0"])
+    let server = try ServerProcess(
+      app: hello, ["--http-socket", "127.0.0.1:0", "--scgi-socket", "127.0.0.1:0"])
     #expect(try server.stop(signal) == .status(0), "\(server.process.output)")
   }
 
@@ -45,7 +46,7 @@ import Testing
   func finishesTheRequest() throws {
     let server = try ServerProcess()
     let socket = try server.connect()
-    try socket.send("POST /f HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n")
+    try socket.send("POST /f HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n")
     // The interim answer shows that the server has read the head.
     #expect(try socket.receiveReply().status == 100)
     try socket.send("abc")

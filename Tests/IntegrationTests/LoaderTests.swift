@@ -16,7 +16,7 @@ import Testing
   private func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
 
   @Test("a file that is not there") func missing() throws {
-    try refuses("/nowhere/app.so", "No such file")
+    try refuses("/nowhere/app.so", "does not exist")
   }
 
   @Test("a folder") func folder() throws { try refuses(try TemporaryFolder().folder("app.so")) }

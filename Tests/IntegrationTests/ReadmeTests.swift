@@ -68,7 +68,8 @@ struct Recipe: Sendable, CustomTestStringConvertible {
     let process = try ChildProcess("/bin/sh", ["-c", "exec " + free(recipe.run)], directory: Repository.root)
     _ = try process.waitForOutput("ready") { $0.contains(" ready\n") ? true : nil }
     for test in recipe.tests {
-      let (exit, output) = try ChildProcess.run("/bin/sh", ["-c", free(test.command)], directory: Repository.root)
+      let (exit, output) = try ChildProcess.run(
+        "/bin/sh", ["-c", free(test.command)], directory: Repository.root)
       #expect(exit == .status(0), "\(test.command): \(output)")
       let lines = output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
       for line in test.output { #expect(lines.contains(line), "\(test.command) printed:\n\(output)") }

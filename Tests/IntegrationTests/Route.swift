@@ -76,7 +76,8 @@ struct Route: Sendable, CustomTestStringConvertible {
     let server = try ServerProcess(app: Repository.app(app), options)
     let frontEnd = try FrontEnd(file, before: server, app: Repository.app(app))
     do { try body(frontEnd, server) } catch {
-      Issue.record("\(file): \(error)\nserver: \(server.process.output)\nweb server: \(frontEnd.process.output)")
+      let said = "server: \(server.process.output)\nweb server: \(frontEnd.process.output)"
+      Issue.record("\(file): \(error)\n\(said)")
     }
     try frontEnd.stop()
     #expect(try server.stop() == .status(0), "\(server.process.output)")

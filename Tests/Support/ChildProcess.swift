@@ -36,7 +36,8 @@ public final class ChildProcess: Sendable {
     let moved = directory.map { ["/usr/bin/env", "-C", $0] } ?? []
     // setpriv ends the program when the test process dies, however that happens.
     let words = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--"] + moved + [program] + arguments
-    var merged = ProcessInfo.processInfo.environment
+    // What begins with NSGI_ would be an option of the server.
+    var merged = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("NSGI_") }
     merged.merge(environment) { $1 }
     let request = Spawn(
       words: words, environment: merged.map { "\($0.key)=\($0.value)" }, input: input,

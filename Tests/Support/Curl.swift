@@ -4,14 +4,17 @@ import Foundation
 /// One run of curl.
 public enum Curl {
   /// Fetches `url`; `options` come before it, as on curl's command line.
-  public static func get(_ url: String, _ options: [String] = [], deadline: Deadline = .usual) throws -> Reply {
+  public static func get(
+    _ url: String, _ options: [String] = [], deadline: Deadline = .usual
+  ) throws -> Reply {
     let folder = try TemporaryFolder()
     let (exit, output) = try ChildProcess.run(
       try Program.curl.path(),
       ["-sS", "--max-time", "60", "-D", folder.file("head"), "-o", folder.file("body")] + options + [url],
       environment: ["http_proxy": "", "no_proxy": "*"], deadline: deadline)
     guard exit == .status(0) else {
-      throw SupportError.ended(program: "curl \(options.joined(separator: " ")) \(url)", exit: exit, output: output)
+      let command = "curl \(options.joined(separator: " ")) \(url)"
+      throw SupportError.ended(program: command, exit: exit, output: output)
     }
     // Interim responses stand before the final one.
     let text = String(

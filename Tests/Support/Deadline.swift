@@ -10,7 +10,7 @@ public struct Deadline: Sendable {
     end = DispatchTime.now().uptimeNanoseconds + UInt64(seconds * 1e9)
   }
 
-  /// What a test waits for things that take milliseconds when nothing is wrong: long, because machines are slow.
+  /// For things that take milliseconds when nothing is wrong: long, because machines are slow.
   public static var usual: Deadline { Deadline(seconds: 30) }
 
   /// Milliseconds left, for poll(2); 0 when over.

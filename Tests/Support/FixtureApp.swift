@@ -20,7 +20,9 @@ public enum FixtureApp {
           "-fPIC", "-fvisibility=hidden", "-I\(Repository.root)/Sources/CNSGI/include", "-o", library,
           "\(Repository.root)/Tests/Fixtures/apps/\(name).c",
         ])
-      guard exit == .status(0) else { throw SupportError.ended(program: "gcc \(name).c", exit: exit, output: output) }
+      guard exit == .status(0) else {
+        throw SupportError.ended(program: "gcc \(name).c", exit: exit, output: output)
+      }
       return library
     }
   }

@@ -81,7 +81,7 @@ public final class RawSocket {
   /// Received, and not yet taken by `receive`.
   private var pending: [UInt8] = []
 
-  /// Connects; a refusal is an error at once. `receiveBuffer` bytes, when given, make a client that is slow to take.
+  /// Connects; a refusal is an error at once. A small `receiveBuffer` (bytes) makes a client that takes slowly.
   public init(_ address: Address, receiveBuffer: Int32? = nil) throws {
     descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw SupportError.system(call: "socket", errno: errno) }
@@ -164,7 +164,8 @@ public final class RawSocket {
       }
       let some = try receive(65536, deadline)
       if some.isEmpty {
-        throw SupportError.malformedReply("stream ended before \(text): \(String(decoding: all, as: UTF8.self))")
+        let got = String(decoding: all, as: UTF8.self)
+        throw SupportError.malformedReply("stream ended before \(text): \(got)")
       }
       all += some
     }

@@ -29,7 +29,8 @@ public struct Reply: Sendable {
   /// Reads a head: an HTTP/1.x status line, or the `Status:` form of the gateway protocols (200 without it).
   public init(head: String) throws(SupportError) {
     guard head.hasSuffix("\r\n\r\n") else { throw .malformedReply("head without end: \(head)") }
-    var lines = head.dropLast(4).split(separator: "\r\n", omittingEmptySubsequences: false)[...]
+    // CR LF is one Character in Swift: two of them end the head.
+    var lines = head.dropLast(2).split(separator: "\r\n", omittingEmptySubsequences: false)[...]
     status = 200
     reason = ""
     fields = []
@@ -90,7 +91,8 @@ extension RawSocket {
     let reply = try receiveReply(toHead: toHead, deadline)
     let rest = try receiveAll(deadline)
     guard rest.isEmpty else {
-      throw SupportError.malformedReply("after the reply: \(String(decoding: rest.prefix(200), as: UTF8.self))")
+      let text = String(decoding: rest.prefix(200), as: UTF8.self)
+      throw SupportError.malformedReply("after the reply: \(text)")
     }
     return reply
   }
@@ -98,7 +100,7 @@ extension RawSocket {
   private func receiveChunks(_ reply: inout Reply, _ deadline: Deadline) throws {
     while true {
       guard let line = try? receive(until: "\r\n", deadline) else { reply.isComplete = false; return }
-      guard let size = Int(line.dropLast(2), radix: 16) else {
+      guard let size = Int(line.dropLast(), radix: 16) else {
         throw SupportError.malformedReply("chunk size \(line)")
       }
       if size == 0 { break }
@@ -114,7 +116,7 @@ extension RawSocket {
       }
     }
     while true {
-      let line = try receive(until: "\r\n", deadline).dropLast(2)
+      let line = try receive(until: "\r\n", deadline).dropLast()
       if line.isEmpty { return }
       let parts = line.split(separator: ":", maxSplits: 1)
       guard parts.count == 2 else { throw SupportError.malformedReply("trailer \(line)") }

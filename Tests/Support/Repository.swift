@@ -11,13 +11,13 @@ public enum Repository {
     return url.path
   }()
 
-  /// The server under test: `NSGI_SERVER`, else the release build.
+  /// The server under test: `SERVER_UNDER_TEST`, else the release build.
   public static let server =
-    ProcessInfo.processInfo.environment["NSGI_SERVER"] ?? root + "/.build/release/server"
+    ProcessInfo.processInfo.environment["SERVER_UNDER_TEST"] ?? root + "/.build/release/server"
 
-  /// A built app below `.build/apps` (or `NSGI_APPS`): `app("environ")` is `.build/apps/environ.so`.
+  /// A built app below `.build/apps` (or `APPS_UNDER_TEST`): `app("environ")` is `.build/apps/environ.so`.
   public static func app(_ name: String) -> String {
-    let folder = ProcessInfo.processInfo.environment["NSGI_APPS"] ?? root + "/.build/apps"
+    let folder = ProcessInfo.processInfo.environment["APPS_UNDER_TEST"] ?? root + "/.build/apps"
     return "\(folder)/\(name).so"
   }
 

@@ -76,7 +76,11 @@ final class Spawner: Sendable {
     let answer = Answer()
     jobs.withLock {
       $0.append {
-        do throws(SupportError) { answer.give(.success(try spawn.start())) } catch { answer.give(.failure(error)) }
+        do throws(SupportError) {
+          answer.give(.success(try spawn.start()))
+        } catch {
+          answer.give(.failure(error))
+        }
       }
     }
     waiting.signal()

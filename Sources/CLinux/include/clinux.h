@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,10 +37,19 @@ static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int
 int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length);
 static inline int clinux_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
+static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t count) {
+  return sendfile(fd, file, offset, count);
+}
+/* send and sendmsg without SIGPIPE; write and writev for what is no socket. */
+static inline ssize_t clinux_send(int fd, const void *bytes, size_t count) {
+  ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+  return sent < 0 && errno == ENOTSOCK ? write(fd, bytes, count) : sent;
+}
 static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void *b, size_t nb) {
   struct iovec parts[2] = {{(void *)a, na}, {(void *)b, nb}};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-  return sendmsg(fd, &message, MSG_NOSIGNAL);
+  ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+  return sent < 0 && errno == ENOTSOCK ? writev(fd, parts, 2) : sent;
 }
 
 /* A signal set of the given signals, blocked in the calling thread, and a descriptor that reads them. */
@@ -59,6 +69,10 @@ static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
 /* An unnamed file in `directory`: O_TMPFILE, or created and unlinked where the file system has none. */
 int clinux_unnamed_file(const char *directory);
+
+int clinux_open_directory(const char *path);
+/* openat2 with RESOLVE_BENEATH: EXDEV for whatever leads out of the directory. */
+int clinux_open_beneath(int directory, const char *path);
 
 /* The exchange that this thread is in; NULL outside an application's call. */
 extern _Thread_local void *clinux_current;

@@ -27,6 +27,9 @@ let socketOptions = OptionGroup(
         draft.socketProtocol = try ListenerProtocol(optionValue: text)
       }),
     OptionSpec(
+      "fix-root-scriptname", "take SCRIPT_NAME and PATH_INFO together as the path (lighttpd's prefix \"/\")",
+      .flag { $0.settings.fixesRootScriptName = $1 }),
+    OptionSpec(
       "listen", short: "l", default: "\(Limits().backlog)", "connections waiting to be accepted, per socket",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
         draft.settings.limits.backlog = Int32(try Value.number(text, 1...65_535))

@@ -54,19 +54,21 @@ public struct IPAddress: Sendable, Equatable {
       guard let groups = groups(text[...]), groups.count == 8 else { return nil }
       return IPAddress(groups: groups)
     }
-    guard let front = groups(text[..<gap.lowerBound]), let back = groups(text[gap.upperBound...]) else {
+    guard let front = groups(text[..<gap.lowerBound], v4Last: false),
+      let back = groups(text[gap.upperBound...])
+    else {
       return nil
     }
     guard front.count + back.count <= 7 else { return nil }
     return IPAddress(groups: front + Array(repeating: 0, count: 8 - front.count - back.count) + back)
   }
 
-  private static func groups(_ text: Substring) -> [UInt16]? {
+  private static func groups(_ text: Substring, v4Last: Bool = true) -> [UInt16]? {
     if text.isEmpty { return [] }
     let parts = text.utf8.split(separator: Ascii.colon, omittingEmptySubsequences: false)
     var groups: [UInt16] = []
     for (index, part) in parts.enumerated() {
-      if index == parts.count - 1, part.contains(Ascii.dot) {
+      if v4Last, index == parts.count - 1, part.contains(Ascii.dot) {
         guard let tail = v4(part) else { return nil }
         groups += [UInt16(tail >> 16), UInt16(truncatingIfNeeded: tail)]
       } else {

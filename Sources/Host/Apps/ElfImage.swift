@@ -36,7 +36,7 @@ struct ElfImage: Equatable, Sendable {
   var pinned: String? {
     if isNoDelete { return "it is linked with -z nodelete" }
     if hasUniqueSymbols { return "it has unique symbols (build with -fno-gnu-unique)" }
-    if hasThreadLocals { return "it has thread-local variables" }
+    if needsStaticTLS { return "its thread-local variables need static room (-ftls-model=initial-exec)" }
     return language == .c ? nil : "\(language.rawValue) code cannot be unloaded"
   }
 
@@ -84,8 +84,7 @@ struct ElfImage: Equatable, Sendable {
     for section in try file.sections() {
       switch section.name {
       case ".go.buildinfo", ".note.go.buildid": language = .go
-      case "swift5_types", "swift5_protocols", "swift5_typeref", "swift5_reflstr", "swift5_type_metadata":
-        language = .swift
+      case let name where name.hasPrefix("swift5_"): language = .swift
       case ".comment":
         if language == .c, file.contains("rustc version", in: section.file) { language = .rust }
       default: break

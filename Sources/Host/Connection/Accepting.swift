@@ -36,9 +36,20 @@ extension Worker {
     connection.pointee.peer = PeerAddress(peer)
     connection.pointee.gateway = listeners[index].gateway
     connection.pointee.codec = listeners[index].codec
+    connection.pointee.preface = preface(connection, index)
     if listeners[index].isTCP { try? System.set(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
     setTimeout(connection, .head)
     receive(connection)
+  }
+
+  private func preface(_ connection: ConnectionPointer, _ index: Int) -> Preface {
+    var preface: Preface = listeners[index].isSniffed ? .sniff : []
+    guard !settings.trustedProxies.isEmpty else { return preface }
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PeerAddress.textBytes) { text in
+      let count = connection.pointee.peer.write(to: text.baseAddress!)
+      if isTrusted(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count])) { preface.insert(.proxy) }
+    }
+    return preface
   }
 
   /// Out of descriptors: leave the others in the backlog until one is free, instead of spinning.
@@ -67,6 +78,8 @@ extension Worker {
     timers.cancel(connection.pointee.slot, timer)
     blocks.empty(&connection.pointee.input)
     blocks.empty(&connection.pointee.output)
+    connection.pointee.file.close()
+    connection.pointee.isBlocked = false
     System.close(connection.pointee.fd)
     connection.pointee.fd = -1
     connection.pointee.state = .closed
@@ -78,6 +91,7 @@ extension Worker {
     connection.pointee.closesAfterOutput = false
     connection.pointee.expectsNoMore = false
     connection.pointee.timeout = .none
+    connection.pointee.preface = []
     connections.give(connection.pointee.slot)
   }
 

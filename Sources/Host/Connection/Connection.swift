@@ -46,11 +46,19 @@ struct Connection: ~Copyable {
   var expectsNoMore = false
   /// Which deadline runs.
   var timeout = Timeout.none
+  /// What must be read before the first request; usually nothing.
+  var preface: Preface = []
+  /// CGI: the answer is a whole HTTP response (nph- scripts).
+  var isNonParsed = false
   /// Close once the output is sent.
   var closesAfterOutput = false
   var codec: Codec
   var input = ByteBuffer()
   var output = ByteBuffer()
+  /// A stretch of a file that follows the output.
+  var file = FileStretch()
+  /// The socket took no more bytes; epoll tells when it does.
+  var isBlocked = false
   var exchange: UnsafeMutablePointer<Exchange>?
   var timer = TimerWheel.Entry()
   var peer = PeerAddress()
@@ -60,5 +68,29 @@ struct Connection: ~Copyable {
     self.codec = codec
   }
 
+  /// Something of an answer is not sent yet.
+  var hasOutput: Bool { !output.isEmpty || file.left > 0 }
+
   var token: Token { Token(.connection, slot: slot, generation: generation) }
+}
+
+/// A part of an open file that waits to be sent.
+struct FileStretch {
+  private(set) var fd: Int32 = -1
+  var offset: Int64 = 0
+  /// Bytes to come.
+  var left: Int64 = 0
+
+  init() {}
+
+  /// Owns the descriptor from now on.
+  init(fd: Int32, offset: Int64, count: Int64) {
+    (self.fd, self.offset, left) = (fd, offset, count)
+    if count == 0 { close() }
+  }
+
+  mutating func close() {
+    if fd >= 0 { System.close(fd) }
+    (fd, left) = (-1, 0)
+  }
 }

@@ -42,6 +42,8 @@ struct Exchange: ~Copyable {
   var isHeld = false
   /// Body bytes the app has written, sent or not (HEAD).
   var written: Int64 = 0
+  /// The body is a file that the app named by X-Sendfile.
+  var sendsFile = false
   var mount: Int = 0
   /// Lists that were built on first use; in the arena.
   var lists = EnvironLists()
@@ -76,6 +78,7 @@ struct Exchange: ~Copyable {
     response.reset()
     if isHeld { held.removeAll() }
     isHeld = false
+    sendsFile = false
     written = 0
     lists = EnvironLists()
   }

@@ -30,6 +30,7 @@ extension Worker {
       connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
     if count == 0 { return ended(connection) }
     connection.pointee.input.commit(count)
+    if !connection.pointee.preface.isEmpty, !readPreface(connection) { return }
     decode(connection)
   }
 
@@ -49,7 +50,7 @@ extension Worker {
   /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
   private func ended(_ connection: ConnectionPointer) {
     connection.pointee.peerEnded = true
-    if connection.pointee.output.isEmpty { close(connection) } else { setInterest(connection, .write) }
+    if connection.pointee.hasOutput { setInterest(connection, .write) } else { close(connection) }
   }
 
   /// Reads and drops what a peer still sends after its answer.
@@ -68,11 +69,7 @@ extension Worker {
     var served = 0
     while true {
       // A client that does not take its answers gets no further ones.
-      if !connection.pointee.output.isEmpty, connection.pointee.isRegistered,
-        connection.pointee.interest == .write
-      {
-        return
-      }
+      if connection.pointee.isBlocked { return }
       if connection.pointee.exchange == nil, connection.pointee.input.isEmpty {
         return becomeIdle(connection)
       }
@@ -115,7 +112,7 @@ extension Worker {
 
   /// A request has begun: it gets an exchange.
   @inline(__always)
-  private func begin(_ connection: ConnectionPointer) -> ExchangePointer {
+  func begin(_ connection: ConnectionPointer) -> ExchangePointer {
     let exchange = exchanges.take()
     exchange.pointee.phase = .reading
     exchange.pointee.connection = connection
@@ -129,6 +126,7 @@ extension Worker {
     switch connection.pointee.state {
     case .readingBody:
       do { try exchange.pointee.body.own(bound: limits.bodyMemoryBytes) } catch { return bodyFailed(connection, error) }
+      if connection.pointee.gateway == .cgi { return }
       moveOn(connection, exchange)
       setTimeout(connection, .body)
     case _ where connection.pointee.codec.isIdle && connection.pointee.input.isEmpty:
@@ -182,12 +180,14 @@ extension Worker {
   ) throws(NormalizeError) {
     let text = exchange.pointee.arena.allocate(PeerAddress.textBytes).assumingMemoryBound(to: UInt8.self)
     let count = connection.pointee.peer.write(to: text)
-    let listener = Int(connection.pointee.listener)
+    let isCGI = connection.pointee.gateway == .cgi
     let facts = ConnectionFacts(
-      gateway: connection.pointee.gateway, remoteAddr: Text(text, count), localName: listeners[listener].name,
+      gateway: connection.pointee.gateway, remoteAddr: Text(text, count),
+      localName: isCGI ? Text("localhost") : listeners[Int(connection.pointee.listener)].name,
       fixesRootScriptName: settings.fixesRootScriptName)
     exchange.pointee.meta = try Normalizer.normalize(
       exchange.pointee.head, exchange.pointee.base, facts, &exchange.pointee.arena)
+    if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
 
   /// The front end takes a request back before the app has seen it (FastCGI §5.4).
@@ -222,40 +222,6 @@ extension Worker {
     complete(exchange, result)
   }
 
-  // MARK: Flush
-
-  /// Sends what waits; what the socket does not take now goes when it can be written.
-  func flush(_ connection: ConnectionPointer) {
-    while !connection.pointee.output.isEmpty {
-      do {
-        let count = try System.send(
-          connection.pointee.fd, connection.pointee.output.base!, connection.pointee.output.count)
-        connection.pointee.output.consume(count)
-      } catch {
-        if error.wouldBlock {
-          setInterest(connection, .write)
-          setTimeout(connection, .write)
-        } else {
-          connection.pointee.output.removeAll()
-          connection.pointee.closesAfterOutput = true
-          connection.pointee.peerEnded = true
-        }
-        return
-      }
-    }
-    blocks.empty(&connection.pointee.output)
-  }
-
-  /// The socket takes bytes again.
-  func flushed(_ connection: ConnectionPointer) {
-    flush(connection)
-    guard connection.pointee.output.isEmpty else { return }
-    if connection.pointee.closesAfterOutput { return finish(connection) }
-    setInterest(connection, .read)
-    if connection.pointee.state == .writing { connection.pointee.state = .idle }
-    decode(connection)
-  }
-
   // MARK: Keep or close
 
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
@@ -271,7 +237,7 @@ extension Worker {
       // Answers to pipelined requests leave together, but never wait for a request that is not there.
       if connection.pointee.output.count > BlockPool.blockBytes || connection.pointee.input.isEmpty {
         flush(connection)
-        if connection.pointee.closesAfterOutput {
+        if connection.pointee.closesAfterOutput, !connection.pointee.hasOutput {
           close(connection)
           return false
         }
@@ -280,32 +246,30 @@ extension Worker {
     }
     connection.pointee.closesAfterOutput = true
     flush(connection)
-    if connection.pointee.output.isEmpty { finish(connection) } else { connection.pointee.state = .writing }
+    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
     return false
-  }
-
-  /// Waits for input, unless the last flush has found the peer gone.
-  private func watchOrClose(_ connection: ConnectionPointer) {
-    if connection.pointee.closesAfterOutput, connection.pointee.output.isEmpty { return close(connection) }
-    watchInput(connection)
   }
 
   /// Between two requests: no block, no exchange, only the keep-alive timer.
   @inline(__always)
   private func becomeIdle(_ connection: ConnectionPointer) {
     flush(connection)
-    if connection.pointee.closesAfterOutput { return close(connection) }
-    if stopping != nil, connection.pointee.output.isEmpty { return close(connection) }
+    let isOver = connection.pointee.closesAfterOutput || stopping != nil
+    if isOver, !connection.pointee.hasOutput { return close(connection) }
     connection.pointee.state = .idle
     blocks.empty(&connection.pointee.input)
-    if connection.pointee.output.isEmpty {
-      setTimeout(connection, .keepAlive)
-      watchInput(connection)
-    }
+    if connection.pointee.isBlocked { return }
+    setTimeout(connection, .keepAlive)
+    watchInput(connection)
   }
 
   /// The last byte is sent: close, or linger if the peer may still be sending (a reset would eat the answer).
   func finish(_ connection: ConnectionPointer) {
+    if connection.pointee.gateway == .cgi {
+      cgiFailed = connection.pointee.peerEnded
+      connection.pointee.state = .closed
+      return
+    }
     if connection.pointee.peerEnded { return close(connection) }
     if connection.pointee.expectsNoMore, connection.pointee.input.isEmpty { return close(connection) }
     do { try System.shutdownWriting(connection.pointee.fd) } catch { return close(connection) }
@@ -320,29 +284,5 @@ extension Worker {
     exchange.pointee.connection.pointee.exchange = nil
     exchange.pointee.clear()
     exchanges.give(exchange.pointee.slot)
-  }
-
-  // MARK: What the kernel watches
-
-  @inline(__always)
-  func watchInput(_ connection: ConnectionPointer) {
-    if connection.pointee.isRegistered, connection.pointee.interest == .read { return }
-    if connection.pointee.state != .closed, connection.pointee.interest != .write { setInterest(connection, .read) }
-  }
-
-  func setInterest(_ connection: ConnectionPointer, _ interest: Interest) {
-    guard !connection.pointee.isRegistered || connection.pointee.interest != interest else { return }
-    do {
-      if connection.pointee.isRegistered {
-        try reactor.change(connection.pointee.fd, interest, connection.pointee.token)
-      } else {
-        try reactor.add(connection.pointee.fd, interest, connection.pointee.token)
-      }
-      connection.pointee.interest = interest
-      connection.pointee.isRegistered = true
-    } catch {
-      log.error("a connection cannot be watched: \(error)")
-      connection.pointee.closesAfterOutput = true
-    }
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Wire
 
 /// The other end of a connection in 20 bytes, and its text for REMOTE_ADDR (RFC 3875 §4.1.8).
 struct PeerAddress {
@@ -29,6 +30,16 @@ struct PeerAddress {
       default: family = .none
       }
     }
+  }
+
+  /// Takes the client that a PROXY header names; a LOCAL one names none.
+  mutating func replace(by header: ProxyHeader) {
+    switch header.family {
+    case .local, .unix: return
+    case .ipv4: family = inet_pton(AF_INET, header.source.string, &bytes) == 1 ? .v4 : family
+    case .ipv6: family = inet_pton(AF_INET6, header.source.string, &bytes) == 1 ? .v6 : family
+    }
+    port = header.sourcePort
   }
 
   /// Bytes that `write` needs at most, NUL included.

@@ -55,6 +55,16 @@ extension Worker {
   @inline(__always)
   func encodeHead(_ exchange: ExchangePointer, knownLength: Int64) {
     let connection = exchange.pointee.connection
+    var knownLength = knownLength
+    if exchange.pointee.response.hasSendfile, connection.pointee.gateway == .http1,
+      let file = takeSendfile(exchange)
+    {
+      // The file is the body; what the app wrote beside it is not sent.
+      knownLength = file.left
+      exchange.pointee.sendsFile = true
+      connection.pointee.file = file
+      if exchange.pointee.isHead { connection.pointee.file.close() }
+    }
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
@@ -70,6 +80,10 @@ extension Worker {
         date: date.bytes(now), server: Worker.software, into: &connection.pointee.output)
     case .scgi: SCGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
     case .uwsgi: UWSGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+    case .cgi where connection.pointee.isNonParsed:
+      CGIResponseWriter.nphHead(
+        exchange.pointee.response, exchange.pointee.plan, date: date.bytes(now), server: Worker.software,
+        into: &connection.pointee.output)
     case .cgi: CGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
     case .fastcgi:
       FastCGIResponseWriter.head(
@@ -96,7 +110,7 @@ extension Worker {
   @inline(__always)
   func encodeBody(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) -> Int32 {
     let connection = exchange.pointee.connection
-    guard bytes.count > 0 else { return NSGI_OK.rawValue }
+    guard bytes.count > 0, !exchange.pointee.sendsFile else { return NSGI_OK.rawValue }
     exchange.pointee.written += Int64(bytes.count)
     switch exchange.pointee.plan.framing {
     case .none: break
@@ -136,7 +150,7 @@ extension Worker {
   @inline(__always)
   private func put(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
     blocks.fill(&connection.pointee.output)
-    if bytes.count <= Worker.copiedBytes || connection.pointee.interest == .write {
+    if bytes.count <= Worker.copiedBytes || connection.pointee.isBlocked {
       connection.pointee.output.append(bytes)
     } else {
       putLarge(connection, bytes)
@@ -168,14 +182,6 @@ extension Worker {
       FastCGIResponseWriter.dataTail(count, into: &connection.pointee.output)
       position += count
     }
-  }
-
-  /// The client is gone: nothing more is sent to it.
-  private func lost(_ connection: ConnectionPointer) {
-    connection.pointee.output.removeAll()
-    connection.pointee.closesAfterOutput = true
-    connection.pointee.peerEnded = true
-    if let exchange = connection.pointee.exchange { exchange.pointee.phase = .gone }
   }
 
   /// Keeps the output of a streaming app bounded. Inline dispatch has nobody else to serve meanwhile: it waits
@@ -231,6 +237,10 @@ extension Worker {
     let connection = exchange.pointee.connection
     guard exchange.pointee.phase == .responding else { return }
     exchange.pointee.phase = .finished
+    if exchange.pointee.sendsFile {
+      exchange.pointee.written = exchange.pointee.connection.pointee.file.left
+      return
+    }
     switch exchange.pointee.plan.framing {
     case .none, .untilClose: break
     case .length(let total): if exchange.pointee.written < total { short(exchange) }
@@ -279,7 +289,7 @@ extension Worker {
     connection.pointee.expectsNoMore = false
     connection.pointee.closesAfterOutput = true
     flush(connection)
-    if connection.pointee.output.isEmpty { finish(connection) } else { connection.pointee.state = .writing }
+    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
   }
 
   /// A plain-text answer with the status and one sentence.
@@ -314,7 +324,7 @@ extension Worker {
     connection.pointee.closesAfterOutput = true
     connection.pointee.expectsNoMore = true
     flush(connection)
-    if connection.pointee.output.isEmpty { finish(connection) }
+    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
     return false
   }
 }

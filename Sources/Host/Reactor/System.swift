@@ -40,12 +40,18 @@ enum System {
     }
   }
 
-  /// Sends at most `count` bytes, never raising SIGPIPE. The corresponding C function is `send`.
+  /// Sends at most `count` bytes, never raising SIGPIPE; to what is no socket (a CGI program's standard output) it
+  /// writes. The corresponding C functions are `send` and `write`.
   @inline(__always)
   static func send(_ fd: Int32, _ from: UnsafeRawPointer, _ count: Int) throws(SystemError) -> Int {
     try retrying("send") {
-      attempt(.send, count) { Glibc.send(fd, from, SystemScript.bounded(count), Int32(MSG_NOSIGNAL)) }
+      attempt(.send, count) { clinux_send(fd, from, SystemScript.bounded(count)) }
     }
+  }
+
+  /// Reads from any descriptor. The corresponding C function is `read`.
+  static func read(_ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int) throws(SystemError) -> Int {
+    try retrying("read") { Glibc.read(fd, to, count) }
   }
 
   /// Sends two pieces in one call. The corresponding C function is `sendmsg`.
@@ -57,6 +63,15 @@ enum System {
         clinux_send2(fd, first.baseAddress, first.count, second.baseAddress, second.count)
       }
     }
+  }
+
+  /// Sends bytes of a file. The corresponding C function is `sendfile`.
+  static func sendFile(
+    _ fd: Int32, _ file: Int32, _ offset: inout Int64, _ count: Int
+  ) throws(SystemError) -> Int {
+    var place = off_t(offset)
+    defer { offset = Int64(place) }
+    return try retrying("sendfile") { attempt(.send, count) { Int(clinux_sendfile(fd, file, &place, count)) } }
   }
 
   /// Accepts a connection, non-blocking and closed on exec. The corresponding C function is `accept4`.
@@ -197,6 +212,28 @@ enum System {
   /// The corresponding C function is `munmap`.
   static func unmap(_ address: UnsafeRawPointer, _ count: Int) {
     _ = munmap(UnsafeMutableRawPointer(mutating: address), count)
+  }
+
+  /// The corresponding C function is `open` with O_DIRECTORY and O_PATH.
+  static func openDirectory(_ path: String) throws(SystemError) -> Int32 {
+    Int32(try retrying("open") { Int(clinux_open_directory(path)) })
+  }
+
+  /// Opens for reading what lies below a directory, wherever links lead. The corresponding call is `openat2` with
+  /// RESOLVE_BENEATH.
+  static func openBeneath(_ directory: Int32, _ path: String) throws(SystemError) -> Int32 {
+    Int32(try retrying("openat2") { Int(clinux_open_beneath(directory, path)) })
+  }
+
+  /// Size in bytes; EISDIR or EINVAL for what is no regular file. The corresponding C function is `fstat`.
+  static func regularFileSize(_ fd: Int32) throws(SystemError) -> Int64 {
+    var status = stat()
+    _ = try retrying("fstat") { Int(fstat(fd, &status)) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(fd)
+      throw SystemError("fstat", status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
+    }
+    return Int64(status.st_size)
   }
 
   /// Removes a name. The corresponding C function is `unlink`.

@@ -3,6 +3,7 @@
 ///
 /// - Call `next` until `.end`; it may be called again while the answer is under way, to hear of `.abort`
 ///   and of messages that want an answer, and says `.end` again when there is nothing of the kind.
+/// - `.abort` ends the reading too: the request wants its END_REQUEST and nothing more.
 /// - Call `reset` when END_REQUEST was written and `keepsConnection` is true, then `next` again.
 /// - A head whose pairs stand in one PARAMS record is handed over as ranges; until it is complete nothing is
 ///   used up, so the caller's buffer must hold `HeadLimits.headBytes + headOverhead` bytes. Any other
@@ -123,7 +124,9 @@
     if state == .idle || record.id != requestID { return pass(record, as: .ignored, &offset) }
     switch (record.type, state) {
     case (FastCGIType.abortRequest, _):
-      _ = pass(record, as: .ignored, &offset)
+      guard record.contentLength == 0 else { throw .recordOutOfPlace(type: record.type) }
+      guard all.count - offset >= record.size else { return waiting }
+      offset += record.size
       state = .ended
       return .abort
     case (FastCGIType.params, .params):

@@ -29,6 +29,10 @@ public struct ResponseHead: ~Copyable {
   public private(set) var hasDate = false
   public private(set) var hasServer = false
   public private(set) var hasLocation = false
+  /// X-Sendfile is among the fields.
+  public var hasSendfile: Bool { sendfileLine.count > 0 }
+  /// Where the X-Sendfile line stands in `fields`.
+  private var sendfileLine = ByteRange.none
   /// Bytes of fields at most.
   private let limit: Int
 
@@ -51,6 +55,7 @@ public struct ResponseHead: ~Copyable {
     fields.removeAll()
     contentLength = -1
     (hasDate, hasServer, hasLocation) = (false, false, false)
+    sendfileLine = .none
   }
 
   /// Adds a field after checking name and value.
@@ -61,11 +66,32 @@ public struct ResponseHead: ~Copyable {
     for byte in value where !Ascii.isFieldValue(byte) { throw .invalidValue }
     guard try classify(name, value) else { return }
     guard fields.count + name.count + value.count + 4 <= limit else { throw .tooLarge }
+    if name.count == 10, Ascii.matches(name, "x-sendfile") {
+      sendfileLine = ByteRange(fields.count, name.count + value.count + 4)
+    }
     fields.append(name)
     fields.append(": ")
     fields.append(value)
     fields.append("\r\n")
   }
+
+  /// Takes the X-Sendfile line out of the fields and returns its value.
+  public mutating func takeSendfile() -> ByteBuffer? {
+    guard hasSendfile else { return nil }
+    var rest = ByteBuffer()
+    var value = ByteBuffer()
+    let all = fields.bytes
+    let line = sendfileLine
+    rest.append(UnsafeRawBufferPointer(rebasing: all[..<Int(line.start)]))
+    rest.append(UnsafeRawBufferPointer(rebasing: all[line.end...]))
+    value.append(UnsafeRawBufferPointer(rebasing: all[(Int(line.start) + 12)..<(line.end - 2)]))
+    fields = rest
+    sendfileLine = .none
+    return value
+  }
+
+  /// Declares the length in the app's place: the body is not what the app wrote.
+  public mutating func setLength(_ length: Int64) { contentLength = length }
 
   /// Adds a field that the server itself writes.
   public mutating func add(_ name: StaticString, _ value: StaticString) {

@@ -2,7 +2,7 @@
 @frozen public enum SCGIError: GatewayError {
   /// The first bytes are no netstring length ("Request Format", netstring).
   case lengthNotANumber
-  /// The length begins with 0 but is not 0, or with a colon.
+  /// The length has a leading zero, or no digits (netstrings: "extra zeros are prohibited").
   case lengthMalformed
   /// The header block is longer than the server's limit.
   case headTooLarge(bytes: Int)
@@ -18,12 +18,10 @@
   case bodyTooLarge
   /// No header SCGI with the value 1.
   case versionMissing
-  /// The same header twice.
+  /// The same meta-variable twice ("Duplicate names are not allowed"); request headers (HTTP_) may be.
   case duplicateHeader
   /// More headers than the server's limit.
   case tooManyHeaders
-  /// The connection ended inside the request.
-  case truncated
   /// The bytes are HTTP: this socket speaks SCGI.
   case spokenHTTP
 
@@ -48,7 +46,6 @@
     case .versionMissing: "SCGI header SCGI=1 is missing"
     case .duplicateHeader: "SCGI header is given twice"
     case .tooManyHeaders: "SCGI request has more headers than the limit"
-    case .truncated: "connection ended inside an SCGI request"
     case .spokenHTTP: "this socket speaks SCGI, the client spoke HTTP"
     }
   }

@@ -6,6 +6,18 @@
 enum SCGIGrammar {
   static let colon = UInt8(ascii: ":")
   static let comma = UInt8(ascii: ",")
-  /// Digits of a netstring length at most: 65536 needs five, more is refused as it comes.
-  static let lengthDigits = 9
+
+  /// The first NUL at or after `start`; `end` without one.
+  @inline(__always)
+  static func terminator(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+    var position = start
+    while position &+ 8 <= end {
+      let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      let found = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+      if found != 0 { return position &+ found.trailingZeroBitCount / 8 }
+      position &+= 8
+    }
+    while position < end, base.load(fromByteOffset: position, as: UInt8.self) != 0 { position &+= 1 }
+    return position
+  }
 }

@@ -23,12 +23,13 @@
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(SCGIError) -> ReadEvent {
     switch state {
-    case .head: return try readHead(bytes, &offset, &head)
+    case .head:
+      return try bytes.withUnsafeBytes { all throws(SCGIError) in try readHead(all, &offset, &head) }
     case .body(let left):
       let there = bytes.byteCount - offset
       if there == 0 { return .needMore }
       let count = Int(min(Int64(there), left))
-      state = Int64(count) == left ? .ended : .body(left: left - Int64(count))
+      bypassed(count)
       defer { offset += count }
       return .body(ByteRange(offset, count))
     case .ended: return .end
@@ -42,87 +43,83 @@
   }
 
   private mutating func readHead(
-    _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
+    _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
   ) throws(SCGIError) -> ReadEvent {
-    let origin = offset
-    let parsed: (start: Int, length: Int)? = try bytes.withUnsafeBytes { all throws(SCGIError) in
-      try netstring(UnsafeRawBufferPointer(rebasing: all[origin...]))
-    }
-    guard let (start, length) = parsed else { return .needMore }
-    guard bytes.byteCount - origin > start + length else { return .needMore }
+    guard let base = all.baseAddress else { return .needMore }
+    guard let (start, length) = try netstring(all, from: offset) else { return .needMore }
+    let end = start + length
+    guard end < all.count else { return .needMore }
+    guard all[end] == SCGIGrammar.comma else { throw .commaMissing }
     head.reset(form: .variables)
-    let contentLength = try bytes.withUnsafeBytes { all throws(SCGIError) in
-      try readHeaders(all, from: origin + start, length: length, &head)
-    }
+    let contentLength = try readHeaders(base, from: start, to: end, &head)
     head.framing = contentLength == 0 ? .none : .length(contentLength)
     state = contentLength == 0 ? .ended : .body(left: contentLength)
-    offset = origin + start + length + 1
+    offset = end + 1
     return .head
   }
 
-  /// The netstring's start and length, or nil while its length is incomplete.
-  private func netstring(_ bytes: UnsafeRawBufferPointer) throws(SCGIError) -> (start: Int, length: Int)? {
+  /// Where the netstring's bytes begin and how many they are, or nil while its length is incomplete.
+  private func netstring(
+    _ all: UnsafeRawBufferPointer, from origin: Int
+  ) throws(SCGIError) -> (start: Int, length: Int)? {
     var length = 0
-    for (position, byte) in bytes.enumerated() {
+    for position in origin..<all.count {
+      let (byte, digits) = (all[position], position - origin)
       if byte == SCGIGrammar.colon {
-        guard position > 0, position == 1 || bytes[0] != 0x30 else { throw .lengthMalformed }
-        guard length <= limits.headBytes else { throw .headTooLarge(bytes: length) }
+        guard digits > 0 else { throw .lengthMalformed }
         return (position + 1, length)
       }
       guard Ascii.isDigit(byte) else {
-        throw position == 0 && byte &- 0x41 < 26 ? .spokenHTTP : .lengthNotANumber
+        throw digits == 0 && byte &- 0x41 < 26 ? .spokenHTTP : .lengthNotANumber
       }
+      if digits > 0, length == 0 { throw .lengthMalformed }
       length = length * 10 + Int(byte &- 0x30)
-      guard position < SCGIGrammar.lengthDigits else { throw .headTooLarge(bytes: length) }
+      guard length <= limits.headBytes else { throw .headTooLarge(bytes: length) }
     }
     return nil
   }
 
+  /// Reads the headers into `head`; returns CONTENT_LENGTH.
   private func readHeaders(
-    _ all: UnsafeRawBufferPointer, from start: Int, length: Int, _ head: inout RequestHead
+    _ base: UnsafeRawPointer, from start: Int, to end: Int, _ head: inout RequestHead
   ) throws(SCGIError) -> Int64 {
-    let end = start + length
-    guard all[end] == SCGIGrammar.comma else { throw .commaMissing }
     var contentLength: Int64 = -1
     var hasVersion = false
     var position = start
     while position < end {
-      let nameEnd = try terminator(all, from: position, before: end)
-      let valueEnd = try terminator(all, from: nameEnd + 1, before: end)
-      let name = ByteRange(position, nameEnd - position)
-      let value = ByteRange(nameEnd + 1, valueEnd - nameEnd - 1)
-      guard name.count > 0 else { throw .headerUnterminated }
-      let known = KnownName.variable(name.bytes(in: all.baseAddress!))
-      if known != .other, head.first(known) != nil { throw .duplicateHeader }
-      guard head.append(name: name, value: value, known: known) else { throw .tooManyHeaders }
-      let text = value.bytes(in: all.baseAddress!)
+      let name = try string(base, from: position, to: end)
+      let value = try string(base, from: name.end + 1, to: end)
+      position = value.end + 1
+      guard !name.isEmpty else { throw .headerUnterminated }
+      let known = KnownName.variable(name.bytes(in: base))
+      // A request header given twice is passed on twice by nginx: those stay for the normaliser to join.
+      let isMeta = known != .other && known.rawValue <= KnownName.contentType.rawValue
+      if isMeta, head.first(known) != nil { throw .duplicateHeader }
+      guard head.count < limits.fields, head.append(name: name, value: value, known: known) else {
+        throw .tooManyHeaders
+      }
       switch known {
       case .contentLength:
         guard head.count == 1 else { throw .contentLengthNotFirst }
-        guard let number = Ascii.decimal(text) else { throw .contentLengthMalformed }
-        guard number <= limits.bodyBytes else { throw .bodyTooLarge }
+        guard let number = Ascii.decimal(value.bytes(in: base)) else { throw .contentLengthMalformed }
         contentLength = number
-      case .scgi: hasVersion = text.count == 1 && text[0] == 0x31
+      case .scgi: hasVersion = Ascii.equals(value.bytes(in: base), "1")
       case .requestMethod: head.method = value
       case .requestURI: head.target = value
       default: break
       }
-      position = valueEnd + 1
     }
     guard contentLength >= 0 else { throw .contentLengthNotFirst }
     guard hasVersion else { throw .versionMissing }
+    guard contentLength <= limits.bodyBytes else { throw .bodyTooLarge }
     return contentLength
   }
 
-  /// The next NUL at or after `start`.
-  private func terminator(
-    _ all: UnsafeRawBufferPointer, from start: Int, before end: Int
-  ) throws(SCGIError) -> Int {
-    var position = start
-    while position < end {
-      if all[position] == 0 { return position }
-      position += 1
-    }
-    throw .headerUnterminated
+  /// The bytes at `start` without the NUL that ends them.
+  @inline(__always)
+  private func string(_ base: UnsafeRawPointer, from start: Int, to end: Int) throws(SCGIError) -> ByteRange {
+    let stop = SCGIGrammar.terminator(base, start, end)
+    guard stop < end else { throw .headerUnterminated }
+    return ByteRange(start, stop - start)
   }
 }

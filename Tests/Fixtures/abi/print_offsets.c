@@ -1,5 +1,5 @@
 /* Prints the layout of nsgi.h as this compiler sees it: "type size N" and "type.member offset size".
- * The answer of each release is kept beside this file (nsgi-MAJOR.MINOR.offsets) and may only grow at the end. */
+ * The answer of each release is kept beside this file (nsgi-MAJOR.MINOR.offsets) and may only grow. */
 #include <nsgi.h>
 #include <stdio.h>
 

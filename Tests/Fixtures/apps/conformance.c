@@ -131,7 +131,9 @@ static int call(void *state, const nsgi_request *request) {
     return with_fields(id, 200, fields, COUNT(fields), "two");
   }
   if (!strcmp(path, "/dated")) {
-    static const nsgi_pair fields[] = {FIELD("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), FIELD("Server", "mine")};
+    static const nsgi_pair fields[] = {
+      FIELD("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), FIELD("Server", "mine")
+    };
     return with_fields(id, 200, fields, COUNT(fields), "dated");
   }
   if (!strcmp(path, "/redirect")) {

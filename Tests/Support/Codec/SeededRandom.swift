@@ -26,3 +26,8 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
     return pieces
   }
 }
+
+extension SeededRandom {
+  /// Any byte.
+  public mutating func byte() -> UInt8 { UInt8(truncatingIfNeeded: next()) }
+}

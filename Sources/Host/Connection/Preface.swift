@@ -1,0 +1,99 @@
+import Config
+import Glibc
+import Wire
+
+/// What may stand before the first request of a connection: a PROXY header of a trusted peer, and bytes that tell
+/// the protocol on a socket that recognises it.
+extension Worker {
+  /// Looks at the first bytes; true when the codec may read on.
+  func readPreface(_ connection: ConnectionPointer) -> Bool {
+    if connection.pointee.preface.contains(.proxy), !readProxyHeader(connection) { return false }
+    if connection.pointee.preface.contains(.sniff), !recognise(connection) { return false }
+    return true
+  }
+
+  private func recognise(_ connection: ConnectionPointer) -> Bool {
+    switch Sniffer.recognise(connection.pointee.input.bytes) {
+    case .needMore:
+      awaitPreface(connection)
+      return false
+    case .gateway(let gateway):
+      connection.pointee.gateway = gateway
+      connection.pointee.codec = Codec(gateway, limits: HeadLimits(limits))
+    case .unknown:
+      _ = begin(connection)
+      refuse(connection, 400, "this socket speaks HTTP, SCGI, uwsgi and FastCGI; these bytes are none of them")
+      return false
+    }
+    connection.pointee.preface.remove(.sniff)
+    return true
+  }
+
+  private func awaitPreface(_ connection: ConnectionPointer) {
+    setTimeout(connection, .head)
+    watchInput(connection)
+  }
+
+  // MARK: PROXY protocol
+
+  private func readProxyHeader(_ connection: ConnectionPointer) -> Bool {
+    do {
+      switch try ProxyHeader.read(connection.pointee.input.bytes) {
+      case .needMore:
+        awaitPreface(connection)
+        return false
+      case .absent: break
+      case .header(let header, let count):
+        connection.pointee.input.consume(count)
+        connection.pointee.peer.replace(by: header)
+      }
+    } catch {
+      log.warning("PROXY header refused: \(error)")
+      close(connection)
+      return false
+    }
+    connection.pointee.preface.remove(.proxy)
+    return true
+  }
+
+  // MARK: X-Forwarded-For and X-Forwarded-Proto
+
+  /// Whether a peer's word about the client counts: `--trusted-proxy`.
+  func isTrusted(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard !text.isEmpty else { return settings.trustedProxies.contains(.unixPeers) }
+    guard let address = IPAddress(parsing: String(decoding: text, as: UTF8.self)) else { return false }
+    return settings.trustedProxies.contains { $0.contains(address) }
+  }
+
+  /// Lets a trusted front end say who the client is: the last address that is no trusted proxy itself, and the
+  /// scheme. From anybody else the fields are only fields.
+  func applyForwarded(_ exchange: ExchangePointer) {
+    guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { return }
+    let base = exchange.pointee.base
+    if let proto = exchange.pointee.head.first(.forwardedProto) {
+      let isSecure = Ascii.matches(proto.bytes(in: base), "https")
+      exchange.pointee.meta.scheme = isSecure ? Text("https") : Text("http")
+    }
+    guard let list = exchange.pointee.head.first(.forwardedFor) else { return }
+    let text = String(decoding: list.bytes(in: base), as: UTF8.self)
+    for part in text.split(separator: ",").reversed() {
+      let address = part.filter { $0 != " " && $0 != "\t" }
+      guard IPAddress(parsing: address) != nil else { return }
+      var bytes = address
+      bytes.withUTF8 { bytes in
+        let copy = exchange.pointee.arena.copy(UnsafeRawBufferPointer(bytes))
+        exchange.pointee.meta.remoteAddr = Text(copy, bytes.count)
+      }
+      guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { return }
+    }
+  }
+}
+
+/// What has to be read before the first request.
+struct Preface: OptionSet {
+  let rawValue: UInt8
+  /// A PROXY header may come: the peer is trusted.
+  static let proxy = Preface(rawValue: 1)
+  /// The protocol is not known yet.
+  static let sniff = Preface(rawValue: 2)
+}

@@ -1,0 +1,43 @@
+import Glibc
+import Wire
+
+/// X-Sendfile over HTTP: the app names a file, the server sends it, but only from below `--sendfile-root`.
+/// On the gateway protocols the field passes through: there the front end serves the file.
+extension Worker {
+  /// Takes X-Sendfile out of a response head and opens what it names; the answer is 403 or 404 when it may not or
+  /// cannot be served. Without `--sendfile-root` the field is dropped: it is no business of a client.
+  func takeSendfile(_ exchange: ExchangePointer) -> FileStretch? {
+    guard let value = exchange.pointee.response.takeSendfile() else { return nil }
+    guard let root = settings.sendfileRoot else { return nil }
+    let path = String(decoding: value.bytes, as: UTF8.self)
+    do {
+      let fd = try SendFile.open(path, below: root)
+      let size = try System.regularFileSize(fd)
+      exchange.pointee.response.setLength(size)
+      return FileStretch(fd: fd, offset: 0, count: size)
+    } catch {
+      let isForbidden = error.code == EXDEV || error.code == EACCES || error.code == ELOOP
+      log.error("X-Sendfile \(path) of \(mounts[exchange.pointee.mount].name): \(error.reason)")
+      try? exchange.pointee.response.begin(status: isForbidden ? 403 : 404)
+      exchange.pointee.response.setLength(0)
+      return FileStretch()
+    }
+  }
+}
+
+/// Opening a file that must lie below a directory.
+enum SendFile {
+  /// Opens `path`, absolute below `root` or relative to it; EXDEV when it leads outside, by "..", a link or an
+  /// absolute path elsewhere.
+  static func open(_ path: String, below root: String) throws(SystemError) -> Int32 {
+    var rest = path[...]
+    if path.hasPrefix("/") {
+      let prefix = root.hasSuffix("/") ? root : root + "/"
+      guard path.hasPrefix(prefix) else { throw SystemError("openat2", EXDEV) }
+      rest = path.dropFirst(prefix.count)
+    }
+    let directory = try System.openDirectory(root)
+    defer { System.close(directory) }
+    return try System.openBeneath(directory, String(rest))
+  }
+}

@@ -1,0 +1,91 @@
+import Support
+import Testing
+import Wire
+
+@Suite struct UWSGITests {
+  @Test(arguments: try Fixture.all("uwsgi"))
+  func everyFixtureInEveryDelivery(_ fixture: Fixture) {
+    let problems = verify(UWSGIRequestReader.self, fixture)
+    #expect(problems.isEmpty, "\(problems.joined(separator: "\n"))")
+  }
+
+  @Test func headerFieldByField() throws {
+    let held = HeldReader(UWSGIRequestReader.self)
+    // modifier1 30, size 0x0107 with the low byte first, modifier2 9; a value of 0x0102 bytes.
+    held.give([30, 0x07, 0x01, 9, 1, 0] + Array("A".utf8) + [0x02, 0x01] + Array(repeating: 0x76, count: 0x102))
+    #expect(try held.next() == .head)
+    #expect(held.offset == held.bytes.count)
+    #expect(held.reader.modifier1 == 30)
+    #expect(held.reader.modifier2 == 9)
+    #expect(held.head.count == 1)
+    #expect(held.text(held.head[0].name) == "A")
+    #expect(held.text(held.head[0].value).utf8.count == 0x102)
+    #expect(held.head.assembled.block == nil)
+  }
+
+  @Test func nothingIsUsedUpWhileTheHeadIsIncomplete() throws {
+    let held = HeldReader(UWSGIRequestReader.self)
+    let bytes = UWSGIClientRequest(variables: [("REQUEST_METHOD", "PUT"), ("REQUEST_URI", "/x")]).bytes
+    #expect(try held.next(Array(bytes.dropLast())) == .needMore)
+    #expect(held.offset == 0)
+    #expect(try held.next([bytes.last!]) == .head)
+    #expect(held.text(held.head.method) == "PUT")
+    #expect(held.text(held.head.target) == "/x")
+    #expect(try held.next() == .end)
+  }
+
+  @Test func bodyMayGoPastTheReader() throws {
+    let held = HeldReader(UWSGIRequestReader.self)
+    #expect(try held.next(UWSGIClientRequest(variables: [("CONTENT_LENGTH", "10")]).bytes) == .head)
+    held.reader.bypassed(9)
+    #expect(held.reader.state == .body(left: 1))
+    #expect(try held.next() == .needMore)
+    #expect(try held.next([1]) == .body(ByteRange(held.bytes.count - 1, 1)))
+    #expect(try held.next() == .end)
+  }
+
+  @Test func refusedVariableIsNamedHarmlessly() {
+    let held = HeldReader(UWSGIRequestReader.self)
+    held.give(UWSGIClientRequest(variables: [("UWSGI_\n\u{1b}FILE", "x")]).bytes)
+    let error = #expect(throws: UWSGIError.self) { try held.next() }
+    #expect(error == .variableRefused("UWSGI_??FILE"))
+    #expect(error?.description.contains("UWSGI_??FILE") == true)
+  }
+
+  @Test func statusLineIsHTTP11WithFields() throws {
+    let response = try response(200, [("Content-Type", "text/plain")])
+    let text = writtenText { UWSGIResponseWriter.head(response, plan(.uwsgi, length: 5), into: &$0) }
+    #expect(text == "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n")
+  }
+
+  @Test func withoutLengthTheEndOfTheConnectionEndsTheBody() throws {
+    let response = try response(299, reason: "Odd")
+    let plan = plan(.uwsgi, status: 299)
+    #expect(plan.framing == .untilClose)
+    #expect(writtenText { UWSGIResponseWriter.head(response, plan, into: &$0) } == "HTTP/1.1 299 Odd\r\n\r\n")
+  }
+
+  @Test func pongFieldByField() {
+    #expect(written { UWSGIResponseWriter.pong(into: &$0) } == [100, 0, 0, 1])
+  }
+
+  @Test func whatTheClientEncodesIsRead() {
+    let seed = UInt64.random(in: 1...UInt64.max)
+    var random = SeededRandom(seed)
+    for _ in 0..<200 {
+      let body = (0..<Int.random(in: 0...600, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+      var variables = (0..<Int.random(in: 0...12, using: &random)).map { index in
+        (name: "N\(index)" + String(repeating: "X", count: Int.random(in: 0...300, using: &random)),
+          value: String(repeating: "v", count: Int.random(in: 0...20, using: &random)))
+      }
+      variables.append(("CONTENT_LENGTH", "\(body.count)"))
+      let request = UWSGIClientRequest(variables: variables, body: body)
+      var expected = ["head variables \(body.isEmpty ? "none" : "length=\(body.count)")"]
+      expected += variables.map { "variable \(Escapes.text(Array($0.name.utf8)))=\($0.value)" }
+      if !body.isEmpty { expected.append("body \"\(Escapes.text(body))\"") }
+      let delivery = Transcript.Delivery(pieces: random.pieces(of: request.bytes.count), slides: true)
+      let found = Transcript(UWSGIRequestReader.self, request.bytes, delivery).lines
+      #expect(found == expected + ["end"], "SeededRandom(\(seed))")
+    }
+  }
+}
