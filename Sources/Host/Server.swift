@@ -20,18 +20,22 @@ public enum Server {
   /// Serves until a stop signal; returns when everything under way is answered.
   public static func run(_ settings: Settings) throws(ServerFailure) {
     if let path = settings.log.file { try redirectLog(path) }
+    try ProcessSetup.begin(settings.process)
+    let listeners = settings.isCGI ? [] : try listen(settings)
+    defer { for listener in listeners { listener.removeFile() } }
+    try ProcessSetup.settle(settings.process)
+    defer { ProcessSetup.end(settings.process) }
     let runtime = try runtimeDirectory()
     defer { runtime.remove() }
     let apps = try load(settings, runtime)
     defer { for app in apps { app.generation.unload() } }
     if settings.isCGI { return try runCGI(settings, apps) }
-    let listeners = try listen(settings)
-    defer { for listener in listeners { listener.removeFile() } }
     let worker: Worker
     do {
       worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
     } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
     for listener in listeners { announce(listener.readyLine) }
+    ProcessSetup.notify("READY=1")
     do { try worker.run() } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 

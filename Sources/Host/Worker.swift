@@ -31,6 +31,8 @@ final class Worker {
   var now: UInt64
   var date: DateField
   var accessLog: AccessLog
+  /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
+  let webServers: [IPAddress]?
   /// Why the loop ends; nil while it runs.
   var stopping: Stop?
   /// Accepting pauses after EMFILE until a descriptor is free.
@@ -55,6 +57,9 @@ final class Worker {
     now = System.now()
     reactor = try Reactor()
     timers = TimerWheel(now: now)
+    webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
+      $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
+    }
     date = DateField()
     blocks = BlockPool(kept: 256)
     accessLog = AccessLog(settings.log)
@@ -149,6 +154,7 @@ final class Worker {
       return
     }
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
+    ProcessSetup.notify("STOPPING=1")
     for listener in listeners { try? reactor.remove(listener.fd) }
     for slot in 0..<UInt32(connections.capacity) where connections.record(slot).pointee.state == .idle {
       close(connections.record(slot))

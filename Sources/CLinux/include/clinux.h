@@ -52,6 +52,8 @@ static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void 
   return sent < 0 && errno == ENOTSOCK ? writev(fd, parts, 2) : sent;
 }
 
+static inline int clinux_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
+
 /* A signal set of the given signals, blocked in the calling thread, and a descriptor that reads them. */
 static inline int clinux_signalfd(const int *signals, int count) {
   sigset_t set;

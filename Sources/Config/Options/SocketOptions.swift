@@ -30,6 +30,9 @@ let socketOptions = OptionGroup(
       "fix-root-scriptname", "take SCRIPT_NAME and PATH_INFO together as the path (lighttpd's prefix \"/\")",
       .flag { $0.settings.fixesRootScriptName = $1 }),
     OptionSpec(
+      "fastcgi-stderr", "send an app's error lines to the FastCGI front end too (STDERR records)",
+      .flag { $0.settings.log.fastCGIStderr = $1 }),
+    OptionSpec(
       "listen", short: "l", default: "\(Limits().backlog)", "connections waiting to be accepted, per socket",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
         draft.settings.limits.backlog = Int32(try Value.number(text, 1...65_535))

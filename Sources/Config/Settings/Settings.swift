@@ -113,6 +113,8 @@ public struct LogSettings: Sendable, Equatable {
   public var serverErrors = false
   /// With `requests` off: log those that took at least this many milliseconds; nil: none.
   public var slowMilliseconds: Int?
+  /// Lines of an app also go to a FastCGI front end, as STDERR records (FastCGI §5.3).
+  public var fastCGIStderr = false
   /// The format of a request's line; nil: the standard one.
   public var format: String?
 

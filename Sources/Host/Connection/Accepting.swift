@@ -1,3 +1,4 @@
+import Config
 import Glibc
 import Wire
 
@@ -24,8 +25,19 @@ extension Worker {
         log.warning("connection refused: \(limits.connections) are open; raise --max-connections")
         continue
       }
+      guard listeners[index].gateway != .fastcgi || isWebServer(peer) else {
+        System.close(fd)
+        continue
+      }
       open(fd, index, peer)
     }
+  }
+
+  /// FastCGI §3.2: with FCGI_WEB_SERVER_ADDRS set, any other peer, and one that is not on TCP, is closed.
+  private func isWebServer(_ peer: sockaddr_storage) -> Bool {
+    guard let webServers else { return true }
+    guard let address = IPAddress(parsing: PeerAddress(peer).text) else { return false }
+    return webServers.contains(address)
   }
 
   private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) {

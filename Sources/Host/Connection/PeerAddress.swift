@@ -61,6 +61,14 @@ struct PeerAddress {
     }
   }
 
+  /// The address as text; "" for a unix socket.
+  var text: String {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PeerAddress.textBytes) { out in
+      let count = write(to: out.baseAddress!)
+      return String(decoding: out[..<count], as: UTF8.self)
+    }
+  }
+
   private func writeV4(to text: UnsafeMutablePointer<UInt8>) -> Int {
     var count = 0
     for index in 0..<4 {

@@ -261,6 +261,14 @@ extension Worker {
     exchange.pointee.phase = .gone
   }
 
+  /// `--fastcgi-stderr`: a line of the app goes to the front end's error log too (§5.3).
+  func copyToFrontEnd(_ exchange: ExchangePointer, _ line: UnsafeRawBufferPointer) {
+    let connection = exchange.pointee.connection
+    guard settings.log.fastCGIStderr, connection.pointee.gateway == .fastcgi else { return }
+    blocks.fill(&connection.pointee.output)
+    FastCGIResponseWriter.stderr(line, id: connection.pointee.codec.requestID, into: &connection.pointee.output)
+  }
+
   /// FastCGI: empty STDOUT and END_REQUEST (§5.5).
   func endRecords(_ connection: ConnectionPointer, appStatus: UInt32) {
     blocks.fill(&connection.pointee.output)
@@ -274,7 +282,7 @@ extension Worker {
   /// A codec refused the bytes: answer in kind, or in HTTP when HTTP was spoken to a gateway socket.
   func refuse(_ connection: ConnectionPointer, _ error: CodecError) {
     if error.answersInHTTP { connection.pointee.gateway = .http1 }
-    if log.isDebug { log.debug("\(connection.pointee.peer): \(error)") }
+    if log.isDebug { log.debug("\(connection.pointee.peer.text): \(error)") }
     refuse(connection, error.status, error.description)
   }
 

@@ -76,10 +76,7 @@ struct SocketAddress {
   }
 
   private static func text(_ storage: sockaddr_storage) -> String {
-    let peer = PeerAddress(storage)
-    var out = [UInt8](repeating: 0, count: PeerAddress.textBytes)
-    let count = out.withUnsafeMutableBufferPointer { peer.write(to: $0.baseAddress!) }
-    return String(decoding: out[..<count], as: UTF8.self)
+    PeerAddress(storage).text
   }
 
   private static func unixName(_ raw: UnsafeRawBufferPointer) -> Address {

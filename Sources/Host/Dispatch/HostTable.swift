@@ -159,6 +159,7 @@ enum HostTable {
 
   private static func log(_ id: nsgi_id, _ level: Int32, _ message: nsgi_str) {
     Log.shared.app(level: level, message.bytes)
+    if case .success(let exchange) = find(id) { exchange.pointee.worker.copyToFrontEnd(exchange, message.bytes) }
   }
 }
 

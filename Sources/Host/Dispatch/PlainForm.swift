@@ -49,7 +49,9 @@ enum PlainForm {
 
   private static func error(_ line: UnsafePointer<CChar>?) {
     guard let line else { return }
-    Log.shared.app(level: Int32(NSGI_ERROR.rawValue), UnsafeRawBufferPointer(start: line, count: strlen(line)))
+    let text = UnsafeRawBufferPointer(start: line, count: strlen(line))
+    Log.shared.app(level: Int32(NSGI_ERROR.rawValue), text)
+    if let exchange = current { exchange.pointee.worker.copyToFrontEnd(exchange, text) }
   }
 
   /// start_response: "200 OK" and name, value, …, NULL. Never NULL: after a refused head the write that is

@@ -65,15 +65,21 @@ import Testing
     #expect(bare.needsStaticTLS)
   }
 
-  /// The Swift runtime of this very process is Swift code, and large.
-  @Test func recognisesSwift() throws {
-    let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-    let line = try #require(maps.split(separator: "\n").first { $0.hasSuffix("/libswiftCore.so") })
-    let path = String(line[try #require(line.firstIndex(of: "/"))...])
-    let image = try Self.image(try Data(contentsOf: URL(fileURLWithPath: path)), ["swift_retain"])
-    #expect(image.language == .swift)
-    #expect(image.pinned != nil)
-    #expect(image.symbols == ["swift_retain": .function])
+  /// Each compiler leaves its mark: Swift's metadata, Go's build information, rustc's comment.
+  @Test(arguments: [
+    (#"__attribute__((section("swift5_types"))) int mark = 1;"#, ElfImage.Language.swift),
+    (#"__attribute__((section(".go.buildinfo"))) int mark = 1;"#, .go),
+    (#"__asm__(".ident \"rustc version 1.95.0\"");"#, .rust),
+  ])
+  func recognisesLanguages(_ mark: String, _ language: ElfImage.Language) throws {
+    let folder = try TemporaryFolder()
+    let source = try folder.write(mark + "\nint application(void) { return 0; }\n", to: "app.c")
+    let (exit, output) = try ChildProcess.run(
+      try Program.gcc.path(), ["-shared", "-fPIC", "-o", folder.file("app.so"), source])
+    #expect(exit == .status(0), "\(output)")
+    let image = try Self.image(try Data(contentsOf: URL(fileURLWithPath: folder.file("app.so"))))
+    #expect(image.language == language)
+    #expect(image.pinned?.contains(language.rawValue) == true)
   }
 
   @Test func everyTruncationIsNoticed() throws {

@@ -5,14 +5,17 @@ import Wire
 @Suite struct RequestHeadTests {
   @Test func firstOfSeveralIsFound() {
     var head = RequestHead(capacity: 3)
-    #expect(head.append(name: ByteRange(0, 1), value: ByteRange(2, 3), known: .cookie))
-    #expect(head.append(name: ByteRange(10, 1), value: ByteRange(12, 3), known: .cookie))
-    #expect(head.append(name: ByteRange(20, 1), value: ByteRange(22, 3), known: .other))
-    #expect(!head.append(name: ByteRange(30, 1), value: ByteRange(32, 3), known: .host), "full")
-    #expect(head.count == 3)
-    #expect(head.first(.cookie) == ByteRange(2, 3))
-    #expect(head.first(.host) == nil && head.first(.other) == nil)
-    #expect(head[1].value == ByteRange(12, 3) && head[1].known == .cookie)
+    let taken = [
+      head.append(name: ByteRange(0, 1), value: ByteRange(2, 3), known: .cookie),
+      head.append(name: ByteRange(10, 1), value: ByteRange(12, 3), known: .cookie),
+      head.append(name: ByteRange(20, 1), value: ByteRange(22, 3), known: .other),
+      head.append(name: ByteRange(30, 1), value: ByteRange(32, 3), known: .host),
+    ]
+    let (count, second) = (head.count, head[1])
+    let (cookie, host, other) = (head.first(.cookie), head.first(.host), head.first(.other))
+    #expect(taken == [true, true, true, false] && count == 3)
+    #expect(cookie == ByteRange(2, 3) && host == nil && other == nil)
+    #expect(second.value == ByteRange(12, 3) && second.known == .cookie)
   }
 
   @Test func resetForgetsEverything() {
@@ -20,13 +23,16 @@ import Wire
     (head.method, head.target, head.path) = (ByteRange(1, 2), ByteRange(3, 4), ByteRange(5, 6))
     (head.authority, head.minorVersion, head.framing) = (ByteRange(7, 8), 0, .chunked)
     (head.persists, head.expectsContinue, head.isAuthorizer) = (true, true, true)
-    #expect(head.append(name: ByteRange(0, 1), value: ByteRange(2, 3), known: .host))
+    _ = head.append(name: ByteRange(0, 1), value: ByteRange(2, 3), known: .host)
     head.assembled.append("x")
     head.reset(form: .variables)
-    #expect(head.form == .variables && head.count == 0 && head.first(.host) == nil)
-    #expect(head.method.isEmpty && head.target.isEmpty && head.path.isEmpty && head.authority.isEmpty)
-    #expect(head.minorVersion == 1 && head.framing == .none)
-    #expect(!head.persists && !head.expectsContinue && !head.isAuthorizer && head.assembled.isEmpty)
+    let (form, count, host, version) = (head.form, head.count, head.first(.host), head.minorVersion)
+    let (framing, assembled) = (head.framing, head.assembled.count)
+    let ranges = [head.method, head.target, head.path, head.authority]
+    let flags = [head.persists, head.expectsContinue, head.isAuthorizer]
+    #expect(form == .variables && count == 0 && host == nil && version == 1)
+    #expect(ranges.allSatisfy(\.isEmpty) && framing == .none && assembled == 0)
+    #expect(flags == [false, false, false])
   }
 
   @Test func knownNamesAreFieldsInAnyCaseAndVariablesInUpperCase() {

@@ -4,74 +4,67 @@ import Wire
 
 /// What fixtures cannot show: the reader's state between events, and bodies that go past it.
 @Suite struct HTTP1ReaderTests {
-  private func next(
-    _ reader: inout HTTP1RequestReader, _ text: String, _ offset: inout Int, _ head: inout RequestHead
-  ) throws -> ReadEvent {
-    try Array(text.utf8).withUnsafeBytes { bytes in try reader.next(bytes.bytes, &offset, &head) }
-  }
-
   @Test func isTriviallyCopyable() {
     #expect(_isPOD(HTTP1RequestReader.self))
     #expect(_isPOD(ReadEvent.self))
   }
 
   @Test func idleUntilTheFirstByteOfARequest() throws {
-    var reader = HTTP1RequestReader(limits: .fixtures)
-    var head = RequestHead(capacity: 8)
-    var offset = 0
-    #expect(reader.isIdle)
-    #expect(try next(&reader, "", &offset, &head) == .needMore)
-    #expect(reader.isIdle)
-    #expect(try next(&reader, "\r\n\r\n", &offset, &head) == .needMore)
-    #expect(reader.isIdle && offset == 4)
-    #expect(try next(&reader, "\r\n\r\nG", &offset, &head) == .needMore)
-    #expect(!reader.isIdle && offset == 4)
-    #expect(try next(&reader, "\r\n\r\nGET / HTTP/1.0\r\n\r\n", &offset, &head) == .head)
-    #expect(!reader.isIdle && offset == 22)
-    #expect(try next(&reader, "\r\n\r\nGET / HTTP/1.0\r\n\r\n", &offset, &head) == .end)
-    reader.reset()
-    #expect(reader.isIdle)
+    let held = HeldReader(HTTP1RequestReader.self)
+    #expect(held.reader.isIdle)
+    #expect(try held.next() == .needMore)
+    #expect(held.reader.isIdle)
+    #expect(try held.next(Array("\r\n\r\n".utf8)) == .needMore)
+    #expect(held.reader.isIdle && held.offset == 4)
+    #expect(try held.next(Array("G".utf8)) == .needMore)
+    #expect(!held.reader.isIdle && held.offset == 4)
+    #expect(try held.next(Array("ET / HTTP/1.0\r\n\r\n".utf8)) == .head)
+    #expect(!held.reader.isIdle && held.offset == 22)
+    #expect(try held.next() == .end)
+    held.reader.reset()
+    #expect(held.reader.isIdle)
   }
 
   @Test func identityBodyMayGoPastTheReader() throws {
-    var reader = HTTP1RequestReader(limits: .fixtures)
-    var head = RequestHead(capacity: 8)
-    var offset = 0
-    let text = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"
-    #expect(reader.bodyLeft == 0)
-    #expect(try next(&reader, text, &offset, &head) == .head)
-    #expect(reader.bodyLeft == 10)
-    #expect(try next(&reader, text, &offset, &head) == .body(ByteRange(text.utf8.count - 3, 3)))
-    #expect(reader.bodyLeft == 7)
-    reader.bypassed(5)
-    #expect(reader.bodyLeft == 2)
-    #expect(try next(&reader, text, &offset, &head) == .needMore)
-    reader.bypassed(2)
-    #expect(reader.bodyLeft == 0)
-    #expect(try next(&reader, text, &offset, &head) == .end)
-    #expect(offset == text.utf8.count)
+    let held = HeldReader(HTTP1RequestReader.self)
+    #expect(held.reader.bodyLeft == 0)
+    let head = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+    #expect(try held.next(Array((head + "abc").utf8)) == .head)
+    #expect(held.reader.bodyLeft == 10)
+    #expect(try held.next() == .body(ByteRange(head.utf8.count, 3)))
+    #expect(held.reader.bodyLeft == 7)
+    held.reader.bypassed(5)
+    #expect(held.reader.bodyLeft == 2)
+    #expect(try held.next() == .needMore)
+    held.reader.bypassed(2)
+    #expect(held.reader.bodyLeft == 0)
+    #expect(try held.next() == .end)
+    #expect(held.offset == held.bytes.count)
   }
 
   @Test func chunkedBodyDoesNotGoPastTheReader() throws {
-    var reader = HTTP1RequestReader(limits: .fixtures)
-    var head = RequestHead(capacity: 8)
-    var offset = 0
-    let text = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"
-    #expect(try next(&reader, text, &offset, &head) == .head)
-    reader.bypassed(3)
-    #expect(reader.bodyLeft == 0)
-    #expect(try next(&reader, text, &offset, &head) == .body(ByteRange(text.utf8.count - 2, 2)))
-    #expect(try next(&reader, text, &offset, &head) == .needMore)
+    let held = HeldReader(HTTP1RequestReader.self)
+    let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    #expect(try held.next(Array((head + "3\r\nab").utf8)) == .head)
+    held.reader.bypassed(3)
+    #expect(held.reader.bodyLeft == 0)
+    #expect(try held.next() == .body(ByteRange(head.utf8.count + 3, 2)))
+    #expect(try held.next() == .needMore)
   }
 
-  @Test func theSmallerOfTableAndLimitBoundsTheFields() throws {
-    var reader = HTTP1RequestReader(limits: .fixtures)
-    var head = RequestHead(capacity: 1)
-    var offset = 0
-    #expect(throws: HTTP1Error.tooManyFields) {
-      try self.next(&reader, "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", &offset, &head)
-    }
-    #expect(offset == 0)
+  @Test func theSmallerOfTableAndLimitBoundsTheFields() {
+    let held = HeldReader(HTTP1RequestReader.self)
+    held.head = RequestHead(capacity: 1)
+    held.give(Array("GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n".utf8))
+    #expect(throws: HTTP1Error.tooManyFields) { try held.next() }
+    #expect(held.offset == 0)
+  }
+
+  @Test func absoluteFormStandsForHost() throws {
+    let held = HeldReader(HTTP1RequestReader.self)
+    #expect(try held.next(Array("GET http://a:1/b?c HTTP/1.1\r\nHost: z\r\n\r\n".utf8)) == .head)
+    #expect(held.text(held.head.authority) == "a:1" && held.value(.host) == "a:1")
+    #expect(held.text(held.head.path) == "/b?c" && held.text(held.head.target) == "http://a:1/b?c")
   }
 
   @Test func errorsNameTheirStatus() {

@@ -1,0 +1,50 @@
+import Config
+import Glibc
+
+/// What the process becomes before it serves: umask, directory, user, pid file; and what it tells its launcher.
+enum ProcessSetup {
+  /// Before the sockets are bound.
+  static func begin(_ settings: ProcessSettings) throws(ServerFailure) {
+    if let mask = settings.umask { System.setUmask(mask) }
+  }
+
+  /// After the sockets are bound and before an app is loaded: the pid file, the directory, then the user.
+  static func settle(_ settings: ProcessSettings) throws(ServerFailure) {
+    if let path = settings.pidFile {
+      do { try System.writeFile(path, "\(getpid())\n") } catch {
+        throw ServerFailure("the pid file \(path) cannot be written (\(error.reason)); choose another --pidfile")
+      }
+    }
+    if let directory = settings.directory {
+      do { try System.changeDirectory(directory) } catch {
+        throw ServerFailure("the directory \(directory) cannot be entered (\(error.reason)); correct --chdir")
+      }
+    }
+    try becomeUser(settings)
+  }
+
+  private static func becomeUser(_ settings: ProcessSettings) throws(ServerFailure) {
+    do throws(SystemError) {
+      let group = try settings.group.map { name throws(SystemError) in try System.group(name) }
+      let user = try settings.user.map { name throws(SystemError) in try System.user(name) }
+      if group != nil || user != nil { try System.become(user: user, group: group) }
+    } catch {
+      throw ServerFailure(
+        "the process cannot become \(settings.user ?? "itself"):\(settings.group ?? "-") (\(error)); "
+          + "start it as root and name a user and group that exist")
+    }
+  }
+
+  /// When the process ends.
+  static func end(_ settings: ProcessSettings) {
+    if let path = settings.pidFile { try? System.unlink(path) }
+  }
+
+  /// Tells systemd (sd_notify(3)); nothing happens without NOTIFY_SOCKET.
+  static func notify(_ state: String) {
+    guard let name = System.environmentValue("NOTIFY_SOCKET") else { return }
+    let address = SocketAddress(
+      name.hasPrefix("@") ? .abstract(name: String(name.dropFirst())) : .unix(path: name))
+    try? System.sendDatagram(state, to: address)
+  }
+}
