@@ -38,8 +38,11 @@ public protocol App {
 }
 
 extension App {
+  /// The type's name.
   public static var name: String { String(describing: Self.self) }
+  /// Empty.
   public static var version: String { "" }
+  /// None.
   public static var flags: AppFlags { [] }
 
   /// The application's table, for `nsgi_entry`. Made anew at each call, and never freed: a server calls it
@@ -54,12 +57,15 @@ extension App {
 public protocol ConcurrentApp: App, Sendable {}
 
 extension ConcurrentApp {
+  /// Thread-safe, by being `Sendable`.
   public static var flags: AppFlags { [.threadSafe] }
 }
 
 /// Promises of an application to the server (nsgi.h, nsgi_app_flags).
 public struct AppFlags: OptionSet, Sendable {
+  /// The bits of nsgi.h.
   public let rawValue: UInt32
+  /// From the bits of nsgi.h.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// `respond` may run on several threads at once; comes with `ConcurrentApp`.

@@ -7,6 +7,7 @@ public struct Abort: Error, Sendable {
   /// Plain text for the client.
   public let message: String
 
+  /// The status code alone is the message if none is given.
   public init(_ status: Int, _ message: String = "") {
     self.status = status
     self.message = message.isEmpty ? "\(status)\n" : message

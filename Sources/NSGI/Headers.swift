@@ -4,17 +4,22 @@ import CNSGI
 public struct Headers: Sendable, ExpressibleByDictionaryLiteral {
   /// One field.
   public struct Field: Equatable, Sendable {
+    /// A token (RFC 9110 §5.1).
     public var name: String
+    /// Without control characters (RFC 9110 §5.5).
     public var value: String
 
+    /// Checked by the server when it is sent.
     public init(name: String, value: String) { (self.name, self.value) = (name, value) }
   }
 
   /// All of them.
   public private(set) var fields: [Field] = []
 
+  /// No field.
   public init() {}
 
+  /// `["Cache-Control": "no-store"]`, in this order.
   public init(dictionaryLiteral elements: (String, String)...) {
     fields = elements.map { Field(name: $0.0, value: $0.1) }
   }

@@ -27,8 +27,12 @@ public struct Log: @unchecked Sendable {
     }
   }
 
+  /// For whoever looks for a fault.
   public func debug(_ text: String) { log(.debug, text) }
+  /// What happens as it should.
   public func info(_ text: String) { log(.info, text) }
+  /// What an operator should look at some day.
   public func warning(_ text: String) { log(.warning, text) }
+  /// What went wrong.
   public func error(_ text: String) { log(.error, text) }
 }

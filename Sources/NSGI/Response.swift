@@ -17,8 +17,10 @@ public struct Response: Sendable {
   public var type: String?
   /// Further header fields. Content-Length and those of the connection are the server's.
   public var headers: Headers
+  /// What the client gets, unless method or status forbid it.
   public var body: Body
 
+  /// A response of any kind; the functions below make the usual ones.
   public init(status: Int = 200, type: String? = nil, headers: Headers = [:], body: Body = .empty) {
     (self.status, self.type, self.headers, self.body) = (status, type, headers, body)
   }

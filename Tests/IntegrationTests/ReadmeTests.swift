@@ -1,5 +1,5 @@
-// The commands in the README of each example app are run as they stand: `Run:` starts a server, every
-// `Test:` after it is a command, and the lines below it are what it prints.
+// The commands in the README of each example app are run as they stand: the last line below `## Run:` starts
+// a server, what stands below `## Test:` is run against it, and below `## Answer:` is what that prints.
 import Foundation
 import Support
 import Testing
@@ -7,34 +7,43 @@ import Testing
 /// What a README promises.
 struct Recipe: Sendable, CustomTestStringConvertible {
   var folder: String
-  /// The command behind `Run:`; empty when there is none.
+  /// The command that starts the server; empty when there is none.
   var run = ""
-  /// The commands behind `Test:`, each with the output that follows it.
-  var tests: [(command: String, output: [String])] = []
+  /// The commands to try, each with the output that it has.
+  var tests: [(command: String, answer: String)] = []
 
   var testDescription: String { folder }
 
-  /// Reads `Run:` and `Test:` lines: the command on the same line in backquotes, or indented below.
+  /// Reads the fenced blocks below the headings.
   init(folder: String, text: String) {
     self.folder = folder
-    var expectsOutput = false
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      if line.hasPrefix("Run:") {
-        run = Self.command(line.dropFirst(4))
-        expectsOutput = false
-      } else if line.hasPrefix("Test:") {
-        tests.append((Self.command(line.dropFirst(5)), []))
-        expectsOutput = true
-      } else if line.hasPrefix("    "), expectsOutput {
-        tests[tests.count - 1].output.append(String(line.dropFirst(4)))
-      } else if !line.isEmpty {
-        expectsOutput = false
+    var heading = ""
+    var block: [String]?
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
+      if let lines = block {
+        guard line == "```" else {
+          block = lines + [line]
+          continue
+        }
+        take(lines, below: heading)
+        block = nil
+      } else if line.hasPrefix("```") {
+        block = []
+      } else if line.hasPrefix("## ") {
+        heading = line
       }
     }
   }
 
-  private static func command(_ text: Substring) -> String {
-    text.trimmingCharacters(in: CharacterSet(charactersIn: " `"))
+  private mutating func take(_ lines: [String], below heading: String) {
+    switch heading {
+    // The lines before the last build what the test run has built already.
+    case "## Run:": run = lines.last ?? ""
+    case "## Test:": tests.append((lines.joined(separator: "\n"), ""))
+    case "## Answer:" where !tests.isEmpty:
+      tests[tests.count - 1].answer = lines.map { $0 + "\n" }.joined()
+    default: break
+    }
   }
 
   /// Every example app.
@@ -51,8 +60,8 @@ struct Recipe: Sendable, CustomTestStringConvertible {
 
   @Test("the README's commands do what it says", arguments: Recipe.all)
   func commands(recipe: Recipe) throws {
-    try #require(!recipe.run.isEmpty, "\(recipe.folder)/README.md has no Run: line")
-    try #require(!recipe.tests.isEmpty, "\(recipe.folder)/README.md has no Test: line")
+    try #require(!recipe.run.isEmpty, "\(recipe.folder)/README.md has no command below ## Run:")
+    try #require(!recipe.tests.isEmpty, "\(recipe.folder)/README.md has none below ## Test:")
     // Only the fixed ports of the text are replaced, so that two runs can go on at once.
     var ports: [String: String] = [:]
     func free(_ command: String) throws -> String {
@@ -71,8 +80,7 @@ struct Recipe: Sendable, CustomTestStringConvertible {
       let (exit, output) = try ChildProcess.run(
         "/bin/sh", ["-c", free(test.command)], directory: Repository.root)
       #expect(exit == .status(0), "\(test.command): \(output)")
-      let lines = output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-      for line in test.output { #expect(lines.contains(line), "\(test.command) printed:\n\(output)") }
+      #expect(output == test.answer, "\(test.command)")
     }
     #expect(try process.stop() == .status(0), "\(process.output)")
   }

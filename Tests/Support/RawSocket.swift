@@ -81,13 +81,16 @@ public final class RawSocket {
   /// Received, and not yet taken by `receive`.
   private var pending: [UInt8] = []
 
-  /// Connects; a refusal is an error at once. A small `receiveBuffer` (bytes) makes a client that takes slowly.
+  /// Connects; a refusal is an error at once. A small `receiveBuffer` (bytes) makes a slow client.
   public init(_ address: Address, receiveBuffer: Int32? = nil) throws {
     descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw SupportError.system(call: "socket", errno: errno) }
     if var size = receiveBuffer {
       setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
+    // Bounds connect(2): a full backlog would hold it up for minutes.
+    var limit = timeval(tv_sec: 10, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     let code = address.withSockaddr { connect(descriptor, $0, $1) }
     if code != 0 {
       let why = errno

@@ -37,5 +37,6 @@ public struct AppReference: Equatable, Sendable, CustomStringConvertible {
   /// not say of what type its functions are. `shop_nsgi_entry` lets one library hold several full-form apps.
   static func isEntry(_ symbol: String) -> Bool { symbol == "nsgi_entry" || symbol.hasSuffix("_nsgi_entry") }
 
+  /// As the operator writes it.
   public var description: String { symbol.map { "\(path):\($0)" } ?? path }
 }

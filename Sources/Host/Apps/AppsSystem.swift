@@ -45,6 +45,30 @@ extension System {
     _ = try interruptible("rmdir") { rmdir(path) }
   }
 
+  /// Opens a directory to lock it, not through a symbolic link. The corresponding C function is `open`.
+  static func openOwnDirectory(_ path: String) throws(SystemError) -> Int32 {
+    try interruptible("open") { open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+  }
+
+  /// Locks a file for this process; fails if another holds it. The corresponding C function is `flock`.
+  static func lock(_ fd: Int32) throws(SystemError) {
+    _ = try interruptible("flock") { flock(fd, LOCK_EX | LOCK_NB) }
+  }
+
+  /// Names in a directory, without "." and "..". The corresponding C functions are `opendir` and `readdir`.
+  static func names(in directory: String) throws(SystemError) -> [String] {
+    guard let stream = opendir(directory) else { throw SystemError("opendir") }
+    defer { closedir(stream) }
+    var result: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { result.append(name) }
+    }
+    return result
+  }
+
   /// Whether the file system of the path lets code be mapped. The corresponding C function is `statvfs`.
   static func allowsExecution(_ path: String) throws(SystemError) -> Bool {
     try interruptible("statvfs") { clinux_is_noexec(path) } == 0

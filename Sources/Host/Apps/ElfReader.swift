@@ -9,6 +9,7 @@ public enum ElfError: Error, Equatable, Sendable, CustomStringConvertible {
   case notShared(String)
   case malformed(String)
 
+  /// What is wrong and what to do, after the path of the file.
   public var description: String {
     switch self {
     case .empty: "is empty: was the disk full when it was built?"

@@ -5,8 +5,11 @@ import Wire
 public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A version of the application interface.
   public struct Version: Equatable, Sendable, CustomStringConvertible {
+    /// Must be equal on both sides.
     public let major: UInt16
+    /// The application's may not be above the host's.
     public let minor: UInt16
+    /// "1.0".
     public var description: String { "\(major).\(minor)" }
   }
 
@@ -42,6 +45,7 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Whose fault it is: the one who named the file can mend it.
   public var blame: Blame { .operator }
 
+  /// The sentence for the operator.
   public var description: String {
     switch self {
     case .missing(let path): "\(path) does not exist: build it, or correct the path given to --app"

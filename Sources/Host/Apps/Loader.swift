@@ -23,6 +23,7 @@ enum Loader {
       throw .noEntry(path: copy.source, symbol: reference.symbol)
     }
     guard image.symbols[symbol] == .function else { throw .notAFunction(path: copy.source, symbol: symbol) }
+    try openCompanions(of: copy, image)
     guard let handle = System.openLibrary(copy.path) else {
       throw .unresolved(path: copy.source, reason: linkerError(of: copy))
     }
@@ -37,6 +38,25 @@ enum Loader {
     }
     try shakeHands(with: table, host: host, path: copy.source)
     return (handle, .full(table))
+  }
+
+  /// Loads the libraries that the application looks for beside itself ($ORIGIN in its search path), from
+  /// beside the operator's file: seen from the copy they are not there. The linker then finds them by soname.
+  /// These are used where they lie, and shared by all generations.
+  private static func openCompanions(of copy: PrivateCopy, _ image: ElfImage) throws(LoadError) {
+    let folder = copy.source.lastIndex(of: "/").map { String(copy.source[..<$0]) } ?? "."
+    for entry in image.searchPath {
+      guard
+        let rest = ["$ORIGIN", "${ORIGIN}"].first(where: entry.hasPrefix).map({ entry.dropFirst($0.count) })
+      else { continue }
+      for name in image.needed where !name.contains("/") {
+        let path = "\(folder)\(rest)/\(name)"
+        guard System.exists(path) else { continue }
+        guard System.openLibrary(path) != nil else {
+          throw .unresolved(path: copy.source, reason: System.linkerError())
+        }
+      }
+    }
   }
 
   /// The linker's words without the name of the copy, which says nothing to the operator.

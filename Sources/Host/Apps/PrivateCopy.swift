@@ -34,7 +34,6 @@ struct PrivateCopy {
       path = try runtime.makeCopyDirectory() + "/" + name
       let output = try System.createFile(path)
       defer { System.close(output) }
-      runtime.add(path)
       copied = try Self.copy(input, to: output)
       try System.setMode(output, 0o400)
       let after = try System.status(input)

@@ -1,17 +1,22 @@
 import Glibc
 
 /// The server's own directory for private copies: mode 0700, a fresh name for each process, gone when the
-/// server ends. A crash leaves it behind, so that the addresses of a backtrace still have a file.
+/// server ends. A crash leaves it behind, so that the addresses of a backtrace still have a file; a later
+/// server removes it after a day.
 final class RuntimeDirectory {
   /// Absolute path.
   let path: String
-  private var created: [String] = []
-  private var directories: [String] = []
+  /// Holds the lock that says "in use".
+  private let descriptor: Int32
   private var copies = 0
+  private var isRemoved = false
 
-  private init(_ path: String) {
-    self.path = path
-    directories = [path]
+  private static let keptAfterCrashSeconds = 24 * 60 * 60
+
+  private init(in parent: String) throws(SystemError) {
+    path = try System.makeUniqueDirectory("\(parent)/nsgi-\(getpid())-XXXXXX")
+    descriptor = try System.openOwnDirectory(path)
+    try System.lock(descriptor)
   }
 
   /// Makes one: in `parent` if given, else where the system has a place for it.
@@ -24,7 +29,9 @@ final class RuntimeDirectory {
           reason = "\(candidate) is mounted noexec"
           continue
         }
-        return RuntimeDirectory(try System.makeUniqueDirectory("\(candidate)/nsgi-\(getpid())-XXXXXX"))
+        let directory = try RuntimeDirectory(in: candidate)
+        sweep(candidate, olderThan: keptAfterCrashSeconds)
+        return directory
       } catch { reason = "\(candidate): \(error.reason)" }
     }
     throw .noRuntimeDirectory(reason: reason)
@@ -44,17 +51,40 @@ final class RuntimeDirectory {
     copies += 1
     let directory = "\(path)/gen-\(copies)"
     try System.makeDirectory(directory, 0o700)
-    directories.append(directory)
     return directory
   }
 
-  /// Notes a file to be removed with the directory.
-  func add(_ file: String) { created.append(file) }
-
-  /// Removes the directory and what was put there. Libraries that are still loaded stay mapped.
+  /// Removes the directory and what is in it. Libraries that are still loaded stay mapped.
   func remove() {
-    for file in created { try? System.unlink(file) }
-    for directory in directories.reversed() { try? System.removeDirectory(directory) }
-    (created, directories) = ([], [])
+    guard !isRemoved else { return }
+    isRemoved = true
+    Self.removeTree(path)
+    System.close(descriptor)
+  }
+
+  // MARK: What crashed servers left
+
+  /// Removes directories of this user that no process holds and that nobody has needed for so long.
+  static func sweep(_ parent: String, olderThan seconds: Int) {
+    guard let names = try? System.names(in: parent) else { return }
+    for name in names where name.hasPrefix("nsgi-") {
+      let path = "\(parent)/\(name)"
+      guard let fd = try? System.openOwnDirectory(path) else { continue }
+      defer { System.close(fd) }
+      guard let status = try? System.status(fd), status.st_uid == geteuid(), status.st_mode & 0o777 == 0o700,
+        time(nil) - status.st_mtim.tv_sec >= seconds, (try? System.lock(fd)) != nil
+      else { continue }
+      removeTree(path)
+    }
+  }
+
+  /// Copies lie two levels deep: gen-N/NAME.
+  private static func removeTree(_ path: String) {
+    for copy in (try? System.names(in: path)) ?? [] {
+      let directory = "\(path)/\(copy)"
+      for file in (try? System.names(in: directory)) ?? [] { try? System.unlink("\(directory)/\(file)") }
+      try? System.removeDirectory(directory)
+    }
+    try? System.removeDirectory(path)
   }
 }

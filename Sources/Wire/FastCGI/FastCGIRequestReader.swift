@@ -3,7 +3,7 @@
 ///
 /// - Call `next` until `.end`; it may be called again while the answer is under way, to hear of `.abort`
 ///   and of messages that want an answer, and says `.end` again when there is nothing of the kind.
-/// - `.abort` ends the reading too: the request wants its END_REQUEST and nothing more.
+/// - `.end` follows `.abort` too: the request wants its END_REQUEST and nothing more.
 /// - Call `reset` when END_REQUEST was written and `keepsConnection` is true, then `next` again.
 /// - A head whose pairs stand in one PARAMS record is handed over as ranges; until it is complete nothing is
 ///   used up, so the caller's buffer must hold `HeadLimits.headBytes + headOverhead` bytes. Any other
@@ -12,14 +12,15 @@
 @frozen public struct FastCGIRequestReader: Sendable {
   /// Where on the connection the next byte stands.
   @frozen public enum State: Equatable, Sendable {
-    /// Between requests; becomes params or, when the whole head is there, body or authorizer.
+    /// Between requests; becomes params or, when the whole head is there, body or closing.
     case idle
-    /// Behind BEGIN_REQUEST, PARAMS being brought together; becomes body or authorizer.
+    /// Behind BEGIN_REQUEST, PARAMS being brought together; becomes body or closing.
     case params
-    /// Behind the head of a request that has no body; becomes ended.
-    case authorizer
-    /// Behind PARAMS, inside the STDIN stream; becomes ended.
+    /// Behind PARAMS, inside the STDIN stream; becomes ended or closing.
     case body
+    /// The next event is `.end`, whatever the bytes: behind the head of an Authorizer's request, which has
+    /// no body, or behind ABORT_REQUEST. Becomes ended.
+    case closing
     /// Behind the request, which is being answered; `reset` makes it idle.
     case ended
   }
@@ -74,7 +75,7 @@
   private mutating func read(
     _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
   ) throws(FastCGIError) -> ReadEvent {
-    if state == .authorizer {
+    if state == .closing {
       state = .ended
       return .end
     }
@@ -127,7 +128,7 @@
       guard record.contentLength == 0 else { throw .recordOutOfPlace(type: record.type) }
       guard all.count - offset >= record.size else { return waiting }
       offset += record.size
-      state = .ended
+      state = .closing
       return .abort
     case (FastCGIType.params, .params):
       guard record.contentLength == 0 else {
@@ -254,7 +255,7 @@
     head.persists = keepsConnection
     head.isAuthorizer = isAuthorizer
     if isAuthorizer {
-      state = .authorizer
+      state = .closing
       return .head
     }
     if head.count > 0 {

@@ -119,6 +119,26 @@ import Testing
     #expect(try bench.load(path).handle != new.handle)
   }
 
+  /// $ORIGIN in the search path means the folder of the operator's file, not of the copy.
+  @Test func librariesBesideTheAppAreFound() throws {
+    let bench = try LoaderBench()
+    try FileManager.default.createDirectory(
+      atPath: bench.folder.file("lib"), withIntermediateDirectories: false)
+    func build(_ name: String, _ source: String, _ options: [String]) throws -> String {
+      let path = try bench.folder.write(source, to: "source.c")
+      let (exit, output) = try ChildProcess.run(
+        try Program.gcc.path(), ["-shared", "-fPIC", "-o", bench.folder.file(name), path] + options)
+      #expect(exit == .status(0), "\(output)")
+      return bench.folder.file(name)
+    }
+    let part = try build(
+      "lib/libnsgi_part.so", "int part(void) { return 33; }", ["-Wl,-soname,libnsgi_part.so"])
+    let app = try build(
+      "app.so", "int part(void); int application(void) { return part(); }",
+      [part, "-Wl,-rpath,$ORIGIN/lib"])
+    #expect(try bench.load(app).callBlindly() == 33)
+  }
+
   @Test func privateCopyIsPrivate() throws {
     let bench = try LoaderBench()
     let generation = try bench.load(try bench.place("both_forms"))
@@ -131,5 +151,23 @@ import Testing
     bench.runtime.remove()
     #expect(!FileManager.default.fileExists(atPath: bench.runtime.path))
     #expect(generation.callBlindly() == 22)
+  }
+
+  /// What a crashed server left goes after its time; what a running one holds, or another made, stays.
+  @Test func leftoversAreSwept() throws {
+    let bench = try LoaderBench()
+    _ = try bench.load(try bench.place("plain"))
+    let left = bench.folder.file("nsgi-1-abcdef")
+    try FileManager.default.createDirectory(atPath: left + "/gen-1", withIntermediateDirectories: true)
+    try Data([1]).write(to: URL(fileURLWithPath: left + "/gen-1/app.so"))
+    let other = bench.folder.file("nsgi-open")
+    try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+    #expect(chmod(left, 0o700) == 0 && chmod(other, 0o755) == 0)
+    RuntimeDirectory.sweep(bench.folder.path, olderThan: 3600)
+    #expect(FileManager.default.fileExists(atPath: left))
+    RuntimeDirectory.sweep(bench.folder.path, olderThan: 0)
+    #expect(!FileManager.default.fileExists(atPath: left))
+    #expect(FileManager.default.fileExists(atPath: other))
+    #expect(FileManager.default.fileExists(atPath: bench.runtime.path))
   }
 }

@@ -34,4 +34,9 @@ extension HeadLimits {
   public static var fixtures: HeadLimits {
     HeadLimits(headBytes: 4096, fields: 32, targetBytes: 1024, chunkLineBytes: 64, bodyBytes: 100_000)
   }
+
+  /// The limits of fuzzing and of the corpus replay: so small that short inputs reach them.
+  public static var fuzzing: HeadLimits {
+    HeadLimits(headBytes: 400, fields: 10, targetBytes: 100, chunkLineBytes: 32, bodyBytes: 200)
+  }
 }

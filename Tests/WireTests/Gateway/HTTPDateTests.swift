@@ -51,7 +51,7 @@ import Wire
 
   @Test func twoDigitYears() {
     // At most fifty years ahead of now, which is 2023.
-    #expect(parse("Friday, 01-Jan-73 00:00:00 GMT") == 3_250_368_000)
+    #expect(parse("Friday, 01-Jan-73 00:00:00 GMT") == 3_250_454_400)
     #expect(parse("Monday, 01-Jan-74 00:00:00 GMT") == 126_230_400)
     #expect(parse("Friday, 01-Jan-99 00:00:00 GMT") == 915_148_800)
     // In 1999, 05 is ahead and 60 is past.

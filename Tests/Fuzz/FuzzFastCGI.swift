@@ -1,0 +1,12 @@
+// libFuzzer target of the FastCGI request reader; Tests/Fuzz/fuzz.sh fastcgi 60 runs it for a minute.
+import Support
+import Wire
+
+/// One input: however it arrives, the reader gives the same events and touches nothing beyond it.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  let input = Array(UnsafeBufferPointer(start: start, count: count))
+  let problems = verifyInvariants(FastCGIRequestReader.self, input, limits: .fuzzing)
+  if !problems.isEmpty { fatalError(problems.joined(separator: "\n")) }
+  return 0
+}

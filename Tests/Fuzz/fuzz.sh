@@ -1,0 +1,41 @@
+#!/bin/bash
+# Runs the libFuzzer targets of the codecs: fuzz.sh [TARGET|all] [SECONDS]      (all targets, 60 s each)
+# TARGET is the name of a folder in Tests/Fuzz/corpus, and of a file FuzzTARGET.swift whatever its case.
+# An input that breaks an invariant is left in .build/fuzz/; put it into the corpus, where `make test` replays it.
+# Inputs that reach new code gather in .build/fuzz/corpus; `fuzz.sh TARGET merge` takes the useful ones over.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+out=.build/fuzz
+mkdir -p $out
+common="-O -swift-version 6 -parse-as-library -sanitize=address"
+
+build() {
+  mapfile -t wire < <(find Sources/Wire -name '*.swift')
+  mapfile -t support < <(find Tests/Support -name '*.swift')
+  # Only the codecs steer the fuzzer by their coverage.
+  swiftc $common -sanitize=fuzzer -wmo -module-name Wire -emit-module -emit-module-path $out/Wire.swiftmodule \
+    -c "${wire[@]}" -o $out/Wire.o
+  swiftc $common -wmo -I $out -module-name Support -emit-module -emit-module-path $out/Support.swiftmodule \
+    -c "${support[@]}" -o $out/Support.o
+}
+
+fuzz() {
+  local target=$1 seconds=$2 source corpus=$out/corpus/$1
+  source=$(find Tests/Fuzz -iname "Fuzz$target.swift")
+  [ -n "$source" ] || { echo "no Tests/Fuzz/Fuzz*.swift for $target" >&2; exit 1; }
+  mkdir -p "$corpus"
+  swiftc $common -sanitize=fuzzer -I $out "$source" $out/Support.o $out/Wire.o -o "$out/$target"
+  if [ "$seconds" = merge ]; then
+    "$out/$target" -merge=1 "Tests/Fuzz/corpus/$target" "$corpus"
+  else
+    "$out/$target" -max_total_time="$seconds" -max_len=1024 -timeout=10 -artifact_prefix="$out/$target-" \
+      -print_final_stats=1 "$corpus" "Tests/Fuzz/corpus/$target"
+  fi
+}
+
+build
+if [ "${1:-all}" = all ]; then
+  for folder in Tests/Fuzz/corpus/*/; do fuzz "$(basename "$folder")" "${2:-60}"; done
+else
+  fuzz "$1" "${2:-60}"
+fi
