@@ -20,7 +20,7 @@ extension Worker {
     exchange.pointee.head.reset(form: .variables)
     CGIEnvironment.copy(into: &exchange.pointee.head.assembled)
     blocks.fill(&connection.pointee.input)
-    decode(connection)
+    _ = decode(connection)
     while connection.pointee.state == .readingBody {
       now = System.now()
       do {
@@ -36,7 +36,7 @@ extension Worker {
         log.error("standard input cannot be read: \(error)")
         return 1
       }
-      decode(connection)
+      _ = decode(connection)
     }
     accessLog.flush()
     return cgiFailed ? 1 : 0

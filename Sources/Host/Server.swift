@@ -28,7 +28,6 @@ public enum Server {
     let runtime = try runtimeDirectory()
     defer { runtime.remove() }
     let apps = try load(settings, runtime)
-    defer { for app in apps { app.generation.unload() } }
     if settings.isCGI { return try runCGI(settings, apps) }
     let worker: Worker
     do {
@@ -36,7 +35,10 @@ public enum Server {
     } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
     for listener in listeners { announce(listener.readyLine) }
     ProcessSetup.notify("READY=1")
-    do { try worker.run() } catch { throw ServerFailure("the event loop failed: \(error)") }
+    do {
+      // Apps whose calls have not returned cannot be unloaded under them.
+      if try worker.run() { for app in apps { app.generation.unload() } }
+    } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
   private static func runCGI(_ settings: Settings, _ apps: [App]) throws(ServerFailure) {
@@ -79,7 +81,7 @@ public enum Server {
           options: app.options.map { Generation.Option(key: $0.key, value: $0.value) },
           host: HostTable.shared, runtime: runtime)
         try generation.start()
-        apps.append(App(mount: app.mount, name: generation.name, generation: generation))
+        apps.append(App(mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads))
       } catch {
         throw ServerFailure("application cannot be loaded: \(error)", exitCode: 22)
       }

@@ -2,6 +2,7 @@ import CLinux
 import CNSGI
 import Config
 import Glibc
+import Synchronization
 import Wire
 
 typealias ConnectionPointer = UnsafeMutablePointer<Connection>
@@ -11,7 +12,9 @@ typealias ExchangePointer = UnsafeMutablePointer<Exchange>
 ///
 /// All of it belongs to the leader, the thread that runs `run`; an application reaches it only through the
 /// host table. The life of a request is in Connection/Life.swift.
-final class Worker {
+///
+/// Unchecked: what belongs to the leader is passed on with the leadership, under its lock.
+final class Worker: @unchecked Sendable {
   /// SERVER_SOFTWARE and the Server field.
   static let software: StaticString = "nsgi-server/0.1.0"
 
@@ -33,6 +36,11 @@ final class Worker {
   var accessLog: AccessLog
   /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
   let webServers: [IPAddress]?
+  let leadership = Leadership()
+  let watchdog: Watchdog
+  let inbox: Inbox
+  /// Read by calls beside the loop: responses say `Connection: close`.
+  let isStopping = Atomic<Bool>(false)
   /// Why the loop ends; nil while it runs.
   var stopping: Stop?
   /// Accepting pauses after EMFILE until a descriptor is free.
@@ -57,6 +65,8 @@ final class Worker {
     now = System.now()
     reactor = try Reactor()
     timers = TimerWheel(now: now)
+    watchdog = try Watchdog(microseconds: limits.handOffMicroseconds)
+    inbox = try Inbox()
     webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
       $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
     }
@@ -85,22 +95,59 @@ final class Worker {
 
   // MARK: The loop
 
-  /// Serves until a stop signal and the end of what is under way.
-  func run() throws(SystemError) {
+  /// Serves until a stop signal and the end of what is under way; the calling thread leads first.
+  ///
+  /// - Returns: false when calls of applications outlasted the time for a graceful end: nothing of theirs may be
+  ///   freed.
+  func run() throws(SystemError) -> Bool {
     let signals = try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
     clinux_ignore_sigpipe()
     try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
+    try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0))
     for index in listeners.indices { try watch(index) }
-    while !isDone {
-      let count = try reactor.wait(milliseconds: waitMilliseconds)
-      now = System.now()
-      for index in 0..<count { handle(reactor.event(index)) }
-      if !postponed.isEmpty { servePostponed() }
-      advanceTimers()
-      accessLog.flush()
-    }
+    guard startWatchdog() else { throw SystemError("pthread_create", EAGAIN) }
+    serve(.lead([]), kept: true)
+    let isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
     System.close(signals)
+    return isQuiet
+  }
+
+  /// A thread's life: leads when it is its turn, follows otherwise.
+  func serve(_ first: Leadership.Wake, kept: Bool) {
+    var wake = first
+    while case .lead(let detached) = wake {
+      for exchange in detached { takeOver(exchange) }
+      if lead() == .ended { leadership.end() }
+      wake = leadership.follow(kept: kept)
+    }
+  }
+
+  /// How a time as leader ends.
+  private enum Tenure { case ended, handedOff }
+
+  /// Runs the loop until the worker is done, or until a call of this thread is taken off it.
+  private func lead() -> Tenure {
+    while !isDone {
+      do {
+        if try turn() == .handedOff { return .handedOff }
+      } catch {
+        log.error("the event loop failed: \(error)")
+        return .ended
+      }
+    }
+    return .ended
+  }
+
+  private func turn() throws(SystemError) -> Turn {
+    let count = try reactor.wait(milliseconds: waitMilliseconds)
+    now = System.now()
+    // What is left of the events when a call is handed off comes again: they are level-triggered.
+    for index in 0..<count where handle(reactor.event(index)) == .handedOff { return .handedOff }
+    if !postponed.isEmpty, servePostponed() == .handedOff { return .handedOff }
+    advanceTimers()
+    accessLog.flush()
+    return .goesOn
   }
 
   private var waitMilliseconds: Int32 {
@@ -110,29 +157,39 @@ final class Worker {
   }
 
   @inline(__always)
-  private func handle(_ event: Readiness) {
+  private func handle(_ event: Readiness) -> Turn {
     switch event.token.kind {
     case .connection:
       let connection = connections.record(event.token.slot)
-      guard connection.pointee.token == event.token, connection.pointee.state != .closed else { return }
-      if event.canWrite, connection.pointee.hasOutput { flushed(connection) }
-      if event.canRead, connection.pointee.token == event.token { receive(connection) }
-    case .listener: accept(Int(event.token.slot))
+      guard connection.pointee.token == event.token, connection.pointee.state != .closed else { return .goesOn }
+      if connection.pointee.state == .calling {
+        hungUp(connection)
+        return .goesOn
+      }
+      if event.canWrite, connection.pointee.hasOutput, flushed(connection) == .handedOff { return .handedOff }
+      return event.canRead && connection.pointee.token == event.token ? receive(connection) : .goesOn
+    case .listener: return accept(Int(event.token.slot))
+    case .inbox: return serveInbox()
     case .signal: signalled(Int32(event.token.slot))
     case nil: break
     }
+    return .goesOn
   }
 
   /// One more turn for connections whose buffer still holds requests.
-  private func servePostponed() {
+  private func servePostponed() -> Turn {
     let turn = postponed
     postponed.removeAll(keepingCapacity: true)
-    for token in turn {
+    for (position, token) in turn.enumerated() {
       let connection = connections.record(token.slot)
       guard connection.pointee.token == token, connection.pointee.isPostponed else { continue }
       connection.pointee.isPostponed = false
-      decode(connection)
+      if decode(connection) == .handedOff {
+        postponed += turn[(position + 1)...]
+        return .handedOff
+      }
     }
+    return .goesOn
   }
 
   // MARK: Stopping
@@ -153,6 +210,7 @@ final class Worker {
       stopping = .immediate
       return
     }
+    isStopping.store(true, ordering: .releasing)
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     ProcessSetup.notify("STOPPING=1")
     for listener in listeners { try? reactor.remove(listener.fd) }
@@ -170,8 +228,9 @@ final class Worker {
   }
 
   private func closeAll() {
+    watchdog.end()
     for slot in 0..<UInt32(connections.capacity) where connections.record(slot).pointee.state != .closed {
-      close(connections.record(slot))
+      if !connections.record(slot).pointee.isDetached { close(connections.record(slot)) }
     }
     accessLog.flush()
   }

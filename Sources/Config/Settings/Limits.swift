@@ -92,6 +92,14 @@ public struct Limits: Sendable, Equatable {
   /// Calls of one thread-safe app under way at once. Precedent: Puma 5, waitress 4, Apache's event MPM 25.
   public var threads = 16
 
+  /// Microseconds that a call may hold the event loop before another thread takes the loop over. Precedent: Erlang
+  /// asks native functions to return within 1 ms.
+  public var handOffMicroseconds: UInt32 = 1000
+
+  /// Requests of one app that wait for a call of it to end; beyond it 503. Precedent: uWSGI leaves them in the backlog
+  /// (`-l`), Apache `ListenBacklog` 511.
+  public var queuedRequests = 1024
+
   /// The defaults.
   public init() {}
 

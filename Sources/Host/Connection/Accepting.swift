@@ -9,16 +9,16 @@ extension Worker {
   }
 
   /// Accepts what waits, and reads at once: the request is usually there already.
-  func accept(_ index: Int) {
+  func accept(_ index: Int) -> Turn {
     for _ in 0..<limits.acceptsPerTurn {
-      if stopping != nil { return }
+      if stopping != nil { return .goesOn }
       var peer = sockaddr_storage()
       let fd: Int32
       do {
         fd = try System.accept(listeners[index].fd, &peer)
       } catch {
         acceptFailed(error)
-        return
+        return .goesOn
       }
       guard connections.alive < limits.connections else {
         System.close(fd)
@@ -29,8 +29,9 @@ extension Worker {
         System.close(fd)
         continue
       }
-      open(fd, index, peer)
+      if open(fd, index, peer) == .handedOff { return .handedOff }
     }
+    return .goesOn
   }
 
   /// FastCGI §3.2: with FCGI_WEB_SERVER_ADDRS set, any other peer, and one that is not on TCP, is closed.
@@ -40,7 +41,7 @@ extension Worker {
     return webServers.contains(address)
   }
 
-  private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) {
+  private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> Turn {
     let connection = connections.take()
     connection.pointee.fd = fd
     connection.pointee.listener = UInt16(index)
@@ -51,7 +52,7 @@ extension Worker {
     connection.pointee.preface = preface(connection, index)
     if listeners[index].isTCP { try? System.set(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
     setTimeout(connection, .head)
-    receive(connection)
+    return receive(connection)
   }
 
   private func preface(_ connection: ConnectionPointer, _ index: Int) -> Preface {
@@ -100,6 +101,7 @@ extension Worker {
     connection.pointee.isRegistered = false
     connection.pointee.peerEnded = false
     connection.pointee.isPostponed = false
+    connection.pointee.isDetached = false
     connection.pointee.closesAfterOutput = false
     connection.pointee.expectsNoMore = false
     connection.pointee.timeout = .none
@@ -114,6 +116,10 @@ extension Worker {
   func setTimeout(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
     if timeout == .head, connection.pointee.timeout == .head { return }
     connection.pointee.timeout = timeout
+    guard timeout != .none else {
+      timers.cancel(connection.pointee.slot, timer)
+      return
+    }
     timers.set(connection.pointee.slot, TimerWheel.tick(now, seconds: seconds(timeout)), timer)
   }
 

@@ -1,4 +1,5 @@
 import CNSGI
+import Synchronization
 import Wire
 
 /// One request and its response, from first byte to last. Taken from a slab when a request begins and given
@@ -25,6 +26,15 @@ struct Exchange: ~Copyable {
   /// Counts the lives of the record: the upper half of `id`.
   var generation: UInt32 = 0
   var phase = Phase.free
+  /// Where the call stands, as leader, call thread and watchdog agree on it.
+  let word = CallWord()
+  /// The call goes on beside the loop: connection and pools belong to another thread, but for the output, which
+  /// is this call's. Known to the thread of the call alone.
+  var isDetached = false
+  /// The peer is gone, as the leader has seen it.
+  let isAbandoned = Atomic<Bool>(false)
+  /// The next in an application's queue.
+  var next: UnsafeMutablePointer<Exchange>?
   var connection: UnsafeMutablePointer<Connection>
   var head: RequestHead
   /// Where the ranges of `head` count from.
@@ -79,6 +89,9 @@ struct Exchange: ~Copyable {
     if isHeld { held.removeAll() }
     isHeld = false
     sendsFile = false
+    isDetached = false
+    isAbandoned.store(false, ordering: .relaxed)
+    next = nil
     written = 0
     lists = EnvironLists()
   }

@@ -37,6 +37,19 @@ extension Worker {
     if let exchange = connection.pointee.exchange { exchange.pointee.phase = .gone }
   }
 
+  /// Beside the loop: sends what the socket takes without waiting; the leader sends the rest.
+  func pushOutBeside(_ connection: ConnectionPointer) {
+    do throws(SystemError) {
+      while !connection.pointee.output.isEmpty {
+        connection.pointee.output.consume(
+          try System.send(
+            connection.pointee.fd, connection.pointee.output.base!, connection.pointee.output.count))
+      }
+    } catch {
+      if !error.wouldBlock { lost(connection) }
+    }
+  }
+
   private func sendFile(_ connection: ConnectionPointer) throws(SystemError) {
     while connection.pointee.file.left > 0 {
       let count = try System.sendFile(
@@ -50,13 +63,16 @@ extension Worker {
   }
 
   /// The socket takes bytes again.
-  func flushed(_ connection: ConnectionPointer) {
+  func flushed(_ connection: ConnectionPointer) -> Turn {
     flush(connection)
-    guard !connection.pointee.hasOutput else { return }
-    if connection.pointee.closesAfterOutput { return finish(connection) }
+    guard !connection.pointee.hasOutput else { return .goesOn }
+    if connection.pointee.closesAfterOutput {
+      finish(connection)
+      return .goesOn
+    }
     setInterest(connection, .read)
     if connection.pointee.state == .writing { connection.pointee.state = .idle }
-    decode(connection)
+    return decode(connection)
   }
 
   // MARK: What the kernel watches

@@ -8,43 +8,52 @@ extension Worker {
   // MARK: Read
 
   /// Receives what is there, once, and goes on with it.
-  func receive(_ connection: ConnectionPointer) {
-    do {
+  func receive(_ connection: ConnectionPointer) -> Turn {
+    do throws(SystemError) {
       switch connection.pointee.state {
       case .lingering: try drain(connection)
       case .readingBody where connection.pointee.input.isEmpty && connection.pointee.codec.bodyLeft > 0:
-        try receiveBody(connection)
-      default: try receiveInput(connection)
+        return try receiveBody(connection)
+      default: return try receiveInput(connection)
       }
     } catch {
       // A level-triggered event that brought nothing, or a peer that is gone.
       if error.wouldBlock { watchOrClose(connection) } else { close(connection) }
     }
+    return .goesOn
   }
 
   @inline(__always)
-  private func receiveInput(_ connection: ConnectionPointer) throws(SystemError) {
+  private func receiveInput(_ connection: ConnectionPointer) throws(SystemError) -> Turn {
     blocks.fill(&connection.pointee.input)
     if connection.pointee.input.room == 0 { connection.pointee.input.reserve(BlockPool.blockBytes) }
     let count = try System.receive(
       connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
-    if count == 0 { return ended(connection) }
+    if count == 0 {
+      ended(connection)
+      return .goesOn
+    }
     connection.pointee.input.commit(count)
-    if !connection.pointee.preface.isEmpty, !readPreface(connection) { return }
-    decode(connection)
+    if !connection.pointee.preface.isEmpty, !readPreface(connection) { return .goesOn }
+    return decode(connection)
   }
 
   /// A long body of known length goes straight to its place.
-  private func receiveBody(_ connection: ConnectionPointer) throws(SystemError) {
+  private func receiveBody(_ connection: ConnectionPointer) throws(SystemError) -> Turn {
     let left = connection.pointee.codec.bodyLeft
     guard let exchange = connection.pointee.exchange, exchange.pointee.body.prepare(for: left, bound: limits.bodyMemoryBytes) else {
       return try receiveInput(connection)
     }
     let count = try System.receive(connection.pointee.fd, exchange.pointee.body.memory.tail, Int(left))
-    if count == 0 { return ended(connection) }
+    if count == 0 {
+      ended(connection)
+      return .goesOn
+    }
     exchange.pointee.body.received(count)
     connection.pointee.codec.bypassed(count)
-    if Int64(count) == left { decode(connection) } else { setTimeout(connection, .body) }
+    if Int64(count) == left { return decode(connection) }
+    setTimeout(connection, .body)
+    return .goesOn
   }
 
   /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
@@ -65,13 +74,14 @@ extension Worker {
   // MARK: Decode
 
   /// Turns the bytes that are there into events and acts on them.
-  func decode(_ connection: ConnectionPointer) {
+  func decode(_ connection: ConnectionPointer) -> Turn {
     var served = 0
     while true {
       // A client that does not take its answers gets no further ones.
-      if connection.pointee.isBlocked { return }
+      if connection.pointee.isBlocked { return .goesOn }
       if connection.pointee.exchange == nil, connection.pointee.input.isEmpty {
-        return becomeIdle(connection)
+        becomeIdle(connection)
+        return .goesOn
       }
       let exchange = connection.pointee.exchange ?? begin(connection)
       var offset = 0
@@ -80,32 +90,40 @@ extension Worker {
       do {
         event = try connection.pointee.codec.next(bytes.bytes, &offset, &exchange.pointee.head)
       } catch {
-        return refuse(connection, error)
+        refuse(connection, error)
+        return .goesOn
       }
       switch event {
       case .needMore:
         connection.pointee.input.consume(offset)
-        return awaitMore(connection, exchange)
+        awaitMore(connection, exchange)
+        return .goesOn
       case .head:
         exchange.pointee.base = exchange.pointee.head.base(connection.pointee.input.base!)
         connection.pointee.input.consume(offset)
-        guard prepare(connection, exchange) else { return }
+        guard prepare(connection, exchange) else { return .goesOn }
       case .body(let range):
         let piece = range.bytes(in: bytes.baseAddress!)
         connection.pointee.input.consume(offset)
-        do { try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes) } catch { return bodyFailed(connection, error) }
+        do { try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes) } catch {
+          bodyFailed(connection, error)
+          return .goesOn
+        }
       case .end:
         connection.pointee.input.consume(offset)
-        call(exchange)
-        guard keepOrClose(connection) else { return }
+        guard dispatch(exchange) == .goesOn else { return .handedOff }
+        guard connection.pointee.exchange?.pointee.phase != .reading, keepOrClose(connection) else { return .goesOn }
         served += 1
-        if served == limits.pipelinedRequestsPerTurn, !connection.pointee.input.isEmpty { return postpone(connection) }
+        if served == limits.pipelinedRequestsPerTurn, !connection.pointee.input.isEmpty {
+          postpone(connection)
+          return .goesOn
+        }
       case .abort:
         connection.pointee.input.consume(offset)
         aborted(connection, exchange)
       case .answer(let answer):
         connection.pointee.input.consume(offset)
-        guard answered(connection, answer) else { return }
+        guard answered(connection, answer) else { return .goesOn }
       }
     }
   }
@@ -139,7 +157,7 @@ extension Worker {
   }
 
   /// The head stays in its block while the body comes in through another.
-  private func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+  func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     guard exchange.pointee.headBlock.block == nil, exchange.pointee.head.assembled.block == nil else { return }
     var fresh = ByteBuffer()
     if !connection.pointee.input.isEmpty {
@@ -208,24 +226,10 @@ extension Worker {
     postponed.append(connection.pointee.token)
   }
 
-  // MARK: Call the app
-
-  /// Runs the app on this thread. The seam of dispatch: what replaces the inline call (hand-off to another
-  /// leader) stands here and nowhere else.
-  @inline(__always)
-  private func call(_ exchange: ExchangePointer) {
-    exchange.pointee.phase = .called
-    exchange.pointee.connection.pointee.state = .calling
-    clinux_set_current(exchange)
-    let result = mounts[exchange.pointee.mount].call(exchange)
-    clinux_set_current(nil)
-    complete(exchange, result)
-  }
-
   // MARK: Keep or close
 
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
-  private func keepOrClose(_ connection: ConnectionPointer) -> Bool {
+  func keepOrClose(_ connection: ConnectionPointer) -> Bool {
     guard let exchange = connection.pointee.exchange else { return false }
     let persists = exchange.pointee.plan.persists && exchange.pointee.phase != .gone
     // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.

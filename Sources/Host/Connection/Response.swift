@@ -1,3 +1,4 @@
+import CLinux
 import CNSGI
 import Wire
 
@@ -23,7 +24,6 @@ extension Worker {
     case .free, .reading, .finished, .gone: break
     }
     if exchange.pointee.phase == .gone { connection.pointee.closesAfterOutput = true }
-    if accessLog.isEnabled { accessLog.add(exchange, now: System.now()) }
   }
 
   /// The app gave no response, or gave up before any byte of it was sent.
@@ -49,6 +49,23 @@ extension Worker {
     exchange.pointee.phase = .gone
   }
 
+  /// Gives the output a block of the pool; beside the loop, where the pool is another thread's, it grows by itself.
+  @inline(__always)
+  private func fillOutput(_ connection: ConnectionPointer) {
+    if connection.pointee.output.block != nil { return }
+    if connection.pointee.exchange?.pointee.isDetached ?? false { return }
+    blocks.fill(&connection.pointee.output)
+  }
+
+  /// The Date field's value; beside the loop a fresh one, since the shared one is the leader's.
+  @inline(__always)
+  private func dateBytes(_ exchange: ExchangePointer) -> UnsafeRawBufferPointer {
+    if !exchange.pointee.isDetached { return date.bytes(now) }
+    let text = exchange.pointee.arena.allocate(HTTPDate.count)
+    HTTPDate.format(clinux_realtime_s(), to: text)
+    return UnsafeRawBufferPointer(start: text, count: HTTPDate.count)
+  }
+
   // MARK: Head
 
   /// Decides the plan and writes the head. From here on the response cannot be taken back.
@@ -68,21 +85,21 @@ extension Worker {
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
-      persists: exchange.pointee.head.persists && stopping == nil && !connection.pointee.closesAfterOutput,
+      persists: exchange.pointee.head.persists && !isStopping.load(ordering: .relaxed) && !connection.pointee.closesAfterOutput,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)
-    blocks.fill(&connection.pointee.output)
+    fillOutput(connection)
     switch connection.pointee.gateway {
     case .http1:
       HTTP1ResponseWriter.head(
         exchange.pointee.response, exchange.pointee.plan, minorVersion: exchange.pointee.head.minorVersion,
-        date: date.bytes(now), server: Worker.software, into: &connection.pointee.output)
+        date: dateBytes(exchange), server: Worker.software, into: &connection.pointee.output)
     case .scgi: SCGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
     case .uwsgi: UWSGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
     case .cgi where connection.pointee.isNonParsed:
       CGIResponseWriter.nphHead(
-        exchange.pointee.response, exchange.pointee.plan, date: date.bytes(now), server: Worker.software,
+        exchange.pointee.response, exchange.pointee.plan, date: dateBytes(exchange), server: Worker.software,
         into: &connection.pointee.output)
     case .cgi: CGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
     case .fastcgi:
@@ -122,7 +139,7 @@ extension Worker {
     case .chunked:
       HTTP1ResponseWriter.chunkHead(bytes.count, into: &connection.pointee.output)
       put(connection, bytes)
-      blocks.fill(&connection.pointee.output)
+      fillOutput(connection)
       HTTP1ResponseWriter.chunkTail(into: &connection.pointee.output)
     case .records:
       if exchange.pointee.isHead || exchange.pointee.response.status == 204
@@ -149,7 +166,7 @@ extension Worker {
   /// Small pieces gather in the output, large ones go out from where they are.
   @inline(__always)
   private func put(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
-    blocks.fill(&connection.pointee.output)
+    fillOutput(connection)
     if bytes.count <= Worker.copiedBytes || connection.pointee.isBlocked {
       connection.pointee.output.append(bytes)
     } else {
@@ -175,17 +192,17 @@ extension Worker {
     let id = connection.pointee.codec.requestID
     var position = 0
     while position < bytes.count {
-      blocks.fill(&connection.pointee.output)
+      fillOutput(connection)
       let count = FastCGIResponseWriter.dataHead(bytes.count - position, id: id, into: &connection.pointee.output)
       put(connection, UnsafeRawBufferPointer(rebasing: bytes[position..<(position + count)]))
-      blocks.fill(&connection.pointee.output)
+      fillOutput(connection)
       FastCGIResponseWriter.dataTail(count, into: &connection.pointee.output)
       position += count
     }
   }
 
-  /// Keeps the output of a streaming app bounded. Inline dispatch has nobody else to serve meanwhile: it waits
-  /// here, up to the write timeout; hand-off takes this place.
+  /// Keeps the output of a streaming app bounded: sends, and when the client takes nothing and the bound is reached,
+  /// leaves the loop to another thread and waits, up to the write timeout.
   @inline(__always)
   private func takeStock(_ exchange: ExchangePointer) -> Int32 {
     let connection = exchange.pointee.connection
@@ -205,6 +222,8 @@ extension Worker {
           return NSGI_GONE.rawValue
         }
         if connection.pointee.output.count < limits.responseBufferBytes { return NSGI_OK.rawValue }
+        if exchange.pointee.word.isPinned { return NSGI_AGAIN.rawValue }
+        leaveLoop(exchange)
         let milliseconds = Int32(limits.writeTimeoutSeconds * 1000)
         let isReady = (try? System.waitWritable(connection.pointee.fd, milliseconds: milliseconds)) ?? false
         guard isReady else {
@@ -245,7 +264,7 @@ extension Worker {
     case .none, .untilClose: break
     case .length(let total): if exchange.pointee.written < total { short(exchange) }
     case .chunked:
-      blocks.fill(&connection.pointee.output)
+      fillOutput(connection)
       HTTP1ResponseWriter.lastChunk(into: &connection.pointee.output)
     case .records:
       let total = exchange.pointee.plan.contentLength
@@ -265,13 +284,13 @@ extension Worker {
   func copyToFrontEnd(_ exchange: ExchangePointer, _ line: UnsafeRawBufferPointer) {
     let connection = exchange.pointee.connection
     guard settings.log.fastCGIStderr, connection.pointee.gateway == .fastcgi else { return }
-    blocks.fill(&connection.pointee.output)
+    fillOutput(connection)
     FastCGIResponseWriter.stderr(line, id: connection.pointee.codec.requestID, into: &connection.pointee.output)
   }
 
   /// FastCGI: empty STDOUT and END_REQUEST (§5.5).
   func endRecords(_ connection: ConnectionPointer, appStatus: UInt32) {
-    blocks.fill(&connection.pointee.output)
+    fillOutput(connection)
     FastCGIResponseWriter.end(
       id: connection.pointee.codec.requestID, appStatus: appStatus, protocolStatus: 0,
       into: &connection.pointee.output)
@@ -318,7 +337,7 @@ extension Worker {
 
   /// Answers a message that is no request; false when the connection ends with it.
   func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
-    blocks.fill(&connection.pointee.output)
+    fillOutput(connection)
     var closes = false
     switch answer {
     case .uwsgiPong:

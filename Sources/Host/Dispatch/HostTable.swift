@@ -61,6 +61,17 @@ enum HostTable {
     return exchange.pointee.id == id ? .success(exchange) : .failure(.gone)
   }
 
+  /// Work on the connection: while it lasts, the call is not taken off the loop.
+  @inline(__always)
+  static func inside(_ exchange: ExchangePointer, _ body: () -> Int32) -> Int32 {
+    if !exchange.pointee.isDetached, !exchange.pointee.word.enter() { exchange.pointee.isDetached = true }
+    if exchange.pointee.isDetached, exchange.pointee.isAbandoned.load(ordering: .relaxed) {
+      exchange.pointee.phase = .gone
+    }
+    defer { if !exchange.pointee.isDetached { exchange.pointee.word.leave() } }
+    return body()
+  }
+
   // MARK: Request
 
   private static func environ(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>? {
@@ -116,13 +127,15 @@ enum HostTable {
     switch find(id) {
     case .failure(let error): return error.code
     case .success(let exchange):
-      let begun = exchange.pointee.worker.begin(exchange, status, fields, count)
-      guard begun == NSGI_OK.rawValue else { return begun }
-      let worker = exchange.pointee.worker
-      worker.encodeHead(exchange, knownLength: Int64(length))
-      let result = worker.encodeBody(exchange, UnsafeRawBufferPointer(start: body, count: length))
-      worker.endBody(exchange)
-      return result
+      return inside(exchange) {
+        let worker = exchange.pointee.worker
+        let begun = worker.begin(exchange, status, fields, count)
+        guard begun == NSGI_OK.rawValue else { return begun }
+        worker.encodeHead(exchange, knownLength: Int64(length))
+        let result = worker.encodeBody(exchange, UnsafeRawBufferPointer(start: body, count: length))
+        worker.endBody(exchange)
+        return result
+      }
     }
   }
 
@@ -139,7 +152,9 @@ enum HostTable {
     switch find(id) {
     case .failure(let error): error.code
     case .success(let exchange):
-      exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+      inside(exchange) {
+        exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+      }
     }
   }
 
@@ -149,7 +164,8 @@ enum HostTable {
     case .success(let exchange):
       switch exchange.pointee.phase {
       case .called where exchange.pointee.response.status == 0: return NSGI_MISUSE.rawValue
-      case .called, .responding: return exchange.pointee.worker.flushResponse(exchange)
+      case .called, .responding:
+        return inside(exchange) { exchange.pointee.worker.flushResponse(exchange) }
       default: return NSGI_GONE.rawValue
       }
     }

@@ -12,8 +12,16 @@ struct App {
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   private let state: UnsafeMutableRawPointer?
+  /// The leader's.
+  let calls: UnsafeMutablePointer<AppCalls>
 
-  init(mount: String, name: String, generation: Generation) {
+  /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
+  init(mount: String, name: String, generation: Generation, threads: Int) {
+    calls = .allocate(capacity: 1)
+    calls.initialize(
+      to: AppCalls(
+        limit: generation.isThreadSafe ? threads : 1,
+        neverWaits: generation.flags & NSGI_NONBLOCKING.rawValue != 0))
     self.mount = Array(mount.utf8)
     self.name = name
     self.generation = generation

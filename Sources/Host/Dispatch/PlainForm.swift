@@ -92,7 +92,9 @@ enum PlainForm {
 
   private static let acceptedWrite: nsgi_write = { bytes, count in
     guard let exchange = PlainForm.current else { return NSGI_MISUSE.rawValue }
-    return exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+    return HostTable.inside(exchange) {
+      exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+    }
   }
 
   private static let refusedWrite: nsgi_write = { _, _ in NSGI_MISUSE.rawValue }

@@ -172,6 +172,43 @@ enum System {
     Int32(try retrying("signalfd") { Int(clinux_signalfd(signals, Int32(signals.count))) })
   }
 
+  /// A counter that wakes who waits for it. The corresponding C function is `eventfd`.
+  static func eventDescriptor(blocking: Bool) throws(SystemError) -> Int32 {
+    Int32(
+      try retrying("eventfd") { Int(eventfd(0, Int32(EFD_CLOEXEC) | (blocking ? 0 : Int32(EFD_NONBLOCK)))) })
+  }
+
+  /// Wakes who waits for an eventfd. The corresponding C function is `eventfd_write`.
+  static func signalEvent(_ fd: Int32) { _ = eventfd_write(fd, 1) }
+
+  /// Waits for a blocking eventfd and clears it. The corresponding C function is `eventfd_read`.
+  static func awaitEvent(_ fd: Int32) {
+    var value: eventfd_t = 0
+    while eventfd_read(fd, &value) < 0, errno == EINTR {}
+  }
+
+  /// Clears an eventfd. The corresponding C function is `eventfd_read`.
+  static func clearEvent(_ fd: Int32) {
+    var value: eventfd_t = 0
+    _ = eventfd_read(fd, &value)
+  }
+
+  /// The corresponding C function is `usleep`.
+  static func pause(microseconds: UInt32) { _ = usleep(microseconds) }
+
+  /// Starts a thread that nobody joins. The corresponding C function is `pthread_create`.
+  static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+    final class Start { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
+    let start = Unmanaged.passRetained(Start(body))
+    var thread = pthread_t()
+    let result = pthread_create(&thread, nil, { argument in
+      Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
+      return nil
+    }, start.toOpaque())
+    if result != 0 { start.release() } else { pthread_detach(thread) }
+    return result == 0
+  }
+
   /// Monotonic nanoseconds. The corresponding C function is `clock_gettime`.
   @inline(__always)
   static func now() -> UInt64 { clinux_monotonic_ns() }

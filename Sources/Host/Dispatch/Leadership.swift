@@ -1,0 +1,80 @@
+import Glibc
+
+/// Who runs the loop. One thread leads; the others are with an app or wait as followers, and end when nobody
+/// has needed them for a while.
+///
+/// Unchecked: everything mutable is guarded by `mutex`.
+final class Leadership: @unchecked Sendable {
+  /// Why a waiting thread wakes.
+  enum Wake {
+    /// It leads from now on; these calls were taken off the loop.
+    case lead([ExchangePointer])
+    /// Nobody needed it, or the worker has ended.
+    case end
+  }
+
+  private let mutex = Mutex()
+  private var isVacant = false
+  private var isOver = false
+  private var waiting = 0
+  private var threads = 0
+  private var detached: [ExchangePointer] = []
+  /// Seconds after which a follower that nobody needed ends.
+  private static let idleSeconds = 10.0
+
+  /// Makes the leader's place free, after `exchange` was taken off the loop. A follower takes it; without one,
+  /// `startThread` makes one. If the system gives no thread, the place waits for one that is with an app.
+  func vacate(_ exchange: ExchangePointer, startThread: () -> Bool) {
+    mutex.lock()
+    detached.append(exchange)
+    isVacant = true
+    let needsThread = waiting == 0
+    if needsThread { threads += 1 }
+    mutex.signal()
+    mutex.unlock()
+    if needsThread, !startThread() { threadEnded() }
+  }
+
+  /// Waits to be needed. A thread that is `kept` waits for as long as the worker lives.
+  func follow(kept: Bool) -> Wake {
+    mutex.lock()
+    defer { mutex.unlock() }
+    waiting += 1
+    defer { waiting -= 1 }
+    let deadline = Mutex.deadline(seconds: Leadership.idleSeconds)
+    while !isVacant {
+      if isOver { return .end }
+      if kept { mutex.wait() } else if !mutex.wait(until: deadline), !isVacant { return .end }
+    }
+    isVacant = false
+    defer { detached.removeAll() }
+    return .lead(detached)
+  }
+
+  /// A thread that `vacate` started is gone.
+  func threadEnded() {
+    mutex.lock()
+    threads -= 1
+    mutex.broadcast()
+    mutex.unlock()
+  }
+
+  /// The loop has ended: followers go.
+  func end() {
+    mutex.lock()
+    isOver = true
+    mutex.broadcast()
+    mutex.unlock()
+  }
+
+  /// Waits for the threads to end; false when some are still with an app after `seconds`.
+  func waitForThreads(seconds: Double) -> Bool {
+    mutex.lock()
+    defer { mutex.unlock() }
+    let deadline = Mutex.deadline(seconds: seconds)
+    while threads > 0 {
+      if !mutex.wait(until: deadline), threads > 0 { return false }
+    }
+    return true
+  }
+}
