@@ -109,7 +109,8 @@ enum HostTable {
       guard let whole else { return NSGI_MISUSE.rawValue }
       do {
         let bytes = try exchange.pointee.body.whole()
-        whole.pointee = nsgi_str(p: bytes.baseAddress?.assumingMemoryBound(to: CChar.self), n: bytes.count)
+        let start = bytes.baseAddress ?? UnsafeRawPointer(Text.empty.start!)
+        whole.pointee = nsgi_str(p: start.assumingMemoryBound(to: CChar.self), n: bytes.count)
         return NSGI_OK.rawValue
       } catch {
         exchange.pointee.worker.log.error("request body cannot be read: \(error)")

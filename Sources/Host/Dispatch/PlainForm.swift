@@ -59,7 +59,9 @@ enum PlainForm {
   private static func start(
     _ status: UnsafePointer<CChar>?, _ headers: UnsafePointer<UnsafePointer<CChar>?>?
   ) -> nsgi_write {
-    guard let exchange = current, exchange.pointee.phase == .called else { return refusedWrite }
+    guard let exchange = current, exchange.pointee.phase == .called, !exchange.pointee.isHeld else {
+      return refusedWrite
+    }
     do throws(ResponseError) {
       try begin(exchange, status)
       var position = 0
@@ -85,6 +87,7 @@ enum PlainForm {
     guard text.count >= 3, let code = Ascii.decimal(UnsafeRawBufferPointer(rebasing: text[..<3])),
       text.count == 3 || text[3] == 0x20
     else { throw .invalidStatus }
+    guard code >= 200 else { throw .invalidStatus }
     let reason = UnsafeRawBufferPointer(rebasing: text[min(4, text.count)...])
     let isStandard = code == 200 && Ascii.equals(reason, "OK") || reason.isEmpty
     try exchange.pointee.response.begin(status: Int(code), reason: isStandard ? nil : reason)

@@ -8,8 +8,9 @@ extension Worker {
   func begin(
     _ exchange: ExchangePointer, _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int
   ) -> Int32 {
-    guard exchange.pointee.phase == .called else { return outOfOrder(exchange) }
+    guard exchange.pointee.phase == .called, !exchange.pointee.isHeld else { return outOfOrder(exchange) }
     do throws(ResponseError) {
+      guard status >= 200 else { throw ResponseError.invalidStatus }
       try exchange.pointee.response.begin(status: Int(status))
       for index in 0..<count {
         guard let fields else { throw ResponseError.invalidName }
@@ -64,7 +65,7 @@ extension ResponseError {
   /// What is wrong, for the app's author.
   var sentence: String {
     switch self {
-    case .invalidStatus: "the status is not a number from 100 to 599 and a reason without control characters"
+    case .invalidStatus: "the status is not a number from 200 to 599 and a reason without control characters"
     case .invalidName: "a field name is not a token"
     case .invalidValue: "a field value holds a control character such as CR or LF"
     case .reservedName: "a field belongs to the connection and is the server's to send"

@@ -1,8 +1,8 @@
 /// CGI request reader (RFC 3875): one request, its head in the environment, its body on standard input.
 ///
-/// There is no wire for the head. The host calls `RequestHead.reset(form: .variables)`, appends each string of its
-/// environment with the NUL behind it to `RequestHead.assembled`, and then calls `next` as with any other
-/// protocol: `.head` comes first and uses up nothing, then the body from the bytes of standard input.
+/// There is no wire for the head. The host calls `RequestHead.reset(form: .variables)`, appends each string
+/// of its environment with the NUL behind it to `RequestHead.assembled`, and then calls `next` as with any
+/// other protocol: `.head` comes first and uses up nothing, then the body from standard input's bytes.
 @frozen public struct CGIRequestReader: Sendable {
   /// Where in the request the next byte stands.
   @frozen public enum State: Equatable, Sendable {
@@ -19,8 +19,8 @@
 
   public init(limits: HeadLimits) { self.limits = limits }
 
-  /// Reads the environment that stands in `head.assembled`, then on in `bytes` from `offset`, which it moves over
-  /// what it has used up.
+  /// Reads the environment that stands in `head.assembled`, then on in `bytes` from `offset`, which it moves
+  /// over what it has used up.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(CGIError) -> ReadEvent {

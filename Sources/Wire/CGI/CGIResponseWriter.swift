@@ -1,12 +1,14 @@
 /// CGI response writer (RFC 3875 §6): a head on standard output, then the body.
 public enum CGIResponseWriter {
   /// Writes the head of a parsed-header script: `Status:` and fields, for the web server to complete.
-  public static func head(_ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer) {
+  public static func head(
+    _ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
+  ) {
     CGIHead.write(response, plan, into: &out)
   }
 
-  /// Writes the head of a non-parsed-header script (§5): an HTTP response as the client gets it, the body ending
-  /// with the connection.
+  /// Writes the head of a non-parsed-header script (§5): an HTTP response as the client gets it, the body
+  /// ending with the connection.
   ///
   /// - Parameters:
   ///   - date: the value of Date (RFC 9110 §6.6.1) if the app gave none; empty writes none.

@@ -42,7 +42,7 @@
 
   public var description: String {
     switch self {
-    case .versionUnsupported(let version): "FastCGI record of version \(version); this server speaks version 1"
+    case .versionUnsupported(let version): "FastCGI record of version \(version) instead of 1"
     case .beginMalformed: "FastCGI BEGIN_REQUEST is not eight bytes long"
     case .begunTwice: "FastCGI BEGIN_REQUEST for a request that is under way"
     case .paramsTooLarge: "FastCGI PARAMS are above the limit"

@@ -106,7 +106,9 @@
 
   /// The record header at `position`, nil while it is incomplete.
   @inline(__always)
-  private func header(_ all: UnsafeRawBufferPointer, at position: Int) throws(FastCGIError) -> FastCGIRecord? {
+  private func header(
+    _ all: UnsafeRawBufferPointer, at position: Int
+  ) throws(FastCGIError) -> FastCGIRecord? {
     guard position < all.count else { return nil }
     guard all[position] == FastCGIGrammar.version else {
       if state == .idle, all[position] &- 0x41 < 26 { throw .spokenHTTP }
@@ -159,7 +161,9 @@
 
   /// Uses up the header; the content goes where `content` says. Always nil.
   @inline(__always)
-  private mutating func pass(_ record: FastCGIRecord, as content: Content, _ offset: inout Int) -> ReadEvent? {
+  private mutating func pass(
+    _ record: FastCGIRecord, as content: Content, _ offset: inout Int
+  ) -> ReadEvent? {
     offset += FastCGIGrammar.headerBytes
     self.content = content
     contentLeft = record.contentLength

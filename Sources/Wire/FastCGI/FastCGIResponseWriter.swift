@@ -1,5 +1,5 @@
-/// FastCGI response writer: a CGI head and the body inside STDOUT records, the app's error lines inside STDERR
-/// records, then an empty STDOUT record and END_REQUEST (§5.3, §5.5). Every record is padded to a
+/// FastCGI response writer: a CGI head and the body inside STDOUT records, the app's error lines inside
+/// STDERR records, then an empty STDOUT record and END_REQUEST (§5.3, §5.5). Every record is padded to a
 /// multiple of eight bytes (§3.3).
 public enum FastCGIResponseWriter {
   /// Writes the head in a STDOUT record of its own; in several when it is above 65528 bytes.
@@ -108,8 +108,9 @@ public enum FastCGIResponseWriter {
   ) {
     let size = FastCGIGrammar.fixedBodyBytes
     FastCGIRecord(type: FastCGIType.endRequest, id: id, contentLength: size).write(into: &out)
+    let body = UInt64(appStatus) << 32 | UInt64(protocolStatus) << 24
     out.reserve(size)
-    out.tail.storeBytes(of: (UInt64(appStatus) << 32 | UInt64(protocolStatus) << 24).bigEndian, as: UInt64.self)
+    out.tail.storeBytes(of: body.bigEndian, as: UInt64.self)
     out.commit(size)
   }
 

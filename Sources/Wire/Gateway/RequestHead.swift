@@ -106,7 +106,9 @@ public struct RequestHead: ~Copyable {
 
   /// The bytes of an incomplete head have moved in their buffer: all ranges go with them.
   mutating func shift(by distance: Int) {
-    func moved(_ range: ByteRange) -> ByteRange { ByteRange(Int(range.start) + distance, Int(range.count)) }
+    func moved(_ range: ByteRange) -> ByteRange {
+      range == .none ? range : ByteRange(Int(range.start) + distance, Int(range.count))
+    }
     (method, target, path, authority) = (moved(method), moved(target), moved(path), moved(authority))
     for position in 0..<count {
       table[position].name = moved(table[position].name)

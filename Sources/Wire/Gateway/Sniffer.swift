@@ -1,6 +1,6 @@
 /// Recognises the protocol of a connection by its first bytes; five are enough.
 ///
-///     HTTP      a letter A-Z, then a byte that a method may hold, or a space (RFC 9112 §3); or CR LF (§2.2)
+///     HTTP      a letter A-Z, then a byte of a method, or a space (RFC 9112 §3); or CR LF (§2.2)
 ///     FastCGI   0x01, then a record type 1 ... 11 (§3.3)
 ///     SCGI      a digit, then a digit or ":" (netstring)
 ///     uwsgi     any other modifier1, a size that can hold a variable (or a ping), and a first name

@@ -48,11 +48,32 @@ extension RequestHead {
 }
 
 extension UnsafeRawBufferPointer {
-  /// Whether one of two bytes is among these. Written without an early exit so that it vectorises.
+  /// Whether one of two bytes is among these. Eight at a time: a loop over single bytes took longer than
+  /// everything else that is done to a variable.
   @inline(__always)
   fileprivate func holds(_ one: UInt8, or other: UInt8) -> Bool {
-    var found = false
-    for byte in self { found = found || byte == one || byte == other }
-    return found
+    guard let base = baseAddress, count >= 8 else {
+      for byte in self where byte == one || byte == other { return true }
+      return false
+    }
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let (first, second) = (ones &* UInt64(one), ones &* UInt64(other))
+    var position = 0
+    while true {
+      // The last word overlaps the one before it instead of leaving single bytes over.
+      position = Swift.min(position, count - 8)
+      let word = base.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+      if UInt64.hasZeroByte(word ^ first) || UInt64.hasZeroByte(word ^ second) { return true }
+      position += 8
+      if position >= count { return false }
+    }
+  }
+}
+
+extension UInt64 {
+  /// Whether one of the eight bytes is 0: only such a byte borrows from its top bit without having had it.
+  @inline(__always)
+  fileprivate static func hasZeroByte(_ word: UInt64) -> Bool {
+    (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080 != 0
   }
 }

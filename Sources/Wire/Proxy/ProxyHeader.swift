@@ -1,10 +1,10 @@
-/// A PROXY protocol header, version 1 or 2 (HAProxy, "The PROXY protocol", 2020/03/05): who the client is whom a
-/// proxy in front speaks for. To be believed from trusted peers only.
+/// A PROXY protocol header, version 1 or 2 (HAProxy, "The PROXY protocol", 2020/03/05): who the client is
+/// whom a proxy in front speaks for. To be believed from trusted peers only.
 @frozen public struct ProxyHeader: Sendable {
   /// What the addresses are.
   @frozen public enum Family: Equatable, Sendable {
-    /// The proxy speaks for itself (version 2, LOCAL) or does not know (UNKNOWN, UNSPEC): the connection's own
-    /// addresses hold.
+    /// The proxy speaks for itself (version 2, LOCAL) or does not know (UNKNOWN, UNSPEC): the connection's
+    /// own addresses hold.
     case local
     /// TCP or UDP over IPv4, over IPv6; unix sockets.
     case ipv4, ipv6, unix
@@ -34,7 +34,7 @@
 
   /// Looks at the beginning of a connection.
   ///
-  /// - Parameter limit: bytes of a version 2 header at most, extensions (TLVs, which are passed over) included.
+  /// - Parameter limit: bytes of a version 2 header at most, extensions (TLVs, passed over) included.
   public static func read(
     _ bytes: UnsafeRawBufferPointer, limit: Int = 4096
   ) throws(ProxyError) -> Verdict {
@@ -91,7 +91,9 @@ enum ProxyLine {
   }
 
   /// The next word; words are parted by one space.
-  private static func word(_ rest: inout UnsafeRawBufferPointer) throws(ProxyError) -> UnsafeRawBufferPointer {
+  private static func word(
+    _ rest: inout UnsafeRawBufferPointer
+  ) throws(ProxyError) -> UnsafeRawBufferPointer {
     var end = 0
     while end < rest.count, rest[end] != 0x20 { end += 1 }
     guard end > 0 else { throw .lineMalformed }
@@ -119,7 +121,8 @@ enum ProxyLine {
   }
 }
 
-/// Version 2 (§2.2): twelve signature bytes, version and command, family and transport, length, addresses, TLVs.
+/// Version 2 (§2.2): twelve signature bytes, version and command, family and transport, length, addresses,
+/// TLVs.
 enum ProxyBinary {
   private static let headerBytes = 16
 

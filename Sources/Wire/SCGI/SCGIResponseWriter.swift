@@ -2,7 +2,9 @@
 /// fields, an empty line, the body, end of connection.
 public enum SCGIResponseWriter {
   /// Writes the head.
-  public static func head(_ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer) {
+  public static func head(
+    _ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
+  ) {
     CGIHead.write(response, plan, into: &out)
   }
 }

@@ -1,7 +1,7 @@
 /// Words of the uwsgi protocol (uWSGI documentation, "The uwsgi Protocol").
 ///
 ///     request = modifier1 size modifier2 block body      ; one byte, two (low byte first), one byte
-///     block   = *( u16 name u16 value )                  ; lengths with the low byte first; `size` bytes in all
+///     block   = *( u16 name u16 value )                  ; lengths, low byte first; `size` bytes in all
 ///     body    = CONTENT_LENGTH bytes
 enum UWSGIGrammar {
   static let headerBytes = 4

@@ -1,10 +1,12 @@
 /// uwsgi response writer: an HTTP response whose end is the connection's end.
 ///
-/// The status line is HTTP/1.1 to the letter whatever the client speaks (Apache accepts nothing else), and the
-/// body is never chunked: nginx and Apache pass chunks on as if they were the body.
+/// The status line is HTTP/1.1 to the letter whatever the client speaks (Apache accepts nothing else), and
+/// the body is never chunked: nginx and Apache pass chunks on as if they were the body.
 public enum UWSGIResponseWriter {
   /// Writes the head.
-  public static func head(_ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer) {
+  public static func head(
+    _ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
+  ) {
     out.append("HTTP/1.1 ")
     CGIHead.writeStatus(response, into: &out)
     CGIHead.writeFields(response, plan, into: &out)
