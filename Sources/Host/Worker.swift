@@ -36,6 +36,8 @@ final class Worker: @unchecked Sendable {
   var accessLog: AccessLog
   /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
   let webServers: [IPAddress]?
+  /// Its place in `WorkerRegistry`.
+  let number: UInt32
   let leadership = Leadership()
   let watchdog: Watchdog
   let inbox: Inbox
@@ -74,14 +76,19 @@ final class Worker: @unchecked Sendable {
     blocks = BlockPool(kept: 256)
     accessLog = AccessLog(settings.log)
     let headLimits = HeadLimits(limits)
-    connections = Slab { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
-    exchanges = Slab { _ in fatalError("replaced below") }
-    exchanges = Slab { [unowned(unsafe) self] slot in
+    connections = Slab(maximum: limits.connections + 1)
+    exchanges = Slab(maximum: limits.connections + 1)
+    number = try WorkerRegistry.reserve()
+    connections.make = { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
+    exchanges.make = { [unowned(unsafe) self] slot in
       Exchange(
         slot: slot, worker: self, fields: self.limits.headerFields,
         responseHeadBytes: self.limits.responseHeadBytes)
     }
+    WorkerRegistry.set(self, number)
   }
+
+  deinit { WorkerRegistry.remove(number) }
 
   @inline(__always)
   func connection(_ slot: UInt32) -> ConnectionPointer { connections.record(slot) }
@@ -163,7 +170,7 @@ final class Worker: @unchecked Sendable {
       let connection = connections.record(event.token.slot)
       guard connection.pointee.token == event.token, connection.pointee.state != .closed else { return .goesOn }
       if connection.pointee.state == .calling {
-        hungUp(connection)
+        besideEvent(connection, event)
         return .goesOn
       }
       if event.canWrite, connection.pointee.hasOutput, flushed(connection) == .handedOff { return .handedOff }
@@ -211,6 +218,7 @@ final class Worker: @unchecked Sendable {
       return
     }
     isStopping.store(true, ordering: .releasing)
+    mounts.drain()
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     ProcessSetup.notify("STOPPING=1")
     for listener in listeners { try? reactor.remove(listener.fd) }

@@ -92,6 +92,10 @@ public struct Limits: Sendable, Equatable {
   /// Calls of one thread-safe app under way at once. Precedent: Puma 5, waitress 4, Apache's event MPM 25.
   public var threads = 16
 
+  /// Seconds an app may take for a request before it is cancelled and the client gets a 504; 0: as long as it likes.
+  /// Precedent: `-t/--harakiri` of uWSGI, off by default.
+  public var requestTimeoutSeconds = 0.0
+
   /// Microseconds that a call may hold the event loop before another thread takes the loop over. Precedent: Erlang
   /// asks native functions to return within 1 ms.
   public var handOffMicroseconds: UInt32 = 1000

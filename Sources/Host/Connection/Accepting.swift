@@ -131,6 +131,7 @@ extension Worker {
     case .write: limits.writeTimeoutSeconds
     case .keepAlive: limits.keepAliveTimeoutSeconds
     case .linger: limits.lingerSeconds
+    case .request: limits.requestTimeoutSeconds
     }
   }
 
@@ -143,6 +144,8 @@ extension Worker {
 
   private func expired(_ connection: ConnectionPointer) {
     switch connection.pointee.timeout {
+    case .request: deadlinePassed(connection)
+    case .body where connection.pointee.state == .calling: streamIsLate(connection)
     case .head where connection.pointee.exchange != nil, .body:
       refuse(connection, 408, "the request did not arrive in time")
     default: close(connection)

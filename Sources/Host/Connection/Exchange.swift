@@ -23,14 +23,31 @@ struct Exchange: ~Copyable {
 
   let slot: UInt32
   unowned(unsafe) let worker: Worker
-  /// Counts the lives of the record: the upper half of `id`.
-  var generation: UInt32 = 0
+  /// What the app calls the exchange: 32 bits that count the lives of the record, never 0; 8 bits worker, 24 bits
+  /// slot. Read by any thread.
+  private let number: Atomic<UInt64>
   var phase = Phase.free
   /// Where the call stands, as leader, call thread and watchdog agree on it.
   let word = CallWord()
-  /// The call goes on beside the loop: connection and pools belong to another thread, but for the output, which
-  /// is this call's. Known to the thread of the call alone.
+  /// Guards a detached exchange, its response and its connection's output.
+  let lock = Mutex()
+  /// The call goes on beside the loop, or the exchange is asynchronous: connection and pools belong to the leader, but
+  /// for the output. Written by whoever is inside the host.
   var isDetached = false
+  /// call() answered NSGI_ASYNC: finish() ends it.
+  var isAsync = false
+  /// finish() was called, or the call has ended: nothing may be asked of it any more.
+  var isOver = false
+  /// cancel() was called.
+  var isCancelled = false
+  /// What finish() was told before call() had returned.
+  var earlyResult: Int32?
+  /// NSGI_NONBLOCKING: host functions answer NSGI_AGAIN, the call stays on the loop.
+  var neverWaits = false
+  /// What on_ready() waits for.
+  var ready = ReadyCall()
+  /// The body comes while the app runs (NSGI_STREAMS_IN).
+  var stream = BodyStream()
   /// The peer is gone, as the leader has seen it.
   let isAbandoned = Atomic<Bool>(false)
   /// The next in an application's queue.
@@ -63,6 +80,7 @@ struct Exchange: ~Copyable {
   init(slot: UInt32, worker: Worker, fields: Int, responseHeadBytes: Int) {
     self.slot = slot
     self.worker = worker
+    number = Atomic((1 << 32) | UInt64(WorkerRegistry.key(worker: worker.number, slot: slot)))
     connection = UnsafeMutablePointer(bitPattern: 8)!
     base = UnsafeMutableRawPointer(bitPattern: 8)!
     head = RequestHead(capacity: fields)
@@ -73,8 +91,7 @@ struct Exchange: ~Copyable {
   /// Bytes of the arena's first block: an environ of a usual request fits.
   static let arenaBytes = 4096
 
-  /// What the app calls the exchange: 32 bits generation, 32 bits slot.
-  @inline(__always) var id: nsgi_id { UInt64(generation) << 32 | UInt64(slot) }
+  @inline(__always) var id: nsgi_id { number.load(ordering: .relaxed) }
 
   @inline(__always)
   var isHead: Bool { meta.method.count == 4 && Ascii.equals(meta.method.bytes, "HEAD") }
@@ -82,7 +99,9 @@ struct Exchange: ~Copyable {
   /// Makes the record ready for the next request.
   mutating func clear() {
     phase = .free
-    generation &+= 1
+    // An id that comes round after 2^32 lives of one record is skipped over at 0.
+    let next = id &+ (1 << 32)
+    number.store(next >> 32 == 0 ? next | (1 << 32) : next, ordering: .relaxed)
     arena.reset()
     body.reset()
     response.reset()
@@ -90,8 +109,11 @@ struct Exchange: ~Copyable {
     isHeld = false
     sendsFile = false
     isDetached = false
+    (isAsync, isOver, isCancelled, earlyResult, neverWaits) = (false, false, false, nil, false)
+    if ready.what != 0 { ready = ReadyCall() }
+    if stream.isOpen { stream.reset() }
     isAbandoned.store(false, ordering: .relaxed)
-    next = nil
+    self.next = nil
     written = 0
     lists = EnvironLists()
   }

@@ -102,6 +102,12 @@ extension Worker {
         exchange.pointee.base = exchange.pointee.head.base(connection.pointee.input.base!)
         connection.pointee.input.consume(offset)
         guard prepare(connection, exchange) else { return .goesOn }
+        guard exchange.pointee.stream.isOpen else { continue }
+        switch dispatch(exchange) {
+        case .handedOff: return .handedOff
+        case .parked: return .goesOn
+        case .answered: guard keepOrClose(connection) else { return .goesOn }
+        }
       case .body(let range):
         let piece = range.bytes(in: bytes.baseAddress!)
         connection.pointee.input.consume(offset)
@@ -111,8 +117,11 @@ extension Worker {
         }
       case .end:
         connection.pointee.input.consume(offset)
-        guard dispatch(exchange) == .goesOn else { return .handedOff }
-        guard connection.pointee.exchange?.pointee.phase != .reading, keepOrClose(connection) else { return .goesOn }
+        switch dispatch(exchange) {
+        case .handedOff: return .handedOff
+        case .parked: return .goesOn
+        case .answered: guard keepOrClose(connection) else { return .goesOn }
+        }
         served += 1
         if served == limits.pipelinedRequestsPerTurn, !connection.pointee.input.isEmpty {
           postpone(connection)
@@ -184,6 +193,10 @@ extension Worker {
       return false
     }
     exchange.pointee.mount = mount
+    if mounts[mount].streamsIn, exchange.pointee.head.framing != .none, connection.pointee.gateway != .cgi {
+      exchange.pointee.stream.state = .coming
+      return true
+    }
     if exchange.pointee.head.expectsContinue, connection.pointee.input.isEmpty {
       blocks.fill(&connection.pointee.output)
       HTTP1ResponseWriter.interim(100, into: &connection.pointee.output)
@@ -231,9 +244,10 @@ extension Worker {
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
   func keepOrClose(_ connection: ConnectionPointer) -> Bool {
     guard let exchange = connection.pointee.exchange else { return false }
-    let persists = exchange.pointee.plan.persists && exchange.pointee.phase != .gone
+    let hasWholeBody = exchange.pointee.stream.state != .coming
+    let persists = exchange.pointee.plan.persists && exchange.pointee.phase != .gone && hasWholeBody
     // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
-    connection.pointee.expectsNoMore = !exchange.pointee.head.persists
+    connection.pointee.expectsNoMore = !exchange.pointee.head.persists && hasWholeBody
     give(exchange)
     if persists, !connection.pointee.closesAfterOutput {
       connection.pointee.codec.reset()

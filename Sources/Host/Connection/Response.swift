@@ -85,7 +85,8 @@ extension Worker {
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
-      persists: exchange.pointee.head.persists && !isStopping.load(ordering: .relaxed) && !connection.pointee.closesAfterOutput,
+      persists: exchange.pointee.head.persists && exchange.pointee.stream.state != .coming
+        && !isStopping.load(ordering: .relaxed) && !connection.pointee.closesAfterOutput,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)
@@ -206,11 +207,15 @@ extension Worker {
   @inline(__always)
   private func takeStock(_ exchange: ExchangePointer) -> Int32 {
     let connection = exchange.pointee.connection
-    if connection.pointee.output.count < 4 * BlockPool.blockBytes { return NSGI_OK.rawValue }
-    return pushOut(connection, exchange)
+    if connection.pointee.output.count < 4 * BlockPool.blockBytes, !exchange.pointee.isDetached {
+      return NSGI_OK.rawValue
+    }
+    return pushOut(connection, exchange, toTheEnd: false)
   }
 
-  private func pushOut(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Int32 {
+  /// Sends what waits; the rest stays until there is too much of it, or has to leave now if `toTheEnd`.
+  func pushOut(_ connection: ConnectionPointer, _ exchange: ExchangePointer, toTheEnd: Bool) -> Int32 {
+    let bound = toTheEnd ? 0 : limits.responseBufferBytes
     while connection.pointee.output.count > 0 {
       do {
         connection.pointee.output.consume(
@@ -221,24 +226,40 @@ extension Worker {
           lost(connection)
           return NSGI_GONE.rawValue
         }
-        if connection.pointee.output.count < limits.responseBufferBytes { return NSGI_OK.rawValue }
-        if exchange.pointee.word.isPinned { return NSGI_AGAIN.rawValue }
-        leaveLoop(exchange)
-        let milliseconds = Int32(limits.writeTimeoutSeconds * 1000)
-        let isReady = (try? System.waitWritable(connection.pointee.fd, milliseconds: milliseconds)) ?? false
-        guard isReady else {
-          lost(connection)
-          return NSGI_TIMEOUT.rawValue
+        if connection.pointee.output.count <= bound || exchange.pointee.neverWaits {
+          if exchange.pointee.isAsync { inbox.post(.wantsOutput(exchange)) }
+          return NSGI_OK.rawValue
         }
+        let waited = awaitSocket(exchange)
+        guard waited == NSGI_OK.rawValue else { return waited }
       }
     }
     return NSGI_OK.rawValue
   }
 
-  /// Sends at once what the app has written so far.
+  /// Leaves the loop to another thread and waits until the socket takes bytes, up to the write timeout.
+  func awaitSocket(_ exchange: ExchangePointer) -> Int32 {
+    let connection = exchange.pointee.connection
+    Access.leaveLoop(exchange)
+    exchange.pointee.lock.unlock()
+    let milliseconds = Int32(limits.writeTimeoutSeconds * 1000)
+    let isReady = (try? System.waitWritable(connection.pointee.fd, milliseconds: milliseconds)) ?? false
+    exchange.pointee.lock.lock()
+    if isReady, !exchange.pointee.isOver { return NSGI_OK.rawValue }
+    lost(connection)
+    return isReady ? NSGI_GONE.rawValue : NSGI_TIMEOUT.rawValue
+  }
+
+  /// flush(): sends at once what the app has written so far.
   func flushResponse(_ exchange: ExchangePointer) -> Int32 {
-    commitHeld(exchange)
-    return pushOut(exchange.pointee.connection, exchange)
+    switch exchange.pointee.phase {
+    case .called where exchange.pointee.response.status == 0: return NSGI_MISUSE.rawValue
+    case .called, .responding:
+      commitHeld(exchange)
+      return pushOut(exchange.pointee.connection, exchange, toTheEnd: false)
+    case .finished: return NSGI_MISUSE.rawValue
+    case .free, .reading, .gone: return NSGI_GONE.rawValue
+    }
   }
 
   /// A second write, a flush: the response streams, its head leaves now.
@@ -320,7 +341,7 @@ extension Worker {
   }
 
   /// A plain-text answer with the status and one sentence.
-  private func answer(_ exchange: ExchangePointer, _ status: Int, _ sentence: String) {
+  func answer(_ exchange: ExchangePointer, _ status: Int, _ sentence: String) {
     try? exchange.pointee.response.begin(status: status)
     exchange.pointee.response.add("Content-Type", "text/plain; charset=utf-8")
     var text = ByteBuffer()

@@ -10,41 +10,86 @@ enum Turn {
   case handedOff
 }
 
+/// What became of a request that was dispatched.
+enum Dispatched {
+  /// Its response is complete; the connection may go on.
+  case answered
+  /// It waits in a queue, or it is asynchronous: the connection rests.
+  case parked
+  /// Another thread leads; see `Turn`.
+  case handedOff
+}
+
 /// Dispatch: Leader/Followers with hand-off. The leader runs the app itself; when the call turns out to wait or to
 /// be slow, another thread becomes leader and this one stays with its app.
 extension Worker {
-  /// The request is complete: call its app, now or when a call of it ends.
+  /// The request is there: call its app, now or when a call of it ends.
   @inline(__always)
-  func dispatch(_ exchange: ExchangePointer) -> Turn {
+  func dispatch(_ exchange: ExchangePointer) -> Dispatched {
     let calls = mounts[exchange.pointee.mount].calls
     guard calls.pointee.active < calls.pointee.limit else {
       enqueue(exchange, calls)
-      return .goesOn
+      return .parked
     }
     return call(exchange, calls)
   }
 
   /// Calls the app on this thread.
   @inline(__always)
-  private func call(_ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>) -> Turn {
+  private func call(_ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>) -> Dispatched {
     calls.pointee.active += 1
     exchange.pointee.phase = .called
+    exchange.pointee.neverWaits = calls.pointee.neverWaits
     exchange.pointee.connection.pointee.state = .calling
-    exchange.pointee.word.begin(pinned: calls.pointee.neverWaits)
-    watchdog.began(exchange)
+    exchange.pointee.word.begin()
+    // An app that promised never to wait is not watched.
+    if !calls.pointee.neverWaits { watchdog.began(exchange) }
     clinux_set_current(exchange)
     let result = mounts[exchange.pointee.mount].call(exchange)
     clinux_set_current(nil)
+    if result == NSGI_ASYNC.rawValue { return returnedAsync(exchange, calls) }
     if exchange.pointee.word.end() {
-      exchange.pointee.isDetached = true
       completeBeside(exchange, result)
       return .handedOff
     }
+    answered(exchange, calls, result)
+    return .answered
+  }
+
+  /// A call has returned on the leader.
+  @inline(__always)
+  private func answered(
+    _ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>, _ result: Int32
+  ) {
     watchdog.ended()
     calls.pointee.active -= 1
-    complete(exchange, result)
+    complete(exchange, exchange.pointee.earlyResult ?? result)
     if accessLog.isEnabled { accessLog.add(exchange, now: System.now()) }
-    return .goesOn
+  }
+
+  /// call() has answered NSGI_ASYNC: finish() ends the exchange, or has ended it already.
+  private func returnedAsync(
+    _ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>
+  ) -> Dispatched {
+    let isAllowed = mounts[exchange.pointee.mount].mayAsync
+    if !isAllowed { log.error("\(mounts[exchange.pointee.mount].name) answered NSGI_ASYNC without NSGI_MAY_ASYNC") }
+    let isAttached = exchange.pointee.word.enterOwn()
+    if isAttached, !isAllowed || exchange.pointee.earlyResult != nil {
+      exchange.pointee.word.clear()
+      answered(exchange, calls, NSGI_FAIL.rawValue)
+      return .answered
+    }
+    if isAttached {
+      watchdog.ended()
+      calls.pointee.active -= 1
+      becomeAsync(exchange)
+      return .parked
+    }
+    guard isAllowed, becameAsyncBeside(exchange) else {
+      completeBeside(exchange, NSGI_FAIL.rawValue)
+      return .handedOff
+    }
+    return .handedOff
   }
 
   // MARK: Beside the loop
@@ -52,9 +97,24 @@ extension Worker {
   /// The call has returned on a thread that does not lead any more: encode what is left, send what the socket takes,
   /// and give the exchange back to the leader.
   private func completeBeside(_ exchange: ExchangePointer, _ result: Int32) {
-    complete(exchange, result)
+    exchange.pointee.lock.lock()
+    exchange.pointee.isDetached = true
+    exchange.pointee.isOver = true
+    complete(exchange, exchange.pointee.earlyResult ?? result)
     pushOutBeside(exchange.pointee.connection)
-    inbox.post(exchange)
+    exchange.pointee.lock.unlock()
+    inbox.post(.returned(exchange))
+  }
+
+  /// NSGI_ASYNC from a call beside the loop; false when finish() came first.
+  private func becameAsyncBeside(_ exchange: ExchangePointer) -> Bool {
+    exchange.pointee.lock.lock()
+    defer { exchange.pointee.lock.unlock() }
+    guard exchange.pointee.earlyResult == nil else { return false }
+    exchange.pointee.isDetached = true
+    exchange.pointee.isAsync = true
+    inbox.post(.returnedAsync(exchange))
+    return true
   }
 
   /// Starts the thread that looks for slow calls.
@@ -74,29 +134,22 @@ extension Worker {
     }
   }
 
-  /// The host would have to wait on the app's behalf: whoever follows leads on, this thread may wait.
-  func leaveLoop(_ exchange: ExchangePointer) {
-    guard !exchange.pointee.isDetached else { return }
-    exchange.pointee.isDetached = true
-    exchange.pointee.word.detachFromHost()
-    vacate(exchange)
-  }
-
   // MARK: The leader's side of it
 
   /// A new leader takes over from a call that has left the loop: the head keeps its block, and the kernel watches the
-  /// connection for nothing but its end.
+  /// connection for its end, and for what still comes of a streamed body.
   func takeOver(_ exchange: ExchangePointer) {
     let connection = exchange.pointee.connection
     connection.pointee.isDetached = true
     moveOn(connection, exchange)
     rest(connection)
+    if exchange.pointee.stream.isOpen { resumeStream(connection, exchange) }
   }
 
-  /// No event but the peer's reset is of interest now, and no timer runs.
+  /// No event but the peer's reset is of interest now, and no timer runs but the request's own.
   private func rest(_ connection: ConnectionPointer) {
-    setTimeout(connection, .none)
-    if connection.pointee.isRegistered { setInterest(connection, []) }
+    setTimeout(connection, limits.requestTimeoutSeconds > 0 ? .request : .none)
+    setInterest(connection, [])
   }
 
   /// A peer is gone while its request waits or runs: epoll would say so for ever.
@@ -108,24 +161,45 @@ extension Worker {
     connection.pointee.exchange?.pointee.isAbandoned.store(true, ordering: .releasing)
   }
 
-  /// Exchanges whose calls have ended beside the loop.
+  /// What threads beside the loop have said.
   func serveInbox() -> Turn {
-    var turn = Turn.goesOn
-    for exchange in inbox.take() {
-      // A call that is handed off meanwhile leaves the rest to its successor.
-      if turn == .handedOff { inbox.post(exchange) } else { turn = returned(exchange) }
+    let messages = inbox.take()
+    for (position, message) in messages.enumerated() where heed(message) == .handedOff {
+      inbox.putBack(messages[(position + 1)...])
+      return .handedOff
     }
-    return turn
+    return .goesOn
   }
 
-  private func returned(_ exchange: ExchangePointer) -> Turn {
+  private func heed(_ message: Inbox.Message) -> Turn {
+    switch message {
+    case .returned(let exchange): return returned(exchange, wasCall: true)
+    case .finished(let exchange): return returned(exchange, wasCall: false)
+    case .returnedAsync(let exchange):
+      let calls = mounts[exchange.pointee.mount].calls
+      calls.pointee.active -= 1
+      return serveQueue(calls)
+    case .wantsBody(let exchange): resumeStream(exchange.pointee.connection, exchange)
+    case .wantsOutput(let exchange): watchOutput(exchange.pointee.connection)
+    case .asksReadiness(let exchange, let id): checkReadiness(exchange, id)
+    }
+    return .goesOn
+  }
+
+  /// An exchange comes back to the loop with its response complete.
+  private func returned(_ exchange: ExchangePointer, wasCall: Bool) -> Turn {
     let connection = exchange.pointee.connection
     let calls = mounts[exchange.pointee.mount].calls
-    connection.pointee.isDetached = false
+    exchange.pointee.lock.lock()
+    exchange.pointee.word.clear()
+    exchange.pointee.isOver = true
     exchange.pointee.isDetached = false
-    calls.pointee.active -= 1
+    exchange.pointee.lock.unlock()
+    connection.pointee.isDetached = false
+    setTimeout(connection, .none)
+    if wasCall { calls.pointee.active -= 1 }
     if accessLog.isEnabled { accessLog.add(exchange, now: now) }
-    if exchange.pointee.isAbandoned.load(ordering: .acquiring) { lost(connection) }
+    if exchange.pointee.isAbandoned.load(ordering: .acquiring) { exchange.pointee.phase = .gone }
     if keepOrClose(connection), decode(connection) == .handedOff { return .handedOff }
     return serveQueue(calls)
   }
@@ -150,8 +224,11 @@ extension Worker {
         close(connection)
         continue
       }
-      if call(exchange, calls) == .handedOff { return .handedOff }
-      if keepOrClose(connection), decode(connection) == .handedOff { return .handedOff }
+      switch call(exchange, calls) {
+      case .handedOff: return .handedOff
+      case .parked: continue
+      case .answered: if keepOrClose(connection), decode(connection) == .handedOff { return .handedOff }
+      }
     }
     return .goesOn
   }

@@ -46,77 +46,59 @@ enum HostTable {
       release?(argument)
       return result
     }
-    table.sendfile = { _, _, _, _ in NSGI_MISUSE.rawValue }
+    table.sendfile = { id, fd, offset, count in HostTable.sendfile(id, fd, offset, count) }
     table.flush = { id in HostTable.flush(id) }
-    table.on_ready = { _, _, _, _ in NSGI_MISUSE.rawValue }
-    table.finish = { _, _ in NSGI_MISUSE.rawValue }
-    return table
-  }
-
-  /// The exchange that this thread is in, if `id` names it.
-  @inline(__always)
-  static func find(_ id: nsgi_id) -> Result<ExchangePointer, HostError> {
-    guard let current = clinux_get_current() else { return .failure(.misuse) }
-    let exchange = current.assumingMemoryBound(to: Exchange.self)
-    return exchange.pointee.id == id ? .success(exchange) : .failure(.gone)
-  }
-
-  /// Work on the connection: while it lasts, the call is not taken off the loop.
-  @inline(__always)
-  static func inside(_ exchange: ExchangePointer, _ body: () -> Int32) -> Int32 {
-    if !exchange.pointee.isDetached, !exchange.pointee.word.enter() { exchange.pointee.isDetached = true }
-    if exchange.pointee.isDetached, exchange.pointee.isAbandoned.load(ordering: .relaxed) {
-      exchange.pointee.phase = .gone
+    table.on_ready = { id, what, function, argument in
+      let call = ReadyCall(what: what, function: function, argument: argument)
+      return Access.with(id) { $0.pointee.worker.onReady($0, call) } ?? NSGI_GONE.rawValue
     }
-    defer { if !exchange.pointee.isDetached { exchange.pointee.word.leave() } }
-    return body()
+    table.finish = { id, result in
+      Access.with(id) { $0.pointee.worker.finish($0, result) } ?? NSGI_GONE.rawValue
+    }
+    return table
   }
 
   // MARK: Request
 
   private static func environ(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>? {
     count?.pointee = 0
-    guard case .success(let exchange) = find(id) else { return nil }
-    let list = exchange.pointee.environList()
-    count?.pointee = exchange.pointee.lists.environCount
-    return UnsafePointer(list)
+    return Access.with(id) { exchange in
+      let list = exchange.pointee.environList()
+      count?.pointee = exchange.pointee.lists.environCount
+      return UnsafePointer(list)
+    }
   }
 
   private static func fields(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>? {
     count?.pointee = 0
-    guard case .success(let exchange) = find(id) else { return nil }
-    let list = exchange.pointee.fieldList()
-    count?.pointee = exchange.pointee.lists.fieldCount
-    return UnsafePointer(list)
+    return Access.with(id) { exchange in
+      let list = exchange.pointee.fieldList()
+      count?.pointee = exchange.pointee.lists.fieldCount
+      return UnsafePointer(list)
+    }
   }
 
   private static func variable(_ id: nsgi_id, _ name: nsgi_str) -> nsgi_str {
-    guard case .success(let exchange) = find(id), name.p != nil else { return nsgi_str(p: nil, n: 0) }
-    return exchange.pointee.variable(named: name.bytes)
+    let absent = nsgi_str(p: nil, n: 0)
+    guard name.p != nil else { return absent }
+    return Access.with(id) { $0.pointee.variable(named: name.bytes) } ?? absent
   }
 
   private static func read(_ id: nsgi_id, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
-    switch find(id) {
-    case .failure(let error): return Int64(error.code)
-    case .success(let exchange): return exchange.pointee.read(buffer, capacity)
-    }
+    Access.with(id) { $0.pointee.worker.read($0, buffer, capacity) } ?? Int64(NSGI_GONE.rawValue)
   }
 
   private static func body(_ id: nsgi_id, _ whole: UnsafeMutablePointer<nsgi_str>?) -> Int32 {
-    switch find(id) {
-    case .failure(let error): return error.code
-    case .success(let exchange):
-      guard let whole else { return NSGI_MISUSE.rawValue }
-      do {
-        let bytes = try exchange.pointee.body.whole()
+    guard let whole else { return NSGI_MISUSE.rawValue }
+    return Access.with(id) { exchange in
+      switch exchange.pointee.worker.whole(exchange) {
+      case .failure(let code): return code.rawValue
+      case .success(let bytes):
         let start = bytes.baseAddress ?? UnsafeRawPointer(Text.empty.start!)
         whole.pointee = nsgi_str(p: start.assumingMemoryBound(to: CChar.self), n: bytes.count)
         return NSGI_OK.rawValue
-      } catch {
-        exchange.pointee.worker.log.error("request body cannot be read: \(error)")
-        return NSGI_IO.rawValue
       }
-    }
+    } ?? NSGI_GONE.rawValue
   }
 
   // MARK: Response
@@ -125,86 +107,41 @@ enum HostTable {
     _ id: nsgi_id, _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int,
     _ body: UnsafeRawPointer?, _ length: Int
   ) -> Int32 {
-    switch find(id) {
-    case .failure(let error): return error.code
-    case .success(let exchange):
-      return inside(exchange) {
-        let worker = exchange.pointee.worker
-        let begun = worker.begin(exchange, status, fields, count)
-        guard begun == NSGI_OK.rawValue else { return begun }
-        worker.encodeHead(exchange, knownLength: Int64(length))
-        let result = worker.encodeBody(exchange, UnsafeRawBufferPointer(start: body, count: length))
-        worker.endBody(exchange)
-        return result
-      }
-    }
+    Access.with(id) { exchange in
+      let bytes = UnsafeRawBufferPointer(start: body, count: length)
+      return exchange.pointee.worker.respond(exchange, status, fields, count, bytes)
+    } ?? NSGI_GONE.rawValue
   }
 
   private static func start(
     _ id: nsgi_id, _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int
   ) -> Int32 {
-    switch find(id) {
-    case .failure(let error): error.code
-    case .success(let exchange): exchange.pointee.worker.begin(exchange, status, fields, count)
-    }
+    Access.with(id) { $0.pointee.worker.begin($0, status, fields, count) } ?? NSGI_GONE.rawValue
   }
 
   private static func write(_ id: nsgi_id, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int32 {
-    switch find(id) {
-    case .failure(let error): error.code
-    case .success(let exchange):
-      inside(exchange) {
-        exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
-      }
-    }
+    Access.with(id) { exchange in
+      exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+    } ?? NSGI_GONE.rawValue
+  }
+
+  private static func sendfile(_ id: nsgi_id, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
+    Access.with(id) { $0.pointee.worker.sendFile($0, fd, offset, count) } ?? NSGI_GONE.rawValue
   }
 
   private static func flush(_ id: nsgi_id) -> Int32 {
-    switch find(id) {
-    case .failure(let error): return error.code
-    case .success(let exchange):
-      switch exchange.pointee.phase {
-      case .called where exchange.pointee.response.status == 0: return NSGI_MISUSE.rawValue
-      case .called, .responding:
-        return inside(exchange) { exchange.pointee.worker.flushResponse(exchange) }
-      default: return NSGI_GONE.rawValue
-      }
-    }
+    Access.with(id) { $0.pointee.worker.flushResponse($0) } ?? NSGI_GONE.rawValue
   }
 
   // MARK: Log
 
   private static func log(_ id: nsgi_id, _ level: Int32, _ message: nsgi_str) {
     Log.shared.app(level: level, message.bytes)
-    if case .success(let exchange) = find(id) { exchange.pointee.worker.copyToFrontEnd(exchange, message.bytes) }
-  }
-}
-
-/// Why a host function did nothing.
-enum HostError: Error {
-  /// Not inside a call, or not the thread that is.
-  case misuse
-  /// The exchange is over.
-  case gone
-
-  var code: Int32 {
-    switch self {
-    case .misuse: NSGI_MISUSE.rawValue
-    case .gone: NSGI_GONE.rawValue
-    }
+    _ = Access.with(id) { $0.pointee.worker.copyToFrontEnd($0, message.bytes) }
   }
 }
 
 extension Exchange {
-  /// Body bytes for the app: > 0, 0 at the end, < 0 an nsgi_result.
-  mutating func read(_ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
-    guard let buffer, capacity > 0 else { return capacity == 0 ? 0 : Int64(NSGI_MISUSE.rawValue) }
-    do { return Int64(try body.read(buffer, capacity)) } catch {
-      worker.log.error("request body cannot be read: \(error)")
-      return Int64(NSGI_IO.rawValue)
-    }
-  }
-
   /// The request for a log line: method and raw target.
   var requestLine: String {
     String(decoding: meta.method.bytes, as: UTF8.self) + " "

@@ -1,35 +1,59 @@
 import Glibc
 
-/// Exchanges that threads beside the loop hand back to the leader, and the bell that wakes it.
+/// What threads beside the loop have to say to the leader, and the bell that wakes it. In order: nothing is said of
+/// an exchange after `returned` or `finished`.
 ///
-/// Unchecked: `exchanges` is guarded by `mutex`.
+/// Unchecked: `messages` is guarded by `mutex`.
 final class Inbox: @unchecked Sendable {
+  enum Message {
+    /// A call that was taken off the loop has returned, its response is complete.
+    case returned(ExchangePointer)
+    /// Such a call has answered NSGI_ASYNC.
+    case returnedAsync(ExchangePointer)
+    /// finish() has ended an asynchronous exchange.
+    case finished(ExchangePointer)
+    /// An app has read what had come of its body.
+    case wantsBody(ExchangePointer)
+    /// The socket is full; the rest of the output is to go when it is not.
+    case wantsOutput(ExchangePointer)
+    /// on_ready() was called; the number tells whether the exchange still lives.
+    case asksReadiness(ExchangePointer, UInt64)
+  }
+
   /// An eventfd, watched by the reactor.
   let bell: Int32
   private let mutex = Mutex()
-  private var exchanges: [ExchangePointer] = []
+  private var messages: [Message] = []
 
   init() throws(SystemError) { bell = try System.eventDescriptor(blocking: false) }
 
   deinit { System.close(bell) }
 
-  /// Any thread: gives an exchange to the leader.
-  func post(_ exchange: ExchangePointer) {
+  /// Any thread: says something to the leader.
+  func post(_ message: Message) {
     mutex.lock()
-    let isFirst = exchanges.isEmpty
-    exchanges.append(exchange)
+    let isFirst = messages.isEmpty
+    messages.append(message)
     mutex.unlock()
     if isFirst { System.signalEvent(bell) }
   }
 
   /// Leader: takes everything.
-  func take() -> [ExchangePointer] {
+  func take() -> [Message] {
     System.clearEvent(bell)
     mutex.lock()
     defer { mutex.unlock() }
-    let all = exchanges
-    exchanges.removeAll(keepingCapacity: true)
+    let all = messages
+    messages.removeAll(keepingCapacity: true)
     return all
+  }
+
+  /// A thread that leads no more leaves what it has not done to its successor, before all that came since.
+  func putBack(_ rest: ArraySlice<Message>) {
+    mutex.lock()
+    messages.insert(contentsOf: rest, at: 0)
+    mutex.unlock()
+    System.signalEvent(bell)
   }
 }
 

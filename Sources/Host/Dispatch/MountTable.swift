@@ -11,12 +11,18 @@ struct App {
   /// The two forms' callables, unpacked so that a call costs no retain.
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
-  private let state: UnsafeMutableRawPointer?
+  fileprivate let state: UnsafeMutableRawPointer?
   /// The leader's.
   let calls: UnsafeMutablePointer<AppCalls>
+  /// NSGI_MAY_ASYNC: call() may answer NSGI_ASYNC.
+  let mayAsync: Bool
+  /// NSGI_STREAMS_IN: call() comes before the whole body.
+  let streamsIn: Bool
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
   init(mount: String, name: String, generation: Generation, threads: Int) {
+    mayAsync = generation.flags & NSGI_MAY_ASYNC.rawValue != 0
+    streamsIn = generation.streamsIn
     calls = .allocate(capacity: 1)
     calls.initialize(
       to: AppCalls(
@@ -38,6 +44,19 @@ struct App {
     exchange.pointee.fillRequest()
     // The record lives at a fixed address in its slab.
     return full!(state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+  }
+}
+
+extension App {
+  /// Tells the app that the client of a call is gone or its time is over.
+  func cancel(_ exchange: ExchangePointer) {
+    guard case .full(let table) = generation.form, let cancel = table.cancel else { return }
+    cancel(state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+  }
+
+  /// Tells the app that no new call will come.
+  func drain() {
+    if case .full(let table) = generation.form { table.drain?(state) }
   }
 }
 
@@ -77,6 +96,9 @@ struct MountTable: @unchecked Sendable {
     }
     return nil
   }
+
+  /// No new calls will come.
+  func drain() { for app in apps { app.drain() } }
 
   private func matches(_ mount: [UInt8], _ path: UnsafeRawBufferPointer) -> Bool {
     guard path.count >= mount.count else { return false }

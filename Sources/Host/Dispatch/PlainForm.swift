@@ -44,7 +44,7 @@ enum PlainForm {
 
   private static func read(_ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
     guard let exchange = current else { return Int64(NSGI_MISUSE.rawValue) }
-    return exchange.pointee.read(buffer, capacity)
+    return exchange.pointee.worker.read(exchange, buffer, capacity)
   }
 
   private static func error(_ line: UnsafePointer<CChar>?) {
@@ -95,9 +95,9 @@ enum PlainForm {
 
   private static let acceptedWrite: nsgi_write = { bytes, count in
     guard let exchange = PlainForm.current else { return NSGI_MISUSE.rawValue }
-    return HostTable.inside(exchange) {
+    return Access.with(exchange.pointee.id) { exchange in
       exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
-    }
+    } ?? NSGI_GONE.rawValue
   }
 
   private static let refusedWrite: nsgi_write = { _, _ in NSGI_MISUSE.rawValue }

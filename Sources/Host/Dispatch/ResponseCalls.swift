@@ -1,8 +1,28 @@
 import CNSGI
+import Glibc
 import Wire
 
 /// What an app's start and write mean, whichever form it has.
 extension Worker {
+  /// respond(): the whole response at once; after start() it replaces that head.
+  @inline(__always)
+  func respond(
+    _ exchange: ExchangePointer, _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int,
+    _ body: UnsafeRawBufferPointer
+  ) -> Int32 {
+    let begun = begin(exchange, status, fields, count)
+    guard begun == NSGI_OK.rawValue else { return begun }
+    let declared = exchange.pointee.response.contentLength
+    if declared >= 0, declared != Int64(body.count), !exchange.pointee.isHead, status != 304 {
+      return refused(exchange, .invalidLength)
+    }
+    encodeHead(exchange, knownLength: Int64(body.count))
+    let result = encodeBody(exchange, body)
+    endBody(exchange)
+    if exchange.pointee.isDetached { pushOutBeside(exchange.pointee.connection) }
+    return result
+  }
+
   /// start(): takes a response head; repeatable while nothing was sent.
   @inline(__always)
   func begin(
@@ -38,6 +58,7 @@ extension Worker {
     switch exchange.pointee.phase {
     case .called:
       guard exchange.pointee.response.status != 0 else { return NSGI_MISUSE.rawValue }
+      guard hasSpace(exchange) else { return NSGI_AGAIN.rawValue }
       if bytes.count == 0 { return NSGI_OK.rawValue }
       let holds = !exchange.pointee.isHeld && exchange.pointee.response.contentLength < 0
       if holds, bytes.count <= BlockPool.blockBytes {
@@ -47,10 +68,100 @@ extension Worker {
       }
       commitHeld(exchange)
       return encodeBody(exchange, bytes)
-    case .responding: return encodeBody(exchange, bytes)
+    case .responding:
+      guard hasSpace(exchange) else { return NSGI_AGAIN.rawValue }
+      return encodeBody(exchange, bytes)
     case .finished, .free, .reading: return outOfOrder(exchange)
     case .gone: return NSGI_GONE.rawValue
     }
+  }
+
+  /// An app that never waits gets NSGI_AGAIN instead of a place in a full output.
+  private func hasSpace(_ exchange: ExchangePointer) -> Bool {
+    guard exchange.pointee.neverWaits else { return true }
+    let connection = exchange.pointee.connection
+    guard connection.pointee.output.count >= limits.responseBufferBytes else { return true }
+    pushOutBeside(connection)
+    return connection.pointee.output.count < limits.responseBufferBytes
+  }
+
+  /// read(): > 0 bytes, 0 at the end, < 0 an nsgi_result.
+  func read(_ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
+    guard let buffer, capacity > 0 else { return capacity == 0 ? 0 : Int64(NSGI_MISUSE.rawValue) }
+    if exchange.pointee.stream.isOpen { return readStream(exchange, buffer, capacity) }
+    do { return Int64(try exchange.pointee.body.read(buffer, capacity)) } catch {
+      log.error("request body cannot be read: \(error)")
+      return Int64(NSGI_IO.rawValue)
+    }
+  }
+
+  /// body(): the whole body, lent.
+  func whole(_ exchange: ExchangePointer) -> BodyResult {
+    if exchange.pointee.stream.isOpen { return wholeStream(exchange) }
+    do { return .success(try exchange.pointee.body.whole()) } catch {
+      log.error("request body cannot be read: \(error)")
+      return .failure(NSGI_IO)
+    }
+  }
+
+  /// sendfile(): bytes of a file where the framing lets them through as they are, else read and written.
+  func sendFile(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
+    guard exchange.pointee.response.status != 0 else { return NSGI_MISUSE.rawValue }
+    var left = count
+    if left < 0 {
+      guard let size = try? System.fileSize(fd) else { return NSGI_IO.rawValue }
+      left = max(0, size - offset)
+    }
+    commitHeld(exchange)
+    guard exchange.pointee.phase == .responding else { return outOfOrder(exchange) }
+    if case .length(let total) = exchange.pointee.plan.framing, exchange.pointee.written + left <= total {
+      return sendRaw(exchange, fd, offset, left)
+    }
+    if exchange.pointee.plan.framing == .untilClose { return sendRaw(exchange, fd, offset, left) }
+    return copyFile(exchange, fd, offset, left)
+  }
+
+  /// sendfile(2), waiting beside the loop for a socket that is full.
+  private func sendRaw(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
+    let connection = exchange.pointee.connection
+    let pushed = pushOut(connection, exchange, toTheEnd: true)
+    guard pushed == NSGI_OK.rawValue else { return pushed }
+    var (place, left) = (offset, count)
+    while left > 0 {
+      do {
+        let sent = try System.sendFile(connection.pointee.fd, fd, &place, Int(min(left, 1 << 30)))
+        if sent == 0 { return NSGI_IO.rawValue }
+        left -= Int64(sent)
+        exchange.pointee.written += Int64(sent)
+      } catch {
+        if error.code == EINVAL || error.code == ENOSYS { return copyFile(exchange, fd, place, left) }
+        guard error.wouldBlock else {
+          lost(connection)
+          return NSGI_GONE.rawValue
+        }
+        if exchange.pointee.neverWaits { return copyFile(exchange, fd, place, left) }
+        let waited = awaitSocket(exchange)
+        guard waited == NSGI_OK.rawValue else { return waited }
+      }
+    }
+    return NSGI_OK.rawValue
+  }
+
+  private func copyFile(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
+    let piece = 64 * 1024
+    let buffer = UnsafeMutableRawPointer.allocate(byteCount: piece, alignment: 16)
+    defer { buffer.deallocate() }
+    var (place, left) = (offset, count)
+    while left > 0 {
+      guard let got = try? System.read(fd, buffer, Int(min(left, Int64(piece))), at: place), got > 0 else {
+        return NSGI_IO.rawValue
+      }
+      let result = encodeBody(exchange, UnsafeRawBufferPointer(start: buffer, count: got))
+      guard result == NSGI_OK.rawValue else { return result }
+      place += Int64(got)
+      left -= Int64(got)
+    }
+    return NSGI_OK.rawValue
   }
 
   private func outOfOrder(_ exchange: ExchangePointer) -> Int32 {
@@ -73,4 +184,10 @@ extension ResponseError {
     case .tooLarge: "the head is too large"
     }
   }
+}
+
+/// A body that was asked for whole: its bytes, or an nsgi_result.
+enum BodyResult {
+  case success(UnsafeRawBufferPointer)
+  case failure(nsgi_result)
 }

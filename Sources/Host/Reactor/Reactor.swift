@@ -37,6 +37,7 @@ struct Readiness {
   @inline(__always) var canRead: Bool {
     flags & (CLINUX_EPOLLIN | CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0
   }
+  @inline(__always) var hasHungUp: Bool { flags & (CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0 }
   @inline(__always) var canWrite: Bool {
     flags & (CLINUX_EPOLLOUT | CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0
   }

@@ -1,26 +1,30 @@
+import Synchronization
+
 /// Records at stable addresses, found by slot number; grows by chunks, never shrinks.
 ///
+/// Any thread may look a record up while the owner adds chunks: the table of chunks never moves.
 /// Its size follows the most records that were alive at once, not RLIMIT_NOFILE.
 struct Slab<Record: ~Copyable>: ~Copyable {
   private static var chunkSize: Int { 256 }
   private var chunks: UnsafeMutablePointer<UnsafeMutablePointer<Record>>
-  private var chunkCount = 0
-  private var chunkCapacity = 16
+  private let chunkCount = Atomic<Int>(0)
+  private let chunkCapacity: Int
   private var free: UnsafeMutablePointer<UInt32>
   private var freeCount = 0
   /// Records handed out now.
   private(set) var alive = 0
-  private let make: (UInt32) -> Record
+  /// Builds the record of a slot, once; set before the first `take`.
+  var make: ((UInt32) -> Record)!
 
-  /// - Parameter make: builds the record of a slot, once.
-  init(_ make: @escaping (UInt32) -> Record) {
-    self.make = make
+  /// - Parameter maximum: records at most; further ones trap.
+  init(maximum: Int) {
+    chunkCapacity = (maximum + Self.chunkSize - 1) / Self.chunkSize + 1
     chunks = .allocate(capacity: chunkCapacity)
     free = .allocate(capacity: chunkCapacity * Self.chunkSize)
   }
 
   deinit {
-    for chunk in 0..<chunkCount {
+    for chunk in 0..<chunkCount.load(ordering: .relaxed) {
       chunks[chunk].deinitialize(count: Self.chunkSize)
       chunks[chunk].deallocate()
     }
@@ -29,7 +33,7 @@ struct Slab<Record: ~Copyable>: ~Copyable {
   }
 
   /// Slots that exist, alive or not: 0 ..< capacity.
-  var capacity: Int { chunkCount * Self.chunkSize }
+  var capacity: Int { chunkCount.load(ordering: .acquiring) * Self.chunkSize }
 
   @inline(__always)
   func record(_ slot: UInt32) -> UnsafeMutablePointer<Record> {
@@ -53,28 +57,16 @@ struct Slab<Record: ~Copyable>: ~Copyable {
   }
 
   private mutating func addChunk() {
-    if chunkCount == chunkCapacity { growTables() }
-    let first = UInt32(chunkCount * Self.chunkSize)
+    let count = chunkCount.load(ordering: .relaxed)
+    precondition(count < chunkCapacity, "more records than the slab was made for")
+    let first = UInt32(count * Self.chunkSize)
     let chunk = UnsafeMutablePointer<Record>.allocate(capacity: Self.chunkSize)
     for index in 0..<Self.chunkSize { (chunk + index).initialize(to: make(first + UInt32(index))) }
-    chunks[chunkCount] = chunk
-    chunkCount += 1
+    chunks[count] = chunk
+    chunkCount.store(count + 1, ordering: .releasing)
     for index in stride(from: Self.chunkSize - 1, through: 0, by: -1) {
       free[freeCount] = first + UInt32(index)
       freeCount += 1
     }
-  }
-
-  private mutating func growTables() {
-    let capacity = chunkCapacity * 2
-    let moreChunks = UnsafeMutablePointer<UnsafeMutablePointer<Record>>.allocate(capacity: capacity)
-    moreChunks.moveInitialize(from: chunks, count: chunkCount)
-    chunks.deallocate()
-    chunks = moreChunks
-    let moreFree = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity * Self.chunkSize)
-    moreFree.moveInitialize(from: free, count: freeCount)
-    free.deallocate()
-    free = moreFree
-    chunkCapacity = capacity
   }
 }

@@ -193,6 +193,16 @@ enum System {
     _ = eventfd_read(fd, &value)
   }
 
+  /// Lets other threads run. The corresponding C function is `sched_yield`.
+  static func yieldThread() { _ = sched_yield() }
+
+  /// Size of an open file in bytes. The corresponding C function is `fstat`.
+  static func fileSize(_ fd: Int32) throws(SystemError) -> Int64 {
+    var status = stat()
+    _ = try retrying("fstat") { Int(fstat(fd, &status)) }
+    return Int64(status.st_size)
+  }
+
   /// The corresponding C function is `usleep`.
   static func pause(microseconds: UInt32) { _ = usleep(microseconds) }
 

@@ -1,0 +1,111 @@
+import CLinux
+import CNSGI
+import Glibc
+import Synchronization
+
+/// How a host function gets hold of an exchange: from the call's own thread at the cost of one compare-and-swap, from
+/// any other by number, under the exchange's lock when it is beside the loop.
+enum Access {
+  /// Works on the exchange that `id` names; nil for one that is over.
+  @inline(__always)
+  static func with<Answer>(_ id: nsgi_id, _ body: (ExchangePointer) -> Answer) -> Answer? {
+    guard let exchange = find(id) else { return nil }
+    switch exchange.pointee.word.enter() {
+    case .attached:
+      // The record may have begun another life between the look at its number and the entry.
+      defer { if !exchange.pointee.isDetached { exchange.pointee.word.leave() } else { exchange.pointee.lock.unlock() } }
+      return exchange.pointee.id == id ? body(exchange) : nil
+    case .beside: return locked(exchange, id, body)
+    case .over: return nil
+    case .busy: return retried(exchange, id, body)
+    }
+  }
+
+  /// The record of an exchange that may be alive.
+  @inline(__always)
+  private static func find(_ id: nsgi_id) -> ExchangePointer? {
+    if let current = clinux_get_current() {
+      let exchange = current.assumingMemoryBound(to: Exchange.self)
+      if exchange.pointee.id == id { return exchange }
+    }
+    return WorkerRegistry.exchange(id)
+  }
+
+  private static func retried<Answer>(
+    _ exchange: ExchangePointer, _ id: nsgi_id, _ body: (ExchangePointer) -> Answer
+  ) -> Answer? {
+    System.yieldThread()
+    return with(id, body)
+  }
+
+  private static func locked<Answer>(
+    _ exchange: ExchangePointer, _ id: nsgi_id, _ body: (ExchangePointer) -> Answer
+  ) -> Answer? {
+    exchange.pointee.lock.lock()
+    defer { exchange.pointee.lock.unlock() }
+    guard exchange.pointee.id == id, !exchange.pointee.isOver else { return nil }
+    exchange.pointee.isDetached = true
+    return body(exchange)
+  }
+
+  /// Takes a call off the loop from inside a host function, which goes on under the lock.
+  static func leaveLoop(_ exchange: ExchangePointer) {
+    guard !exchange.pointee.isDetached else { return }
+    exchange.pointee.lock.lock()
+    exchange.pointee.isDetached = true
+    exchange.pointee.word.becomeDetached()
+    exchange.pointee.worker.vacate(exchange)
+  }
+}
+
+/// The workers of this process by number, so that an id alone leads to its exchange. Usually there is one.
+enum WorkerRegistry {
+  /// Workers at most; the number takes 8 of the 32 bits of an id's lower half.
+  static let capacity = 256
+  private static let slotBits: UInt64 = 24
+  nonisolated(unsafe) private static let workers: UnsafeMutablePointer<Unmanaged<Worker>?> = {
+    let table = UnsafeMutablePointer<Unmanaged<Worker>?>.allocate(capacity: capacity)
+    table.initialize(repeating: nil, count: capacity)
+    return table
+  }()
+  private static let mutex = Mutex()
+
+  nonisolated(unsafe) private static var reserved: Set<UInt32> = []
+
+  /// A number for a new worker.
+  static func reserve() throws(SystemError) -> UInt32 {
+    mutex.lock()
+    defer { mutex.unlock() }
+    for number in 0..<UInt32(capacity) where reserved.insert(number).inserted { return number }
+    throw SystemError("worker", EAGAIN)
+  }
+
+  /// The worker of a number.
+  static func set(_ worker: Worker, _ number: UInt32) {
+    mutex.lock()
+    workers[Int(number)] = .passUnretained(worker)
+    mutex.unlock()
+  }
+
+  static func remove(_ number: UInt32) {
+    mutex.lock()
+    workers[Int(number)] = nil
+    reserved.remove(number)
+    mutex.unlock()
+  }
+
+  /// The lower half of an id: which worker, which record.
+  static func key(worker: UInt32, slot: UInt32) -> UInt32 { worker << UInt32(slotBits) | slot }
+
+  /// The record that an id names, if its number is still the same.
+  static func exchange(_ id: nsgi_id) -> ExchangePointer? {
+    let number = Int(id >> slotBits & 0xff)
+    guard let worker = workers[number] else { return nil }
+    let slot = UInt32(id & (1 << slotBits - 1))
+    return worker._withUnsafeGuaranteedRef { worker in
+      guard slot < worker.exchanges.capacity else { return nil }
+      let exchange = worker.exchanges.record(slot)
+      return exchange.pointee.id == id ? exchange : nil
+    }
+  }
+}

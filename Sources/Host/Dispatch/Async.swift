@@ -1,0 +1,143 @@
+import CNSGI
+import Wire
+
+/// What on_ready() waits for, and whom to tell.
+struct ReadyCall {
+  /// nsgi_ready bits; 0 for nothing.
+  var what: Int32 = 0
+  var function: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
+  var argument: UnsafeMutableRawPointer?
+}
+
+/// Asynchronous exchanges: finish() and on_ready() from any thread, cancel and deadline from the leader.
+extension Worker {
+  // MARK: The app's side
+
+  /// finish(): ends an exchange whose call answered NSGI_ASYNC, also before that call has returned.
+  func finish(_ exchange: ExchangePointer, _ result: Int32) -> Int32 {
+    guard !exchange.pointee.isOver, exchange.pointee.earlyResult == nil else { return NSGI_GONE.rawValue }
+    guard exchange.pointee.isAsync else {
+      // Before call() has returned: its return completes the exchange.
+      exchange.pointee.earlyResult = result
+      return NSGI_OK.rawValue
+    }
+    end(exchange, result)
+    return NSGI_OK.rawValue
+  }
+
+  /// Under the lock: completes an asynchronous exchange and gives it to the leader.
+  private func end(_ exchange: ExchangePointer, _ result: Int32) {
+    exchange.pointee.isOver = true
+    exchange.pointee.ready = ReadyCall()
+    complete(exchange, result)
+    pushOutBeside(exchange.pointee.connection)
+    inbox.post(.finished(exchange))
+  }
+
+  /// on_ready(): remembers whom to tell; the leader does.
+  func onReady(_ exchange: ExchangePointer, _ call: ReadyCall) -> Int32 {
+    exchange.pointee.ready = call
+    guard call.what != 0 else { return NSGI_OK.rawValue }
+    inbox.post(.asksReadiness(exchange, exchange.pointee.id))
+    return NSGI_OK.rawValue
+  }
+
+  // MARK: The leader's side
+
+  /// call() has answered NSGI_ASYNC on the leader: the exchange leaves the loop, the leader goes on.
+  func becomeAsync(_ exchange: ExchangePointer) {
+    exchange.pointee.lock.lock()
+    exchange.pointee.isDetached = true
+    exchange.pointee.isAsync = true
+    takeOver(exchange)
+    exchange.pointee.word.becomeDetached()
+    let early = exchange.pointee.earlyResult
+    if let early { end(exchange, early) }
+    exchange.pointee.lock.unlock()
+  }
+
+  /// Tells an app that waits for it that something is so now.
+  func becameReady(_ exchange: ExchangePointer, _ what: nsgi_ready) {
+    exchange.pointee.lock.lock()
+    let call = exchange.pointee.ready
+    let isAsked = call.what & Int32(what.rawValue) != 0
+    if isAsked { exchange.pointee.ready = ReadyCall() }
+    exchange.pointee.lock.unlock()
+    if isAsked { call.function?(call.argument) }
+  }
+
+  /// An app has asked: is one of the things so already?
+  func checkReadiness(_ exchange: ExchangePointer, _ id: nsgi_id) {
+    guard exchange.pointee.id == id else { return }
+    exchange.pointee.lock.lock()
+    let connection = exchange.pointee.connection
+    let stream = exchange.pointee.stream.isOpen
+    let hasBody = !stream || !exchange.pointee.stream.bytes.isEmpty || exchange.pointee.stream.state != .coming
+    let hasSpace = connection.pointee.output.count < limits.responseBufferBytes
+    let isGone = exchange.pointee.isAbandoned.load(ordering: .relaxed)
+    let what = exchange.pointee.ready.what
+    if !hasSpace, exchange.pointee.isAsync { watchOutput(connection) }
+    exchange.pointee.lock.unlock()
+    if isGone { becameReady(exchange, NSGI_READY_GONE) }
+    if hasBody, what & Int32(NSGI_READY_BODY.rawValue) != 0 { becameReady(exchange, NSGI_READY_BODY) }
+    if hasSpace, what & Int32(NSGI_READY_SPACE.rawValue) != 0 { becameReady(exchange, NSGI_READY_SPACE) }
+    if stream, !hasBody { resumeStream(connection, exchange) }
+  }
+
+  /// The client is gone or the time is over: later calls answer NSGI_GONE, and the app is told once.
+  func abandoned(_ exchange: ExchangePointer) {
+    exchange.pointee.lock.lock()
+    let wasTold = exchange.pointee.isCancelled
+    exchange.pointee.isCancelled = true
+    exchange.pointee.isAbandoned.store(true, ordering: .releasing)
+    if exchange.pointee.stream.state == .coming { exchange.pointee.stream.state = .broken }
+    exchange.pointee.lock.broadcast()
+    exchange.pointee.lock.unlock()
+    guard !wasTold else { return }
+    mounts[exchange.pointee.mount].cancel(exchange)
+    becameReady(exchange, NSGI_READY_GONE)
+  }
+
+  /// The deadline of a request has passed: the client gets a 504 if nothing was sent yet.
+  func deadlinePassed(_ connection: ConnectionPointer) {
+    guard let exchange = connection.pointee.exchange else { return close(connection) }
+    log.warning("\(mounts[exchange.pointee.mount].name) takes too long for \(exchange.pointee.requestLine)")
+    guard connection.pointee.isDetached else { return }
+    exchange.pointee.lock.lock()
+    if exchange.pointee.phase == .called, !exchange.pointee.isOver {
+      answer(exchange, 504, "the application did not answer in time")
+      pushOutBeside(connection)
+      exchange.pointee.phase = .gone
+    }
+    exchange.pointee.lock.unlock()
+    abandoned(exchange)
+  }
+
+  /// Leader: an event of a connection whose exchange is beside the loop.
+  func besideEvent(_ connection: ConnectionPointer, _ event: Readiness) {
+    guard let exchange = connection.pointee.exchange else { return }
+    if event.hasHungUp {
+      hungUp(connection)
+      // One that waits in a queue was never called: nobody has to be told.
+      if connection.pointee.isDetached { abandoned(exchange) }
+      return
+    }
+    if event.canWrite, connection.pointee.interest.contains(.write) { flushBeside(connection, exchange) }
+    if event.canRead, exchange.pointee.stream.isOpen { feedBeside(connection, exchange) }
+  }
+
+  /// Leader: sends what an asynchronous app has left in the output.
+  private func flushBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    exchange.pointee.lock.lock()
+    pushOutBeside(connection)
+    let isEmpty = !connection.pointee.hasOutput
+    exchange.pointee.lock.unlock()
+    if isEmpty { setInterest(connection, connection.pointee.interest.subtracting(.write)) }
+    becameReady(exchange, NSGI_READY_SPACE)
+  }
+
+  /// Leader: wakes when the socket takes bytes again.
+  func watchOutput(_ connection: ConnectionPointer) {
+    setInterest(connection, connection.pointee.interest.union(.write))
+  }
+}

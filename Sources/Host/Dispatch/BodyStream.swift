@@ -1,0 +1,216 @@
+import CNSGI
+import Wire
+
+/// A request body that comes while its app runs (NSGI_STREAMS_IN): the leader fills it, the app takes from it.
+/// Guarded like the exchange it belongs to.
+struct BodyStream: ~Copyable {
+  /// How the body stands.
+  enum State: UInt8 {
+    /// Not used: the whole body is in before the call.
+    case none
+    /// More is to come.
+    case coming
+    /// All of it is there.
+    case whole
+    /// It will not come: the client is gone.
+    case broken
+    /// It did not come in time.
+    case late
+  }
+
+  var state = State.none
+  private(set) var bytes = ByteBuffer()
+  /// The app has taken bytes by read().
+  private(set) var isRead = false
+  /// 100 Continue has been sent, or nobody waits for it.
+  var isContinued = false
+  /// The leader has stopped receiving because enough is waiting here.
+  var isFull = false
+
+  var isOpen: Bool { state != .none }
+
+  /// Bytes that wait here at most before the client is made to wait.
+  static let bound = 256 * 1024
+
+  mutating func reset() {
+    bytes = ByteBuffer()
+    (state, isRead, isContinued, isFull) = (.none, false, false, false)
+  }
+
+  mutating func append(_ piece: UnsafeRawBufferPointer) { bytes.append(piece) }
+
+  /// Takes bytes; nil when there are none yet.
+  mutating func take(_ buffer: UnsafeMutableRawPointer, _ capacity: Int) -> Int64? {
+    if !bytes.isEmpty {
+      let count = min(capacity, bytes.count)
+      buffer.copyMemory(from: bytes.base!, byteCount: count)
+      bytes.consume(count)
+      isRead = true
+      return Int64(count)
+    }
+    return switch state {
+    case .coming: nil
+    case .none, .whole: 0
+    case .broken: Int64(NSGI_GONE.rawValue)
+    case .late: Int64(NSGI_TIMEOUT.rawValue)
+    }
+  }
+}
+
+/// Reading a body that comes while the app runs.
+extension Worker {
+  /// read() of a streaming app: what is there, else what the socket has, else waits beside the loop.
+  func readStream(
+    _ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer, _ capacity: Int
+  ) -> Int64 {
+    while true {
+      if let count = exchange.pointee.stream.take(buffer, capacity) {
+        if exchange.pointee.stream.isFull, exchange.pointee.stream.bytes.isEmpty { askForMore(exchange) }
+        return count
+      }
+      if let failure = awaitBody(exchange) { return Int64(failure) }
+    }
+  }
+
+  /// body() of a streaming app: waits for all of it.
+  func wholeStream(_ exchange: ExchangePointer) -> BodyResult {
+    guard !exchange.pointee.stream.isRead else { return .failure(NSGI_MISUSE) }
+    while exchange.pointee.stream.state == .coming {
+      if exchange.pointee.stream.isFull { askForMore(exchange) }
+      if awaitBody(exchange) != nil { return .failure(NSGI_GONE) }
+    }
+    guard exchange.pointee.stream.state == .whole else { return .failure(NSGI_GONE) }
+    return .success(exchange.pointee.stream.bytes.bytes)
+  }
+
+  /// Waits until something of the body has changed; nil when it is worth another look.
+  private func awaitBody(_ exchange: ExchangePointer) -> Int32? {
+    let connection = exchange.pointee.connection
+    if !exchange.pointee.isDetached {
+      sendContinue(connection, exchange)
+      // This thread leads: it can look itself.
+      if pullBody(connection, exchange) { return nil }
+      if exchange.pointee.neverWaits { return NSGI_AGAIN.rawValue }
+      Access.leaveLoop(exchange)
+      return nil
+    }
+    sendContinue(connection, exchange)
+    if exchange.pointee.neverWaits { return NSGI_AGAIN.rawValue }
+    let isInTime = exchange.pointee.lock.wait(
+      until: Mutex.deadline(seconds: limits.bodyTimeoutSeconds))
+    if exchange.pointee.isAbandoned.load(ordering: .relaxed) { return NSGI_GONE.rawValue }
+    return isInTime || exchange.pointee.stream.state != .coming ? nil : NSGI_TIMEOUT.rawValue
+  }
+
+  /// The first read of a body that the client holds back (RFC 9110 §10.1.1).
+  private func sendContinue(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    guard !exchange.pointee.stream.isContinued else { return }
+    exchange.pointee.stream.isContinued = true
+    guard exchange.pointee.head.expectsContinue, exchange.pointee.phase == .called else { return }
+    if !exchange.pointee.isDetached { blocks.fill(&connection.pointee.output) }
+    HTTP1ResponseWriter.interim(100, into: &connection.pointee.output)
+    pushOutBeside(connection)
+  }
+
+  private func askForMore(_ exchange: ExchangePointer) {
+    exchange.pointee.stream.isFull = false
+    if exchange.pointee.isDetached { inbox.post(.wantsBody(exchange)) }
+  }
+
+  /// Leader, inside the app's read: receives once without waiting; true when something was there.
+  private func pullBody(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
+    let before = exchange.pointee.stream.bytes.count
+    if !connection.pointee.input.isEmpty { feed(connection, exchange) }
+    if exchange.pointee.stream.bytes.count > before || exchange.pointee.stream.state != .coming { return true }
+    return receiveStream(connection, exchange)
+  }
+
+  /// Leader: receives once and feeds what came; false when nothing was there.
+  private func receiveStream(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
+    // The head stays where it is; the body comes through a block of its own.
+    moveOn(connection, exchange)
+    blocks.fill(&connection.pointee.input)
+    if connection.pointee.input.room == 0 { connection.pointee.input.reserve(BlockPool.blockBytes) }
+    do {
+      let count = try System.receive(
+        connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
+      guard count > 0 else {
+        exchange.pointee.stream.state = .broken
+        return true
+      }
+      connection.pointee.input.commit(count)
+    } catch {
+      if error.wouldBlock { return false }
+      exchange.pointee.stream.state = .broken
+      return true
+    }
+    feed(connection, exchange)
+    return true
+  }
+
+  /// Leader: turns input into body bytes.
+  private func feed(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    while exchange.pointee.stream.state == .coming {
+      var offset = 0
+      let bytes = connection.pointee.input.bytes
+      do {
+        switch try connection.pointee.codec.next(bytes.bytes, &offset, &exchange.pointee.head) {
+        case .body(let range): exchange.pointee.stream.append(range.bytes(in: bytes.baseAddress!))
+        case .end: exchange.pointee.stream.state = .whole
+        case .needMore:
+          connection.pointee.input.consume(offset)
+          return
+        case .abort: exchange.pointee.stream.state = .broken
+        case .head, .answer: break
+        }
+        connection.pointee.input.consume(offset)
+      } catch {
+        log.warning("\(exchange.pointee.requestLine): \(error)")
+        exchange.pointee.stream.state = .broken
+      }
+    }
+  }
+
+  /// Leader: an event of a connection whose body goes to an app beside the loop.
+  func feedBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    exchange.pointee.lock.lock()
+    let isNew = exchange.pointee.stream.state == .coming && receiveStream(connection, exchange)
+    let isDone = exchange.pointee.stream.state != .coming
+    exchange.pointee.stream.isFull = exchange.pointee.stream.bytes.count >= BodyStream.bound
+    if isDone || exchange.pointee.stream.isFull { setInterest(connection, []) }
+    setTimeout(connection, isDone || exchange.pointee.stream.isFull ? .none : .body)
+    if exchange.pointee.stream.state == .broken {
+      exchange.pointee.isAbandoned.store(true, ordering: .releasing)
+    }
+    if isNew { exchange.pointee.lock.broadcast() }
+    exchange.pointee.lock.unlock()
+    if isNew { becameReady(exchange, NSGI_READY_BODY) }
+    if exchange.pointee.isAbandoned.load(ordering: .relaxed) { abandoned(exchange) }
+  }
+
+  /// Leader: the client has sent nothing for too long.
+  func streamIsLate(_ connection: ConnectionPointer) {
+    guard let exchange = connection.pointee.exchange else { return }
+    exchange.pointee.lock.lock()
+    if exchange.pointee.stream.state == .coming { exchange.pointee.stream.state = .late }
+    exchange.pointee.lock.broadcast()
+    exchange.pointee.lock.unlock()
+    setInterest(connection, [])
+    becameReady(exchange, NSGI_READY_BODY)
+  }
+
+  /// Leader: takes up receiving for an app that reads beside the loop.
+  func resumeStream(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    exchange.pointee.lock.lock()
+    feed(connection, exchange)
+    let isComing = exchange.pointee.stream.state == .coming
+    exchange.pointee.lock.broadcast()
+    exchange.pointee.lock.unlock()
+    if isComing {
+      setInterest(connection, .read)
+      setTimeout(connection, .body)
+    } else {
+      becameReady(exchange, NSGI_READY_BODY)
+    }
+  }
+}
