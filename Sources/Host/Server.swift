@@ -25,6 +25,8 @@ public enum Server {
     defer { for listener in listeners { listener.removeFile() } }
     try ProcessSetup.settle(settings.process)
     defer { ProcessSetup.end(settings.process) }
+    let signals: Int32
+    do { signals = try Worker.takeSignals() } catch { throw ServerFailure("signals cannot be read: \(error)") }
     let runtime = try runtimeDirectory()
     defer { runtime.remove() }
     let apps = try load(settings, runtime)
@@ -37,7 +39,7 @@ public enum Server {
     ProcessSetup.notify("READY=1")
     do {
       // Apps whose calls have not returned cannot be unloaded under them.
-      if try worker.run() { for app in apps { app.generation.unload() } }
+      if try worker.run(signals: signals) { for app in apps { app.generation.unload() } }
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 

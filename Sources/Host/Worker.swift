@@ -102,13 +102,18 @@ final class Worker: @unchecked Sendable {
 
   // MARK: The loop
 
+  /// Blocks the signals that the worker reads itself, and returns the descriptor that brings them. To be called before
+  /// anything of an app runs: threads that it starts inherit the mask.
+  static func takeSignals() throws(SystemError) -> Int32 {
+    clinux_ignore_sigpipe()
+    return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
+  }
+
   /// Serves until a stop signal and the end of what is under way; the calling thread leads first.
   ///
   /// - Returns: false when calls of applications outlasted the time for a graceful end: nothing of theirs may be
   ///   freed.
-  func run() throws(SystemError) -> Bool {
-    let signals = try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
-    clinux_ignore_sigpipe()
+  func run(signals: Int32) throws(SystemError) -> Bool {
     try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
     try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0))
     for index in listeners.indices { try watch(index) }
@@ -116,7 +121,6 @@ final class Worker: @unchecked Sendable {
     serve(.lead([]), kept: true)
     let isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
-    System.close(signals)
     return isQuiet
   }
 
@@ -174,7 +178,9 @@ final class Worker: @unchecked Sendable {
         return .goesOn
       }
       if event.canWrite, connection.pointee.hasOutput, flushed(connection) == .handedOff { return .handedOff }
-      return event.canRead && connection.pointee.token == event.token ? receive(connection) : .goesOn
+      // Requests that wait in the buffer come first: reading on would let it grow without bound.
+      let mayRead = connection.pointee.token == event.token && !connection.pointee.isPostponed
+      return event.canRead && mayRead ? receive(connection) : .goesOn
     case .listener: return accept(Int(event.token.slot))
     case .inbox: return serveInbox()
     case .signal: signalled(Int32(event.token.slot))
@@ -221,9 +227,18 @@ final class Worker: @unchecked Sendable {
     mounts.drain()
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     ProcessSetup.notify("STOPPING=1")
-    for listener in listeners { try? reactor.remove(listener.fd) }
+    closeListeners()
     for slot in 0..<UInt32(connections.capacity) where connections.record(slot).pointee.state == .idle {
       close(connections.record(slot))
+    }
+  }
+
+  /// Takes what waits in the backlogs, then leaves the addresses to others: later clients are refused at once.
+  private func closeListeners() {
+    for index in listeners.indices {
+      acceptWaiting(index)
+      try? reactor.remove(listeners[index].fd)
+      System.close(listeners[index].fd)
     }
   }
 

@@ -25,7 +25,7 @@ extension Worker {
         log.warning("connection refused: \(limits.connections) are open; raise --max-connections")
         continue
       }
-      guard listeners[index].gateway != .fastcgi || isWebServer(peer) else {
+      guard listeners[index].gateway != .fastcgi || isWebServer(PeerAddress(peer)) else {
         System.close(fd)
         continue
       }
@@ -34,14 +34,27 @@ extension Worker {
     return .goesOn
   }
 
+  /// The server stops: connections that the kernel has accepted already are still served; their requests are read in
+  /// the loop.
+  func acceptWaiting(_ index: Int) {
+    var peer = sockaddr_storage()
+    while connections.alive < limits.connections, let fd = try? System.accept(listeners[index].fd, &peer) {
+      watchInput(admit(fd, index, peer))
+    }
+  }
+
   /// FastCGI §3.2: with FCGI_WEB_SERVER_ADDRS set, any other peer, and one that is not on TCP, is closed.
-  private func isWebServer(_ peer: sockaddr_storage) -> Bool {
+  func isWebServer(_ peer: PeerAddress) -> Bool {
     guard let webServers else { return true }
-    guard let address = IPAddress(parsing: PeerAddress(peer).text) else { return false }
+    guard let address = IPAddress(parsing: peer.text) else { return false }
     return webServers.contains(address)
   }
 
   private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> Turn {
+    receive(admit(fd, index, peer))
+  }
+
+  private func admit(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> ConnectionPointer {
     let connection = connections.take()
     connection.pointee.fd = fd
     connection.pointee.listener = UInt16(index)
@@ -52,7 +65,7 @@ extension Worker {
     connection.pointee.preface = preface(connection, index)
     if listeners[index].isTCP { try? System.set(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
     setTimeout(connection, .head)
-    return receive(connection)
+    return connection
   }
 
   private func preface(_ connection: ConnectionPointer, _ index: Int) -> Preface {

@@ -60,6 +60,8 @@ struct Exchange: ~Copyable {
   var headBlock = ByteBuffer()
   var arena: Arena
   var meta = MetaVariables()
+  /// `meta` speaks of this request; the lists may be built.
+  var isNormalized = false
   var request = nsgi_request()
   var body = RequestBody()
   var response: ResponseHead
@@ -102,6 +104,11 @@ struct Exchange: ~Copyable {
     // An id that comes round after 2^32 lives of one record is skipped over at 0.
     let next = id &+ (1 << 32)
     number.store(next >> 32 == 0 ? next | (1 << 32) : next, ordering: .relaxed)
+    // Nothing of this request may be taken for the next one's: its memory is gone.
+    meta = MetaVariables()
+    plan = .none
+    isNormalized = false
+    (mount, began) = (0, 0)
     arena.reset()
     body.reset()
     response.reset()
@@ -130,7 +137,7 @@ struct Exchange: ~Copyable {
     request.protocol = nsgi_str(meta.serverProtocol)
     request.scheme = nsgi_str(meta.scheme)
     request.remote_addr = nsgi_str(meta.remoteAddr)
-    request.content_type = nsgi_str(meta.contentType)
+    request.content_type = nsgi_str(meta.contentType.start == nil ? .empty : meta.contentType)
     request.content_length = meta.contentLength
     var flags: UInt32 = 0
     if meta.scheme.count == 5 { flags |= NSGI_TLS.rawValue }
@@ -148,7 +155,7 @@ extension nsgi_str {
   }
 
   @inline(__always)
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: p, count: n) }
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: p, count: p == nil ? 0 : n) }
 }
 
 extension nsgi_pair {

@@ -130,6 +130,7 @@ extension Worker {
       case .abort:
         connection.pointee.input.consume(offset)
         aborted(connection, exchange)
+        guard keepOrClose(connection) else { return .goesOn }
       case .answer(let answer):
         connection.pointee.input.consume(offset)
         guard answered(connection, answer) else { return .goesOn }
@@ -218,14 +219,15 @@ extension Worker {
       fixesRootScriptName: settings.fixesRootScriptName)
     exchange.pointee.meta = try Normalizer.normalize(
       exchange.pointee.head, exchange.pointee.base, facts, &exchange.pointee.arena)
+    exchange.pointee.isNormalized = true
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
 
   /// The front end takes a request back before the app has seen it (FastCGI §5.4).
   private func aborted(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
-    exchange.pointee.phase = .gone
+    exchange.pointee.plan.persists = exchange.pointee.head.persists && !isStopping.load(ordering: .relaxed)
+    exchange.pointee.phase = .finished
     endRecords(connection, appStatus: 0)
-    _ = keepOrClose(connection)
   }
 
   private func bodyFailed(_ connection: ConnectionPointer, _ error: SystemError) {
@@ -253,7 +255,8 @@ extension Worker {
       connection.pointee.codec.reset()
       connection.pointee.state = .idle
       // Answers to pipelined requests leave together, but never wait for a request that is not there.
-      if connection.pointee.output.count > BlockPool.blockBytes || connection.pointee.input.isEmpty {
+      let leavesNow = connection.pointee.file.left > 0 || connection.pointee.input.isEmpty
+      if leavesNow || connection.pointee.output.count > BlockPool.blockBytes {
         flush(connection)
         if connection.pointee.closesAfterOutput, !connection.pointee.hasOutput {
           close(connection)

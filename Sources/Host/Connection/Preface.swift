@@ -20,6 +20,10 @@ extension Worker {
     case .gateway(let gateway):
       connection.pointee.gateway = gateway
       connection.pointee.codec = Codec(gateway, limits: HeadLimits(limits))
+      guard gateway != .fastcgi || isWebServer(connection.pointee.peer) else {
+        close(connection)
+        return false
+      }
     case .unknown:
       _ = begin(connection)
       refuse(connection, 400, "this socket speaks HTTP, SCGI, uwsgi and FastCGI; these bytes are none of them")
@@ -70,17 +74,29 @@ extension Worker {
   func applyForwarded(_ exchange: ExchangePointer) {
     guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { return }
     let base = exchange.pointee.base
-    if let proto = exchange.pointee.head.first(.forwardedProto) {
-      let isSecure = Ascii.matches(proto.bytes(in: base), "https")
-      exchange.pointee.meta.scheme = isSecure ? Text("https") : Text("http")
+    // What the trusted front end added stands last, after whatever the client sent of its own.
+    var isSchemeKnown = false
+    for index in (0..<exchange.pointee.head.count).reversed() {
+      let field = exchange.pointee.head[index]
+      switch field.known {
+      case .forwardedProto where !isSchemeKnown:
+        isSchemeKnown = true
+        let isSecure = Ascii.matches(field.value.bytes(in: base), "https")
+        exchange.pointee.meta.scheme = isSecure ? Text("https") : Text("http")
+      case .forwardedFor:
+        guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { continue }
+        believe(String(decoding: field.value.bytes(in: base), as: UTF8.self), exchange)
+      default: break
+      }
     }
-    guard let list = exchange.pointee.head.first(.forwardedFor) else { return }
-    let text = String(decoding: list.bytes(in: base), as: UTF8.self)
-    for part in text.split(separator: ",").reversed() {
-      let address = part.filter { $0 != " " && $0 != "\t" }
+  }
+
+  /// Walks a list of addresses from its end, as far as they are trusted proxies.
+  private func believe(_ list: String, _ exchange: ExchangePointer) {
+    for part in list.split(separator: ",").reversed() {
+      var address = part.filter { $0 != " " && $0 != "\t" }
       guard IPAddress(parsing: address) != nil else { return }
-      var bytes = address
-      bytes.withUTF8 { bytes in
+      address.withUTF8 { bytes in
         let copy = exchange.pointee.arena.copy(UnsafeRawBufferPointer(bytes))
         exchange.pointee.meta.remoteAddr = Text(copy, bytes.count)
       }

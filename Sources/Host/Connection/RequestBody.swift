@@ -14,13 +14,13 @@ struct RequestBody: ~Copyable {
   private(set) var position: Int64 = 0
 
   deinit {
-    if let mapping { System.unmap(mapping, Int(length)) }
+    if let mapping { System.unmap(mapping, Int(length) + 1) }
     if file >= 0 { System.close(file) }
   }
 
   /// Empties it for the next request.
   mutating func reset() {
-    if let mapping { System.unmap(mapping, Int(length)) }
+    if let mapping { System.unmap(mapping, Int(length) + 1) }
     if file >= 0 { System.close(file) }
     (borrowed, file, mapping, length, position) = (nil, -1, nil, 0, 0)
     if memory.block != nil { memory = ByteBuffer() }
@@ -86,16 +86,24 @@ struct RequestBody: ~Copyable {
       position += Int64(done)
       return done
     }
-    let all = try whole()
-    to.copyMemory(from: all.baseAddress! + Int(position), byteCount: count)
+    let start = mapping ?? borrowed?.baseAddress ?? UnsafeRawPointer(memory.base!)
+    to.copyMemory(from: start + Int(position), byteCount: count)
     position += Int64(count)
     return count
   }
 
-  /// The body in one piece, valid until `reset`; a spooled one is mapped.
+  /// The body in one piece with a NUL behind it, valid until `reset`; a spooled one is mapped.
   mutating func whole() throws(SystemError) -> UnsafeRawBufferPointer {
-    if let borrowed { return borrowed }
-    guard file >= 0 else { return memory.bytes }
+    if let piece = borrowed {
+      // Behind a borrowed piece the next request may stand.
+      borrowed = nil
+      memory.append(piece)
+    }
+    guard file >= 0 else {
+      memory.append(0)
+      memory.truncate(to: memory.count - 1)
+      return memory.bytes
+    }
     if mapping == nil { mapping = try System.map(file, Int(length)) }
     return UnsafeRawBufferPointer(start: mapping, count: Int(length))
   }

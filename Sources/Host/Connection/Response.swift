@@ -80,7 +80,6 @@ extension Worker {
       knownLength = file.left
       exchange.pointee.sendsFile = true
       connection.pointee.file = file
-      if exchange.pointee.isHead { connection.pointee.file.close() }
     }
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
@@ -90,6 +89,7 @@ extension Worker {
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)
+    if exchange.pointee.plan.framing == .none { connection.pointee.file.close() }
     fillOutput(connection)
     switch connection.pointee.gateway {
     case .http1:
@@ -126,7 +126,9 @@ extension Worker {
   /// Writes body bytes in the plan's framing. `NSGI_MISUSE` for more than Content-Length, `NSGI_GONE` when
   /// the client is no longer there.
   @inline(__always)
-  func encodeBody(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) -> Int32 {
+  func encodeBody(
+    _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool = false
+  ) -> Int32 {
     let connection = exchange.pointee.connection
     guard bytes.count > 0, !exchange.pointee.sendsFile else { return NSGI_OK.rawValue }
     exchange.pointee.written += Int64(bytes.count)
@@ -150,7 +152,7 @@ extension Worker {
       if over > 0 { return overrun(exchange, bytes, over) }
       putRecords(connection, bytes)
     }
-    return takeStock(exchange)
+    return isWhole ? NSGI_OK.rawValue : takeStock(exchange)
   }
 
   /// More bytes than Content-Length promised: what fits is sent, the rest never leaves.

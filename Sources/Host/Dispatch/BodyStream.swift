@@ -37,6 +37,13 @@ struct BodyStream: ~Copyable {
     (state, isRead, isContinued, isFull) = (.none, false, false, false)
   }
 
+  /// All of it, with a NUL behind it.
+  mutating func terminated() -> UnsafeRawBufferPointer {
+    bytes.append(0)
+    bytes.truncate(to: bytes.count - 1)
+    return bytes.bytes
+  }
+
   mutating func append(_ piece: UnsafeRawBufferPointer) { bytes.append(piece) }
 
   /// Takes bytes; nil when there are none yet.
@@ -80,7 +87,7 @@ extension Worker {
       if awaitBody(exchange) != nil { return .failure(NSGI_GONE) }
     }
     guard exchange.pointee.stream.state == .whole else { return .failure(NSGI_GONE) }
-    return .success(exchange.pointee.stream.bytes.bytes)
+    return .success(exchange.pointee.stream.terminated())
   }
 
   /// Waits until something of the body has changed; nil when it is worth another look.

@@ -58,6 +58,13 @@ extension Exchange {
     if head.framing != .none, meta.contentLength >= 0 {
       own[12] = nsgi_pair(Text("CONTENT_LENGTH"), decimal(meta.contentLength))
     }
+    // A front end that sends neither is completed (RFC 3875 §4.1.15, §4.1.17).
+    if head.form == .variables {
+      if head.first(.serverSoftware) == nil { own[13] = nsgi_pair(Text("SERVER_SOFTWARE"), Text(Worker.software)) }
+      if head.first(.serverPort) == nil {
+        own[14] = nsgi_pair(Text("SERVER_PORT"), meta.scheme.count == 5 ? Text("443") : Text("80"))
+      }
+    }
     if head.form == .fields {
       own[13] = nsgi_pair(Text("SERVER_SOFTWARE"), Text(Worker.software))
       own[14] = nsgi_pair(Text("SERVER_PORT"), decimal(Int64(worker.listeners[listenerIndex].port)))

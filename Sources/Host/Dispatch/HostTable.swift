@@ -58,6 +58,12 @@ enum HostTable {
     return table
   }
 
+  /// Bytes as an app gives them; nil for no bytes of a length.
+  private static func checked(_ start: UnsafeRawPointer?, _ count: Int) -> UnsafeRawBufferPointer? {
+    guard count >= 0, start != nil || count == 0 else { return nil }
+    return UnsafeRawBufferPointer(start: start, count: count)
+  }
+
   // MARK: Request
 
   private static func environ(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>? {
@@ -80,7 +86,7 @@ enum HostTable {
 
   private static func variable(_ id: nsgi_id, _ name: nsgi_str) -> nsgi_str {
     let absent = nsgi_str(p: nil, n: 0)
-    guard name.p != nil else { return absent }
+    guard name.p != nil || name.n == 0 else { return absent }
     return Access.with(id) { $0.pointee.variable(named: name.bytes) } ?? absent
   }
 
@@ -108,7 +114,7 @@ enum HostTable {
     _ body: UnsafeRawPointer?, _ length: Int
   ) -> Int32 {
     Access.with(id) { exchange in
-      let bytes = UnsafeRawBufferPointer(start: body, count: length)
+      guard let bytes = checked(body, length), count == 0 || fields != nil else { return NSGI_MISUSE.rawValue }
       return exchange.pointee.worker.respond(exchange, status, fields, count, bytes)
     } ?? NSGI_GONE.rawValue
   }
@@ -116,12 +122,14 @@ enum HostTable {
   private static func start(
     _ id: nsgi_id, _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int
   ) -> Int32 {
-    Access.with(id) { $0.pointee.worker.begin($0, status, fields, count) } ?? NSGI_GONE.rawValue
+    guard count == 0 || fields != nil else { return NSGI_MISUSE.rawValue }
+    return Access.with(id) { $0.pointee.worker.begin($0, status, fields, count) } ?? NSGI_GONE.rawValue
   }
 
   private static func write(_ id: nsgi_id, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int32 {
     Access.with(id) { exchange in
-      exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+      guard let bytes = checked(bytes, count) else { return NSGI_MISUSE.rawValue }
+      return exchange.pointee.worker.write(exchange, bytes)
     } ?? NSGI_GONE.rawValue
   }
 
@@ -136,6 +144,7 @@ enum HostTable {
   // MARK: Log
 
   private static func log(_ id: nsgi_id, _ level: Int32, _ message: nsgi_str) {
+    guard message.p != nil else { return }
     Log.shared.app(level: level, message.bytes)
     _ = Access.with(id) { $0.pointee.worker.copyToFrontEnd($0, message.bytes) }
   }

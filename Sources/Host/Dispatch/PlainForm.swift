@@ -96,7 +96,8 @@ enum PlainForm {
   private static let acceptedWrite: nsgi_write = { bytes, count in
     guard let exchange = PlainForm.current else { return NSGI_MISUSE.rawValue }
     return Access.with(exchange.pointee.id) { exchange in
-      exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+      guard count >= 0, bytes != nil || count == 0 else { return NSGI_MISUSE.rawValue }
+      return exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
     } ?? NSGI_GONE.rawValue
   }
 

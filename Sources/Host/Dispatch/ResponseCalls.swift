@@ -17,7 +17,8 @@ extension Worker {
       return refused(exchange, .invalidLength)
     }
     encodeHead(exchange, knownLength: Int64(body.count))
-    let result = encodeBody(exchange, body)
+    // What the client does not take now waits in memory: the app is done with it, no thread has to wait.
+    let result = encodeBody(exchange, body, isWhole: true)
     endBody(exchange)
     if exchange.pointee.isDetached { pushOutBeside(exchange.pointee.connection) }
     return result

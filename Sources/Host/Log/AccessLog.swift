@@ -50,7 +50,8 @@ struct AccessLog: ~Copyable {
   private mutating func appendQuoted(_ name: StaticString, of exchange: ExchangePointer) {
     lines.append(" \"")
     // Before the head was complete there is no environ to ask.
-    let value = exchange.pointee.began == 0 ? Text.empty.bytes : exchange.pointee.variable(named: Text(name).bytes).bytes
+    let isKnown = exchange.pointee.isNormalized
+    let value = isKnown ? exchange.pointee.variable(named: Text(name).bytes).bytes : Text.empty.bytes
     appendEscaped(value)
     lines.append("\"")
   }

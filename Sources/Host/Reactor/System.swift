@@ -60,7 +60,9 @@ enum System {
   ) throws(SystemError) -> Int {
     try retrying("sendmsg") {
       attempt(.send, first.count + second.count) {
-        clinux_send2(fd, first.baseAddress, first.count, second.baseAddress, second.count)
+        clinux_send2(
+          fd, first.baseAddress, SystemScript.bounded(first.count), second.baseAddress,
+          SystemScript.bounded(first.count + second.count) - SystemScript.bounded(first.count))
       }
     }
   }
@@ -71,7 +73,7 @@ enum System {
   ) throws(SystemError) -> Int {
     var place = off_t(offset)
     defer { offset = Int64(place) }
-    return try retrying("sendfile") { attempt(.send, count) { Int(clinux_sendfile(fd, file, &place, count)) } }
+    return try retrying("sendfile") { attempt(.send, count) { Int(clinux_sendfile(fd, file, &place, SystemScript.bounded(count))) } }
   }
 
   /// Accepts a connection, non-blocking and closed on exec. The corresponding C function is `accept4`.
@@ -238,7 +240,7 @@ enum System {
     var done = 0
     while done < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-      done += try retrying("write") { attempt(.write, rest.count) { write(fd, rest.baseAddress, rest.count) } }
+      done += try retrying("write") { attempt(.write, rest.count) { write(fd, rest.baseAddress, SystemScript.bounded(rest.count)) } }
     }
   }
 
@@ -249,11 +251,17 @@ enum System {
     try retrying("pread") { pread(fd, to, count, off_t(offset)) }
   }
 
-  /// Maps a file for reading. The corresponding C function is `mmap`.
+  /// Maps a file for reading, with at least one zero byte behind it. The corresponding C function is `mmap`.
   static func map(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
-    let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, fd, 0)
-    guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
-    return UnsafeRawPointer(address)
+    let room = mmap(nil, count + 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let room, room != MAP_FAILED else { throw SystemError("mmap") }
+    let address = mmap(room, count, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0)
+    guard address != MAP_FAILED else {
+      let error = SystemError("mmap")
+      munmap(room, count + 1)
+      throw error
+    }
+    return UnsafeRawPointer(room)
   }
 
   /// The corresponding C function is `munmap`.

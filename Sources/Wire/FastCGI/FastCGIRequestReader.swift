@@ -145,6 +145,7 @@
       guard record.contentLength == 0 else {
         received += Int64(record.contentLength)
         guard announced < 0 || received <= announced else { throw .bodyLong }
+        guard received <= limits.bodyBytes else { throw .bodyTooLarge }
         return pass(record, as: .body, &offset)
       }
       guard announced < 0 || received == announced else { throw .bodyShort }

@@ -6,7 +6,7 @@
   case other = 0
   // Meta-variables without a field of their own.
   case requestMethod, scriptName, pathInfo, queryString, requestURI, documentURI, serverProtocol
-  case remoteAddr, remotePort, serverName, serverPort, serverAddr, https, requestScheme, scgi
+  case remoteAddr, remotePort, serverName, serverPort, serverAddr, serverSoftware, https, requestScheme, scgi
   // Both a field and a meta-variable.
   case contentLength, contentType
   // HTTP fields; as meta-variables they carry HTTP_.
@@ -68,7 +68,9 @@
         ? .requestMethod
         : Ascii.equals(name, "CONTENT_LENGTH")
           ? .contentLength : Ascii.equals(name, "REQUEST_SCHEME") ? .requestScheme : .other
-    case 15: Ascii.equals(name, "SERVER_PROTOCOL") ? .serverProtocol : .other
+    case 15:
+      Ascii.equals(name, "SERVER_PROTOCOL")
+        ? .serverProtocol : Ascii.equals(name, "SERVER_SOFTWARE") ? .serverSoftware : .other
     default: .other
     }
   }

@@ -44,7 +44,7 @@ public struct RequestHead: ~Copyable {
   public private(set) var count = 0
   public let capacity: Int
   private let table: UnsafeMutablePointer<Field>
-  private var index = InlineArray<32, UInt16>(repeating: 0)
+  private var index = InlineArray<40, UInt16>(repeating: 0)
   /// Head bytes that a reader had to bring together; without a block in the usual case.
   public var assembled = ByteBuffer()
 
