@@ -2,10 +2,12 @@
 # Makes sure that what a verb of the Makefile needs is installed:  scripts/install.sh run|build|test
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 # program or file -> package
 declare -A build_needs=(
   [gcc]=gcc [make]=make [git]=git [/etc/ssl/certs/ca-certificates.crt]=ca-certificates
+  [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
 )
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [curl]=curl
@@ -46,20 +48,33 @@ if ! command -v swift >/dev/null; then
   exit 1
 fi
 
+# Clients from PyPI, in an environment of their own.
+install_python_clients() {
+  [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && return
+  say "installing uwsgi-tools and flup with pip in .build/venv"
+  mkdir -p .build
+  /usr/bin/python3 -m venv --clear .build/venv
+  .build/venv/bin/pip install -q --disable-pip-version-check uwsgi-tools==1.1.1 flup==1.0.3
+  touch .build/venv/flup
+}
+
+verb=${1:-build}
 missing=()
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
-if [ "${1:-build}" = test ]; then
+if [ "$verb" = test ]; then
   for need in "${!test_needs[@]}"; do has "$need" || missing+=("${test_needs[$need]}"); done
 fi
-[ ${#missing[@]} -gt 0 ] || exit 0
 
-if ! command -v apt-get >/dev/null; then
-  say "please install the equivalents of these Debian packages: ${missing[*]}"
-  exit 1
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    say "please install the equivalents of these Debian packages: ${missing[*]}"
+    exit 1
+  fi
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    say "run this as root: apt-get install --no-install-recommends ${missing[*]}"
+    exit 1
+  fi
+  say "installing ${missing[*]} with apt (services are not started)"
+  install_without_starting "${missing[@]}"
 fi
-if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
-  say "run this as root: apt-get install --no-install-recommends ${missing[*]}"
-  exit 1
-fi
-say "installing ${missing[*]} with apt (services are not started)"
-install_without_starting "${missing[@]}"
+[ "$verb" != test ] || install_python_clients

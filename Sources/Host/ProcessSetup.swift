@@ -1,7 +1,8 @@
 import Config
 import Glibc
 
-/// What the process becomes before it serves: umask, directory, user, pid file; and what it tells its launcher.
+/// What the process becomes before it serves: umask, directory, user, pid file; and what it tells its
+/// launcher.
 enum ProcessSetup {
   /// Before the sockets are bound.
   static func begin(_ settings: ProcessSettings) throws(ServerFailure) {
@@ -12,7 +13,8 @@ enum ProcessSetup {
   static func settle(_ settings: ProcessSettings) throws(ServerFailure) {
     if let path = settings.pidFile {
       do { try System.writeFile(path, "\(getpid())\n") } catch {
-        throw ServerFailure("the pid file \(path) cannot be written (\(error.reason)); choose another --pidfile")
+        throw ServerFailure(
+          "the pid file \(path) cannot be written (\(error.reason)); choose another --pidfile")
       }
     }
     if let directory = settings.directory {

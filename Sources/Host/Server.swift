@@ -15,7 +15,8 @@ public struct ServerFailure: Error, CustomStringConvertible {
   }
 }
 
-/// One process that serves: loads the applications, binds the sockets, runs a worker until it is told to stop.
+/// One process that serves: loads the applications, binds the sockets, runs a worker until it is told to
+/// stop.
 public enum Server {
   /// Serves until a stop signal; returns when everything under way is answered.
   public static func run(_ settings: Settings) throws(ServerFailure) {
@@ -26,7 +27,9 @@ public enum Server {
     try ProcessSetup.settle(settings.process)
     defer { ProcessSetup.end(settings.process) }
     let signals: Int32
-    do { signals = try Worker.takeSignals() } catch { throw ServerFailure("signals cannot be read: \(error)") }
+    do { signals = try Worker.takeSignals() } catch {
+      throw ServerFailure("signals cannot be read: \(error)")
+    }
     let runtime = try runtimeDirectory()
     defer { runtime.remove() }
     let apps = try load(settings, runtime)
@@ -62,7 +65,8 @@ public enum Server {
 
   private static func redirectLog(_ path: String) throws(ServerFailure) {
     do { try Log.shared.redirect(to: path) } catch {
-      throw ServerFailure("the log file \(path) cannot be opened (\(error.reason)); choose a place you may write to")
+      throw ServerFailure(
+        "the log file \(path) cannot be opened (\(error.reason)); choose a place you may write to")
     }
   }
 
@@ -83,7 +87,10 @@ public enum Server {
           options: app.options.map { Generation.Option(key: $0.key, value: $0.value) },
           host: HostTable.shared, runtime: runtime)
         try generation.start()
-        apps.append(App(mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads))
+        apps.append(
+          App(
+            mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads)
+        )
       } catch {
         throw ServerFailure("application cannot be loaded: \(error)", exitCode: 22)
       }
@@ -100,7 +107,8 @@ public enum Server {
         listeners.append(try Listener.bind(wanted, files: settings.socketFiles, limits: settings.limits))
       }
       for inherited in InheritedSockets.find(default: settings.inheritedProtocol) {
-        listeners.append(try Listener.adopt(inherited.fd, gateway: inherited.gateway, limits: settings.limits))
+        listeners.append(
+          try Listener.adopt(inherited.fd, gateway: inherited.gateway, limits: settings.limits))
       }
     } catch {
       for listener in listeners { listener.removeFile() }

@@ -51,7 +51,10 @@ final class Worker: @unchecked Sendable {
   var cgiFailed = false
 
   /// How a worker ends.
-  enum Stop { case graceful(deadline: UInt64), immediate }
+  enum Stop {
+    case graceful(deadline: UInt64)
+    case immediate
+  }
 
   /// - Parameters:
   ///   - listeners: bound and listening; the worker does not close what it inherited.
@@ -102,8 +105,8 @@ final class Worker: @unchecked Sendable {
 
   // MARK: The loop
 
-  /// Blocks the signals that the worker reads itself, and returns the descriptor that brings them. To be called before
-  /// anything of an app runs: threads that it starts inherit the mask.
+  /// Blocks the signals that the worker reads itself, and returns the descriptor that brings them. To be
+  /// called before anything of an app runs: threads that it starts inherit the mask.
   static func takeSignals() throws(SystemError) -> Int32 {
     clinux_ignore_sigpipe()
     return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
@@ -111,7 +114,8 @@ final class Worker: @unchecked Sendable {
 
   /// Serves until a stop signal and the end of what is under way; the calling thread leads first.
   ///
-  /// - Returns: false when calls of applications outlasted the time for a graceful end: nothing of theirs may be
+  /// - Returns: false when calls of applications outlasted the time for a graceful end: nothing of theirs
+  /// may be
   ///   freed.
   func run(signals: Int32) throws(SystemError) -> Bool {
     try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
@@ -172,7 +176,9 @@ final class Worker: @unchecked Sendable {
     switch event.token.kind {
     case .connection:
       let connection = connections.record(event.token.slot)
-      guard connection.pointee.token == event.token, connection.pointee.state != .closed else { return .goesOn }
+      guard connection.pointee.token == event.token, connection.pointee.state != .closed else {
+        return .goesOn
+      }
       if connection.pointee.state == .calling {
         besideEvent(connection, event)
         return .goesOn
@@ -233,7 +239,8 @@ final class Worker: @unchecked Sendable {
     }
   }
 
-  /// Takes what waits in the backlogs, then leaves the addresses to others: later clients are refused at once.
+  /// Takes what waits in the backlogs, then leaves the addresses to others: later clients are refused at
+  /// once.
   private func closeListeners() {
     for index in listeners.indices {
       acceptWaiting(index)

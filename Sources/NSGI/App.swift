@@ -17,16 +17,16 @@ public typealias AppTable = UnsafePointer<nsgi_app>
 
 /// An application: made once in each worker process, then asked once for each request.
 ///
-/// The server makes one call at a time. An application that is `Sendable` says so with `ConcurrentApp` and is
-/// called on several threads at once.
+/// The server makes one call at a time. An application that is `Sendable` says so with `ConcurrentApp`
+/// and is called on several threads at once.
 public protocol App {
   /// Prepares the application, before any request. Throwing stops the server's start, or refuses the swap;
   /// the operator sees the error's description.
   init(_ boot: Boot) throws
 
-  /// Answers one request. May wait: the server goes on with others meanwhile. An `Abort` becomes its status;
-  /// any other error is logged, and the client gets a 500 or, if part of a response has gone out, a cut
-  /// connection.
+  /// Answers one request. May wait: the server goes on with others meanwhile. An `Abort` becomes its
+  /// status; any other error is logged, and the client gets a 500 or, if part of a response has gone out,
+  /// a cut connection.
   func respond(to request: borrowing Request) throws -> Response
 
   /// For logs and statistics; the type's name unless given.

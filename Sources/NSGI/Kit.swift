@@ -2,8 +2,8 @@ import CNSGI
 
 /// Between the C table and the App protocol. Nothing of Swift crosses the edge: errors end here.
 enum Kit {
-  /// Behind the C table, for load(): how to make the application. C functions carry no context, and those of
-  /// two applications in one library are the same functions.
+  /// Behind the C table, for load(): how to make the application. C functions carry no context, and those
+  /// of two applications in one library are the same functions.
   private final class Maker {
     let make: (Boot, HostTable) throws -> Service
     init(_ make: @escaping (Boot, HostTable) throws -> Service) { self.make = make }

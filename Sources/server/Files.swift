@@ -9,7 +9,9 @@ enum Files {
 
   /// The whole file as text; at most 1 MiB, which no configuration comes near.
   static func read(_ path: String) throws -> String {
-    guard let file = fopen(path, "re") else { throw Unreadable(description: String(cString: strerror(errno))) }
+    guard let file = fopen(path, "re") else {
+      throw Unreadable(description: String(cString: strerror(errno)))
+    }
     defer { fclose(file) }
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 4096)

@@ -18,7 +18,8 @@ func environment() -> [String: String] {
   return result
 }
 
-/// Ends the process without running destructors under threads of applications; what they printed is written.
+/// Ends the process without running destructors under threads of applications; what they printed is
+/// written.
 func leave(_ code: Int32) -> Never {
   fflush(nil)
   _exit(code)

@@ -1,10 +1,12 @@
 #!/bin/bash
 # Runs the libFuzzer targets of the codecs: fuzz.sh [TARGET|all] [SECONDS]      (all targets, 60 s each)
 # TARGET is the name of a folder in Tests/Fuzz/corpus, and of a file FuzzTARGET.swift whatever its case.
-# An input that breaks an invariant is left in .build/fuzz/; put it into the corpus, where `make test` replays it.
+# An input that breaks an invariant is left in .build/fuzz/; put it into the corpus: `make test` replays that.
 # Inputs that reach new code gather in .build/fuzz/corpus; `fuzz.sh TARGET merge` takes the useful ones over.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# Swift's own report of a crash would wait for a person.
+export SWIFT_BACKTRACE=enable=no
 out=.build/fuzz
 mkdir -p $out
 common="-O -swift-version 6 -parse-as-library -sanitize=address"
@@ -13,8 +15,8 @@ build() {
   mapfile -t wire < <(find Sources/Wire -name '*.swift')
   mapfile -t support < <(find Tests/Support -name '*.swift')
   # Only the codecs steer the fuzzer by their coverage.
-  swiftc $common -sanitize=fuzzer -wmo -module-name Wire -emit-module -emit-module-path $out/Wire.swiftmodule \
-    -c "${wire[@]}" -o $out/Wire.o
+  swiftc $common -sanitize=fuzzer -wmo -module-name Wire \
+    -emit-module -emit-module-path $out/Wire.swiftmodule -c "${wire[@]}" -o $out/Wire.o
   swiftc $common -wmo -I $out -module-name Support -emit-module -emit-module-path $out/Support.swiftmodule \
     -c "${support[@]}" -o $out/Support.o
 }
@@ -26,7 +28,7 @@ fuzz() {
   mkdir -p "$corpus"
   swiftc $common -sanitize=fuzzer -I $out "$source" $out/Support.o $out/Wire.o -o "$out/$target"
   if [ "$seconds" = merge ]; then
-    "$out/$target" -merge=1 "Tests/Fuzz/corpus/$target" "$corpus"
+    "$out/$target" -set_cover_merge=1 "Tests/Fuzz/corpus/$target" "$corpus"
   else
     "$out/$target" -max_total_time="$seconds" -max_len=1024 -timeout=10 -artifact_prefix="$out/$target-" \
       -print_final_stats=1 "$corpus" "Tests/Fuzz/corpus/$target"

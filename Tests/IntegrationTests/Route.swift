@@ -73,8 +73,8 @@ struct Route: Sendable, CustomTestStringConvertible {
 
   /// Starts the server and the web server before it, runs `body`, and stops both; both must end well.
   func run(app: String, _ body: (FrontEnd, ServerProcess) throws -> Void) throws {
-    let server = try ServerProcess(app: Repository.app(app), options)
-    let frontEnd = try FrontEnd(file, before: server, app: Repository.app(app))
+    let server = try ServerProcess(app: app, options)
+    let frontEnd = try FrontEnd(file, before: server, app: app)
     do { try body(frontEnd, server) } catch {
       let said = "server: \(server.process.output)\nweb server: \(frontEnd.process.output)"
       Issue.record("\(file): \(error)\n\(said)")

@@ -16,6 +16,7 @@ import Testing
     let reply = try socket.receiveLastReply()
     #expect(reply.status == 408)
     #expect(reply["connection"] == "close")
+    socket.close()
     #expect(try server.stop() == .status(0))
   }
 
@@ -28,6 +29,7 @@ import Testing
     var entry = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
     while poll(&entry, 1, 20) == 0, !deadline.isOver { try socket.send("a") }
     #expect(try socket.receiveReply().status == 408)
+    socket.close()
     #expect(try server.stop() == .status(0))
   }
 
@@ -37,6 +39,7 @@ import Testing
     let socket = try server.connect()
     try socket.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc")
     #expect(try socket.receiveLastReply().status == 408)
+    socket.close()
     #expect(try server.stop() == .status(0))
   }
 
@@ -45,6 +48,7 @@ import Testing
     let server = try server("--header-timeout", "0.2", "--keep-alive-timeout", "0.2")
     let socket = try server.connect()
     #expect(try socket.receiveAll().isEmpty)
+    socket.close()
     #expect(try server.stop() == .status(0))
   }
 
@@ -55,6 +59,7 @@ import Testing
     try socket.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     #expect(try socket.receiveReply().status == 200)
     #expect(try socket.receiveAll().isEmpty)
+    socket.close()
     #expect(try server.stop() == .status(0))
   }
 
@@ -64,6 +69,7 @@ import Testing
     let socket = try server.connect()
     try socket.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     #expect(try socket.receiveLastReply()["connection"] == "close")
+    socket.close()
     #expect(try server.stop() == .status(0))
   }
 
@@ -78,6 +84,7 @@ import Testing
     let other = try server.connect()
     try other.send("GET /ok HTTP/1.1\r\nHost: h\r\n\r\n")
     #expect(try other.receiveReply().text == "ok")
+    socket.close()
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 }

@@ -15,8 +15,8 @@ public final class FrontEnd: Sendable {
   /// Its folder, with its configuration and the sockets of what it starts.
   public let folder: TemporaryFolder
 
-  /// Starts the web server that `file` below docs/deploy is for: the first part of its path names it. `app` is
-  /// what a web server that starts the server by itself lets it serve.
+  /// Starts the web server that `file` below docs/deploy is for: the first part of its path names it.
+  /// `app` is what a web server that starts the server by itself lets it serve.
   public init(
     _ file: String, before server: ServerProcess? = nil, app: String = Repository.app("environ")
   ) throws {

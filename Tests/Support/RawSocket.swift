@@ -1,5 +1,6 @@
 // A plain blocking client socket with deadlines: the tests' way to say exactly what bytes go out and when.
 import Foundation
+import Glibc
 
 /// Where a socket is, written as on the server's command line.
 public enum Address: Sendable, CustomStringConvertible, Equatable {
@@ -76,8 +77,8 @@ public enum Address: Sendable, CustomStringConvertible, Equatable {
 
 /// One connected client socket.
 public final class RawSocket {
-  /// The descriptor; owned by the object.
-  public let descriptor: Int32
+  /// The descriptor, owned by the object; -1 once it is closed.
+  public private(set) var descriptor: Int32
   /// Received, and not yet taken by `receive`.
   private var pending: [UInt8] = []
 
@@ -94,12 +95,18 @@ public final class RawSocket {
     let code = address.withSockaddr { connect(descriptor, $0, $1) }
     if code != 0 {
       let why = errno
-      close(descriptor)
+      Glibc.close(descriptor)
       throw SupportError.system(call: "connect \(address)", errno: why)
     }
   }
 
-  deinit { close(descriptor) }
+  deinit { close() }
+
+  /// Closes the socket before the object goes: a server that is to end need not linger for it.
+  public func close() {
+    if descriptor >= 0 { Glibc.close(descriptor) }
+    descriptor = -1
+  }
 
   /// Sends all of `bytes`; false when the peer has gone before the last was taken.
   @discardableResult
@@ -201,7 +208,7 @@ public enum FreePort {
     for _ in 0..<200 {
       let port = UInt16.random(in: 20000..<32000)
       let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-      defer { close(descriptor) }
+      defer { Glibc.close(descriptor) }
       let bound = Address.tcp(host: "127.0.0.1", port: port).withSockaddr { bind(descriptor, $0, $1) }
       if bound == 0 { return port }
     }

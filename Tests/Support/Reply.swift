@@ -56,12 +56,14 @@ public struct Reply: Sendable {
     }
   }
 
-  /// Reads one whole gateway response: head and content until the end of the stream.
-  public init(gateway bytes: [UInt8]) throws(SupportError) {
+  /// Reads one whole gateway response: head and content until the end of the stream. `toHead` when the
+  /// request was HEAD, whose answer may announce content that does not come.
+  public init(gateway bytes: [UInt8], toHead: Bool = false) throws(SupportError) {
     guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound
     else { throw .malformedReply("no head in: \(String(decoding: bytes.prefix(400), as: UTF8.self))") }
     try self.init(head: String(decoding: bytes[..<end], as: UTF8.self))
     body = Array(bytes[end...])
+    if toHead || status == 204 || status == 304 { return }
     if let length = self["content-length"].flatMap(Int.init) { isComplete = body.count == length }
   }
 }

@@ -21,6 +21,13 @@ public enum Repository {
     return "\(folder)/\(name).so"
   }
 
+  /// A program of the Python environment that `scripts/install.sh test` makes.
+  public static func python(_ program: String) throws(SupportError) -> String {
+    let path = "\(root)/.build/venv/bin/\(program)"
+    guard access(path, X_OK) == 0 else { throw .pythonMissing(path) }
+    return path
+  }
+
   /// The text of a file of the project, by its path below the root.
   public static func text(_ path: String) throws -> String {
     try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8)
@@ -66,6 +73,7 @@ public enum Program: String, Sendable {
 /// What can go wrong around a test, as against in the server.
 public enum SupportError: Error, CustomStringConvertible {
   case programMissing(Program)
+  case pythonMissing(String)
   case system(call: String, errno: Int32)
   case timedOut(waitingFor: String, output: String)
   case ended(program: String, exit: ChildProcess.Exit, output: String)
@@ -75,6 +83,7 @@ public enum SupportError: Error, CustomStringConvertible {
     switch self {
     case .programMissing(let program):
       "\(program.rawValue) is not installed; use: apt-get install --no-install-recommends \(program.package)"
+    case .pythonMissing(let path): "\(path) is missing; use: scripts/install.sh test"
     case .system(let call, let code): "\(call): \(String(cString: strerror(code)))"
     case .timedOut(let what, let output): "timed out waiting for \(what); so far:\n\(output)"
     case .ended(let program, let exit, let output): "\(program) ended (\(exit)) too early:\n\(output)"

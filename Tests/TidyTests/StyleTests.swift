@@ -92,7 +92,7 @@ import Testing
   @Test("a Swift file begins with what it is")
   func filesBeginWithAComment() {
     for file in SourceFile.everything where file.path.hasSuffix(".swift") {
-      let code = file.lines.drop { $0.isEmpty || $0.hasPrefix("import ") || $0.hasPrefix("@testable import ") }
+      let code = file.lines.drop { $0.isEmpty || ImportTests.imported($0) != nil }
       guard let first = code.first, !first.hasPrefix("//"), !first.hasPrefix("@") else { continue }
       Issue.record("\(file.finding(0, "begins with code; use a comment of 1-4 lines that says what it is"))")
     }

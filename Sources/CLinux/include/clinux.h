@@ -25,8 +25,12 @@ static inline int clinux_epoll_ctl(int epoll, int operation, int fd, uint32_t ev
   struct epoll_event event = {.events = events, .data = {.u64 = token}};
   return epoll_ctl(epoll, operation, fd, &event);
 }
-static inline uint64_t clinux_epoll_token(const struct epoll_event *events, int index) { return events[index].data.u64; }
-static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int index) { return events[index].events; }
+static inline uint64_t clinux_epoll_token(const struct epoll_event *events, int index) {
+  return events[index].data.u64;
+}
+static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int index) {
+  return events[index].events;
+}
 #define CLINUX_EPOLLIN 0x001u
 #define CLINUX_EPOLLOUT 0x004u
 #define CLINUX_EPOLLERR 0x008u
@@ -35,7 +39,9 @@ static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int
 
 /* accept4, non-blocking and closed on exec. */
 int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length);
-static inline int clinux_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+static inline int clinux_socket(int family) {
+  return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
 
 static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t count) {
   return sendfile(fd, file, offset, count);

@@ -31,8 +31,8 @@ enum CGIArguments {
     return isValue ? arguments : arguments.dropLast()
   }
 
-  /// `#!/usr/bin/server --cgi --app x.so` arrives as one argument, followed by the script's path (execve(2)).
-  /// The words of the first; nil when there is no such line.
+  /// `#!/usr/bin/server --cgi --app x.so` arrives as one argument, followed by the script's path
+  /// (execve(2)). The words of the first; nil when there is no such line.
   private static func interpreterLine(_ arguments: [String]) -> [String]? {
     guard arguments.count >= 2, arguments[0].hasPrefix("-"), !arguments[1].hasPrefix("-") else { return nil }
     let words = arguments[0].split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)

@@ -1,6 +1,6 @@
 // Placeholders in ini values: %p the file, %d its directory with a slash, %s its name, %n its name without
-// the ending, %% a percent sign, $(VARIABLE) from the environment. Other percent signs stay (log formats use
-// them).
+// the ending, %% a percent sign, $(VARIABLE) from the environment. Other percent signs stay (log formats
+// use them).
 
 extension IniReader {
   /// The value with its placeholders replaced.

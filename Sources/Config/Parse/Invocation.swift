@@ -27,8 +27,8 @@ extension Settings {
   /// - Parameters:
   ///   - arguments: the command line without the program's name.
   ///   - environment: the process's environment.
-  /// - standardInputIsListening: descriptor 0 is a listening socket, as spawn-fcgi and lighttpd's `bin-path`
-  /// leave it.
+  /// - standardInputIsListening: descriptor 0 is a listening socket, as spawn-fcgi and lighttpd's
+  /// `bin-path` leave it.
   ///   - workingDirectory: what relative ini files are relative to, for `%p` and `%d`.
   ///   - readFile: the text of the file at a path; its error's description is shown.
   public static func parse(

@@ -1,4 +1,5 @@
-// One option as it was given, and where: the unit that command line, environment and ini files are read into.
+// One option as it was given, and where: the unit that command line, environment and ini files are read
+// into.
 
 /// Where an option was given; it decides how an error quotes it.
 enum Origin: Sendable, Equatable {

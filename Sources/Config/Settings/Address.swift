@@ -3,8 +3,8 @@
 
 /// The address of one listening socket. A numeric host is checked here; nothing is resolved.
 public enum Address: Sendable, Equatable, CustomStringConvertible {
-  /// TCP. `host` is an IPv4 or IPv6 address as text without brackets, `localhost`, or "" for all interfaces;
-  /// port 0 lets the kernel choose one.
+  /// TCP. `host` is an IPv4 or IPv6 address as text without brackets, `localhost`, or "" for all
+  /// interfaces; port 0 lets the kernel choose one.
   case inet(host: String, port: UInt16)
   /// A unix socket file, absolute or relative to the working directory; at most 107 bytes.
   case unix(path: String)

@@ -6,12 +6,12 @@ public struct Limits: Sendable, Equatable {
   // MARK: Requests
 
   /// Whole head of a request in bytes: request line and fields, or the block of variables; beyond it 431.
-  /// Precedent: `-b/--buffer-size` of uWSGI, at most 65535; nginx 4 buffers of 8 KiB; lighttpd 8 KiB; Tomcat
-  /// 8 KiB.
+  /// Precedent: `-b/--buffer-size` of uWSGI, at most 65535; nginx 4 buffers of 8 KiB; lighttpd 8 KiB;
+  /// Tomcat 8 KiB.
   public var headBytes = 64 * 1024
 
-  /// Header fields or variables of one head; beyond it 431. Precedent: Apache `LimitRequestFields` 100, uWSGI
-  /// `-v` 100.
+  /// Header fields or variables of one head; beyond it 431. Precedent: Apache `LimitRequestFields` 100,
+  /// uWSGI `-v` 100.
   public var headerFields = 256
 
   /// Request target in bytes, never above `headBytes`; beyond it 414. RFC 9112 §3 asks for 8000 at least;
@@ -21,7 +21,8 @@ public struct Limits: Sendable, Equatable {
   /// One chunk-size line with its extensions, in bytes; beyond it 400. Precedent: Go's net/http 4096.
   public var chunkLineBytes = 4096
 
-  /// Request body in bytes; beyond it 413. Precedent: Apache `LimitRequestBody` 1 GiB; uWSGI `--limit-post`.
+  /// Request body in bytes; beyond it 413. Precedent: Apache `LimitRequestBody` 1 GiB; uWSGI
+  /// `--limit-post`.
   public var bodyBytes: Int64 = 1 << 30
 
   /// The part of a request body that is kept in memory; a longer body is spooled to an unlinked file.
@@ -59,9 +60,9 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: nginx `send_timeout` 60.
   public var writeTimeoutSeconds = 60.0
 
-  /// Seconds a connection stays open between requests; 0 closes after each response. It must exceed the idle
-  /// time of the front end's upstream connections (nginx 60), or a request may meet the close. Precedent:
-  /// nginx 75, Node 65 by custom.
+  /// Seconds a connection stays open between requests; 0 closes after each response. It must exceed the
+  /// idle time of the front end's upstream connections (nginx 60), or a request may meet the close.
+  /// Precedent: nginx 75, Node 65 by custom.
   public var keepAliveTimeoutSeconds = 65.0
 
   /// Seconds a closing connection goes on reading, so that no answer is lost to a reset.
@@ -92,16 +93,16 @@ public struct Limits: Sendable, Equatable {
   /// Calls of one thread-safe app under way at once. Precedent: Puma 5, waitress 4, Apache's event MPM 25.
   public var threads = 16
 
-  /// Seconds an app may take for a request before it is cancelled and the client gets a 504; 0: as long as it likes.
-  /// Precedent: `-t/--harakiri` of uWSGI, off by default.
+  /// Seconds an app may take for a request before it is cancelled and the client gets a 504; 0: as long
+  /// as it likes. Precedent: `-t/--harakiri` of uWSGI, off by default.
   public var requestTimeoutSeconds = 0.0
 
-  /// Microseconds that a call may hold the event loop before another thread takes the loop over. Precedent: Erlang
-  /// asks native functions to return within 1 ms.
+  /// Microseconds that a call may hold the event loop before another thread takes the loop over.
+  /// Precedent: Erlang asks native functions to return within 1 ms.
   public var handOffMicroseconds: UInt32 = 1000
 
-  /// Requests of one app that wait for a call of it to end; beyond it 503. Precedent: uWSGI leaves them in the backlog
-  /// (`-l`), Apache `ListenBacklog` 511.
+  /// Requests of one app that wait for a call of it to end; beyond it 503. Precedent: uWSGI leaves them
+  /// in the backlog (`-l`), Apache `ListenBacklog` 511.
   public var queuedRequests = 1024
 
   /// The defaults.

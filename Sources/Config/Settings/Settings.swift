@@ -1,4 +1,5 @@
-// What the server was asked to do: validated, typed, plain. `Settings.parse` makes it from the command line.
+// What the server was asked to do: validated, typed, plain. `Settings.parse` makes it from the command
+// line.
 
 /// The whole configuration of a server.
 public struct Settings: Sendable, Equatable {
@@ -14,8 +15,8 @@ public struct Settings: Sendable, Equatable {
   public var process: ProcessSettings
   /// Mode and owner of unix socket files.
   public var socketFiles: SocketFileSettings
-  /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of its
-  /// own.
+  /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of
+  /// its own.
   public var inheritedProtocol: ListenerProtocol
   /// Peers whose `X-Forwarded-*` fields and PROXY headers are believed.
   public var trustedProxies: [TrustedProxy]

@@ -80,8 +80,8 @@ extension System {
     return String(cString: value)
   }
 
-  /// Loads a library, every symbol resolved at once and none of them shared; nil on failure (`linkerError`).
-  /// The corresponding C function is `dlopen`.
+  /// Loads a library, every symbol resolved at once and none of them shared; nil on failure
+  /// (`linkerError`). The corresponding C function is `dlopen`.
   static func openLibrary(_ path: String) -> UnsafeMutableRawPointer? { dlopen(path, RTLD_NOW | RTLD_LOCAL) }
 
   /// The corresponding C function is `dlsym`.

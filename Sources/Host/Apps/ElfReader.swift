@@ -1,4 +1,5 @@
-/// What is wrong with a file that should be a shared library; continues a sentence that begins with its path.
+/// What is wrong with a file that should be a shared library; continues a sentence that begins with its
+/// path.
 public enum ElfError: Error, Equatable, Sendable, CustomStringConvertible {
   case empty
   case notELF

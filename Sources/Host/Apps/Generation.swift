@@ -5,8 +5,8 @@ import CNSGI
 /// Order of life: `load` (file, link, handshake), `start` (its load()), requests, `unload`. The library
 /// itself stays in memory until the process ends: the code of most languages cannot be unloaded.
 ///
-/// Unchecked: everything but `state` and `references` is constant; `state` is written by `start`, before any
-/// other thread knows the generation, and `references` belongs to the leader.
+/// Unchecked: everything but `state` and `references` is constant; `state` is written by `start`, before
+/// any other thread knows the generation, and `references` belongs to the leader.
 final class Generation: @unchecked Sendable {
   /// The plain form's function, or the full form's table, the host's own copy with absent members nil.
   enum Form {

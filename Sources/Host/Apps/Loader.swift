@@ -1,7 +1,7 @@
 import CNSGI
 
-/// Loads a private copy into the process and shakes hands with it. Nothing of the application has run before
-/// but its constructors.
+/// Loads a private copy into the process and shakes hands with it. Nothing of the application has run
+/// before but its constructors.
 enum Loader {
   /// The plain form: `application` of nsgi.h.
   typealias Application = @convention(c) (UnsafePointer<nsgi_environ>?, nsgi_start_response?) -> Int32
@@ -41,8 +41,8 @@ enum Loader {
   }
 
   /// Loads the libraries that the application looks for beside itself ($ORIGIN in its search path), from
-  /// beside the operator's file: seen from the copy they are not there. The linker then finds them by soname.
-  /// These are used where they lie, and shared by all generations.
+  /// beside the operator's file: seen from the copy they are not there. The linker then finds them by
+  /// soname. These are used where they lie, and shared by all generations.
   private static func openCompanions(of copy: PrivateCopy, _ image: ElfImage) throws(LoadError) {
     let folder = copy.source.lastIndex(of: "/").map { String(copy.source[..<$0]) } ?? "."
     for entry in image.searchPath {

@@ -2,8 +2,8 @@ import Glibc
 
 /// The server's own copy of an application's file: immutable, and under a name that is never used again.
 ///
-/// The operator's file is not loaded itself: dlopen answers with the old image for a name (or an inode) that
-/// it has seen, and a library that is overwritten or truncated while mapped takes the process along.
+/// The operator's file is not loaded itself: dlopen answers with the old image for a name (or an inode)
+/// that it has seen, and a library that is overwritten or truncated while mapped takes the process along.
 struct PrivateCopy {
   /// The operator's file.
   let source: String

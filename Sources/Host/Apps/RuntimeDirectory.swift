@@ -37,7 +37,8 @@ final class RuntimeDirectory {
     throw .noRuntimeDirectory(reason: reason)
   }
 
-  /// The user's runtime directory, the service's (systemd: RuntimeDirectory=nsgi-server), the temporary one.
+  /// The user's runtime directory, the service's (systemd: RuntimeDirectory=nsgi-server), the temporary
+  /// one.
   private static func candidates() -> [String] {
     var result: [String] = []
     if let own = System.environmentValue("XDG_RUNTIME_DIR"), own.hasPrefix("/") { result.append(own) }

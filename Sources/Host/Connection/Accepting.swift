@@ -34,8 +34,8 @@ extension Worker {
     return .goesOn
   }
 
-  /// The server stops: connections that the kernel has accepted already are still served; their requests are read in
-  /// the loop.
+  /// The server stops: connections that the kernel has accepted already are still served; their requests
+  /// are read in the loop.
   func acceptWaiting(_ index: Int) {
     var peer = sockaddr_storage()
     while connections.alive < limits.connections, let fd = try? System.accept(listeners[index].fd, &peer) {
@@ -73,7 +73,9 @@ extension Worker {
     guard !settings.trustedProxies.isEmpty else { return preface }
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PeerAddress.textBytes) { text in
       let count = connection.pointee.peer.write(to: text.baseAddress!)
-      if isTrusted(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count])) { preface.insert(.proxy) }
+      if isTrusted(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count])) {
+        preface.insert(.proxy)
+      }
     }
     return preface
   }

@@ -15,7 +15,8 @@ struct Connection: ~Copyable {
     case readingHead
     /// The head is there, the body is coming in. May become calling, lingering.
     case readingBody
-    /// An application has the request, or it waits in that one's queue. May become writing, idle, lingering.
+    /// An application has the request, or it waits in that one's queue. May become writing, idle,
+    /// lingering.
     case calling
     /// The answer is complete and waits for the socket. May become idle, lingering, closed.
     case writing
@@ -50,7 +51,8 @@ struct Connection: ~Copyable {
   var preface: Preface = []
   /// CGI: the answer is a whole HTTP response (nph- scripts).
   var isNonParsed = false
-  /// The exchange's call goes on beside the loop: output and socket are the call's, all else stays the leader's.
+  /// The exchange's call goes on beside the loop: output and socket are the call's, all else stays the
+  /// leader's.
   var isDetached = false
   /// Close once the output is sent.
   var closesAfterOutput = false

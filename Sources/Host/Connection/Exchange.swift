@@ -23,16 +23,16 @@ struct Exchange: ~Copyable {
 
   let slot: UInt32
   unowned(unsafe) let worker: Worker
-  /// What the app calls the exchange: 32 bits that count the lives of the record, never 0; 8 bits worker, 24 bits
-  /// slot. Read by any thread.
+  /// What the app calls the exchange: 32 bits that count the lives of the record, never 0; 8 bits worker,
+  /// 24 bits slot. Read by any thread.
   private let number: Atomic<UInt64>
   var phase = Phase.free
   /// Where the call stands, as leader, call thread and watchdog agree on it.
   let word = CallWord()
   /// Guards a detached exchange, its response and its connection's output.
   let lock = Mutex()
-  /// The call goes on beside the loop, or the exchange is asynchronous: connection and pools belong to the leader, but
-  /// for the output. Written by whoever is inside the host.
+  /// The call goes on beside the loop, or the exchange is asynchronous: connection and pools belong to
+  /// the leader, but for the output. Written by whoever is inside the host.
   var isDetached = false
   /// call() answered NSGI_ASYNC: finish() ends it.
   var isAsync = false

@@ -3,8 +3,8 @@ import Wire
 
 /// Flush: from the output of a connection to its socket, and what the kernel watches meanwhile.
 extension Worker {
-  /// Sends what waits; what the socket does not take now goes when it can be written. Never closes: a peer that
-  /// is gone shows in `closesAfterOutput` with nothing left to send.
+  /// Sends what waits; what the socket does not take now goes when it can be written. Never closes: a
+  /// peer that is gone shows in `closesAfterOutput` with nothing left to send.
   func flush(_ connection: ConnectionPointer) {
     do throws(SystemError) {
       while !connection.pointee.output.isEmpty {

@@ -1,16 +1,16 @@
 import Config
 import Glibc
 
-/// Listening sockets that a launcher hands over: descriptor 0 (lighttpd's bin-path, spawn-fcgi, multiwatch), or
-/// descriptors from 3 on with LISTEN_FDS (systemd, sd_listen_fds(3)).
+/// Listening sockets that a launcher hands over: descriptor 0 (lighttpd's bin-path, spawn-fcgi,
+/// multiwatch), or descriptors from 3 on with LISTEN_FDS (systemd, sd_listen_fds(3)).
 public enum InheritedSockets {
   /// Descriptor 0 is a listening socket.
   public static var isStandardInputListening: Bool {
     (try? System.get(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN)) == 1
   }
 
-  /// The sockets and what is spoken on each: by its name in LISTEN_FDNAMES ("http", "scgi", "uwsgi", "fastcgi",
-  /// "fcgi"; also "http-2" and the like), else `gateway`.
+  /// The sockets and what is spoken on each: by its name in LISTEN_FDNAMES ("http", "scgi", "uwsgi",
+  /// "fastcgi", "fcgi"; also "http-2" and the like), else `gateway`.
   static func find(default gateway: ListenerProtocol) -> [(fd: Int32, gateway: ListenerProtocol)] {
     var found: [(fd: Int32, gateway: ListenerProtocol)] = []
     if isStandardInputListening { found.append((STDIN_FILENO, gateway)) }

@@ -41,7 +41,9 @@ extension Worker {
   /// A long body of known length goes straight to its place.
   private func receiveBody(_ connection: ConnectionPointer) throws(SystemError) -> Turn {
     let left = connection.pointee.codec.bodyLeft
-    guard let exchange = connection.pointee.exchange, exchange.pointee.body.prepare(for: left, bound: limits.bodyMemoryBytes) else {
+    guard let exchange = connection.pointee.exchange,
+      exchange.pointee.body.prepare(for: left, bound: limits.bodyMemoryBytes)
+    else {
       return try receiveInput(connection)
     }
     let count = try System.receive(connection.pointee.fd, exchange.pointee.body.memory.tail, Int(left))
@@ -153,7 +155,9 @@ extension Worker {
   private func awaitMore(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     switch connection.pointee.state {
     case .readingBody:
-      do { try exchange.pointee.body.own(bound: limits.bodyMemoryBytes) } catch { return bodyFailed(connection, error) }
+      do { try exchange.pointee.body.own(bound: limits.bodyMemoryBytes) } catch {
+        return bodyFailed(connection, error)
+      }
       if connection.pointee.gateway == .cgi { return }
       moveOn(connection, exchange)
       setTimeout(connection, .body)
@@ -168,7 +172,9 @@ extension Worker {
 
   /// The head stays in its block while the body comes in through another.
   func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
-    guard exchange.pointee.headBlock.block == nil, exchange.pointee.head.assembled.block == nil else { return }
+    guard exchange.pointee.headBlock.block == nil, exchange.pointee.head.assembled.block == nil else {
+      return
+    }
     var fresh = ByteBuffer()
     if !connection.pointee.input.isEmpty {
       blocks.fill(&fresh)
@@ -284,7 +290,8 @@ extension Worker {
     watchInput(connection)
   }
 
-  /// The last byte is sent: close, or linger if the peer may still be sending (a reset would eat the answer).
+  /// The last byte is sent: close, or linger if the peer may still be sending (a reset would eat the
+  /// answer).
   func finish(_ connection: ConnectionPointer) {
     if connection.pointee.gateway == .cgi {
       cgiFailed = connection.pointee.peerEnded

@@ -18,7 +18,8 @@ enum ListenError: Error, CustomStringConvertible {
     case .refused(let address, let error) where error.code == EADDRNOTAVAIL:
       "\(address) cannot be bound (\(error.reason)); choose an address that this machine has"
     case .refused(let address, let error): "\(address) cannot be bound (\(error)); check the address"
-    case .notListening(let fd): "descriptor \(fd) is no listening socket; start the server through its launcher"
+    case .notListening(let fd):
+      "descriptor \(fd) is no listening socket; start the server through its launcher"
     }
   }
 }
@@ -119,7 +120,9 @@ struct Listener {
       case ECONNREFUSED where SocketFile.isSocket(path): return try System.unlink(path)
       case ENOENT: return
       // A full backlog is a live server too.
-      default: throw SystemError("bind", error.code == EAGAIN ? EADDRINUSE : error.code == ECONNREFUSED ? EADDRINUSE : error.code)
+      default:
+        throw SystemError(
+          "bind", error.code == EAGAIN ? EADDRINUSE : error.code == ECONNREFUSED ? EADDRINUSE : error.code)
       }
     }
     throw SystemError("bind", EADDRINUSE)

@@ -2,8 +2,8 @@ import Config
 import Glibc
 import Wire
 
-/// What may stand before the first request of a connection: a PROXY header of a trusted peer, and bytes that tell
-/// the protocol on a socket that recognises it.
+/// What may stand before the first request of a connection: a PROXY header of a trusted peer, and bytes
+/// that tell the protocol on a socket that recognises it.
 extension Worker {
   /// Looks at the first bytes; true when the codec may read on.
   func readPreface(_ connection: ConnectionPointer) -> Bool {
@@ -26,7 +26,8 @@ extension Worker {
       }
     case .unknown:
       _ = begin(connection)
-      refuse(connection, 400, "this socket speaks HTTP, SCGI, uwsgi and FastCGI; these bytes are none of them")
+      refuse(
+        connection, 400, "this socket speaks HTTP, SCGI, uwsgi and FastCGI; these bytes are none of them")
       return false
     }
     connection.pointee.preface.remove(.sniff)
@@ -69,8 +70,8 @@ extension Worker {
     return settings.trustedProxies.contains { $0.contains(address) }
   }
 
-  /// Lets a trusted front end say who the client is: the last address that is no trusted proxy itself, and the
-  /// scheme. From anybody else the fields are only fields.
+  /// Lets a trusted front end say who the client is: the last address that is no trusted proxy itself,
+  /// and the scheme. From anybody else the fields are only fields.
   func applyForwarded(_ exchange: ExchangePointer) {
     guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { return }
     let base = exchange.pointee.base

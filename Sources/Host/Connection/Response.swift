@@ -42,14 +42,16 @@ extension Worker {
 
   /// The rest of a response will not come: the client must see that it is cut short.
   private func cut(_ exchange: ExchangePointer) {
-    log.error("\(mounts[exchange.pointee.mount].name) broke off its response to \(exchange.pointee.requestLine)")
+    log.error(
+      "\(mounts[exchange.pointee.mount].name) broke off its response to \(exchange.pointee.requestLine)")
     if exchange.pointee.connection.pointee.gateway == .fastcgi {
       endRecords(exchange.pointee.connection, appStatus: 1)
     }
     exchange.pointee.phase = .gone
   }
 
-  /// Gives the output a block of the pool; beside the loop, where the pool is another thread's, it grows by itself.
+  /// Gives the output a block of the pool; beside the loop, where the pool is another thread's, it grows
+  /// by itself.
   @inline(__always)
   private func fillOutput(_ connection: ConnectionPointer) {
     if connection.pointee.output.block != nil { return }
@@ -96,13 +98,19 @@ extension Worker {
       HTTP1ResponseWriter.head(
         exchange.pointee.response, exchange.pointee.plan, minorVersion: exchange.pointee.head.minorVersion,
         date: dateBytes(exchange), server: Worker.software, into: &connection.pointee.output)
-    case .scgi: SCGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
-    case .uwsgi: UWSGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+    case .scgi:
+      SCGIResponseWriter.head(
+        exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+    case .uwsgi:
+      UWSGIResponseWriter.head(
+        exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
     case .cgi where connection.pointee.isNonParsed:
       CGIResponseWriter.nphHead(
         exchange.pointee.response, exchange.pointee.plan, date: dateBytes(exchange), server: Worker.software,
         into: &connection.pointee.output)
-    case .cgi: CGIResponseWriter.head(exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+    case .cgi:
+      CGIResponseWriter.head(
+        exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
     case .fastcgi:
       FastCGIResponseWriter.head(
         exchange.pointee.response, exchange.pointee.plan, id: connection.pointee.codec.requestID,
@@ -146,7 +154,10 @@ extension Worker {
       HTTP1ResponseWriter.chunkTail(into: &connection.pointee.output)
     case .records:
       if exchange.pointee.isHead || exchange.pointee.response.status == 204
-        || exchange.pointee.response.status == 304 { break }
+        || exchange.pointee.response.status == 304
+      {
+        break
+      }
       let total = exchange.pointee.plan.contentLength
       let over = total >= 0 ? exchange.pointee.written - total : 0
       if over > 0 { return overrun(exchange, bytes, over) }
@@ -159,7 +170,8 @@ extension Worker {
   private func overrun(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, _ over: Int64) -> Int32 {
     let fits = max(0, bytes.count - Int(over))
     if over <= Int64(bytes.count) {
-      log.error("\(mounts[exchange.pointee.mount].name) wrote more than its Content-Length; the excess is dropped")
+      log.error(
+        "\(mounts[exchange.pointee.mount].name) wrote more than its Content-Length; the excess is dropped")
     }
     exchange.pointee.written -= Int64(bytes.count)
     if fits > 0 { _ = encodeBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[..<fits])) }
@@ -196,7 +208,8 @@ extension Worker {
     var position = 0
     while position < bytes.count {
       fillOutput(connection)
-      let count = FastCGIResponseWriter.dataHead(bytes.count - position, id: id, into: &connection.pointee.output)
+      let count = FastCGIResponseWriter.dataHead(
+        bytes.count - position, id: id, into: &connection.pointee.output)
       put(connection, UnsafeRawBufferPointer(rebasing: bytes[position..<(position + count)]))
       fillOutput(connection)
       FastCGIResponseWriter.dataTail(count, into: &connection.pointee.output)
@@ -204,8 +217,8 @@ extension Worker {
     }
   }
 
-  /// Keeps the output of a streaming app bounded: sends, and when the client takes nothing and the bound is reached,
-  /// leaves the loop to another thread and waits, up to the write timeout.
+  /// Keeps the output of a streaming app bounded: sends, and when the client takes nothing and the bound
+  /// is reached, leaves the loop to another thread and waits, up to the write timeout.
   @inline(__always)
   private func takeStock(_ exchange: ExchangePointer) -> Int32 {
     let connection = exchange.pointee.connection
@@ -291,7 +304,8 @@ extension Worker {
       HTTP1ResponseWriter.lastChunk(into: &connection.pointee.output)
     case .records:
       let total = exchange.pointee.plan.contentLength
-      let isShort = total > exchange.pointee.written && !exchange.pointee.isHead
+      let isShort =
+        total > exchange.pointee.written && !exchange.pointee.isHead
         && exchange.pointee.response.status != 304
       if isShort { short(exchange) }
       endRecords(connection, appStatus: isShort ? 1 : 0)
@@ -299,7 +313,8 @@ extension Worker {
   }
 
   private func short(_ exchange: ExchangePointer) {
-    log.error("\(mounts[exchange.pointee.mount].name) wrote less than its Content-Length; the connection is closed")
+    log.error(
+      "\(mounts[exchange.pointee.mount].name) wrote less than its Content-Length; the connection is closed")
     exchange.pointee.phase = .gone
   }
 
@@ -308,7 +323,8 @@ extension Worker {
     let connection = exchange.pointee.connection
     guard settings.log.fastCGIStderr, connection.pointee.gateway == .fastcgi else { return }
     fillOutput(connection)
-    FastCGIResponseWriter.stderr(line, id: connection.pointee.codec.requestID, into: &connection.pointee.output)
+    FastCGIResponseWriter.stderr(
+      line, id: connection.pointee.codec.requestID, into: &connection.pointee.output)
   }
 
   /// FastCGI: empty STDOUT and END_REQUEST (§5.5).
@@ -369,7 +385,9 @@ extension Worker {
     case .fastCGIRefusal(_, _, let ends): closes = ends
     case .fastCGIValues, .fastCGIUnknownType: break
     }
-    FastCGIResponseWriter.answer(answer, maxConnections: limits.connections, maxRequests: limits.connections, into: &connection.pointee.output)
+    FastCGIResponseWriter.answer(
+      answer, maxConnections: limits.connections, maxRequests: limits.connections,
+      into: &connection.pointee.output)
     guard closes else { return true }
     connection.pointee.closesAfterOutput = true
     connection.pointee.expectsNoMore = true

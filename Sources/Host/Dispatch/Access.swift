@@ -3,8 +3,8 @@ import CNSGI
 import Glibc
 import Synchronization
 
-/// How a host function gets hold of an exchange: from the call's own thread at the cost of one compare-and-swap, from
-/// any other by number, under the exchange's lock when it is beside the loop.
+/// How a host function gets hold of an exchange: from the call's own thread at the cost of one
+/// compare-and-swap, from any other by number, under the exchange's lock when it is beside the loop.
 enum Access {
   /// Works on the exchange that `id` names; nil for one that is over.
   @inline(__always)
@@ -13,7 +13,13 @@ enum Access {
     switch exchange.pointee.word.enter() {
     case .attached:
       // The record may have begun another life between the look at its number and the entry.
-      defer { if !exchange.pointee.isDetached { exchange.pointee.word.leave() } else { exchange.pointee.lock.unlock() } }
+      defer {
+        if !exchange.pointee.isDetached {
+          exchange.pointee.word.leave()
+        } else {
+          exchange.pointee.lock.unlock()
+        }
+      }
       return exchange.pointee.id == id ? body(exchange) : nil
     case .beside: return locked(exchange, id, body)
     case .over: return nil

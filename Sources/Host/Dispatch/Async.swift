@@ -72,7 +72,8 @@ extension Worker {
     exchange.pointee.lock.lock()
     let connection = exchange.pointee.connection
     let stream = exchange.pointee.stream.isOpen
-    let hasBody = !stream || !exchange.pointee.stream.bytes.isEmpty || exchange.pointee.stream.state != .coming
+    let hasBody =
+      !stream || !exchange.pointee.stream.bytes.isEmpty || exchange.pointee.stream.state != .coming
     let hasSpace = connection.pointee.output.count < limits.responseBufferBytes
     let isGone = exchange.pointee.isAbandoned.load(ordering: .relaxed)
     let what = exchange.pointee.ready.what

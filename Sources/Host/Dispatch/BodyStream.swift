@@ -1,8 +1,8 @@
 import CNSGI
 import Wire
 
-/// A request body that comes while its app runs (NSGI_STREAMS_IN): the leader fills it, the app takes from it.
-/// Guarded like the exchange it belongs to.
+/// A request body that comes while its app runs (NSGI_STREAMS_IN): the leader fills it, the app takes
+/// from it. Guarded like the exchange it belongs to.
 struct BodyStream: ~Copyable {
   /// How the body stands.
   enum State: UInt8 {
@@ -128,7 +128,9 @@ extension Worker {
   private func pullBody(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
     let before = exchange.pointee.stream.bytes.count
     if !connection.pointee.input.isEmpty { feed(connection, exchange) }
-    if exchange.pointee.stream.bytes.count > before || exchange.pointee.stream.state != .coming { return true }
+    if exchange.pointee.stream.bytes.count > before || exchange.pointee.stream.state != .coming {
+      return true
+    }
     return receiveStream(connection, exchange)
   }
 

@@ -1,10 +1,11 @@
 import Synchronization
 
-/// Where a call of an application stands, as the threads that may care agree on it. One word in the exchange.
+/// Where a call of an application stands, as the threads that may care agree on it. One word in the
+/// exchange.
 ///
-/// While the leader runs the app the word is `inApp`; a host function makes it `inHost` for the time of its work, so
-/// that the watchdog, which moves it from `inApp` to `detached`, never interrupts one. A detached or asynchronous
-/// exchange is guarded by its lock instead.
+/// While the leader runs the app the word is `inApp`; a host function makes it `inHost` for the time of
+/// its work, so that the watchdog, which moves it from `inApp` to `detached`, never interrupts one. A
+/// detached or asynchronous exchange is guarded by its lock instead.
 struct CallWord: ~Copyable {
   enum State: UInt32, AtomicRepresentable {
     /// No call, no asynchronous exchange.
@@ -92,7 +93,8 @@ struct CallWord: ~Copyable {
     word.compareExchange(expected: .inApp, desired: .detached, ordering: .acquiringAndReleasing).exchanged
   }
 
-  /// The thread inside the host, or the leader after an asynchronous return, takes the exchange off the loop.
+  /// The thread inside the host, or the leader after an asynchronous return, takes the exchange off the
+  /// loop.
   func becomeDetached() { word.store(.detached, ordering: .releasing) }
 
   /// The exchange is over.

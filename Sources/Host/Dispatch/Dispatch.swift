@@ -5,8 +5,8 @@ import Wire
 /// Whether the thread still leads after what it did.
 enum Turn {
   case goesOn
-  /// A call was taken off the loop while it ran: another thread leads, and what the loop owns is that one's. The
-  /// thread returns to the followers without touching anything.
+  /// A call was taken off the loop while it ran: another thread leads, and what the loop owns is that
+  /// one's. The thread returns to the followers without touching anything.
   case handedOff
 }
 
@@ -20,8 +20,8 @@ enum Dispatched {
   case handedOff
 }
 
-/// Dispatch: Leader/Followers with hand-off. The leader runs the app itself; when the call turns out to wait or to
-/// be slow, another thread becomes leader and this one stays with its app.
+/// Dispatch: Leader/Followers with hand-off. The leader runs the app itself; when the call turns out to
+/// wait or to be slow, another thread becomes leader and this one stays with its app.
 extension Worker {
   /// The request is there: call its app, now or when a call of it ends.
   @inline(__always)
@@ -72,7 +72,9 @@ extension Worker {
     _ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>
   ) -> Dispatched {
     let isAllowed = mounts[exchange.pointee.mount].mayAsync
-    if !isAllowed { log.error("\(mounts[exchange.pointee.mount].name) answered NSGI_ASYNC without NSGI_MAY_ASYNC") }
+    if !isAllowed {
+      log.error("\(mounts[exchange.pointee.mount].name) answered NSGI_ASYNC without NSGI_MAY_ASYNC")
+    }
     let isAttached = exchange.pointee.word.enterOwn()
     if isAttached, !isAllowed || exchange.pointee.earlyResult != nil {
       exchange.pointee.word.clear()
@@ -94,8 +96,8 @@ extension Worker {
 
   // MARK: Beside the loop
 
-  /// The call has returned on a thread that does not lead any more: encode what is left, send what the socket takes,
-  /// and give the exchange back to the leader.
+  /// The call has returned on a thread that does not lead any more: encode what is left, send what the
+  /// socket takes, and give the exchange back to the leader.
   private func completeBeside(_ exchange: ExchangePointer, _ result: Int32) {
     exchange.pointee.lock.lock()
     exchange.pointee.isDetached = true
@@ -136,8 +138,8 @@ extension Worker {
 
   // MARK: The leader's side of it
 
-  /// A new leader takes over from a call that has left the loop: the head keeps its block, and the kernel watches the
-  /// connection for its end, and for what still comes of a streamed body.
+  /// A new leader takes over from a call that has left the loop: the head keeps its block, and the kernel
+  /// watches the connection for its end, and for what still comes of a streamed body.
   func takeOver(_ exchange: ExchangePointer) {
     let connection = exchange.pointee.connection
     connection.pointee.isDetached = true

@@ -60,7 +60,9 @@ extension Exchange {
     }
     // A front end that sends neither is completed (RFC 3875 §4.1.15, §4.1.17).
     if head.form == .variables {
-      if head.first(.serverSoftware) == nil { own[13] = nsgi_pair(Text("SERVER_SOFTWARE"), Text(Worker.software)) }
+      if head.first(.serverSoftware) == nil {
+        own[13] = nsgi_pair(Text("SERVER_SOFTWARE"), Text(Worker.software))
+      }
       if head.first(.serverPort) == nil {
         own[14] = nsgi_pair(Text("SERVER_PORT"), meta.scheme.count == 5 ? Text("443") : Text("80"))
       }
@@ -114,7 +116,8 @@ extension Exchange {
   /// here, or are "Proxy" (httpoxy, CVE-2016-5385).
   static func isShown(_ known: KnownName) -> Bool {
     switch known {
-    case .contentLength, .contentType, .proxy, .transferEncoding, .httpContentDouble, .connection, .keepAlive, .te,
+    case .contentLength, .contentType, .proxy, .transferEncoding, .httpContentDouble, .connection, .keepAlive,
+      .te,
       .trailer, .upgrade:
       false
     default: true
@@ -141,7 +144,8 @@ extension Exchange {
       bytes[range.end] = 0
       return Text(bytes + Int(range.start), Int(range.count))
     case .scgi, .cgi:
-      return Text(UnsafePointer(base.assumingMemoryBound(to: UInt8.self)) + Int(range.start), Int(range.count))
+      return Text(
+        UnsafePointer(base.assumingMemoryBound(to: UInt8.self)) + Int(range.start), Int(range.count))
     case .uwsgi, .fastcgi: return Text(arena.copy(range.bytes(in: base)), Int(range.count))
     }
   }
@@ -159,7 +163,9 @@ extension Exchange {
 
   static func same(_ name: nsgi_str, _ other: Text) -> Bool {
     guard name.n == other.count else { return false }
-    for index in 0..<other.count where UInt8(bitPattern: name.p[index]) != other.start![index] { return false }
+    for index in 0..<other.count where UInt8(bitPattern: name.p[index]) != other.start![index] {
+      return false
+    }
     return true
   }
 

@@ -2,8 +2,9 @@ import CLinux
 import CNSGI
 import Wire
 
-/// The functions of `nsgi_host`: what a full-form app may ask of the server. Each finds the exchange by id and
-/// says NSGI_GONE for one that is over, NSGI_MISUSE for a call out of order; none is undefined behaviour.
+/// The functions of `nsgi_host`: what a full-form app may ask of the server. Each finds the exchange by
+/// id and says NSGI_GONE for one that is over, NSGI_MISUSE for a call out of order; none is undefined
+/// behaviour.
 ///
 /// Inline dispatch: an exchange can be reached from within its `call` on the thread that runs it.
 enum HostTable {
@@ -66,7 +67,8 @@ enum HostTable {
 
   // MARK: Request
 
-  private static func environ(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>? {
+  private static func environ(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>?
+  {
     count?.pointee = 0
     return Access.with(id) { exchange in
       let list = exchange.pointee.environList()
@@ -75,7 +77,8 @@ enum HostTable {
     }
   }
 
-  private static func fields(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>? {
+  private static func fields(_ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<nsgi_pair>?
+  {
     count?.pointee = 0
     return Access.with(id) { exchange in
       let list = exchange.pointee.fieldList()
@@ -114,7 +117,9 @@ enum HostTable {
     _ body: UnsafeRawPointer?, _ length: Int
   ) -> Int32 {
     Access.with(id) { exchange in
-      guard let bytes = checked(body, length), count == 0 || fields != nil else { return NSGI_MISUSE.rawValue }
+      guard let bytes = checked(body, length), count == 0 || fields != nil else {
+        return NSGI_MISUSE.rawValue
+      }
       return exchange.pointee.worker.respond(exchange, status, fields, count, bytes)
     } ?? NSGI_GONE.rawValue
   }

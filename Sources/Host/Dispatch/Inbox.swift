@@ -1,7 +1,7 @@
 import Glibc
 
-/// What threads beside the loop have to say to the leader, and the bell that wakes it. In order: nothing is said of
-/// an exchange after `returned` or `finished`.
+/// What threads beside the loop have to say to the leader, and the bell that wakes it. In order: nothing
+/// is said of an exchange after `returned` or `finished`.
 ///
 /// Unchecked: `messages` is guarded by `mutex`.
 final class Inbox: @unchecked Sendable {

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Who runs the loop. One thread leads; the others are with an app or wait as followers, and end when nobody
-/// has needed them for a while.
+/// Who runs the loop. One thread leads; the others are with an app or wait as followers, and end when
+/// nobody has needed them for a while.
 ///
 /// Unchecked: everything mutable is guarded by `mutex`.
 final class Leadership: @unchecked Sendable {
@@ -22,8 +22,9 @@ final class Leadership: @unchecked Sendable {
   /// Seconds after which a follower that nobody needed ends.
   private static let idleSeconds = 10.0
 
-  /// Makes the leader's place free, after `exchange` was taken off the loop. A follower takes it; without one,
-  /// `startThread` makes one. If the system gives no thread, the place waits for one that is with an app.
+  /// Makes the leader's place free, after `exchange` was taken off the loop. A follower takes it; without
+  /// one, `startThread` makes one. If the system gives no thread, the place waits for one that is with an
+  /// app.
   func vacate(_ exchange: ExchangePointer, startThread: () -> Bool) {
     mutex.lock()
     detached.append(exchange)

@@ -52,8 +52,8 @@ extension Worker {
     return error == .tooLarge ? NSGI_TOOBIG.rawValue : NSGI_MISUSE.rawValue
   }
 
-  /// write(): the first piece is held back, because a response that ends after it gets a Content-Length; the
-  /// second one, or a flush, commits the head. With a declared length nothing is held.
+  /// write(): the first piece is held back, because a response that ends after it gets a Content-Length;
+  /// the second one, or a flush, commits the head. With a declared length nothing is held.
   @inline(__always)
   func write(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) -> Int32 {
     switch exchange.pointee.phase {

@@ -3,8 +3,8 @@ import Synchronization
 
 /// Sees calls that run for longer than about a millisecond and takes them off the loop.
 ///
-/// It costs a call two relaxed stores and a load. It looks once a period while calls are made, and sleeps while none
-/// are: the first call after that wakes it.
+/// It costs a call two relaxed stores and a load. It looks once a period while calls are made, and sleeps
+/// while none are: the first call after that wakes it.
 final class Watchdog: Sendable {
   private let microseconds: UInt32
   /// An eventfd, on which it sleeps.
@@ -69,7 +69,8 @@ final class Watchdog: Sendable {
     }
   }
 
-  /// Sleeps until a call wakes it. The pause lets a call that began before the mark was visible show itself.
+  /// Sleeps until a call wakes it. The pause lets a call that began before the mark was visible show
+  /// itself.
   private func sleep(unless seen: UInt64) {
     isAsleep.store(true, ordering: .sequentiallyConsistent)
     System.pause(microseconds: microseconds)

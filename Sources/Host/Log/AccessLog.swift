@@ -26,7 +26,8 @@ struct AccessLog: ~Copyable {
     let status = exchange.pointee.response.status
     let microseconds = exchange.pointee.began == 0 ? 0 : (now &- exchange.pointee.began) / 1000
     guard isWanted(status, microseconds) else { return }
-    lines.append(exchange.pointee.meta.remoteAddr.isEmpty ? Text("-").bytes : exchange.pointee.meta.remoteAddr.bytes)
+    lines.append(
+      exchange.pointee.meta.remoteAddr.isEmpty ? Text("-").bytes : exchange.pointee.meta.remoteAddr.bytes)
     lines.append(" - - [")
     appendTime()
     lines.append("] \"")

@@ -1,8 +1,8 @@
 import Glibc
 import Logging
 
-/// The error log: what the operator and the authors of apps read. One line an event, on standard error or in
-/// a file; reopened by name for log rotation.
+/// The error log: what the operator and the authors of apps read. One line an event, on standard error or
+/// in a file; reopened by name for log rotation.
 final class Log: @unchecked Sendable {
   /// The log of this process.
   static let shared = Log()
@@ -39,7 +39,9 @@ final class Log: @unchecked Sendable {
   /// Opens the file again by its name, after it was renamed.
   func reopen() {
     guard let path else { return }
-    do { try System.redirectErrors(to: path) } catch { self.error("log \(path) cannot be reopened: \(error)") }
+    do { try System.redirectErrors(to: path) } catch {
+      self.error("log \(path) cannot be reopened: \(error)")
+    }
   }
 
   /// A line of an application; control characters are escaped, so that no app can forge one.
@@ -66,13 +68,19 @@ private struct LineHandler: LogHandler {
     line += LineHandler.time()
     line += " \(event.level): "
     for scalar in "\(event.message)".unicodeScalars {
-      if scalar.value < 0x20 || scalar.value == 0x7f { line += scalar.value == 9 ? "\t" : escaped(scalar.value) } else { line.unicodeScalars.append(scalar) }
+      if scalar.value < 0x20 || scalar.value == 0x7f {
+        line += scalar.value == 9 ? "\t" : escaped(scalar.value)
+      } else {
+        line.unicodeScalars.append(scalar)
+      }
     }
     line += "\n"
     line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
   }
 
-  private func escaped(_ value: UInt32) -> String { value == 10 ? "\\n" : value == 13 ? "\\r" : "\\x" + (value < 16 ? "0" : "") + String(value, radix: 16) }
+  private func escaped(_ value: UInt32) -> String {
+    value == 10 ? "\\n" : value == 13 ? "\\r" : "\\x" + (value < 16 ? "0" : "") + String(value, radix: 16)
+  }
 
   private static func time() -> String {
     var now = Glibc.time(nil)

@@ -40,8 +40,8 @@ enum System {
     }
   }
 
-  /// Sends at most `count` bytes, never raising SIGPIPE; to what is no socket (a CGI program's standard output) it
-  /// writes. The corresponding C functions are `send` and `write`.
+  /// Sends at most `count` bytes, never raising SIGPIPE; to what is no socket (a CGI program's standard
+  /// output) it writes. The corresponding C functions are `send` and `write`.
   @inline(__always)
   static func send(_ fd: Int32, _ from: UnsafeRawPointer, _ count: Int) throws(SystemError) -> Int {
     try retrying("send") {
@@ -73,7 +73,9 @@ enum System {
   ) throws(SystemError) -> Int {
     var place = off_t(offset)
     defer { offset = Int64(place) }
-    return try retrying("sendfile") { attempt(.send, count) { Int(clinux_sendfile(fd, file, &place, SystemScript.bounded(count))) } }
+    return try retrying("sendfile") {
+      attempt(.send, count) { Int(clinux_sendfile(fd, file, &place, SystemScript.bounded(count))) }
+    }
   }
 
   /// Accepts a connection, non-blocking and closed on exec. The corresponding C function is `accept4`.
@@ -169,7 +171,8 @@ enum System {
     return try retrying("poll") { Int(poll(&entry, 1, milliseconds)) } > 0
   }
 
-  /// Blocks the signals and returns a descriptor that reads them. The corresponding C function is `signalfd`.
+  /// Blocks the signals and returns a descriptor that reads them. The corresponding C function is
+  /// `signalfd`.
   static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {
     Int32(try retrying("signalfd") { Int(clinux_signalfd(signals, Int32(signals.count))) })
   }
@@ -210,13 +213,18 @@ enum System {
 
   /// Starts a thread that nobody joins. The corresponding C function is `pthread_create`.
   static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Start { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
+    final class Start {
+      let body: @Sendable () -> Void
+      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
     let start = Unmanaged.passRetained(Start(body))
     var thread = pthread_t()
-    let result = pthread_create(&thread, nil, { argument in
-      Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
-      return nil
-    }, start.toOpaque())
+    let result = pthread_create(
+      &thread, nil,
+      { argument in
+        Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
+        return nil
+      }, start.toOpaque())
     if result != 0 { start.release() } else { pthread_detach(thread) }
     return result == 0
   }
@@ -240,7 +248,9 @@ enum System {
     var done = 0
     while done < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-      done += try retrying("write") { attempt(.write, rest.count) { write(fd, rest.baseAddress, SystemScript.bounded(rest.count)) } }
+      done += try retrying("write") {
+        attempt(.write, rest.count) { write(fd, rest.baseAddress, SystemScript.bounded(rest.count)) }
+      }
     }
   }
 
@@ -251,7 +261,8 @@ enum System {
     try retrying("pread") { pread(fd, to, count, off_t(offset)) }
   }
 
-  /// Maps a file for reading, with at least one zero byte behind it. The corresponding C function is `mmap`.
+  /// Maps a file for reading, with at least one zero byte behind it. The corresponding C function is
+  /// `mmap`.
   static func map(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
     let room = mmap(nil, count + 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let room, room != MAP_FAILED else { throw SystemError("mmap") }
@@ -274,8 +285,8 @@ enum System {
     Int32(try retrying("open") { Int(clinux_open_directory(path)) })
   }
 
-  /// Opens for reading what lies below a directory, wherever links lead. The corresponding call is `openat2` with
-  /// RESOLVE_BENEATH.
+  /// Opens for reading what lies below a directory, wherever links lead. The corresponding call is
+  /// `openat2` with RESOLVE_BENEATH.
   static func openBeneath(_ directory: Int32, _ path: String) throws(SystemError) -> Int32 {
     Int32(try retrying("openat2") { Int(clinux_open_beneath(directory, path)) })
   }
@@ -304,16 +315,20 @@ enum System {
     let fd = Int32(try retrying("open") { Int(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)) })
     defer { close(fd) }
     let bytes = Array(text.utf8)
-    try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in try writeAll(fd, UnsafeRawBufferPointer(buffer)) }
+    try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
+      try writeAll(fd, UnsafeRawBufferPointer(buffer))
+    }
   }
 
-  /// Gives up root for a user and group; a user alone brings its own groups. The corresponding C functions are
-  /// `setgid`, `initgroups`, `setuid`.
+  /// Gives up root for a user and group; a user alone brings its own groups. The corresponding C
+  /// functions are `setgid`, `initgroups`, `setuid`.
   static func become(user: uid_t?, group: gid_t?) throws(SystemError) {
     let entry = user.flatMap { getpwuid($0) }
     let primary = group ?? entry?.pointee.pw_gid
     if let primary { _ = try retrying("setgid") { Int(setgid(primary)) } }
-    if let entry, let primary { _ = try retrying("initgroups") { Int(initgroups(entry.pointee.pw_name, primary)) } }
+    if let entry, let primary {
+      _ = try retrying("initgroups") { Int(initgroups(entry.pointee.pw_name, primary)) }
+    }
     if let user { _ = try retrying("setuid") { Int(setuid(user)) } }
   }
 
@@ -328,7 +343,9 @@ enum System {
   }
 
   /// Removes a name. The corresponding C function is `unlink`.
-  static func unlink(_ path: String) throws(SystemError) { _ = try retrying("unlink") { Int(Glibc.unlink(path)) } }
+  static func unlink(_ path: String) throws(SystemError) {
+    _ = try retrying("unlink") { Int(Glibc.unlink(path)) }
+  }
 
   /// The corresponding C function is `chmod`.
   static func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
@@ -354,7 +371,8 @@ enum System {
     return entry.pointee.gr_gid
   }
 
-  /// Makes a file, opened for appending, standard error. The corresponding C functions are `open` and `dup2`.
+  /// Makes a file, opened for appending, standard error. The corresponding C functions are `open` and
+  /// `dup2`.
   static func redirectErrors(to path: String) throws(SystemError) {
     let fd = Int32(
       try retrying("open") { Int(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)) })

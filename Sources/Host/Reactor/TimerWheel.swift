@@ -84,7 +84,8 @@ struct TimerWheel: ~Copyable {
     }
   }
 
-  private mutating func link(_ slot: UInt32, _ tick: UInt64, _ entry: (UInt32) -> UnsafeMutablePointer<Entry>) {
+  private mutating func link(_ slot: UInt32, _ tick: UInt64, _ entry: (UInt32) -> UnsafeMutablePointer<Entry>)
+  {
     let place = max(tick, current + 1)
     let head = heads + Int(place) % TimerWheel.slots
     entry(slot).pointee.placed = place

@@ -4,8 +4,9 @@ import Wire
 /// X-Sendfile over HTTP: the app names a file, the server sends it, but only from below `--sendfile-root`.
 /// On the gateway protocols the field passes through: there the front end serves the file.
 extension Worker {
-  /// Takes X-Sendfile out of a response head and opens what it names; the answer is 403 or 404 when it may not or
-  /// cannot be served. Without `--sendfile-root` the field is dropped: it is no business of a client.
+  /// Takes X-Sendfile out of a response head and opens what it names; the answer is 403 or 404 when it
+  /// may not or cannot be served. Without `--sendfile-root` the field is dropped: it is no business of a
+  /// client.
   func takeSendfile(_ exchange: ExchangePointer) -> FileStretch? {
     guard let value = exchange.pointee.response.takeSendfile() else { return nil }
     guard let root = settings.sendfileRoot else { return nil }
@@ -27,8 +28,8 @@ extension Worker {
 
 /// Opening a file that must lie below a directory.
 enum SendFile {
-  /// Opens `path`, absolute below `root` or relative to it; EXDEV when it leads outside, by "..", a link or an
-  /// absolute path elsewhere.
+  /// Opens `path`, absolute below `root` or relative to it; EXDEV when it leads outside, by "..", a link
+  /// or an absolute path elsewhere.
   static func open(_ path: String, below root: String) throws(SystemError) -> Int32 {
     var rest = path[...]
     if path.hasPrefix("/") {

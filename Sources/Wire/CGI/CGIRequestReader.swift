@@ -19,8 +19,8 @@
 
   public init(limits: HeadLimits) { self.limits = limits }
 
-  /// Reads the environment that stands in `head.assembled`, then on in `bytes` from `offset`, which it moves
-  /// over what it has used up.
+  /// Reads the environment that stands in `head.assembled`, then on in `bytes` from `offset`, which it
+  /// moves over what it has used up.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(CGIError) -> ReadEvent {
@@ -41,7 +41,8 @@
     }
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most `left`.
+  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
+  /// `left`.
   public mutating func bypassed(_ count: Int) {
     guard case .body(let left) = state else { return }
     state = Int64(count) == left ? .ended : .body(left: left - Int64(count))

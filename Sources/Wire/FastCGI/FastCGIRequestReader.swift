@@ -5,7 +5,8 @@
 ///   and of messages that want an answer, and says `.end` again when there is nothing of the kind.
 /// - `.end` follows `.abort` too: the request wants its END_REQUEST and nothing more.
 /// - Call `reset` when END_REQUEST was written and `keepsConnection` is true, then `next` again.
-/// - A head whose pairs stand in one PARAMS record is handed over as ranges; until it is complete nothing is
+/// - A head whose pairs stand in one PARAMS record is handed over as ranges; until it is complete nothing
+/// is
 ///   used up, so the caller's buffer must hold `HeadLimits.headBytes + headOverhead` bytes. Any other
 ///   head is brought together in `RequestHead.assembled`, record by record.
 /// - After an error the connection is over; `requestID` says which request an answer goes to.
@@ -64,8 +65,8 @@
     (received, announced) = (0, -1)
   }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up. `head` is the same one from
-  /// the beginning of a request to its `.head`.
+  /// Reads on in `bytes` from `offset`, which it moves over what it has used up. `head` is the same one
+  /// from the beginning of a request to its `.head`.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(FastCGIError) -> ReadEvent {

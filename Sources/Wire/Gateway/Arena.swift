@@ -34,7 +34,9 @@ public struct Arena: ~Copyable {
   /// A copy of `bytes` with a NUL behind it.
   public mutating func copy(_ bytes: UnsafeRawBufferPointer) -> UnsafeMutablePointer<UInt8> {
     let copy = allocate(bytes.count + 1).assumingMemoryBound(to: UInt8.self)
-    if let from = bytes.baseAddress { UnsafeMutableRawPointer(copy).copyMemory(from: from, byteCount: bytes.count) }
+    if let from = bytes.baseAddress {
+      UnsafeMutableRawPointer(copy).copyMemory(from: from, byteCount: bytes.count)
+    }
     copy[bytes.count] = 0
     return copy
   }

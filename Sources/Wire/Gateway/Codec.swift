@@ -1,5 +1,5 @@
-/// The request reader of a connection, whichever protocol is spoken on it. Trivially copyable: one switch an
-/// event, no existential, nothing to retain.
+/// The request reader of a connection, whichever protocol is spoken on it. Trivially copyable: one switch
+/// an event, no existential, nothing to retain.
 @frozen public enum Codec: Sendable {
   case http1(HTTP1RequestReader)
   case scgi(SCGIRequestReader)
@@ -87,8 +87,8 @@
     }
   }
 
-  /// No request has begun as far as the reader knows. With nothing left in the host's buffer, the end of the
-  /// connection is a clean one here.
+  /// No request has begun as far as the reader knows. With nothing left in the host's buffer, the end of
+  /// the connection is a clean one here.
   public var isIdle: Bool {
     switch self {
     case .http1(let reader): reader.isIdle
@@ -99,9 +99,9 @@
     }
   }
 
-  /// Body bytes that come next on the wire as they are, without anything between them: these may be received
-  /// straight to their place (`bypassed`). 0 where the protocol mixes something in. FastCGI: the rest of
-  /// the record under way.
+  /// Body bytes that come next on the wire as they are, without anything between them: these may be
+  /// received straight to their place (`bypassed`). 0 where the protocol mixes something in. FastCGI: the
+  /// rest of the record under way.
   public var bodyLeft: Int64 {
     switch self {
     case .http1(let reader): return reader.bodyLeft

@@ -74,8 +74,9 @@ public enum HTTPDate {
 
   /// Seconds of the day of `08:49:37`; 60 is a leap second.
   private static func time(_ text: UnsafeRawBufferPointer, _ start: Int) -> Int64? {
-    guard text[start + 2] == 0x3a, text[start + 5] == 0x3a, let hour = number(text, start, 2), hour < 24,
-      let minute = number(text, start + 3, 2), minute < 60, let second = number(text, start + 6, 2), second <= 60
+    guard text[start + 2] == 0x3a, text[start + 5] == 0x3a, let hour = number(text, start, 2),
+      let minute = number(text, start + 3, 2), let second = number(text, start + 6, 2),
+      hour < 24, minute < 60, second <= 60
     else { return nil }
     return hour * 3600 + minute * 60 + second
   }

@@ -24,7 +24,8 @@
     case 6: Ascii.matches(name, "cookie") ? .cookie : Ascii.matches(name, "expect") ? .expect : .other
     case 7: Ascii.matches(name, "upgrade") ? .upgrade : Ascii.matches(name, "trailer") ? .trailer : .other
     case 10:
-      Ascii.matches(name, "connection") ? .connection : Ascii.matches(name, "keep-alive") ? .keepAlive : .other
+      Ascii.matches(name, "connection")
+        ? .connection : Ascii.matches(name, "keep-alive") ? .keepAlive : .other
     case 12: Ascii.matches(name, "content-type") ? .contentType : .other
     case 14: Ascii.matches(name, "content-length") ? .contentLength : .other
     case 15: Ascii.matches(name, "x-forwarded-for") ? .forwardedFor : .other

@@ -27,11 +27,12 @@ public enum Normalizer {
   ) throws(NormalizeError) -> MetaVariables {
     var meta = MetaVariables()
     meta.method = terminated(head.method, base)
-    let target = terminated(head.path, base)
+    var target = terminated(head.path, base)
+    // The path of an absolute-form target may be empty: it means "/" (RFC 9112 §3.2.4).
+    if target.isEmpty || target.bytes[0] == UInt8(ascii: "?") { target = joined(Text("/"), target, &arena) }
     meta.requestURI = target
     try splitTarget(target, &meta, &arena)
-    // An absolute-form target without a path means "/" (RFC 9112 §3.2.4); "*" names no path at all.
-    if meta.pathInfo.isEmpty { meta.pathInfo = Text("/") }
+    // "*" names no path at all.
     if target.count == 1, target.bytes[0] == UInt8(ascii: "*") { meta.pathInfo = .empty }
     meta.serverProtocol = head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
     meta.remoteAddr = facts.remoteAddr

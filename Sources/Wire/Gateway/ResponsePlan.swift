@@ -78,6 +78,12 @@
       framing = question.gateway == .fastcgi ? .records : .none
       return
     }
+    // 205 asks the client to reset its form and has no content (RFC 9110 §15.3.6).
+    if question.status == 205 {
+      contentLength = 0
+      framing = question.gateway == .fastcgi ? .records : .none
+      return
+    }
     switch question.gateway {
     case .fastcgi: framing = .records
     case .scgi, .uwsgi, .cgi:

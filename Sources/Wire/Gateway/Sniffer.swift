@@ -8,8 +8,8 @@
 ///
 /// What could be two things: modifier1 1, 13, 48-57 and 65-90 of uwsgi are taken for the other protocols
 /// (none of them is a request to an application), and so is modifier1 22, which begins a TLS handshake too
-/// and is refused anyway. HTTP methods of no letter A-Z in front are taken for uwsgi. A PROXY header is to be
-/// read before.
+/// and is refused anyway. HTTP methods of no letter A-Z in front are taken for uwsgi. A PROXY header is
+/// to be read before.
 public enum Sniffer {
   /// What the bytes so far say.
   @frozen public enum Verdict: Equatable, Sendable {

@@ -1,5 +1,6 @@
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2): the value of Host, the authority of a target.
-/// Userinfo is not part of it (RFC 9110 §4.2.4), nor are IPvFuture and zone identifiers, which nobody sends.
+/// Userinfo is not part of it (RFC 9110 §4.2.4), nor are IPvFuture and zone identifiers, which nobody
+/// sends.
 enum Authority {
   /// - Parameter needsPort: a port must be given, as CONNECT wants it (RFC 9112 §3.2.3).
   static func isValid(_ text: UnsafeRawBufferPointer, needsPort: Bool = false) -> Bool {
@@ -7,7 +8,9 @@ enum Authority {
     var end = 0
     if text.first == UInt8(ascii: "[") {
       while end < text.count, text[end] != UInt8(ascii: "]") { end += 1 }
-      guard end < text.count, isIPv6(UnsafeRawBufferPointer(start: base + 1, count: end - 1)) else { return false }
+      guard end < text.count, isIPv6(UnsafeRawBufferPointer(start: base + 1, count: end - 1)) else {
+        return false
+      }
       end += 1
     } else {
       while end < text.count, text[end] != HTTP1Grammar.colon {

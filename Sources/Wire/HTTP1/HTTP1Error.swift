@@ -56,7 +56,8 @@
   case codingMalformed
   /// Chunked is given twice or is not the last coding (RFC 9112 §6.1, §6.3).
   case chunkedNotLast
-  /// A transfer coding that this server does not know (RFC 9112 §6.1).
+  /// A transfer coding that this server does not know (RFC 9112 §6.1). 400, not the 501 that the clause suggests:
+  /// where the message ends cannot be known, which is what smuggling lives on.
   case codingUnknown
   /// An expectation other than 100-continue (RFC 9110 §10.1.1).
   case expectationUnknown
@@ -75,18 +76,20 @@
   /// The trailer section is longer than the server's limit for a head (RFC 9112 §7.1.2).
   case trailerTooLarge
 
+  /// The status code of the answer.
   public var status: Int {
     switch self {
     case .bodyTooLarge: 413
     case .targetTooLong: 414
     case .expectationUnknown: 417
     case .headTooLarge, .tooManyFields, .trailerTooLarge: 431
-    case .methodTooLong, .connectUnsupported, .codingUnknown: 501
+    case .methodTooLong, .connectUnsupported: 501
     case .versionUnsupported: 505
     default: 400
     }
   }
 
+  /// What is wrong, as a sentence without its full stop.
   public var description: String {
     switch self {
     case .bareLF: "line ends with LF instead of CR LF"

@@ -1,5 +1,6 @@
 /// HTTP/1.0 and HTTP/1.1 request reader (RFC 9112), strict: what could be read in two ways is refused.
-/// Bytes in, events out; owns no memory and no descriptor. One reader serves a connection, `reset` between requests.
+/// Bytes in, events out; owns no memory and no descriptor. One reader serves a connection, with `reset`
+/// between its requests.
 ///
 /// The head is left in the buffer until it is complete, so that its ranges lie in one piece; whatever the
 /// sizes in which bytes arrive, each is looked at once.
@@ -16,6 +17,7 @@ public struct HTTP1RequestReader: Sendable {
     case ended
   }
 
+  /// Where the reader stands.
   public private(set) var state = State.head
   private let limits: HeadLimits
   private var emptyLines = 0
@@ -30,6 +32,7 @@ public struct HTTP1RequestReader: Sendable {
   private var rules = MessageRules()
   private var chunks = ChunkedReader()
 
+  /// A reader at the beginning of a connection.
   public init(limits: HeadLimits) { self.limits = limits }
 
   /// Whether no byte of a request was seen: here the end of the connection is a clean one (RFC 9112 §9.6).
@@ -76,7 +79,7 @@ public struct HTTP1RequestReader: Sendable {
     }
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most `bodyLeft`.
+  /// Bytes of a body that the host read past the reader, straight to their place; at most `bodyLeft`.
   @inline(__always)
   public mutating func bypassed(_ count: Int) {
     guard case .body(let left) = state else { return }

@@ -49,7 +49,8 @@ public enum HTTP1ResponseWriter {
     out.append("\r\n\r\n")
   }
 
-  /// Begins a chunk of `count` bytes, which follow; more than 0, since 0 would end the body (RFC 9112 §7.1).
+  /// Begins a chunk of `count` bytes, which follow; more than 0, since 0 would end the body (RFC 9112
+  /// §7.1).
   public static func chunkHead(_ count: Int, into out: inout ByteBuffer) {
     precondition(count > 0, "a chunk of no bytes ends the body")
     out.append(hex: UInt64(count))

@@ -28,7 +28,8 @@ struct MessageRules: Sendable {
       contentLength = length
     case .transferEncoding: try noteCoding(range.bytes(in: base))
     case .expect:
-      if Ascii.matches(range.bytes(in: base), "100-continue") { continues = true } else { expectsOther = true }
+      let isKnown = Ascii.matches(range.bytes(in: base), "100-continue")
+      if isKnown { continues = true } else { expectsOther = true }
     default: break
     }
   }

@@ -110,8 +110,12 @@ struct RequestLine: Sendable {
 
   /// Length of `http://` or `https://` at the beginning, in any case (RFC 9110 §4.2.1, §4.2.2).
   private static func schemeLength(_ target: UnsafeRawBufferPointer) -> Int? {
-    if target.count > 7, Ascii.matches(UnsafeRawBufferPointer(rebasing: target[..<7]), "http://") { return 7 }
-    if target.count > 8, Ascii.matches(UnsafeRawBufferPointer(rebasing: target[..<8]), "https://") { return 8 }
+    if target.count > 7, Ascii.matches(UnsafeRawBufferPointer(rebasing: target[..<7]), "http://") {
+      return 7
+    }
+    if target.count > 8, Ascii.matches(UnsafeRawBufferPointer(rebasing: target[..<8]), "https://") {
+      return 8
+    }
     return nil
   }
 }

@@ -25,6 +25,7 @@
   /// The bytes are HTTP: this socket speaks SCGI.
   case spokenHTTP
 
+  /// The status code of the answer.
   public var status: Int {
     switch self {
     case .headTooLarge, .tooManyHeaders: 431
@@ -33,6 +34,7 @@
     }
   }
 
+  /// What is wrong, as a sentence without its full stop.
   public var description: String {
     switch self {
     case .lengthNotANumber: "SCGI request does not begin with a netstring length"

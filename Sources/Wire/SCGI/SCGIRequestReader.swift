@@ -11,9 +11,11 @@
     case ended
   }
 
+  /// Where the reader stands.
   public private(set) var state = State.head
   private let limits: HeadLimits
 
+  /// A reader at the beginning of a connection.
   public init(limits: HeadLimits) { self.limits = limits }
 
   /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
@@ -36,7 +38,8 @@
     }
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most `left`.
+  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
+  /// `left`.
   public mutating func bypassed(_ count: Int) {
     guard case .body(let left) = state else { return }
     state = Int64(count) == left ? .ended : .body(left: left - Int64(count))

@@ -7,7 +7,8 @@ enum UWSGIGrammar {
   static let headerBytes = 4
   /// modifier1 of a ping and of its answer.
   static let ping: UInt8 = 100
-  /// Variables with this prefix are uWSGI's own: they load code, set its environment or change its directory.
+  /// Variables with this prefix are uWSGI's own: they load code, set its environment or change its
+  /// directory.
   static let magicPrefix: StaticString = "UWSGI_"
 
   /// modifier1 values that ask for something else than a request to an application: management (10), the

@@ -41,7 +41,8 @@
     }
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most `left`.
+  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
+  /// `left`.
   public mutating func bypassed(_ count: Int) {
     guard case .body(let left) = state else { return }
     state = Int64(count) == left ? .ended : .body(left: left - Int64(count))

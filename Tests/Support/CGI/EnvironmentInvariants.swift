@@ -15,14 +15,14 @@ public func verifyEnvironment(_ input: [UInt8], limits: HeadLimits = .fuzzing) -
   let window = UnsafeRawBufferPointer(memory.place(standardInput))
   var (offset, body) = (0, 0)
   do throws(CGIError) {
-    guard try reader.next(window.bytes, &offset, &head) == .head, offset == 0 else { return ["no head at first"] }
+    guard try reader.next(window.bytes, &offset, &head) == .head, offset == 0 else { return ["no head"] }
     var problems = check(head, environment)
     while case .body(let range) = try reader.next(window.bytes, &offset, &head) {
       body += Int(range.count)
       if range.isEmpty || range.end != offset { problems.append("body \(range) before \(offset)") }
     }
     let announced = Int(head.framing.knownLength ?? -1)
-    if body != min(announced, standardInput.count) { problems.append("body of \(body), announced \(announced)") }
+    if body != min(announced, standardInput.count) { problems.append("body of \(body), not \(announced)") }
     return problems
   } catch {
     return (400...499).contains(error.status) ? [] : ["status \(error.status)"]

@@ -90,12 +90,14 @@ public struct Transcript: Equatable, Sendable {
   }
 
   private mutating func check(_ event: ReadEvent, _ before: Int, _ after: Int, _ count: Int) {
-    if after < before || after > count { breaches.append("offset went from \(before) to \(after) of \(count)") }
+    if after < before || after > count {
+      breaches.append("offset went from \(before) to \(after) of \(count)")
+    }
     switch event {
     case .body(let range):
       if range.isEmpty { breaches.append("body event without bytes at \(before)") }
       if Int(range.start) < before || range.end > after {
-        breaches.append("body \(range.start)..<\(range.end) outside of what was used up, \(before)..<\(after)")
+        breaches.append("body \(range.start)..<\(range.end) outside of \(before)..<\(after), used up")
       }
     case .answer: if after == before { breaches.append("answer to nothing at \(before)") }
     default: break
@@ -111,7 +113,8 @@ public struct Transcript: Equatable, Sendable {
     default: flushBody()
     }
     switch event {
-    case .head: if let base = window.baseAddress { lines += describe(head, UnsafeRawPointer(head.base(base))) }
+    case .head:
+      if let base = window.baseAddress { lines += describe(head, UnsafeRawPointer(head.base(base))) }
     case .abort: lines.append("abort")
     case .answer(let answer): lines.append("answer \(answer)")
     case .end: lines.append("end")

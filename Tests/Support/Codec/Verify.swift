@@ -1,8 +1,9 @@
 // Feeds a message to a reader in every way it can arrive, and says what differs.
 import Wire
 
-/// Feeds `fixture` whole, in two pieces split at every point, byte by byte, in random pieces, glued to itself
-/// and with bytes behind it, always against an inaccessible page. Returns what is wrong; empty if all is well.
+/// Feeds `fixture` whole, in two pieces split at every point, byte by byte, in random pieces, glued to
+/// itself and with bytes behind it, always against an inaccessible page. Returns what is wrong; empty if
+/// all is well.
 public func verify<Codec: RequestCodec>(
   _ codec: Codec.Type, _ fixture: Fixture, limits: HeadLimits = .fixtures
 ) -> [String] {
@@ -62,7 +63,8 @@ private func verifyDelivery<Codec: RequestCodec>(
     let seed = UInt64.random(in: 1...UInt64.max)
     var random = SeededRandom(seed)
     let pieces = random.pieces(of: input.count)
-    deliveries.append(("SeededRandom(\(seed)).pieces(of: \(input.count))", .init(pieces: pieces, slides: true)))
+    let name = "SeededRandom(\(seed)).pieces(of: \(input.count))"
+    deliveries.append((name, .init(pieces: pieces, slides: true)))
   }
   for (name, delivery) in deliveries {
     let other = Transcript(codec, input, delivery, limits: limits, memory: memory)

@@ -109,7 +109,9 @@ public struct HTTP1Response: Sendable {
 
   private static func chunk(_ rest: inout ArraySlice<UInt8>) throws(Malformed) -> ArraySlice<UInt8>? {
     let text = try line(&rest)
-    guard let size = Int(text, radix: 16), size < rest.count else { throw Malformed(description: "chunk: \(text)") }
+    guard let size = Int(text, radix: 16), size < rest.count else {
+      throw Malformed(description: "chunk: \(text)")
+    }
     let data = rest.prefix(size)
     rest = rest.dropFirst(size)
     guard try line(&rest).isEmpty else { throw Malformed(description: "chunk of \(size) without end") }
@@ -118,9 +120,8 @@ public struct HTTP1Response: Sendable {
 
   /// Takes a line; CR and LF stand in it only together and at its end.
   private static func line(_ rest: inout ArraySlice<UInt8>) throws(Malformed) -> String {
-    guard let end = rest.firstIndex(where: { $0 == 13 || $0 == 10 }), rest[end...].starts(with: [13, 10]) else {
-      throw Malformed(description: "line without CR LF")
-    }
+    guard let end = rest.firstIndex(where: { $0 == 13 || $0 == 10 }), rest[end...].starts(with: [13, 10])
+    else { throw Malformed(description: "line without CR LF") }
     defer { rest = rest[(end + 2)...] }
     return String(decoding: rest[..<end], as: UTF8.self)
   }

@@ -1,3 +1,4 @@
+// CGI requests out of an environment, and both forms of the answer's head.
 import Support
 import Testing
 import Wire
@@ -26,7 +27,8 @@ import Wire
       while true {
         switch try reader.next(bytes.span.bytes, &offset, &head) {
         case .head: lines.append("head \(head.framing.knownLength ?? -1)")
-        case .body(let range): lines.append("body " + String(decoding: bytes[Int(range.start)..<range.end], as: UTF8.self))
+        case .body(let range):
+          lines.append("body " + String(decoding: bytes[Int(range.start)..<range.end], as: UTF8.self))
         case .needMore: return lines + ["more"]
         case .end: return lines + ["end \(offset)"]
         case .abort, .answer: Issue.record("no such event in CGI")
@@ -50,7 +52,8 @@ import Wire
     #expect(held.text(held.head[4].value) == "a=b")
   }
 
-  @Test(arguments: [[], ["CONTENT_LENGTH="], ["CONTENT_LENGTH=0"]]) func noBody(_ environment: [String]) throws {
+  @Test(arguments: [[], ["CONTENT_LENGTH="], ["CONTENT_LENGTH=0"]])
+  func noBody(_ environment: [String]) throws {
     #expect(try Held(environment).events("not ours") == ["head 0", "end 0"])
   }
 

@@ -1,3 +1,4 @@
+// FastCGI requests: fixtures, what the host relies on between two events, random requests of the other side.
 import Support
 import Testing
 import Wire
@@ -39,7 +40,8 @@ import Wire
 
   @Test func bodyDoesNotWaitForAWholeRecord() throws {
     let held = try atBody()
-    #expect(try held.next(Array(fastCGIRecord(type: 5, Array("hello".utf8)).prefix(10))) == .body(at(held, -2, 2)))
+    let record = fastCGIRecord(type: 5, Array("hello".utf8))
+    #expect(try held.next(Array(record.prefix(10))) == .body(at(held, -2, 2)))
     #expect(held.reader.bodyLeft == 3)
     #expect(try held.next(Array("llo".utf8)) == .body(at(held, -3, 3)))
     #expect(held.reader.bodyLeft == 0)
@@ -113,7 +115,7 @@ import Wire
     let seed = UInt64.random(in: 1...UInt64.max)
     var random = SeededRandom(seed)
     for _ in 0..<200 {
-      let body = (0..<Int.random(in: 0...600, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let body = random.bytes(0...600)
       var params = (0..<Int.random(in: 0...12, using: &random)).map { index in
         (name: "N\(index)" + String(repeating: "X", count: Int.random(in: 0...140, using: &random)),
           value: String(repeating: "v", count: Int.random(in: 0...140, using: &random)))
@@ -126,7 +128,7 @@ import Wire
       request.stdinPiece = Int.random(in: 1...300, using: &random)
       request.padding = Int.random(in: 0...255, using: &random)
       var expected = ["head variables stream=\(body.count)\(request.keepsConnection ? " persists" : "")"]
-      expected += params.map { "variable \(Escapes.text(Array($0.name.utf8)))=\(Escapes.text(Array($0.value.utf8)))" }
+      expected += params.map { "variable \(Escapes.text($0.name.utf8))=\(Escapes.text($0.value.utf8))" }
       if !body.isEmpty { expected.append("body \"\(Escapes.text(body))\"") }
       let delivery = Transcript.Delivery(pieces: random.pieces(of: request.bytes.count), slides: true)
       let found = Transcript(FastCGIRequestReader.self, request.bytes, delivery).lines

@@ -1,3 +1,4 @@
+// FastCGI answers: byte vectors of the specification, and whole answers as the other side reads them.
 import Support
 import Testing
 import Wire
@@ -77,8 +78,9 @@ import Wire
     #expect(records.appStatus == 7)
     #expect(records.protocolStatus == 0)
     #expect(records.sizes.allSatisfy { ($0.content + $0.padding) % 8 == 0 })
-    let head = "Status: 404 Not Found\r\nContent-Type: text/plain\r\nVariable-User: joe\r\nContent-Length: 12\r\n\r\n"
-    #expect(String(decoding: records.stdout, as: UTF8.self) == head + "nothing here")
+    let fields = "Content-Type: text/plain\r\nVariable-User: joe\r\nContent-Length: 12\r\n\r\n"
+    let expected = "Status: 404 Not Found\r\n" + fields + "nothing here"
+    #expect(String(decoding: records.stdout, as: UTF8.self) == expected)
     #expect(rest.isEmpty)
   }
 
@@ -149,7 +151,7 @@ import Wire
     let records = try FastCGIReply(&rest)
     #expect(records.stderr == text)
     #expect(!records.types.dropLast(2).contains { $0 != 7 })
-    #expect(records.sizes.filter { $0.content == 0 }.count == 1, "an empty STDERR record would end the stream")
+    #expect(records.sizes.filter { $0.content == 0 }.count == 1, "an empty STDERR record ends the stream")
   }
 
   @Test func answerInUseBufferKeepsWhatStandsBefore() throws {

@@ -54,7 +54,8 @@ import Wire
     #expect(raw("0", Ascii.decimal) == 0)
     #expect(raw("0042", Ascii.decimal) == 42)
     #expect(raw("9223372036854775807", Ascii.decimal) == Int64.max)
-    for text in ["", " 1", "1 ", "+1", "-1", "0x1", "1.0", "9223372036854775808", "99999999999999999999", "１"] {
+    let wrong = ["", " 1", "1 ", "+1", "-1", "0x1", "1.0", "9223372036854775808", "99999999999999999999", "１"]
+    for text in wrong {
       #expect(raw(text, Ascii.decimal) == nil, "\(text)")
     }
   }

@@ -1,3 +1,4 @@
+// The one switch over all request readers.
 import Support
 import Testing
 import Wire

@@ -1,3 +1,4 @@
+// The checked-in inputs of the fuzz targets, run again.
 import Foundation
 import Support
 import Testing
@@ -20,6 +21,14 @@ import Wire
       let problems = verify(bytes)
       #expect(problems.isEmpty, "Tests/Fuzz/corpus/\(target)/\(name): \(problems.joined(separator: "\n"))")
     }
+  }
+
+  @Test func http1() throws {
+    try replay("http1") { verifyInvariants(HTTP1RequestReader.self, $0, limits: .fuzzing) }
+  }
+
+  @Test func scgi() throws {
+    try replay("scgi") { verifyInvariants(SCGIRequestReader.self, $0, limits: .fuzzing) }
   }
 
   @Test func fastcgi() throws {

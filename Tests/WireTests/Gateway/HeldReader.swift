@@ -40,6 +40,13 @@ final class HeldReader<Codec: RequestCodec> {
   func value(_ known: KnownName) -> String? { head.first(known).map(text) }
 }
 
+extension SeededRandom {
+  /// So many random bytes.
+  mutating func bytes(_ count: ClosedRange<Int>) -> [UInt8] {
+    (0..<Int.random(in: count, using: &self)).map { _ in UInt8.random(in: 0...255, using: &self) }
+  }
+}
+
 /// A response head with these fields.
 func response(
   _ status: Int, reason: String? = nil, _ fields: [(name: String, value: String)] = []

@@ -1,3 +1,4 @@
+// Protocols recognised by their first bytes.
 import Support
 import Testing
 import Wire
@@ -27,7 +28,8 @@ import Wire
 
   @Test(arguments: [
     ("", Sniffer.Verdict.needMore), ("G", .needMore), ("GE", .gateway(.http1)), ("M-", .gateway(.http1)),
-    ("A ", .gateway(.http1)), ("\r\nG", .gateway(.http1)), ("\r\r", .needMore), ("G\0", .unknown), ("12", .gateway(.scgi)),
+    ("A ", .gateway(.http1)), ("\r\nG", .gateway(.http1)), ("\r\r", .needMore), ("G\0", .unknown),
+    ("12", .gateway(.scgi)),
     ("7:", .gateway(.scgi)), ("7,", .unknown), ("\u{1}\u{1}", .gateway(.fastcgi)),
     ("\u{1}\u{9}", .gateway(.fastcgi)), ("\u{1}\0", .unknown), ("\u{1}\u{c}", .unknown),
     ("\u{16}\u{3}", .unknown), ("\0\u{5}", .needMore), ("\0\u{5}\0\0", .needMore),

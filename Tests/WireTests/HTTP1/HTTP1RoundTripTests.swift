@@ -36,12 +36,15 @@ import Wire
     return request
   }
 
-  private static func text(_ random: inout SeededRandom, _ set: String, _ length: ClosedRange<Int>) -> String {
+  private static func text(
+    _ random: inout SeededRandom, _ set: String, _ length: ClosedRange<Int>
+  ) -> String {
     String((0..<Int.random(in: length, using: &random)).map { _ in set.randomElement(using: &random)! })
   }
 
   private static func lines(_ request: HTTP1Request) -> [String] {
-    let framing = !request.chunks.isEmpty ? "chunked" : request.body.isEmpty ? "none" : "length=\(request.body.count)"
+    let length = request.body.isEmpty ? "none" : "length=\(request.body.count)"
+    let framing = request.chunks.isEmpty ? length : "chunked"
     let persists = request.version == "HTTP/1.1" ? "persists" : "closes"
     var lines = ["head \(request.method) \(request.target) \(request.version) \(framing) \(persists)"]
     for (name, value) in request.sentFields {

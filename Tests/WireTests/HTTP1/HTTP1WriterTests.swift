@@ -28,7 +28,8 @@ import Wire
         declaredLength: response.contentLength, knownLength: knownLength))
     var out = ByteBuffer()
     Array(date.utf8).withUnsafeBytes {
-      HTTP1ResponseWriter.head(response, plan, minorVersion: minorVersion, date: $0, server: server, into: &out)
+      HTTP1ResponseWriter.head(
+        response, plan, minorVersion: minorVersion, date: $0, server: server, into: &out)
     }
     return (String(decoding: out.bytes, as: UTF8.self), plan)
   }
@@ -64,7 +65,8 @@ import Wire
   }
 
   @Test func connection() throws {
-    #expect(try Self.head(200, knownLength: 1, persists: false).text.hasSuffix("\r\nConnection: close\r\n\r\n"))
+    let closed = try Self.head(200, knownLength: 1, persists: false)
+    #expect(closed.text.hasSuffix("\r\nConnection: close\r\n\r\n"))
     let kept = try Self.head(200, knownLength: 1, minorVersion: 0)
     #expect(kept.text.hasSuffix("\r\nConnection: keep-alive\r\n\r\n"))
   }
@@ -76,7 +78,8 @@ import Wire
     }
     #expect(try Self.head(204, [("Content-Length", "5")]).text.contains("Content-Length") == false)
     #expect(try Self.head(304, [("Content-Length", "5")]).text.contains("Content-Length: 5\r\n"))
-    #expect(try Self.head(200, [("Content-Length", "5")], isHead: true).text.contains("Content-Length: 5\r\n"))
+    let toHead = try Self.head(200, [("Content-Length", "5")], isHead: true)
+    #expect(toHead.text.contains("Content-Length: 5\r\n"))
   }
 
   @Test func interim() {
@@ -92,7 +95,8 @@ import Wire
   func responsesReachAClient(seed: UInt64) throws {
     var random = SeededRandom(seed)
     let status = [200, 201, 404, 500, 299].randomElement(using: &random)!
-    let fields = (0..<Int.random(in: 0...8, using: &random)).map { ("X-\($0)", String(repeating: "v", count: $0)) }
+    let count = Int.random(in: 0...8, using: &random)
+    let fields = (0..<count).map { ("X-\($0)", String(repeating: "v", count: $0)) }
     let body = (0..<Int.random(in: 1...500, using: &random)).map { _ in random.byte() }
     let isChunked = Bool.random(using: &random)
     let (text, plan) = try Self.head(status, fields, knownLength: isChunked ? -1 : Int64(body.count))

@@ -1,3 +1,4 @@
+// PROXY headers of both versions, field by field, and at every shorter length.
 import Support
 import Testing
 import Wire
@@ -25,7 +26,7 @@ import Wire
 
   @Test(arguments: [
     ("TCP4 192.168.0.1 10.0.0.255 56324 443", "ipv4 192.168.0.1 56324 > 10.0.0.255 443"),
-    ("TCP4 255.255.255.255 255.255.255.255 65535 65535", "ipv4 255.255.255.255 65535 > 255.255.255.255 65535"),
+    ("TCP4 255.255.255.255 0.0.0.0 65535 65535", "ipv4 255.255.255.255 65535 > 0.0.0.0 65535"),
     ("TCP6 2001:db8::1 ::1 0 65535", "ipv6 2001:db8::1 0 > ::1 65535"),
     ("TCP6 2001:DB8:0:0:0:0:0:1 0:0:0:0:0:0:0:0 1 2", "ipv6 2001:db8::1 1 > :: 2"),
     ("TCP6 ::ffff:1.2.3.4 1:0:0:2:0:0:0:3 1 2", "ipv6 ::ffff:1.2.3.4 1 > 1:0:0:2::3 2"),
@@ -46,15 +47,18 @@ import Wire
   }
 
   @Test(arguments: [
-    ("TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n", ProxyError.lineMalformed), ("TCP4 1.2.3.4 5.6.7.8 1\r\n", .lineMalformed),
+    ("TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n", ProxyError.lineMalformed),
+    ("TCP4 1.2.3.4 5.6.7.8 1\r\n", .lineMalformed),
     ("TCP4  1.2.3.4 5.6.7.8 1 2\r\n", .lineMalformed), ("TCP5 1.2.3.4 5.6.7.8 1 2\r\n", .lineMalformed),
     ("\r\n", .lineMalformed), ("TCP4 1.2.3 5.6.7.8 1 2\r\n", .addressMalformed),
-    ("TCP4 1.2.3.256 5.6.7.8 1 2\r\n", .addressMalformed), ("TCP4 1.2.3.04 5.6.7.8 1 2\r\n", .addressMalformed),
+    ("TCP4 1.2.3.256 5.6.7.8 1 2\r\n", .addressMalformed),
+    ("TCP4 1.2.3.04 5.6.7.8 1 2\r\n", .addressMalformed),
     ("TCP4 1.2.3.4. 5.6.7.8 1 2\r\n", .addressMalformed), ("TCP4 ::1 ::1 1 2\r\n", .addressMalformed),
     ("TCP6 1.2.3.4 ::1 1 2\r\n", .addressMalformed), ("TCP6 1::2::3 ::1 1 2\r\n", .addressMalformed),
     ("TCP6 1:2:3:4:5:6:7:8:9 ::1 1 2\r\n", .addressMalformed), ("TCP6 1: ::1 1 2\r\n", .addressMalformed),
     ("TCP6 12345:: ::1 1 2\r\n", .addressMalformed), ("TCP6 fe80::1%eth0 ::1 1 2\r\n", .addressMalformed),
-    ("TCP6 1:2:3:4:5:6:7:1.2.3.4 ::1 1 2\r\n", .addressMalformed), ("TCP6 :::: ::1 1 2\r\n", .addressMalformed),
+    ("TCP6 1:2:3:4:5:6:7:1.2.3.4 ::1 1 2\r\n", .addressMalformed),
+    ("TCP6 :::: ::1 1 2\r\n", .addressMalformed),
     ("TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", .portMalformed), ("TCP4 1.2.3.4 5.6.7.8 1 02\r\n", .portMalformed),
     ("TCP4 1.2.3.4 5.6.7.8 -1 2\r\n", .portMalformed), ("TCP4 1.2.3.4 5.6.7.8 1 2\r\r\n", .portMalformed),
     ("UNKNOWN " + String(repeating: "x", count: 92) + "\r\n", .lineTooLong),
@@ -103,7 +107,9 @@ import Wire
     #expect(throws: error) { try read(signature + rest) }
   }
 
-  @Test(arguments: ["GET / HTTP/1.1", "POST / HTTP/1.1", "PRI *", "\r\nGET /", "\r\n\r\n\0\r\nQUIT\r", "24:", "\u{1}"])
+  @Test(arguments: [
+    "GET / HTTP/1.1", "POST / HTTP/1.1", "PRI *", "\r\nGET /", "\r\n\r\n\0\r\nQUIT\r", "24:", "\u{1}",
+  ])
   func otherProtocolsAreLeftAlone(_ text: String) throws {
     #expect(try read(Array(text.utf8)) == "absent")
   }

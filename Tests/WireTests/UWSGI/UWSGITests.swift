@@ -1,3 +1,4 @@
+// uwsgi requests and answers: fixtures, byte vectors, random requests of the other side.
 import Support
 import Testing
 import Wire
@@ -12,7 +13,7 @@ import Wire
   @Test func headerFieldByField() throws {
     let held = HeldReader(UWSGIRequestReader.self)
     // modifier1 30, size 0x0107 with the low byte first, modifier2 9; a value of 0x0102 bytes.
-    held.give([30, 0x07, 0x01, 9, 1, 0] + Array("A".utf8) + [0x02, 0x01] + Array(repeating: 0x76, count: 0x102))
+    held.give([30, 0x07, 0x01, 9, 1, 0, 0x41, 0x02, 0x01] + Array(repeating: 0x76, count: 0x102))
     #expect(try held.next() == .head)
     #expect(held.offset == held.bytes.count)
     #expect(held.reader.modifier1 == 30)
@@ -52,6 +53,29 @@ import Wire
     #expect(error?.description.contains("UWSGI_??FILE") == true)
   }
 
+  /// Each length and place around the words in which names and values are searched; neighbours of the
+  /// forbidden bytes are allowed.
+  @Test func forbiddenBytesAreFoundAtEveryPlace() {
+    for length in 1...26 {
+      for place in 0..<length {
+        for (byte, isName, isRefused) in [
+          (UInt8(0), false, true), (0, true, true), (0x3d, true, true), (0x3d, false, false),
+          (0x01, true, false), (0x80, true, false), (0x3c, true, false), (0xbd, false, false),
+        ] {
+          var text = Array(repeating: UInt8(ascii: "n"), count: length)
+          text[place] = byte
+          let other = [UInt8(ascii: "X")]
+          let (name, value) = isName ? (text, other) : (other, text)
+          let block = [UInt8(name.count), 0] + name + [UInt8(value.count), 0] + value
+          let held = HeldReader(UWSGIRequestReader.self)
+          held.give([0, UInt8(block.count), 0, 0] + block)
+          let event = try? held.next()
+          #expect(event == (isRefused ? nil : .head), "\(byte) at \(place) of \(length), name: \(isName)")
+        }
+      }
+    }
+  }
+
   @Test func statusLineIsHTTP11WithFields() throws {
     let response = try response(200, [("Content-Type", "text/plain")])
     let text = writtenText { UWSGIResponseWriter.head(response, plan(.uwsgi, length: 5), into: &$0) }
@@ -73,7 +97,7 @@ import Wire
     let seed = UInt64.random(in: 1...UInt64.max)
     var random = SeededRandom(seed)
     for _ in 0..<200 {
-      let body = (0..<Int.random(in: 0...600, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let body = random.bytes(0...600)
       var variables = (0..<Int.random(in: 0...12, using: &random)).map { index in
         (name: "N\(index)" + String(repeating: "X", count: Int.random(in: 0...300, using: &random)),
           value: String(repeating: "v", count: Int.random(in: 0...20, using: &random)))
@@ -81,7 +105,7 @@ import Wire
       variables.append(("CONTENT_LENGTH", "\(body.count)"))
       let request = UWSGIClientRequest(variables: variables, body: body)
       var expected = ["head variables \(body.isEmpty ? "none" : "length=\(body.count)")"]
-      expected += variables.map { "variable \(Escapes.text(Array($0.name.utf8)))=\($0.value)" }
+      expected += variables.map { "variable \(Escapes.text($0.name.utf8))=\($0.value)" }
       if !body.isEmpty { expected.append("body \"\(Escapes.text(body))\"") }
       let delivery = Transcript.Delivery(pieces: random.pieces(of: request.bytes.count), slides: true)
       let found = Transcript(UWSGIRequestReader.self, request.bytes, delivery).lines

@@ -1,0 +1,48 @@
+// One plain request in the words of each protocol, for tests that are about connections and not about codecs.
+
+/// The bytes of a request to `/target` with a body, as a client of a gateway sends them.
+public enum GatewayRequest {
+  /// The protocols that are spoken on sockets, by the names of their options.
+  public static let gateways = ["http", "scgi", "uwsgi", "fastcgi"]
+
+  /// The bytes of one request over `gateway`, after which the client expects the connection to end.
+  public static func bytes(_ gateway: String, _ target: String, body: [UInt8] = []) -> [UInt8] {
+    let parts = target.split(separator: "?", maxSplits: 1)
+    let variables = [
+      (name: "REQUEST_METHOD", value: body.isEmpty ? "GET" : "POST"), ("REQUEST_URI", target),
+      ("SCRIPT_NAME", ""), ("PATH_INFO", String(parts[0])),
+      ("QUERY_STRING", parts.count > 1 ? String(parts[1]) : ""), ("SERVER_PROTOCOL", "HTTP/1.1"),
+      ("SERVER_NAME", "localhost"), ("SERVER_PORT", "80"), ("REMOTE_ADDR", "192.0.2.1"),
+    ]
+    let sized = variables + [(name: "CONTENT_LENGTH", value: "\(body.count)")]
+    switch gateway {
+    case "scgi":
+      var request = SCGIRequest()
+      request.variables = variables
+      request.body = body
+      return request.bytes
+    case "uwsgi": return UWSGIClientRequest(variables: sized, body: body).bytes
+    case "fastcgi": return FastCGIClientRequest(params: sized, body: body).bytes
+    default:
+      let length = body.isEmpty ? "" : "Content-Length: \(body.count)\r\n"
+      let method = body.isEmpty ? "GET" : "POST"
+      let head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(length)\r\n"
+      return Array(head.utf8) + body
+    }
+  }
+
+  /// The reply in what came back.
+  public static func reply(_ gateway: String, _ bytes: [UInt8]) throws -> Reply {
+    guard gateway == "fastcgi" else { return try Reply(gateway: bytes) }
+    var rest = bytes[...]
+    return try FastCGIReply(&rest).reply
+  }
+}
+
+extension RawSocket {
+  /// Sends one request over `gateway` and reads its reply up to the end of the connection.
+  public func exchange(_ gateway: String, _ target: String, body: [UInt8] = []) throws -> Reply {
+    try send(GatewayRequest.bytes(gateway, target, body: body))
+    return try GatewayRequest.reply(gateway, try receiveAll())
+  }
+}
