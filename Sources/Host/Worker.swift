@@ -45,6 +45,8 @@ final class Worker: @unchecked Sendable {
   let isStopping = Atomic<Bool>(false)
   /// Why the loop ends; nil while it runs.
   var stopping: Stop?
+  /// Why the loop could not go on.
+  private var failure: SystemError?
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
   /// CGI: the answer did not reach the web server.
@@ -112,7 +114,8 @@ final class Worker: @unchecked Sendable {
     return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
   }
 
-  /// Serves until a stop signal and the end of what is under way; the calling thread leads first.
+  /// Serves until a stop signal and the end of what is under way. The calling thread only waits: one that is with an
+  /// app could not end the process.
   ///
   /// - Returns: false when calls of applications outlasted the time for a graceful end: nothing of theirs
   /// may be
@@ -121,20 +124,22 @@ final class Worker: @unchecked Sendable {
     try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
     try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0))
     for index in listeners.indices { try watch(index) }
-    guard startWatchdog() else { throw SystemError("pthread_create", EAGAIN) }
-    serve(.lead([]), kept: true)
+    guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
+    leadership.waitForEnd()
+    watchdog.end()
     let isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
+    if let failure { throw failure }
     return isQuiet
   }
 
   /// A thread's life: leads when it is its turn, follows otherwise.
-  func serve(_ first: Leadership.Wake, kept: Bool) {
+  func serve(_ first: Leadership.Wake) {
     var wake = first
     while case .lead(let detached) = wake {
       for exchange in detached { takeOver(exchange) }
       if lead() == .ended { leadership.end() }
-      wake = leadership.follow(kept: kept)
+      wake = leadership.follow()
     }
   }
 
@@ -147,7 +152,7 @@ final class Worker: @unchecked Sendable {
       do {
         if try turn() == .handedOff { return .handedOff }
       } catch {
-        log.error("the event loop failed: \(error)")
+        failure = error
         return .ended
       }
     }
@@ -258,7 +263,6 @@ final class Worker: @unchecked Sendable {
   }
 
   private func closeAll() {
-    watchdog.end()
     for slot in 0..<UInt32(connections.capacity) where connections.record(slot).pointee.state != .closed {
       if !connections.record(slot).pointee.isDetached { close(connections.record(slot)) }
     }

@@ -121,19 +121,31 @@ extension Worker {
 
   /// Starts the thread that looks for slow calls.
   func startWatchdog() -> Bool {
-    System.startThread { [unowned(unsafe) self] in
-      self.watchdog.run { self.vacate($0) }
-    }
+    startCounted { $0.watchdog.run { [unowned(unsafe) self] in self.vacate($0) } }
   }
+
+  /// Starts the first leader.
+  func startLeader() -> Bool { startCounted { $0.serve(.lead([])) } }
 
   /// Another thread is to lead: `exchange` has left the loop.
   func vacate(_ exchange: ExchangePointer) {
     leadership.vacate(exchange) {
       System.startThread { [unowned(unsafe) self] in
-        self.serve(self.leadership.follow(kept: false), kept: false)
+        self.serve(self.leadership.follow())
         self.leadership.threadEnded()
       }
     }
+  }
+
+  /// Starts a thread that the end of the worker waits for.
+  private func startCounted(_ life: @escaping @Sendable (Worker) -> Void) -> Bool {
+    leadership.threadStarts()
+    let isStarted = System.startThread { [unowned(unsafe) self] in
+      life(self)
+      self.leadership.threadEnded()
+    }
+    if !isStarted { leadership.threadEnded() }
+    return isStarted
   }
 
   // MARK: The leader's side of it

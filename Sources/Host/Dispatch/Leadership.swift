@@ -31,13 +31,20 @@ final class Leadership: @unchecked Sendable {
     isVacant = true
     let needsThread = waiting == 0
     if needsThread { threads += 1 }
-    mutex.signal()
+    mutex.broadcast()
     mutex.unlock()
     if needsThread, !startThread() { threadEnded() }
   }
 
-  /// Waits to be needed. A thread that is `kept` waits for as long as the worker lives.
-  func follow(kept: Bool) -> Wake {
+  /// A thread that `threadEnded` will speak of is about to start.
+  func threadStarts() {
+    mutex.lock()
+    threads += 1
+    mutex.unlock()
+  }
+
+  /// Waits to be needed.
+  func follow() -> Wake {
     mutex.lock()
     defer { mutex.unlock() }
     waiting += 1
@@ -45,7 +52,7 @@ final class Leadership: @unchecked Sendable {
     let deadline = Mutex.deadline(seconds: Leadership.idleSeconds)
     while !isVacant {
       if isOver { return .end }
-      if kept { mutex.wait() } else if !mutex.wait(until: deadline), !isVacant { return .end }
+      if !mutex.wait(until: deadline), !isVacant { return .end }
     }
     isVacant = false
     defer { detached.removeAll() }
@@ -57,6 +64,13 @@ final class Leadership: @unchecked Sendable {
     mutex.lock()
     threads -= 1
     mutex.broadcast()
+    mutex.unlock()
+  }
+
+  /// Waits until the loop has ended.
+  func waitForEnd() {
+    mutex.lock()
+    while !isOver { mutex.wait() }
     mutex.unlock()
   }
 

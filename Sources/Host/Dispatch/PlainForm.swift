@@ -51,7 +51,8 @@ enum PlainForm {
     guard let line else { return }
     let text = UnsafeRawBufferPointer(start: line, count: strlen(line))
     Log.shared.app(level: Int32(NSGI_ERROR.rawValue), text)
-    if let exchange = current { exchange.pointee.worker.copyToFrontEnd(exchange, text) }
+    guard let id = current?.pointee.id else { return }
+    _ = Access.with(id) { $0.pointee.worker.copyToFrontEnd($0, text) }
   }
 
   /// start_response: "200 OK" and name, value, …, NULL. Never NULL: after a refused head the write that is

@@ -12,24 +12,33 @@ enum SystemScript {
   }
 
   #if DEBUG
+    /// Several threads of a worker make calls.
+    private static let mutex = Mutex()
     nonisolated(unsafe) private static var steps: [Call: [Step]] = [:]
     nonisolated(unsafe) private static var active = false
     nonisolated(unsafe) private static var bound = Int.max
 
     /// Sets what the next calls of a kind meet.
     static func play(_ call: Call, _ script: [Step]) {
+      mutex.lock()
+      defer { mutex.unlock() }
       steps[call] = script
       active = true
     }
 
     /// What is left of all scripts: empty when everything was played.
     static func finish() -> Int {
+      mutex.lock()
+      defer { mutex.unlock() }
       defer { (steps, active) = ([:], false) }
       return steps.values.reduce(0) { $0 + $1.count }
     }
 
     static func next(_ call: Call) -> Step? {
-      guard active, var script = steps[call], !script.isEmpty else { return nil }
+      guard active else { return nil }
+      mutex.lock()
+      defer { mutex.unlock() }
+      guard var script = steps[call], !script.isEmpty else { return nil }
       defer { steps[call] = script }
       return script.removeFirst()
     }
