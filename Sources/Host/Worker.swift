@@ -5,6 +5,7 @@ import Glibc
 import Synchronization
 import Wire
 
+/// Records at fixed addresses in their slabs.
 typealias ConnectionPointer = UnsafeMutablePointer<Connection>
 typealias ExchangePointer = UnsafeMutablePointer<Exchange>
 
@@ -114,8 +115,8 @@ final class Worker: @unchecked Sendable {
     return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
   }
 
-  /// Serves until a stop signal and the end of what is under way. The calling thread only waits: one that is with an
-  /// app could not end the process.
+  /// Serves until a stop signal and the end of what is under way. The calling thread only waits: one that
+  /// is with an app could not end the process.
   ///
   /// - Returns: false when calls of applications outlasted the time for a graceful end: nothing of theirs
   /// may be

@@ -68,6 +68,8 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--header-timeout 0.25") { $0.limits.headerTimeoutSeconds == 0.25 },
     Effect("--write-timeout 9") { $0.limits.writeTimeoutSeconds == 9 },
     Effect("--keep-alive-timeout 0") { $0.limits.keepAliveTimeoutSeconds == 0 },
+    Effect("--harakiri 30") { $0.limits.requestTimeoutSeconds == 30 },
+    Effect("-t 2.5") { $0.limits.requestTimeoutSeconds == 2.5 },
     Effect("--worker-reload-mercy 8") { $0.limits.gracefulSeconds == 8 },
     Effect("--reload-mercy 8") { $0.limits.gracefulSeconds == 8 },
   ]
@@ -80,6 +82,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--log-4xx") { $0.log.clientErrors && !$0.log.serverErrors },
     Effect("--log-5xx") { $0.log.serverErrors && !$0.log.clientErrors },
     Effect("--log-slow 500") { $0.log.slowMilliseconds == 500 },
+    Effect("--fastcgi-stderr") { $0.log.fastCGIStderr },
     Effect("--log-format %(uri)") { $0.log.format == "%(uri)" },
     Effect("--logformat x") { $0.log.format == "x" },
     Effect("-M") { $0.process.hasMaster }, Effect("--master") { $0.process.hasMaster },

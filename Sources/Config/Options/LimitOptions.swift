@@ -52,6 +52,12 @@ let timeOptions = OptionGroup(
         draft.settings.limits.writeTimeoutSeconds = value
       }),
     OptionSpec(
+      "harakiri", short: "t", default: Value.spell(limits.requestTimeoutSeconds),
+      "for an app to answer; beyond it the request is cancelled, 504 (0: as long as it likes)",
+      .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
+        draft.settings.limits.requestTimeoutSeconds = try Value.seconds(text, 0...86_400)
+      }),
+    OptionSpec(
       "header-timeout", default: Value.spell(limits.headerTimeoutSeconds), "for a whole head; beyond it 408",
       .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
         draft.settings.limits.headerTimeoutSeconds = try Value.seconds(text, seconds)

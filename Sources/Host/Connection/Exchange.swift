@@ -141,7 +141,7 @@ struct Exchange: ~Copyable {
     request.content_length = meta.contentLength
     var flags: UInt32 = 0
     if meta.scheme.count == 5 { flags |= NSGI_TLS.rawValue }
-    if head.framing != .none { flags |= NSGI_HAS_BODY.rawValue }
+    if meta.contentLength != 0 { flags |= NSGI_HAS_BODY.rawValue }
     if meta.contentLength < 0 { flags |= NSGI_LENGTH_UNKNOWN.rawValue }
     if isHead { flags |= NSGI_HEAD_ONLY.rawValue }
     request.flags = flags

@@ -119,6 +119,10 @@ extension Worker {
         }
       case .end:
         connection.pointee.input.consume(offset)
+        // Nobody announced the length of a chunked body; now it is known.
+        if exchange.pointee.meta.contentLength < 0 {
+          exchange.pointee.meta.contentLength = exchange.pointee.body.length
+        }
         switch dispatch(exchange) {
         case .handedOff: return .handedOff
         case .parked: return .goesOn

@@ -117,7 +117,7 @@ struct Listener {
       }
     } catch {
       switch error.code {
-      case ECONNREFUSED where SocketFile.isSocket(path): return try System.unlink(path)
+      case ECONNREFUSED where System.isSocket(path): return try System.unlink(path)
       case ENOENT: return
       // A full backlog is a live server too.
       default:

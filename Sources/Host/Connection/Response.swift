@@ -87,6 +87,7 @@ extension Worker {
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
       persists: exchange.pointee.head.persists && exchange.pointee.stream.state != .coming
+        && limits.keepAliveTimeoutSeconds > 0
         && !isStopping.load(ordering: .relaxed) && !connection.pointee.closesAfterOutput,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)

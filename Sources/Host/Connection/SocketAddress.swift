@@ -87,11 +87,6 @@ struct SocketAddress {
 
 /// Mode and owner of a socket file.
 enum SocketFile {
-  static func isSocket(_ path: String) -> Bool {
-    var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
-  }
-
   static func apply(_ settings: SocketFileSettings, to path: String) throws(SystemError) {
     if let mode = settings.mode { try System.changeMode(path, mode) }
     guard let owner = settings.owner else { return }

@@ -55,7 +55,7 @@ extension Exchange {
     own[9] = nsgi_pair(Text("GATEWAY_INTERFACE"), Text("CGI/1.1"))
     if meta.scheme.count == 5 { own[10] = nsgi_pair(Text("HTTPS"), Text("on")) }
     if meta.contentType.start != nil { own[11] = nsgi_pair(Text("CONTENT_TYPE"), meta.contentType) }
-    if head.framing != .none, meta.contentLength >= 0 {
+    if meta.contentLength > 0 {
       own[12] = nsgi_pair(Text("CONTENT_LENGTH"), decimal(meta.contentLength))
     }
     // A front end that sends neither is completed (RFC 3875 §4.1.15, §4.1.17).
@@ -179,7 +179,11 @@ extension Exchange {
       let name = variableName(field.name)
       let text = terminated(field.value)
       if let earlier = (0..<count).first(where: { Exchange.same(list[$0].name, name) }) {
-        if earlier >= start { list[earlier].value = nsgi_str(text) }
+        guard earlier >= start else { continue }
+        // Repeated header fields are one list (RFC 9110 §5.3); of any other variable the last one counts.
+        let isField = name.count > 5 && memcmp(name.start!, "HTTP_", 5) == 0
+        list[earlier].value =
+          isField ? joined(list[earlier].value, text, isCookie: field.known == .cookie) : nsgi_str(text)
         continue
       }
       list[count] = nsgi_pair(name, text)

@@ -347,6 +347,12 @@ enum System {
     _ = try retrying("unlink") { Int(Glibc.unlink(path)) }
   }
 
+  /// Whether the name is a socket's. The corresponding C function is `lstat`.
+  static func isSocket(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+  }
+
   /// The corresponding C function is `chmod`.
   static func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
     _ = try retrying("chmod") { Int(chmod(path, mode_t(mode))) }

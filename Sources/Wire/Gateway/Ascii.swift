@@ -6,6 +6,7 @@ public enum Ascii {
   private static let tokenLow: UInt64 = 0x03ff_6cfa_0000_0000
   private static let tokenHigh: UInt64 = 0x57ff_ffff_c7ff_fffe
 
+  /// A byte of a token.
   @inline(__always)
   public static func isToken(_ byte: UInt8) -> Bool {
     let word = byte < 64 ? tokenLow : tokenHigh
@@ -18,6 +19,7 @@ public enum Ascii {
     return !bytes.isEmpty
   }
 
+  /// "0" to "9".
   @inline(__always)
   public static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
@@ -33,6 +35,7 @@ public enum Ascii {
   @inline(__always)
   public static func isFieldValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7f || byte == 0x09 }
 
+  /// The lower-case letter for an upper-case one; any other byte itself.
   @inline(__always)
   public static func lower(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 

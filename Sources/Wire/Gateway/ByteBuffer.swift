@@ -85,6 +85,7 @@ public struct ByteBuffer: ~Copyable {
   /// Drops what stands behind the first `size` unconsumed bytes.
   public mutating func truncate(to size: Int) { end = Swift.min(end, start + size) }
 
+  /// Appends a byte.
   @inline(__always)
   public mutating func append(_ byte: UInt8) {
     reserve(1)
@@ -92,6 +93,7 @@ public struct ByteBuffer: ~Copyable {
     end &+= 1
   }
 
+  /// Appends a copy of the bytes.
   @inline(__always)
   public mutating func append(_ bytes: UnsafeRawBufferPointer) {
     guard let from = bytes.baseAddress, bytes.count > 0 else { return }
@@ -100,11 +102,13 @@ public struct ByteBuffer: ~Copyable {
     end &+= bytes.count
   }
 
+  /// Appends a literal.
   @inline(__always)
   public mutating func append(_ text: StaticString) {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
+  /// Appends text as UTF-8.
   public mutating func append(_ text: String) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }

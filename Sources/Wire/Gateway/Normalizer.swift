@@ -143,6 +143,7 @@ public enum Normalizer {
     meta.query = query.start == nil ? target.query : query
     if meta.requestURI.start == nil { meta.requestURI = info.isEmpty ? document : info }
     if meta.requestURI.start == nil { meta.requestURI = .empty }
+    let (script, info) = try decodedIfRaw(script, info, of: meta.requestURI, &arena)
     meta.scriptName = isSlash(script) || script.start == nil ? .empty : script
     meta.pathInfo = info
     if info.isEmpty { meta.pathInfo = derived(target.pathInfo, document, below: meta.scriptName) }
@@ -153,6 +154,26 @@ public enum Normalizer {
     if !meta.pathInfo.isEmpty, meta.pathInfo.bytes[0] != UInt8(ascii: "/") {
       meta.pathInfo = joined(Text("/"), meta.pathInfo, &arena)
     }
+  }
+
+  /// Apache's mod_proxy_scgi passes the path as the client encoded it. It shows: the raw path of the
+  /// request and the two together are the same, although that path holds escapes.
+  private static func decodedIfRaw(
+    _ script: Text, _ info: Text, of target: Text, _ arena: inout Arena
+  ) throws(NormalizeError) -> (script: Text, info: Text) {
+    let count = script.count + info.count
+    let raw = target.bytes
+    guard count > 0, raw.count >= count, raw.count == count || raw[count] == UInt8(ascii: "?") else {
+      return (script, info)
+    }
+    var isEncoded = false
+    for index in 0..<count {
+      let byte = index < script.count ? script.bytes[index] : info.bytes[index - script.count]
+      guard byte == raw[index] else { return (script, info) }
+      if byte == UInt8(ascii: "%") { isEncoded = true }
+    }
+    guard isEncoded else { return (script, info) }
+    return (try PercentDecoding.decode(script.bytes, &arena), try PercentDecoding.decode(info.bytes, &arena))
   }
 
   private static func isSlash(_ text: Text) -> Bool { text.count == 1 && text.bytes[0] == UInt8(ascii: "/") }

@@ -49,6 +49,7 @@ public struct ResponseHead: ~Copyable {
     self.status = status
   }
 
+  /// Forgets everything; the memory is kept.
   public mutating func reset() {
     status = 0
     reason.removeAll()

@@ -56,8 +56,8 @@
   case codingMalformed
   /// Chunked is given twice or is not the last coding (RFC 9112 §6.1, §6.3).
   case chunkedNotLast
-  /// A transfer coding that this server does not know (RFC 9112 §6.1). 400, not the 501 that the clause suggests:
-  /// where the message ends cannot be known, which is what smuggling lives on.
+  /// A transfer coding that this server does not know (RFC 9112 §6.1). 400, not the 501 that the clause
+  /// suggests: where the message ends cannot be known, which is what smuggling lives on.
   case codingUnknown
   /// An expectation other than 100-continue (RFC 9110 §10.1.1).
   case expectationUnknown

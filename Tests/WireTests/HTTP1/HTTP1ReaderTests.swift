@@ -73,7 +73,7 @@ import Wire
     #expect(HTTP1Error.targetTooLong.status == 414)
     #expect(HTTP1Error.expectationUnknown.status == 417)
     #expect(HTTP1Error.trailerTooLarge.status == 431)
-    #expect(HTTP1Error.codingUnknown.status == 501)
+    #expect(HTTP1Error.codingUnknown.status == 400)
     #expect(HTTP1Error.versionUnsupported.status == 505)
   }
 
