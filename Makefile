@@ -1,7 +1,7 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build apps test tidy fuzz examples bench clean
+.PHONY: help run build apps test tidy fuzz examples bench bench-quick bench-budget clean
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -9,21 +9,21 @@ HTTP ?= 127.0.0.1:8080
 SCGI ?= 127.0.0.1:8081
 
 help: ## list the verbs
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-run: ## build everything and serve the hello world app on 127.0.0.1:8080 (HTTP) and 8081 (SCGI)
-	@scripts/install.sh run
-	@$(MAKE) --no-print-directory build apps
+run: ## build and serve the hello world app on 127.0.0.1:8080 (HTTP) and 8081 (SCGI)
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@echo "Browser: http://$(HTTP)/    curl: curl http://$(HTTP)/"
 	@echo "lighttpd in front (SCGI at $(SCGI)): lighttpd -D -f docs/deploy/lighttpd/quick-start.conf, then http://127.0.0.1:8000/"
 	@exec .build/release/server --app $(APP) --http-socket $(HTTP) --scgi-socket $(SCGI)
 
 build: ## build the server (.build/release/server)
 	@scripts/install.sh build
-	swift build -c release
+	swift build -c release --product server
 
 apps: ## build every example app to .build/apps/NAME.so
-	@scripts/install.sh build
+	@scripts/install.sh apps
 	@$(MAKE) --no-print-directory -f apps/Makefile
 
 test: ## install the test programs, build everything, run every test
@@ -42,9 +42,18 @@ examples: apps build ## run the commands in the README of each example app
 	@scripts/install.sh test
 	swift test --filter ReadmeTests
 
-bench: build apps ## measure against the bare C references; prints one table of ratios
-	@scripts/install.sh test
-	bench/run.sh
+bench: ## measure against the bare C references; PEERS=1 installs and adds other servers; ARGS="--rounds 3 …"
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps swift_apps
+	@bench/run.sh $(ARGS)
+
+bench-quick: ## the same, a few workloads in less than two minutes: a look, no claim
+	@$(MAKE) --no-print-directory bench ARGS="--quick $(ARGS)"
+
+bench-budget: ## check allocations, system calls, retains and instructions of a request against bench/budgets
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/budget.sh $(ARGS)
 
 clean: ## remove everything that was built
 	rm -rf .build

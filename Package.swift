@@ -9,6 +9,8 @@ let package = Package(
     .executable(name: "server", targets: ["server"]),
     .library(name: "NSGI", targets: ["NSGI"]),
     .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
+    .library(name: "sse", type: .dynamic, targets: ["sse"]),
+    .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -29,11 +31,14 @@ let package = Package(
     .target(name: "NSGI", dependencies: ["CNSGI"]),
     .executableTarget(name: "server", dependencies: ["Host", "Config"]),
     .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
+    .target(name: "sse", dependencies: ["NSGI"], path: "apps/sse", exclude: ["README.md"]),
 
     .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
+    .target(name: "kit_swift", dependencies: ["NSGI"], path: "Tests/Fixtures/kits/swift"),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
     .testTarget(name: "HostTests", dependencies: ["Host", "Support"]),
+    .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),
     .testTarget(name: "IntegrationTests", dependencies: ["Support"]),
     .testTarget(name: "TidyTests"),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that what a verb of the Makefile needs is installed:  scripts/install.sh run|build|test
+# Makes sure that what a verb of the Makefile needs is installed:  scripts/install.sh build|apps|test
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.."
 # program or file -> package
 declare -A build_needs=(
   [gcc]=gcc [make]=make [git]=git [/etc/ssl/certs/ca-certificates.crt]=ca-certificates
+  [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
+)
+declare -A apps_needs=(
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
 )
 declare -A test_needs=(
@@ -61,6 +64,9 @@ install_python_clients() {
 verb=${1:-build}
 missing=()
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
+if [ "$verb" = apps ] || [ "$verb" = test ]; then
+  for need in "${!apps_needs[@]}"; do has "$need" || missing+=("${apps_needs[$need]}"); done
+fi
 if [ "$verb" = test ]; then
   for need in "${!test_needs[@]}"; do has "$need" || missing+=("${test_needs[$need]}"); done
 fi

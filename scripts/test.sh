@@ -20,6 +20,6 @@ set -e
 
 step "summary"
 grep -E '^(✔|✘) Test run with' "$log" || echo "no test run was completed"
-grep -E '^✘ Test "?[^r]' "$log" | grep failed | sort -u || true
+grep -E '^✘ Test .* failed after ' "$log" | grep -v '^✘ Test run' | sort -u || true
 echo "$((SECONDS - started)) seconds; the whole log is in $log"
 exit "$status"

@@ -18,38 +18,20 @@ public typealias AppTable = UnsafePointer<nsgi_app>
 /// An application: made once in each worker process, then asked once for each request.
 ///
 /// The server makes one call at a time. An application that is `Sendable` says so with `ConcurrentApp`
-/// and is called on several threads at once.
-public protocol App {
-  /// Prepares the application, before any request. Throwing stops the server's start, or refuses the swap;
-  /// the operator sees the error's description.
-  init(_ boot: Boot) throws
-
+/// and is called on several threads at once; one that waits for others a lot is an `AsyncApp`.
+public protocol App: AppLifecycle {
   /// Answers one request. May wait: the server goes on with others meanwhile. An `Abort` becomes its
   /// status; any other error is logged, and the client gets a 500 or, if part of a response has gone out,
   /// a cut connection.
   func respond(to request: borrowing Request) throws -> Response
-
-  /// For logs and statistics; the type's name unless given.
-  static var name: String { get }
-  /// The application's own version; empty unless given.
-  static var version: String { get }
-  /// What it promises to the server; nothing unless given.
-  static var flags: AppFlags { get }
 }
 
 extension App {
-  /// The type's name.
-  public static var name: String { String(describing: Self.self) }
-  /// Empty.
-  public static var version: String { "" }
-  /// None.
-  public static var flags: AppFlags { [] }
-
   /// The application's table, for `nsgi_entry`. Made anew at each call, and never freed: a server calls it
   /// once for each load.
   public static func entry(_ host: HostTable?) -> AppTable? {
     guard host != nil else { return nil }
-    return Kit.makeTable(Self.self)
+    return Kit.makeTable(Self.self, flags) { SyncService(try Self($0), $1) }
   }
 }
 
@@ -72,4 +54,8 @@ public struct AppFlags: OptionSet, Sendable {
   public static let threadSafe = AppFlags(rawValue: NSGI_THREADSAFE.rawValue)
   /// `respond` is called as soon as the request's head is in, and reads the body as it comes.
   public static let streamsBody = AppFlags(rawValue: NSGI_STREAMS_IN.rawValue)
+  /// Functions of the server throw `HostError.again` where they would have to wait.
+  public static let neverWaits = AppFlags(rawValue: NSGI_NONBLOCKING.rawValue)
+  /// Requests may be answered after the call for them has returned; comes with `AsyncApp`.
+  public static let answersLater = AppFlags(rawValue: NSGI_MAY_ASYNC.rawValue)
 }

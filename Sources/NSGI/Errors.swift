@@ -29,6 +29,18 @@ public enum HostError: Error, Equatable, Sendable {
   /// Reading or writing failed, or memory is short.
   case failed(Int32)
 
+  /// As nsgi.h has it.
+  var code: Int32 {
+    switch self {
+    case .again: NSGI_AGAIN.rawValue
+    case .gone: NSGI_GONE.rawValue
+    case .misuse: NSGI_MISUSE.rawValue
+    case .tooLarge: NSGI_TOOBIG.rawValue
+    case .timedOut: NSGI_TIMEOUT.rawValue
+    case .failed(let code): code
+    }
+  }
+
   /// Throws unless the result is good; returns it otherwise.
   @discardableResult
   static func check<Result: SignedInteger>(_ result: Result) throws(HostError) -> Result {

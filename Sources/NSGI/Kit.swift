@@ -9,24 +9,34 @@ enum Kit {
     init(_ make: @escaping (Boot, HostTable) throws -> Service) { self.make = make }
   }
 
-  static func makeTable<Application: App>(_ type: Application.Type) -> AppTable {
+  /// A table for an application that `make` makes; it lives for ever.
+  static func makeTable<Application: AppLifecycle>(
+    _ type: Application.Type, _ flags: AppFlags, _ make: @escaping (Boot, HostTable) throws -> Service
+  ) -> AppTable {
     let bytes = UnsafeMutableRawPointer.allocate(
       byteCount: makerOffset + MemoryLayout<UnsafeMutableRawPointer>.size, alignment: 16)
     let table = bytes.initializeMemory(as: nsgi_app.self, to: nsgi_app())
     table.pointee.head = nsgi_head(
       magic: UInt32(NSGI_MAGIC), major: UInt16(NSGI_MAJOR), minor: 0,
-      size: UInt32(MemoryLayout<nsgi_app>.size), flags: Application.flags.rawValue)
+      size: UInt32(MemoryLayout<nsgi_app>.size), flags: flags.rawValue)
     table.pointee.name = permanent(Application.name)
     table.pointee.version = permanent(Application.version)
     table.pointee.load = { boot, state in Kit.load(boot!, state!) }
-    table.pointee.call = { state, request in
-      Unmanaged<Service>.fromOpaque(state!).takeUnretainedValue().call(request!)
+    table.pointee.call = { state, request in Kit.service(state).call(request!) }
+    table.pointee.probe = { state in Kit.service(state).attempt("probe") { try $0.probe() } }
+    table.pointee.save = { state, sink, argument in
+      Kit.service(state).attempt("save") { try $0.save(to: StateSink(sink!, argument)) }
     }
+    table.pointee.drain = { state in Kit.service(state).drain() }
     table.pointee.unload = { state in Unmanaged<Service>.fromOpaque(state!).release() }
-    let maker = Maker { boot, host in TypedService(try Application(boot), host) }
+    table.pointee.cancel = { state, request in Kit.service(state).cancel(request!.pointee.id) }
     (bytes + makerOffset).initializeMemory(
-      as: UnsafeMutableRawPointer.self, to: Unmanaged.passRetained(maker).toOpaque())
+      as: UnsafeMutableRawPointer.self, to: Unmanaged.passRetained(Maker(make)).toOpaque())
     return UnsafePointer(table)
+  }
+
+  private static func service(_ state: UnsafeMutableRawPointer?) -> Service {
+    Unmanaged<Service>.fromOpaque(state!).takeUnretainedValue()
   }
 
   private static let makerOffset = (MemoryLayout<nsgi_app>.size + 15) & ~15
@@ -64,39 +74,3 @@ enum Kit {
   }
 }
 
-/// One application at work; the `state` of the C table.
-class Service {
-  let host: HostTable
-
-  init(_ host: HostTable) { self.host = host }
-
-  func respond(to request: borrowing Request) throws -> Response { .status(501) }
-
-  /// One request: what the C table's call() does. Answers an nsgi_result.
-  final func call(_ view: UnsafePointer<nsgi_request>) -> Int32 {
-    let request = Request(view, host)
-    do {
-      return try respond(to: request).send(to: request)
-    } catch let abort as Abort {
-      return Response.status(abort.status, abort.message).send(to: request)
-    } catch HostError.gone {
-      return NSGI_GONE.rawValue
-    } catch HostError.tooLarge {
-      return Response.status(413, "Content Too Large\n").send(to: request)
-    } catch {
-      request.log.error("\(error), answering \(request.method) \(request.path)")
-      return NSGI_FAIL.rawValue
-    }
-  }
-}
-
-private final class TypedService<Application: App>: Service {
-  private let app: Application
-
-  init(_ app: Application, _ host: HostTable) {
-    self.app = app
-    super.init(host)
-  }
-
-  override func respond(to request: borrowing Request) throws -> Response { try app.respond(to: request) }
-}

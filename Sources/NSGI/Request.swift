@@ -41,40 +41,16 @@ public struct Request: ~Copyable {
   // MARK: Head
 
   /// A header field whatever its case, repeated ones joined with a comma; nil if absent.
-  public func header(_ name: String) -> String? {
-    var result: String?
-    forEachField { field, value in
-      guard field.equalsIgnoringCase(name) else { return }
-      let text = String(value)
-      if let earlier = result {
-        result = earlier + (field.equalsIgnoringCase("cookie") ? "; " : ", ") + text
-      } else {
-        result = text
-      }
-    }
-    return result
-  }
+  public func header(_ name: String) -> String? { host.pointee.header(id, name) }
 
   /// All header fields in the order received, names in lower case.
-  public var headers: Headers {
-    var result = Headers()
-    forEachField { name, value in result.add(String(name), String(value)) }
-    return result
-  }
+  public var headers: Headers { host.pointee.headers(id) }
 
   /// A parameter of the query, decoded: the first one of that name; nil if absent.
   public func parameter(_ name: String) -> String? { Query.first(name, in: view.pointee.query.bytes) }
 
   /// One CGI meta-variable (RFC 3875), such as "SERVER_PORT" or "HTTP_COOKIE"; nil if absent.
-  public func variable(_ name: String) -> String? {
-    var name = name
-    let value = name.withUTF8 { bytes in
-      bytes.withMemoryRebound(to: CChar.self) {
-        host.pointee.env(id, nsgi_str(p: $0.baseAddress, n: $0.count))
-      }
-    }
-    return value.p == nil ? nil : String(value)
-  }
+  public func variable(_ name: String) -> String? { host.pointee.variable(id, name) }
 
   /// All CGI meta-variables, HTTP_* included.
   public var environ: [String: String] {
@@ -83,12 +59,6 @@ public struct Request: ~Copyable {
     var result = [String: String](minimumCapacity: count)
     for index in 0..<count { result[String(pairs[index].name)] = String(pairs[index].value) }
     return result
-  }
-
-  private func forEachField(_ body: (nsgi_str, nsgi_str) -> Void) {
-    var count = 0
-    guard let pairs = host.pointee.fields(id, &count) else { return }
-    for index in 0..<count { body(pairs[index].name, pairs[index].value) }
   }
 
   // MARK: Body

@@ -60,19 +60,21 @@ public struct Response: Sendable {
   /// The end of a response that went through `Request.start`.
   public static func streamed(_ stream: ResponseStream) -> Response { Response(body: .streamed) }
 
+  /// The end of a response that went through `AsyncRequest.start`.
+  public static func streamed(_ stream: AsyncResponseStream) -> Response { Response(body: .streamed) }
+
   /// Hands it to the server; an nsgi_result.
-  func send(to request: borrowing Request) -> Int32 {
+  func send(to host: HostTable, _ id: nsgi_id) -> Int32 {
     switch body {
-    case .empty: return send(to: request, UnsafeRawBufferPointer(start: nil, count: 0))
-    case .text(var text): return text.withUTF8 { send(to: request, UnsafeRawBufferPointer($0)) }
-    case .bytes(let bytes): return bytes.withUnsafeBytes { send(to: request, $0) }
+    case .empty: return send(to: host, id, UnsafeRawBufferPointer(start: nil, count: 0))
+    case .text(var text): return text.withUTF8 { send(to: host, id, UnsafeRawBufferPointer($0)) }
+    case .bytes(let bytes): return bytes.withUnsafeBytes { send(to: host, id, $0) }
     case .streamed: return NSGI_OK.rawValue
     }
   }
 
-  private func send(to request: borrowing Request, _ bytes: UnsafeRawBufferPointer) -> Int32 {
-    let (host, id) = (request.host, request.id)
-    return headers.withPairs(type: type) { pairs in
+  private func send(to host: HostTable, _ id: nsgi_id, _ bytes: UnsafeRawBufferPointer) -> Int32 {
+    headers.withPairs(type: type) { pairs in
       host.pointee.respond(
         id, Int32(clamping: status), pairs.baseAddress, pairs.count, bytes.baseAddress, bytes.count)
     }

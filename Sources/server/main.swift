@@ -25,9 +25,12 @@ func leave(_ code: Int32) -> Never {
   _exit(code)
 }
 
+let arguments = Array(CommandLine.arguments.dropFirst())
+if let code = Subcommand.run(arguments, environment: environment()) { leave(code) }
+
 do {
   let invocation = try Settings.parse(
-    arguments: Array(CommandLine.arguments.dropFirst()), environment: environment(),
+    arguments: arguments, environment: environment(),
     standardInputIsListening: InheritedSockets.isStandardInputListening,
     workingDirectory: Files.workingDirectory(), readFile: Files.read)
   switch invocation {

@@ -25,8 +25,8 @@ import Testing
       let body = TestBody.bytes(100_000)
       let url = frontEnd.url + route.prefix + "/up"
       let reply = try Curl.post(url, body, ["-H", "Transfer-Encoding: chunked"])
-      // Some web servers do not take a body of unknown length for these protocols: 411 is their answer.
-      if reply.status == 411 { return }
+      // HAProxy's FastCGI wants the length, and answers for itself; so may others, with 411.
+      if reply.status == 411 || route.file.hasPrefix("haproxy/fastcgi") && reply.status == 400 { return }
       #expect(try EnvironReport(reply).bodyChecksum == TestBody.checksum(body), "\(route.file)")
     }
   }

@@ -40,4 +40,22 @@ import Testing
       }
     }
   }
+
+  @Test("who the client is, a proxy may say only when it is trusted", arguments: Route.overHTTP)
+  func trustedProxy(route: Route) throws {
+    let claim = ["-H", "X-Forwarded-For: 203.0.113.9", "-H", "X-Forwarded-Proto: https"]
+    try route.run(app: Repository.app("environ")) { frontEnd, _ in
+      let report = try EnvironReport(Curl.get(frontEnd.url + "/", claim))
+      #expect(report["REMOTE_ADDR"] != "203.0.113.9", "\(route.file)")
+    }
+    var trusting = route
+    trusting.options += ["--trusted-proxy", "unix", "--trusted-proxy", "127.0.0.1"]
+    try trusting.run(app: Repository.app("environ")) { frontEnd, _ in
+      // The client claims to be a proxy itself; it is trusted as well, so that its word counts.
+      let claimed = try EnvironReport(Curl.get(frontEnd.url + "/", claim))
+      #expect(claimed["REMOTE_ADDR"] == "203.0.113.9", "\(route.file)")
+      let plain = try EnvironReport(Curl.get(frontEnd.url + "/"))
+      #expect(plain["REMOTE_ADDR"] == "127.0.0.1", "\(route.file)")
+    }
+  }
 }

@@ -70,8 +70,9 @@ import Testing
     let path = folder.file("m.sock")
     let process = try ChildProcess(
       try Program.spawnFcgi.path(),
-      ["-n", "-s", path, "--", try Program.multiwatch.path(), "-f", "2", "--", Repository.server, "--app",
-        environ, "--protocol", "fastcgi"])
+      // Without -s, multiwatch leaves its children alone when it is told to end.
+      ["-n", "-s", path, "--", try Program.multiwatch.path(), "-f", "2", "-s", "TERM", "--"]
+        + [Repository.server, "--app", environ, "--protocol", "fastcgi"])
     try servesFastCGI(process, .unix(path: path))
   }
 

@@ -71,6 +71,9 @@ struct Route: Sendable, CustomTestStringConvertible {
   /// Every route of which the server speaks the protocol.
   static let all = scgiAndHTTP + fastCGIAndUWSGI
 
+  /// Those of them that are HTTP all the way.
+  static let overHTTP = all.filter { $0.gateway == "http" }
+
   /// Starts the server and the web server before it, runs `body`, and stops both; both must end well.
   func run(app: String, _ body: (FrontEnd, ServerProcess) throws -> Void) throws {
     let server = try ServerProcess(app: app, options)

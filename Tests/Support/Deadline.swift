@@ -1,5 +1,6 @@
 // Bounded waiting: no test hangs, and none sleeps where something can be asked instead.
 import Foundation
+import Synchronization
 
 /// A point in time after which waiting is a failure.
 public struct Deadline: Sendable {
@@ -36,6 +37,12 @@ public struct Deadline: Sendable {
 
 /// A folder of its own for one test, removed with everything in it at the end.
 public final class TemporaryFolder: Sendable {
+  /// Folders that exist; what static properties hold is removed when the process ends.
+  private static let existing: Mutex<Set<String>> = {
+    atexit { TemporaryFolder.removeAll() }
+    return Mutex([])
+  }()
+
   /// Absolute path, short enough for a unix socket below it.
   public let path: String
 
@@ -45,9 +52,17 @@ public final class TemporaryFolder: Sendable {
     guard mkdtemp(&template) != nil else { throw SupportError.system(call: "mkdtemp", errno: errno) }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     chmod(path, 0o755)
+    _ = Self.existing.withLock { [path] in $0.insert(path) }
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+    _ = Self.existing.withLock { [path] in $0.remove(path) }
+  }
+
+  private static func removeAll() {
+    for path in existing.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
+  }
 
   /// The path of `name` in the folder.
   public func file(_ name: String) -> String { "\(path)/\(name)" }

@@ -203,10 +203,18 @@ public final class RawSocket {
 
 /// Free TCP ports for front ends, which cannot choose one by themselves.
 public enum FreePort {
-  /// A port on 127.0.0.1 below the range that outgoing connections use, free at this moment.
+  /// Ports that no outgoing connection of this machine uses as its own: a free one stays free.
+  private static let range: Range<UInt16> = {
+    let path = "/proc/sys/net/ipv4/ip_local_port_range"
+    let words = (try? String(contentsOfFile: path, encoding: .utf8))?.split { $0.isWhitespace } ?? []
+    let low = words.first.flatMap { UInt16($0) } ?? 32768
+    return low > 12_000 ? 10_000..<min(low, 30_000) : 61_000..<65_535
+  }()
+
+  /// A port on 127.0.0.1 that is free at this moment.
   public static func any() throws -> UInt16 {
     for _ in 0..<200 {
-      let port = UInt16.random(in: 20000..<32000)
+      let port = UInt16.random(in: range)
       let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
       defer { Glibc.close(descriptor) }
       let bound = Address.tcp(host: "127.0.0.1", port: port).withSockaddr { bind(descriptor, $0, $1) }

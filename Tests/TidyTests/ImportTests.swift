@@ -9,7 +9,7 @@ import Testing
     "Config": ["Glibc", "ArgumentParser"],
     "Host": ["Wire", "Config", "CNSGI", "CLinux", "Glibc", "Synchronization", "Logging"],
     "Master": ["Config", "CLinux", "Glibc", "Synchronization", "Logging"],
-    "NSGI": ["CNSGI"],
+    "NSGI": ["CNSGI", "Synchronization"],
     "server": ["Host", "Master", "Config", "Glibc"],
     "python3": ["CNSGI", "CPython", "Glibc", "Synchronization"],
     "ffi": ["CNSGI", "CFFI", "Glibc", "Synchronization"],

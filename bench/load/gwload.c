@@ -6,10 +6,10 @@
  *          [-m uwsgi modifier1] [-i seconds to hold idle connections]
  *
  * Every answer must have status 200 and a body of the expected length (-b, or that of the first answer).
- * Prints one line of JSON. Latency: from connect (protocols with a connection per request) or from the first
+ * Prints "begin" when the warm-up is over and one line of JSON at the end. Latency: from connect (protocols with a connection per request) or from the first
  * byte of the request (kept connections, and the whole batch when pipelined) to the last byte of the answer;
  * closed loop, not corrected for coordinated omission. With -n the program ends after that many answers.
- * With -i: one request on each connection, "ready", the connections are held, "held" says how many are left. */
+ * With -i: one request on each connection, "ready", and they are held; "held" says how many are left. */
 #include "gwload.h"
 #include <arpa/inet.h>
 #include <signal.h>
@@ -57,8 +57,8 @@ static double cpu_seconds(void) {
 
 static int usage(void) {
   fputs("usage: gwload -p http|http-close|scgi|uwsgi|fcgi|fcgi-keep -a HOST:PORT|unix:PATH [-c connections]\n"
-        "  [-d seconds | -n requests] [-w seconds] [-k pipelined] [-u uri] [-P bytes] [-b bytes] [-H field]...\n"
-        "  [-t seconds] [-m modifier] [-i seconds]\n", stderr);
+        "  [-d seconds | -n requests] [-w seconds] [-k pipelined] [-u uri] [-P bytes] [-b bytes]\n"
+        "  [-H field]... [-t seconds] [-m modifier] [-i seconds]\n", stderr);
   return 2;
 }
 
@@ -171,6 +171,8 @@ int main(int count, char **words) {
     run_until(began + (uint64_t)(options.warmup * 1e9));
     is_measuring = 1;
   }
+  puts("begin");
+  fflush(stdout);
   double cpu = cpu_seconds();
   double seconds = run_until(now_ns() + (uint64_t)(options.seconds * 1e9));
   report(seconds, cpu_seconds() - cpu);

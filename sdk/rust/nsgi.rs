@@ -689,6 +689,7 @@ pub mod edge {
             Response::text(text).status(status).send(request.host, request.view.id)
         };
         match error {
+            Error::Abort(status, text) if text.is_empty() => send(status, &format!("{}\n", status)),
             Error::Abort(status, text) => send(status, &text),
             Error::Host(sys::TOOBIG) => send(413, "Content Too Large\n"),
             // A client that has left or is too slow is no fault of the app.

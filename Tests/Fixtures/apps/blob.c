@@ -1,5 +1,5 @@
-/* Sends as many bytes as QUERY_STRING says, those of Tests/Support/TestBody.swift: in pieces at /pieces, with a
- * Content-Length at /sized. */
+/* Sends as many bytes as QUERY_STRING says, those of Tests/Support/TestBody.swift: at /sized with a
+ * Content-Length, elsewhere without. */
 #include <inttypes.h>
 #include <nsgi.h>
 #include <stdio.h>

@@ -1,0 +1,117 @@
+import CNSGI
+
+/// `server check`: is this file a good application, and what is in it? The file is read here and run in a child
+/// process alone, which may crash and hang as it likes.
+public enum AppCheck {
+  /// What is to be checked, and how.
+  public struct Request: Equatable, Sendable {
+    /// The file, and a symbol if one was named.
+    public var reference: AppReference
+    /// Drive the application through requests too.
+    public var exercises = false
+    /// Seconds for each stage: linking, load(), probe(), each step of the exercise.
+    public var timeLimit = 10.0
+    /// Options for load(), as `--app-option` gives them.
+    public var options: [(key: String, value: String)] = []
+    /// Where the requests of the exercise go.
+    public var path = "/"
+
+    /// The whole of a check but the exercise.
+    public init(_ reference: AppReference) { self.reference = reference }
+
+    /// Two requests ask for the same.
+    public static func == (left: Request, right: Request) -> Bool {
+      left.reference == right.reference && left.exercises == right.exercises
+        && left.timeLimit == right.timeLimit && left.path == right.path && left.options.elementsEqual(right.options, by: ==)
+    }
+  }
+
+  /// Inspects the file, and runs it in a child unless its headers say already that it cannot be loaded.
+  public static func run(_ request: Request) -> CheckReport {
+    var report = CheckReport(request.reference)
+    do throws(LoadError) {
+      let runtime = try RuntimeDirectory.create()
+      defer { runtime.remove() }
+      try inspect(&report, runtime)
+      do throws(SystemError) { try runChild(request, runtime, &report) } catch {
+        report.failure = "the check itself failed: \(error)"
+      }
+      // A child that was ended has left its own directory in this one.
+      RuntimeDirectory.sweep(runtime.path, olderThan: 0)
+    } catch { report.failure = "\(error)" }
+    return report
+  }
+
+  private static func inspect(_ report: inout CheckReport, _ runtime: RuntimeDirectory) throws(LoadError) {
+    let reference = report.reference
+    let copy = try PrivateCopy(of: reference.path, in: runtime)
+    let image = try copy.inspect(wanted: reference.wanted)
+    report.image = image
+    report.size = copy.size
+    report.symbol = reference.wanted.first { image.symbols[$0] != nil }
+    guard let symbol = report.symbol else { throw .noEntry(path: reference.path, symbol: reference.symbol) }
+    guard image.symbols[symbol] == .function else { throw .notAFunction(path: reference.path, symbol: symbol) }
+  }
+
+  // MARK: The child
+
+  private static func runChild(
+    _ request: Request, _ runtime: RuntimeDirectory, _ report: inout CheckReport
+  ) throws(SystemError) {
+    let order = CheckOrder(
+      reference: request.reference, runtime: runtime.path, limit: request.timeLimit,
+      path: request.exercises ? request.path : nil,
+      options: request.options.map { Generation.Option(key: $0.key, value: $0.value) })
+    let pipe = try System.makePipe()
+    defer { System.close(pipe.reading) }
+    let pid = try start(order, pipe.writing)
+    let isInTime = follow(pid, pipe.reading, limit: request.timeLimit, &report)
+    let ending = System.endGroup(pid)
+    guard !report.hasEnded else { return }
+    if !isInTime {
+      report.breakdown = .hung(seconds: request.timeLimit)
+    } else {
+      switch ending {
+      case .exited(let code): report.breakdown = .exited(code)
+      case .killed(let signal): report.breakdown = .crashed(signal: System.signalName(signal))
+      }
+    }
+  }
+
+  private static func start(_ order: CheckOrder, _ report: Int32) throws(SystemError) -> Int32 {
+    defer { System.close(report) }
+    // A backtrace takes the runtime longer than the limit, and says nothing to who asked for a check.
+    return try System.spawnSelf(
+      [CheckChild.role] + order.arguments, variables: ["SWIFT_BACKTRACE=enable=no"], report: report)
+  }
+
+  /// Takes in the child's messages until it ends; false when a stage takes longer than it may.
+  private static func follow(
+    _ pid: Int32, _ descriptor: Int32, limit: Double, _ report: inout CheckReport
+  ) -> Bool {
+    var pending: [UInt8] = []
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+    defer { buffer.deallocate() }
+    var deadline = System.now() + UInt64(limit * 1e9)
+    while true {
+      // Asked before the pipe is, so that nothing a dead child wrote is missed.
+      let hasEnded = System.hasEnded(pid)
+      if System.waitReadable(descriptor, milliseconds: hasEnded ? 0 : 20) {
+        let count = (try? System.read(descriptor, buffer.baseAddress!, buffer.count)) ?? 0
+        pending += buffer[..<count]
+        while let end = pending.firstIndex(of: 0x0a) {
+          let line = String(decoding: pending[..<end], as: UTF8.self)
+          pending.removeSubrange(...end)
+          guard let message = CheckMessage(line: line) else { continue }
+          report.take(message)
+          deadline = System.now() + UInt64(limit * 1e9)
+        }
+        if count > 0 { continue }
+        // The application may have closed the descriptor and gone on.
+        if !hasEnded { System.pause(microseconds: 5000) }
+      }
+      if hasEnded { return true }
+      if System.now() > deadline { return false }
+    }
+  }
+}

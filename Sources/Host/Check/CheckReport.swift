@@ -1,0 +1,138 @@
+import CNSGI
+
+/// What a check found: the file as it lies there, and what became of it when it ran.
+public struct CheckReport: Sendable {
+  /// How a child ended that did not come to its end.
+  enum Breakdown: Equatable, Sendable {
+    case crashed(signal: String)
+    /// It ended the process itself.
+    case exited(Int32)
+    case hung(seconds: Double)
+  }
+
+  /// A step of the exercise.
+  struct Step: Equatable, Sendable {
+    let name: String
+    /// What it came to; nil when it did not come to an end.
+    var outcome: String?
+    var violations: [String] = []
+  }
+
+  let reference: AppReference
+  /// Nil for a file that is no shared library.
+  var image: ElfImage?
+  /// Bytes.
+  var size = 0
+  /// The entry that is used.
+  var symbol: String?
+  /// Why it cannot be used, when it says so itself.
+  var failure: String?
+  var breakdown: Breakdown?
+
+  /// The stage that was entered last.
+  private(set) var stage: CheckStage?
+  /// Microseconds of each stage that came back.
+  private(set) var times: [(stage: CheckStage, microseconds: UInt64)] = []
+  private(set) var facts: [CheckFact: String] = [:]
+  private(set) var steps: [Step] = []
+  /// The child has done everything.
+  private(set) var hasEnded = false
+
+  init(_ reference: AppReference) { self.reference = reference }
+
+  /// Takes in what the child says.
+  mutating func take(_ message: CheckMessage) {
+    switch message {
+    case .entering(let stage):
+      self.stage = stage
+      if case .step(let name) = stage, !steps.contains(where: { $0.name == name }) { steps.append(Step(name: name)) }
+    case .passed(let stage, let time): times.append((stage, time))
+    case .fact(let fact, let value): facts[fact] = value
+    case .failed(let reason): failure = failure ?? reason
+    case .outcome(let step, let text): change(step) { $0.outcome = text }
+    case .violation(let step, let text): change(step) { $0.violations.append(text) }
+    case .end: hasEnded = true
+    }
+  }
+
+  private mutating func change(_ name: String, _ body: (inout Step) -> Void) {
+    let index = steps.firstIndex { $0.name == name } ?? steps.count
+    if index == steps.count { steps.append(Step(name: name)) }
+    body(&steps[index])
+  }
+
+  // MARK: The verdict
+
+  /// One sentence that says why the application is not good; nil when it is.
+  public var reason: String? {
+    let path = reference.path
+    if let failure { return failure }
+    if let breakdown, let stage {
+      switch breakdown {
+      case .crashed(let signal): return "\(path) crashed (\(signal)) \(stage.place(in: symbol))"
+      case .exited(let code):
+        return "\(path) ended the whole process (exit code \(code)) \(stage.place(in: symbol))"
+      case .hung(let seconds):
+        return "\(path) did not come back within \(Self.seconds(seconds)) \(stage.place(in: symbol)); "
+          + "--time-limit gives it longer"
+      }
+    }
+    if breakdown != nil { return "the check of \(path) ended before it began" }
+    guard let first = steps.first(where: { !$0.violations.isEmpty }) else { return nil }
+    let count = violationCount
+    return "\(path) does not keep to nsgi.h (\(count) \(count == 1 ? "violation" : "violations")): "
+      + "\(first.violations[0]), in the exercise \"\(first.name)\""
+  }
+
+  var violationCount: Int { steps.reduce(0) { $0 + $1.violations.count } }
+
+  /// Whether the application is good.
+  public var isGood: Bool { reason == nil }
+
+  static func seconds(_ value: Double) -> String {
+    let text = value == value.rounded() ? "\(Int(value))" : "\(value)"
+    return text == "1" ? "1 second" : "\(text) seconds"
+  }
+
+  // MARK: What both forms show
+
+  /// Of the source, as far as the file tells.
+  var language: String {
+    guard let image else { return "" }
+    let isCpp = image.language == .c && image.needed.contains { $0.hasPrefix("libstdc++") || $0.hasPrefix("libc++") }
+    return isCpp ? "C++" : image.language.rawValue
+  }
+
+  var isPlain: Bool { symbol.map { !AppReference.isEntry($0) } ?? false }
+
+  /// The names of nsgi.h for what the application promises; unknown bits as a number.
+  var promises: [String] {
+    let flags = facts[.flags].flatMap { UInt32($0) } ?? 0
+    let known: [(nsgi_app_flags, String)] = [
+      (NSGI_THREADSAFE, "NSGI_THREADSAFE"), (NSGI_NONBLOCKING, "NSGI_NONBLOCKING"),
+      (NSGI_STREAMS_IN, "NSGI_STREAMS_IN"), (NSGI_MAY_ASYNC, "NSGI_MAY_ASYNC"),
+      (NSGI_UNLOADABLE, "NSGI_UNLOADABLE"),
+    ]
+    let rest = known.reduce(flags) { $0 & ~$1.0.rawValue }
+    return known.filter { flags & $0.0.rawValue != 0 }.map(\.1)
+      + (rest == 0 ? [] : ["0x" + String(rest, radix: 16)])
+  }
+
+  /// The version that the application needs at least; nil for the plain form, which is frozen.
+  var needs: String? { facts[.minor].map { "\(NSGI_MAJOR).\($0)" } }
+  static var offered: String { "\(NSGI_MAJOR).\(NSGI_MINOR)" }
+
+  func microseconds(_ stage: CheckStage) -> UInt64? { times.last { $0.stage == stage }?.microseconds }
+
+  /// Whether the library can leave memory, and what is against it.
+  var unloading: (isPossible: Bool, why: String) {
+    if let pinned = image?.pinned { return (false, pinned) }
+    if facts[.unloaded] == "0" { return (false, "dlclose leaves it in memory") }
+    if facts[.unloaded] == "1" { return (true, "tried") }
+    if steps.contains(where: { $0.violations.contains { $0.hasPrefix("NSGI_UNLOADABLE") } }) {
+      return (false, "dlclose leaves it in memory")
+    }
+    if promises.contains("NSGI_UNLOADABLE") { return (true, "promised, and nothing in the file is against it") }
+    return (false, "it does not promise NSGI_UNLOADABLE")
+  }
+}

@@ -1,0 +1,144 @@
+import CNSGI
+import Wire
+
+/// One response of the exercise: what nsgi.h says about the order of calls, heads and lengths, held against what
+/// the application does. Bytes are counted, not kept.
+struct ExerciseResponse: ~Copyable {
+  /// What a function answers, and what was wrong with the call.
+  struct Answer {
+    let code: Int32
+    let violation: String?
+
+    static var ok: Answer { Answer(code: NSGI_OK.rawValue, violation: nil) }
+    static func misuse(_ violation: String) -> Answer { Answer(code: NSGI_MISUSE.rawValue, violation: violation) }
+  }
+
+  /// The request method is HEAD.
+  let isHead: Bool
+  private var head = ResponseHead(limit: 64 * 1024)
+  /// Bytes of the body so far, those that are dropped (HEAD, 204, 304) too.
+  private(set) var written: Int64 = 0
+  /// respond() was called: nothing may follow.
+  private(set) var isComplete = false
+  private var wasRefused = false
+
+  init(isHead: Bool) { self.isHead = isHead }
+
+  /// 0 while there is none.
+  var status: Int { head.status }
+  private var isBodiless: Bool { isHead || head.status == 204 || head.status == 304 }
+
+  // MARK: Head
+
+  mutating func begin(_ call: String, status: Int32, reason: UnsafeRawBufferPointer? = nil) -> Answer {
+    guard !isComplete else { return .misuse("\(call) after respond()") }
+    guard written == 0 else { return .misuse("\(call) after bytes of the body") }
+    do throws(ResponseError) {
+      guard status >= 200 else { throw .invalidStatus }
+      try head.begin(status: Int(status), reason: reason)
+      return .ok
+    } catch { return refuse(call, error, "status \(status)") }
+  }
+
+  mutating func add(
+    _ call: String, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+  ) -> Answer {
+    do throws(ResponseError) {
+      try head.add(name: name, value: value)
+      return .ok
+    } catch { return refuse(call, error, "field \(String(decoding: name, as: UTF8.self))") }
+  }
+
+  private mutating func refuse(_ call: String, _ error: ResponseError, _ what: String) -> Answer {
+    head.reset()
+    wasRefused = true
+    let code = error == .tooLarge ? NSGI_TOOBIG.rawValue : NSGI_MISUSE.rawValue
+    return Answer(code: code, violation: "\(call) with a bad head (\(what)): \(error.sentence)")
+  }
+
+  mutating func begin(
+    _ call: String, status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int
+  ) -> Answer {
+    let begun = begin(call, status: status)
+    guard begun.violation == nil else { return begun }
+    guard count == 0 || fields != nil else { return .misuse("\(call) with \(count) fields at NULL") }
+    for index in 0..<count {
+      guard let field = fields?[index], field.name.p != nil, field.value.p != nil || field.value.n == 0 else {
+        return .misuse("\(call) with a field at NULL")
+      }
+      let added = add(call, name: field.name.bytes, value: field.value.bytes)
+      guard added.violation == nil else { return added }
+    }
+    return .ok
+  }
+
+  mutating func respond(
+    status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int, _ body: UnsafeRawPointer?, _ length: Int
+  ) -> Answer {
+    let begun = begin("respond()", status: status, fields, count)
+    guard begun.violation == nil else { return begun }
+    let declared = head.contentLength
+    guard declared < 0 || declared == length || isHead || head.status == 304 else {
+      head.reset()
+      return .misuse("respond() with Content-Length \(declared) and a body of \(length) bytes")
+    }
+    guard length == 0 || body != nil else { return .misuse("respond() with \(length) bytes at NULL") }
+    touch(UnsafeRawBufferPointer(start: body, count: length))
+    written = Int64(length)
+    isComplete = true
+    return .ok
+  }
+
+  // MARK: Body
+
+  /// write(), lend() and sendfile(): `count` bytes more.
+  mutating func add(_ call: String, _ count: Int64) -> Answer {
+    guard !isComplete else { return .misuse("\(call) after respond()") }
+    guard head.status != 0 else {
+      return wasRefused
+        ? Answer(code: NSGI_MISUSE.rawValue, violation: nil) : .misuse("\(call) before start()")
+    }
+    let declared = head.contentLength
+    written += count
+    guard declared < 0 || isBodiless || written <= declared else {
+      return .misuse("\(call) beyond the Content-Length of \(declared)")
+    }
+    return .ok
+  }
+
+  mutating func write(_ call: String, _ bytes: UnsafeRawPointer?, _ count: Int) -> Answer {
+    guard count >= 0, count == 0 || bytes != nil else { return .misuse("\(call) with \(count) bytes at NULL") }
+    touch(UnsafeRawBufferPointer(start: bytes, count: count))
+    return add(call, Int64(count))
+  }
+
+  func flush() -> Answer {
+    head.status != 0 || isComplete || wasRefused ? .ok : .misuse("flush() before start()")
+  }
+
+  /// Reads the bytes: a bad pointer is found here, while the application is in the call that gave it.
+  private func touch(_ bytes: UnsafeRawBufferPointer) { _ = ExerciseResponse.checksum(bytes) }
+
+  /// FNV-1a, 64 bits.
+  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return hash
+  }
+
+  // MARK: End
+
+  /// What is wrong with the response when its exchange ends with `result`; nil if nothing is.
+  func fault(atEnd result: Int32) -> String? {
+    guard result >= 0 else { return nil }
+    guard head.status != 0 else {
+      return wasRefused ? nil : "ended with \(Generation.resultName(result)) and without a response"
+    }
+    let declared = head.contentLength
+    guard !isComplete, !isBodiless, declared >= 0, written < declared else { return nil }
+    return "announced a Content-Length of \(declared) and wrote \(written) bytes"
+  }
+
+  /// What the client saw: "200, 13 bytes".
+  var summary: String { "\(head.status), \(written) bytes" }
+}

@@ -1,0 +1,84 @@
+// What the tests ask of every language's kit, in C++.
+#include <nsgi.hpp>
+
+#include <cinttypes>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+std::string checksum(std::string_view bytes, uint64_t hash = 0xcbf29ce484222325u) {
+  for (unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
+  char text[32];
+  snprintf(text, sizeof text, "%" PRIx64, hash);
+  return text;
+}
+
+class Kit final : public nsgi::App {
+ public:
+  explicit Kit(const nsgi::Boot &boot) : color_(boot.option("color").value_or("none")) {
+    if (auto reason = boot.option("fail")) throw std::runtime_error(std::string(*reason));
+  }
+
+  nsgi::Response respond(nsgi::Request &request) override {
+    std::string_view path = request.path();
+    if (path == "/hello") return hello(request);
+    if (path == "/option") return nsgi::Response::text(color_);
+    if (path == "/body") return measured(std::string(request.body()));
+    if (path == "/read") return read(request);
+    if (path == "/redirect") return nsgi::Response::redirect("/x");
+    if (path == "/stream") return stream(request);
+    if (path == "/abort") throw nsgi::Abort(404, "nothing here");
+    if (path == "/throw") throw std::runtime_error("thrown on purpose");
+    if (path == "/throw-after") {
+      request.start().write("part").flush();
+      throw 42;
+    }
+    if (path == "/bad-header") return nsgi::Response{200, {{"X-Split", "a\r\nb: c"}}, "bad"};
+    if (path == "/later") return later(request);
+    if (path == "/later-lost") {
+      nsgi::Later lost = request.later();
+      throw std::runtime_error("thrown on purpose");
+    }
+    throw nsgi::Abort(404);
+  }
+
+ private:
+  static nsgi::Response hello(nsgi::Request &request) {
+    std::string text(request.method());
+    text.append(" ").append(request.path()).append(" ").append(request.query()).append(" ");
+    text.append(request.header("x-color").value_or("none")).append(" ");
+    return nsgi::Response::text(text.append(request.variable("HTTP_X_COLOR").value_or("none")));
+  }
+
+  static nsgi::Response measured(const std::string &body) {
+    return nsgi::Response::text(std::to_string(body.size()) + " " + checksum(body));
+  }
+
+  static nsgi::Response read(nsgi::Request &request) {
+    std::string all;
+    char piece[1000];
+    while (size_t n = request.read(piece, sizeof piece)) all.append(piece, n);
+    return measured(all);
+  }
+
+  static nsgi::Response stream(nsgi::Request &request) {
+    nsgi::Writer out = request.start(201, {{"Content-Type", "text/plain"}, {"X-Kit", "1"}});
+    out << "one ";
+    out.flush().lend(std::make_shared<const std::string>("two"));
+    return nsgi::Response::streamed();
+  }
+
+  static nsgi::Response later(nsgi::Request &request) {
+    std::thread([later = request.later()]() mutable {
+      later.respond(nsgi::Response::text("later"));
+    }).detach();
+    return nsgi::Response::later();
+  }
+
+  std::string color_;
+};
+
+}  // namespace
+
+NSGI_APP_CLASS(Kit, "kit", "1.0", NSGI_THREADSAFE | NSGI_MAY_ASYNC)

@@ -1,0 +1,81 @@
+// What the tests ask of every language's kit, in Rust.
+#[path = "../../../sdk/rust/nsgi.rs"]
+mod nsgi;
+use nsgi::{sys, App, Boot, Error, Request, Response};
+
+struct Kit {
+    color: String,
+}
+
+impl App for Kit {
+    const NAME: &'static str = "kit";
+    const VERSION: &'static str = "1.0";
+    const FLAGS: u32 = sys::MAY_ASYNC;
+
+    fn load(boot: &Boot) -> Result<Kit, String> {
+        if let Some(reason) = boot.option("fail") {
+            return Err(reason.into_owned());
+        }
+        Ok(Kit { color: boot.option("color").unwrap_or_else(|| "none".into()).into_owned() })
+    }
+
+    fn respond(&self, request: &mut Request) -> Result<Response, Error> {
+        match &*request.path() {
+            "/hello" => {
+                let color = request.header("x-color").unwrap_or_else(|| "none".into());
+                let variable = request.variable("HTTP_X_COLOR").unwrap_or_else(|| "none".into());
+                let (method, path, query) = (request.method(), request.path(), request.query());
+                Ok(Response::text(format!("{} {} {} {} {}", method, path, query, color, variable)))
+            }
+            "/option" => Ok(Response::text(self.color.clone())),
+            "/body" => Ok(measured(request.body()?)),
+            "/read" => {
+                let mut all = Vec::new();
+                let mut piece = [0; 1000];
+                loop {
+                    match request.read(&mut piece)? {
+                        0 => return Ok(measured(&all)),
+                        n => all.extend_from_slice(&piece[..n]),
+                    }
+                }
+            }
+            "/redirect" => Ok(Response::redirect("/x")),
+            "/stream" => {
+                let headers = vec![("Content-Type".into(), "text/plain".into()), ("X-Kit".into(), "1".into())];
+                let mut out = request.start(201, &headers)?;
+                out.write("one ")?;
+                out.flush()?;
+                out.write("two")?;
+                Ok(Response::sent())
+            }
+            "/abort" => Err(Error::Abort(404, "nothing here".into())),
+            "/throw" => panic!("thrown on purpose"),
+            "/throw-after" => {
+                let mut out = request.start(200, &Vec::new())?;
+                out.write("part")?;
+                out.flush()?;
+                "x".parse::<u32>()?;
+                Ok(Response::sent())
+            }
+            "/bad-header" => Ok(Response::text("bad").header("X-Split", "a\r\nb: c")),
+            "/later" => {
+                let later = request.later();
+                std::thread::spawn(move || later.respond(Response::text("later")));
+                Ok(Response::sent())
+            }
+            "/later-lost" => {
+                let _lost = request.later();
+                panic!("thrown on purpose")
+            }
+            _ => Err(Error::Abort(404, String::new())),
+        }
+    }
+}
+
+fn measured(body: &[u8]) -> Response {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325, step);
+    Response::text(format!("{} {:x}", body.len(), hash))
+}
+
+nsgi::app!(type Kit);

@@ -1,0 +1,57 @@
+// What the tests ask of every language's kit, in Swift, asynchronously.
+import NSGI
+
+struct Kit: AsyncApp {
+  static let name = "kit"
+  static let version = "1.0"
+  private let color: String
+
+  init(_ boot: Boot) throws {
+    if let reason = boot.options["fail"] { throw Refusal(description: reason) }
+    color = boot.options["color"] ?? "none"
+  }
+
+  func respond(to request: AsyncRequest) async throws -> Response {
+    switch request.path {
+    case "/hello":
+      let color = request.header("X-Color") ?? "none"
+      let variable = request.variable("HTTP_X_COLOR") ?? "none"
+      return .text("\(request.method) \(request.path) \(request.query) \(color) \(variable)")
+    case "/option": return .text(color)
+    case "/body": return measured(try await request.collect(upTo: 1 << 30))
+    case "/read":
+      var all: [UInt8] = []
+      for try await piece in request.body { all += piece }
+      return measured(all)
+    case "/redirect": return .redirect(to: "/x")
+    case "/stream":
+      let out = try request.start(201, type: "text/plain", headers: ["X-Kit": "1"])
+      try await out.write("one ")
+      try await out.flush()
+      try await out.write("two")
+      return .streamed(out)
+    case "/abort": throw Abort(404, "nothing here")
+    case "/throw", "/later-lost": throw Refusal(description: "thrown on purpose")
+    case "/throw-after":
+      let out = try request.start()
+      try await out.write("part")
+      try await out.flush()
+      throw Refusal(description: "thrown on purpose")
+    case "/bad-header": return .text("bad", headers: ["X-Split": "a\r\nb: c"])
+    case "/later":
+      try await Task.sleep(for: .milliseconds(1))
+      return .text("later")
+    default: throw Abort(404)
+    }
+  }
+
+  private func measured(_ body: [UInt8]) -> Response {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in body { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    return .text("\(body.count) \(String(hash, radix: 16))")
+  }
+}
+
+struct Refusal: Error, CustomStringConvertible { let description: String }
+
+@c(nsgi_entry) public func entry(_ host: HostTable?) -> AppTable? { Kit.entry(host) }

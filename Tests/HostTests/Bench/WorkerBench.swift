@@ -1,0 +1,144 @@
+// A worker in the test process, on a thread of its own: real sockets, a real app, and system calls that a test
+// may script.
+import CLinux
+import Config
+import Foundation
+import Support
+import Testing
+
+@testable import Host
+
+/// Every suite that runs a worker stands in here, one test after another: `SystemScript` and the logs are the
+/// process's.
+@Suite(.serialized) enum WorkerSuites {}
+
+/// One running worker with a fixture app.
+final class WorkerBench {
+  let worker: Worker
+  let folder: TemporaryFolder
+  private let runtime: RuntimeDirectory
+  private let generation: Generation
+  /// What `run` reads its signals from: a pipe in the place of a signalfd.
+  private let signals: [Int32]
+  private let ended = DispatchSemaphore(value: 0)
+  private let outcome = Outcome()
+  private var isStopped = false
+
+  /// Set by the worker's thread before `ended` is signalled, read afterwards.
+  private final class Outcome: @unchecked Sendable {
+    var isQuiet = false
+    var error: SystemError?
+  }
+
+  /// - Parameters:
+  ///   - app: a fixture of Tests/Fixtures/apps.
+  ///   - gateways: what is spoken on the sockets, one a listener, on 127.0.0.1.
+  init(
+    app: String = "conformance", _ gateways: [ListenerProtocol] = [.http1], onUnixSockets: Bool = false,
+    mounts: [String] = [""], settings change: (inout Settings) -> Void = { _ in }
+  ) throws {
+    var settings = Settings()
+    settings.log.requests = false
+    change(&settings)
+    folder = try TemporaryFolder()
+    runtime = try RuntimeDirectory.create(in: folder.path)
+    generation = try Generation.load(
+      AppReference(path: try FixtureApp.path(app)), host: HostTable.shared, runtime: runtime)
+    try generation.start()
+    let generation = generation
+    let apps = mounts.map { App(mount: $0, name: generation.name, generation: generation, threads: 4) }
+    var listeners: [Listener] = []
+    for (index, gateway) in gateways.enumerated() {
+      let address = onUnixSockets
+        ? Config.Address.unix(path: folder.file("\(index).sock")) : .inet(host: "127.0.0.1", port: 0)
+      listeners.append(
+        try Listener.bind(
+          ListenerSettings(address: address, gateway: gateway), files: settings.socketFiles,
+          limits: settings.limits))
+    }
+    worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
+    // The watchdog's thread may outlive `run` by a moment.
+    _ = Unmanaged.passRetained(worker)
+    signals = try WorkerBench.pipe()
+    start()
+  }
+
+  deinit {
+    if !isStopped { _ = try? stop() }
+    for fd in signals { close(fd) }
+    runtime.remove()
+  }
+
+  private static func pipe() throws -> [Int32] {
+    var ends: [Int32] = [0, 0]
+    guard Glibc.pipe(&ends) == 0 else { throw SupportError.system(call: "pipe", errno: errno) }
+    for end in ends {
+      try System.setNonBlocking(end)
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+    }
+    return ends
+  }
+
+  private func start() {
+    Thread.detachNewThread { [worker, ended, outcome, signals] in
+      do throws(SystemError) { outcome.isQuiet = try worker.run(signals: signals[0]) } catch { outcome.error = error }
+      ended.signal()
+    }
+  }
+
+  /// Says a signal to the worker alone.
+  func send(_ signal: Int32) {
+    var information = signalfd_siginfo()
+    information.ssi_signo = UInt32(signal)
+    _ = write(signals[1], &information, MemoryLayout<signalfd_siginfo>.size)
+  }
+
+  /// Stops it and waits for its end.
+  ///
+  /// - Returns: what `run` returned.
+  @discardableResult
+  func stop(_ signal: Int32 = SIGTERM) throws -> Bool {
+    send(signal)
+    return try waitForEnd()
+  }
+
+  /// Waits for the end of `run`, which something else brings about.
+  @discardableResult
+  func waitForEnd() throws -> Bool {
+    isStopped = true
+    guard ended.wait(timeout: .now() + 30) == .success else {
+      throw SupportError.timedOut(waitingFor: "the worker's end", output: "")
+    }
+    if let error = outcome.error { throw error }
+    return outcome.isQuiet
+  }
+
+  /// Where a listener is.
+  func address(_ index: Int = 0) throws -> Support.Address {
+    let text = "\(worker.listeners[index].address)"
+    guard let address = Support.Address(text) else { throw SupportError.malformedReply("address \(text)") }
+    return address
+  }
+
+  /// Connects to a listener.
+  func connect(_ index: Int = 0, receiveBuffer: Int32? = nil) throws -> RawSocket {
+    try RawSocket(try address(index), receiveBuffer: receiveBuffer)
+  }
+
+  /// One GET on a connection of its own: proof that the worker is well.
+  func isWell(_ path: String = "/ok") throws -> Bool {
+    let socket = try connect()
+    try socket.send(get(path))
+    return try socket.receiveReply().status == 200
+  }
+}
+
+/// A GET without anything special.
+func get(_ path: String, _ fields: String = "") -> String {
+  "GET \(path) HTTP/1.1\r\nHost: h\r\n\(fields)\r\n"
+}
+
+/// A POST with a body of known length.
+func post(_ path: String, _ body: [UInt8]) -> [UInt8] {
+  Array("POST \(path) HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""What a request of each main path costs, held against bench/budgets/*.json; exits with 1 above a budget.
+
+One connection sends N and 2N requests; the difference is free of start-up. Allocations are counted by a
+preloaded library, system calls by strace, instructions, retains and releases by callgrind. The figures are
+the same on an idle and on a busy machine. `--update` writes what was measured; `--profile` prints where the
+instructions go.
+"""
+import argparse
+import json
+import math
+import os
+from pathlib import Path
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+import callgrind
+from running import Running, ServerError
+from servers import BIN, OUT, ROOT, SERVER, Spec, nsgi
+
+BUDGETS = ROOT / "bench" / "budgets"
+REQUESTS = 1000
+# Calls of the watchdog, which come by the clock and not by the request.
+TIMED_CALLS = {"clock_nanosleep", "restart_syscall", "futex"}
+TITLES = {
+  "instructions": "instructions in the server", "system_calls": "system calls", "allocations": "allocations",
+  "frees": "frees", "retains": "retains", "releases": "releases",
+}
+
+
+def path_of(budget: dict) -> Spec:
+  """The server that a budget file describes."""
+  return nsgi(budget["name"], budget["name"], budget["app"])
+
+
+def wrapped(spec: Spec, *prefix: str) -> Spec:
+  """The server under a tool."""
+  commands = {name: " ".join([*prefix, command]) for name, command in spec.commands.items()}
+  return Spec(spec.name, spec.title, commands)
+
+
+def send(running: Running, protocol: str, requests: int):
+  """Exactly so many requests, one after the other, on one connection or one connection each."""
+  command = [str(BIN / "gwload"), "-p", protocol, "-a", running.address, "-c", "1", "-n", str(requests)]
+  done = subprocess.run([*command, "-t", "60"], capture_output=True, text=True, check=True, timeout=120)
+  report = json.loads(done.stdout.splitlines()[-1])
+  if report["errors"] or report["total"] != requests:
+    raise ServerError(f"{report['errors']} errors, {report['total']} of {requests} requests answered")
+
+
+def under_tool(spec: Spec, protocol: str, requests: int, *prefix: str):
+  """A whole life of the server under a tool, with so many requests in it."""
+  with Running(wrapped(spec, *prefix), protocol, "unix") as running:
+    send(running, protocol, requests)
+
+
+def allocations(spec: Spec, protocol: str, folder: Path) -> dict[str, float]:
+  """Calls of the allocator for each request after the first hundred."""
+  file = folder / "counts"
+  prefix = ("env", f"ALLOCATION_COUNTS={file}", f"LD_PRELOAD={BIN / 'counter.so'}")
+  with Running(wrapped(spec, *prefix), protocol, "unix") as running:
+    send(running, protocol, 100)
+    before = struct.unpack("4Q", file.read_bytes()[:32])
+    send(running, protocol, REQUESTS)
+    after = struct.unpack("4Q", file.read_bytes()[:32])
+  malloc, calloc, realloc, free = [b - a for a, b in zip(before, after)]
+  return {"allocations": (malloc + calloc + realloc) / REQUESTS, "frees": free / REQUESTS}
+
+
+def traced(spec: Spec, protocol: str, requests: int, folder: Path) -> dict[str, int]:
+  """Successful system calls of one life of the server."""
+  out = folder / f"strace.{requests}"
+  under_tool(spec, protocol, requests, "strace", "-f", "-c", "-o", str(out))
+  calls = {}
+  for line in out.read_text().splitlines():
+    match = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(\d*)\s*(\w+)$", line)
+    if match and match[3] not in TIMED_CALLS | {"total"}:
+      calls[match[3]] = int(match[1]) - int(match[2] or 0)
+  return calls
+
+
+def system_calls(spec: Spec, protocol: str, folder: Path) -> dict[str, float]:
+  """Successful system calls for each request, by name."""
+  small, large = (traced(spec, protocol, count, folder) for count in (REQUESTS, 2 * REQUESTS))
+  each = {name: (count - small.get(name, 0)) / REQUESTS for name, count in large.items()}
+  return {name: round(count, 2) for name, count in each.items() if count > 0.02}
+
+
+def profile(spec: Spec, protocol: str, folder: Path) -> callgrind.Profile:
+  """The profile of one request."""
+  files = []
+  for count in (REQUESTS, 2 * REQUESTS):
+    files.append(str(folder / f"callgrind.{count}"))
+    tool = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={files[-1]}")
+    under_tool(spec, protocol, count, *tool)
+  return callgrind.read(files[1]).per_request(callgrind.read(files[0]), REQUESTS)
+
+
+def measure(budget: dict, shows_profile: bool) -> dict:
+  """Everything of one path."""
+  spec, protocol = path_of(budget), budget["protocol"]
+  if lacks := spec.lacks():
+    raise ServerError(f"{lacks[0]} is not there: make build apps")
+  with tempfile.TemporaryDirectory(prefix="budget-") as name:
+    folder = Path(name)
+    found = allocations(spec, protocol, folder)
+    calls = system_calls(spec, protocol, folder)
+    costs = profile(spec, protocol, folder)
+  found["instructions"] = costs.instructions(SERVER.resolve().name)
+  found["with_libraries"] = costs.instructions()
+  found["retains"], found["releases"] = costs.calls(callgrind.RETAINS), costs.calls(callgrind.RELEASES)
+  found["system_calls"] = sum(calls.values())
+  found["calls"] = calls
+  found["culprits"] = costs.callers(callgrind.RETAINS | callgrind.RELEASES | callgrind.ALLOCATIONS)
+  if shows_profile:
+    show_profile(costs)
+  return found
+
+
+def show_profile(costs: callgrind.Profile):
+  """The functions that cost most."""
+  top = costs.own.most_common(15)
+  for ((_, _), count), text in zip(top, callgrind.demangled([name for (_, name), _ in top])):
+    print(f"  {count:7.0f}  {text[:140]}")
+
+
+def verdict(key: str, allowed: float, found: float, tolerance: dict) -> tuple[str, bool]:
+  """What to print, and whether it is within the budget."""
+  percent = tolerance.get(key, 0)
+  # Half a hundredth: a thing that happens once in two hundred requests is not a cost of a request.
+  limit = allowed * (1 + percent / 100) + 0.005
+  if found > limit:
+    return f"over the budget (tolerance {percent:g} %)", False
+  if key == "instructions" and found < allowed * 0.97:
+    return "below: lower the budget", True
+  return "", True
+
+
+def check(file: Path, arguments: argparse.Namespace) -> bool:
+  """Measures one path and prints its lines; whether it keeps its budget."""
+  budget = json.loads(file.read_text())
+  found = measure(budget, arguments.profile)
+  within = True
+  for key, label in TITLES.items():
+    allowed, value = budget["per_request"].get(key), found[key]
+    if allowed is None:
+      allowed = value
+    text, good = verdict(key, allowed, value, budget["tolerance_percent"])
+    within = within and good
+    print(f"| {budget['name']} | {label} | {allowed:g} | {value:.2f} | {value - allowed:+.2f} | {text} |")
+  if not within or arguments.profile:
+    for count, caller, callee in found["culprits"]:
+      print(f"  {count:.2f} {callee} from {callgrind.demangled([caller])[0][:160]}")
+  print(f"  with libraries {found['with_libraries']:.0f} instructions; {found['calls']}", file=sys.stderr)
+  if arguments.update:
+    # Whether the next connection waits already when one is done is chance: epoll_wait may be saved.
+    found["system_calls"] = math.ceil(found["system_calls"] - 0.02)
+    budget["per_request"] = {key: round(found[key]) for key in TITLES}
+    file.write_text(json.dumps(budget, indent=2) + "\n")
+  return within
+
+
+def main() -> int:
+  """Every budget, or the ones named."""
+  raw = argparse.RawDescriptionHelpFormatter
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+  parser.add_argument("names", nargs="*", help="of budgets; all when none is named")
+  parser.add_argument("--update", action="store_true", help="write what was measured into the budgets")
+  parser.add_argument("--profile", action="store_true", help="print where the instructions go")
+  arguments = parser.parse_args()
+  wanted = arguments.names
+  files = [file for file in sorted(BUDGETS.glob("*.json")) if not wanted or file.stem in wanted]
+  if not files:
+    raise SystemExit(f"budget.py: no such budget in {BUDGETS}")
+  print("| path | per request | budget | measured | difference | |\n|---|---|--:|--:|--:|---|")
+  try:
+    results = [check(file, arguments) for file in files]
+  except ServerError as error:
+    raise SystemExit(f"budget.py: {error}") from None
+  return 0 if all(results) or arguments.update else 1
+
+
+if __name__ == "__main__":
+  OUT.mkdir(parents=True, exist_ok=True)
+  os.environ.setdefault("SWIFT_BACKTRACE", "enable=no")
+  sys.exit(main())

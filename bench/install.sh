@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers
+# Debian and its relatives get packages through apt; elsewhere the list is printed. A peer that cannot be
+# installed is named and left out.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+venv=$root/.build/bench/venv
+
+say() { echo "bench: $*" >&2; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Debian starts a service as soon as its package is installed; here nothing is to be started.
+apt_install() {
+  command -v apt-get >/dev/null || return 1
+  local policy=/usr/sbin/policy-rc.d placed= status=0
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy"
+    placed=yes
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1 || status=$?
+  [ -z "$placed" ] || as_root rm -f "$policy"
+  return "$status"
+}
+
+# FILE-OR-PROGRAM PACKAGE: what has to be there.
+need() {
+  local thing=$1 package=$2
+  case $thing in
+  /*) [ ! -e "$thing" ] || return 0 ;;
+  *) PATH="$PATH:/usr/sbin:/sbin" command -v "$thing" >/dev/null && return 0 ;;
+  esac
+  missing+=("$package")
+}
+
+missing=()
+need cc gcc
+need python3 python3
+need taskset util-linux
+case ${1:-tools} in
+budget)
+  need valgrind valgrind
+  need strace strace
+  ;;
+peers | tools) need /usr/include/liburing.h liburing-dev ;;
+esac
+if [ ${#missing[@]} -gt 0 ]; then
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq >/dev/null 2>&1 || true
+  if ! apt_install "${missing[@]}"; then
+    say "please install: apt-get install --no-install-recommends ${missing[*]}"
+    [ "${1:-tools}" = budget ] && exit 1
+  fi
+fi
+[ "${1:-tools}" = peers ] || exit 0
+
+# One by one: a package that this release does not have costs its own rows only.
+as_root apt-get update -qq >/dev/null 2>&1 || true
+for package in nginx-light lighttpd h2o kore uwsgi-core uwsgi-plugin-python3 spawn-fcgi libfcgi-dev \
+  python3-venv python3-dev libev-dev; do
+  dpkg -s "$package" >/dev/null 2>&1 || apt_install "$package" || say "$package cannot be installed"
+done
+
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv" || say "no virtual environment: python3-venv is missing"
+for package in bjoern fastwsgi granian gunicorn; do
+  mark=$venv/lib/.installed-$package
+  [ ! -e "$mark" ] || continue
+  if "$venv/bin/pip" install -q 'setuptools<80' "$package" >/dev/null 2>&1; then
+    touch "$mark"
+  else
+    say "$package cannot be installed"
+  fi
+done

@@ -1,0 +1,73 @@
+"""The servers that are measured: this one with its apps, the bare C references, and the peers of peers.py."""
+from dataclasses import dataclass, field
+from pathlib import Path
+import os
+import shutil
+
+import peers
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / ".build" / "bench"
+BIN = OUT / "bin"
+APPS = ROOT / ".build" / "apps"
+# Another build of the server, for instance one to compare with: BENCH_SERVER=…
+SERVER = Path(os.environ.get("BENCH_SERVER", ROOT / ".build" / "release" / "server"))
+
+
+@dataclass(frozen=True)
+class Spec:
+  """How a server is started for each protocol that it speaks.
+
+  The commands' placeholders: {address} (127.0.0.1:PORT or the socket's path), {port}, {socket},
+  {reference_address} (as the references take it), {spawn_address} (as spawn-fcgi takes it), {directory} (the
+  server's own, holding `files`), {bin} and {here} (this folder).
+  """
+  name: str
+  title: str
+  commands: dict[str, str]  # protocol (http, scgi, uwsgi, fcgi) -> command
+  files: dict[str, str] = field(default_factory=dict)
+  needs: tuple[str, ...] = ()  # programs and files without which it cannot be measured
+  families: tuple[str, ...] = ("tcp", "unix")
+  uwsgi_modifier: int = 0
+
+  def lacks(self) -> list[str]:
+    """What of `needs` is not there."""
+    paths = [need.replace("{bin}", str(BIN)) for need in self.needs]
+    places = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    return [need for need in paths
+            if not (os.path.exists(need) if "/" in need else shutil.which(need, path=places))]
+
+
+def base_protocol(protocol: str) -> str:
+  """http-close and http are one socket's protocol, fcgi-keep and fcgi too."""
+  return protocol.removesuffix("-keep").removesuffix("-close")
+
+
+OPTIONS = {
+  "http": "--http-socket", "scgi": "--scgi-socket", "uwsgi": "--uwsgi-socket", "fcgi": "--fastcgi-socket",
+}
+
+
+def nsgi(name: str, title: str, app: str) -> Spec:
+  """This server. Its access log is off like everybody's; a worker has one thread until a call is slow."""
+  command = f"{SERVER} --app {APPS / app} -L --listen 4096"
+  commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
+  return Spec(name, title, commands, needs=(str(SERVER), str(APPS / app)))
+
+
+def reference(protocol: str) -> Spec:
+  """The bare C server of a protocol."""
+  program = "limit_http" if protocol == "http" else f"limit_gw {protocol}"
+  return Spec(f"limit_{protocol}", "bare C, epoll", {protocol: f"{{bin}}/{program} {{reference_address}}"})
+
+
+REFERENCES = {protocol: reference(protocol) for protocol in OPTIONS}
+
+SPECS = {spec.name: spec for spec in [
+  nsgi("nsgi-full", "nsgi-server, C app, full form", "bench_app.so"),
+  nsgi("nsgi-plain", "nsgi-server, C app, plain form", "hello_world_app.so"),
+  nsgi("nsgi-swift", "nsgi-server, Swift app", "hello_swift.so"),
+  Spec("limit_uring", "bare C, io_uring", {"http": "{bin}/limit_uring {port}"}, needs=("{bin}/limit_uring",),
+       families=("tcp",)),
+  *[Spec(**peer) for peer in peers.PEERS],
+]}
