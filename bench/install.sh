@@ -57,7 +57,8 @@ fi
 
 # One by one: a package that this release does not have costs its own rows only.
 as_root apt-get update -qq >/dev/null 2>&1 || true
-for package in nginx-light lighttpd h2o kore uwsgi-core uwsgi-plugin-python3 spawn-fcgi libfcgi-dev \
+for package in nginx-light lighttpd h2o kore spawn-fcgi libfcgi-dev \
+  uwsgi-core uwsgi-plugin-python3 libcap-dev uuid-dev libpcre3-dev \
   python3-venv python3-dev libev-dev; do
   dpkg -s "$package" >/dev/null 2>&1 || apt_install "$package" || say "$package cannot be installed"
 done

@@ -64,7 +64,7 @@ class Run:
     """One step: reference, server, reference."""
     seconds = self.arguments.seconds
     # A big number of connections takes long to open; the reference is always measured without idle ones.
-    warmup = 0.2 + workload.connections / 10000
+    warmup = 0.1 + workload.connections / 10000
     before = load(reference, workload, seconds * 0.5, warmup)
     with Running(spec, workload.protocol, workload.family) as running:
       if workload.idle:
@@ -81,9 +81,9 @@ class Run:
     return step
 
   def quiet(self, spec: Spec, workload: Workload, reference: Running) -> dict:
-    """The step, again (twice at most) while others disturb it; the quietest counts."""
+    """The step, again (once) if others disturbed it; the quieter one counts."""
     best: dict | None = None
-    for _ in range(3):
+    for _ in range(1 if self.arguments.quick else 2):
       with held(self.arguments.lock):
         step = self.loaded(spec, workload, reference)
       if best is None or step["noise"] < best["noise"]:

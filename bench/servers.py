@@ -34,7 +34,7 @@ class Spec:
     """What of `needs` is not there."""
     paths = [need.replace("{bin}", str(BIN)) for need in self.needs]
     places = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return [need for need in paths
+    return [need.replace(f"{ROOT}/", "") for need in paths
             if not (os.path.exists(need) if "/" in need else shutil.which(need, path=places))]
 
 

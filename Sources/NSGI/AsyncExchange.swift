@@ -139,7 +139,9 @@ final class AsyncExchange: Sendable {
 
     private func part(_ id: nsgi_id) -> Part { parts[Int(truncatingIfNeeded: id ^ id >> 32) & 15] }
 
-    func add(_ exchange: AsyncExchange) { part(exchange.id).exchanges.withLock { $0[exchange.id] = exchange } }
+    func add(_ exchange: AsyncExchange) {
+      part(exchange.id).exchanges.withLock { $0[exchange.id] = exchange }
+    }
 
     func remove(_ id: nsgi_id) { part(id).exchanges.withLock { $0[id] = nil } }
 

@@ -1,3 +1,4 @@
+// Text as C lends it and as Swift keeps it; parameters of a query.
 import CNSGI
 
 extension nsgi_str {

@@ -6,13 +6,14 @@ enum CheckCommand {
   static let usage = """
     Usage: server check FILE.so[:symbol] [OPTION...]
 
-    Says whether FILE.so is an application that this server can serve, and what is in it. The file is loaded in a
-    process of its own: whatever it does there harms nothing. Exits 0 if it is good; else 1, with the reason.
+    Says whether FILE.so is an application that this server can serve, and what is in it. The file is
+    loaded in a process of its own: whatever it does there harms nothing. Exits 0 if it is good; else 1,
+    with the reason.
 
-      --exercise               drive it through requests, clients that leave, cancels, threads, load and unload
+      --exercise               drive it through requests, clients that leave, cancels, threads, reloads
       --path PATH              where the requests of the exercise go (default: /)
       --json                   print the report as JSON
-      --time-limit SECONDS     for each stage: linking, load, probe, each step of the exercise (default: 10)
+      --time-limit SECONDS     for each stage: linking, load, probe, a step of the exercise (default: 10)
       --app-option KEY=VALUE   an option for its load(); may be repeated
     """
 

@@ -29,8 +29,8 @@ enum FileSystem {
     }
   }
 
-  /// Writes a file that is not there yet, and the directories above it. The corresponding C functions are `fopen`
-  /// and `fwrite`.
+  /// Writes a file that is not there yet, and the directories above it. The corresponding C functions are
+  /// `fopen` and `fwrite`.
   static func write(_ text: String, to path: String) throws(FileError) {
     try makeDirectories(parent(path))
     guard let file = fopen(path, "wxe") else { throw FileError("\(path) cannot be written (\(reason()))") }

@@ -6,8 +6,9 @@ enum NewCommand {
   static let usage = """
     Usage: server new NAME --language c|cpp|swift|rust [--directory DIR]
 
-    Writes a new application to DIR (default: ./NAME): its source, what builds it, a README that says how to run
-    and try it, and the interface itself, so that the directory needs nothing of this server but to be served.
+    Writes a new application to DIR (default: ./NAME): its source, what builds it, a README that says how
+    to run and try it, and the interface itself, so that the directory needs nothing of this server but to
+    be served.
 
     NAME becomes part of file names and of the source: letters, digits and underscores.
     """
@@ -42,7 +43,8 @@ enum NewCommand {
       let invocation = try parse(arguments)
       let template = invocation.language.template(invocation.name)
       try write(template, to: invocation.directory, from: try Share.find())
-      print("\(invocation.directory): a new app in \(template.language); README.md says how to build and run it")
+      let language = template.language
+      print("\(invocation.directory): a new app in \(language); README.md says how to build and run it")
       return 0
     } catch {
       Server.announce("\(error)")
@@ -76,7 +78,9 @@ enum NewCommand {
     guard let language else {
       throw UsageError("no language: write server new \(name) --language c, or cpp, swift, rust")
     }
-    guard directory != "" else { throw UsageError("--directory: the value is missing; write --directory DIR") }
+    guard directory != "" else {
+      throw UsageError("--directory: the value is missing; write --directory DIR")
+    }
     return Invocation(name: name, language: language, directory: directory ?? name)
   }
 
@@ -85,11 +89,12 @@ enum NewCommand {
     let isIdentifier = name.utf8.allSatisfy {
       $0 == 0x5f || (0x30...0x39).contains($0) || (0x61...0x7a).contains($0 | 0x20)
     }
-    guard let first = name.utf8.first, isIdentifier, (0x61...0x7a).contains(first | 0x20), name.utf8.count <= 64
+    guard let first = name.utf8.first, isIdentifier, (0x61...0x7a).contains(first | 0x20),
+      name.utf8.count <= 64
     else {
       throw UsageError(
-        "`\(name)` cannot be the name of an app: use at most 64 letters, digits and underscores, a letter first, "
-          + "as in my_app")
+        "`\(name)` cannot be the name of an app: use at most 64 letters, digits and underscores, a letter "
+          + "first, as in my_app")
     }
     guard !taken.contains(name.lowercased()) else {
       throw UsageError("`\(name)` is a name that a language has taken: choose another, as in \(name)_app")
@@ -98,15 +103,18 @@ enum NewCommand {
 
   /// File names of the kits, modules and keywords.
   private static let taken: Set<String> = [
-    "nsgi", "cnsgi", "swift", "foundation", "glibc", "package", "main", "test", "tests", "core", "std", "alloc",
-    "proc_macro", "class", "struct", "enum", "func", "fn", "import", "let", "var", "static", "return", "self",
-    "super", "crate", "extern", "if", "else", "for", "while", "switch", "case", "default", "public", "private",
-    "internal", "protocol", "extension", "init", "in", "is", "as", "do", "try", "throw", "throws", "where", "true",
-    "false", "nil", "operator", "type", "mod", "use", "impl", "trait", "match", "loop", "move", "mut", "pub", "ref",
-    "unsafe", "async", "await", "dyn", "const", "break", "continue", "void", "int", "char",
+    "nsgi", "cnsgi", "swift", "foundation", "glibc", "package", "main", "test", "tests", "core", "std",
+    "alloc", "proc_macro", "class", "struct", "enum", "func", "fn", "import", "let", "var", "static",
+    "return", "self", "super", "crate", "extern", "if", "else", "for", "while", "switch", "case",
+    "default", "public", "private", "internal", "protocol", "extension", "init", "in", "is", "as", "do",
+    "try", "throw", "throws", "where", "true", "false", "nil", "operator", "type", "mod", "use", "impl",
+    "trait", "match", "loop", "move", "mut", "pub", "ref", "unsafe", "async", "await", "dyn", "const",
+    "break", "continue", "void", "int", "char",
   ]
 
-  private static func write(_ template: Template, to directory: String, from share: Share) throws(UsageError) {
+  private static func write(
+    _ template: Template, to directory: String, from share: Share
+  ) throws(UsageError) {
     do throws(FileError) {
       if let names = try FileSystem.names(in: directory), !names.isEmpty {
         throw FileError("\(directory) is not empty: choose another with --directory, or empty it")
@@ -149,8 +157,8 @@ struct Template {
     Hello World!
     ```
 
-    `make check` asks the server whether the library is a good application, and drives it through what servers and
-    clients do.
+    `make check` asks the server whether the library is a good application, and drives it through what
+    servers and clients do.
 
     """
   }

@@ -1,6 +1,7 @@
 /// Where the interface and the kits lie that a new application gets a copy of.
 ///
-/// The directory has the layout of the source tree: Sources/CNSGI/include/nsgi.h, Sources/NSGI, sdk/rust/nsgi.rs.
+/// The directory has the layout of the source tree: Sources/CNSGI/include/nsgi.h, Sources/NSGI,
+/// sdk/rust/nsgi.rs.
 struct Share {
   /// Absolute or relative path of the directory.
   let path: String
@@ -8,7 +9,8 @@ struct Share {
   /// The file that says that a directory is one.
   private static let mark = "Sources/CNSGI/include/nsgi.h"
 
-  /// $NSGI_SHARE, else share/nsgi beside the executable's directory, else the source tree whose .build it is in.
+  /// $NSGI_SHARE, else share/nsgi beside the executable's directory, else the source tree whose .build it
+  /// is in.
   static func find() throws(UsageError) -> Share {
     if let named = FileSystem.variable("NSGI_SHARE") {
       guard FileSystem.exists("\(named)/\(mark)") else {
@@ -19,10 +21,14 @@ struct Share {
     let executable = FileSystem.executable()
     let beside = FileSystem.parent(FileSystem.parent(executable)) + "/share/nsgi"
     var candidates = [beside]
-    if let build = executable.range(ofPathComponent: ".build") { candidates.append(String(executable[..<build])) }
-    for candidate in candidates where FileSystem.exists("\(candidate)/\(mark)") { return Share(path: candidate) }
+    if let build = executable.range(ofPathComponent: ".build") {
+      candidates.append(String(executable[..<build]))
+    }
+    for candidate in candidates where FileSystem.exists("\(candidate)/\(mark)") {
+      return Share(path: candidate)
+    }
     throw UsageError(
-      "\(mark) is neither in \(candidates.joined(separator: " nor in ")): set NSGI_SHARE to the directory that "
+      "\(mark) is not in \(candidates.joined(separator: ", nor in ")): set NSGI_SHARE to the directory that "
         + "has it, such as the source tree of this server")
   }
 

@@ -19,8 +19,8 @@ enum Subcommand: String, CaseIterable {
     }
   }
 
-  /// Runs the subcommand that the first argument names; the exit code, or nil when it names none. A CGI program
-  /// has none: its arguments can be the client's (RFC 3875 §4.4).
+  /// Runs the subcommand that the first argument names; the exit code, or nil when it names none. A CGI
+  /// program has none: its arguments can be the client's (RFC 3875 §4.4).
   static func run(_ arguments: [String], environment: [String: String]) -> Int32? {
     guard let first = arguments.first, environment["GATEWAY_INTERFACE"] == nil else { return nil }
     if first == "help", arguments.count == 2, let command = Subcommand(rawValue: arguments[1]) {
@@ -62,7 +62,9 @@ struct Words {
   /// The next word; nil at the end.
   mutating func next() throws(UsageError) -> Word? {
     guard let text = rest.popFirst() else { return nil }
-    guard text.hasPrefix("--"), let equals = text.firstIndex(of: "=") else { return Word(name: text, value: nil) }
+    guard text.hasPrefix("--"), let equals = text.firstIndex(of: "=") else {
+      return Word(name: text, value: nil)
+    }
     return Word(name: String(text[..<equals]), value: String(text[text.index(after: equals)...]))
   }
 

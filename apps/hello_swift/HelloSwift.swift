@@ -1,3 +1,4 @@
+// The same answer in Swift: an app is a type that answers requests, and one exported function.
 import NSGI
 
 struct Hello: ConcurrentApp {

@@ -137,7 +137,7 @@ static int give_up(const nsgi_request *request) {
 }
 
 static int crash(const nsgi_request *request) {
-  int *volatile nowhere = NULL;
+  volatile int *volatile nowhere = NULL;
   *nowhere = (int)request->id;
   return NSGI_OK;
 }

@@ -12,6 +12,7 @@ struct counts counts;
 int is_measuring;
 
 static int poller, is_stopping, waiting_to_retry;
+static long issued; /* batches begun for the first time */
 static char input[1 << 18];
 
 static void begin(struct connection *connection);
@@ -73,7 +74,8 @@ static int check(struct connection *connection) {
 /* The batch is answered. */
 static void finish(struct connection *connection, int at_end) {
   if (at_end || connection->answer.closing || !keeps_alive()) drop(connection);
-  if (options.is_idle || is_stopping) connection->is_settled = 1;
+  int is_enough = options.requests >= 0 && issued * options.pipeline >= options.requests;
+  if (options.is_idle || is_stopping || is_enough) connection->is_settled = 1;
   else begin(connection);
 }
 
@@ -129,6 +131,7 @@ static void begin(struct connection *connection) {
     waiting_to_retry--;
   } else {
     connection->began = now_ns();
+    issued++;
   }
   if (!is_new) connection->is_kept = 1;
   else if (open_socket(connection)) return;

@@ -1,7 +1,7 @@
 import CNSGI
 
-/// `server check`: is this file a good application, and what is in it? The file is read here and run in a child
-/// process alone, which may crash and hang as it likes.
+/// `server check`: is this file a good application, and what is in it? The file is read here and run in a
+/// child process alone, which may crash and hang as it likes.
 public enum AppCheck {
   /// What is to be checked, and how.
   public struct Request: Equatable, Sendable {
@@ -22,7 +22,8 @@ public enum AppCheck {
     /// Two requests ask for the same.
     public static func == (left: Request, right: Request) -> Bool {
       left.reference == right.reference && left.exercises == right.exercises
-        && left.timeLimit == right.timeLimit && left.path == right.path && left.options.elementsEqual(right.options, by: ==)
+        && left.timeLimit == right.timeLimit && left.path == right.path
+        && left.options.elementsEqual(right.options, by: ==)
     }
   }
 
@@ -50,7 +51,9 @@ public enum AppCheck {
     report.size = copy.size
     report.symbol = reference.wanted.first { image.symbols[$0] != nil }
     guard let symbol = report.symbol else { throw .noEntry(path: reference.path, symbol: reference.symbol) }
-    guard image.symbols[symbol] == .function else { throw .notAFunction(path: reference.path, symbol: symbol) }
+    guard image.symbols[symbol] == .function else {
+      throw .notAFunction(path: reference.path, symbol: symbol)
+    }
   }
 
   // MARK: The child

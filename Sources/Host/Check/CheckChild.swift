@@ -45,8 +45,8 @@ public enum CheckChild {
     if app.table.probe != nil {
       let result = reporter.during(.probe, limit: order.limit) { app.probe() }
       guard result >= 0 else {
-        return reporter.send(
-          .failed("\(order.reference.path) refuses to serve: its probe() returned \(Generation.resultName(result))"))
+        let words = "refuses to serve: its probe() returned \(Generation.resultName(result))"
+        return reporter.send(.failed("\(order.reference.path) \(words)"))
       }
     }
     if let path = order.path { return exercise(app, path, order, reporter) }

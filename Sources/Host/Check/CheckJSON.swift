@@ -13,7 +13,9 @@ extension CheckReport {
       ("size", image == nil ? .null : .number("\(size)")),
       ("build_id", .text(image?.buildID)),
       ("needed", .list((image?.needed ?? []).map { .text($0) })),
-      ("entry", symbol.map { .object([("symbol", .text($0)), ("form", .text(isPlain ? "plain" : "full"))]) } ?? .null),
+      ("entry", symbol.map { .object([
+        ("symbol", .text($0)), ("form", .text(isPlain ? "plain" : "full")),
+      ]) } ?? .null),
       ("interface", .object([("app", .text(needs)), ("host", .text(Self.offered))])),
       ("name", .text(facts[.name])),
       ("version", .text(facts[.version])),

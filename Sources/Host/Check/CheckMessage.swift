@@ -1,5 +1,5 @@
-/// What the child of `server check` tells its parent, a line each: it is written before the application runs, so
-/// that a crash finds the parent knowing where it was.
+/// What the child of `server check` tells its parent, a line each: it is written before the application
+/// runs, so that a crash finds the parent knowing where it was.
 enum CheckMessage: Equatable {
   /// The child is about to run code of the application.
   case entering(CheckStage)

@@ -45,7 +45,7 @@ public struct CheckReport: Sendable {
     switch message {
     case .entering(let stage):
       self.stage = stage
-      if case .step(let name) = stage, !steps.contains(where: { $0.name == name }) { steps.append(Step(name: name)) }
+      if case .step(let name) = stage { change(name) { _ in } }
     case .passed(let stage, let time): times.append((stage, time))
     case .fact(let fact, let value): facts[fact] = value
     case .failed(let reason): failure = failure ?? reason
@@ -79,8 +79,7 @@ public struct CheckReport: Sendable {
     }
     if breakdown != nil { return "the check of \(path) ended before it began" }
     guard let first = steps.first(where: { !$0.violations.isEmpty }) else { return nil }
-    let count = violationCount
-    return "\(path) does not keep to nsgi.h (\(count) \(count == 1 ? "violation" : "violations")): "
+    return "\(path) does not keep to nsgi.h (\(Self.count(violationCount, "violation"))): "
       + "\(first.violations[0]), in the exercise \"\(first.name)\""
   }
 
@@ -88,6 +87,8 @@ public struct CheckReport: Sendable {
 
   /// Whether the application is good.
   public var isGood: Bool { reason == nil }
+
+  static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
   static func seconds(_ value: Double) -> String {
     let text = value == value.rounded() ? "\(Int(value))" : "\(value)"
@@ -99,8 +100,9 @@ public struct CheckReport: Sendable {
   /// Of the source, as far as the file tells.
   var language: String {
     guard let image else { return "" }
-    let isCpp = image.language == .c && image.needed.contains { $0.hasPrefix("libstdc++") || $0.hasPrefix("libc++") }
-    return isCpp ? "C++" : image.language.rawValue
+    let libraries = ["libstdc++", "libc++"]
+    let isCpp = image.needed.contains { name in libraries.contains { name.hasPrefix($0) } }
+    return image.language == .c && isCpp ? "C++" : image.language.rawValue
   }
 
   var isPlain: Bool { symbol.map { !AppReference.isEntry($0) } ?? false }
@@ -129,10 +131,8 @@ public struct CheckReport: Sendable {
     if let pinned = image?.pinned { return (false, pinned) }
     if facts[.unloaded] == "0" { return (false, "dlclose leaves it in memory") }
     if facts[.unloaded] == "1" { return (true, "tried") }
-    if steps.contains(where: { $0.violations.contains { $0.hasPrefix("NSGI_UNLOADABLE") } }) {
-      return (false, "dlclose leaves it in memory")
-    }
-    if promises.contains("NSGI_UNLOADABLE") { return (true, "promised, and nothing in the file is against it") }
-    return (false, "it does not promise NSGI_UNLOADABLE")
+    return promises.contains("NSGI_UNLOADABLE")
+      ? (true, "promised, and nothing in the file is against it")
+      : (false, "it does not promise NSGI_UNLOADABLE")
   }
 }

@@ -22,9 +22,9 @@ extension System {
   /// The corresponding C function is `fcntl` with F_SETFD.
   static func closeOnExec(_ fd: Int32) { _ = fcntl(fd, F_SETFD, FD_CLOEXEC) }
 
-  /// Starts this very program again: nothing to read, standard error for both outputs, `report` as descriptor 3,
-  /// a process group of its own. `variables` are set in its environment unless they are in this one's. The
-  /// corresponding C function is `posix_spawn`.
+  /// Starts this very program again: nothing to read, standard error for both outputs, `report` as
+  /// descriptor 3, a process group of its own. `variables` are set in its environment unless they are in
+  /// this one's. The corresponding C function is `posix_spawn`.
   static func spawnSelf(
     _ arguments: [String], variables: [String], report: Int32
   ) throws(SystemError) -> pid_t {
@@ -78,8 +78,8 @@ extension System {
     return result == 0 && information.si_signo == SIGCHLD
   }
 
-  /// Ends what is left of a child and its process group, and tells how the child itself ended. The corresponding
-  /// C functions are `kill` and `waitpid`.
+  /// Ends what is left of a child and its process group, and tells how the child itself ended. The
+  /// corresponding C functions are `kill` and `waitpid`.
   static func endGroup(_ pid: pid_t) -> Ending {
     kill(-pid, SIGKILL)
     var status: Int32 = 0

@@ -16,7 +16,9 @@ extension CheckReport {
     add("entry", symbol.map { "\($0) (\(isPlain ? "plain" : "full") form)" })
     if let needs { add("interface", "needs NSGI \(needs), this server offers \(Self.offered)") }
     add("name", facts[.name].map { name in facts[.version].map { "\(name) \($0)" } ?? name })
-    if facts[.flags] != nil { add("promises", promises.isEmpty ? "nothing" : promises.joined(separator: ", ")) }
+    if facts[.flags] != nil {
+      add("promises", promises.isEmpty ? "nothing" : promises.joined(separator: ", "))
+    }
     if image != nil {
       add("unloading", "\(unloading.isPossible ? "possible" : "not possible"): \(unloading.why)")
     }
@@ -24,7 +26,7 @@ extension CheckReport {
       if let time = microseconds(stage) { add(stage.word, Self.milliseconds(time)) }
     }
     if !steps.isEmpty {
-      add("exercise", "\(steps.count) steps, \(violationCount) violations")
+      add("exercise", "\(Self.count(steps.count, "step")), \(Self.count(violationCount, "violation"))")
       for step in steps {
         lines.append("  \(step.name): \(step.outcome ?? "not finished")")
         for violation in step.violations { lines.append("    violation: \(violation)") }

@@ -35,8 +35,8 @@ final class CheckedApp: @unchecked Sendable {
     (self.reference, self.host, self.options) = (reference, host, options)
     copy = try PrivateCopy(of: reference.path, in: runtime)
     image = try copy.inspect(wanted: reference.wanted)
-    // Opened apart, so that constructors can be told from nsgi_entry. Where it fails for want of a library that
-    // lies beside the operator's file, the loader knows how to find that.
+    // Opened apart, so that constructors can be told from nsgi_entry. Where it fails for want of a library
+    // that lies beside the operator's file, the loader knows how to find that.
     let path = copy.path
     let first = reporter.during(.constructors, limit: limit) { System.openLibrary(path) }
     if let first { handles.append(first) }

@@ -1,7 +1,7 @@
 import CNSGI
 
-/// Drives a started application through what servers and clients do to it, step by step. What it does wrong is
-/// told by `ExerciseHost`; what it answers, here. Runs on the main thread of the child.
+/// Drives a started application through what servers and clients do to it, step by step. What it does wrong
+/// is told by `ExerciseHost`; what it answers, here. Runs on the main thread of the child.
 struct Exercise {
   let app: CheckedApp
   let reporter: CheckReporter
@@ -48,7 +48,8 @@ struct Exercise {
     reporter.send(.outcome(step: name, outcome ?? "done"))
   }
 
-  /// When a step that repeats something begins nothing new: an application may be slow, and is no worse for that.
+  /// When a step that repeats something begins nothing new: an application may be slow, and is no worse for
+  /// that.
   private var budget: UInt64 { System.now() + UInt64(limit / 4 * 1e9) }
 
   // MARK: Requests
@@ -57,7 +58,9 @@ struct Exercise {
     try request("plain GET", with { _ in })
     try request("HEAD", with { $0.method = "HEAD" })
     let body = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-    let form = [("host", "check.example"), ("content-type", "application/octet-stream"), ("content-length", "5000")]
+    let form = [
+      ("host", "check.example"), ("content-type", "application/octet-stream"), ("content-length", "5000"),
+    ]
     func post(_ change: (inout ExerciseScenario) -> Void) -> ExerciseScenario {
       with {
         ($0.method, $0.body, $0.fields) = ("POST", body, form)
@@ -67,7 +70,9 @@ struct Exercise {
     try request("POST in one-byte pieces", post { $0.mostPerRead = 1 })
     try request("body that breaks off", post { $0.client = .leavesAfterReading(1000) })
     try request("200 header fields", with { scenario in
-      for number in 1...198 { scenario.fields.append(("x-field-\(number)", String(repeating: "v", count: number))) }
+      for number in 1...198 {
+        scenario.fields.append(("x-field-\(number)", String(repeating: "v", count: number)))
+      }
     })
     try request("path that nobody has", with { $0.path = "/no/such/\u{e4}/path" })
     if app.promises(NSGI_NONBLOCKING), app.promises(NSGI_MAY_ASYNC) {
@@ -115,7 +120,8 @@ struct Exercise {
       if !exchange.waitForEnd(seconds: min(1, limit / 4)) {
         cancel(exchange)
         guard exchange.waitForEnd(seconds: limit / 2) else {
-          host.violation("NSGI_ASYNC, and no finish() within \(Int(limit / 2)) seconds of the client's leaving")
+          let time = CheckReport.seconds(limit / 2)
+          host.violation("NSGI_ASYNC, and no finish() within \(time) of the client's leaving")
           throw .unfinished
         }
       }
@@ -183,7 +189,8 @@ struct Exercise {
 
   // MARK: Lives
 
-  /// Stops and starts the application, once with what it saved; a promise to be unloadable is put to the test.
+  /// Stops and starts the application, once with what it saved; a promise to be unloadable is put to the
+  /// test.
   private func lives() throws(Halt) -> String? {
     if let result = app.saveIntoNothing(), result >= 0 {
       host.violation("save() returned \(Generation.resultName(result)) although its sink failed")
@@ -201,7 +208,7 @@ struct Exercise {
       stop()
       count += 1
     }
-    return "\(count) times"
+    return "\(count) of 50"
   }
 
   private func stop() {
@@ -212,6 +219,7 @@ struct Exercise {
 
   private func reopen() throws(Halt) {
     let left = app.close()
+    reporter.send(.fact(.unloaded, left ? "1" : "0"))
     if !left { host.violation("NSGI_UNLOADABLE, and dlclose leaves the library in memory") }
     do { try app.reopen() } catch { throw .refused(error) }
   }

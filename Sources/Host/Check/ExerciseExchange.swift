@@ -76,8 +76,10 @@ final class ExerciseExchange: @unchecked Sendable {
   /// Bytes after which the client of an endless response has had enough.
   private static let mostBytes: Int64 = 16 << 20
 
-  /// Holds the application's first call until cancel() has returned, for at most a second: an application may
-  /// hold a lock that its cancel() wants too.
+  /// Seconds to wait for code of the application that may want a lock which the waiting call holds.
+  private static let shortWhile = 0.05
+
+  /// Holds the application's first call until cancel() has returned, for a short while at most.
   private func leaveDuringFirstCall() {
     mutex.lock()
     defer { mutex.unlock() }
@@ -86,7 +88,7 @@ final class ExerciseExchange: @unchecked Sendable {
     isGone = true
     mutex.broadcast()
     guard host.canCancel else { return }
-    let deadline = Mutex.deadline(seconds: 1)
+    let deadline = Mutex.deadline(seconds: Self.shortWhile)
     while !(wasCancelled && !isCancelling), mutex.wait(until: deadline) {}
   }
 
@@ -127,7 +129,9 @@ final class ExerciseExchange: @unchecked Sendable {
   func wholeBody(_ whole: UnsafeMutablePointer<nsgi_str>?, streams: Bool) -> Int32 {
     use("body()", gone: NSGI_GONE.rawValue) {
       guard let whole else { return take(.misuse("body() without a place for it")) }
-      if streams, bytesRead > 0 { return take(.misuse("body() after read(), in an application that streams")) }
+      guard !streams || bytesRead == 0 else {
+        return take(.misuse("body() after read(), in an application that streams"))
+      }
       if case .leavesAfterReading = scenario.client {
         isGone = true
         return NSGI_GONE.rawValue
@@ -138,7 +142,8 @@ final class ExerciseExchange: @unchecked Sendable {
   }
 
   func respond(
-    _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int, _ body: UnsafeRawPointer?, _ length: Int
+    _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int, _ body: UnsafeRawPointer?,
+    _ length: Int
   ) -> Int32 {
     use("respond()", gone: NSGI_GONE.rawValue) {
       take(response.respond(status: status, fields, count, body, length))
@@ -270,10 +275,9 @@ final class ExerciseExchange: @unchecked Sendable {
     mutex.unlock()
   }
 
-  /// Waits for a function that runs on another thread; no longer than a second, since it may want a lock that the
-  /// caller holds. The mutex is held.
+  /// Waits for a function that runs on another thread, for a short while at most. The mutex is held.
   private func awaitReadyFunction() {
-    let deadline = Mutex.deadline(seconds: 1)
+    let deadline = Mutex.deadline(seconds: Self.shortWhile)
     while let thread = readyThread, thread != System.threadID(), mutex.wait(until: deadline) {}
   }
 

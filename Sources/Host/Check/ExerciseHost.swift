@@ -2,11 +2,11 @@ import CNSGI
 import Synchronization
 import Wire
 
-/// The host of the exercise: every function of `nsgi_host` over exchanges in memory. It answers as nsgi.h says,
-/// misbehaves as clients do, and tells each call that nsgi.h does not allow.
+/// The host of the exercise: every function of `nsgi_host` over exchanges in memory. It answers as nsgi.h
+/// says, misbehaves as clients do, and tells each call that nsgi.h does not allow.
 ///
-/// One a process: C functions carry no context. Unchecked: what is mutable is guarded by `mutex`, but for what is
-/// set before the application is opened or between two steps.
+/// One a process: C functions carry no context. Unchecked: what is mutable is guarded by `mutex`, but for
+/// what is set before the application is opened or between two steps.
 final class ExerciseHost: @unchecked Sendable {
   static let shared = ExerciseHost()
 
@@ -61,7 +61,7 @@ final class ExerciseHost: @unchecked Sendable {
     let index = id &- Self.firstID
     let exchange = index < exchanges.count ? exchanges[Int(index)] : nil
     mutex.unlock()
-    if exchange == nil { violation("\(call) for the request \(id), which never was") }
+    if exchange == nil { violation("\(call) for a request that never was") }
     return exchange
   }
 

@@ -3,8 +3,8 @@ import CNSGI
 import Glibc
 import Wire
 
-/// The plain form's functions in the exercise. As in the server they speak of the request that the thread is in:
-/// the thread-local holds an exchange of the exercise here, since this process never has another.
+/// The plain form's functions in the exercise. As in the server they speak of the request that the thread
+/// is in: the thread-local holds an exchange of the exercise here, since this process never has another.
 enum ExercisePlain {
   /// Calls application() for the exchange on this thread.
   static func call(_ application: Loader.Application, _ exchange: ExerciseExchange) -> Int32 {
@@ -61,7 +61,8 @@ enum ExercisePlain {
     _ status: UnsafePointer<CChar>?, _ headers: UnsafePointer<UnsafePointer<CChar>?>?
   ) -> nsgi_write {
     guard let exchange = current("start_response()") else { return refusedWrite }
-    let text = status.map { UnsafeRawBufferPointer(cString: $0) } ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    let text = status.map { UnsafeRawBufferPointer(cString: $0) } ?? nothing
     guard text.count >= 3, let code = Ascii.decimal(UnsafeRawBufferPointer(rebasing: text[..<3])),
       text.count == 3 || text[3] == 0x20
     else {

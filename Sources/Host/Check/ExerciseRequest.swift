@@ -29,8 +29,8 @@ struct ExerciseScenario {
   var isHead: Bool { method == "HEAD" }
 }
 
-/// A request in memory of its own pages: lent to the application, and forbidden when the exchange has ended, so
-/// that whoever still looks at it is found.
+/// A request in memory of its own pages: lent to the application, and forbidden when the exchange has
+/// ended, so that whoever still looks at it is found.
 final class ExerciseRequest {
   let view: UnsafeMutablePointer<nsgi_request>
   private let memory: UnsafeMutableRawPointer
@@ -75,7 +75,7 @@ final class ExerciseRequest {
   private func lend(_ bytes: some Collection<UInt8>) -> nsgi_str {
     let start = memory + used
     precondition(used + bytes.count + 1 <= size, "the request does not fit")
-    for (index, byte) in bytes.enumerated() { start.storeBytes(of: byte, toByteOffset: index, as: UInt8.self) }
+    UnsafeMutableRawBufferPointer(start: start, count: bytes.count).copyBytes(from: bytes)
     used += bytes.count + 1
     return nsgi_str(p: UnsafePointer(start.assumingMemoryBound(to: CChar.self)), n: bytes.count)
   }
@@ -88,7 +88,8 @@ final class ExerciseRequest {
     let type = scenario.fields.first { $0.name == "content-type" }?.value ?? ""
     var request = nsgi_request()
     request.size = UInt32(MemoryLayout<nsgi_request>.size)
-    request.flags = (length > 0 ? NSGI_HAS_BODY.rawValue : 0) | (scenario.isHead ? NSGI_HEAD_ONLY.rawValue : 0)
+    if length > 0 { request.flags |= NSGI_HAS_BODY.rawValue }
+    if scenario.isHead { request.flags |= NSGI_HEAD_ONLY.rawValue }
     request.id = id
     request.method = lend(scenario.method)
     request.script_name = lend("")
@@ -101,9 +102,11 @@ final class ExerciseRequest {
     request.content_length = Int64(length)
     view.initialize(to: request)
 
-    for (name, value) in [("REQUEST_METHOD", request.method), ("SCRIPT_NAME", request.script_name),
-      ("PATH_INFO", request.path_info), ("QUERY_STRING", request.query), ("SERVER_PROTOCOL", request.protocol),
-      ("REQUEST_SCHEME", request.scheme), ("REMOTE_ADDR", request.remote_addr),
+    for (name, value) in [
+      ("REQUEST_METHOD", request.method), ("SCRIPT_NAME", request.script_name),
+      ("PATH_INFO", request.path_info), ("QUERY_STRING", request.query),
+      ("SERVER_PROTOCOL", request.protocol), ("REQUEST_SCHEME", request.scheme),
+      ("REMOTE_ADDR", request.remote_addr),
       ("REQUEST_URI", lend(scenario.path + "?a=1&b=%20")), ("SERVER_NAME", lend("check.example")),
       ("SERVER_PORT", lend("80")), ("SERVER_SOFTWARE", lend("nsgi-server check")),
       ("GATEWAY_INTERFACE", lend("CGI/1.1")),

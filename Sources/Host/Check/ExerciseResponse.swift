@@ -1,8 +1,8 @@
 import CNSGI
 import Wire
 
-/// One response of the exercise: what nsgi.h says about the order of calls, heads and lengths, held against what
-/// the application does. Bytes are counted, not kept.
+/// One response of the exercise: what nsgi.h says about the order of calls, heads and lengths, held against
+/// what the application does. Bytes are counted, not kept.
 struct ExerciseResponse: ~Copyable {
   /// What a function answers, and what was wrong with the call.
   struct Answer {
@@ -10,7 +10,9 @@ struct ExerciseResponse: ~Copyable {
     let violation: String?
 
     static var ok: Answer { Answer(code: NSGI_OK.rawValue, violation: nil) }
-    static func misuse(_ violation: String) -> Answer { Answer(code: NSGI_MISUSE.rawValue, violation: violation) }
+    static func misuse(_ violation: String) -> Answer {
+      Answer(code: NSGI_MISUSE.rawValue, violation: violation)
+    }
   }
 
   /// The request method is HEAD.
@@ -107,7 +109,9 @@ struct ExerciseResponse: ~Copyable {
   }
 
   mutating func write(_ call: String, _ bytes: UnsafeRawPointer?, _ count: Int) -> Answer {
-    guard count >= 0, count == 0 || bytes != nil else { return .misuse("\(call) with \(count) bytes at NULL") }
+    guard count >= 0, count == 0 || bytes != nil else {
+      return .misuse("\(call) with \(count) bytes at NULL")
+    }
     touch(UnsafeRawBufferPointer(start: bytes, count: count))
     return add(call, Int64(count))
   }

@@ -42,7 +42,12 @@ extension Template {
     }
 
     static const nsgi_app app = {
-      .head = NSGI_APP_HEAD(NSGI_THREADSAFE), .name = "\(name)", .version = "0.1.0", .call = call, .load = load};
+      .head = NSGI_APP_HEAD(NSGI_THREADSAFE),
+      .name = "\(name)",
+      .version = "0.1.0",
+      .call = call,
+      .load = load,
+    };
 
     const nsgi_app *nsgi_entry(const nsgi_host *unused) {
       (void)unused;
@@ -78,8 +83,8 @@ extension Template {
     """
     # \(name)
 
-    An application for nsgi-server in C: `nsgi_entry` returns a table of functions, of which `call` answers a request.
-    Everything that they may do is written in `nsgi.h`.
+    An application for nsgi-server in C: `nsgi_entry` returns a table of functions, of which `call` answers a
+    request. Everything that they may do is written in `nsgi.h`.
 
     \(recipe(library: "./\(name).so"))
     """

@@ -21,7 +21,7 @@ extension Template {
 
     namespace {
 
-    // Made once in each worker process; respond() runs on several threads at once, as NSGI_THREADSAFE says below.
+    // Made once in each worker process; respond() runs on several threads at once, as NSGI_THREADSAFE says.
     class App final : public nsgi::App {
      public:
       explicit App(const nsgi::Boot &) {}
@@ -41,11 +41,12 @@ extension Template {
 
   private static func cppMakefile(_ name: String) -> String {
     """
-    # Hidden visibility: the library exports its entry and nothing else. Without unique symbols, which would pin it in
-    # memory.
+    # Hidden visibility: the library exports its entry and nothing else. Without unique symbols, which would
+    # pin it in memory.
     CXX ?= c++
     CXXFLAGS ?= -O2 -g
-    SO_FLAGS := -std=c++17 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -Wall -Wextra -Wl,-z,defs -Wl,--build-id
+    SO_FLAGS := -std=c++17 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -Wall -Wextra \\
+      -Wl,-z,defs -Wl,--build-id
 
     .PHONY: all clean
     all: \(name).so
@@ -66,8 +67,9 @@ extension Template {
     """
     # \(name)
 
-    An application for nsgi-server in C++17: a class derived from `nsgi::App`, made once in each worker process, whose
-    `respond` answers a request. Exceptions end at the border. Everything that it may do is written in `nsgi.hpp`.
+    An application for nsgi-server in C++17: a class derived from `nsgi::App`, made once in each worker
+    process, whose `respond` answers a request. Exceptions end at the border. Everything that it may do is
+    written in `nsgi.hpp`.
 
     \(recipe(library: "./\(name).so"))
     """

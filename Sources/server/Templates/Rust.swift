@@ -69,9 +69,9 @@ extension Template {
     """
     # \(name)
 
-    An application for nsgi-server in Rust: a type that is an `App`, made once in each worker process, whose `respond`
-    answers a request. Panics end at the border. One crate of two files, no package, no dependencies; Debian's `rustc`
-    builds it. Everything that it may do is written in `nsgi.rs`.
+    An application for nsgi-server in Rust: a type that is an `App`, made once in each worker process, whose
+    `respond` answers a request. Panics end at the border. One crate of two files, no package, no
+    dependencies; Debian's `rustc` builds it. Everything that it may do is written in `nsgi.rs`.
 
     \(recipe(library: "./\(name).so"))
     """

@@ -69,8 +69,8 @@ extension Template {
   private static func swiftMakefile(_ name: String) -> String {
     """
     .PHONY: all clean
-    # SwiftPM knows what has changed. Copied beside and moved over: a server that looks at the file meanwhile finds a
-    # whole one.
+    # SwiftPM knows what has changed. Copied beside and moved over: a server that looks at the file meanwhile
+    # finds a whole one.
     all:
     \tswift build -c release
     \tcp .build/release/lib\(name).so \(name).so.new
@@ -87,8 +87,9 @@ extension Template {
     """
     # \(name)
 
-    An application for nsgi-server in Swift: a type that is an `App`, made once in each worker process, whose `respond`
-    answers a request. The package in `nsgi` is the kit that it is written with; its comments are the manual.
+    An application for nsgi-server in Swift: a type that is an `App`, made once in each worker process, whose
+    `respond` answers a request. The package in `nsgi` is the kit that it is written with; its comments are
+    the manual.
 
     \(recipe(library: "./\(name).so"))
     """

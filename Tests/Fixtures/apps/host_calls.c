@@ -71,6 +71,7 @@ static int call(void *state, const nsgi_request *request) {
   if (!strcmp(path, "/whole")) return whole(id, (size_t)number);
   if (!strcmp(path, "/body")) return body(id);
   if (!strcmp(path, "/identity")) return identity(id, request);
+  if (!strcmp(path, "/address")) return say(id, request->remote_addr.p);
   if (!strcmp(path, "/announced")) return announced(id, request->query.p);
   if (!strcmp(path, "/null-write")) return null_write(id);
   if (!strcmp(path, "/sleep")) usleep((useconds_t)number * 1000);

@@ -1,0 +1,22 @@
+/* An app whose load() ends the whole process. */
+#include <nsgi.h>
+#include <stdlib.h>
+
+static int call(void *state, const nsgi_request *request) {
+  (void)state;
+  (void)request;
+  return NSGI_FAIL;
+}
+
+static int load(const nsgi_boot *boot, void **state) {
+  (void)boot;
+  *state = NULL;
+  exit(3);
+}
+
+static const nsgi_app app = {.head = NSGI_APP_HEAD(0), .name = "exits_in_load", .call = call, .load = load};
+
+const nsgi_app *nsgi_entry(const nsgi_host *host) {
+  (void)host;
+  return &app;
+}

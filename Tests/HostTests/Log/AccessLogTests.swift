@@ -1,0 +1,80 @@
+// The request log: one line a request that no client can forge, and the kinds that are asked for.
+import Config
+import Foundation
+import Support
+import Testing
+
+@testable import Host
+
+extension WorkerSuites {
+  @Suite struct AccessLogTests {
+    /// The lines of the given requests, each on a connection of its own.
+    private func lines(_ requests: [String], log change: (inout LogSettings) -> Void = { _ in }) throws -> [String] {
+      let bench = try WorkerBench(settings: {
+        $0.log = LogSettings()
+        change(&$0.log)
+      })
+      let text = try capturingErrors {
+        for request in requests {
+          let socket = try bench.connect()
+          try socket.send(request)
+          _ = try socket.receiveAll()
+        }
+        try bench.stop()
+      }
+      return text.split(separator: "\n").map(String.init).filter { $0.contains("us") && $0.contains(" \"") }
+    }
+
+    private func get(_ path: String, _ fields: String = "") -> String {
+      "GET \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\(fields)\r\n"
+    }
+
+    @Test("the combined format, and the time it took")
+    func format() throws {
+      let line = try #require(try lines([get("/ok?a=1", "Referer: http://r/\r\nUser-Agent: me/1\r\n")]).first)
+      let pattern = #/127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /ok\?a=1 HTTP/1\.1" 200 2 "http://r/" "me/1" \d+us/#
+      #expect(line.wholeMatch(of: pattern) != nil, "\(line)")
+    }
+
+    @Test("quotes, backslashes and bytes that are no printable ASCII are escaped")
+    func escaping() throws {
+      let found = try lines([get("/ok", "User-Agent: a\"b\\c\td\u{e9}\r\nReferer: \" 200 0 \"\r\n")])
+      #expect(found.count == 1)
+      #expect(found.first?.contains(#""\x22 200 0 \x22" "a\x22b\x5cc\x09d\xc3\xa9""#) == true, "\(found)")
+    }
+
+    @Test("a request that was refused is one line, with the client's address")
+    func refused() throws {
+      for request in ["GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nBad : x\r\n\r\n", get("/%zz"), "GET / HTTP/9.9\r\n\r\n"] {
+        let found = try lines([request])
+        #expect(found.count == 1)
+        #expect(found.first?.hasPrefix("127.0.0.1 - - [") == true, "\(found)")
+      }
+    }
+
+    @Test("with the log off, the kinds that are asked for by name")
+    func kinds() throws {
+      let requests = [get("/ok"), get("/nowhere"), get("/fail"), "GARBAGE\r\n\r\n"]
+      func statuses(_ change: @escaping (inout LogSettings) -> Void) throws -> [String] {
+        try lines(requests, log: {
+          $0.requests = false
+          change(&$0)
+        }).map { String($0.split(separator: "\"")[2].split(separator: " ")[0]) }
+      }
+      #expect(try statuses { _ in } == [])
+      #expect(try statuses { $0.clientErrors = true } == ["404", "400"])
+      #expect(try statuses { $0.serverErrors = true } == ["500"])
+      #expect(try statuses { $0.slowMilliseconds = 0 } == ["200", "404", "500", "400"])
+      #expect(try statuses { $0.slowMilliseconds = 60_000 } == [])
+    }
+
+    @Test("HEAD and an answer without content sent no bytes of a body")
+    func bytesSent() throws {
+      let head = "HEAD /ok HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+      for request in [head, get("/no-content"), get("/not-modified")] {
+        let line = try #require(try lines([request]).first)
+        #expect(line.contains(#/" (200|204|304) 0 "/#), "\(line)")
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// One app in each language, written with that language's kit: the same questions, the same answers. What a
+// handler throws ends at the border; the server goes on.
+import Foundation
+import Support
+import Testing
+
+/// A language, and the app of Tests/Fixtures/kits in it.
+enum Language: String, CaseIterable, CustomTestStringConvertible {
+  case cpp, rust, swift
+  var app: String { Repository.app("kit_\(rawValue)") }
+  var testDescription: String { rawValue }
+}
+
+@Suite struct LanguageKitTests {
+  private func server(_ language: Language) throws -> ServerProcess {
+    let options = ["--app-option", "color=red", "--http-socket", "127.0.0.1:0", "--threads", "4"]
+    return try ServerProcess(app: language.app, options)
+  }
+
+  /// Asks on a connection of its own.
+  private func get(_ target: String, _ server: ServerProcess) throws -> Reply {
+    let socket = try server.connect()
+    try socket.send("GET \(target) HTTP/1.1\r\nHost: h\r\nX-Color: blue\r\n\r\n")
+    return try socket.receiveReply()
+  }
+
+  @Test("what an app is told and what it answers", arguments: Language.allCases)
+  func answers(language: Language) throws {
+    let server = try server(language)
+    let hello = try get("/hello?a=1", server)
+    #expect(hello.text == "GET /hello a=1 blue blue")
+    #expect(hello["content-type"] == "text/plain; charset=utf-8")
+    #expect(try get("/option", server).text == "red")
+    let redirect = try get("/redirect", server)
+    #expect(redirect.status == 303)
+    #expect(redirect["location"] == "/x")
+    let stream = try get("/stream", server)
+    #expect(stream.status == 201)
+    #expect(stream["x-kit"] == "1")
+    #expect(stream.text == "one two")
+    #expect(stream.isComplete)
+    #expect(try get("/later", server).text == "later")
+    let abort = try get("/abort", server)
+    #expect(abort.status == 404)
+    #expect(abort.text == "nothing here")
+    #expect(try get("/nowhere", server).status == 404)
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
+  @Test("bodies of every size arrive whole", arguments: Language.allCases)
+  func bodies(language: Language) throws {
+    let server = try server(language)
+    for size in [0, 1, 1000, 65536, 3_000_000] {
+      let body = TestBody.bytes(size)
+      let expected = "\(size) \(TestBody.checksum(body))"
+      #expect(try Curl.post("\(server.url)/body", body).text == expected)
+      let chunked = ["-H", "Transfer-Encoding: chunked"]
+      #expect(try Curl.post("\(server.url)/read", body, chunked).text == expected)
+    }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
+  @Test("nothing is thrown across the border", arguments: Language.allCases)
+  func errors(language: Language) throws {
+    let server = try server(language)
+    for path in ["/throw", "/later-lost", "/bad-header"] {
+      #expect(try get(path, server).status == 500, "\(path)")
+      #expect(server.process.output.contains("kit answered"), "\(path): \(server.process.output)")
+    }
+    #expect(server.process.output.contains("thrown on purpose"))
+    let cut = try get("/throw-after", server)
+    #expect(cut.status == 200)
+    #expect(cut.text == "part")
+    #expect(!cut.isComplete)
+    #expect(try get("/hello", server).status == 200)
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
+  @Test("an app that cannot start says why", arguments: Language.allCases)
+  func refusal(language: Language) throws {
+    let (exit, output) = try ServerProcess.run([
+      "--app", language.app, "--app-option", "fail=no color today", "--http-socket", "127.0.0.1:0",
+    ])
+    #expect(exit == .status(22))
+    #expect(output.contains("no color today"), "\(output)")
+  }
+
+  @Test("more asynchronous requests under way than there are threads")
+  func manyAtOnce() throws {
+    let server = try ServerProcess(
+      app: Repository.app("sse"),
+      ["--http-socket", "DIR/h.sock", "--threads", "2", "--app-option", "interval-ms=300"])
+    let sockets = try (0..<200).map { _ in try server.connect() }
+    for socket in sockets { try socket.send("GET /?n=2 HTTP/1.1\r\nHost: h\r\n\r\n") }
+    // All are answered in part before the first is complete, if no thread is held by any.
+    for socket in sockets { _ = try socket.receive(until: "data: 1 of 2\n\n") }
+    for socket in sockets { _ = try socket.receive(until: "data: 2 of 2\n\n") }
+    for socket in sockets { socket.close() }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+}
