@@ -32,7 +32,7 @@ import Testing
     let path = folder.file("s.sock")
     let first = try bind(.unix(path: path))
     System.close(first.fd)
-    #expect(SocketFile.isSocket(path), "a killed server leaves its file")
+    #expect(System.isSocket(path), "a killed server leaves its file")
     let second = try bind(.unix(path: path))
     _ = try RawSocket(.unix(path: path))
     second.removeFile()
@@ -67,7 +67,7 @@ import Testing
       Issue.record("not in use")
       return
     }
-    #expect(SocketFile.isSocket(path))
+    #expect(System.isSocket(path))
     #expect(waiting.count == 1)
   }
 
@@ -156,7 +156,7 @@ import Testing
     let adopted = try Listener.adopt(bound.fd, gateway: .fastcgi, limits: Limits())
     #expect(adopted.address == .unix(path: path))
     adopted.removeFile()
-    #expect(SocketFile.isSocket(path))
+    #expect(System.isSocket(path))
     System.close(bound.fd)
     let unlistened = try System.socket(family: AF_INET)
     defer { System.close(unlistened) }

@@ -96,10 +96,10 @@ import Testing
     #expect(longest.utf8.count == 107)
     for path in [folder.file("s.sock"), longest] {
       #expect(try bound(.unix(path: path)) == .unix(path: path))
-      #expect(SocketFile.isSocket(path))
+      #expect(System.isSocket(path))
     }
-    #expect(!SocketFile.isSocket(try folder.write("", to: "file")))
-    #expect(!SocketFile.isSocket(folder.file("nothing")))
+    #expect(!System.isSocket(try folder.write("", to: "file")))
+    #expect(!System.isSocket(folder.file("nothing")))
   }
 
   @Test("an abstract name has no NUL behind it: a client that names it finds it")
