@@ -40,6 +40,7 @@ final class Worker: @unchecked Sendable {
   /// Its place in `WorkerRegistry`.
   let number: UInt32
   let leadership = Leadership()
+  let watched = UnsafeMutablePointer<WatchedCall>.allocate(capacity: 1)
   let watchdog: Watchdog
   let inbox: Inbox
   /// Read by calls beside the loop: responses say `Connection: close`.
@@ -73,7 +74,8 @@ final class Worker: @unchecked Sendable {
     now = System.now()
     reactor = try Reactor()
     timers = TimerWheel(now: now)
-    watchdog = try Watchdog(microseconds: limits.handOffMicroseconds)
+    watched.initialize(to: WatchedCall())
+    watchdog = try Watchdog(watched, microseconds: limits.handOffMicroseconds)
     inbox = try Inbox()
     webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
       $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
@@ -94,7 +96,11 @@ final class Worker: @unchecked Sendable {
     WorkerRegistry.set(self, number)
   }
 
-  deinit { WorkerRegistry.remove(number) }
+  deinit {
+    WorkerRegistry.remove(number)
+    watched.deinitialize(count: 1)
+    watched.deallocate()
+  }
 
   @inline(__always)
   func connection(_ slot: UInt32) -> ConnectionPointer { connections.record(slot) }

@@ -22,7 +22,9 @@ struct Exchange: ~Copyable {
   }
 
   let slot: UInt32
-  unowned(unsafe) let worker: Worker
+  /// The worker that the slab belongs to; on the hot path without a retain.
+  let owner: Unmanaged<Worker>
+  var worker: Worker { owner.takeUnretainedValue() }
   /// What the app calls the exchange: 32 bits that count the lives of the record, never 0; 8 bits worker,
   /// 24 bits slot. Read by any thread.
   private let number: Atomic<UInt64>
@@ -73,7 +75,8 @@ struct Exchange: ~Copyable {
   var written: Int64 = 0
   /// The body is a file that the app named by X-Sendfile.
   var sendsFile = false
-  var mount: Int = 0
+  /// The app that answers, once the head is normalised.
+  var calls: UnsafeMutablePointer<AppCalls>
   /// Lists that were built on first use; in the arena.
   var lists = EnvironLists()
   /// Monotonic nanoseconds when the head was complete.
@@ -81,10 +84,11 @@ struct Exchange: ~Copyable {
 
   init(slot: UInt32, worker: Worker, fields: Int, responseHeadBytes: Int) {
     self.slot = slot
-    self.worker = worker
+    owner = .passUnretained(worker)
     number = Atomic((1 << 32) | UInt64(WorkerRegistry.key(worker: worker.number, slot: slot)))
     connection = UnsafeMutablePointer(bitPattern: 8)!
     base = UnsafeMutableRawPointer(bitPattern: 8)!
+    calls = UnsafeMutablePointer(bitPattern: 8)!
     head = RequestHead(capacity: fields)
     arena = Arena(size: Exchange.arenaBytes)
     response = ResponseHead(limit: responseHeadBytes)
@@ -108,7 +112,7 @@ struct Exchange: ~Copyable {
     meta = MetaVariables()
     plan = .none
     isNormalized = false
-    (mount, began) = (0, 0)
+    began = 0
     arena.reset()
     body.reset()
     response.reset()

@@ -199,12 +199,12 @@ extension Worker {
       refuse(connection, error.status, error.description)
       return false
     }
-    guard let mount = mounts.find(&exchange.pointee) else {
+    guard let calls = mounts.find(&exchange.pointee) else {
       refuse(connection, 404, "no application is mounted here")
       return false
     }
-    exchange.pointee.mount = mount
-    if mounts[mount].streamsIn, exchange.pointee.head.framing != .none, connection.pointee.gateway != .cgi {
+    exchange.pointee.calls = calls
+    if calls.pointee.streamsIn, exchange.pointee.head.framing != .none, connection.pointee.gateway != .cgi {
       exchange.pointee.stream.state = .coming
       return true
     }

@@ -80,20 +80,32 @@ struct Listener {
     _ settings: ListenerSettings, files: SocketFileSettings, limits: Limits
   ) throws(ListenError) -> Listener {
     let target = settings.address
-    let address = SocketAddress(target)
     do {
-      let fd = try System.socket(family: address.family)
+      let fd = try open(target, files, limits)
+      return Listener(
+        fd: fd, gateway: settings.gateway, address: SocketAddress.bound(fd, as: target), ownsFile: true,
+        limits: limits)
+    } catch {
+      throw error.code == EADDRINUSE ? .inUse(target) : .refused(target, error)
+    }
+  }
+
+  private static func open(
+    _ target: Address, _ files: SocketFileSettings, _ limits: Limits
+  ) throws(SystemError) -> Int32 {
+    let address = SocketAddress(target)
+    let fd = try System.socket(family: address.family)
+    do throws(SystemError) {
       if case .unix(let path) = target { try removeStale(path, address) }
       if case .inet = target { try System.set(fd, SOL_SOCKET, SO_REUSEADDR, 1) }
       if address.family == AF_INET6 { try System.set(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
       try address.withPointer { pointer, length throws(SystemError) in try System.bind(fd, pointer, length) }
       if case .unix(let path) = target { try SocketFile.apply(files, to: path) }
       try System.listen(fd, backlog: limits.backlog)
-      return Listener(
-        fd: fd, gateway: settings.gateway, address: SocketAddress.bound(fd, as: target), ownsFile: true,
-        limits: limits)
+      return fd
     } catch {
-      throw error.code == EADDRINUSE ? .inUse(target) : .refused(target, error)
+      System.close(fd)
+      throw error
     }
   }
 

@@ -28,7 +28,7 @@ extension Worker {
 
   /// The app gave no response, or gave up before any byte of it was sent.
   private func failed(_ exchange: ExchangePointer, _ result: Int32) {
-    let name = mounts[exchange.pointee.mount].name
+    let name = app(exchange).name
     log.error(
       result < 0
         ? "\(name) answered \(result) to \(exchange.pointee.requestLine)"
@@ -43,7 +43,7 @@ extension Worker {
   /// The rest of a response will not come: the client must see that it is cut short.
   private func cut(_ exchange: ExchangePointer) {
     log.error(
-      "\(mounts[exchange.pointee.mount].name) broke off its response to \(exchange.pointee.requestLine)")
+      "\(app(exchange).name) broke off its response to \(exchange.pointee.requestLine)")
     if exchange.pointee.connection.pointee.gateway == .fastcgi {
       endRecords(exchange.pointee.connection, appStatus: 1)
     }
@@ -151,6 +151,8 @@ extension Worker {
     case .chunked:
       HTTP1ResponseWriter.chunkHead(bytes.count, into: &connection.pointee.output)
       put(connection, bytes)
+      // Nothing may follow into the output of a client that is gone.
+      if exchange.pointee.phase == .gone { break }
       fillOutput(connection)
       HTTP1ResponseWriter.chunkTail(into: &connection.pointee.output)
     case .records:
@@ -164,6 +166,7 @@ extension Worker {
       if over > 0 { return overrun(exchange, bytes, over) }
       putRecords(connection, bytes)
     }
+    if exchange.pointee.phase == .gone { return NSGI_GONE.rawValue }
     return isWhole ? NSGI_OK.rawValue : takeStock(exchange)
   }
 
@@ -172,7 +175,7 @@ extension Worker {
     let fits = max(0, bytes.count - Int(over))
     if over <= Int64(bytes.count) {
       log.error(
-        "\(mounts[exchange.pointee.mount].name) wrote more than its Content-Length; the excess is dropped")
+        "\(app(exchange).name) wrote more than its Content-Length; the excess is dropped")
     }
     exchange.pointee.written -= Int64(bytes.count)
     if fits > 0 { _ = encodeBody(exchange, UnsafeRawBufferPointer(rebasing: bytes[..<fits])) }
@@ -212,6 +215,7 @@ extension Worker {
       let count = FastCGIResponseWriter.dataHead(
         bytes.count - position, id: id, into: &connection.pointee.output)
       put(connection, UnsafeRawBufferPointer(rebasing: bytes[position..<(position + count)]))
+      if connection.pointee.exchange?.pointee.phase == .gone { return }
       fillOutput(connection)
       FastCGIResponseWriter.dataTail(count, into: &connection.pointee.output)
       position += count
@@ -315,7 +319,7 @@ extension Worker {
 
   private func short(_ exchange: ExchangePointer) {
     log.error(
-      "\(mounts[exchange.pointee.mount].name) wrote less than its Content-Length; the connection is closed")
+      "\(app(exchange).name) wrote less than its Content-Length; the connection is closed")
     exchange.pointee.phase = .gone
   }
 
@@ -368,7 +372,7 @@ extension Worker {
     text.append(0x20)
     text.append(StatusPhrase.of(status))
     text.append(": ")
-    text.append(sentence)
+    text.append(string: sentence)
     text.append("\n")
     encodeHead(exchange, knownLength: Int64(text.count))
     _ = encodeBody(exchange, text.bytes)

@@ -95,14 +95,14 @@ extension Worker {
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
     guard !wasTold else { return }
-    mounts[exchange.pointee.mount].cancel(exchange)
+    app(exchange).cancel(exchange)
     becameReady(exchange, NSGI_READY_GONE)
   }
 
   /// The deadline of a request has passed: the client gets a 504 if nothing was sent yet.
   func deadlinePassed(_ connection: ConnectionPointer) {
     guard let exchange = connection.pointee.exchange else { return close(connection) }
-    log.warning("\(mounts[exchange.pointee.mount].name) takes too long for \(exchange.pointee.requestLine)")
+    log.warning("\(app(exchange).name) takes too long for \(exchange.pointee.requestLine)")
     guard connection.pointee.isDetached else { return }
     exchange.pointee.lock.lock()
     if exchange.pointee.phase == .called, !exchange.pointee.isOver {

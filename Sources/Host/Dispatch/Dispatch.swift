@@ -26,7 +26,7 @@ extension Worker {
   /// The request is there: call its app, now or when a call of it ends.
   @inline(__always)
   func dispatch(_ exchange: ExchangePointer) -> Dispatched {
-    let calls = mounts[exchange.pointee.mount].calls
+    let calls = exchange.pointee.calls
     guard calls.pointee.active < calls.pointee.limit else {
       enqueue(exchange, calls)
       return .parked
@@ -43,9 +43,9 @@ extension Worker {
     exchange.pointee.connection.pointee.state = .calling
     exchange.pointee.word.begin()
     // An app that promised never to wait is not watched.
-    if !calls.pointee.neverWaits { watchdog.began(exchange) }
+    if !calls.pointee.neverWaits, watched.pointee.began(exchange) { watchdog.wake() }
     clinux_set_current(exchange)
-    let result = mounts[exchange.pointee.mount].call(exchange)
+    let result = calls.pointee.call(exchange)
     clinux_set_current(nil)
     if result == NSGI_ASYNC.rawValue { return returnedAsync(exchange, calls) }
     if exchange.pointee.word.end() {
@@ -61,7 +61,7 @@ extension Worker {
   private func answered(
     _ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>, _ result: Int32
   ) {
-    watchdog.ended()
+    watched.pointee.ended()
     calls.pointee.active -= 1
     complete(exchange, exchange.pointee.earlyResult ?? result)
     if accessLog.isEnabled { accessLog.add(exchange, now: System.now()) }
@@ -71,9 +71,9 @@ extension Worker {
   private func returnedAsync(
     _ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>
   ) -> Dispatched {
-    let isAllowed = mounts[exchange.pointee.mount].mayAsync
+    let isAllowed = calls.pointee.mayAsync
     if !isAllowed {
-      log.error("\(mounts[exchange.pointee.mount].name) answered NSGI_ASYNC without NSGI_MAY_ASYNC")
+      log.error("\(app(exchange).name) answered NSGI_ASYNC without NSGI_MAY_ASYNC")
     }
     let isAttached = exchange.pointee.word.enterOwn()
     if isAttached, !isAllowed || exchange.pointee.earlyResult != nil {
@@ -82,7 +82,7 @@ extension Worker {
       return .answered
     }
     if isAttached {
-      watchdog.ended()
+      watched.pointee.ended()
       calls.pointee.active -= 1
       becomeAsync(exchange)
       return .parked
@@ -93,6 +93,9 @@ extension Worker {
     }
     return .handedOff
   }
+
+  /// The app of an exchange, for what is not hot.
+  func app(_ exchange: ExchangePointer) -> App { mounts[exchange.pointee.calls.pointee.index] }
 
   // MARK: Beside the loop
 
@@ -190,7 +193,7 @@ extension Worker {
     case .returned(let exchange): return returned(exchange, wasCall: true)
     case .finished(let exchange): return returned(exchange, wasCall: false)
     case .returnedAsync(let exchange):
-      let calls = mounts[exchange.pointee.mount].calls
+      let calls = exchange.pointee.calls
       calls.pointee.active -= 1
       return serveQueue(calls)
     case .wantsBody(let exchange): resumeStream(exchange.pointee.connection, exchange)
@@ -203,7 +206,7 @@ extension Worker {
   /// An exchange comes back to the loop with its response complete.
   private func returned(_ exchange: ExchangePointer, wasCall: Bool) -> Turn {
     let connection = exchange.pointee.connection
-    let calls = mounts[exchange.pointee.mount].calls
+    let calls = exchange.pointee.calls
     exchange.pointee.lock.lock()
     exchange.pointee.word.clear()
     exchange.pointee.isOver = true
@@ -245,39 +248,5 @@ extension Worker {
       }
     }
     return .goesOn
-  }
-}
-
-/// The calls of one application: how many are under way, how many may be, and who waits.
-struct AppCalls {
-  /// Under way, on the loop or beside it.
-  var active = 0
-  /// `threads` for an app that is thread-safe, else 1.
-  let limit: Int
-  /// NSGI_NONBLOCKING: the app stays on the loop.
-  let neverWaits: Bool
-  /// Requests in the queue.
-  private(set) var waiting = 0
-  private var first: ExchangePointer?
-  private var last: ExchangePointer?
-
-  init(limit: Int, neverWaits: Bool) {
-    self.limit = limit
-    self.neverWaits = neverWaits
-  }
-
-  mutating func append(_ exchange: ExchangePointer) {
-    exchange.pointee.next = nil
-    if let last { last.pointee.next = exchange } else { first = exchange }
-    last = exchange
-    waiting += 1
-  }
-
-  mutating func next() -> ExchangePointer? {
-    guard let exchange = first else { return nil }
-    first = exchange.pointee.next
-    if first == nil { last = nil }
-    waiting -= 1
-    return exchange
   }
 }

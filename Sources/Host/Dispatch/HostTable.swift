@@ -120,7 +120,9 @@ enum HostTable {
       guard let bytes = checked(body, length), count == 0 || fields != nil else {
         return NSGI_MISUSE.rawValue
       }
-      return exchange.pointee.worker.respond(exchange, status, fields, count, bytes)
+      return exchange.pointee.owner._withUnsafeGuaranteedRef {
+        $0.respond(exchange, status, fields, count, bytes)
+      }
     } ?? NSGI_GONE.rawValue
   }
 
@@ -128,13 +130,15 @@ enum HostTable {
     _ id: nsgi_id, _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int
   ) -> Int32 {
     guard count == 0 || fields != nil else { return NSGI_MISUSE.rawValue }
-    return Access.with(id) { $0.pointee.worker.begin($0, status, fields, count) } ?? NSGI_GONE.rawValue
+    return Access.with(id) { exchange in
+      exchange.pointee.owner._withUnsafeGuaranteedRef { $0.begin(exchange, status, fields, count) }
+    } ?? NSGI_GONE.rawValue
   }
 
   private static func write(_ id: nsgi_id, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int32 {
     Access.with(id) { exchange in
       guard let bytes = checked(bytes, count) else { return NSGI_MISUSE.rawValue }
-      return exchange.pointee.worker.write(exchange, bytes)
+      return exchange.pointee.owner._withUnsafeGuaranteedRef { $0.write(exchange, bytes) }
     } ?? NSGI_GONE.rawValue
   }
 

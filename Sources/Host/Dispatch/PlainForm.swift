@@ -98,7 +98,9 @@ enum PlainForm {
     guard let exchange = PlainForm.current else { return NSGI_MISUSE.rawValue }
     return Access.with(exchange.pointee.id) { exchange in
       guard count >= 0, bytes != nil || count == 0 else { return NSGI_MISUSE.rawValue }
-      return exchange.pointee.worker.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+      return exchange.pointee.owner._withUnsafeGuaranteedRef {
+        $0.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
+      }
     } ?? NSGI_GONE.rawValue
   }
 

@@ -47,7 +47,7 @@ extension Worker {
   func refused(_ exchange: ExchangePointer, _ error: ResponseError) -> Int32 {
     exchange.pointee.response.reset()
     log.error(
-      "\(mounts[exchange.pointee.mount].name) gave a response head that is refused (\(error.sentence)) "
+      "\(app(exchange).name) gave a response head that is refused (\(error.sentence)) "
         + "for \(exchange.pointee.requestLine)")
     return error == .tooLarge ? NSGI_TOOBIG.rawValue : NSGI_MISUSE.rawValue
   }

@@ -18,7 +18,7 @@ extension Worker {
       return FileStretch(fd: fd, offset: 0, count: size)
     } catch {
       let isForbidden = error.code == EXDEV || error.code == EACCES || error.code == ELOOP
-      log.error("X-Sendfile \(path) of \(mounts[exchange.pointee.mount].name): \(error.reason)")
+      log.error("X-Sendfile \(path) of \(app(exchange).name): \(error.reason)")
       try? exchange.pointee.response.begin(status: isForbidden ? 403 : 404)
       exchange.pointee.response.setLength(0)
       return FileStretch()

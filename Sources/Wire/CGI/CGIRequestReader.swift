@@ -3,7 +3,7 @@
 /// There is no wire for the head. The host calls `RequestHead.reset(form: .variables)`, appends each string
 /// of its environment with the NUL behind it to `RequestHead.assembled`, and then calls `next` as with any
 /// other protocol: `.head` comes first and uses up nothing, then the body from standard input's bytes.
-@frozen public struct CGIRequestReader: Sendable {
+@frozen public struct CGIRequestReader: BitwiseCopyable, Sendable {
   /// Where in the request the next byte stands.
   @frozen public enum State: Equatable, Sendable {
     /// Before the environment was read. May become body or ended.

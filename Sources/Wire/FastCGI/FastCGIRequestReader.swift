@@ -10,7 +10,7 @@
 ///   used up, so the caller's buffer must hold `HeadLimits.headBytes + headOverhead` bytes. Any other
 ///   head is brought together in `RequestHead.assembled`, record by record.
 /// - After an error the connection is over; `requestID` says which request an answer goes to.
-@frozen public struct FastCGIRequestReader: Sendable {
+@frozen public struct FastCGIRequestReader: BitwiseCopyable, Sendable {
   /// Where on the connection the next byte stands.
   @frozen public enum State: Equatable, Sendable {
     /// Between requests; becomes params or, when the whole head is there, body or closing.

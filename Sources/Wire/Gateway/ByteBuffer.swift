@@ -108,8 +108,8 @@ public struct ByteBuffer: ~Copyable {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  /// Appends text as UTF-8.
-  public mutating func append(_ text: String) {
+  /// Appends text as UTF-8. Labelled, because a literal would prefer `String` to `StaticString`.
+  public mutating func append(string text: String) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }

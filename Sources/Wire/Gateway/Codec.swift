@@ -1,101 +1,114 @@
-/// The request reader of a connection, whichever protocol is spoken on it. Trivially copyable: one switch
-/// an event, no existential, nothing to retain.
-@frozen public enum Codec: Sendable {
-  case http1(HTTP1RequestReader)
-  case scgi(SCGIRequestReader)
-  case uwsgi(UWSGIRequestReader)
-  case fastcgi(FastCGIRequestReader)
-  case cgi(CGIRequestReader)
+/// The request reader of a connection, whichever protocol is spoken on it.
+///
+/// A union of the readers, which are plain bytes: one switch an event, and the reader works where it stands. (As an
+/// enum with payloads each event copied the reader out and back, 8 copies a request.)
+public struct Codec: Sendable {
+  /// The protocol.
+  public let gateway: Gateway
+  private var storage = InlineArray<24, UInt64>(repeating: 0)
 
   /// A reader at the beginning of a connection.
   public init(_ gateway: Gateway, limits: HeadLimits) {
-    self =
-      switch gateway {
-      case .http1: .http1(HTTP1RequestReader(limits: limits))
-      case .scgi: .scgi(SCGIRequestReader(limits: limits))
-      case .uwsgi: .uwsgi(UWSGIRequestReader(limits: limits))
-      case .fastcgi: .fastcgi(FastCGIRequestReader(limits: limits))
-      case .cgi: .cgi(CGIRequestReader(limits: limits))
-      }
+    self.gateway = gateway
+    switch gateway {
+    case .http1: place(HTTP1RequestReader(limits: limits))
+    case .scgi: place(SCGIRequestReader(limits: limits))
+    case .uwsgi: place(UWSGIRequestReader(limits: limits))
+    case .fastcgi: place(FastCGIRequestReader(limits: limits))
+    case .cgi: place(CGIRequestReader(limits: limits))
+    }
   }
 
-  /// The protocol.
-  public var gateway: Gateway {
-    switch self {
-    case .http1: .http1
-    case .scgi: .scgi
-    case .uwsgi: .uwsgi
-    case .fastcgi: .fastcgi
-    case .cgi: .cgi
+  /// Puts a reader into the storage, which it has to fit.
+  private mutating func place<Reader: BitwiseCopyable>(_ reader: Reader) {
+    precondition(MemoryLayout<Reader>.size <= MemoryLayout<InlineArray<24, UInt64>>.size, "a reader is too large")
+    withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: reader, as: Reader.self) }
+  }
+
+  /// Works on the reader in its place. `Reader` is the one that `gateway` says.
+  @inline(__always)
+  private mutating func with<Reader: BitwiseCopyable, Answer, Failure: Error>(
+    _ reader: Reader.Type, _ body: (inout Reader) throws(Failure) -> Answer
+  ) throws(Failure) -> Answer {
+    try withUnsafeMutablePointer(to: &storage) { bytes throws(Failure) in
+      try body(&UnsafeMutableRawPointer(bytes).assumingMemoryBound(to: Reader.self).pointee)
     }
+  }
+
+  /// Looks at the reader.
+  @inline(__always)
+  private func look<Reader: BitwiseCopyable, Answer>(_ reader: Reader.Type, _ body: (Reader) -> Answer) -> Answer {
+    withUnsafePointer(to: storage) { body(UnsafeRawPointer($0).assumingMemoryBound(to: Reader.self).pointee) }
   }
 
   /// Reads on in `bytes` from `offset`, which it moves over what it has used up; see the readers.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(CodecError) -> ReadEvent {
-    switch self {
-    case .http1(var reader):
-      defer { self = .http1(reader) }
-      do { return try reader.next(bytes, &offset, &head) } catch { throw .http1(error) }
-    case .scgi(var reader):
-      defer { self = .scgi(reader) }
-      do { return try reader.next(bytes, &offset, &head) } catch { throw .scgi(error) }
-    case .uwsgi(var reader):
-      defer { self = .uwsgi(reader) }
-      do { return try reader.next(bytes, &offset, &head) } catch { throw .uwsgi(error) }
-    case .fastcgi(var reader):
-      defer { self = .fastcgi(reader) }
-      do { return try reader.next(bytes, &offset, &head) } catch { throw .fastcgi(error) }
-    case .cgi(var reader):
-      defer { self = .cgi(reader) }
-      do { return try reader.next(bytes, &offset, &head) } catch { throw .cgi(error) }
+    switch gateway {
+    case .http1:
+      do {
+        return try with(HTTP1RequestReader.self) { reader throws(HTTP1Error) in
+          try reader.next(bytes, &offset, &head)
+        }
+      } catch { throw .http1(error) }
+    case .scgi:
+      do {
+        return try with(SCGIRequestReader.self) { reader throws(SCGIError) in
+          try reader.next(bytes, &offset, &head)
+        }
+      } catch { throw .scgi(error) }
+    case .uwsgi:
+      do {
+        return try with(UWSGIRequestReader.self) { reader throws(UWSGIError) in
+          try reader.next(bytes, &offset, &head)
+        }
+      } catch { throw .uwsgi(error) }
+    case .fastcgi:
+      do {
+        return try with(FastCGIRequestReader.self) { reader throws(FastCGIError) in
+          try reader.next(bytes, &offset, &head)
+        }
+      } catch { throw .fastcgi(error) }
+    case .cgi:
+      do {
+        return try with(CGIRequestReader.self) { reader throws(CGIError) in
+          try reader.next(bytes, &offset, &head)
+        }
+      } catch { throw .cgi(error) }
     }
   }
 
   /// Makes ready for the next request of the connection; only HTTP and FastCGI have one.
+  @inline(__always)
   public mutating func reset() {
-    switch self {
-    case .http1(var reader):
-      reader.reset()
-      self = .http1(reader)
-    case .fastcgi(var reader):
-      reader.reset()
-      self = .fastcgi(reader)
+    switch gateway {
+    case .http1: with(HTTP1RequestReader.self) { $0.reset() }
+    case .fastcgi: with(FastCGIRequestReader.self) { $0.reset() }
     case .scgi, .uwsgi, .cgi: break
     }
   }
 
   /// Body bytes that the host received past the reader, straight to their place; at most `bodyLeft`.
   public mutating func bypassed(_ count: Int) {
-    switch self {
-    case .http1(var reader):
-      reader.bypassed(count)
-      self = .http1(reader)
-    case .scgi(var reader):
-      reader.bypassed(count)
-      self = .scgi(reader)
-    case .uwsgi(var reader):
-      reader.bypassed(count)
-      self = .uwsgi(reader)
-    case .fastcgi(var reader):
-      reader.bypassed(count)
-      self = .fastcgi(reader)
-    case .cgi(var reader):
-      reader.bypassed(count)
-      self = .cgi(reader)
+    switch gateway {
+    case .http1: with(HTTP1RequestReader.self) { $0.bypassed(count) }
+    case .scgi: with(SCGIRequestReader.self) { $0.bypassed(count) }
+    case .uwsgi: with(UWSGIRequestReader.self) { $0.bypassed(count) }
+    case .fastcgi: with(FastCGIRequestReader.self) { $0.bypassed(count) }
+    case .cgi: with(CGIRequestReader.self) { $0.bypassed(count) }
     }
   }
 
   /// No request has begun as far as the reader knows. With nothing left in the host's buffer, the end of
   /// the connection is a clean one here.
   public var isIdle: Bool {
-    switch self {
-    case .http1(let reader): reader.isIdle
-    case .scgi(let reader): reader.state == .head
-    case .uwsgi(let reader): reader.state == .head
-    case .fastcgi(let reader): reader.isIdle
-    case .cgi(let reader): reader.state == .head
+    switch gateway {
+    case .http1: look(HTTP1RequestReader.self) { $0.isIdle }
+    case .scgi: look(SCGIRequestReader.self) { $0.state == .head }
+    case .uwsgi: look(UWSGIRequestReader.self) { $0.state == .head }
+    case .fastcgi: look(FastCGIRequestReader.self) { $0.isIdle }
+    case .cgi: look(CGIRequestReader.self) { $0.state == .head }
     }
   }
 
@@ -103,18 +116,17 @@
   /// received straight to their place (`bypassed`). 0 where the protocol mixes something in. FastCGI: the
   /// rest of the record under way.
   public var bodyLeft: Int64 {
-    switch self {
-    case .http1(let reader): return reader.bodyLeft
-    case .scgi(let reader): if case .body(let left) = reader.state { return left }
-    case .uwsgi(let reader): if case .body(let left) = reader.state { return left }
-    case .fastcgi(let reader): return reader.bodyLeft
-    case .cgi(let reader): if case .body(let left) = reader.state { return left }
+    switch gateway {
+    case .http1: look(HTTP1RequestReader.self) { $0.bodyLeft }
+    case .scgi: look(SCGIRequestReader.self) { if case .body(let left) = $0.state { left } else { 0 } }
+    case .uwsgi: look(UWSGIRequestReader.self) { if case .body(let left) = $0.state { left } else { 0 } }
+    case .fastcgi: look(FastCGIRequestReader.self) { $0.bodyLeft }
+    case .cgi: look(CGIRequestReader.self) { if case .body(let left) = $0.state { left } else { 0 } }
     }
-    return 0
   }
 
   /// The FastCGI request under way, to which records of an answer belong; 0 with the other protocols.
   public var requestID: UInt16 {
-    if case .fastcgi(let reader) = self { reader.requestID } else { 0 }
+    gateway == .fastcgi ? look(FastCGIRequestReader.self) { $0.requestID } : 0
   }
 }

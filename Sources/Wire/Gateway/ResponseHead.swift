@@ -70,10 +70,22 @@ public struct ResponseHead: ~Copyable {
     if name.count == 10, Ascii.matches(name, "x-sendfile") {
       sendfileLine = ByteRange(fields.count, name.count + value.count + 4)
     }
-    fields.append(name)
-    fields.append(": ")
-    fields.append(value)
-    fields.append("\r\n")
+    write(name, value)
+  }
+
+  /// Appends one line with one look at the room.
+  @inline(__always)
+  private mutating func write(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    let count = name.count + value.count + 4
+    fields.reserve(count)
+    let out = fields.tail
+    out.copyMemory(from: name.baseAddress!, byteCount: name.count)
+    out.storeBytes(of: 0x203a, toByteOffset: name.count, as: UInt16.self)
+    if let bytes = value.baseAddress {
+      (out + name.count + 2).copyMemory(from: bytes, byteCount: value.count)
+    }
+    out.storeBytes(of: 0x0a0d, toByteOffset: count - 2, as: UInt16.self)
+    fields.commit(count)
   }
 
   /// Takes the X-Sendfile line out of the fields and returns its value.

@@ -4,7 +4,7 @@
 ///
 /// The head is left in the buffer until it is complete, so that its ranges lie in one piece; whatever the
 /// sizes in which bytes arrive, each is looked at once.
-public struct HTTP1RequestReader: Sendable {
+public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
   /// Where in the request the next byte stands.
   @frozen public enum State: Equatable, Sendable {
     /// Before or inside the head; may become body, chunked or ended.
@@ -46,7 +46,14 @@ public struct HTTP1RequestReader: Sendable {
 
   /// Makes ready for the next request of the connection.
   @inline(__always)
-  public mutating func reset() { self = HTTP1RequestReader(limits: limits) }
+  public mutating func reset() {
+    state = .head
+    (emptyLines, origin, given, line) = (0, 0, 0, 0)
+    requestLine = RequestLine()
+    fieldLine = FieldLine()
+    rules = MessageRules()
+    chunks = ChunkedReader()
+  }
 
   /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
   ///

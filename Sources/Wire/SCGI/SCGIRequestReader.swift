@@ -1,6 +1,6 @@
 /// SCGI request reader: a netstring of NUL-separated headers, then CONTENT_LENGTH bytes.
 /// Bytes in, events out; owns no memory and no descriptor. One request per connection.
-@frozen public struct SCGIRequestReader: Sendable {
+@frozen public struct SCGIRequestReader: BitwiseCopyable, Sendable {
   /// Where in the request the next byte stands.
   @frozen public enum State: Equatable, Sendable {
     /// Before or inside the netstring; nothing was consumed yet. May become body or ended.

@@ -2,7 +2,7 @@
 /// Bytes in, events out; owns no memory and no descriptor. One request per connection.
 ///
 /// modifier1 0 and every value without a meaning of its own is a request; 100 is a ping.
-@frozen public struct UWSGIRequestReader: Sendable {
+@frozen public struct UWSGIRequestReader: BitwiseCopyable, Sendable {
   /// Where in the request the next byte stands.
   @frozen public enum State: Equatable, Sendable {
     /// Before or inside the header and the block; nothing was consumed yet. May become body or ended.

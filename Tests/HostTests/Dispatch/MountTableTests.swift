@@ -19,12 +19,12 @@ import Wire
     var request = SCGIRequest()
     request.variables = [("SCRIPT_NAME", script), ("PATH_INFO", path), ("REQUEST_URI", script + path)]
     let bench = try ExchangeBench(request.bytes, gateway: .scgi)
-    guard let index = table.find(&bench.exchange.pointee) else { return nil }
+    guard let calls = table.find(&bench.exchange.pointee) else { return nil }
     func text(_ text: Text) -> String {
       #expect(text.start?[text.count] == 0, "no NUL behind a text")
       return String(decoding: text.bytes, as: UTF8.self)
     }
-    return [table[index].name, text(bench.exchange.pointee.meta.scriptName), text(bench.exchange.pointee.meta.pathInfo)]
+    return [table[calls.pointee.index].name, text(bench.exchange.pointee.meta.scriptName), text(bench.exchange.pointee.meta.pathInfo)]
   }
 
   @Test func longestPrefixAtASegmentBorder() throws {

@@ -14,7 +14,7 @@ import Wire
       head = RequestHead(capacity: limits.fields)
       head.reset(form: .variables)
       for string in environment {
-        head.assembled.append(string)
+        head.assembled.append(string: string)
         head.assembled.append(0)
       }
     }

@@ -26,7 +26,7 @@ import Wire
   @Test func appendsAndConsumes() {
     var buffer = ByteBuffer()
     buffer.append("abc" as StaticString)
-    buffer.append(String("dé"))
+    buffer.append(string: String("dé"))
     buffer.append(0x21)
     let whole = View(buffer)
     buffer.consume(3)
@@ -55,7 +55,7 @@ import Wire
     var buffer = ByteBuffer()
     buffer.reserve(512)
     let first = View(buffer)
-    buffer.append(String(repeating: "x", count: first.capacity - 3))
+    buffer.append(string: String(repeating: "x", count: first.capacity - 3))
     buffer.append("end" as StaticString)
     buffer.consume(first.capacity - 3)
     buffer.reserve(first.capacity - 3)

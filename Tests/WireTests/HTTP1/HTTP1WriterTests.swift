@@ -101,7 +101,7 @@ import Wire
     let isChunked = Bool.random(using: &random)
     let (text, plan) = try Self.head(status, fields, knownLength: isChunked ? -1 : Int64(body.count))
     var out = ByteBuffer()
-    out.append(text)
+    out.append(string: text)
     if plan.framing == .chunked {
       var rest = body[...]
       while !rest.isEmpty {

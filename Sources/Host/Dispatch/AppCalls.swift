@@ -1,0 +1,64 @@
+import CNSGI
+import Wire
+
+/// What the loop needs of an application for each request, in one plain record at a fixed address: no reference in
+/// it, so that a call retains nothing. Its counters belong to the leader.
+struct AppCalls {
+  /// Under way, on the loop or beside it.
+  var active = 0
+  /// `threads` for an app that is thread-safe, else 1.
+  let limit: Int
+  /// NSGI_NONBLOCKING: the app stays on the loop.
+  let neverWaits: Bool
+  /// NSGI_MAY_ASYNC: call() may answer NSGI_ASYNC.
+  let mayAsync: Bool
+  /// NSGI_STREAMS_IN: call() comes before the whole body.
+  let streamsIn: Bool
+  /// Its place in the mount table.
+  var index = 0
+  private let plain: PlainForm.Callable?
+  private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
+  private let state: UnsafeMutableRawPointer?
+  /// Requests in the queue.
+  private(set) var waiting = 0
+  private var first: ExchangePointer?
+  private var last: ExchangePointer?
+
+  /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
+  init(_ generation: Generation, threads: Int) {
+    limit = generation.isThreadSafe ? threads : 1
+    neverWaits = generation.flags & NSGI_NONBLOCKING.rawValue != 0
+    mayAsync = generation.flags & NSGI_MAY_ASYNC.rawValue != 0
+    streamsIn = generation.streamsIn
+    switch generation.form {
+    case .plain(let function): (plain, full, state) = (function, nil, nil)
+    case .full(let table): (plain, full, state) = (nil, table.call, generation.state)
+    }
+  }
+
+  /// Calls the app with the exchange; its nsgi_result.
+  @inline(__always)
+  func call(_ exchange: ExchangePointer) -> Int32 {
+    if let plain { return plain(PlainForm.environ, PlainForm.startResponse) }
+    exchange.pointee.fillRequest()
+    // The record lives at a fixed address in its slab.
+    return full!(state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+  }
+
+  // MARK: The queue
+
+  mutating func append(_ exchange: ExchangePointer) {
+    exchange.pointee.next = nil
+    if let last { last.pointee.next = exchange } else { first = exchange }
+    last = exchange
+    waiting += 1
+  }
+
+  mutating func next() -> ExchangePointer? {
+    guard let exchange = first else { return nil }
+    first = exchange.pointee.next
+    if first == nil { last = nil }
+    waiting -= 1
+    return exchange
+  }
+}
