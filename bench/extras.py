@@ -7,7 +7,7 @@ import time
 
 import machine
 from running import IdleConnections, Running, ServerError
-from servers import APPS, BIN, SERVER, Spec
+from servers import BIN, Spec
 from workloads import Kind, Workload
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -17,7 +17,6 @@ CGI_ENVIRONMENT = {
   "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": "localhost",
   "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1", "SERVER_SOFTWARE": "bench", "HTTP_HOST": "localhost",
 }
-CGI_APPS = {"nsgi-full": "bench_app.so", "nsgi-plain": "hello_world_app.so", "nsgi-swift": "hello_swift.so"}
 
 
 def measure(workload: Workload, spec: Spec, is_reference: bool) -> dict:
@@ -61,12 +60,15 @@ def start(spec: Spec) -> dict:
 
 def cgi(spec: Spec, is_reference: bool) -> dict:
   """Milliseconds and CPU milliseconds of a CGI process, of several runs each with its own process."""
-  command = f"{BIN}/limit_cgi" if is_reference else f"{SERVER} -L --cgi --app {APPS / CGI_APPS[spec.name]}"
+  if is_reference:
+    command = [f"{BIN}/limit_cgi"]
+  else: # the server, "--app" and the app, as for HTTP
+    command = [*shlex.split(spec.commands["http"])[:3], "-L", "--cgi"]
   everywhere = os.sched_getaffinity(0)
   # Inherited by the process. taskset would be a second program to start.
   os.sched_setaffinity(0, {int(machine.CPU_SERVER)})
   try:
-    runs = [cgi_run(shlex.split(command)) for _ in range(CGI_RUNS)]
+    runs = [cgi_run(command) for _ in range(CGI_RUNS)]
   finally:
     os.sched_setaffinity(0, everywhere)
   return {"ms": median(elapsed for elapsed, _ in runs) * 1e3, "cpu_ms": median(cpu for _, cpu in runs) * 1e3}

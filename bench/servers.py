@@ -10,8 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / ".build" / "bench"
 BIN = OUT / "bin"
 APPS = ROOT / ".build" / "apps"
-# Another build of the server, for instance one to compare with: BENCH_SERVER=…
+# BENCH_SERVER=… measures another build of the server, BENCH_OTHER=… one beside it (the row nsgi-other).
 SERVER = Path(os.environ.get("BENCH_SERVER", ROOT / ".build" / "release" / "server"))
+OTHER = os.environ.get("BENCH_OTHER")
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ OPTIONS = {
 }
 
 
-def nsgi(name: str, title: str, app: str) -> Spec:
+def nsgi(name: str, title: str, app: str, server: Path = SERVER) -> Spec:
   """This server. Its access log is off like everybody's; a worker has one thread until a call is slow."""
-  command = f"{SERVER} --app {APPS / app} -L --listen 4096"
+  command = f"{server} --app {APPS / app} -L --listen 4096"
   commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
-  return Spec(name, title, commands, needs=(str(SERVER), str(APPS / app)))
+  return Spec(name, title, commands, needs=(str(server), str(APPS / app)))
 
 
 def reference(protocol: str) -> Spec:
@@ -70,4 +71,5 @@ SPECS = {spec.name: spec for spec in [
   Spec("limit_uring", "bare C, io_uring", {"http": "{bin}/limit_uring {port}"}, needs=("{bin}/limit_uring",),
        families=("tcp",)),
   *[Spec(**peer) for peer in peers.PEERS],
+  *([nsgi("nsgi-other", "nsgi-server, other build", "bench_app.so", Path(OTHER))] if OTHER else []),
 ]}

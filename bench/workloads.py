@@ -28,10 +28,11 @@ class Workload:
   quick: bool = False  # part of `make bench-quick`
 
 
-# nsgi-full, nsgi-plain, nsgi-swift: this server with an app in C (full form, plain form) and in Swift.
-NATIVE = ("nsgi-full",)
+# nsgi-full, nsgi-plain, nsgi-swift: this server with an app in C (full form, plain form) and in Swift;
+# nsgi-other: another build of it, with the app in C.
+NATIVE = ("nsgi-full", "nsgi-other")
 HTTP_PEERS = ("nginx", "kore", "h2o", "lighttpd", "uwsgi")
-FORMS = ("nsgi-full", "nsgi-plain", "nsgi-swift")
+FORMS = NATIVE + ("nsgi-plain", "nsgi-swift")
 GATEWAY_PEERS = ("uwsgi", "libfcgi")
 # Apps of a Python server, WSGI: measured with --only wsgi, once there is something to compare them with.
 WSGI_PEERS = ("bjoern", "fastwsgi", "granian", "gunicorn", "uwsgi-python")

@@ -1,4 +1,4 @@
-// A host for asynchronous requests: scripted answers, notes of what the app did, calls of on_ready by the test.
+// A host for asynchronous requests: scripted answers, notes of what the app did, on_ready at the test's word.
 import CNSGI
 import Synchronization
 import Testing

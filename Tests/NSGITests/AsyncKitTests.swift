@@ -44,10 +44,7 @@ private struct Refused: Error, CustomStringConvertible { let description: String
   private static func load(
     _ table: UnsafePointer<nsgi_app>, options: [String] = []
   ) throws -> UnsafeMutableRawPointer? {
-    let host = FakeHost.table.pointee
-    FakeHost.table.pointee = Host.table.pointee
-    defer { FakeHost.table.pointee = host }
-    let loaded = FakeHost.load(table, options: options)
+    let loaded = FakeHost.load(table, options: options, host: Host.table)
     try #require(loaded.result == NSGI_OK.rawValue)
     return loaded.state
   }

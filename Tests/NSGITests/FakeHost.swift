@@ -110,7 +110,8 @@ struct FakeHost {
 
   /// Loads an app as the server does.
   static func load(
-    _ table: UnsafePointer<nsgi_app>, options: [String] = []
+    _ table: UnsafePointer<nsgi_app>, options: [String] = [],
+    host: UnsafeMutablePointer<nsgi_host> = Self.table
   ) -> (result: Int32, state: UnsafeMutableRawPointer?, error: String) {
     var boot = nsgi_boot()
     let error = UnsafeMutablePointer<CChar>.allocate(capacity: 32)
@@ -119,7 +120,7 @@ struct FakeHost {
     list.initialize(repeating: nil, count: options.count + 1)
     for (index, option) in options.enumerated() { list[index] = UnsafePointer(lend(option)) }
     (boot.size, boot.workers, boot.generation) = (UInt32(MemoryLayout<nsgi_boot>.size), 3, 5)
-    (boot.host, boot.app, boot.options) = (UnsafePointer(Self.table), table, UnsafePointer(list))
+    (boot.host, boot.app, boot.options) = (UnsafePointer(host), table, UnsafePointer(list))
     (boot.from_version, boot.from_state) = (string(""), string(""))
     (boot.error, boot.error_cap) = (error, 32)
     var state: UnsafeMutableRawPointer?

@@ -62,9 +62,12 @@ final class ExerciseExchange: @unchecked Sendable {
     if users.add(1, ordering: .acquiringAndReleasing).oldValue > 0 {
       violation("\(call) while another thread is in a function for the same request")
     }
-    defer { users.subtract(1, ordering: .acquiringAndReleasing) }
     mutex.lock()
-    defer { mutex.unlock() }
+    defer {
+      // In this order: what waits for the lock, such as a function given to on_ready(), finds nobody inside.
+      users.subtract(1, ordering: .acquiringAndReleasing)
+      mutex.unlock()
+    }
     if isEnded {
       violation("\(call) after the exchange has ended")
       return gone

@@ -1,4 +1,5 @@
-/* What an app may ask of the host beyond the usual, one path each; QUERY_STRING is a number where one is needed. */
+/* What an app may ask of the host beyond the usual, one path each; QUERY_STRING is a number where one is
+ * needed. */
 #include <nsgi.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -45,7 +46,8 @@ static int body(nsgi_id id) {
 
 static int identity(nsgi_id id, const nsgi_request *request) {
   char line[64];
-  snprintf(line, sizeof line, "id %s, type %s", id ? "set" : "zero", request->content_type.p ? "there" : "NULL");
+  const char *type = request->content_type.p ? "there" : "NULL";
+  snprintf(line, sizeof line, "id %s, type %s", id ? "set" : "zero", type);
   return say(id, line);
 }
 

@@ -47,7 +47,9 @@ final class ExchangeBench {
   private static func peer(_ address: Config.Address) throws -> PeerAddress {
     var storage = sockaddr_storage()
     try SocketAddress(address).withPointer { pointer, length throws(SystemError) in
-      withUnsafeMutableBytes(of: &storage) { $0.baseAddress!.copyMemory(from: pointer, byteCount: Int(length)) }
+      withUnsafeMutableBytes(of: &storage) {
+        $0.baseAddress!.copyMemory(from: pointer, byteCount: Int(length))
+      }
     }
     return PeerAddress(storage)
   }
@@ -88,7 +90,8 @@ final class ExchangeBench {
     return values.first
   }
 
-  private func pairs(_ list: UnsafeMutablePointer<nsgi_pair>, _ count: Int) -> [(name: String, value: String)] {
+  private func pairs(_ list: UnsafeMutablePointer<nsgi_pair>, _ count: Int) -> [(name: String, value: String)]
+  {
     (0..<count).map { (text(list[$0].name), text(list[$0].value)) }
   }
 

@@ -1,5 +1,5 @@
-// A worker in the test process, on a thread of its own: real sockets, a real app, and system calls that a test
-// may script.
+// A worker in the test process, on a thread of its own: real sockets, a real app, and system calls that
+// a test may script.
 import CLinux
 import Config
 import Foundation
@@ -49,7 +49,8 @@ final class WorkerBench {
     let apps = mounts.map { App(mount: $0, name: generation.name, generation: generation, threads: 4) }
     var listeners: [Listener] = []
     for (index, gateway) in gateways.enumerated() {
-      let address = onUnixSockets
+      let address =
+        onUnixSockets
         ? Config.Address.unix(path: folder.file("\(index).sock")) : .inet(host: "127.0.0.1", port: 0)
       listeners.append(
         try Listener.bind(
@@ -81,7 +82,9 @@ final class WorkerBench {
 
   private func start() {
     Thread.detachNewThread { [worker, ended, outcome, signals] in
-      do throws(SystemError) { outcome.isQuiet = try worker.run(signals: signals[0]) } catch { outcome.error = error }
+      do throws(SystemError) { outcome.isQuiet = try worker.run(signals: signals[0]) } catch {
+        outcome.error = error
+      }
       ended.signal()
     }
   }

@@ -9,12 +9,17 @@ import Testing
 
 extension WorkerSuites {
   @Suite struct LifeTests {
-    @Test("a refusal is whole whatever the request before it was", arguments: ["HEAD /ok", "GET /big", "POST /no-content"])
+    @Test(
+      "a refusal is whole whatever the request before it was",
+      arguments: ["HEAD /ok", "GET /big", "POST /no-content"])
     func refusalAfterOther(first: String) throws {
       let bench = try WorkerBench()
       for filler in [10, 40_000] {
         let before = try bench.connect()
-        try before.send("\(first) HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: \(String(repeating: "x", count: filler))\r\n\r\n")
+        try before.send(
+          "\(first) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+            + "X: \(String(repeating: "x", count: filler))\r\n\r\n"
+        )
         _ = try before.receiveAll()
         let socket = try bench.connect()
         try socket.send("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\nBad : field\r\n\r\n")
@@ -52,10 +57,14 @@ extension WorkerSuites {
         for filler in [10, 40_000] {
           let before = try bench.connect()
           try before.send(
-            get("/secret", "Referer: http://secret/\r\nUser-Agent: secret\r\nConnection: close\r\n"
-              + "X: \(String(repeating: "x", count: filler))\r\n"))
+            get(
+              "/secret",
+              "Referer: http://secret/\r\nUser-Agent: secret\r\nConnection: close\r\n"
+                + "X: \(String(repeating: "x", count: filler))\r\n"))
           _ = try before.receiveAll()
-          for request in ["GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\nBad : f\r\n\r\n"] {
+          for request in [
+            "GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\nBad : f\r\n\r\n",
+          ] {
             let socket = try bench.connect()
             try socket.send(request)
             #expect(try socket.receiveLastReply().status == 400)
@@ -68,7 +77,9 @@ extension WorkerSuites {
       for line in lines { #expect(!line.contains("secret") && !line.contains("\\x0d"), "\(line)") }
     }
 
-    @Test("pipelined requests beyond one turn, and then the end of the client's side", arguments: [1, 17, 200, 2000])
+    @Test(
+      "pipelined requests beyond one turn, and then the end of the client's side",
+      arguments: [1, 17, 200, 2000])
     func pipelinedThenHalfClosed(count: Int) throws {
       let bench = try WorkerBench(app: "host_calls")
       for isUsed in [false, true] {
@@ -152,17 +163,19 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
-    @Test("who the client is: the last that a trusted proxy has named, whatever was sent to it", arguments: [
-      (["203.0.113.9"], "203.0.113.9"),
-      (["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
-      (["6.6.6.6", "203.0.113.9"], "203.0.113.9"),
-      (["6.6.6.6", "7.7.7.7, 203.0.113.9", "127.0.0.1"], "203.0.113.9"),
-      (["203.0.113.9, 127.0.0.1, 127.0.0.1"], "203.0.113.9"),
-      (["2001:db8::1"], "2001:db8::1"),
-      (["203.0.113.9, garbage"], "127.0.0.1"),
-      ([""], "127.0.0.1"),
-      ([], "127.0.0.1"),
-    ])
+    @Test(
+      "who the client is: the last that a trusted proxy has named, whatever was sent to it",
+      arguments: [
+        (["203.0.113.9"], "203.0.113.9"),
+        (["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
+        (["6.6.6.6", "203.0.113.9"], "203.0.113.9"),
+        (["6.6.6.6", "7.7.7.7, 203.0.113.9", "127.0.0.1"], "203.0.113.9"),
+        (["203.0.113.9, 127.0.0.1, 127.0.0.1"], "203.0.113.9"),
+        (["2001:db8::1"], "2001:db8::1"),
+        (["203.0.113.9, garbage"], "127.0.0.1"),
+        ([""], "127.0.0.1"),
+        ([], "127.0.0.1"),
+      ])
     func forwardedFor(fields: [String], client: String) throws {
       let proxy = try TrustedProxy(parsing: "127.0.0.1")
       let bench = try WorkerBench(app: "host_calls", settings: { $0.trustedProxies = [proxy] })
@@ -191,19 +204,24 @@ extension WorkerSuites {
       let bench = try WorkerBench(app: "host_calls", settings: { $0.sendfileRoot = folder.path })
       let socket = try bench.connect()
       for _ in 0..<20 {
-        try socket.send(["/file/one", "/plain", "/file/two", "/file/empty", "/file/none", "/file/two"].map { get($0) }.joined())
+        try socket.send(
+          ["/file/one", "/plain", "/file/two", "/file/empty", "/file/none", "/file/two"].map { get($0) }
+            .joined())
         for text in ["one", "/plain", "the second", ""] { #expect(try socket.receiveReply().text == text) }
         #expect(try socket.receiveReply().status == 404)
         #expect(try socket.receiveReply().text == "the second")
       }
       let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)"))?.hasPrefix(folder.path + "/t") ?? false
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)"))?.hasPrefix(
+          folder.path + "/t") ?? false
       }
       #expect(open.isEmpty)
       #expect(try bench.stop())
     }
 
-    @Test("an answer that has no content sends no file", arguments: ["HEAD /file/f", "GET /file/f?204", "GET /file/f?304"])
+    @Test(
+      "an answer that has no content sends no file",
+      arguments: ["HEAD /file/f", "GET /file/f?204", "GET /file/f?304"])
     func fileWithoutContent(request: String) throws {
       let folder = try TemporaryFolder()
       try folder.write("content", to: "f")

@@ -12,7 +12,8 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   private func bind(
-    _ address: Config.Address, _ gateway: ListenerProtocol = .scgi, files: SocketFileSettings = SocketFileSettings()
+    _ address: Config.Address, _ gateway: ListenerProtocol = .scgi,
+    files: SocketFileSettings = SocketFileSettings()
   ) throws(ListenError) -> Listener {
     try Listener.bind(ListenerSettings(address: address, gateway: gateway), files: files, limits: Limits())
   }
@@ -126,7 +127,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (ListenerProtocol.http1, "http"), (.scgi, "scgi"), (.uwsgi, "uwsgi"), (.fastcgi, "fastcgi"), (.auto, "recognised"),
+    (ListenerProtocol.http1, "http"), (.scgi, "scgi"), (.uwsgi, "uwsgi"), (.fastcgi, "fastcgi"),
+    (.auto, "recognised"),
   ])
   func readyLine(gateway: ListenerProtocol, word: String) throws {
     let listener = try bind(.inet(host: "127.0.0.1", port: 0), gateway)
@@ -180,7 +182,8 @@ import Testing
   @Test("the names tell the protocols (sd_listen_fds_with_names(3))")
   func names() {
     let found = find([
-      "LISTEN_FDS": "7", "LISTEN_PID": ownID, "LISTEN_FDNAMES": "http:scgi:uwsgi:fastcgi:fcgi:http-2:scgi.socket",
+      "LISTEN_FDS": "7", "LISTEN_PID": ownID,
+      "LISTEN_FDNAMES": "http:scgi:uwsgi:fastcgi:fcgi:http-2:scgi.socket",
     ])
     #expect(found.map(\.fd) == [3, 4, 5, 6, 7, 8, 9])
     #expect(found.map(\.gateway) == [.http1, .scgi, .uwsgi, .fastcgi, .fastcgi, .http1, .scgi])

@@ -33,7 +33,9 @@ import Testing
   @Test("every byte value is written as inet_ntop writes it")
   func allBytes() throws {
     for byte in 0...255 {
-      #expect(PeerAddress(try storage(.inet(host: "\(byte).0.7.\(255 - byte)", port: 1))).text == "\(byte).0.7.\(255 - byte)")
+      #expect(
+        PeerAddress(try storage(.inet(host: "\(byte).0.7.\(255 - byte)", port: 1))).text
+          == "\(byte).0.7.\(255 - byte)")
     }
   }
 
@@ -73,14 +75,18 @@ import Testing
     let socketAddress = SocketAddress(address)
     let fd = try System.socket(family: socketAddress.family)
     defer { System.close(fd) }
-    try socketAddress.withPointer { pointer, length throws(SystemError) in try System.bind(fd, pointer, length) }
+    try socketAddress.withPointer { pointer, length throws(SystemError) in
+      try System.bind(fd, pointer, length)
+    }
     #expect(SocketAddress.bound(fd, as: address).sameHost(as: address))
     return SocketAddress.bound(fd, as: nil)
   }
 
   @Test("port 0 is replaced by the chosen port")
   func chosenPort() throws {
-    for (host, back) in [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("", "0.0.0.0"), ("::1", "::1")] {
+    for (host, back) in [
+      ("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("", "0.0.0.0"), ("::1", "::1"),
+    ] {
       guard case .inet(let found, let port) = try bound(.inet(host: host, port: 0)) else {
         Issue.record("\(host) is not bound to an internet address")
         continue
@@ -106,7 +112,8 @@ import Testing
   func abstractName() throws {
     let name = "nsgi-test-\(getpid())"
     let listener = try Listener.bind(
-      ListenerSettings(address: .abstract(name: name), gateway: .http1), files: SocketFileSettings(), limits: Limits())
+      ListenerSettings(address: .abstract(name: name), gateway: .http1), files: SocketFileSettings(),
+      limits: Limits())
     defer { System.close(listener.fd) }
     _ = try RawSocket(.abstract(name: name))
     #expect(listener.readyLine == "http socket @\(name) ready")

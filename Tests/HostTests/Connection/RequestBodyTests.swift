@@ -35,8 +35,8 @@ private final class HeldBody {
     return bytes
   }
 
-  /// Appends `bytes` in pieces of the given sizes, the last size again and again; each piece stands in the same
-  /// block, as in a connection, and is owned before the next one comes.
+  /// Appends `bytes` in pieces of the given sizes, the last size again and again; each piece stands in the
+  /// same block, as in a connection, and is owned before the next one comes.
   func append(_ bytes: [UInt8], pieces: [Int]) throws {
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
     defer { block.deallocate() }
@@ -122,7 +122,8 @@ extension WorkerSuites {
       let body = HeldBody()
       try body.append(bytes, pieces: pieces)
       #expect(body.length == Int64(size))
-      #expect(body.bytesInMemory == (size <= body.bound ? size : 0), "in memory up to the bound, in a file above")
+      #expect(
+        body.bytesInMemory == (size <= body.bound ? size : 0), "in memory up to the bound, in a file above")
       #expect(try body.read(by: 13) == bytes)
       #expect(try Array(body.whole()) == bytes)
     }
@@ -149,7 +150,9 @@ extension WorkerSuites {
       #expect(try Array(body.whole()) == bytes)
     }
 
-    @Test("a spooled body whose length is a multiple of the page size ends with a zero too", arguments: [4096, 8192])
+    @Test(
+      "a spooled body whose length is a multiple of the page size ends with a zero too",
+      arguments: [4096, 8192])
     func pageSizes(size: Int) throws {
       let bytes = TestBody.bytes(size)
       let body = HeldBody()
@@ -194,7 +197,9 @@ extension WorkerSuites {
       let folder = try TemporaryFolder()
       func openFiles() -> Int {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-        let targets = names.map { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
+        let targets = names.map {
+          try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+        }
         return targets.count { $0?.hasPrefix(folder.path) ?? false }
       }
       let usual = RequestBody.spoolDirectory

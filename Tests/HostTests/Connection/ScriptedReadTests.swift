@@ -37,7 +37,8 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
-    @Test("a long body in short reads, straight to its place and to the spool", arguments: [100_000, 3_000_000])
+    @Test(
+      "a long body in short reads, straight to its place and to the spool", arguments: [100_000, 3_000_000])
     func shortBodyReads(size: Int) throws {
       let bench = try WorkerBench()
       let socket = try bench.connect()
@@ -69,9 +70,11 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
-    @Test("a full table of descriptors: accepting rests instead of spinning, and goes on", arguments: [
-      EMFILE, ENFILE, ENOBUFS, ENOMEM,
-    ])
+    @Test(
+      "a full table of descriptors: accepting rests instead of spinning, and goes on",
+      arguments: [
+        EMFILE, ENFILE, ENOBUFS, ENOMEM,
+      ])
     func outOfDescriptors(code: Int32) throws {
       let bench = try WorkerBench()
       #expect(try bench.isWell())
@@ -122,9 +125,11 @@ extension WorkerSuites {
       }
     }
 
-    @Test("an accept that fails for one client is not the next one's business", arguments: [
-      ECONNABORTED, EINTR, EAGAIN, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH,
-    ])
+    @Test(
+      "an accept that fails for one client is not the next one's business",
+      arguments: [
+        ECONNABORTED, EINTR, EAGAIN, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH,
+      ])
     func acceptFails(code: Int32) throws {
       let bench = try WorkerBench()
       let (reply, left) = try playing(.accept, [.fail(code)]) {
@@ -186,7 +191,9 @@ extension WorkerSuites {
       let bench = try WorkerBench(settings: { $0.limits.bodyMemoryBytes = 1000 })
       let socket = try bench.connect()
       let body = TestBody.bytes(50_000)
-      let steps: [SystemScript.Step] = [.at(1), .fail(EINTR), .at(7), .at(999), .fail(EINTR), .at(1), .pass, .at(3)]
+      let steps: [SystemScript.Step] = [
+        .at(1), .fail(EINTR), .at(7), .at(999), .fail(EINTR), .at(1), .pass, .at(3),
+      ]
       let (reply, left) = try playing(.write, steps) {
         try socket.send(post("/echo", body))
         return try socket.receiveReply()

@@ -1,4 +1,5 @@
-// A socket that takes an answer in pieces of every length, or not at all: nothing is lost, doubled or mixed up.
+// A socket that takes an answer in pieces of every length, or not at all: nothing is lost, doubled or
+// mixed up.
 import Config
 import Foundation
 import Support
@@ -49,7 +50,8 @@ extension WorkerSuites {
       var socket = try bench.connect()
       for length in 1..<250 {
         // Without EAGAIN the loop sends on at once; with it, when epoll says so.
-        let steps: [SystemScript.Step] = isBlocked ? [.at(length), .fail(EAGAIN), .at(1), .fail(EAGAIN)] : [.at(length), .fail(EINTR)]
+        let steps: [SystemScript.Step] =
+          isBlocked ? [.at(length), .fail(EAGAIN), .at(1), .fail(EAGAIN)] : [.at(length), .fail(EINTR)]
         let (reply, _) = try playing(.send, steps) {
           try socket.send(request(gateway, "/ok"))
           return try receive(gateway, on: socket)
@@ -60,7 +62,9 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
-    @Test("one byte at a time, the socket full after each", arguments: [ListenerProtocol.http1, .scgi, .uwsgi, .fastcgi])
+    @Test(
+      "one byte at a time, the socket full after each",
+      arguments: [ListenerProtocol.http1, .scgi, .uwsgi, .fastcgi])
     func byteByByte(gateway: ListenerProtocol) throws {
       let bench = try WorkerBench([gateway])
       let socket = try bench.connect()
@@ -95,7 +99,9 @@ extension WorkerSuites {
         }
         #expect(reply.isComplete && reply.status == 200)
         let piece = path == "/big" ? 65536 : 5
-        let expected = (0..<(path == "/big" ? 48 : 3)).flatMap { [UInt8](repeating: 97 + UInt8($0 % 26), count: piece) }
+        let expected = (0..<(path == "/big" ? 48 : 3)).flatMap {
+          [UInt8](repeating: 97 + UInt8($0 % 26), count: piece)
+        }
         #expect(reply.body == expected)
       }
       #expect(try bench.stop())
@@ -125,7 +131,9 @@ extension WorkerSuites {
       ["/ok", "/big", "/flushed", "/fail", "/fail-late"])
     func clientIsGone(code: Int32, path: String) throws {
       let bench = try WorkerBench()
-      for steps in [[SystemScript.Step.fail(code)], [.at(20), .fail(code)], [.at(20), .fail(EAGAIN), .fail(code)]] {
+      for steps in [
+        [SystemScript.Step.fail(code)], [.at(20), .fail(code)], [.at(20), .fail(EAGAIN), .fail(code)],
+      ] {
         let socket = try bench.connect()
         try playing(.send, steps) {
           try socket.send(get(path))
@@ -164,7 +172,8 @@ extension WorkerSuites {
         Bool.random(using: &random) ? .fail(EAGAIN) : .at(Int.random(in: 1...10_000, using: &random))
       }
       try playing(.send, steps) {
-        try socket.send(get("/a") + get("/file/f") + get("/b") + get("/file/f") + get("/c", "Connection: close\r\n"))
+        try socket.send(
+          get("/a") + get("/file/f") + get("/b") + get("/file/f") + get("/c", "Connection: close\r\n"))
         #expect(try socket.receiveReply().text == "/a")
         #expect(try socket.receiveReply().body == bytes)
         #expect(try socket.receiveReply().text == "/b")

@@ -9,11 +9,14 @@ import Wire
 @testable import Host
 
 @Suite struct EnvironListsTests {
-  private func http(_ fields: String, target: String = "/a/b?x=1", settings: Settings = Settings()) throws -> ExchangeBench {
+  private func http(_ fields: String, target: String = "/a/b?x=1", settings: Settings = Settings()) throws
+    -> ExchangeBench
+  {
     try ExchangeBench(Array("GET \(target) HTTP/1.1\r\n\(fields)\r\n".utf8), settings: settings)
   }
 
-  private func scgi(_ variables: [(name: String, value: String)], body: [UInt8] = []) throws -> ExchangeBench {
+  private func scgi(_ variables: [(name: String, value: String)], body: [UInt8] = []) throws -> ExchangeBench
+  {
     var request = SCGIRequest()
     request.variables = variables
     request.body = body
@@ -36,10 +39,14 @@ import Wire
     for name in ["CONTENT_LENGTH", "CONTENT_TYPE", "HTTPS"] { #expect(bench[name] == nil, "\(name)") }
   }
 
-  @Test("repeated fields are one variable: with a comma, cookies with a semicolon (RFC 9110 §5.3, RFC 9113 §8.2.3)")
+  @Test(
+    "repeated fields are one variable: with a comma, cookies with a semicolon (RFC 9110 §5.3, RFC 6265)"
+  )
   func duplicates() throws {
     let bench = try http(
-      "Host: h\r\nAccept: a\r\nCookie: x=1\r\nACCEPT: b\r\nX-One: 1\r\ncookie: y=2\r\naccept: \r\nCookie: z=3\r\n")
+      "Host: h\r\nAccept: a\r\nCookie: x=1\r\nACCEPT: b\r\nX-One: 1\r\n"
+        + "cookie: y=2\r\naccept: \r\nCookie: z=3\r\n"
+    )
     #expect(bench["HTTP_ACCEPT"] == "a, b, ")
     #expect(bench["HTTP_COOKIE"] == "x=1; y=2; z=3")
     #expect(bench["HTTP_X_ONE"] == "1")
@@ -61,7 +68,8 @@ import Wire
 
   @Test("a field whose name has an underscore cannot pass for one with a hyphen")
   func underscores() throws {
-    let bench = try http("Host: h\r\nX_Forwarded_For: 6.6.6.6\r\nX-Real: 1\r\nX_Real: 2\r\nContent_Length: 7\r\n")
+    let bench = try http(
+      "Host: h\r\nX_Forwarded_For: 6.6.6.6\r\nX-Real: 1\r\nX_Real: 2\r\nContent_Length: 7\r\n")
     #expect(bench["HTTP_X_FORWARDED_FOR"] == nil)
     #expect(bench["HTTP_X_REAL"] == "1")
     #expect(bench["HTTP_CONTENT_LENGTH"] == nil)
@@ -76,7 +84,10 @@ import Wire
     #expect(bench["CONTENT_LENGTH"] == "12")
     #expect(bench["HTTP_CONTENT_TYPE"] == nil && bench["HTTP_CONTENT_LENGTH"] == nil)
     let nginx = try scgi(
-      [("CONTENT_TYPE", "a/b"), ("HTTP_CONTENT_TYPE", "a/b"), ("HTTP_CONTENT_LENGTH", "5"), ("REQUEST_METHOD", "POST")],
+      [
+        ("CONTENT_TYPE", "a/b"), ("HTTP_CONTENT_TYPE", "a/b"), ("HTTP_CONTENT_LENGTH", "5"),
+        ("REQUEST_METHOD", "POST"),
+      ],
       body: [1, 2, 3, 4, 5])
     #expect(nginx["CONTENT_TYPE"] == "a/b" && nginx["CONTENT_LENGTH"] == "5")
     #expect(nginx["HTTP_CONTENT_TYPE"] == nil && nginx["HTTP_CONTENT_LENGTH"] == nil)
@@ -94,7 +105,9 @@ import Wire
   func hopByHop() throws {
     let bench = try http(
       "Host: h\r\nConnection: keep-alive, Upgrade\r\nKeep-Alive: 5\r\nUpgrade: h2c\r\nTrailer: X\r\n")
-    for name in ["CONNECTION", "KEEP_ALIVE", "UPGRADE", "TRAILER"] { #expect(bench["HTTP_\(name)"] == nil, "\(name)") }
+    for name in ["CONNECTION", "KEEP_ALIVE", "UPGRADE", "TRAILER"] {
+      #expect(bench["HTTP_\(name)"] == nil, "\(name)")
+    }
   }
 
   @Test("values keep their bytes, also those above 127 and empty ones")
@@ -125,7 +138,8 @@ import Wire
     #expect(bench["SERVER_PORT"] == (isSecure ? "443" : "80"))
     #expect(bench["SERVER_SOFTWARE"]?.isEmpty == false)
     #expect(bench["REQUEST_METHOD"] == "GET" && bench["SERVER_PROTOCOL"] == "HTTP/1.0")
-    #expect(bench["GATEWAY_INTERFACE"] == "CGI/1.1" && bench["QUERY_STRING"] == "" && bench["SCRIPT_NAME"] == "")
+    #expect(
+      bench["GATEWAY_INTERFACE"] == "CGI/1.1" && bench["QUERY_STRING"] == "" && bench["SCRIPT_NAME"] == "")
     #expect(bench["SERVER_NAME"]?.isEmpty == false)
     #expect(bench["HTTPS"] == (isSecure ? "on" : nil))
     #expect(bench["REQUEST_SCHEME"] == (isSecure ? "https" : "http"))
@@ -134,7 +148,8 @@ import Wire
   @Test("header fields are rebuilt from HTTP_ variables, with the content's own two")
   func rebuiltFields() throws {
     let bench = try scgi(
-      [("CONTENT_TYPE", "a/b"), ("HTTP_USER_AGENT", "me"), ("HTTP_", "none"), ("DOCUMENT_ROOT", "/x")], body: [1])
+      [("CONTENT_TYPE", "a/b"), ("HTTP_USER_AGENT", "me"), ("HTTP_", "none"), ("DOCUMENT_ROOT", "/x")],
+      body: [1])
     let fields = bench.fields.map { "\($0.name)=\($0.value)" }.sorted()
     #expect(fields == ["content-length=1", "content-type=a/b", "user-agent=me"])
   }

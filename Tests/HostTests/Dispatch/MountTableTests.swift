@@ -24,7 +24,10 @@ import Wire
       #expect(text.start?[text.count] == 0, "no NUL behind a text")
       return String(decoding: text.bytes, as: UTF8.self)
     }
-    return [table[calls.pointee.index].name, text(bench.exchange.pointee.meta.scriptName), text(bench.exchange.pointee.meta.pathInfo)]
+    return [
+      table[calls.pointee.index].name, text(bench.exchange.pointee.meta.scriptName),
+      text(bench.exchange.pointee.meta.pathInfo),
+    ]
   }
 
   @Test func longestPrefixAtASegmentBorder() throws {
@@ -32,10 +35,12 @@ import Wire
     let table = try table(["/shop", "", "/shop/cart", "/s"], loader)
     for (path, expected) in [
       ("/", ["", "", "/"]), ("", ["", "", ""]), ("/x", ["", "", "/x"]),
-      ("/shop", ["/shop", "/shop", ""]), ("/shop/", ["/shop", "/shop", "/"]), ("/shop/7", ["/shop", "/shop", "/7"]),
+      ("/shop", ["/shop", "/shop", ""]), ("/shop/", ["/shop", "/shop", "/"]),
+      ("/shop/7", ["/shop", "/shop", "/7"]),
       ("/shopping", ["", "", "/shopping"]), ("/sho", ["", "", "/sho"]),
       ("/shop/cart", ["/shop/cart", "/shop/cart", ""]), ("/shop/cart/1", ["/shop/cart", "/shop/cart", "/1"]),
-      ("/shop/carts", ["/shop", "/shop", "/carts"]), ("/s", ["/s", "/s", ""]), ("/s/shop", ["/s", "/s", "/shop"]),
+      ("/shop/carts", ["/shop", "/shop", "/carts"]), ("/s", ["/s", "/s", ""]),
+      ("/s/shop", ["/s", "/s", "/shop"]),
       ("/S", ["", "", "/S"]), ("//shop", ["", "", "//shop"]), ("/shop//cart", ["/shop", "/shop", "//cart"]),
     ] {
       #expect(try found(path, in: table) == expected, "\(path)")

@@ -9,7 +9,9 @@ import Testing
 extension WorkerSuites {
   @Suite struct AccessLogTests {
     /// The lines of the given requests, each on a connection of its own.
-    private func lines(_ requests: [String], log change: (inout LogSettings) -> Void = { _ in }) throws -> [String] {
+    private func lines(_ requests: [String], log change: (inout LogSettings) -> Void = { _ in }) throws
+      -> [String]
+    {
       let bench = try WorkerBench(settings: {
         $0.log = LogSettings()
         change(&$0.log)
@@ -32,8 +34,12 @@ extension WorkerSuites {
     @Test("the combined format, and the time it took")
     func format() throws {
       let line = try #require(try lines([get("/ok?a=1", "Referer: http://r/\r\nUser-Agent: me/1\r\n")]).first)
-      let pattern = #/127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /ok\?a=1 HTTP/1\.1" 200 2 "http://r/" "me/1" \d+us/#
-      #expect(line.wholeMatch(of: pattern) != nil, "\(line)")
+      let time = #/\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]/#
+      let parts = line.split(separator: time)
+      #expect(parts.count == 2, "\(line)")
+      #expect(parts.first == "127.0.0.1 - - ")
+      #expect(parts.last?.hasPrefix(#" "GET /ok?a=1 HTTP/1.1" 200 2 "http://r/" "me/1" "#) == true)
+      #expect(line.contains(#/" \d+us$/#))
     }
 
     @Test("quotes, backslashes and bytes that are no printable ASCII are escaped")
@@ -45,7 +51,10 @@ extension WorkerSuites {
 
     @Test("a request that was refused is one line, with the client's address")
     func refused() throws {
-      for request in ["GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nBad : x\r\n\r\n", get("/%zz"), "GET / HTTP/9.9\r\n\r\n"] {
+      for request in [
+        "GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nBad : x\r\n\r\n", get("/%zz"),
+        "GET / HTTP/9.9\r\n\r\n",
+      ] {
         let found = try lines([request])
         #expect(found.count == 1)
         #expect(found.first?.hasPrefix("127.0.0.1 - - [") == true, "\(found)")
@@ -56,10 +65,13 @@ extension WorkerSuites {
     func kinds() throws {
       let requests = [get("/ok"), get("/nowhere"), get("/fail"), "GARBAGE\r\n\r\n"]
       func statuses(_ change: @escaping (inout LogSettings) -> Void) throws -> [String] {
-        try lines(requests, log: {
-          $0.requests = false
-          change(&$0)
-        }).map { String($0.split(separator: "\"")[2].split(separator: " ")[0]) }
+        try lines(
+          requests,
+          log: {
+            $0.requests = false
+            change(&$0)
+          }
+        ).map { String($0.split(separator: "\"")[2].split(separator: " ")[0]) }
       }
       #expect(try statuses { _ in } == [])
       #expect(try statuses { $0.clientErrors = true } == ["404", "400"])

@@ -6,7 +6,9 @@ import Wire
 @testable import Host
 
 @Suite struct DateFieldTests {
-  private func seconds(_ bytes: UnsafeRawBufferPointer) -> Int64? { HTTPDate.parse(bytes, now: clinux_realtime_s()) }
+  private func seconds(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+    HTTPDate.parse(bytes, now: clinux_realtime_s())
+  }
 
   @Test func isNow() throws {
     var date = DateField()

@@ -1,5 +1,5 @@
-// What front ends mean by their variables, and what HTTP says by itself: one set of values for an app. The quirks are
-// those of nginx, lighttpd and Apache as their configuration files ship them.
+// What front ends mean by their variables, and what HTTP says by itself: one set of values for an app. The
+// quirks are those of nginx, lighttpd and Apache as their configuration files ship them.
 import Support
 import Testing
 import Wire
@@ -26,7 +26,9 @@ private struct Normalized: Equatable {
       if let start = text.start { #expect(start[text.count] == 0, "no NUL behind a text") }
       return String(decoding: text.bytes, as: UTF8.self)
     }
-    (method, script, path, query) = (text(meta.method), text(meta.scriptName), text(meta.pathInfo), text(meta.query))
+    (method, script, path, query) = (
+      text(meta.method), text(meta.scriptName), text(meta.pathInfo), text(meta.query)
+    )
     (uri, version, scheme) = (text(meta.requestURI), text(meta.serverProtocol), text(meta.scheme))
     (address, name) = (text(meta.remoteAddr), text(meta.serverName))
     type = meta.contentType.start == nil ? nil : text(meta.contentType)
@@ -64,7 +66,8 @@ private func variables(
   var request = SCGIRequest()
   request.variables = list
   let scgi = try normalize(request.bytes, .scgi, fixesRoot: fixesRoot, peer: peer)
-  let uwsgi = try normalize(UWSGIClientRequest(variables: list).bytes, .uwsgi, fixesRoot: fixesRoot, peer: peer)
+  let uwsgi = try normalize(
+    UWSGIClientRequest(variables: list).bytes, .uwsgi, fixesRoot: fixesRoot, peer: peer)
   #expect(uwsgi == scgi, "uwsgi")
   let params = FastCGIClientRequest(params: [("CONTENT_LENGTH", "0")] + list)
   #expect(try normalize(params.bytes, .fastcgi, fixesRoot: fixesRoot, peer: peer) == scgi, "FastCGI")
@@ -80,7 +83,9 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
 @Suite struct NormalizerOfFieldsTests {
   @Test func ordinaryRequest() throws {
     var expected = Normalized()
-    (expected.path, expected.query, expected.uri, expected.version) = ("/a/b", "x=1&y", "/a/b?x=1&y", "HTTP/1.1")
+    (expected.path, expected.query, expected.uri, expected.version) = (
+      "/a/b", "x=1&y", "/a/b?x=1&y", "HTTP/1.1"
+    )
     expected.name = "h"
     #expect(try http("GET /a/b?x=1&y HTTP/1.1") == expected)
   }
@@ -90,7 +95,8 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
     arguments: [
       ("/", "/", "", "/"), ("/?", "/", "", "/?"), ("/a?b?c", "/a", "b?c", "/a?b?c"),
       ("/%41%2f%3f?%41", "/A/?", "%41", "/%41%2f%3f?%41"), ("/a+b", "/a+b", "", "/a+b"),
-      ("//a//b", "//a//b", "", "//a//b"), ("/a/../b", "/a/../b", "", "/a/../b"), ("/%ff", "/\u{fffd}", "", "/%ff"),
+      ("//a//b", "//a//b", "", "//a//b"), ("/a/../b", "/a/../b", "", "/a/../b"),
+      ("/%ff", "/\u{fffd}", "", "/%ff"),
       ("http://h/x?y", "/x", "y", "/x?y"), ("http://h", "/", "", ""), ("http://h?q", "/", "q", "?q"),
     ])
   func targets(target: String, path: String, query: String, uri: String) throws {
@@ -125,8 +131,10 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
   @Test(
     "SERVER_NAME is the host that the client named, without its port",
     arguments: [
-      ("example.org", "example.org"), ("example.org:8080", "example.org"), ("h:", "h"), ("127.0.0.1:80", "127.0.0.1"),
-      ("[::1]:8080", "[::1]"), ("[::1]", "[::1]"), ("[2001:db8::7]", "[2001:db8::7]"), ("host8080", "host8080"),
+      ("example.org", "example.org"), ("example.org:8080", "example.org"), ("h:", "h"),
+      ("127.0.0.1:80", "127.0.0.1"),
+      ("[::1]:8080", "[::1]"), ("[::1]", "[::1]"), ("[2001:db8::7]", "[2001:db8::7]"),
+      ("host8080", "host8080"),
     ])
   func serverName(host: String, name: String) throws {
     #expect(try http("GET / HTTP/1.1", "Host: \(host)\r\n").name == name)
@@ -150,7 +158,8 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
 
   @Test("an HTTP client cannot claim a scheme or an address")
   func claims() throws {
-    let found = try http("GET / HTTP/1.1", "Host: h\r\nHTTPS: on\r\nX-Forwarded-Proto: https\r\nRemote-Addr: 6.6.6.6\r\n")
+    let found = try http(
+      "GET / HTTP/1.1", "Host: h\r\nHTTPS: on\r\nX-Forwarded-Proto: https\r\nRemote-Addr: 6.6.6.6\r\n")
     #expect(found.scheme == "http" && found.address == "192.0.2.1")
   }
 }
@@ -173,7 +182,8 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
 
   @Test("nginx's fastcgi_params: the path is in SCRIPT_NAME and PATH_INFO is missing")
   func nginxFastCGI() throws {
-    #expect(try paths(["SCRIPT_NAME": "/a/b", "REQUEST_URI": "/a/b?x", "DOCUMENT_URI": "/a/b"]) == ["/a/b", ""])
+    #expect(
+      try paths(["SCRIPT_NAME": "/a/b", "REQUEST_URI": "/a/b?x", "DOCUMENT_URI": "/a/b"]) == ["/a/b", ""])
     // The option takes both together as the path.
     #expect(try paths(["SCRIPT_NAME": "/a/b", "REQUEST_URI": "/a/b?x"], fixesRoot: true) == ["", "/a/b"])
   }
@@ -184,7 +194,8 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
     #expect(try variables(["REQUEST_URI": "/a%20b?x=1"]).query == "x=1")
   }
 
-  @Test("lighttpd's \"/\" prefix: the first segment is SCRIPT_NAME; with fix-root-scriptname it is all PATH_INFO")
+  @Test(
+    "lighttpd's \"/\" prefix: the first segment is SCRIPT_NAME; with fix-root-scriptname it is all PATH_INFO")
   func lighttpdRoot() throws {
     #expect(
       try paths(["SCRIPT_NAME": "/abc", "PATH_INFO": "/def", "REQUEST_URI": "/abc/def"]) == ["/abc", "/def"])
@@ -192,21 +203,25 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
       try paths(["SCRIPT_NAME": "/abc", "PATH_INFO": "/def", "REQUEST_URI": "/abc/def"], fixesRoot: true)
         == ["", "/abc/def"])
     #expect(try paths(["SCRIPT_NAME": "/abc", "REQUEST_URI": "/abc"], fixesRoot: true) == ["", "/abc"])
-    #expect(try paths(["SCRIPT_NAME": "", "PATH_INFO": "/abc/def", "REQUEST_URI": "/abc/def"]) == ["", "/abc/def"])
+    #expect(
+      try paths(["SCRIPT_NAME": "", "PATH_INFO": "/abc/def", "REQUEST_URI": "/abc/def"]) == ["", "/abc/def"])
   }
 
   @Test("lighttpd's \"/app\" prefix: the mount, and the rest or nothing")
   func lighttpdMount() throws {
-    #expect(try paths(["SCRIPT_NAME": "/app", "PATH_INFO": "/x", "REQUEST_URI": "/app/x"]) == ["/app", "/x"])
+    #expect(
+      try paths(["SCRIPT_NAME": "/app", "PATH_INFO": "/x", "REQUEST_URI": "/app/x"]) == ["/app", "/x"])
     #expect(try paths(["SCRIPT_NAME": "/app", "REQUEST_URI": "/app"]) == ["/app", ""])
-    #expect(try paths(["SCRIPT_NAME": "/app", "PATH_INFO": "", "REQUEST_URI": "/app/y?z"]) == ["/app", "/y"])
+    #expect(
+      try paths(["SCRIPT_NAME": "/app", "PATH_INFO": "", "REQUEST_URI": "/app/y?z"]) == ["/app", "/y"])
   }
 
   @Test("Apache: the whole URI is SCRIPT_NAME, or cut by PATH_INFO, while REQUEST_URI keeps the escapes")
   func apache() throws {
     #expect(try paths(["SCRIPT_NAME": "/a b", "REQUEST_URI": "/a%20b"]) == ["/a b", ""])
     #expect(try paths(["SCRIPT_NAME": "", "PATH_INFO": "/a b", "REQUEST_URI": "//a%20b"]) == ["", "/a b"])
-    #expect(try variables(["SCRIPT_NAME": "", "PATH_INFO": "/a b", "REQUEST_URI": "//a%20b"]).uri == "//a%20b")
+    #expect(
+      try variables(["SCRIPT_NAME": "", "PATH_INFO": "/a b", "REQUEST_URI": "//a%20b"]).uri == "//a%20b")
   }
 
   @Test("SCRIPT_NAME is never \"/\"")
@@ -265,9 +280,11 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
   @Test(
     "the scheme: HTTPS in any case of \"on\", or 1, or REQUEST_SCHEME",
     arguments: [
-      (["HTTPS": "on"], "https"), (["HTTPS": "ON"], "https"), (["HTTPS": "1"], "https"), (["HTTPS": "off"], "http"),
+      (["HTTPS": "on"], "https"), (["HTTPS": "ON"], "https"), (["HTTPS": "1"], "https"),
+      (["HTTPS": "off"], "http"),
       (["HTTPS": ""], "http"), (["HTTPS": "0"], "http"), (["REQUEST_SCHEME": "https"], "https"),
-      (["REQUEST_SCHEME": "HTTPS"], "https"), (["REQUEST_SCHEME": "http"], "http"), (["REQUEST_SCHEME": "ws"], "http"),
+      (["REQUEST_SCHEME": "HTTPS"], "https"), (["REQUEST_SCHEME": "http"], "http"),
+      (["REQUEST_SCHEME": "ws"], "http"),
       (["HTTP_X_FORWARDED_PROTO": "https"], "http"), (["HTTP_HTTPS": "on"], "http"),
     ] as [(KeyValuePairs<String, String>, String)])
   func scheme(list: KeyValuePairs<String, String>, scheme: String) throws {
@@ -303,7 +320,8 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
 
   @Test("FastCGI without CONTENT_LENGTH: the length is unknown until the stream ends")
   func streamWithoutLength() throws {
-    #expect(try normalize(FastCGIClientRequest(params: [("REQUEST_METHOD", "POST")]).bytes, .fastcgi).length == -1)
+    #expect(
+      try normalize(FastCGIClientRequest(params: [("REQUEST_METHOD", "POST")]).bytes, .fastcgi).length == -1)
   }
 
   @Test("the last of two variables of one name counts (nginx sends both)")
