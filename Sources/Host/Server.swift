@@ -73,7 +73,9 @@ public enum Server {
   // MARK: Applications
 
   private static func runtimeDirectory(_ settings: Settings) throws(ServerFailure) -> RuntimeDirectory {
-    do { return try RuntimeDirectory.create(sweeps: !settings.isCGI) } catch { throw ServerFailure("\(error)") }
+    do { return try RuntimeDirectory.create(sweeps: !settings.isCGI) } catch {
+      throw ServerFailure("\(error)")
+    }
   }
 
   private static func load(

@@ -1,5 +1,5 @@
-// What gateway protocols carry beside requests and responses: files sent in the app's place, authorizers, error
-// lines, allowed web servers, abstract sockets, non-parsed headers, several applications.
+// What gateway protocols carry beside requests and responses: files sent in the app's place, authorizers,
+// error lines, allowed web servers, abstract sockets, non-parsed headers, several applications.
 import Foundation
 import Support
 import Testing
@@ -16,9 +16,11 @@ import Testing
 
   // MARK: Files sent in the app's place
 
-  @Test("X-Sendfile and X-Accel-Redirect pass through on the gateway protocols", arguments: [
-    "scgi", "uwsgi", "fastcgi",
-  ])
+  @Test(
+    "X-Sendfile and X-Accel-Redirect pass through on the gateway protocols",
+    arguments: [
+      "scgi", "uwsgi", "fastcgi",
+    ])
   func passesThrough(gateway: String) throws {
     let server = try ServerProcess(app: try app(), ["--\(gateway)-socket", "127.0.0.1:0"])
     let file = try server.connect(gateway).exchange(gateway, "/sendfile?/srv/a.txt")
@@ -63,7 +65,9 @@ import Testing
   @Test("a FastCGI authorizer allows with variables, or answers the client itself")
   func authorizer() throws {
     let server = try ServerProcess(app: try app(), ["--fastcgi-socket", "127.0.0.1:0"])
-    var request = FastCGIClientRequest(params: [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/x"), ("QUERY_STRING", "")])
+    var request = FastCGIClientRequest(params: [
+      ("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/x"), ("QUERY_STRING", ""),
+    ])
     request.role = 2
     let allowed = try fastCGI(server, request)
     #expect(try allowed.reply.status == 200)
@@ -88,7 +92,9 @@ import Testing
     #expect(server.process.output.contains("something is wrong"))
   }
 
-  @Test("FCGI_WEB_SERVER_ADDRS shuts others out", arguments: [("192.0.2.1", false), ("192.0.2.1,127.0.0.1", true)])
+  @Test(
+    "FCGI_WEB_SERVER_ADDRS shuts others out",
+    arguments: [("192.0.2.1", false), ("192.0.2.1,127.0.0.1", true)])
   func webServerAddresses(list: String, isServed: Bool) throws {
     let server = try ServerProcess(
       app: try app(), ["--fastcgi-socket", "127.0.0.1:0"], environment: ["FCGI_WEB_SERVER_ADDRS": list])
@@ -129,7 +135,8 @@ import Testing
     let server = try ServerProcess(
       app: nil, ["--http-socket", "127.0.0.1:0", "--app", "/api=\(app)", "--mount", "/api/v2=\(hello)"])
     for (path, status, text) in [
-      ("/api", 200, "/api"), ("/api/x", 200, "/api"), ("/api/v2/x", 200, "Hello World!\n"), ("/apix", 404, nil),
+      ("/api", 200, "/api"), ("/api/x", 200, "/api"), ("/api/v2/x", 200, "Hello World!\n"),
+      ("/apix", 404, nil),
       ("/", 404, nil),
     ] as [(String, Int, String?)] {
       let reply = try server.connect().exchange("http", path)

@@ -21,7 +21,8 @@ final class RuntimeDirectory {
 
   /// Makes one: in `parent` if given, else where the system has a place for it.
   ///
-  /// - Parameter sweeps: look for what killed servers left; a CGI program, which lives for one request, does not.
+  /// - Parameter sweeps: look for what killed servers left; a CGI program, which lives for one request,
+  /// does not.
   static func create(in parent: String? = nil, sweeps: Bool = true) throws(LoadError) -> RuntimeDirectory {
     var reason = "nowhere to look"
     for candidate in parent.map({ [$0] }) ?? candidates() {

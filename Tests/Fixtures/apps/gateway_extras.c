@@ -25,7 +25,9 @@ static int call(void *state, const nsgi_request *request) {
   const char *path = request->path_info.p;
   if (!strcmp(path, "/sendfile")) return with_query(request, "X-Sendfile");
   if (!strcmp(path, "/accel")) return with_query(request, "X-Accel-Redirect");
-  if (!strcmp(path, "/complain")) host->log(request->id, NSGI_ERROR, (nsgi_str)NSGI_STR("something is wrong"));
+  if (!strcmp(path, "/complain")) {
+    host->log(request->id, NSGI_ERROR, (nsgi_str)NSGI_STR("something is wrong"));
+  }
   nsgi_str role = host->env(request->id, (nsgi_str)NSGI_STR("FCGI_ROLE"));
   if (role.p || !strcmp(path, "/authorize")) return authorize(request);
   return host->respond(request->id, 200, NULL, 0, request->script_name.p, request->script_name.n);
