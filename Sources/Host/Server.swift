@@ -30,7 +30,7 @@ public enum Server {
     do { signals = try Worker.takeSignals() } catch {
       throw ServerFailure("signals cannot be read: \(error)")
     }
-    let runtime = try runtimeDirectory()
+    let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
     let apps = try load(settings, runtime)
     if settings.isCGI { return try runCGI(settings, apps) }
@@ -72,8 +72,10 @@ public enum Server {
 
   // MARK: Applications
 
-  private static func runtimeDirectory() throws(ServerFailure) -> RuntimeDirectory {
-    do { return try RuntimeDirectory.create() } catch { throw ServerFailure("\(error)") }
+  private static func runtimeDirectory(_ settings: Settings) throws(ServerFailure) -> RuntimeDirectory {
+    do { return try RuntimeDirectory.create(sweeps: !settings.isCGI) } catch {
+      throw ServerFailure("\(error)")
+    }
   }
 
   private static func load(

@@ -13,11 +13,12 @@ public protocol AppLifecycle {
   /// What it promises to the server; nothing unless given.
   static var flags: AppFlags { get }
 
-  /// Looks whether it is fit to serve, before the first request. Throwing refuses the swap to this build; the
-  /// error is logged.
+  /// Looks whether it is fit to serve, before the first request. Throwing refuses the swap to this build;
+  /// the error is logged.
   func probe() throws
 
-  /// Writes what the next build should know, which finds it in `Boot.previous`. Requests may go on meanwhile.
+  /// Writes what the next build should know, which finds it in `Boot.previous`. Requests may go on
+  /// meanwhile.
   func save(to sink: StateSink) throws
 
   /// No new request will come.

@@ -17,8 +17,8 @@ import CNSGI
 /// A handler runs in Swift's pool of threads, as many as there are cores: what computes for long or calls
 /// functions that block belongs elsewhere, or into a `ConcurrentApp`.
 public protocol AsyncApp: AppLifecycle, Sendable {
-  /// Answers one request. The task is cancelled when the client goes or the deadline passes; functions of the
-  /// request throw `HostError.gone` from then on. Errors mean what they do to an `App`.
+  /// Answers one request. The task is cancelled when the client goes or the deadline passes; functions of
+  /// the request throw `HostError.gone` from then on. Errors mean what they do to an `App`.
   func respond(to request: AsyncRequest) async throws -> Response
 }
 

@@ -1,8 +1,8 @@
 import CNSGI
 import Synchronization
 
-/// One request of an `AsyncApp` on its way: guards the host's functions, which are for one thread at a time,
-/// and waits for the host without a thread.
+/// One request of an `AsyncApp` on its way: guards the host's functions, which are for one thread at a
+/// time, and waits for the host without a thread.
 final class AsyncExchange: Sendable {
   /// What can be waited for.
   enum Condition {

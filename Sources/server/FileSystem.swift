@@ -2,8 +2,8 @@ import Glibc
 
 /// System calls of `server new`: directories and files by name.
 enum FileSystem {
-  /// Names in a directory, without "." and ".."; nil when it is not there. The corresponding C functions are
-  /// `opendir` and `readdir`.
+  /// Names in a directory, without "." and ".."; nil when it is not there. The corresponding C functions
+  /// are `opendir` and `readdir`.
   static func names(in path: String) throws(FileError) -> [String]? {
     guard let stream = opendir(path) else {
       if errno == ENOENT { return nil }

@@ -85,6 +85,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--fastcgi-stderr") { $0.log.fastCGIStderr },
     Effect("--log-format %(uri)") { $0.log.format == "%(uri)" },
     Effect("--logformat x") { $0.log.format == "x" },
+    Effect("--mount /a=x.so") { $0.apps[0].mount == "/a" && $0.apps[0].path == "x.so" },
     Effect("-M") { $0.process.hasMaster }, Effect("--master") { $0.process.hasMaster },
     Effect("-p 1") { $0.process.workers == 1 }, Effect("--processes 1") { $0.process.workers == 1 },
     Effect("--workers 1") { $0.process.workers == 1 },

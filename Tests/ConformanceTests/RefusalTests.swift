@@ -1,5 +1,5 @@
-// Requests that a server must not serve, over plain sockets: each gets the answer that RFC 9110 and RFC 9112
-// want, and then the end of the connection.
+// Requests that a server must not serve, over plain sockets: each gets the answer that RFC 9110 and RFC
+// 9112 want, and then the end of the connection.
 import Support
 import Testing
 

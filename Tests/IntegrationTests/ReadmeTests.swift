@@ -1,5 +1,6 @@
-// The commands in the README of each example app are run as they stand: the last line below `## Run:` starts
-// a server, what stands below `## Test:` is run against it, and below `## Answer:` is what that prints.
+// The commands in the README of each example app are run as they stand: the last line below `## Run:`
+// starts a server, what stands below `## Test:` is run against it, and below `## Answer:` is what that
+// prints.
 import Foundation
 import Support
 import Testing

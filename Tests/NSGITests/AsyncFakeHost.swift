@@ -1,4 +1,5 @@
-// A host for asynchronous requests: scripted answers, notes of what the app did, on_ready at the test's word.
+// A host for asynchronous requests: scripted answers, notes of what the app did, on_ready at the test's
+// word.
 import CNSGI
 import Synchronization
 import Testing

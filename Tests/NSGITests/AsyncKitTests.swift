@@ -1,4 +1,5 @@
-// Asynchronous handlers: they wait for the host without a thread, end when the client goes, and finish once.
+// Asynchronous handlers: they wait for the host without a thread, end when the client goes, and finish
+// once.
 import CNSGI
 import NSGI
 import Synchronization

@@ -1,4 +1,5 @@
-// A host for one request at a time: what an app would ask the server, answered from memory and written down.
+// A host for one request at a time: what an app would ask the server, answered from memory and written
+// down.
 import CNSGI
 
 /// What the app under test did, and what it is told. C functions carry no context, hence one for all.

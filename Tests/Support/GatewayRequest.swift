@@ -1,4 +1,5 @@
-// One plain request in the words of each protocol, for tests that are about connections and not about codecs.
+// One plain request in the words of each protocol, for tests that are about connections and not about
+// codecs.
 
 /// The bytes of a request to `/target` with a body, as a client of a gateway sends them.
 public enum GatewayRequest {

@@ -26,7 +26,8 @@ public struct Reply: Sendable {
     return values.isEmpty ? nil : values.joined(separator: " | ")
   }
 
-  /// Reads a head: an HTTP/1.x status line, or the `Status:` form of the gateway protocols (200 without it).
+  /// Reads a head: an HTTP/1.x status line, or the `Status:` form of the gateway protocols (200 without
+  /// it).
   public init(head: String) throws(SupportError) {
     guard head.hasSuffix("\r\n\r\n") else { throw .malformedReply("head without end: \(head)") }
     // CR LF is one Character in Swift: two of them end the head.

@@ -15,7 +15,8 @@ public enum TestBody {
     initialized = blockBytes
   }
 
-  /// The first `count` bytes of an endless body: the block again and again, its first eight bytes its number.
+  /// The first `count` bytes of an endless body: the block again and again, its first eight bytes its
+  /// number.
   public static func bytes(_ count: Int) -> [UInt8] {
     var all: [UInt8] = []
     all.reserveCapacity(count)

@@ -4,7 +4,7 @@ let applicationOptions = OptionGroup(
   title: "Applications",
   options: [
     OptionSpec(
-      "app", repeats: true,
+      "app", aliases: ["mount"], repeats: true,
       "serve this shared library, at the root or below /mount; :symbol names an entry of its own",
       .value(placeholder: "[/mount=]PATH[:symbol]") { (draft, text) throws(ValueError) in
         draft.settings.apps.append(try AppSettings(parsing: text))

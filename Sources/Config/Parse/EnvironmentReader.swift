@@ -2,10 +2,12 @@
 
 enum EnvironmentReader {
   static let prefix = "NSGI_"
+  /// Where `server new` finds what it copies: no option of a server.
+  private static let share = "NSGI_SHARE"
 
   static func read(_ environment: [String: String]) throws(ConfigError) -> [Occurrence] {
     var occurrences: [Occurrence] = []
-    let names = environment.keys.filter { $0.utf8.starts(with: prefix.utf8) }
+    let names = environment.keys.filter { $0.utf8.starts(with: prefix.utf8) && $0 != share }
     for name in names.sorted() {
       guard let value = environment[name], !value.isEmpty else { continue }
       let option = optionName(of: name)

@@ -20,7 +20,10 @@ final class RuntimeDirectory {
   }
 
   /// Makes one: in `parent` if given, else where the system has a place for it.
-  static func create(in parent: String? = nil) throws(LoadError) -> RuntimeDirectory {
+  ///
+  /// - Parameter sweeps: look for what killed servers left; a CGI program, which lives for one request,
+  /// does not.
+  static func create(in parent: String? = nil, sweeps: Bool = true) throws(LoadError) -> RuntimeDirectory {
     var reason = "nowhere to look"
     for candidate in parent.map({ [$0] }) ?? candidates() {
       do throws(SystemError) {
@@ -30,7 +33,7 @@ final class RuntimeDirectory {
           continue
         }
         let directory = try RuntimeDirectory(in: candidate)
-        sweep(candidate, olderThan: keptAfterCrashSeconds)
+        if sweeps { sweep(candidate, olderThan: keptAfterCrashSeconds) }
         return directory
       } catch { reason = "\(candidate): \(error.reason)" }
     }

@@ -1,7 +1,8 @@
 import CLinux
 import Glibc
 
-/// System calls of `server check`: a child of its own, a pipe for its report, memory that can be taken back.
+/// System calls of `server check`: a child of its own, a pipe for its report, memory that can be taken
+/// back.
 extension System {
   /// How a child ended.
   enum Ending: Equatable {
@@ -87,14 +88,15 @@ extension System {
     return status & 0x7f == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: status & 0x7f)
   }
 
-  /// Waits until a descriptor can be read or is at its end; false when the time is over. C function: `poll`.
+  /// Waits until a descriptor can be read or is at its end; false when the time is over. C function:
+  /// `poll`.
   static func waitReadable(_ fd: Int32, milliseconds: Int32) -> Bool {
     var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, milliseconds) > 0
   }
 
-  /// SIGALRM ends this process after so many seconds, unless it is set anew. The corresponding C function is
-  /// `alarm`.
+  /// SIGALRM ends this process after so many seconds, unless it is set anew. The corresponding C function
+  /// is `alarm`.
   static func endAfter(seconds: UInt32) { alarm(seconds) }
 
   /// No core file for a crash of this process. The corresponding C function is `setrlimit`.

@@ -64,7 +64,8 @@ final class ExerciseExchange: @unchecked Sendable {
     }
     mutex.lock()
     defer {
-      // In this order: what waits for the lock, such as a function given to on_ready(), finds nobody inside.
+      // In this order: what waits for the lock, such as a function given to on_ready(), finds nobody
+      // inside.
       users.subtract(1, ordering: .acquiringAndReleasing)
       mutex.unlock()
     }

@@ -1,4 +1,5 @@
 import CNSGI
+import Glibc
 import Synchronization
 import Wire
 
@@ -48,6 +49,8 @@ struct Exchange: ~Copyable {
   var neverWaits = false
   /// What on_ready() waits for.
   var ready = ReadyCall()
+  /// The thread that runs what on_ready() was given.
+  var readyRunner: pthread_t?
   /// The body comes while the app runs (NSGI_STREAMS_IN).
   var stream = BodyStream()
   /// The peer is gone, as the leader has seen it.

@@ -10,7 +10,12 @@ enum Access {
   @inline(__always)
   static func with<Answer>(_ id: nsgi_id, _ body: (ExchangePointer) -> Answer) -> Answer? {
     guard let exchange = find(id) else { return nil }
-    switch exchange.pointee.word.enter() {
+    var entry = exchange.pointee.word.enter()
+    while entry == .busy {
+      System.yieldThread()
+      entry = exchange.pointee.word.enter()
+    }
+    switch entry {
     case .attached:
       // The record may have begun another life between the look at its number and the entry.
       defer {
@@ -22,8 +27,7 @@ enum Access {
       }
       return exchange.pointee.id == id ? body(exchange) : nil
     case .beside: return locked(exchange, id, body)
-    case .over: return nil
-    case .busy: return retried(exchange, id, body)
+    case .over, .busy: return nil
     }
   }
 
@@ -35,13 +39,6 @@ enum Access {
       if exchange.pointee.id == id { return exchange }
     }
     return WorkerRegistry.exchange(id)
-  }
-
-  private static func retried<Answer>(
-    _ exchange: ExchangePointer, _ id: nsgi_id, _ body: (ExchangePointer) -> Answer
-  ) -> Answer? {
-    System.yieldThread()
-    return with(id, body)
   }
 
   private static func locked<Answer>(

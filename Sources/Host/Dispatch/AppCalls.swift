@@ -1,8 +1,8 @@
 import CNSGI
 import Wire
 
-/// What the loop needs of an application for each request, in one plain record at a fixed address: no reference in
-/// it, so that a call retains nothing. Its counters belong to the leader.
+/// What the loop needs of an application for each request, in one plain record at a fixed address: no
+/// reference in it, so that a call retains nothing. Its counters belong to the leader.
 struct AppCalls {
   /// Under way, on the loop or beside it.
   var active = 0

@@ -1,4 +1,5 @@
 import CNSGI
+import Glibc
 import Wire
 
 /// What on_ready() waits for, and whom to tell.
@@ -27,6 +28,7 @@ extension Worker {
 
   /// Under the lock: completes an asynchronous exchange and gives it to the leader.
   private func end(_ exchange: ExchangePointer, _ result: Int32) {
+    awaitReadyCall(exchange)
     exchange.pointee.isOver = true
     exchange.pointee.ready = ReadyCall()
     complete(exchange, result)
@@ -36,24 +38,33 @@ extension Worker {
 
   /// on_ready(): remembers whom to tell; the leader does.
   func onReady(_ exchange: ExchangePointer, _ call: ReadyCall) -> Int32 {
+    awaitReadyCall(exchange)
     exchange.pointee.ready = call
     guard call.what != 0 else { return NSGI_OK.rawValue }
     inbox.post(.asksReadiness(exchange, exchange.pointee.id))
     return NSGI_OK.rawValue
   }
 
+  /// Under the lock: a function that on_ready() was given and that runs right now has to come to its end,
+  /// unless this is its own thread.
+  private func awaitReadyCall(_ exchange: ExchangePointer) {
+    while let runner = exchange.pointee.readyRunner, pthread_equal(runner, pthread_self()) == 0 {
+      exchange.pointee.lock.wait()
+    }
+  }
+
   // MARK: The leader's side
 
   /// call() has answered NSGI_ASYNC on the leader: the exchange leaves the loop, the leader goes on.
   func becomeAsync(_ exchange: ExchangePointer) {
+    // The word still says that this thread is inside: nobody else is, and nobody waits for the lock.
     exchange.pointee.lock.lock()
     exchange.pointee.isDetached = true
     exchange.pointee.isAsync = true
-    takeOver(exchange)
+    leave(exchange)
     exchange.pointee.word.becomeDetached()
-    let early = exchange.pointee.earlyResult
-    if let early { end(exchange, early) }
     exchange.pointee.lock.unlock()
+    if exchange.pointee.stream.isOpen { resumeStream(exchange.pointee.connection, exchange) }
   }
 
   /// Tells an app that waits for it that something is so now.
@@ -61,9 +72,17 @@ extension Worker {
     exchange.pointee.lock.lock()
     let call = exchange.pointee.ready
     let isAsked = call.what & Int32(what.rawValue) != 0
-    if isAsked { exchange.pointee.ready = ReadyCall() }
+    if isAsked {
+      exchange.pointee.ready = ReadyCall()
+      exchange.pointee.readyRunner = pthread_self()
+    }
     exchange.pointee.lock.unlock()
-    if isAsked { call.function?(call.argument) }
+    guard isAsked else { return }
+    call.function?(call.argument)
+    exchange.pointee.lock.lock()
+    exchange.pointee.readyRunner = nil
+    exchange.pointee.lock.broadcast()
+    exchange.pointee.lock.unlock()
   }
 
   /// An app has asked: is one of the things so already?

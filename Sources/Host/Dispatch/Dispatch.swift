@@ -156,11 +156,17 @@ extension Worker {
   /// A new leader takes over from a call that has left the loop: the head keeps its block, and the kernel
   /// watches the connection for its end, and for what still comes of a streamed body.
   func takeOver(_ exchange: ExchangePointer) {
+    leave(exchange)
+    let connection = exchange.pointee.connection
+    if exchange.pointee.stream.isOpen { resumeStream(connection, exchange) }
+  }
+
+  /// The exchange leaves the loop: its head keeps the block, its connection rests.
+  func leave(_ exchange: ExchangePointer) {
     let connection = exchange.pointee.connection
     connection.pointee.isDetached = true
     moveOn(connection, exchange)
     rest(connection)
-    if exchange.pointee.stream.isOpen { resumeStream(connection, exchange) }
   }
 
   /// No event but the peer's reset is of interest now, and no timer runs but the request's own.

@@ -14,7 +14,7 @@ struct EnvironLists {
   var vars: UnsafeMutablePointer<UnsafePointer<CChar>?>?
 
   /// Room for the variables that the server itself answers for.
-  static let ownVariables = 16
+  static let ownVariables = 17
 }
 
 extension Exchange {
@@ -41,8 +41,8 @@ extension Exchange {
   }
 
   /// The variables that the server itself answers for, whatever the front end said.
-  private mutating func ownVariables() -> InlineArray<16, nsgi_pair?> {
-    var own = InlineArray<16, nsgi_pair?>(repeating: nil)
+  private mutating func ownVariables() -> InlineArray<17, nsgi_pair?> {
+    var own = InlineArray<17, nsgi_pair?>(repeating: nil)
     own[0] = nsgi_pair(Text("REQUEST_METHOD"), meta.method)
     own[1] = nsgi_pair(Text("SCRIPT_NAME"), meta.scriptName)
     own[2] = nsgi_pair(Text("PATH_INFO"), meta.pathInfo)
@@ -72,6 +72,8 @@ extension Exchange {
       own[14] = nsgi_pair(Text("SERVER_PORT"), decimal(Int64(worker.listeners[listenerIndex].port)))
       own[15] = nsgi_pair(Text("REMOTE_PORT"), decimal(Int64(connection.pointee.peer.port)))
     }
+    // Absent means RESPONDER; what the library of the FastCGI developer's kit does.
+    if head.isAuthorizer { own[16] = nsgi_pair(Text("FCGI_ROLE"), Text("AUTHORIZER")) }
     return own
   }
 

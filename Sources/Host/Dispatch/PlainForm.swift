@@ -6,9 +6,10 @@ import Wire
 /// The plain form: functions without a context argument, which speak of the request that this thread is in
 /// (a thread-local, as in WSGI's own rule). From any other thread they answer NSGI_MISUSE.
 enum PlainForm {
-  typealias Callable = @convention(c) (
-    UnsafePointer<nsgi_environ>?, nsgi_start_response?
-  ) -> Int32
+  typealias Callable =
+    @convention(c) (
+      UnsafePointer<nsgi_environ>?, nsgi_start_response?
+    ) -> Int32
 
   /// One environ for all requests: it holds functions only.
   nonisolated(unsafe) static let environ: UnsafePointer<nsgi_environ> = {

@@ -58,7 +58,7 @@ extension Worker {
   func write(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) -> Int32 {
     switch exchange.pointee.phase {
     case .called:
-      guard exchange.pointee.response.status != 0 else { return NSGI_MISUSE.rawValue }
+      guard exchange.pointee.response.status != 0 else { return unstarted(exchange) }
       guard hasSpace(exchange) else { return NSGI_AGAIN.rawValue }
       if bytes.count == 0 { return NSGI_OK.rawValue }
       let holds = !exchange.pointee.isHeld && exchange.pointee.response.contentLength < 0
@@ -75,6 +75,11 @@ extension Worker {
     case .finished, .free, .reading: return outOfOrder(exchange)
     case .gone: return NSGI_GONE.rawValue
     }
+  }
+
+  private func unstarted(_ exchange: ExchangePointer) -> Int32 {
+    log.error("\(app(exchange).name) wrote before it started a response: \(exchange.pointee.requestLine)")
+    return NSGI_MISUSE.rawValue
   }
 
   /// An app that never waits gets NSGI_AGAIN instead of a place in a full output.
@@ -166,10 +171,10 @@ extension Worker {
   }
 
   private func outOfOrder(_ exchange: ExchangePointer) -> Int32 {
-    switch exchange.pointee.phase {
-    case .gone: NSGI_GONE.rawValue
-    default: NSGI_MISUSE.rawValue
-    }
+    if exchange.pointee.phase == .gone { return NSGI_GONE.rawValue }
+    log.error(
+      "\(app(exchange).name) went on after its response was complete: \(exchange.pointee.requestLine)")
+    return NSGI_MISUSE.rawValue
   }
 }
 

@@ -83,7 +83,9 @@ final class Watchdog: @unchecked Sendable {
   private func sleep(unless seen: UInt64) {
     watched.pointee.isAsleep.store(true, ordering: .sequentiallyConsistent)
     System.pause(microseconds: microseconds)
-    guard watched.pointee.calls.load(ordering: .sequentiallyConsistent) == seen, !isOver.load(ordering: .acquiring) else {
+    guard watched.pointee.calls.load(ordering: .sequentiallyConsistent) == seen,
+      !isOver.load(ordering: .acquiring)
+    else {
       return watched.pointee.isAsleep.store(false, ordering: .releasing)
     }
     System.awaitEvent(alarm)

@@ -1,7 +1,7 @@
 /// The request reader of a connection, whichever protocol is spoken on it.
 ///
-/// A union of the readers, which are plain bytes: one switch an event, and the reader works where it stands. (As an
-/// enum with payloads each event copied the reader out and back, 8 copies a request.)
+/// A union of the readers, which are plain bytes: one switch an event, and the reader works where it
+/// stands. (As an enum with payloads each event copied the reader out and back, 8 copies a request.)
 public struct Codec: Sendable {
   /// The protocol.
   public let gateway: Gateway
@@ -21,7 +21,8 @@ public struct Codec: Sendable {
 
   /// Puts a reader into the storage, which it has to fit.
   private mutating func place<Reader: BitwiseCopyable>(_ reader: Reader) {
-    precondition(MemoryLayout<Reader>.size <= MemoryLayout<InlineArray<24, UInt64>>.size, "a reader is too large")
+    precondition(
+      MemoryLayout<Reader>.size <= MemoryLayout<InlineArray<24, UInt64>>.size, "a reader is too large")
     withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: reader, as: Reader.self) }
   }
 
@@ -37,7 +38,9 @@ public struct Codec: Sendable {
 
   /// Looks at the reader.
   @inline(__always)
-  private func look<Reader: BitwiseCopyable, Answer>(_ reader: Reader.Type, _ body: (Reader) -> Answer) -> Answer {
+  private func look<Reader: BitwiseCopyable, Answer>(_ reader: Reader.Type, _ body: (Reader) -> Answer)
+    -> Answer
+  {
     withUnsafePointer(to: storage) { body(UnsafeRawPointer($0).assumingMemoryBound(to: Reader.self).pointee) }
   }
 

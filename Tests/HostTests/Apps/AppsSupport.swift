@@ -1,4 +1,5 @@
-// What the tests of the loader share: a host that offers nothing, and places that clean up after themselves.
+// What the tests of the loader share: a host that offers nothing, and places that clean up after
+// themselves.
 import CNSGI
 import Foundation
 import Support

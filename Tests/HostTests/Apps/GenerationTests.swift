@@ -1,5 +1,5 @@
-// A build of an application at work: which form is used, what load() learns, and what the operator may do to
-// the file meanwhile.
+// A build of an application at work: which form is used, what load() learns, and what the operator may do
+// to the file meanwhile.
 import CNSGI
 import Foundation
 import Support

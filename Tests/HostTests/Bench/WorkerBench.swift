@@ -8,8 +8,8 @@ import Testing
 
 @testable import Host
 
-/// Every suite that runs a worker stands in here, one test after another: `SystemScript` and the logs are the
-/// process's.
+/// Every suite that runs a worker stands in here, one test after another: `SystemScript` and the logs are
+/// the process's.
 @Suite(.serialized) enum WorkerSuites {}
 
 /// One running worker with a fixture app.

@@ -1,5 +1,5 @@
-// Connections that are not like others: refused before a request is whole, ended too early, pipelined beyond
-// measure, taken back, forwarded. What one request leaves behind must never show in another.
+// Connections that are not like others: refused before a request is whole, ended too early, pipelined
+// beyond measure, taken back, forwarded. What one request leaves behind must never show in another.
 import Config
 import Foundation
 import Support

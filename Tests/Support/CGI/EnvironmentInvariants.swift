@@ -1,8 +1,8 @@
 // What must hold for any environment and standard input of a CGI request.
 import Wire
 
-/// Reads what stands before the first empty string of `input` as the environment (strings ended by NUL), the
-/// rest as standard input. Returns what is wrong; empty if all is well.
+/// Reads what stands before the first empty string of `input` as the environment (strings ended by NUL),
+/// the rest as standard input. Returns what is wrong; empty if all is well.
 public func verifyEnvironment(_ input: [UInt8], limits: HeadLimits = .fuzzing) -> [String] {
   let border = input.firstRange(of: [0, 0]) ?? input.count..<input.count
   let environment = Array(input[..<border.lowerBound]) + [0]

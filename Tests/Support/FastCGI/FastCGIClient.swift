@@ -1,4 +1,5 @@
-// The front end's side of FastCGI 1.0, written from the specification and sharing nothing with Sources/Wire.
+// The front end's side of FastCGI 1.0, written from the specification and sharing nothing with
+// Sources/Wire.
 import Wire
 
 /// Bytes of one record (§3.3), numbers with the high byte first.

@@ -1,4 +1,5 @@
-// HTTP/1.1 from the client's side, written apart from Sources/Wire: what one end writes the other must read.
+// HTTP/1.1 from the client's side, written apart from Sources/Wire: what one end writes the other must
+// read.
 
 /// A request to be encoded.
 public struct HTTP1Request: Sendable {

@@ -1,8 +1,8 @@
 // What must hold for the first bytes of any connection.
 import Wire
 
-/// Reads `input` as a PROXY header and looks for its protocol, whole and at every shorter length, against an
-/// inaccessible page. Returns what is wrong; empty if all is well.
+/// Reads `input` as a PROXY header and looks for its protocol, whole and at every shorter length, against
+/// an inaccessible page. Returns what is wrong; empty if all is well.
 public func verifyBeginning(_ input: [UInt8]) -> [String] {
   let memory = GuardedMemory(capacity: input.count)
   let whole = proxyVerdict(input[...], memory)

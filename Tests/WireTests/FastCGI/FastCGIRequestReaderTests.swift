@@ -1,4 +1,5 @@
-// FastCGI requests: fixtures, what the host relies on between two events, random requests of the other side.
+// FastCGI requests: fixtures, what the host relies on between two events, random requests of the other
+// side.
 import Support
 import Testing
 import Wire

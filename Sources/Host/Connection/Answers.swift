@@ -1,0 +1,64 @@
+import Wire
+
+/// Answers that the server itself gives: refusals, failures, and what is no request at all.
+extension Worker {
+  /// A codec refused the bytes: answer in kind, or in HTTP when HTTP was spoken to a gateway socket.
+  func refuse(_ connection: ConnectionPointer, _ error: CodecError) {
+    if error.answersInHTTP { connection.pointee.gateway = .http1 }
+    if log.isDebug { log.debug("\(connection.pointee.peer.text): \(error)") }
+    refuse(connection, error.status, error.description)
+  }
+
+  /// Answers a request that no app will see, and closes.
+  func refuse(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
+    guard let exchange = connection.pointee.exchange else { return close(connection) }
+    exchange.pointee.head.persists = false
+    exchange.pointee.phase = .called
+    answer(exchange, status, sentence)
+    if accessLog.isEnabled { accessLog.add(exchange, now: System.now()) }
+    give(exchange)
+    connection.pointee.expectsNoMore = false
+    connection.pointee.closesAfterOutput = true
+    flush(connection)
+    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
+  }
+
+  /// A plain-text answer with the status and one sentence.
+  func answer(_ exchange: ExchangePointer, _ status: Int, _ sentence: String) {
+    try? exchange.pointee.response.begin(status: status)
+    exchange.pointee.response.add("Content-Type", "text/plain; charset=utf-8")
+    if status == 503 { exchange.pointee.response.add("Retry-After", "1") }
+    var text = ByteBuffer()
+    text.append(decimal: Int64(status))
+    text.append(0x20)
+    text.append(StatusPhrase.of(status))
+    text.append(": ")
+    text.append(string: sentence)
+    text.append("\n")
+    encodeHead(exchange, knownLength: Int64(text.count))
+    _ = encodeBody(exchange, text.bytes)
+    endBody(exchange)
+  }
+
+  /// Answers a message that is no request; false when the connection ends with it.
+  func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
+    blocks.fill(&connection.pointee.output)
+    var closes = false
+    switch answer {
+    case .uwsgiPong:
+      UWSGIResponseWriter.pong(into: &connection.pointee.output)
+      closes = true
+    case .fastCGIRefusal(_, _, let ends): closes = ends
+    case .fastCGIValues, .fastCGIUnknownType: break
+    }
+    FastCGIResponseWriter.answer(
+      answer, maxConnections: limits.connections, maxRequests: limits.connections,
+      into: &connection.pointee.output)
+    guard closes else { return true }
+    connection.pointee.closesAfterOutput = true
+    connection.pointee.expectsNoMore = true
+    flush(connection)
+    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
+    return false
+  }
+}
