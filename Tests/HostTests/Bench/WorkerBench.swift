@@ -32,9 +32,11 @@ final class WorkerBench {
 
   /// - Parameters:
   ///   - app: a fixture of Tests/Fixtures/apps.
+  ///   - symbol: its entry; nil for the usual one.
   ///   - gateways: what is spoken on the sockets, one a listener, on 127.0.0.1.
   init(
-    app: String = "conformance", _ gateways: [ListenerProtocol] = [.http1], onUnixSockets: Bool = false,
+    app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
+    onUnixSockets: Bool = false,
     mounts: [String] = [""], settings change: (inout Settings) -> Void = { _ in }
   ) throws {
     var settings = Settings()
@@ -43,7 +45,7 @@ final class WorkerBench {
     folder = try TemporaryFolder()
     runtime = try RuntimeDirectory.create(in: folder.path)
     generation = try Generation.load(
-      AppReference(path: try FixtureApp.path(app)), host: HostTable.shared, runtime: runtime)
+      AppReference(path: try FixtureApp.path(app), symbol: symbol), host: HostTable.shared, runtime: runtime)
     try generation.start()
     let generation = generation
     let apps = mounts.map { App(mount: $0, name: generation.name, generation: generation, threads: 4) }
