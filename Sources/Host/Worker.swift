@@ -245,10 +245,13 @@ final class Worker: @unchecked Sendable {
     mounts.drain()
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     ProcessSetup.notify("STOPPING=1")
-    closeListeners()
-    for slot in 0..<UInt32(connections.capacity) where connections.record(slot).pointee.state == .idle {
-      close(connections.record(slot))
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
+      // An answer that is still on its way, or requests in the buffer, end by themselves.
+      if isIdle, !connection.pointee.hasOutput { close(connection) }
     }
+    closeListeners()
   }
 
   /// Takes what waits in the backlogs, then leaves the addresses to others: later clients are refused at

@@ -6,10 +6,11 @@
  *          [-m uwsgi modifier1] [-i seconds to hold idle connections]
  *
  * Every answer must have status 200 and a body of the expected length (-b, or that of the first answer).
- * Prints "begin" when the warm-up is over and one line of JSON at the end. Latency: from connect (protocols with a connection per request) or from the first
- * byte of the request (kept connections, and the whole batch when pipelined) to the last byte of the answer;
- * closed loop, not corrected for coordinated omission. With -n the program ends after that many answers.
- * With -i: one request on each connection, "ready", and they are held; "held" says how many are left. */
+ * Prints "begin" when the warm-up is over and one line of JSON at the end. Latency: from connect
+ * (protocols with a connection per request) or from the first byte of the request (kept connections, and
+ * the whole batch when pipelined) to the last byte of the answer; closed loop, not corrected for
+ * coordinated omission. With -n the program ends after that many answers. With -i: one request on each
+ * connection, "ready", and they are held; "held" says how many are left. */
 #include "gwload.h"
 #include <arpa/inet.h>
 #include <signal.h>

@@ -39,7 +39,10 @@ extension Worker {
   func acceptWaiting(_ index: Int) {
     var peer = sockaddr_storage()
     while connections.alive < limits.connections, let fd = try? System.accept(listeners[index].fd, &peer) {
-      watchInput(admit(fd, index, peer))
+      let connection = admit(fd, index, peer)
+      // One that sends no request now does not hold up the end.
+      setTimeout(connection, .linger)
+      watchInput(connection)
     }
   }
 

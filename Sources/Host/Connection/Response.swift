@@ -142,7 +142,9 @@ extension Worker {
     _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool = false
   ) -> Int32 {
     let connection = exchange.pointee.connection
-    guard bytes.count > 0, !exchange.pointee.sendsFile else { return NSGI_OK.rawValue }
+    guard bytes.count > 0, exchange.pointee.plan.hasBody, !exchange.pointee.sendsFile else {
+      return NSGI_OK.rawValue
+    }
     exchange.pointee.written += Int64(bytes.count)
     switch exchange.pointee.plan.framing {
     case .none: break
@@ -159,11 +161,6 @@ extension Worker {
       fillOutput(connection)
       HTTP1ResponseWriter.chunkTail(into: &connection.pointee.output)
     case .records:
-      if exchange.pointee.isHead || exchange.pointee.response.status == 204
-        || exchange.pointee.response.status == 304
-      {
-        break
-      }
       let total = exchange.pointee.plan.contentLength
       let over = total >= 0 ? exchange.pointee.written - total : 0
       if over > 0 { return overrun(exchange, bytes, over) }
@@ -312,9 +309,7 @@ extension Worker {
       HTTP1ResponseWriter.lastChunk(into: &connection.pointee.output)
     case .records:
       let total = exchange.pointee.plan.contentLength
-      let isShort =
-        total > exchange.pointee.written && !exchange.pointee.isHead
-        && exchange.pointee.response.status != 304
+      let isShort = exchange.pointee.plan.hasBody && total > exchange.pointee.written
       if isShort { short(exchange) }
       endRecords(connection, appStatus: isShort ? 1 : 0)
     }

@@ -26,8 +26,7 @@ struct AccessLog: ~Copyable {
     let status = exchange.pointee.response.status
     let microseconds = exchange.pointee.began == 0 ? 0 : (now &- exchange.pointee.began) / 1000
     guard isWanted(status, microseconds) else { return }
-    lines.append(
-      exchange.pointee.meta.remoteAddr.isEmpty ? Text("-").bytes : exchange.pointee.meta.remoteAddr.bytes)
+    appendClient(exchange)
     lines.append(" - - [")
     appendTime()
     lines.append("] \"")
@@ -46,6 +45,15 @@ struct AccessLog: ~Copyable {
     lines.append(decimal: Int64(microseconds))
     lines.append("us\n")
     if lines.count > 64 * 1024 { flush() }
+  }
+
+  /// The client's address; of a request that was refused before it was understood, the peer's.
+  private mutating func appendClient(_ exchange: ExchangePointer) {
+    if !exchange.pointee.meta.remoteAddr.isEmpty {
+      return lines.append(exchange.pointee.meta.remoteAddr.bytes)
+    }
+    let peer = exchange.pointee.connection.pointee.peer.text
+    lines.append(string: peer.isEmpty ? "-" : peer)
   }
 
   private mutating func appendQuoted(_ name: StaticString, of exchange: ExchangePointer) {

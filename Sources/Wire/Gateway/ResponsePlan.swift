@@ -21,6 +21,8 @@
 /// Pure: decided once, when the head is about to leave.
 @frozen public struct ResponsePlan: Equatable, Sendable {
   public var framing: ResponseFraming
+  /// Body bytes are sent; else whatever the app writes is dropped.
+  public var hasBody: Bool
   /// The connection carries another request afterwards.
   public var persists: Bool
   /// Content-Length to write; -1 writes none.
@@ -31,6 +33,7 @@
 
   private init(framing: ResponseFraming, persists: Bool, contentLength: Int64) {
     self.framing = framing
+    hasBody = false
     self.persists = persists
     self.contentLength = contentLength
   }
@@ -70,6 +73,7 @@
     let length = question.declaredLength >= 0 ? question.declaredLength : question.knownLength
     let bodiless = question.status < 200 || question.status == 204
     persists = question.persists
+    hasBody = !(question.isHead || bodiless || question.status == 304 || question.status == 205)
     contentLength = bodiless ? -1 : length
     if question.isHead || bodiless || question.status == 304 {
       // HEAD and 304 may tell the length that a GET would have had; a 0 that only the host counted
