@@ -86,7 +86,12 @@ extension WorkerSuites {
 
     @Test("a body that stops coming is late for the app, and others are served meanwhile")
     func lateBody() throws {
-      let bench = try WorkerBench(app: "streams", settings: { $0.limits.bodyTimeoutSeconds = 0.2 })
+      let bench = try WorkerBench(
+        app: "streams",
+        settings: {
+          $0.limits.bodyTimeoutSeconds = 0.2
+          $0.limits.lingerSeconds = 0.1
+        })
       let socket = try bench.connect()
       try socket.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc")
       #expect(try bench.isWell("/ignored"))
