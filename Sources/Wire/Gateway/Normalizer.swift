@@ -156,24 +156,25 @@ public enum Normalizer {
     }
   }
 
-  /// Apache's mod_proxy_scgi passes the path as the client encoded it. It shows: the raw path of the
-  /// request and the two together are the same, although that path holds escapes.
+  /// Apache's mod_proxy_scgi passes the path as the client encoded it, and, where that holds escapes, the
+  /// decoded one as SCRIPT_NAME too. It shows: PATH_INFO is the request's raw path to the letter,
+  /// although that holds escapes.
   private static func decodedIfRaw(
     _ script: Text, _ info: Text, of target: Text, _ arena: inout Arena
   ) throws(NormalizeError) -> (script: Text, info: Text) {
-    let count = script.count + info.count
-    let raw = target.bytes
-    guard count > 0, raw.count >= count, raw.count == count || raw[count] == UInt8(ascii: "?") else {
-      return (script, info)
-    }
-    var isEncoded = false
-    for index in 0..<count {
-      let byte = index < script.count ? script.bytes[index] : info.bytes[index - script.count]
-      guard byte == raw[index] else { return (script, info) }
-      if byte == UInt8(ascii: "%") { isEncoded = true }
-    }
-    guard isEncoded else { return (script, info) }
-    return (try PercentDecoding.decode(script.bytes, &arena), try PercentDecoding.decode(info.bytes, &arena))
+    guard isPath(info, of: target), info.bytes.contains(UInt8(ascii: "%")) else { return (script, info) }
+    let decoded = try PercentDecoding.decode(info.bytes, &arena)
+    let isDoubled = script.count == decoded.count && isPath(decoded, of: script)
+    return (isDoubled ? .empty : script, decoded)
+  }
+
+  /// Whether `path` is the path of `target`, its query left out.
+  private static func isPath(_ path: Text, of target: Text) -> Bool {
+    let count = path.count
+    guard count > 0, target.count >= count else { return false }
+    guard target.count == count || target.bytes[count] == UInt8(ascii: "?") else { return false }
+    for index in 0..<count where target.bytes[index] != path.bytes[index] { return false }
+    return true
   }
 
   private static func isSlash(_ text: Text) -> Bool { text.count == 1 && text.bytes[0] == UInt8(ascii: "/") }
