@@ -256,7 +256,7 @@ extension Worker {
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
   func keepOrClose(_ connection: ConnectionPointer) -> Bool {
     guard let exchange = connection.pointee.exchange else { return false }
-    let hasWholeBody = exchange.pointee.stream.state != .coming
+    let hasWholeBody = exchange.pointee.stream.isComplete
     let persists = exchange.pointee.plan.persists && exchange.pointee.phase != .gone && hasWholeBody
     // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
     connection.pointee.expectsNoMore = !exchange.pointee.head.persists && hasWholeBody

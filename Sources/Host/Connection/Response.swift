@@ -89,7 +89,7 @@ extension Worker {
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
-      persists: exchange.pointee.head.persists && exchange.pointee.stream.state != .coming
+      persists: exchange.pointee.head.persists && exchange.pointee.stream.isComplete
         && limits.keepAliveTimeoutSeconds > 0
         && !isStopping.load(ordering: .relaxed) && !connection.pointee.closesAfterOutput,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
