@@ -181,7 +181,7 @@ def arguments() -> argparse.Namespace:
   add("--docs", action="store_true", help="write the table and the plot into docs/")
   parsed = parser.parse_args()
   if parsed.quick:
-    parsed.rounds, parsed.seconds = min(parsed.rounds, 3), min(parsed.seconds, 0.3)
+    parsed.rounds, parsed.seconds = min(parsed.rounds, 3), min(parsed.seconds, 0.2)
     parsed.servers = parsed.servers or ["nsgi-full", "nsgi-plain", "nsgi-swift", "nginx"]
   return parsed
 

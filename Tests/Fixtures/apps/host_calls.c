@@ -104,3 +104,15 @@ const nsgi_app *nsgi_entry(const nsgi_host *unused) {
   (void)unused;
   return &app;
 }
+
+/* The same, but it promises never to wait: its calls stay on the event loop. */
+static const nsgi_app pinned = {
+  .head = NSGI_APP_HEAD(NSGI_THREADSAFE | NSGI_NONBLOCKING), .name = "pinned", .version = "1", .call = call,
+  .load = load
+};
+
+NSGI_EXPORT const nsgi_app *pinned_nsgi_entry(const nsgi_host *unused);
+const nsgi_app *pinned_nsgi_entry(const nsgi_host *unused) {
+  (void)unused;
+  return &pinned;
+}

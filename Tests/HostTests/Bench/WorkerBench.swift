@@ -34,10 +34,12 @@ final class WorkerBench {
   ///   - app: a fixture of Tests/Fixtures/apps.
   ///   - symbol: its entry; nil for the usual one.
   ///   - gateways: what is spoken on the sockets, one a listener, on 127.0.0.1.
+  ///   - isStarted: false leaves the start to the test.
   init(
     app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
     onUnixSockets: Bool = false,
-    mounts: [String] = [""], settings change: (inout Settings) -> Void = { _ in }
+    mounts: [String] = [""],
+    isStarted: Bool = true, settings change: (inout Settings) -> Void = { _ in }
   ) throws {
     var settings = Settings()
     settings.log.requests = false
@@ -63,7 +65,7 @@ final class WorkerBench {
     // The watchdog's thread may outlive `run` by a moment.
     _ = Unmanaged.passRetained(worker)
     signals = try WorkerBench.pipe()
-    start()
+    if isStarted { start() }
   }
 
   deinit {
@@ -82,7 +84,8 @@ final class WorkerBench {
     return ends
   }
 
-  private func start() {
+  /// Runs the worker, if that was put off.
+  func start() {
     Thread.detachNewThread { [worker, ended, outcome, signals] in
       do throws(SystemError) { outcome.isQuiet = try worker.run(signals: signals[0]) } catch {
         outcome.error = error

@@ -17,7 +17,7 @@ extension WorkerSuites {
       "bodies of many sizes, and the next request behind each",
       arguments: ["/", "/late", "/whole", "/ignored"], [0, 1, 1021, 16_384, 70_000, 300_000])
     func sizes(path: String, size: Int) throws {
-      let bench = try WorkerBench(app: "streams")
+      let bench = try WorkerBench(app: "streams", settings: { $0.limits.lingerSeconds = 0.1 })
       let socket = try bench.connect()
       let body = TestBody.bytes(size)
       // A body that the app leaves unread may end the connection.
