@@ -249,7 +249,9 @@ final class Worker: @unchecked Sendable {
       let connection = connections.record(slot)
       let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
       // An answer that is still on its way, or requests in the buffer, end by themselves.
-      if isIdle, !connection.pointee.hasOutput { close(connection) }
+      guard isIdle, !connection.pointee.hasOutput else { continue }
+      // So does a request that has reached the machine: a close would answer it with a reset.
+      if !System.hasInput(connection.pointee.fd) { close(connection) }
     }
     closeListeners()
   }

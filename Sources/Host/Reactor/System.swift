@@ -40,6 +40,12 @@ enum System {
     }
   }
 
+  /// Whether bytes wait to be received. The corresponding C function is `recv` with MSG_PEEK.
+  static func hasInput(_ fd: Int32) -> Bool {
+    var byte: UInt8 = 0
+    return recv(fd, &byte, 1, Int32(MSG_PEEK)) > 0
+  }
+
   /// Sends at most `count` bytes, never raising SIGPIPE; to what is no socket (a CGI program's standard
   /// output) it writes. The corresponding C functions are `send` and `write`.
   @inline(__always)
