@@ -24,7 +24,10 @@ extension WorkerSuites {
         }
         try bench.stop()
       }
-      return text.split(separator: "\n").map(String.init).filter { $0.contains("us") && $0.contains(" \"") }
+      // Other lines on standard error meanwhile are other tests'.
+      return text.split(separator: "\n").map(String.init).filter {
+        $0.contains("] \"") && $0.hasSuffix("us") && $0.contains(" - - [")
+      }
     }
 
     private func get(_ path: String, _ fields: String = "") -> String {
