@@ -17,8 +17,10 @@ rm -rf "$reports"
 mkdir -p "$reports"
 
 # A report is written to a file, whichever process has it; the process goes on, so that one run finds all.
+# Signals are not the sanitizer's: some tests are about apps that crash.
 common="log_path=$reports/report:halt_on_error=0:exitcode=66"
-export TSAN_OPTIONS="$common"
+common+=":handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_sigtrap=0"
+export TSAN_OPTIONS="$common:suppressions=$PWD/scripts/tsan.supp"
 # The memory of the process is the operating system's when it ends: leaks are for the tests of memory to find.
 export ASAN_OPTIONS="$common:detect_leaks=0:detect_stack_use_after_return=1"
 export SERVER_UNDER_TEST=$place/debug/server
