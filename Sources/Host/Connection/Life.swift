@@ -205,6 +205,7 @@ extension Worker {
       return false
     }
     exchange.pointee.calls = calls
+    calls.pointee.exchanges += 1
     if calls.pointee.streamsIn, exchange.pointee.head.framing != .none, connection.pointee.gateway != .cgi {
       exchange.pointee.stream.state = .coming
       connection.pointee.streamsBody = true
@@ -320,6 +321,10 @@ extension Worker {
     blocks.empty(&connection.pointee.headBlock)
     connection.pointee.exchange = nil
     connection.pointee.streamsBody = false
+    if let calls = exchange.pointee.calls {
+      calls.pointee.exchanges -= 1
+      exchange.pointee.calls = nil
+    }
     exchange.pointee.clear()
     exchanges.give(exchange.pointee.slot)
   }
