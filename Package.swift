@@ -20,17 +20,19 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "Wire"),
     .target(name: "Config"),
+    .target(name: "Control"),
     .target(
       name: "Host",
       dependencies: [
-        "Wire", "Config", "CNSGI", "CLinux",
+        "Wire", "Config", "Control", "CNSGI", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ],
       // One thread at a time owns the worker, by its leadership; the run-time checks of exclusive access guard
       // nothing there.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
-    .executableTarget(name: "server", dependencies: ["Host", "Config"]),
+    .target(name: "Master", dependencies: ["Config", "Control", "CLinux"]),
+    .executableTarget(name: "server", dependencies: ["Host", "Master", "Config", "Control"]),
     .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
     .target(name: "sse", dependencies: ["NSGI"], path: "apps/sse", exclude: ["README.md"]),
 
@@ -38,6 +40,7 @@ let package = Package(
     .target(name: "kit_swift", dependencies: ["NSGI"], path: "Tests/Fixtures/kits/swift"),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
+    .testTarget(name: "MasterTests", dependencies: ["Master", "Control", "Config"]),
     .testTarget(name: "HostTests", dependencies: ["Host", "Support"]),
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),

@@ -17,6 +17,25 @@ enum ProcessSetup {
           "the pid file \(path) cannot be written (\(error.reason)); choose another --pidfile")
       }
     }
+    try enter(settings, worker: 0)
+  }
+
+  /// What a process that runs apps becomes: its processors and descriptors, its directory, its user.
+  ///
+  /// - Parameter worker: its number, for its processors; nil for one that serves nobody.
+  static func enter(_ settings: ProcessSettings, worker: Int?) throws(ServerFailure) {
+    if let mask = settings.umask { System.setUmask(mask) }
+    if let count = settings.maxDescriptors {
+      do { try System.limitDescriptors(count) } catch {
+        throw ServerFailure(
+          "\(count) descriptors are not to be had (\(error.reason)); lower --max-fd, or raise the hard limit")
+      }
+    }
+    if let worker, settings.processorsPerWorker > 0 {
+      do { try System.bindProcessors(place: worker, count: settings.processorsPerWorker) } catch {
+        throw ServerFailure("the processors cannot be chosen (\(error.reason)); leave out --cpu-affinity")
+      }
+    }
     if let directory = settings.directory {
       do { try System.changeDirectory(directory) } catch {
         throw ServerFailure("the directory \(directory) cannot be entered (\(error.reason)); correct --chdir")
@@ -24,6 +43,9 @@ enum ProcessSetup {
     }
     try becomeUser(settings)
   }
+
+  /// A sanitizer has handlers of its own for crashes.
+  static var isSanitized: Bool { System.isDefined("__asan_init") || System.isDefined("__tsan_init") }
 
   private static func becomeUser(_ settings: ProcessSettings) throws(ServerFailure) {
     do throws(SystemError) {

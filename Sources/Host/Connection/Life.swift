@@ -314,7 +314,19 @@ extension Worker {
   func give(_ exchange: ExchangePointer) {
     blocks.empty(&exchange.pointee.headBlock)
     exchange.pointee.connection.pointee.exchange = nil
+    if exchange.pointee.isCounted { count(exchange) }
     exchange.pointee.clear()
     exchanges.give(exchange.pointee.slot)
+  }
+
+  /// A request that an app had is over: the scoreboard shows it.
+  @inline(__always)
+  private func count(_ exchange: ExchangePointer) {
+    guard let board = supervisor?.board else { return }
+    board.end(exchange.pointee.slot)
+    board[.requests].increment()
+    let app = exchange.pointee.calls.pointee.place
+    board[.requests, app: app].increment()
+    if exchange.pointee.response.status >= 500 { board[.errors, app: app].increment() }
   }
 }

@@ -91,7 +91,7 @@ extension Worker {
       minorVersion: exchange.pointee.head.minorVersion,
       persists: exchange.pointee.head.persists && exchange.pointee.stream.isComplete
         && limits.keepAliveTimeoutSeconds > 0
-        && !isStopping.load(ordering: .relaxed) && !connection.pointee.closesAfterOutput,
+        && !saysClose(connection) && !connection.pointee.closesAfterOutput,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)
@@ -121,6 +121,12 @@ extension Worker {
         into: &connection.pointee.output)
     }
     exchange.pointee.phase = .responding
+  }
+
+  /// The worker leaves: connections end, but not before the requests that are there already.
+  @inline(__always)
+  private func saysClose(_ connection: ConnectionPointer) -> Bool {
+    isStopping.load(ordering: .relaxed) && connection.pointee.input.isEmpty
   }
 
   // MARK: Body

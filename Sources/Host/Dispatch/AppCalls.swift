@@ -16,6 +16,10 @@ struct AppCalls {
   let streamsIn: Bool
   /// Its place in the mount table.
   var index = 0
+  /// Its place in the configuration.
+  let place: Int
+  /// Counts the builds of this application from 1.
+  let generation: UInt32
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   private let state: UnsafeMutableRawPointer?
@@ -25,7 +29,9 @@ struct AppCalls {
   private var last: ExchangePointer?
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
-  init(_ generation: Generation, threads: Int) {
+  init(_ generation: Generation, threads: Int, place: Int = 0) {
+    self.place = place
+    self.generation = generation.number
     limit = generation.isThreadSafe ? threads : 1
     neverWaits = generation.flags & NSGI_NONBLOCKING.rawValue != 0
     mayAsync = generation.flags & NSGI_MAY_ASYNC.rawValue != 0

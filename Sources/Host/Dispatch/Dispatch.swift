@@ -42,6 +42,12 @@ extension Worker {
     exchange.pointee.neverWaits = calls.pointee.neverWaits
     exchange.pointee.connection.pointee.state = .calling
     exchange.pointee.word.begin()
+    if let board = supervisor?.board {
+      exchange.pointee.isCounted = true
+      board.begin(
+        exchange.pointee.slot, at: now, app: calls.pointee.place, generation: calls.pointee.generation,
+        exchange.pointee.meta.method.bytes, exchange.pointee.meta.requestURI.bytes)
+    }
     // An app that promised never to wait is not watched.
     if !calls.pointee.neverWaits, watched.pointee.began(exchange) { watchdog.wake() }
     clinux_set_current(exchange)
