@@ -122,7 +122,7 @@ enum System {
   /// A descriptor that tells of files that appear in directories. The corresponding C function is
   /// `inotify_init1`.
   static func fileWatcher() throws(SystemError) -> Int32 {
-    try check("inotify_init1", inotify_init1(Int32(IN_NONBLOCK.rawValue) | Int32(IN_CLOEXEC.rawValue)))
+    try check("inotify_init1", inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC)))
   }
 
   /// Watches a directory for finished and moved-in files, and for changed time stamps. The corresponding C
@@ -187,7 +187,7 @@ enum System {
   /// Receives bytes from a stream; empty at its end. The corresponding C function is `recv`.
   static func receive(_ fd: Int32) throws(SystemError) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+    let count = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT))
     if count < 0 { throw SystemError("recv") }
     return Array(buffer[..<count])
   }
@@ -195,7 +195,7 @@ enum System {
   /// Sends what the socket takes at once. The corresponding C function is `send`.
   static func send(_ fd: Int32, _ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
     let count = bytes.withUnsafeBytes {
-      Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT.rawValue) | Int32(MSG_NOSIGNAL.rawValue))
+      Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
     }
     if count < 0 { throw SystemError("send") }
     return count

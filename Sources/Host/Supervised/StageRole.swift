@@ -11,40 +11,59 @@ public enum StageRole {
   public static func run(_ settings: Settings, _ assignment: Assignment) {
     System.endWithParent()
     System.leaveNoCore()
+    let orders = assignment.orders
     do throws(ServerFailure) {
       try ProcessSetup.enter(settings.process, worker: nil)
-    } catch { return assignment.fail(error.description, code: error.exitCode) }
-    for build in assignment.orders.builds where build.app < settings.apps.count {
-      do throws(LoadError) {
-        try stage(build, settings.apps[build.app], assignment)
-      } catch { return assignment.fail("\(error)", code: 22) }
+      var loading = AppLoading(plugins: settings.pluginDirectories)
+      for build in orders.builds where build.app < settings.apps.count {
+        let wanted = settings.apps[build.app]
+        let copy = try copy(build, wanted, try loading.path(of: wanted), assignment.link)
+        if orders.tries { try attempt(build, wanted, copy, &loading, assignment) }
+      }
+    } catch { assignment.fail(error.description, code: error.exitCode) }
+  }
+
+  /// The private copy, inspected; says whether it equals the one in use.
+  private static func copy(
+    _ build: Orders.Build, _ wanted: AppSettings, _ path: String, _ link: ControlLink
+  ) throws(ServerFailure) -> PrivateCopy {
+    let place = Message.Field("app", "\(build.app)")
+    link.send(Message(.step, [place, .init("step", "copy")]))
+    do throws(LoadError) {
+      let copy = try PrivateCopy(of: path, into: build.path)
+      let image = try copy.inspect(wanted: AppReference(path: path, symbol: wanted.symbol).wanted)
+      let isSame = !build.current.isEmpty && copy.equals(build.current)
+      link.send(
+        Message(
+          .copied,
+          [
+            place, .init("path", copy.path), .init("same", isSame ? "1" : "0"),
+            .init("build", image.buildID ?? ""),
+          ]))
+      return copy
+    } catch {
+      throw ServerFailure("application cannot be loaded: \(error)", exitCode: LoadError.exitCode)
     }
   }
 
-  private static func stage(
-    _ build: Orders.Build, _ wanted: AppSettings, _ assignment: Assignment
-  ) throws(LoadError) {
+  /// load() and probe(), where they can do no harm.
+  private static func attempt(
+    _ build: Orders.Build, _ wanted: AppSettings, _ copy: PrivateCopy, _ loading: inout AppLoading,
+    _ assignment: Assignment
+  ) throws(ServerFailure) {
     let place = Message.Field("app", "\(build.app)")
-    let link = assignment.link
-    link.send(Message(.step, [place, .init("step", "copy")]))
-    let copy = try PrivateCopy(of: wanted.path, into: build.path)
-    let reference = AppReference(path: wanted.path, symbol: wanted.symbol)
-    let image = try copy.inspect(wanted: reference.wanted)
-    let isSame = !build.current.isEmpty && copy.equals(build.current)
-    link.send(
-      Message(.copied, [place, .init("path", copy.path), .init("same", isSame ? "1" : "0"),
-        .init("build", image.buildID ?? "")]))
-    guard assignment.orders.tries else { return }
-    link.send(Message(.step, [place, .init("step", "load")]))
-    let generation = try Generation.load(
-      copy, reference, options: wanted.options.map { Generation.Option(key: $0.key, value: $0.value) },
-      number: UInt32(build.generation), host: HostTable.shared)
-    try generation.start(worker: 0, workers: UInt32(assignment.orders.workers))
-    link.send(Message(.step, [place, .init("step", "probe")]))
-    try generation.probe()
-    link.send(
-      Message(.passed, [place, .init("name", generation.name), .init("version", generation.version),
-        .init("unloadable", generation.isUnloadable ? "1" : "0")]))
+    assignment.link.send(Message(.step, [place, .init("step", "load")]))
+    let generation = try loading.start(
+      wanted, from: .copied(path: copy.path),
+      AppLoading.Start(
+        number: UInt32(build.generation), workers: UInt32(assignment.orders.workers)))
+    assignment.link.send(
+      Message(
+        .passed,
+        [
+          place, .init("name", generation.name), .init("version", generation.version),
+          .init("unloadable", generation.isUnloadable ? "1" : "0"),
+        ]))
     generation.unload()
   }
 }

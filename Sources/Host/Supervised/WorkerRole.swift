@@ -46,28 +46,21 @@ extension Server {
   }
 
   private static func load(_ settings: Settings, _ orders: Orders) throws(ServerFailure) -> [App] {
+    var loading = AppLoading(plugins: settings.pluginDirectories)
     var apps: [App] = []
-    for build in orders.builds {
-      guard build.app < settings.apps.count else { continue }
+    for build in orders.builds where build.app < settings.apps.count {
       let wanted = settings.apps[build.app]
-      do {
-        let state = build.state < 0 ? [] : ((try? System.contents(build.state)) ?? [])
-        if build.state >= 0 { System.close(build.state) }
-        let generation = try Generation.load(
-          PrivateCopy(source: wanted.path, path: build.path),
-          AppReference(path: wanted.path, symbol: wanted.symbol),
-          options: wanted.options.map { Generation.Option(key: $0.key, value: $0.value) },
-          number: UInt32(build.generation), host: HostTable.shared)
-        try generation.start(
-          worker: UInt32(orders.worker), workers: UInt32(orders.workers),
-          from: Generation.Saved(version: build.stateVersion, bytes: state))
-        apps.append(
-          App(
-            mount: wanted.mount, name: generation.name, generation: generation,
-            threads: settings.limits.threads, place: build.app))
-      } catch {
-        throw ServerFailure("application cannot be loaded: \(error)", exitCode: 22)
-      }
+      let state = build.state < 0 ? [] : ((try? System.contents(build.state)) ?? [])
+      if build.state >= 0 { System.close(build.state) }
+      let generation = try loading.start(
+        wanted, from: .copied(path: build.path),
+        AppLoading.Start(
+          number: UInt32(build.generation), worker: UInt32(orders.worker), workers: UInt32(orders.workers),
+          saved: Generation.Saved(version: build.stateVersion, bytes: state)))
+      apps.append(
+        App(
+          mount: wanted.mount, name: generation.name, generation: generation,
+          threads: settings.limits.threads, place: build.app))
     }
     return apps
   }
