@@ -5,19 +5,24 @@ import Glibc
 /// launcher.
 enum ProcessSetup {
   /// Before the sockets are bound.
-  static func begin(_ settings: ProcessSettings) throws(ServerFailure) {
+  static func begin(_ settings: ProcessSettings) {
     if let mask = settings.umask { System.setUmask(mask) }
   }
 
   /// After the sockets are bound and before an app is loaded: the pid file, the directory, then the user.
   static func settle(_ settings: ProcessSettings) throws(ServerFailure) {
+    try writePID(settings)
+    try enter(settings, worker: 0)
+  }
+
+  /// The pid file, if one is asked for.
+  static func writePID(_ settings: ProcessSettings) throws(ServerFailure) {
     if let path = settings.pidFile {
       do { try System.writeFile(path, "\(getpid())\n") } catch {
         throw ServerFailure(
           "the pid file \(path) cannot be written (\(error.reason)); choose another --pidfile")
       }
     }
-    try enter(settings, worker: 0)
   }
 
   /// What a process that runs apps becomes: its processors and descriptors, its directory, its user.
@@ -46,6 +51,20 @@ enum ProcessSetup {
 
   /// A sanitizer has handlers of its own for crashes.
   static var isSanitized: Bool { System.isDefined("__asan_init") || System.isDefined("__tsan_init") }
+
+  /// The workers' user may write into a directory that the master has made.
+  static func grant(_ path: String, _ settings: ProcessSettings) throws(ServerFailure) {
+    guard settings.user != nil || settings.group != nil else { return }
+    do throws(SystemError) {
+      let user = try settings.user.map { name throws(SystemError) in try System.user(name) }
+      let group = try settings.group.map { name throws(SystemError) in try System.group(name) }
+      try System.changeOwner(path, user ?? uid_t.max, group ?? gid_t.max)
+    } catch {
+      throw ServerFailure(
+        "\(settings.user ?? "-"):\(settings.group ?? "-") cannot be given \(path) (\(error)); "
+          + "start it as root and name a user and group that exist")
+    }
+  }
 
   private static func becomeUser(_ settings: ProcessSettings) throws(ServerFailure) {
     do throws(SystemError) {

@@ -15,13 +15,13 @@ public struct ServerFailure: Error, CustomStringConvertible {
   }
 }
 
-/// One process that serves: loads the applications, binds the sockets, runs a worker until it is told to
+/// One plain process that serves, without a master: loads the applications, binds the sockets, runs a worker until it is told to
 /// stop.
 public enum Server {
   /// Serves until a stop signal; returns when everything under way is answered.
   public static func run(_ settings: Settings) throws(ServerFailure) {
     if let path = settings.log.file { try redirectLog(path) }
-    try ProcessSetup.begin(settings.process)
+    ProcessSetup.begin(settings.process)
     let listeners = settings.isCGI ? [] : try listen(settings)
     defer { for listener in listeners { listener.removeFile() } }
     try ProcessSetup.settle(settings.process)
@@ -63,7 +63,7 @@ public enum Server {
     line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
   }
 
-  private static func redirectLog(_ path: String) throws(ServerFailure) {
+  static func redirectLog(_ path: String) throws(ServerFailure) {
     do { try Log.shared.redirect(to: path) } catch {
       throw ServerFailure(
         "the log file \(path) cannot be opened (\(error.reason)); choose a place you may write to")
@@ -72,7 +72,7 @@ public enum Server {
 
   // MARK: Applications
 
-  private static func runtimeDirectory(_ settings: Settings) throws(ServerFailure) -> RuntimeDirectory {
+  static func runtimeDirectory(_ settings: Settings) throws(ServerFailure) -> RuntimeDirectory {
     do { return try RuntimeDirectory.create(sweeps: !settings.isCGI) } catch {
       throw ServerFailure("\(error)")
     }
@@ -95,7 +95,7 @@ public enum Server {
 
   // MARK: Sockets
 
-  private static func listen(_ settings: Settings) throws(ServerFailure) -> [Listener] {
+  static func listen(_ settings: Settings) throws(ServerFailure) -> [Listener] {
     var listeners: [Listener] = []
     do throws(ListenError) {
       for wanted in settings.listeners {

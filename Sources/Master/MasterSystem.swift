@@ -252,7 +252,7 @@ enum System {
       guard var address = unixAddress(path) else { throw SystemError("bind", ENAMETOOLONG) }
       if connects(address) { throw SystemError("bind", EADDRINUSE) }
       var status = stat()
-      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { _ = unlink(path) }
+      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
       let mask = umask(0o177)
       defer { _ = umask(mask) }
       let length = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -288,6 +288,17 @@ enum System {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
       }
+    }
+  }
+
+  /// Puts the null device in place of a standard descriptor. The corresponding C functions are `open` and
+  /// `dup2`.
+  static func release(_ fd: Int32) {
+    guard fd <= 2 else { return close(fd) }
+    let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+    if null >= 0 {
+      _ = dup2(null, fd)
+      close(null)
     }
   }
 
