@@ -52,6 +52,8 @@ final class Worker: @unchecked Sendable {
   private var failure: SystemError?
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
+  /// Calls that were cancelled and go on: nobody waits for them.
+  var stuckCalls = 0
   /// Under a master: what it hears and what it shows; nil in a plain process.
   var supervisor: Supervisor?
   /// CGI: the answer did not reach the web server.
@@ -285,7 +287,7 @@ final class Worker: @unchecked Sendable {
     switch stopping {
     case nil: false
     case .immediate: true
-    case .graceful(let deadline): connections.alive == 0 || now > deadline
+    case .graceful(let deadline): connections.alive <= stuckCalls || now > deadline
     }
   }
 

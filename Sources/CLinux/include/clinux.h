@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -129,10 +130,8 @@ int clinux_processors(void);
 /* From now on a fatal signal writes what crashed and a backtrace to standard error before it kills.
  * `note` is called in the handler with the signal, and returns text for the first line. Async-signal-safe. */
 void clinux_watch_crashes(const char *(*note)(int signal));
-/* The calling thread, for clinux_trace. */
-pid_t clinux_thread(void);
-/* Makes a thread of this process write its backtrace to standard error; 0, or -1 with errno. */
-int clinux_trace(pid_t thread);
+/* Makes a thread of this process write its backtrace to standard error, if crashes are watched. */
+void clinux_trace(pthread_t thread);
 
 /* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */
 int clinux_is_noexec(const char *path);

@@ -396,9 +396,4 @@ enum System {
   static func setNonBlocking(_ fd: Int32) throws(SystemError) {
     _ = try retrying("fcntl") { Int(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)) }
   }
-
-  /// The corresponding C function is `fcntl` with F_SETFL.
-  static func setBlocking(_ fd: Int32) throws(SystemError) {
-    _ = try retrying("fcntl") { Int(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK)) }
-  }
 }
