@@ -44,7 +44,9 @@ public struct RequestHead: ~Copyable {
   public private(set) var count = 0
   public let capacity: Int
   private let table: UnsafeMutablePointer<Field>
-  private var index = InlineArray<40, UInt16>(repeating: 0)
+  /// For each known name the position of its field, counted from 1; 0 without one. Behind a pointer: an
+  /// array inside the record is copied to the stack before a variable position in it is read.
+  private let index: UnsafeMutablePointer<UInt16>
   /// Head bytes that a reader had to bring together; without a block in the usual case.
   public var assembled = ByteBuffer()
 
@@ -52,9 +54,17 @@ public struct RequestHead: ~Copyable {
   public init(capacity: Int) {
     self.capacity = capacity
     table = .allocate(capacity: capacity)
+    index = .allocate(capacity: RequestHead.indexCount)
+    index.initialize(repeating: 0, count: RequestHead.indexCount)
   }
 
-  deinit { table.deallocate() }
+  deinit {
+    table.deallocate()
+    index.deallocate()
+  }
+
+  /// One more than the last raw value of `KnownName`, rounded up to whole words.
+  private static let indexCount = 40
 
   /// Makes the head empty for the next request.
   public mutating func reset(form: Form) {
@@ -69,7 +79,7 @@ public struct RequestHead: ~Copyable {
     expectsContinue = false
     isAuthorizer = false
     count = 0
-    index = InlineArray(repeating: 0)
+    index.update(repeating: 0, count: RequestHead.indexCount)
     if assembled.block != nil { assembled = ByteBuffer() }
   }
 

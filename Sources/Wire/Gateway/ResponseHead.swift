@@ -43,7 +43,7 @@ public struct ResponseHead: ~Copyable {
     reset()
     guard (100...599).contains(status) else { throw .invalidStatus }
     if let text {
-      for byte in text where !Ascii.isFieldValue(byte) { throw .invalidStatus }
+      guard Ascii.isFieldValue(text) else { throw .invalidStatus }
       reason.append(text)
     }
     self.status = status
@@ -64,7 +64,7 @@ public struct ResponseHead: ~Copyable {
     name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) throws(ResponseError) {
     guard Ascii.isToken(name) else { throw .invalidName }
-    for byte in value where !Ascii.isFieldValue(byte) { throw .invalidValue }
+    guard Ascii.isFieldValue(value) else { throw .invalidValue }
     guard try classify(name, value) else { return }
     guard fields.count + name.count + value.count + 4 <= limit else { throw .tooLarge }
     if name.count == 10, Ascii.matches(name, "x-sendfile") {
