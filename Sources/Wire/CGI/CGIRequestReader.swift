@@ -46,6 +46,7 @@
       }
       position = end + 1
     }
+    head.end = all.count
     head.method = head.first(.requestMethod) ?? .none
     head.target = head.first(.requestURI) ?? .none
     guard head.count > 0 else { return 0 }

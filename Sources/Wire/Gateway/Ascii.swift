@@ -16,7 +16,7 @@ public enum Ascii {
   /// A non-empty token, as methods and field names are.
   public static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { return false }
-    return endOfToken(base, 0, bytes.count) == bytes.count
+    return !bytes.hasWord(where: Word.others) || endOfToken(base, 0, bytes.count) == bytes.count
   }
 
   /// The first byte at or after `start` that is none of a token; `end` without one. Letters and hyphens go
@@ -25,7 +25,7 @@ public enum Ascii {
   static func endOfToken(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
     var position = start
     while position &+ 8 <= end {
-      let letters = Word.letters(Word.load(base, position))
+      let letters = Word.index(Word.others(Word.load(base, position)))
       position &+= letters
       if letters < 8 {
         guard isToken(base.load(fromByteOffset: position, as: UInt8.self)) else { return position }
@@ -39,7 +39,9 @@ public enum Ascii {
   /// Whether all bytes may stand in a field value (RFC 9110 §5.5).
   @inline(__always)
   static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    guard let base = bytes.baseAddress else { return true }
+    guard let base = bytes.baseAddress, bytes.hasWord(where: { controls($0, below: 0x20) }) else {
+      return true
+    }
     var position = 0
     while true {
       position = endOfText(base, position, bytes.count)
@@ -100,6 +102,12 @@ public enum Ascii {
       return bytes.count == text.utf8CodeUnitCount
     }
     return differs(base, UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount) { $0 ^ $1 } == 0
+  }
+
+  /// The first four bytes, which are there, are those of the literal of four bytes.
+  @inline(__always)
+  static func begins(_ base: UnsafeRawPointer, _ text: StaticString) -> Bool {
+    base.loadUnaligned(as: UInt32.self) == UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt32.self)
   }
 
   /// Equal whatever the case of ASCII letters; `text` is lower case.

@@ -24,6 +24,8 @@ public struct ResponseHead: ~Copyable {
   public private(set) var reason = ByteBuffer()
   /// All fields, ready to be sent.
   public private(set) var fields = ByteBuffer()
+  /// Bytes of the phrase and the fields.
+  @inline(__always) var textCount: Int { reason.count &+ fields.count }
   /// Content-Length as the app gave it; -1 without.
   public private(set) var contentLength: Int64 = -1
   public private(set) var hasDate = false

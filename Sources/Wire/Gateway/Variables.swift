@@ -49,20 +49,3 @@ extension RequestHead {
     return .bytes(number)
   }
 }
-
-extension UnsafeRawBufferPointer {
-  /// Whether `finds` finds anything in one of the words that these bytes are looked at in; the last one
-  /// overlaps the one before it. (A loop over single bytes took longer than everything else that is done
-  /// to a variable.)
-  @inline(__always)
-  fileprivate func hasWord(where finds: (UInt64) -> UInt64) -> Bool {
-    guard let base = baseAddress, count > 0 else { return false }
-    if count < 8 { return finds(Word.loadFew(base, count)) != 0 }
-    var position = 0
-    while position &+ 8 < count {
-      if finds(Word.load(base, position)) != 0 { return true }
-      position &+= 8
-    }
-    return finds(Word.load(base, count &- 8)) != 0
-  }
-}

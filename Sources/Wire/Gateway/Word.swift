@@ -39,15 +39,15 @@ enum Word {
   @inline(__always)
   static func index(_ found: UInt64) -> Int { found.trailingZeroBitCount / 8 }
 
-  /// How many letters and hyphens the word begins with: what the names of fields are made of.
+  /// The high bit of each byte that is neither a letter nor a hyphen, what the names of fields are made of.
   @inline(__always)
-  static func letters(_ word: UInt64) -> Int {
+  static func others(_ word: UInt64) -> UInt64 {
     let low = (word | ones &* 0x20) & ~highs
     let isLetter = (low &+ ones &* 0x1f) & ~(low &+ ones &* 0x05)
     let hyphen = word ^ ones &* 0x2d
     // Exact in every byte, since no sum of two numbers below 128 carries over.
     let isOther = ((hyphen & ~highs) &+ ~highs) | hyphen
-    return index((~isLetter | word) & isOther & highs)
+    return (~isLetter | word) & isOther & highs
   }
 
   /// Bit 5 of each byte that is a lower-case letter; all bytes are ASCII. Set in another text, it makes that
@@ -55,5 +55,22 @@ enum Word {
   @inline(__always)
   static func cases(_ text: UInt64) -> UInt64 {
     ((text &+ ones &* 0x1f) & ~(text &+ ones &* 0x05) & highs) >> 2
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether `finds` finds anything in one of the words that these bytes are looked at in; the last one
+  /// overlaps the one before it. (A loop over single bytes took longer than everything else that is done
+  /// to a variable.)
+  @inline(__always)
+  func hasWord(where finds: (UInt64) -> UInt64) -> Bool {
+    guard let base = baseAddress, count > 0 else { return false }
+    if count < 8 { return finds(Word.loadFew(base, count)) != 0 }
+    var position = 0
+    while position &+ 8 < count {
+      if finds(Word.load(base, position)) != 0 { return true }
+      position &+= 8
+    }
+    return finds(Word.load(base, count &- 8)) != 0
   }
 }

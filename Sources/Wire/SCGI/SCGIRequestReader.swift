@@ -32,6 +32,7 @@
     guard all[end] == SCGIGrammar.comma else { throw .commaMissing }
     head.reset(form: .variables)
     head.framing = state.headEnded(bodyLength: try readHeaders(base, from: start, to: end, &head))
+    head.end = end
     offset = end + 1
     return .head
   }

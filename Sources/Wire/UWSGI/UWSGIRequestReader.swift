@@ -50,6 +50,7 @@
     try readBlock(all, from: offset + header, size: size, &head)
     head.framing = state.headEnded(bodyLength: try contentLength(head, all))
     offset += header + size
+    head.end = offset
     return .head
   }
 
