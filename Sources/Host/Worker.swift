@@ -24,8 +24,8 @@ final class Worker: @unchecked Sendable {
   let log: Log
   var reactor: Reactor
   var timers: TimerWheel
-  var connections: Slab<Connection>
-  var exchanges: Slab<Exchange>
+  let connections: Slab<Connection>
+  let exchanges: Slab<Exchange>
   var blocks: BlockPool
   var listeners: [Listener]
   let mounts: MountTable
@@ -87,8 +87,8 @@ final class Worker: @unchecked Sendable {
     connections = Slab(maximum: limits.connections + 1)
     exchanges = Slab(maximum: limits.connections + 1)
     number = try WorkerRegistry.reserve()
-    connections.make = { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
-    exchanges.make = { [unowned(unsafe) self] slot in
+    connections.setMake { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
+    exchanges.setMake { [unowned(unsafe) self] slot in
       Exchange(
         slot: slot, worker: self, fields: self.limits.headerFields,
         responseHeadBytes: self.limits.responseHeadBytes)
@@ -109,7 +109,8 @@ final class Worker: @unchecked Sendable {
   @inline(__always)
   func timer(_ slot: UInt32) -> UnsafeMutablePointer<TimerWheel.Entry> {
     // The record lives at a fixed address in its slab.
-    withUnsafeMutablePointer(to: &connections.record(slot).pointee.timer) { $0 }
+    let record = connections.record(slot)
+    return withUnsafeMutablePointer(to: &record.pointee.timer) { $0 }
   }
 
   // MARK: The loop
@@ -144,6 +145,8 @@ final class Worker: @unchecked Sendable {
   func serve(_ first: Leadership.Wake) {
     var wake = first
     while case .lead(let detached) = wake {
+      // What the last leader was calling for is no call on the loop any more.
+      watched.pointee.ended()
       for exchange in detached { takeOver(exchange) }
       if lead() == .ended { leadership.end() }
       wake = leadership.follow()

@@ -41,8 +41,7 @@ struct AppCalls {
   func call(_ exchange: ExchangePointer) -> Int32 {
     if let plain { return plain(PlainForm.environ, PlainForm.startResponse) }
     exchange.pointee.fillRequest()
-    // The record lives at a fixed address in its slab.
-    return full!(state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+    return full!(state, exchange.pointee.request)
   }
 
   // MARK: The queue

@@ -32,7 +32,7 @@ extension Worker {
     exchange.pointee.isOver = true
     exchange.pointee.ready = ReadyCall()
     complete(exchange, result)
-    pushOutBeside(exchange.pointee.connection)
+    pushOutBeside(exchange)
     inbox.post(.finished(exchange))
   }
 
@@ -64,7 +64,7 @@ extension Worker {
     leave(exchange)
     exchange.pointee.word.becomeDetached()
     exchange.pointee.lock.unlock()
-    if exchange.pointee.stream.isOpen { resumeStream(exchange.pointee.connection, exchange) }
+    if exchange.pointee.connection.pointee.streamsBody { resumeStream(exchange.pointee.connection, exchange) }
   }
 
   /// Tells an app that waits for it that something is so now.
@@ -93,7 +93,7 @@ extension Worker {
     let stream = exchange.pointee.stream.isOpen
     let hasBody =
       !stream || !exchange.pointee.stream.bytes.isEmpty || exchange.pointee.stream.state != .coming
-    let hasSpace = connection.pointee.output.count < limits.responseBufferBytes
+    let hasSpace = exchange.pointee.outlet.pointee.output.count < limits.responseBufferBytes
     let isGone = exchange.pointee.isAbandoned.load(ordering: .relaxed)
     let what = exchange.pointee.ready.what
     if !hasSpace, exchange.pointee.isAsync { watchOutput(connection) }
@@ -126,7 +126,7 @@ extension Worker {
     exchange.pointee.lock.lock()
     if exchange.pointee.phase == .called, !exchange.pointee.isOver {
       answer(exchange, 504, "the application did not answer in time")
-      pushOutBeside(connection)
+      pushOutBeside(exchange)
       exchange.pointee.phase = .gone
     }
     exchange.pointee.lock.unlock()
@@ -143,14 +143,14 @@ extension Worker {
       return
     }
     if event.canWrite, connection.pointee.interest.contains(.write) { flushBeside(connection, exchange) }
-    if event.canRead, exchange.pointee.stream.isOpen { feedBeside(connection, exchange) }
+    if event.canRead, connection.pointee.streamsBody { feedBeside(connection, exchange) }
   }
 
   /// Leader: sends what an asynchronous app has left in the output.
   private func flushBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     exchange.pointee.lock.lock()
-    pushOutBeside(connection)
-    let isEmpty = !connection.pointee.hasOutput
+    pushOutBeside(exchange)
+    let isEmpty = !exchange.pointee.outlet.pointee.hasOutput
     exchange.pointee.lock.unlock()
     if isEmpty { setInterest(connection, connection.pointee.interest.subtracting(.write)) }
     becameReady(exchange, NSGI_READY_SPACE)

@@ -106,7 +106,7 @@ extension Worker {
     exchange.pointee.isDetached = true
     exchange.pointee.isOver = true
     complete(exchange, exchange.pointee.earlyResult ?? result)
-    pushOutBeside(exchange.pointee.connection)
+    pushOutBeside(exchange)
     exchange.pointee.lock.unlock()
     inbox.post(.returned(exchange))
   }
@@ -158,7 +158,12 @@ extension Worker {
   func takeOver(_ exchange: ExchangePointer) {
     leave(exchange)
     let connection = exchange.pointee.connection
-    if exchange.pointee.stream.isOpen { resumeStream(connection, exchange) }
+    // What the call has flushed and the socket has not taken leaves without another word of the app.
+    exchange.pointee.lock.lock()
+    let hasOutput = exchange.pointee.outlet.pointee.hasOutput
+    exchange.pointee.lock.unlock()
+    if hasOutput { watchOutput(connection) }
+    if connection.pointee.streamsBody { resumeStream(connection, exchange) }
   }
 
   /// The exchange leaves the loop: its head keeps the block, its connection rests.

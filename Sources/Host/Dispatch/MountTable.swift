@@ -25,7 +25,7 @@ extension App {
   /// Tells the app that the client of a call is gone or its time is over.
   func cancel(_ exchange: ExchangePointer) {
     guard case .full(let table) = generation.form, let cancel = table.cancel else { return }
-    cancel(generation.state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+    cancel(generation.state, exchange.pointee.request)
   }
 
   /// Tells the app that no new call will come.
