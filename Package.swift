@@ -11,6 +11,7 @@ let package = Package(
     .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
     .library(name: "sse", type: .dynamic, targets: ["sse"]),
     .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
+    .library(name: "ffi_plugin", type: .dynamic, targets: ["ffi_plugin"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -31,6 +32,10 @@ let package = Package(
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
     .executableTarget(name: "server", dependencies: ["Host", "Config"]),
+    .systemLibrary(
+      name: "CFFI", path: "Plugins/ffi/CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
+    .target(name: "FFICore", dependencies: ["CNSGI", "CFFI"], path: "Plugins/ffi/Core"),
+    .target(name: "ffi_plugin", dependencies: ["FFICore", "CNSGI"], path: "Plugins/ffi/Entry"),
     .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
     .target(name: "sse", dependencies: ["NSGI"], path: "apps/sse", exclude: ["README.md"]),
 
@@ -42,6 +47,7 @@ let package = Package(
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),
     .testTarget(name: "IntegrationTests", dependencies: ["Support"]),
+    .testTarget(name: "FFITests", dependencies: ["FFICore", "CNSGI", "CFFI", "Support"]),
     .testTarget(name: "TidyTests"),
   ]
 )

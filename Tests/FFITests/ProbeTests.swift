@@ -1,0 +1,3 @@
+// Placeholder until the suites below stand.
+import Testing
+@testable import FFICore
