@@ -81,21 +81,13 @@ public enum Server {
   private static func load(
     _ settings: Settings, _ runtime: RuntimeDirectory
   ) throws(ServerFailure) -> [App] {
+    var loading = AppLoading(plugins: settings.pluginDirectories, runtime: runtime)
     var apps: [App] = []
     for app in settings.apps {
-      do {
-        let generation = try Generation.load(
-          AppReference(path: app.path, symbol: app.symbol),
-          options: app.options.map { Generation.Option(key: $0.key, value: $0.value) },
-          host: HostTable.shared, runtime: runtime)
-        try generation.start()
-        apps.append(
-          App(
-            mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads)
-        )
-      } catch {
-        throw ServerFailure("application cannot be loaded: \(error)", exitCode: 22)
-      }
+      let generation = try loading.start(app)
+      apps.append(
+        App(mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads)
+      )
     }
     return apps
   }

@@ -80,7 +80,8 @@ import Testing
   static let whole: [(String, String)] = [
     (
       "--http-socket :1",
-      "no application: there is nothing to serve; add --app PATH, the shared library to serve"
+      "no application: there is nothing to serve; add --app PATH, the shared library to serve, "
+        + "or -w MODULE for Python"
     ),
     (
       "--app a.so",

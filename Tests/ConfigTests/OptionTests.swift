@@ -108,7 +108,8 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
 
   /// Whoever adds an option adds a row above.
   @Test func everyNameHasARow() {
-    let lines = (Self.sockets + Self.limits + Self.others).map(\.line) + ["--app --app-option --cgi"]
+    let elsewhere = ["--app --app-option --cgi --plugins-dir --plugin-dir"] + RuntimeTests.rows.map(\.0)
+    let lines = (Self.sockets + Self.limits + Self.others).map(\.line) + elsewhere
     let used = Set(lines.flatMap(words).map { String($0.split(separator: "=")[0]) })
     for option in OptionTable.all {
       switch option.shape {

@@ -67,7 +67,7 @@ struct OptionGroup: Sendable {
 /// All options.
 enum OptionTable {
   static let groups = [
-    applicationOptions, socketOptions, requestOptions, timeOptions, logOptions, processOptions,
+    applicationOptions, pythonOptions, socketOptions, requestOptions, timeOptions, logOptions, processOptions,
     configurationOptions, acceptedOptions,
   ]
 

@@ -7,6 +7,8 @@ public struct Settings: Sendable, Equatable {
   public var listeners: [ListenerSettings]
   /// The applications, in the order given; no two at one mount.
   public var apps: [AppSettings]
+  /// Where plugins are looked for, before the places that the server knows itself.
+  public var pluginDirectories: [String] = []
   /// Every bound the server keeps.
   public var limits: Limits
   /// What is logged, and where.
@@ -68,23 +70,44 @@ public struct ListenerSettings: Sendable, Equatable {
   }
 }
 
-/// One application: `--app [/mount=]PATH[:symbol]`.
+/// One application: `--app [/mount=]PATH[:symbol]`, or what a runtime makes.
 public struct AppSettings: Sendable, Equatable {
   /// Where it is mounted: "" is the root, otherwise `/name` without a slash at the end.
   public var mount: String
-  /// The shared library, as given.
+  /// The shared library, as given; of a runtime's app, what it is made of in the operator's words.
   public var path: String
+  /// The plugin that makes the app; nil: the library is one itself.
+  public var runtime: RuntimeReference?
   /// The entry symbol; nil: the standard one.
   public var symbol: String?
-  /// `--app-option key=value`, in the order given.
+  /// What its load() is told: the runtime's own options, then `--app-option key=value`, in the order
+  /// given.
   public var options: [AppOption]
 
   /// An application at `mount`.
-  public init(mount: String = "", path: String, symbol: String? = nil, options: [AppOption] = []) {
+  public init(
+    mount: String = "", path: String, symbol: String? = nil, runtime: RuntimeReference? = nil,
+    options: [AppOption] = []
+  ) {
     self.mount = mount
     self.path = path
+    self.runtime = runtime
     self.symbol = symbol
     self.options = options
+  }
+}
+
+/// A language runtime: a plugin that makes apps out of something else.
+public struct RuntimeReference: Sendable, Equatable {
+  /// Its name: `python3` is `python3_plugin.so`.
+  public var name: String
+  /// The file, if the operator named one; nil: it is looked for.
+  public var path: String?
+
+  /// A runtime by name, and by file if that is known.
+  public init(name: String, path: String? = nil) {
+    self.name = name
+    self.path = path
   }
 }
 

@@ -20,6 +20,13 @@ extension System {
     return result
   }
 
+  /// This program's file; empty if the kernel does not say. The corresponding C function is `realpath`.
+  static var executablePath: String {
+    guard let path = realpath("/proc/self/exe", nil) else { return "" }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
   /// Whether the name is there, whatever it is. The corresponding C function is `access`.
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 

@@ -29,11 +29,14 @@ final class Generation: @unchecked Sendable {
   /// Of dlopen.
   let handle: UnsafeMutableRawPointer
   let form: Form
-  /// The application's own name, else the file's without its extension.
+  /// The application's own name, else the file's without its extension; of a runtime's app what it is made
+  /// of.
   let name: String
   /// The application's own version; empty if it gives none.
   let version: String
   let options: [Option]
+  /// Of a runtime's app: what it is made of, in the operator's words.
+  private let label: String?
   private let host: UnsafePointer<nsgi_host>
   private let table: UnsafePointer<nsgi_app>?
 
@@ -53,33 +56,46 @@ final class Generation: @unchecked Sendable {
   var isUnloadable: Bool { flags & NSGI_UNLOADABLE.rawValue != 0 && image.pinned == nil }
 
   /// Copies, inspects, links and shakes hands. Nothing but constructors and nsgi_entry has run afterwards.
+  ///
+  /// - Parameter label: what an app of a runtime is called instead of the plugin's own name.
   static func load(
-    _ reference: AppReference, options: [Option] = [], number: UInt32 = 1, host: UnsafePointer<nsgi_host>,
-    runtime: RuntimeDirectory
+    _ reference: AppReference, named label: String? = nil, options: [Option] = [], number: UInt32 = 1,
+    host: UnsafePointer<nsgi_host>, runtime: RuntimeDirectory
   ) throws(LoadError) -> Generation {
     let copy = try PrivateCopy(of: reference.path, in: runtime)
     let image = try copy.inspect(wanted: reference.wanted)
     let opened = try Loader.open(copy, image, reference, host: host)
-    return Generation(reference, copy, image, opened.handle, opened.form, options, number, host)
+    return Generation(reference, copy, image, opened.handle, opened.form, options, number, host, label)
+  }
+
+  /// Another app that the same plugin makes, in the library as it is loaded already.
+  func sibling(named label: String, options: [Option]) -> Generation {
+    let linked: Loader.Form =
+      switch form {
+      case .plain(let function): .plain(function)
+      case .full: .full(table!)
+      }
+    return Generation(reference, copy, image, handle, linked, options, number, host, label)
   }
 
   private init(
     _ reference: AppReference, _ copy: PrivateCopy, _ image: ElfImage, _ handle: UnsafeMutableRawPointer,
-    _ form: Loader.Form, _ options: [Option], _ number: UInt32, _ host: UnsafePointer<nsgi_host>
+    _ form: Loader.Form, _ options: [Option], _ number: UInt32, _ host: UnsafePointer<nsgi_host>,
+    _ label: String?
   ) {
     (self.reference, self.copy, self.image, self.handle) = (reference, copy, image, handle)
-    (self.options, self.number, self.host) = (options, number, host)
+    (self.options, self.number, self.host, self.label) = (options, number, host, label)
     let file = reference.path.split(separator: "/").last ?? ""
     let fallback = String(file.hasSuffix(".so") ? file.dropLast(3) : file)
     switch form {
     case .plain(let function):
       self.form = .plain(function)
-      (table, flags, name, version) = (nil, 0, fallback, "")
+      (table, flags, name, version) = (nil, 0, label ?? fallback, "")
     case .full(let table):
       let own = Loader.adopt(table)
       self.form = .full(own)
       (self.table, flags) = (table, own.head.flags)
-      name = own.name.map { String(cString: $0) } ?? fallback
+      name = label ?? own.name.map { String(cString: $0) } ?? fallback
       version = own.version.map { String(cString: $0) } ?? ""
     }
   }
@@ -109,7 +125,7 @@ final class Generation: @unchecked Sendable {
     let result = load(&boot, &state)
     guard result >= 0 else {
       error[room - 2] = 0
-      throw .loadFailed(path: reference.path, reason: Self.reason(String(cString: error), result))
+      throw .loadFailed(path: label ?? reference.path, reason: Self.reason(String(cString: error), result))
     }
     isStarted = true
   }
