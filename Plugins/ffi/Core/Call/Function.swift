@@ -31,7 +31,8 @@ final class Function: @unchecked Sendable {
 
     var description: String {
       switch self {
-      case .layout(let symbol): "libffi lays out the types of \(symbol) differently; check the signature's structs"
+      case .layout(let symbol):
+        "libffi lays out the types of \(symbol) differently; check the signature's structs"
       case .closures(let parameter):
         "no memory for code, which the callback \(parameter) needs: the system forbids both writable code and"
           + " memory files (memfd); allow one of them"

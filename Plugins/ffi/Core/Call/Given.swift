@@ -201,7 +201,9 @@ enum Given: Equatable, Sendable {
     let bytes: [UInt8]
     switch self {
     case .json(.string(let string)):
-      guard let decoded = Base64.bytes(of: string) else { throw .bad(name, "it is not base64 (RFC 4648 §4)") }
+      guard let decoded = Base64.bytes(of: string) else {
+        throw .bad(name, "it is not base64 (RFC 4648 §4)")
+      }
       bytes = decoded
     case .json(let value): throw .bad(name, "a string in base64 is wanted, not \(value.kind)")
     case .form, .body: bytes = try raw(name)

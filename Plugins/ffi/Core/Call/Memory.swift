@@ -41,7 +41,9 @@ final class CallMemory {
   /// A copy of bytes, a zero behind them.
   func copy(_ bytes: [UInt8]) -> UnsafeMutableRawPointer {
     let place = allocate(bytes.count + 1)
-    bytes.withUnsafeBytes { if let from = $0.baseAddress { place.copyMemory(from: from, byteCount: $0.count) } }
+    bytes.withUnsafeBytes {
+      if let from = $0.baseAddress { place.copyMemory(from: from, byteCount: $0.count) }
+    }
     return place
   }
 }

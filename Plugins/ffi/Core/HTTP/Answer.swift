@@ -18,12 +18,14 @@ struct Answer: Equatable, Sendable {
       .init("detail", .string(error.detail)),
     ]
     if let parameter = error.parameter { members.append(.init("parameter", .string(parameter))) }
-    self.init(
-      status: error.status, type: "application/problem+json", body: JSONWriter.bytes(of: .object(members)))
+    let body = JSONWriter.bytes(of: .object(members))
+    self.init(status: error.status, type: "application/problem+json", body: body)
     if let allow = error.allow { fields.append(("Allow", allow)) }
   }
 
-  init(status: Int, type: String, body: [UInt8]) { (self.status, self.type, self.body) = (status, type, body) }
+  init(status: Int, type: String, body: [UInt8]) {
+    (self.status, self.type, self.body) = (status, type, body)
+  }
 
   static func title(_ status: Int) -> String {
     switch status {
@@ -62,7 +64,8 @@ struct Forms {
     let resultIsStatus = signature.attributes.fails != nil || signature.resultIsLengthOf != nil
     let resultCounts = signature.result != .void && !resultIsStatus
     primary = buffer?.name ?? (resultCounts ? "result" : outputs.first?.name ?? "result")
-    let isBinary = if case .buffer(_, isText: false)? = signature.parameter(primary)?.type { true } else { false }
+    let type = signature.parameter(primary)?.type
+    let isBinary = if case .buffer(_, isText: false)? = type { true } else { false }
     var types = [Self.json, isBinary ? Self.raw : Self.text, isBinary ? Self.text : Self.raw]
     if let own = signature.attributes.mediaType { types.insert(own, at: 0) }
     offered = types
@@ -101,7 +104,8 @@ struct Forms {
     if let number = outcome.errorNumber, number != 0 { detail += ", \(LibrarySystem.reason(number))" }
     let error = RequestError(422, detail)
     let front: [JSONValue.Member] = [
-      .init("title", .string(Answer.title(422))), .init("status", .number(422)), .init("detail", .string(detail)),
+      .init("title", .string(Answer.title(422))), .init("status", .number(422)),
+      .init("detail", .string(detail)),
     ]
     var answer = Answer(error)
     answer.body = JSONWriter.bytes(of: .object(front + (try members(outcome))))

@@ -50,10 +50,11 @@ struct AppEntry: Sendable {
       }
       status = number
     }
-    let type = outcome.outputs.first { $0.name == "type" }.map { String(decoding: $0.value.raw, as: UTF8.self) }
+    let type = outcome.outputs.first { $0.name == "type" }?.value.raw
     let isText = if case .text = function.signature.result { true } else { false }
     let body = outcome.outputs.first { $0.name != "type" }?.value ?? (isText ? outcome.result : nil)
-    return Answer(status: status, type: type ?? Forms.text, body: body?.raw ?? [])
+    let mediaType = type.map { String(decoding: $0, as: UTF8.self) } ?? Forms.text
+    return Answer(status: status, type: mediaType, body: body?.raw ?? [])
   }
 
   private func part(_ name: String, _ request: Incoming, _ variable: (String) -> [UInt8]?) -> [UInt8] {

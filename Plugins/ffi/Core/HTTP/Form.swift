@@ -3,7 +3,9 @@
 
 enum Form {
   /// Names and values in their order. Names are text, values bytes.
-  static func fields(_ text: some Collection<UInt8>) throws(RequestError) -> [(name: String, value: [UInt8])] {
+  static func fields(
+    _ text: some Collection<UInt8>
+  ) throws(RequestError) -> [(name: String, value: [UInt8])] {
     var fields: [(name: String, value: [UInt8])] = []
     for pair in Array(text).split(separator: UInt8(ascii: "&")) {
       let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)

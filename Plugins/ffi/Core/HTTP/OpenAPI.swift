@@ -52,7 +52,10 @@ enum OpenAPI {
       "summary": .string("\(signature.symbol), with arguments in the query"),
       "parameters": .array(
         fields(signature).map { field in
-          ["name": .string(field.name), "in": "query", "required": .bool(field.isRequired), "schema": field.schema]
+          [
+            "name": .string(field.name), "in": "query", "required": .bool(field.isRequired),
+            "schema": field.schema,
+          ]
         }),
       "responses": responses(signature),
     ]

@@ -74,7 +74,8 @@ enum RequestArguments {
       throw RequestError(400, "the body is no JSON: \(error)")
     }
     guard case .object(let members) = value else {
-      throw RequestError(400, "the body is \(value.kind); an object with a member for each parameter is wanted")
+      throw RequestError(
+        400, "the body is \(value.kind); an object with a member for each parameter is wanted")
     }
     for member in members {
       try check(member.name, signature)

@@ -24,9 +24,7 @@ struct Scanner {
   }
 
   mutating func skipSpace() {
-    while position < bytes.count, bytes[position] == 0x20 || bytes[position] == 0x09 || bytes[position] == 0x0a {
-      position += 1
-    }
+    while position < bytes.count, [0x20, 0x09, 0x0a].contains(bytes[position]) { position += 1 }
   }
 
   /// Whether nothing but space is left.

@@ -174,8 +174,10 @@ struct SignatureParser {
       attributes.maxBytes = bytes
     case "type":
       let parts = value.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-      guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
-      else { throw SignatureError("type= is a media type such as image/png", column: column) }
+      let isPrintable = value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+      guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), isPrintable else { 
+        throw SignatureError("type= is a media type such as image/png", column: column)
+      }
       attributes.mediaType = value
     default:
       guard !value.isEmpty, value.utf8.allSatisfy(Scanner.isNamePart) else {

@@ -150,7 +150,8 @@ extension SignatureParser {
       try member(field, of: &type)
       try refuseBitField()
       if !scanner.take(","), !scanner.take(";"), !scanner.sees("}") {
-        throw SignatureError("\",\" or \"}\" has to follow a member, not \(scanner.next)", column: scanner.column)
+        throw SignatureError(
+          "\",\" or \"}\" has to follow a member, not \(scanner.next)", column: scanner.column)
       }
     }
     if type.fields.isEmpty { throw SignatureError("a struct has at least one member", column: column) }
@@ -195,8 +196,9 @@ extension SignatureParser {
   /// Why a word is no type, and what to write instead.
   private static func explain(unknown name: String) -> String {
     let others: [String: String] = [
-      "char": "i8 for a number, cstr for text", "short": "i16", "int": "i32", "unsigned": "u32", "uint": "u32",
-      "long": "i64", "ulong": "u64", "float": "f32", "double": "f64", "string": "cstr", "size_t": "u64",
+      "char": "i8 for a number, cstr for text", "short": "i16", "int": "i32", "unsigned": "u32",
+      "uint": "u32", "long": "i64", "ulong": "u64", "float": "f32", "double": "f64", "string": "cstr",
+      "size_t": "u64",
       "ssize_t": "i64", "usize": "u64", "isize": "i64", "int8_t": "i8", "int16_t": "i16", "int32_t": "i32",
       "int64_t": "i64", "uint8_t": "u8", "uint16_t": "u16", "uint32_t": "u32", "uint64_t": "u64",
       "_Bool": "bool", "void": "nothing at all: () has no parameters",
@@ -211,7 +213,8 @@ extension SignatureParser {
       return "\(name) cannot stand here"
     default:
       let list = Scalar.allCases.map(\.rawValue).joined(separator: ", ")
-      return "\(name) is no type; types are \(list), cstr, bytes, out[N], handle(…), callback(…) and structs"
+      return "\(name) is no type; types are \(list), cstr, bytes, out[N], handle(…), callback(…) and"
+        + " structs"
     }
   }
 }
