@@ -10,6 +10,7 @@ let package = Package(
     .library(name: "NSGI", targets: ["NSGI"]),
     .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
     .library(name: "sse", type: .dynamic, targets: ["sse"]),
+    .library(name: "python3_plugin", type: .dynamic, targets: ["python3"]),
     .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
   ],
   dependencies: [
@@ -30,6 +31,13 @@ let package = Package(
       // nothing there.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
+    // Python: WSGI in embedded CPython. Not part of the server: a library that it loads for --plugin python3.
+    .systemLibrary(
+      name: "CPython", path: "Plugins/CPython", pkgConfig: "python3-embed", providers: [.apt(["python3-dev"])]),
+    .target(
+      name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
+      // Its records are guarded by the interpreter's lock.
+      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .executableTarget(name: "server", dependencies: ["Host", "Config"]),
     .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
     .target(name: "sse", dependencies: ["NSGI"], path: "apps/sse", exclude: ["README.md"]),
