@@ -10,6 +10,7 @@ let package = Package(
     .library(name: "NSGI", targets: ["NSGI"]),
     .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
     .library(name: "sse", type: .dynamic, targets: ["sse"]),
+    .library(name: "python3_plugin", type: .dynamic, targets: ["python3"]),
     .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
     .library(name: "ffi_plugin", type: .dynamic, targets: ["ffi_plugin"]),
   ],
@@ -31,6 +32,13 @@ let package = Package(
       // nothing there.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
+    // Python: WSGI in embedded CPython. Not part of the server: a library that it loads for --plugin python3.
+    .systemLibrary(
+      name: "CPython", path: "Plugins/CPython", pkgConfig: "python3-embed", providers: [.apt(["python3-dev"])]),
+    .target(
+      name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
+      // Its records are guarded by the interpreter's lock.
+      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .executableTarget(name: "server", dependencies: ["Host", "Config"]),
     .systemLibrary(
       name: "CFFI", path: "Plugins/ffi/CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
