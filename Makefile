@@ -22,9 +22,10 @@ build: ## build the server (.build/release/server)
 	@scripts/install.sh build
 	swift build -c release --product server
 
-plugins: ## build the language runtimes beside the server (.build/release/libpython3_plugin.so)
+plugins: ## build the runtimes beside the server (.build/release/libpython3_plugin.so, libffi_plugin.so)
 	@scripts/install.sh plugins
 	swift build -c release --product python3_plugin
+	swift build -c release --product ffi_plugin
 
 apps: ## build every example app to .build/apps/NAME.so
 	@scripts/install.sh apps

@@ -10,7 +10,7 @@ declare -A build_needs=(
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
 )
 declare -A plugins_needs=(
-  [python3-embed.pc]=python3-dev [pkg-config]=pkg-config
+  [python3-embed.pc]=python3-dev [libffi.pc]=libffi-dev [pkg-config]=pkg-config
 )
 declare -A apps_needs=(
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev

@@ -1,3 +1,0 @@
-// Placeholder until the suites below stand.
-import Testing
-@testable import FFICore
