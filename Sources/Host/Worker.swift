@@ -1,6 +1,7 @@
 import CLinux
 import CNSGI
 import Config
+import Control
 import Glibc
 import Synchronization
 import Wire
@@ -66,6 +67,10 @@ final class Worker: @unchecked Sendable {
   var isAcceptPaused = false
   /// CGI: the one connection, with whose answer the loop ends.
   var only: ConnectionPointer?
+  /// Calls that were cancelled and go on: nobody waits for them.
+  var stuckCalls = 0
+  /// Under a master: what it hears and what it shows; nil in a plain process.
+  var supervisor: Supervisor?
   /// CGI: the answer did not reach the web server.
   var cgiFailed = false
 
@@ -79,8 +84,10 @@ final class Worker: @unchecked Sendable {
   ///   - listeners: bound and listening; the worker does not close what it inherited.
   ///   - mounts: loaded, started and probed applications with their mounts.
   init(
-    settings: Settings, listeners: [Listener], mounts: MountTable, log: Log
+    settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil
   ) throws(SystemError) {
+    self.supervisor = supervisor
+    if let board = supervisor?.board { LastWords.use(board) }
     self.settings = settings
     self.listeners = listeners
     self.mounts = mounts
@@ -146,7 +153,9 @@ final class Worker: @unchecked Sendable {
   func run(signals: Int32) throws(SystemError) -> Bool {
     try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
     try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0))
+    if let link = supervisor?.link { try reactor.add(link.fd, .read, Token(.control, slot: 0)) }
     for index in listeners.indices { try watch(index) }
+    reportReady()
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     leadership.waitForEnd()
     watchdog.end()
@@ -210,6 +219,7 @@ final class Worker: @unchecked Sendable {
     advanceTimers()
     accessLog.flush()
     if !retiring.isEmpty { tendRetiring() }
+    supervisor?.look(now)
     return .goesOn
   }
 
@@ -237,6 +247,7 @@ final class Worker: @unchecked Sendable {
       return event.canRead && mayRead ? receive(connection) : .goesOn
     case .listener: return accept(Int(event.token.slot))
     case .inbox: return serveInbox()
+    case .control: serveControl()
     case .signal: signalled(Int32(event.token.slot))
     case nil: break
     }
@@ -261,6 +272,9 @@ final class Worker: @unchecked Sendable {
     while true {
       switch clinux_next_signal(descriptor) {
       case 0: return
+      case SIGTERM where supervisor != nil: retire()
+      // A terminal's signals reach the whole group: the master says what they mean.
+      case _ where supervisor != nil: break
       case SIGUSR1, SIGHUP: log.reopen()
       default: stop()
       }
@@ -302,7 +316,7 @@ final class Worker: @unchecked Sendable {
     switch stopping {
     case nil: only.map { $0.pointee.state == .closed } ?? false
     case .immediate: true
-    case .graceful(let deadline): connections.alive == 0 || now > deadline
+    case .graceful(let deadline): connections.alive <= stuckCalls || now > deadline
     }
   }
 

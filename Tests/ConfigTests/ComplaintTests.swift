@@ -11,7 +11,8 @@ import Testing
     ("--http-socket", "`--http-socket`: the value is missing; write --http-socket ADDR"),
     ("--http-socket --app a.so", "`--http-socket`: the value is missing; write --http-socket ADDR"),
     ("-p", "`-p`: the value is missing; write -p N"),
-    ("-p 4", "`-p 4`: more than one worker process is not built yet; write 1 or leave the option out"),
+    ("-p 0", "`-p 0`: 0 is not between 1 and 1024; choose from 1 to 1024"),
+    ("--swap soon", "`--swap soon`: \"soon\" is not known; choose one of rolling or in-place"),
     ("-p0", "`-p 0`: 0 is not between 1 and 1024; choose from 1 to 1024"),
     ("--threads many", "`--threads many`: \"many\" is not a number; write a number, as in 4096"),
     ("--threads 0x10", "`--threads 0x10`: \"0x10\" is not a number; write a number, as in 4096"),
@@ -80,7 +81,8 @@ import Testing
   static let whole: [(String, String)] = [
     (
       "--http-socket :1",
-      "no application: there is nothing to serve; add --app PATH, the shared library to serve"
+      "no application: there is nothing to serve; add --app PATH, the shared library to serve, "
+        + "or -w MODULE for Python"
     ),
     (
       "--app a.so",

@@ -4,10 +4,27 @@ let applicationOptions = OptionGroup(
   title: "Applications",
   options: [
     OptionSpec(
-      "app", aliases: ["mount"], repeats: true,
+      "app", repeats: true,
       "serve this shared library, at the root or below /mount; :symbol names an entry of its own",
       .value(placeholder: "[/mount=]PATH[:symbol]") { (draft, text) throws(ValueError) in
+        if FFITarget.isSignature(text[...]) { return try draft.addEntry(text) }
         draft.settings.apps.append(try AppSettings(parsing: text))
+      }),
+    OptionSpec(
+      "mount", repeats: true,
+      "serve below /mount: a shared library, or what a plugin makes of the rest (hello.wsgi, module:app)",
+      .value(placeholder: "/mount=TARGET") { (draft, text) throws(ValueError) in try draft.mount(text) }),
+    OptionSpec(
+      "plugin", aliases: ["plugins", "need-plugin"], repeats: true,
+      "load this language runtime, NAME_plugin.so or the file given",
+      .value(placeholder: "NAME[:TARGET]") { (draft, text) throws(ValueError) in
+        try draft.addPlugins(text)
+      }),
+    OptionSpec(
+      "plugins-dir", aliases: ["plugin-dir"], repeats: true, "look for plugins here first",
+      .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
+        draft.settings.pluginDirectories.append(
+          try Value.text(text, example: "/usr/lib/nsgi-server"))
       }),
     OptionSpec(
       "app-option", repeats: true, "tell every app, or the one at /mount, that key is value",

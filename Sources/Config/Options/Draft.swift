@@ -8,6 +8,7 @@ struct Draft {
   var socketProtocol = ListenerProtocol.auto
   var appOptions: [(mount: String?, option: AppOption)] = []
   var wantsCGI = false
+  var runtimes = RuntimeDraft()
 
   mutating func listen(_ text: String, _ gateway: ListenerProtocol) throws(ValueError) {
     do {
@@ -23,11 +24,13 @@ struct Draft {
     settings.inheritedProtocol = socketProtocol
     settings.limits.targetBytes = min(settings.limits.targetBytes, settings.limits.headBytes)
     try checkListeners()
+    try makeRuntimeApps()
     try checkApps()
     try distributeAppOptions()
     let hasSockets = !settings.listeners.isEmpty || hasInheritedSockets
     if wantsCGI, !settings.listeners.isEmpty { throw .cgiWithSockets }
     settings.isCGI = wantsCGI || (isGateway && !hasSockets)
+    tellServerFacts()
     if settings.apps.isEmpty { throw .noApplication }
     if !settings.isCGI, !hasSockets { throw .noSocket }
     return settings

@@ -23,6 +23,8 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case addressTwice(Address)
   case mountTwice(String, String, String)
   case optionForNoApp(mount: String)
+  case idlePlugin(name: String, example: String)
+  case optionOfIdleRuntime(runtime: String, key: String, example: String)
 
   /// The status to exit with: 1, as uWSGI does for anything wrong with its options.
   public var exitCode: Int32 { 1 }
@@ -52,6 +54,9 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
       "\(first) and \(second) are both mounted at \(mount.isEmpty ? "/" : mount)"
     case .optionForNoApp(let mount):
       "`--app-option` is for \(mount.isEmpty ? "/" : mount), and no app is mounted there"
+    case .idlePlugin(let name, _): "the plugin \(name) has nothing to serve"
+    case .optionOfIdleRuntime(let runtime, let key, _):
+      "`--\(key)` is for apps of the plugin \(runtime), and there is none"
     }
   }
 
@@ -74,13 +79,14 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .iniWithoutSection: "write [server] above it"
     case .noSection(_, let wanted): "put the keys below [\(wanted)]"
     case .unsetVariable(_, let name): "set it, or write the value in place of $(\(name))"
-    case .noApplication: "add --app PATH, the shared library to serve"
+    case .noApplication: "add --app PATH, the shared library to serve, or -w MODULE for Python"
     case .noSocket: "add --http-socket 127.0.0.1:8080, or another of the socket options"
     case .cgiWithSockets: "leave out --cgi, or the sockets"
     case .addressTwice: "take one of them out, or change its address"
     case .mountTwice: "give each its own, as in --app /blog=blog.so"
     case .optionForNoApp(let mount):
       "write --app \(mount.isEmpty ? "" : mount + "=")PATH, or correct the mount"
+    case .idlePlugin(_, let example), .optionOfIdleRuntime(_, _, let example): "add \(example)"
     }
   }
 

@@ -3,6 +3,7 @@
 enum Help {
   private static let usage = """
     Usage: server --app PATH --http-socket ADDR [OPTION...]
+           server --plugin python3 -w MODULE --http-socket ADDR [OPTION...]
            server --ini FILE [OPTION...]
            server check FILE.so    what is in an application, and is it good
            server new NAME --language c|cpp|swift|rust    an application to begin with

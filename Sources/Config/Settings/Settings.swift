@@ -7,12 +7,16 @@ public struct Settings: Sendable, Equatable {
   public var listeners: [ListenerSettings]
   /// The applications, in the order given; no two at one mount.
   public var apps: [AppSettings]
+  /// Where plugins are looked for, before the places that the server knows itself.
+  public var pluginDirectories: [String] = []
   /// Every bound the server keeps.
   public var limits: Limits
   /// What is logged, and where.
   public var log: LogSettings
   /// User, group, directory and files of the process.
   public var process: ProcessSettings
+  /// When workers are replaced, and how a new build goes live.
+  public var supervision = SupervisionSettings()
   /// Mode and owner of unix socket files.
   public var socketFiles: SocketFileSettings
   /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of
@@ -68,23 +72,44 @@ public struct ListenerSettings: Sendable, Equatable {
   }
 }
 
-/// One application: `--app [/mount=]PATH[:symbol]`.
+/// One application: `--app [/mount=]PATH[:symbol]`, or what a runtime makes.
 public struct AppSettings: Sendable, Equatable {
   /// Where it is mounted: "" is the root, otherwise `/name` without a slash at the end.
   public var mount: String
-  /// The shared library, as given.
+  /// The shared library, as given; of a runtime's app, what it is made of in the operator's words.
   public var path: String
+  /// The plugin that makes the app; nil: the library is one itself.
+  public var runtime: RuntimeReference?
   /// The entry symbol; nil: the standard one.
   public var symbol: String?
-  /// `--app-option key=value`, in the order given.
+  /// What its load() is told: the runtime's own options, then `--app-option key=value`, in the order
+  /// given.
   public var options: [AppOption]
 
   /// An application at `mount`.
-  public init(mount: String = "", path: String, symbol: String? = nil, options: [AppOption] = []) {
+  public init(
+    mount: String = "", path: String, symbol: String? = nil, runtime: RuntimeReference? = nil,
+    options: [AppOption] = []
+  ) {
     self.mount = mount
     self.path = path
+    self.runtime = runtime
     self.symbol = symbol
     self.options = options
+  }
+}
+
+/// A language runtime: a plugin that makes apps out of something else.
+public struct RuntimeReference: Sendable, Equatable {
+  /// Its name: `python3` is `python3_plugin.so`.
+  public var name: String
+  /// The file, if the operator named one; nil: it is looked for.
+  public var path: String?
+
+  /// A runtime by name, and by file if that is known.
+  public init(name: String, path: String? = nil) {
+    self.name = name
+    self.path = path
   }
 }
 
@@ -146,25 +171,4 @@ public struct Owner: Sendable, Equatable {
     self.user = user
     self.group = group
   }
-}
-
-/// User, group, directory and files of the process.
-public struct ProcessSettings: Sendable, Equatable {
-  /// `-M/--master` was given.
-  public var hasMaster = false
-  /// Worker processes.
-  public var workers = 1
-  /// User to become after the sockets are bound: a name or a number.
-  public var user: String?
-  /// Group to become after the sockets are bound: a name or a number.
-  public var group: String?
-  /// Directory to enter before apps are loaded.
-  public var directory: String?
-  /// File that gets the process id.
-  public var pidFile: String?
-  /// Permission bits withheld from new files; nil: inherited.
-  public var umask: UInt32?
-
-  /// The defaults: one worker, nothing changed.
-  public init() {}
 }

@@ -20,6 +20,13 @@ extension System {
     return result
   }
 
+  /// This program's file; empty if the kernel does not say. The corresponding C function is `realpath`.
+  static var executablePath: String {
+    guard let path = realpath("/proc/self/exe", nil) else { return "" }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
   /// Whether the name is there, whatever it is. The corresponding C function is `access`.
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
@@ -88,6 +95,9 @@ extension System {
   static func symbol(_ name: String, in library: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     dlsym(library, name)
   }
+
+  /// Whether the process itself has a symbol. The corresponding C function is `dlsym` with RTLD_DEFAULT.
+  static func isDefined(_ name: String) -> Bool { dlsym(nil, name) != nil }
 
   /// What went wrong last in the dynamic linker, and forgets it. The corresponding C function is `dlerror`.
   static func linkerError() -> String { dlerror().map { String(cString: $0) } ?? "unknown error" }

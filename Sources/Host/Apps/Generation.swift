@@ -30,11 +30,14 @@ final class Generation: @unchecked Sendable {
   /// Of dlopen.
   let handle: UnsafeMutableRawPointer
   let form: Form
-  /// The application's own name, else the file's without its extension.
+  /// The application's own name, else the file's without its extension; of a runtime's app what it is made
+  /// of.
   let name: String
   /// The application's own version; empty if it gives none.
   let version: String
   let options: [Option]
+  /// Of a runtime's app: what it is made of, in the operator's words.
+  private let label: String?
   private let host: UnsafePointer<nsgi_host>
   private let table: UnsafePointer<nsgi_app>?
 
@@ -52,41 +55,72 @@ final class Generation: @unchecked Sendable {
   var isUnloadable: Bool { flags & NSGI_UNLOADABLE.rawValue != 0 && image.pinned == nil }
 
   /// Copies, inspects, links and shakes hands. Nothing but constructors and nsgi_entry has run afterwards.
+  ///
+  /// - Parameter label: what an app of a runtime is called instead of the plugin's own name.
   static func load(
-    _ reference: AppReference, options: [Option] = [], number: UInt32 = 1, host: UnsafePointer<nsgi_host>,
-    runtime: RuntimeDirectory
+    _ reference: AppReference, named label: String? = nil, options: [Option] = [], number: UInt32 = 1,
+    host: UnsafePointer<nsgi_host>, runtime: RuntimeDirectory
   ) throws(LoadError) -> Generation {
-    let copy = try PrivateCopy(of: reference.path, in: runtime)
+    try load(
+      PrivateCopy(of: reference.path, in: runtime), reference, named: label, options: options,
+      number: number, host: host)
+  }
+
+  /// The same for a copy that is there already.
+  static func load(
+    _ copy: PrivateCopy, _ reference: AppReference, named label: String? = nil, options: [Option],
+    number: UInt32, host: UnsafePointer<nsgi_host>
+  ) throws(LoadError) -> Generation {
     let image = try copy.inspect(wanted: reference.wanted)
     let opened = try Loader.open(copy, image, reference, host: host)
-    return Generation(reference, copy, image, opened.handle, opened.form, options, number, host)
+    return Generation(reference, copy, image, opened.handle, opened.form, options, number, host, label)
+  }
+
+  /// Another app that the same plugin makes, in the library as it is loaded already.
+  func sibling(named label: String, options: [Option], number: UInt32) -> Generation {
+    let linked: Loader.Form =
+      switch form {
+      case .plain(let function): .plain(function)
+      case .full: .full(table!)
+      }
+    // Each holds the library on its own account.
+    let own = System.openLibrary(copy.path) ?? handle
+    return Generation(reference, copy, image, own, linked, options, number, host, label)
   }
 
   private init(
     _ reference: AppReference, _ copy: PrivateCopy, _ image: ElfImage, _ handle: UnsafeMutableRawPointer,
-    _ form: Loader.Form, _ options: [Option], _ number: UInt32, _ host: UnsafePointer<nsgi_host>
+    _ form: Loader.Form, _ options: [Option], _ number: UInt32, _ host: UnsafePointer<nsgi_host>,
+    _ label: String?
   ) {
     (self.reference, self.copy, self.image, self.handle) = (reference, copy, image, handle)
-    (self.options, self.number, self.host) = (options, number, host)
+    (self.options, self.number, self.host, self.label) = (options, number, host, label)
     let file = reference.path.split(separator: "/").last ?? ""
     let fallback = String(file.hasSuffix(".so") ? file.dropLast(3) : file)
     switch form {
     case .plain(let function):
       self.form = .plain(function)
-      (table, flags, name, version) = (nil, 0, fallback, "")
+      (table, flags, name, version) = (nil, 0, label ?? fallback, "")
     case .full(let table):
       let own = Loader.adopt(table)
       self.form = .full(own)
       (self.table, flags) = (table, own.head.flags)
-      name = own.name.map { String(cString: $0) } ?? fallback
+      name = label ?? own.name.map { String(cString: $0) } ?? fallback
       version = own.version.map { String(cString: $0) } ?? ""
     }
   }
 
   // MARK: Life
 
+  /// What an earlier generation wrote for the next.
+  struct Saved {
+    /// The version that wrote it.
+    var version = ""
+    var bytes: [UInt8] = []
+  }
+
   /// Runs the application's load() once, before any request; `worker` counts from 0 to `workers` - 1.
-  func start(worker: UInt32 = 0, workers: UInt32 = 1) throws(LoadError) {
+  func start(worker: UInt32 = 0, workers: UInt32 = 1, from saved: Saved = Saved()) throws(LoadError) {
     guard !isStarted else { return }
     guard case .full(let app) = form, let load = app.load else {
       isStarted = true
@@ -101,14 +135,20 @@ final class Generation: @unchecked Sendable {
     boot.size = UInt32(MemoryLayout<nsgi_boot>.size)
     (boot.worker, boot.workers, boot.generation) = (worker, workers, number)
     (boot.host, boot.app, boot.options) = (host, table, list.pointer)
-    // The bytes of nsgi_str are never NULL.
-    boot.from_version = nsgi_str(p: error + room - 1, n: 0)
-    boot.from_state = boot.from_version
     (boot.error, boot.error_cap) = (error, room - 1)
-    let result = load(&boot, &state)
+    // The bytes of nsgi_str are never NULL, and a zero stands behind them.
+    let version = Array(saved.version.utf8CString)
+    let bytes = saved.bytes.map(CChar.init(bitPattern:)) + [0]
+    let result = version.withUnsafeBufferPointer { version in
+      bytes.withUnsafeBufferPointer { bytes in
+        boot.from_version = nsgi_str(p: version.baseAddress, n: version.count - 1)
+        boot.from_state = nsgi_str(p: bytes.baseAddress, n: bytes.count - 1)
+        return load(&boot, &state)
+      }
+    }
     guard result >= 0 else {
       error[room - 2] = 0
-      throw .loadFailed(path: reference.path, reason: Self.reason(String(cString: error), result))
+      throw .loadFailed(path: label ?? reference.path, reason: Self.reason(String(cString: error), result))
     }
     isStarted = true
   }
@@ -118,8 +158,30 @@ final class Generation: @unchecked Sendable {
     guard case .full(let app) = form, let probe = app.probe else { return }
     let result = probe(state)
     guard result >= 0 else {
-      throw .probeFailed(path: reference.path, result: Self.resultName(result))
+      throw .probeFailed(path: reference.path, reason: "its probe() returned \(Self.resultName(result))")
     }
+  }
+
+  /// Writes what the next generation should know into a file; the bytes written, nil if it has no save()
+  /// or save() failed.
+  func save(into fd: Int32) -> Int? {
+    guard case .full(let app) = form, let save = app.save else { return nil }
+    struct Sink {
+      let fd: Int32
+      var count = 0
+    }
+    var sink = Sink(fd: fd)
+    let result = save(
+      state,
+      { argument, bytes, count in
+        guard let sink = argument?.assumingMemoryBound(to: Sink.self) else { return NSGI_MISUSE.rawValue }
+        do throws(SystemError) {
+          try System.writeAll(sink.pointee.fd, UnsafeRawBufferPointer(start: bytes, count: count))
+        } catch { return NSGI_IO.rawValue }
+        sink.pointee.count += count
+        return NSGI_OK.rawValue
+      }, &sink)
+    return result >= 0 ? sink.count : nil
   }
 
   /// Takes the library out of memory, if it may leave; after `unload`.

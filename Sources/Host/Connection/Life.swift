@@ -321,11 +321,23 @@ extension Worker {
     blocks.empty(&connection.pointee.headBlock)
     connection.pointee.exchange = nil
     connection.pointee.streamsBody = false
+    if exchange.pointee.isCounted { count(exchange) }
     if let calls = exchange.pointee.calls {
       calls.pointee.exchanges -= 1
       exchange.pointee.calls = nil
     }
     exchange.pointee.clear()
     exchanges.give(exchange.pointee.slot)
+  }
+
+  /// A request that an app had is over: the scoreboard shows it.
+  @inline(__always)
+  private func count(_ exchange: ExchangePointer) {
+    guard let board = supervisor?.board else { return }
+    board.end(exchange.pointee.slot)
+    board[.requests].increment()
+    let app = exchange.pointee.calls.unsafelyUnwrapped.pointee.place
+    board[.requests, app: app].increment()
+    if exchange.pointee.response.status >= 500 { board[.errors, app: app].increment() }
   }
 }

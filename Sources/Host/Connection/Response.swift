@@ -87,7 +87,7 @@ extension Worker {
       minorVersion: exchange.pointee.head.minorVersion,
       persists: exchange.pointee.head.persists && exchange.pointee.stream.isComplete
         && limits.keepAliveTimeoutSeconds > 0
-        && !isStopping.load(ordering: .relaxed) && !outlet.pointee.isLost,
+        && !saysClose(exchange) && !outlet.pointee.isLost,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)
@@ -117,6 +117,14 @@ extension Worker {
         into: &outlet.pointee.output)
     }
     exchange.pointee.phase = .responding
+  }
+
+  /// The worker leaves: connections end, but not before the requests that are there already. Beside the
+  /// loop nobody may look whether there are.
+  @inline(__always)
+  private func saysClose(_ exchange: ExchangePointer) -> Bool {
+    guard isStopping.load(ordering: .relaxed) else { return false }
+    return exchange.pointee.isDetached || exchange.pointee.connection.pointee.input.isEmpty
   }
 
   // MARK: Body

@@ -10,6 +10,8 @@ final class App: @unchecked Sendable {
   /// What log lines call it.
   let name: String
   let generation: Generation
+  /// Its place in the configuration; what master and scoreboard call it by.
+  let place: Int
   /// What a call needs, apart; lives as long as the app.
   private(set) var calls: AppCallsPointer
   /// drain() was called.
@@ -20,7 +22,8 @@ final class App: @unchecked Sendable {
   let threads = Atomic<Int>(0)
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
-  init(mount: String, name: String, generation: Generation, threads: Int) {
+  init(mount: String, name: String, generation: Generation, threads: Int, place: Int = 0) {
+    self.place = place
     self.mount = Array(mount.utf8)
     self.name = name
     self.generation = generation

@@ -27,9 +27,15 @@ struct AppCalls {
   let watchesThreads: Bool
   /// The application it is part of.
   private let owner: Unmanaged<App>
+  /// Its place in the configuration.
+  let place: Int
+  /// Counts the builds of this application from 1.
+  let generation: UInt32
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   private let state: UnsafeMutableRawPointer?
+  /// What the plain form gets; here, because a lazy static is asked at each call whether it is there.
+  private let environ = PlainForm.environ
   /// Requests in the queue.
   private(set) var waiting = 0
   private var first: ExchangePointer?
@@ -37,8 +43,10 @@ struct AppCalls {
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
   init(_ app: App, threads: Int) {
-    let generation = app.generation
     owner = .passUnretained(app)
+    place = app.place
+    let generation = app.generation
+    self.generation = generation.number
     limit = generation.isThreadSafe ? threads : 1
     neverWaits = generation.flags & NSGI_NONBLOCKING.rawValue != 0
     mayAsync = generation.flags & NSGI_MAY_ASYNC.rawValue != 0
@@ -59,7 +67,7 @@ struct AppCalls {
   /// Calls the app with the exchange; its nsgi_result.
   @inline(__always)
   func call(_ exchange: ExchangePointer) -> Int32 {
-    if let plain { return plain(PlainForm.environ, PlainForm.startResponse) }
+    if let plain { return plain(environ, PlainForm.startResponse) }
     exchange.pointee.fillRequest()
     return full!(state, exchange.pointee.request)
   }

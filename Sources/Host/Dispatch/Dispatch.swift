@@ -1,5 +1,6 @@
 import CLinux
 import CNSGI
+import Glibc
 import Wire
 
 /// Whether the thread still leads after what it did.
@@ -42,7 +43,14 @@ extension Worker {
     exchange.pointee.phase = .called
     exchange.pointee.neverWaits = calls.pointee.neverWaits
     exchange.pointee.connection.pointee.state = .calling
+    exchange.pointee.thread = pthread_self()
     exchange.pointee.word.begin()
+    if let board = supervisor?.board {
+      exchange.pointee.isCounted = true
+      board.begin(
+        exchange.pointee.slot, at: now, app: calls.pointee.place, generation: calls.pointee.generation,
+        exchange.pointee.meta.method.bytes, exchange.pointee.meta.requestURI.bytes)
+    }
     // An app that promised never to wait is not watched.
     if !calls.pointee.neverWaits, watched.pointee.began(exchange) { watchdog.wake() }
     clinux_set_current(exchange)
@@ -237,6 +245,7 @@ extension Worker {
     connection.pointee.isDetached = false
     setTimeout(connection, .none)
     if wasCall { calls.pointee.active -= 1 } else { calls.pointee.asynchronous -= 1 }
+    if exchange.pointee.isStuck { stuckCalls -= 1 }
     if accessLog.isEnabled { accessLog.add(exchange, now: now) }
     if exchange.pointee.isAbandoned.load(ordering: .acquiring) { exchange.pointee.phase = .gone }
     if keepOrClose(connection), decode(connection) == .handedOff { return .handedOff }

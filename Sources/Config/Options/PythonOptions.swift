@@ -1,0 +1,80 @@
+// Python: WSGI applications, made by the plugin python3. uWSGI's names and meanings.
+
+let pythonRuntime = RuntimeSpec(
+  name: "python3", aliases: ["python"], example: "-w MODULE", target: "module",
+  claims: { target in
+    PythonTarget.isFile(target) ? AppOption(key: "wsgi-file", value: String(target)) : nil
+  },
+  accepts: { target in
+    PythonTarget.isModule(target) ? AppOption(key: "module", value: String(target)) : nil
+  })
+
+/// What a WSGI application is named by.
+enum PythonTarget {
+  /// `blog.wsgi` or `blog.py`, with `:callable` behind it if need be.
+  static func isFile(_ text: Substring) -> Bool {
+    let path = text.utf8.lastIndex(of: Ascii.colon).map { text[..<$0] } ?? text
+    return [text, path].contains { $0.hasSuffix(".py") || $0.hasSuffix(".wsgi") }
+  }
+
+  /// `module`, `package.module:callable` or `module:factory()`.
+  static func isModule(_ text: Substring) -> Bool {
+    let module = text.utf8.firstIndex(of: Ascii.colon).map { text[..<$0] } ?? text
+    return !module.isEmpty && !module.utf8.contains(Ascii.slash)
+  }
+}
+
+let pythonOptions = OptionGroup(
+  title: "Python (WSGI; any of these loads the plugin python3)",
+  options: [
+    OptionSpec(
+      "module", short: "w", aliases: ["wsgi"],
+      "serve this WSGI application: application of the module, or what stands behind the colon",
+      .value(placeholder: "MODULE[:CALLABLE]") { (draft, text) throws(ValueError) in
+        guard PythonTarget.isModule(text[...]) else {
+          throw text.isEmpty ? .empty(example: "-w hello:app") : .moduleIsPath(text)
+        }
+        draft.make("python3", "module", text)
+      }),
+    OptionSpec(
+      "wsgi-file", aliases: ["file"], "serve the WSGI application of this file",
+      .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
+        draft.make("python3", "wsgi-file", try Value.text(text, example: "--wsgi-file hello.py"))
+      }),
+    OptionSpec(
+      "callable", default: "application", "name of the application in its module or file",
+      .value(placeholder: "NAME") { (draft, text) throws(ValueError) in
+        draft.tell("python3", "callable", try Value.text(text, example: "--callable app"))
+      }),
+    OptionSpec(
+      "venv", short: "H", aliases: ["virtualenv", "home"], "use this virtual environment",
+      .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
+        draft.tell("python3", "venv", try Value.text(text, example: "--venv /srv/app/venv"))
+      }),
+    OptionSpec(
+      "pythonpath", aliases: ["pp"], repeats: true, "look for modules here first",
+      .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
+        draft.tell(
+          "python3", "pythonpath", try Value.text(text, example: "--pythonpath /srv/app"), repeats: true)
+      }),
+    OptionSpec(
+      "env", repeats: true, "set this variable in the environment of Python applications",
+      .value(placeholder: "NAME=VALUE") { (draft, text) throws(ValueError) in
+        guard let (name, _) = text.cut(at: Ascii.equals), !name.isEmpty else {
+          throw .variableWithoutEquals(text)
+        }
+        draft.tell("python3", "env", text, repeats: true)
+      }),
+    OptionSpec(
+      "pyargv", "sys.argv behind the program's name, parted at blanks",
+      .value(placeholder: "WORDS") { (draft, text) throws(ValueError) in draft.tell("python3", "pyargv", text)
+      }),
+    OptionSpec(
+      "py-autoreload", "look every so many seconds whether a module's file has changed, and reload; 0: never",
+      .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
+        draft.tell("python3", "py-autoreload", "\(try Value.number(text, 0...86_400))")
+      }),
+    OptionSpec(
+      "catch-exceptions", "show the traceback of an exception to the client (development only)",
+      .flag { $0.tell("python3", "catch-exceptions", $1 ? "true" : "false") }),
+  ])

@@ -1,0 +1,184 @@
+// The language runtimes that the server knows by name: plugins that make apps out of something other than a
+// shared library of ours. What a runtime is told is pairs of key and value; only it knows what they mean.
+
+/// One row: a runtime, and which values of `--mount` are meant for it.
+struct RuntimeSpec: Sendable {
+  /// Its own name: `NAME_plugin.so` holds it.
+  let name: String
+  /// Further names that `--plugin` takes.
+  let aliases: [String]
+  /// The option that shows what it can serve, for the sentence that asks for one.
+  let example: String
+  /// The key under which what follows `NAME:` in `--plugin` goes to the runtime.
+  let target: String
+  /// What a value of `--mount` tells it, by its look alone; nil when it is not for this runtime.
+  let claims: @Sendable (Substring) -> AppOption?
+  /// The same when `--plugin` names the runtime; asked after `claims` of every other.
+  let accepts: @Sendable (Substring) -> AppOption?
+}
+
+/// All rows. A plugin that is not here is told `--app-option` alone.
+enum RuntimeTable {
+  static let all = [pythonRuntime, ffiRuntime]
+
+  /// Plugins of uWSGI that this server has inside.
+  static let inside: Set<String> = ["http", "cgi", "corerouter", "ugreen"]
+
+  /// The row of a name or alias.
+  static func row(named name: String) -> RuntimeSpec? {
+    all.first { $0.name == name || $0.aliases.contains(name) }
+  }
+}
+
+/// What the options have said about runtimes so far.
+struct RuntimeDraft {
+  /// A runtime that `--plugin` names.
+  struct Plugin {
+    var reference: RuntimeReference
+    /// What follows `NAME:`.
+    var target: String?
+  }
+
+  /// An app that a runtime makes.
+  struct Made {
+    var mount: String
+    var runtime: String
+    var option: AppOption
+    /// More of the same kind, where a runtime makes one app out of several things.
+    var further: [AppOption] = []
+  }
+
+  var plugins: [Plugin] = []
+  /// What all apps of a runtime are told, in the order given.
+  var told: [(runtime: String, option: AppOption)] = []
+  var made: [Made] = []
+  /// Values of `--mount` that are no shared libraries by their look: whose they are is known at the end.
+  var mounts: [(mount: String, target: Substring, text: String)] = []
+}
+
+extension Draft {
+  /// Tells all apps of a runtime; an option that does not repeat takes the place of an earlier one.
+  mutating func tell(_ runtime: String, _ key: String, _ value: String, repeats: Bool = false) {
+    if !repeats { runtimes.told.removeAll { $0.runtime == runtime && $0.option.key == key } }
+    runtimes.told.append((runtime, AppOption(key: key, value: value)))
+  }
+
+  /// Has a runtime make the app at the root; a later option of the same key takes the place of an earlier.
+  mutating func make(_ runtime: String, _ key: String, _ value: String) {
+    runtimes.made.removeAll { $0.runtime == runtime && $0.option.key == key && $0.mount.isEmpty }
+    runtimes.made.append(.init(mount: "", runtime: runtime, option: AppOption(key: key, value: value)))
+  }
+
+  /// `--plugin NAME[:TARGET]` or `--plugin FILE.so`; several with commas between, as uWSGI takes them.
+  mutating func addPlugins(_ text: String) throws(ValueError) {
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let word = part.trimmed
+      guard !word.isEmpty else { throw .empty(example: "--plugin python3") }
+      let (name, target) = Self.isPath(word) ? (word, nil) : word.cut(at: Ascii.colon) ?? (word, nil)
+      if RuntimeTable.inside.contains(String(name)) { continue }
+      let reference = RuntimeReference(parsing: name)
+      let same = runtimes.plugins.firstIndex { $0.reference.name == reference.name }
+      if let same, target == nil {
+        runtimes.plugins[same].reference = reference
+      } else {
+        runtimes.plugins.append(.init(reference: reference, target: target.map(String.init)))
+      }
+    }
+  }
+
+  /// `--mount /p=TARGET`: a shared library now, anything else once the plugins are known.
+  mutating func mount(_ text: String) throws(ValueError) {
+    guard text.hasPrefix("/"), let (front, target) = text.cut(at: Ascii.equals), !Self.isLibrary(target)
+    else {
+      settings.apps.append(try AppSettings(parsing: text))
+      return
+    }
+    if target.isEmpty { throw .empty(example: "--mount /blog=blog.wsgi") }
+    runtimes.mounts.append((try AppSettings.mountPoint(front), target, text))
+  }
+
+  private static func isPath(_ text: Substring) -> Bool {
+    text.hasSuffix(".so") || text.utf8.contains(Ascii.slash)
+  }
+
+  private static func isLibrary(_ target: Substring) -> Bool {
+    target.hasSuffix(".so") || target.holds(".so:") && !FFITarget.isSignature(target)
+  }
+
+  // MARK: Once all options are known
+
+  /// Turns what runtimes are to make into apps.
+  mutating func makeRuntimeApps() throws(ConfigError) {
+    for (mount, target, text) in runtimes.mounts { try resolve(mount, target, text) }
+    for plugin in runtimes.plugins {
+      let name = plugin.reference.name
+      let row = RuntimeTable.row(named: name)
+      if let target = plugin.target {
+        runtimes.made.append(
+          .init(
+            mount: "", runtime: name, option: AppOption(key: row?.target ?? "target", value: target)))
+      }
+      if runtimes.made.contains(where: { $0.runtime == name }) { continue }
+      if let row { throw .idlePlugin(name: name, example: row.example) }
+      settings.apps.append(AppSettings(mount: "", path: name, runtime: plugin.reference))
+    }
+    for made in runtimes.made { settings.apps.append(app(made)) }
+    for (runtime, option) in runtimes.told where !runtimes.made.contains(where: { $0.runtime == runtime }) {
+      throw .optionOfIdleRuntime(
+        runtime: runtime, key: option.key, example: RuntimeTable.row(named: runtime)?.example ?? "")
+    }
+  }
+
+  private mutating func resolve(_ mount: String, _ target: Substring, _ text: String) throws(ConfigError) {
+    let named = RuntimeTable.all.filter { row in
+      runtimes.plugins.contains { $0.reference.name == row.name }
+        || runtimes.made.contains { $0.runtime == row.name }
+    }
+    for row in RuntimeTable.all {
+      guard let option = row.claims(target) else { continue }
+      return runtimes.made.append(.init(mount: mount, runtime: row.name, option: option))
+    }
+    for row in named {
+      guard let option = row.accepts(target) else { continue }
+      return runtimes.made.append(.init(mount: mount, runtime: row.name, option: option))
+    }
+    do { settings.apps.append(try AppSettings(parsing: text)) } catch {
+      throw .badValue(place: "`--mount \(text)`", error)
+    }
+  }
+
+  private func app(_ made: RuntimeDraft.Made) -> AppSettings {
+    let plugin = runtimes.plugins.first { $0.reference.name == made.runtime }
+    var app = AppSettings(
+      mount: made.mount, path: made.option.value,
+      runtime: plugin?.reference ?? RuntimeReference(parsing: made.runtime[...]))
+    app.options = runtimes.told.filter { $0.runtime == made.runtime }.map(\.option) + [made.option]
+      + made.further
+    return app
+  }
+
+  /// Tells the apps of runtimes what their language has to say truthfully about the server.
+  mutating func tellServerFacts() {
+    for index in settings.apps.indices where settings.apps[index].runtime != nil {
+      settings.apps[index].options += [
+        AppOption(key: "server.threads", value: settings.isCGI ? "1" : "\(settings.limits.threads)"),
+        AppOption(key: "server.once", value: settings.isCGI ? "true" : "false"),
+      ]
+    }
+  }
+}
+
+extension RuntimeReference {
+  /// Reads `python3`, `./python3_plugin.so` or `/lib/libpython3_plugin.so`.
+  init(parsing text: Substring) {
+    guard text.hasSuffix(".so") || text.utf8.contains(Ascii.slash) else {
+      self.init(name: RuntimeTable.row(named: String(text))?.name ?? String(text))
+      return
+    }
+    var name = text.utf8.lastIndex(of: Ascii.slash).map { text[text.utf8.index(after: $0)...] } ?? text
+    if name.hasSuffix(".so") { name = name.dropLast(3) }
+    if name.hasSuffix("_plugin") { name = name.dropLast(7) }
+    if name.hasPrefix("lib") { name = name.dropFirst(3) }
+    self.init(name: RuntimeTable.row(named: String(name))?.name ?? String(name), path: String(text))
+  }
+}

@@ -1,0 +1,38 @@
+import Config
+
+/// Where a plugin's file lies: in the operator's directories, beside the executable, in its library
+/// directory.
+struct PluginSearch {
+  /// Directories in the order of the search.
+  let places: [String]
+
+  /// - Parameter directories: of `--plugins-dir`.
+  init(directories: [String], executable: String = System.executablePath) {
+    let beside = Self.parent(executable)
+    places = directories + (beside.isEmpty ? [] : [beside, Self.parent(beside) + "/lib/nsgi-server"])
+  }
+
+  /// The file of a plugin; throws one sentence that names the places looked at.
+  func find(_ plugin: RuntimeReference) throws(ServerFailure) -> String {
+    if let path = plugin.path {
+      if System.exists(path) { return path }
+      throw ServerFailure("the plugin \(path) does not exist; correct the path given to --plugin")
+    }
+    let names = ["\(plugin.name)_plugin.so", "lib\(plugin.name)_plugin.so"]
+    for place in places {
+      for name in names where System.exists("\(place)/\(name)") { return "\(place)/\(name)" }
+    }
+    throw ServerFailure(
+      "the plugin \(plugin.name) was not found: neither \(names[0]) nor \(names[1]) is in "
+        + "\(Self.list(places)); build it with `make plugins`, or name its directory with --plugins-dir")
+  }
+
+  private static func parent(_ path: String) -> String {
+    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) } ?? ""
+  }
+
+  private static func list(_ words: [String]) -> String {
+    words.count < 2
+      ? words.joined() : words.dropLast().joined(separator: ", ") + " or " + words[words.count - 1]
+  }
+}
