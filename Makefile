@@ -47,6 +47,10 @@ asan: ## the same under the Address Sanitizer
 	@scripts/install.sh test
 	@scripts/sanitize.sh address $(FILTER)
 
+stress: ## end 1,000,000 asynchronous exchanges while their clients go away, and watch the memory
+	@$(MAKE) --no-print-directory build
+	STRESS_FINISHES=1000000 swift test --filter StressTests
+
 fuzz: ## run the fuzz targets of the codecs for a while
 	@scripts/install.sh build
 	Tests/Fuzz/fuzz.sh
