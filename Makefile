@@ -1,7 +1,7 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build apps test tidy fuzz examples bench bench-quick bench-budget tsan asan stress clean
+.PHONY: help run build plugins apps test tidy fuzz examples bench bench-quick bench-budget tsan asan stress clean
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -21,6 +21,11 @@ run: ## build and serve the hello world app on 127.0.0.1:8080 (HTTP) and 8081 (S
 build: ## build the server (.build/release/server)
 	@scripts/install.sh build
 	swift build -c release --product server
+
+plugins: ## build the runtimes beside the server (.build/release/libpython3_plugin.so, libffi_plugin.so)
+	@scripts/install.sh plugins
+	swift build -c release --product python3_plugin
+	swift build -c release --product ffi_plugin
 
 apps: ## build every example app to .build/apps/NAME.so
 	@scripts/install.sh apps

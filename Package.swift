@@ -10,7 +10,9 @@ let package = Package(
     .library(name: "NSGI", targets: ["NSGI"]),
     .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
     .library(name: "sse", type: .dynamic, targets: ["sse"]),
+    .library(name: "python3_plugin", type: .dynamic, targets: ["python3"]),
     .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
+    .library(name: "ffi_plugin", type: .dynamic, targets: ["ffi_plugin"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -33,6 +35,17 @@ let package = Package(
     .target(name: "NSGI", dependencies: ["CNSGI"]),
     .target(name: "Master", dependencies: ["Config", "Control", "CLinux"]),
     .executableTarget(name: "server", dependencies: ["Host", "Master", "Config", "Control"]),
+    // Python: WSGI in embedded CPython. Not part of the server: a library that it loads for --plugin python3.
+    .systemLibrary(
+      name: "CPython", path: "Plugins/CPython", pkgConfig: "python3-embed", providers: [.apt(["python3-dev"])]),
+    .target(
+      name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
+      // Its records are guarded by the interpreter's lock.
+      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+    .systemLibrary(
+      name: "CFFI", path: "Plugins/ffi/CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
+    .target(name: "FFICore", dependencies: ["CNSGI", "CFFI"], path: "Plugins/ffi/Core"),
+    .target(name: "ffi_plugin", dependencies: ["FFICore", "CNSGI"], path: "Plugins/ffi/Entry"),
     .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
     .target(name: "sse", dependencies: ["NSGI"], path: "apps/sse", exclude: ["README.md"]),
 
@@ -46,6 +59,7 @@ let package = Package(
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),
     .testTarget(name: "IntegrationTests", dependencies: ["Support"]),
     .testTarget(name: "SwapTests", dependencies: ["Support"]),
+    .testTarget(name: "FFITests", dependencies: ["FFICore", "CNSGI", "CFFI", "Support"]),
     .testTarget(name: "TidyTests"),
   ]
 )

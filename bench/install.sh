@@ -63,7 +63,10 @@ for package in nginx-light lighttpd h2o kore spawn-fcgi libfcgi-dev \
   dpkg -s "$package" >/dev/null 2>&1 || apt_install "$package" || say "$package cannot be installed"
 done
 
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv" || say "no virtual environment: python3-venv is missing"
+# The interpreter that the plugin embeds: the same Python for all.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv" || say "no virtual environment: python3-venv is missing"
 for package in bjoern fastwsgi granian gunicorn; do
   mark=$venv/lib/.installed-$package
   [ ! -e "$mark" ] || continue

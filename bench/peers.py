@@ -8,7 +8,7 @@ UWSGI = ("uwsgi --die-on-term --disable-logging --listen 4096 --processes 1 --bu
          "--plugin 0:symcall --dlopen {bin}/uwsgi_hello.so --symcall bench_hello ")
 
 UWSGI_PYTHON = ("uwsgi --die-on-term --need-app --disable-logging --listen 4096 --processes 1 "
-                "--plugin python3 --chdir {here}/peers --module wsgi_hello --http11-socket {address}")
+                "--plugin python3 --chdir {here}/peers --module wsgi_hello ")
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 20000; pid {directory}/nginx.pid;
@@ -102,6 +102,8 @@ PEERS = [
   wsgi("gunicorn", "gunicorn, gthread", "-m gunicorn -w 1 -k gthread --threads 4 --bind 127.0.0.1:{port} "
        "--backlog 4096 --worker-connections 20000 --log-level error --keep-alive 300 --chdir {here}/peers "
        "wsgi_hello:application"),
-  {"name": "uwsgi-python", "title": "uWSGI, Python app", "commands": {"http": UWSGI_PYTHON},
-   "families": ("tcp",), "needs": ("uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so")},
+  {"name": "uwsgi-python", "title": "uWSGI, Python app",
+   "commands": {"http": UWSGI_PYTHON + "--http11-socket {address}", "scgi": UWSGI_PYTHON + "--scgi-socket {address}",
+                "uwsgi": UWSGI_PYTHON + "--socket {address}", "fcgi": UWSGI_PYTHON + "--fastcgi-socket {address}"},
+   "needs": ("uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so")},
 ]

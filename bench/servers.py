@@ -56,6 +56,13 @@ def nsgi(name: str, title: str, app: str, server: Path = SERVER) -> Spec:
   return Spec(name, title, commands, needs=(str(server), str(APPS / app)))
 
 
+def wsgi(name: str, title: str) -> Spec:
+  """This server with the application of the Python peers, in the plugin python3."""
+  command = (f"{SERVER} --plugin python3 --pythonpath {ROOT}/bench/peers --module wsgi_hello -L --listen 4096")
+  commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
+  return Spec(name, title, commands, needs=(str(SERVER), str(SERVER.parent / "libpython3_plugin.so")))
+
+
 def reference(protocol: str) -> Spec:
   """The bare C server of a protocol."""
   program = "limit_http" if protocol == "http" else f"limit_gw {protocol}"
@@ -68,6 +75,7 @@ SPECS = {spec.name: spec for spec in [
   nsgi("nsgi-full", "nsgi-server, C app, full form", "bench_app.so"),
   nsgi("nsgi-plain", "nsgi-server, C app, plain form", "hello_world_app.so"),
   nsgi("nsgi-swift", "nsgi-server, Swift app", "hello_swift.so"),
+  wsgi("nsgi-python", "nsgi-server, Python app"),
   Spec("limit_uring", "bare C, io_uring", {"http": "{bin}/limit_uring {port}"}, needs=("{bin}/limit_uring",),
        families=("tcp",)),
   *[Spec(**peer) for peer in peers.PEERS],

@@ -35,7 +35,7 @@ HTTP_PEERS = ("nginx", "kore", "h2o", "lighttpd", "uwsgi")
 FORMS = NATIVE + ("nsgi-plain", "nsgi-swift")
 GATEWAY_PEERS = ("uwsgi", "libfcgi")
 # Apps of a Python server, WSGI: measured with --only wsgi, once there is something to compare them with.
-WSGI_PEERS = ("bjoern", "fastwsgi", "granian", "gunicorn", "uwsgi-python")
+WSGI_PEERS = ("nsgi-python", "bjoern", "fastwsgi", "granian", "gunicorn", "uwsgi-python")
 
 HTTP = [
   Workload("http-keep", "HTTP keep-alive", "http", FORMS + ("limit_uring",) + HTTP_PEERS, quick=True),
@@ -72,6 +72,9 @@ WORKLOADS = [
   *gateway("scgi", "SCGI per connection"),
   *gateway("uwsgi", "uwsgi per connection"),
   Workload("wsgi", "WSGI hello, HTTP keep-alive", "http", WSGI_PEERS),
+  *[Workload(f"wsgi-{protocol}", f"WSGI hello, {title} per connection, unix socket", protocol,
+             ("nsgi-python", "uwsgi-python"), family="unix")
+    for protocol, title in (("uwsgi", "uwsgi"), ("scgi", "SCGI"), ("fcgi", "FastCGI"))],
   Workload("idle", "Memory of 10,000 idle keep-alive connections", "http", NATIVE + HTTP_PEERS,
            kind=Kind.IDLE, connections=10000),
   Workload("start", "Start to first answer", "http", FORMS + HTTP_PEERS, kind=Kind.START, quick=True),
@@ -79,7 +82,7 @@ WORKLOADS = [
 ]
 
 # Not part of a full run; named with --only.
-ON_REQUEST = {"wsgi"}
+ON_REQUEST = {"wsgi", "wsgi-uwsgi", "wsgi-scgi", "wsgi-fcgi"}
 
 
 def find(names: list[str], quick: bool) -> list[Workload]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that what a verb of the Makefile needs is installed:  scripts/install.sh build|apps|test
+# Makes sure that what a verb of the Makefile needs is installed:  scripts/install.sh build|plugins|apps|test
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,12 +9,16 @@ declare -A build_needs=(
   [gcc]=gcc [make]=make [git]=git [/etc/ssl/certs/ca-certificates.crt]=ca-certificates
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
 )
+declare -A plugins_needs=(
+  [python3-embed.pc]=python3-dev [libffi.pc]=libffi-dev [pkg-config]=pkg-config
+)
 declare -A apps_needs=(
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
 )
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [curl]=curl
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
+  [systemd-socket-activate]=systemd [systemd-analyze]=systemd
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
 
@@ -23,6 +27,7 @@ say() { echo "install: $*" >&2; }
 has() { # a program in the usual places, or a file
   case $1 in
   */venv-marker) /usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null ;;
+  *.pc) pkg-config --exists "${1%.pc}" 2>/dev/null ;;
   /*) [ -e "$1" ] ;;
   *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
   esac
@@ -64,6 +69,9 @@ install_python_clients() {
 verb=${1:-build}
 missing=()
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
+if [ "$verb" = plugins ] || [ "$verb" = test ]; then
+  for need in "${!plugins_needs[@]}"; do has "$need" || missing+=("${plugins_needs[$need]}"); done
+fi
 if [ "$verb" = apps ] || [ "$verb" = test ]; then
   for need in "${!apps_needs[@]}"; do has "$need" || missing+=("${apps_needs[$need]}"); done
 fi

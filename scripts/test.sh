@@ -7,6 +7,8 @@ step() { echo "== $1"; }
 
 step "release server"
 swift build -c release --product server
+step "plugins"
+make --no-print-directory plugins
 step "apps"
 make --no-print-directory apps
 step "tests"

@@ -6,7 +6,6 @@
 #include <execinfo.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 enum { FRAMES = 64, STACK_BYTES = 64 * 1024, PATIENCE_SECONDS = 5 };
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
@@ -62,6 +61,6 @@ void clinux_watch_crashes(const char *(*note)(int signal)) {
   sigaction(SIGRTMIN + 3, &trace, NULL);
 }
 
-pid_t clinux_thread(void) { return (pid_t)syscall(SYS_gettid); }
-
-int clinux_trace(pid_t thread) { return (int)syscall(SYS_tgkill, getpid(), thread, SIGRTMIN + 3); }
+void clinux_trace(pthread_t thread) {
+  if (crash_note) pthread_kill(thread, SIGRTMIN + 3);
+}

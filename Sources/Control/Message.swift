@@ -10,7 +10,8 @@ public struct Message: Equatable, Sendable {
     case failed
     /// It asks to be replaced: `reason`.
     case expired
-    /// It accepts no more; what it has is still answered.
+    /// It accepts no more; what it has is still answered. From a master to the one that follows it: the
+    /// server is yours.
     case retiring
     /// `app`'s state is written into the file that came with `save`: `bytes`, or -1 for none.
     case saved

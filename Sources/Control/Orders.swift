@@ -5,6 +5,9 @@ public struct Orders: Equatable, Sendable {
     case worker
     /// Copies, inspects and tries the builds, then ends.
     case stage
+    /// Becomes a master itself: of a server that leaves its terminal, or that follows the one which gave
+    /// the orders.
+    case master
     /// Reads the configuration again and says what is in effect, then ends.
     case configure
   }

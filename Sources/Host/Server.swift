@@ -15,8 +15,8 @@ public struct ServerFailure: Error, CustomStringConvertible {
   }
 }
 
-/// One plain process that serves, without a master: loads the applications, binds the sockets, runs a worker until it is told to
-/// stop.
+/// One plain process that serves, without a master: loads the applications, binds the sockets, runs a
+/// worker until it is told to stop.
 public enum Server {
   /// Serves until a stop signal; returns when everything under way is answered.
   public static func run(_ settings: Settings) throws(ServerFailure) {

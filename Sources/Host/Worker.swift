@@ -48,10 +48,14 @@ final class Worker: @unchecked Sendable {
   let isStopping = Atomic<Bool>(false)
   /// Why the loop ends; nil while it runs.
   var stopping: Stop?
+  /// It leaves, and others go on accepting: connections between two requests are served once more.
+  var isRetired = false
   /// Why the loop could not go on.
   private var failure: SystemError?
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
+  /// Calls that were cancelled and go on: nobody waits for them.
+  var stuckCalls = 0
   /// Under a master: what it hears and what it shows; nil in a plain process.
   var supervisor: Supervisor?
   /// CGI: the answer did not reach the web server.
@@ -285,7 +289,7 @@ final class Worker: @unchecked Sendable {
     switch stopping {
     case nil: false
     case .immediate: true
-    case .graceful(let deadline): connections.alive == 0 || now > deadline
+    case .graceful(let deadline): connections.alive <= stuckCalls || now > deadline
     }
   }
 

@@ -34,6 +34,12 @@ public struct MasterPlan {
   public var directory: String
   /// Tells the launcher (sd_notify).
   public var notify: (String) -> Void
+  /// Packet socket to the process that waits for this master's readiness; -1 for none.
+  public var parent: Int32 = -1
+  /// The sockets come from a master that serves until this one is ready, and hands over then.
+  public var follows = false
+  /// Runs when the server is this master's alone.
+  public var takeOver: () -> Void = {}
 
   /// A plan.
   public init(
@@ -68,6 +74,9 @@ public final class Master {
     case jobLink(Int)
     case control
     case client(Int)
+    case parent
+    case heirLink
+    case heirEnd
     case files
   }
 
@@ -109,15 +118,21 @@ public final class Master {
   var controlPath: String
   var controlSocket: Int32 = -1
   var clients: [Int: Client] = [:]
+  /// The master that is to follow this one.
+  var heir: Heir?
+  /// It has followed: sockets and files are its own.
+  var hasHandedOver = false
   var files: FileWatch?
 
-  /// Serves until a stop; the exit code.
-  public static func run(_ plan: MasterPlan) -> Int32 {
+  /// Serves until a stop; the exit code, and whether another master goes on with the sockets.
+  public static func run(_ plan: MasterPlan) -> (code: Int32, hasHandedOver: Bool) {
     do {
-      return try Master(plan).serve()
+      let master = try Master(plan)
+      let code = try master.serve()
+      return (code, master.hasHandedOver)
     } catch {
       MasterLog.announce("the master cannot be made: \(error)")
-      return 1
+      return (1, false)
     }
   }
 
@@ -147,7 +162,9 @@ public final class Master {
   private func serve() throws(SystemError) -> Int32 {
     let signals = try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
     try watch(try System.duplicate(signals), .signals)
-    guard openControl() else { return 1 }
+    if plan.parent >= 0 { try watch(try System.duplicate(plan.parent), .parent) }
+    let isLater = plan.follows && plan.settings.supervision.controlSocket != nil
+    guard isLater || openControl() else { return 1 }
     defer { closeControl() }
     stageFirst()
     while !isDone {
@@ -160,6 +177,11 @@ public final class Master {
 
   /// The last worker has left.
   private var isDone: Bool { phase == .stopping && workers.isEmpty && jobs.isEmpty }
+
+  /// Says something to the process that waits for this master's readiness.
+  func tellParent(_ message: Message) {
+    if plan.parent >= 0 { try? System.sendPacket(plan.parent, message.bytes) }
+  }
 
   func watch(_ fd: Int32, _ source: Source) throws(SystemError) {
     try System.watch(epoll, fd)
@@ -180,6 +202,9 @@ public final class Master {
     case .jobEnd(let id): jobEnded(id)
     case .jobLink(let id): jobSpeaks(id)
     case .control: acceptClient()
+    case .parent: parentSpeaks(fd)
+    case .heirLink: heirSpeaks()
+    case .heirEnd: heirEnded()
     case .client(let id): clientSpeaks(id)
     case .files: filesChanged()
     case nil: System.unwatch(epoll, fd)

@@ -77,6 +77,16 @@ enum System {
   /// The corresponding C function is `getpid`.
   static var ownPID: pid_t { getpid() }
 
+  /// The file that this program was started from, as it lies there now. The corresponding C function is
+  /// `readlink`.
+  static var programPath: String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+    let path = String(decoding: buffer[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let mark = " (deleted)"
+    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
+  }
+
   /// Processors that this process may use; at least 1. The corresponding C function is `sched_getaffinity`.
   static var processors: Int { max(1, Int(clinux_processors())) }
 
@@ -89,7 +99,8 @@ enum System {
 
   /// Watches a descriptor for input, and for room if `output`; the token is the descriptor itself.
   /// The corresponding C function is `epoll_ctl`.
-  static func watch(_ epoll: Int32, _ fd: Int32, output: Bool = false, isNew: Bool = true) throws(SystemError) {
+  static func watch(_ epoll: Int32, _ fd: Int32, output: Bool = false, isNew: Bool = true) throws(SystemError)
+  {
     let events = output ? CLINUX_EPOLLIN | CLINUX_EPOLLOUT : CLINUX_EPOLLIN
     let operation = isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
     _ = try check("epoll_ctl", clinux_epoll_ctl(epoll, operation, fd, events, UInt64(UInt32(fd))))
@@ -156,7 +167,9 @@ enum System {
   /// A pair of connected packet sockets, out of the way of what children get. C function: `socketpair`.
   static func packetPair() throws(SystemError) -> (own: Int32, other: Int32) {
     var ends: (Int32, Int32) = (-1, -1)
-    let result = withUnsafeMutableBytes(of: &ends) { clinux_packet_pair($0.bindMemory(to: Int32.self).baseAddress!) }
+    let result = withUnsafeMutableBytes(of: &ends) {
+      clinux_packet_pair($0.bindMemory(to: Int32.self).baseAddress!)
+    }
     _ = try check("socketpair", result)
     defer {
       close(ends.0)
@@ -215,7 +228,8 @@ enum System {
 
   /// A file in memory with these bytes, out of the way of what children get. The corresponding C function
   /// is `memfd_create`.
-  static func memoryFile(_ name: String, _ bytes: [UInt8] = [], size: Int? = nil) throws(SystemError) -> Int32 {
+  static func memoryFile(_ name: String, _ bytes: [UInt8] = [], size: Int? = nil) throws(SystemError) -> Int32
+  {
     let low = try check("memfd_create", clinux_memory_file(name))
     defer { close(low) }
     let fd = try duplicate(low)
@@ -326,6 +340,21 @@ enum System {
     defer { close(fd) }
     let bytes = Array(text.utf8)
     return write(fd, bytes, bytes.count) == bytes.count
+  }
+
+  /// Opens a log for appending, out of the way of what children get. The corresponding C function is
+  /// `open`.
+  static func openLog(_ path: String) throws(SystemError) -> Int32 {
+    let low = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Opens the null device. The corresponding C function is `open`.
+  static func openNull() throws(SystemError) -> Int32 {
+    let low = try check("open", open("/dev/null", O_RDWR | O_CLOEXEC))
+    defer { close(low) }
+    return try duplicate(low)
   }
 
   /// Opens a log for appending in place of standard error. The corresponding C functions are `open` and

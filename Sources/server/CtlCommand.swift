@@ -37,7 +37,9 @@ enum CtlCommand {
         default: question.append(word.name)
         }
       }
-      guard let verb = question.first else { throw UsageError("nothing to do: name a verb, as in server ctl status") }
+      guard let verb = question.first else {
+        throw UsageError("nothing to do: name a verb, as in server ctl status")
+      }
       // Paths are the caller's: the server may have been started elsewhere.
       if ["swap", "upgrade"].contains(verb), let file = question.last, question.count > 1, file.contains("/"),
         !file.hasPrefix("/"), verb == "upgrade" || question.count > 2 || FileSystem.exists(file)

@@ -23,9 +23,13 @@ import Testing
     orders.worker = 3
     orders.workers = 4
     orders.arguments = ["--app=/a b/c.so", "--env=K=V"]
-    orders.sockets = [.init(descriptor: 6, gateway: "http1", address: "127.0.0.1:80"),
-      .init(descriptor: 7, gateway: "scgi", address: "/a b.sock")]
-    orders.builds = [.init(app: 1, generation: 7, path: "/x y/z.so", current: "/c", state: 9, stateVersion: "1.2")]
+    orders.sockets = [
+      .init(descriptor: 6, gateway: "http1", address: "127.0.0.1:80"),
+      .init(descriptor: 7, gateway: "scgi", address: "/a b.sock"),
+    ]
+    orders.builds = [
+      .init(app: 1, generation: 7, path: "/x y/z.so", current: "/c", state: 9, stateVersion: "1.2")
+    ]
     orders.tries = true
     #expect(Orders(orders.message) == orders)
     #expect(Orders(Message(.ready)) == nil)

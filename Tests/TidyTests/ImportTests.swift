@@ -13,7 +13,7 @@ import Testing
     "NSGI": ["CNSGI", "Synchronization"],
     "server": ["Host", "Master", "Config", "Control", "Glibc"],
     "python3": ["CNSGI", "CPython", "Glibc", "Synchronization"],
-    "ffi": ["CNSGI", "CFFI", "Glibc", "Synchronization"],
+    "ffi": ["CNSGI", "CFFI", "FFICore", "Glibc", "Synchronization"],
   ]
 
   /// The modules that a line imports: `import A`, `@testable import A`, `public import struct A.B`.

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,11 +48,12 @@ static inline int clinux_socket(int family) {
 static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t count) {
   return sendfile(fd, file, offset, count);
 }
+/* The loop's calls of every request. libc's functions of that name are cancellation points, which in a process
+ * with threads costs each two atomic operations; these are the bare calls. */
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds);
+ssize_t clinux_receive(int fd, void *bytes, size_t count);
 /* send and sendmsg without SIGPIPE; write and writev for what is no socket. */
-static inline ssize_t clinux_send(int fd, const void *bytes, size_t count) {
-  ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
-  return sent < 0 && errno == ENOTSOCK ? write(fd, bytes, count) : sent;
-}
+ssize_t clinux_send(int fd, const void *bytes, size_t count);
 static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void *b, size_t nb) {
   struct iovec parts[2] = {{(void *)a, na}, {(void *)b, nb}};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
@@ -129,10 +131,8 @@ int clinux_processors(void);
 /* From now on a fatal signal writes what crashed and a backtrace to standard error before it kills.
  * `note` is called in the handler with the signal, and returns text for the first line. Async-signal-safe. */
 void clinux_watch_crashes(const char *(*note)(int signal));
-/* The calling thread, for clinux_trace. */
-pid_t clinux_thread(void);
-/* Makes a thread of this process write its backtrace to standard error; 0, or -1 with errno. */
-int clinux_trace(pid_t thread);
+/* Makes a thread of this process write its backtrace to standard error, if crashes are watched. */
+void clinux_trace(pthread_t thread);
 
 /* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */
 int clinux_is_noexec(const char *path);

@@ -153,6 +153,7 @@ extension Worker {
     case .keepAlive: limits.keepAliveTimeoutSeconds
     case .linger: limits.lingerSeconds
     case .request: limits.requestTimeoutSeconds
+    case .stuck: limits.cancelGraceSeconds
     }
   }
 
@@ -166,6 +167,7 @@ extension Worker {
   private func expired(_ connection: ConnectionPointer) {
     switch connection.pointee.timeout {
     case .request: deadlinePassed(connection)
+    case .stuck: callIsStuck(connection)
     case .body where connection.pointee.state == .calling: streamIsLate(connection)
     case .head where connection.pointee.exchange != nil, .body:
       refuse(connection, 408, "the request did not arrive in time")

@@ -28,7 +28,7 @@ struct Connection: ~Copyable {
   }
 
   /// What the deadline of a connection is for.
-  enum Timeout: UInt8 { case none, head, body, write, keepAlive, linger, request }
+  enum Timeout: UInt8 { case none, head, body, write, keepAlive, linger, request, stuck }
 
   let slot: UInt32
   /// Counts the lives of the record; part of the epoll token.

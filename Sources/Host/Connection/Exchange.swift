@@ -48,6 +48,10 @@ struct Exchange: ~Copyable {
   var isCancelled = false
   /// An app had it: it stands on the scoreboard.
   var isCounted = false
+  /// It was cancelled, and its call goes on.
+  var isStuck = false
+  /// The thread of its call.
+  var thread = pthread_t()
   /// What finish() was told before call() had returned.
   var earlyResult: Int32?
   /// NSGI_NONBLOCKING: host functions answer NSGI_AGAIN, the call stays on the loop.
@@ -137,7 +141,7 @@ struct Exchange: ~Copyable {
     sendsFile = false
     isDetached = false
     (isAsync, isOver, isCancelled, earlyResult, neverWaits) = (false, false, false, nil, false)
-    isCounted = false
+    (isCounted, isStuck) = (false, false)
     if ready.what != 0 { ready = ReadyCall() }
     if stream.isOpen { stream.reset() }
     isAbandoned.store(false, ordering: .relaxed)

@@ -122,11 +122,11 @@ struct Listener {
     return Listener(fd: fd, gateway: gateway, address: address, ownsFile: false, limits: limits)
   }
 
-  /// A socket that the master bound, and goes on owning.
+  /// A socket that a master bound; `ownsFile` if its file was made by this server.
   static func inherit(
-    _ fd: Int32, gateway: ListenerProtocol, address: Address, limits: Limits
+    _ fd: Int32, gateway: ListenerProtocol, address: Address, ownsFile: Bool, limits: Limits
   ) -> Listener {
-    Listener(fd: fd, gateway: gateway, address: address, ownsFile: false, limits: limits)
+    Listener(fd: fd, gateway: gateway, address: address, ownsFile: ownsFile, limits: limits)
   }
 
   /// A file nobody listens on is what a killed server leaves behind.

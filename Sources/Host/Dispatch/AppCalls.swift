@@ -23,6 +23,8 @@ struct AppCalls {
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   private let state: UnsafeMutableRawPointer?
+  /// What the plain form gets; here, because a lazy static is asked at each call whether it is there.
+  private let environ = PlainForm.environ
   /// Requests in the queue.
   private(set) var waiting = 0
   private var first: ExchangePointer?
@@ -45,7 +47,7 @@ struct AppCalls {
   /// Calls the app with the exchange; its nsgi_result.
   @inline(__always)
   func call(_ exchange: ExchangePointer) -> Int32 {
-    if let plain { return plain(PlainForm.environ, PlainForm.startResponse) }
+    if let plain { return plain(environ, PlainForm.startResponse) }
     exchange.pointee.fillRequest()
     return full!(state, exchange.pointee.request)
   }

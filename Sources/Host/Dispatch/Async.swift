@@ -131,6 +131,21 @@ extension Worker {
     }
     exchange.pointee.lock.unlock()
     abandoned(exchange)
+    if !exchange.pointee.isAsync { setTimeout(connection, .stuck) }
+  }
+
+  /// A call was cancelled and goes on: its thread cannot be had back. The log gets its stack; under a
+  /// master the worker is replaced, answers what else it has, and leaves without that thread.
+  func callIsStuck(_ connection: ConnectionPointer) {
+    guard let exchange = connection.pointee.exchange, connection.pointee.isDetached else { return }
+    setTimeout(connection, .none)
+    guard !exchange.pointee.isStuck, !exchange.pointee.isAsync else { return }
+    exchange.pointee.isStuck = true
+    stuckCalls += 1
+    let line = exchange.pointee.requestLine
+    log.error("\(app(exchange).name) is stuck in \(line): cancelled, and has not returned (--harakiri)")
+    System.trace(exchange.pointee.thread)
+    supervisor?.expire("a call is stuck in \(line) (--harakiri)")
   }
 
   /// Leader: an event of a connection whose exchange is beside the loop.

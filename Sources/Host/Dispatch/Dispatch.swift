@@ -1,5 +1,6 @@
 import CLinux
 import CNSGI
+import Glibc
 import Wire
 
 /// Whether the thread still leads after what it did.
@@ -41,6 +42,7 @@ extension Worker {
     exchange.pointee.phase = .called
     exchange.pointee.neverWaits = calls.pointee.neverWaits
     exchange.pointee.connection.pointee.state = .calling
+    exchange.pointee.thread = pthread_self()
     exchange.pointee.word.begin()
     if let board = supervisor?.board {
       exchange.pointee.isCounted = true
@@ -232,6 +234,7 @@ extension Worker {
     connection.pointee.isDetached = false
     setTimeout(connection, .none)
     if wasCall { calls.pointee.active -= 1 }
+    if exchange.pointee.isStuck { stuckCalls -= 1 }
     if accessLog.isEnabled { accessLog.add(exchange, now: now) }
     if exchange.pointee.isAbandoned.load(ordering: .acquiring) { exchange.pointee.phase = .gone }
     if keepOrClose(connection), decode(connection) == .handedOff { return .handedOff }

@@ -46,6 +46,9 @@ public struct Assignment {
     return Assignment(orders: orders, link: ControlLink(fd: HandedDescriptor.control))
   }
 
+  /// The packet socket to the one who gave the orders.
+  public var descriptor: Int32 { link.fd }
+
   /// Says why the process cannot do it, and with which code it ends.
   public func fail(_ reason: String, code: Int32) {
     link.send(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))

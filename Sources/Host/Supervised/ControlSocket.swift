@@ -33,7 +33,8 @@ public enum ControlSocket {
     do {
       let fd = try System.socket(family: AF_UNIX)
       defer { System.close(fd) }
-      try address.withPointer { pointer, length throws(SystemError) in try System.connect(fd, pointer, length) }
+      try address.withPointer { pointer, length throws(SystemError) in try System.connect(fd, pointer, length)
+      }
       try System.setBlocking(fd)
       var text = line
       try text.withUTF8 { try System.writeAll(fd, UnsafeRawBufferPointer($0)) }

@@ -24,14 +24,18 @@ public final class Groundwork {
   private let runtime: RuntimeDirectory
 
   /// Lays it; whatever cannot be had ends the start.
-  public init(_ settings: Settings) throws(ServerFailure) {
+  ///
+  /// - Parameter assignment: of a master that follows another one: its sockets are there, and the pid file
+  /// comes with `takeOver`.
+  public init(_ settings: Settings, following assignment: Assignment? = nil) throws(ServerFailure) {
     self.settings = settings
     if let path = settings.log.file { try Server.redirectLog(path) }
     ProcessSetup.begin(settings.process)
-    let listeners = try Server.listen(settings)
+    let inherited = assignment?.orders.sockets ?? []
+    let listeners = try inherited.isEmpty ? Server.listen(settings) : Server.inherit(inherited, settings)
     self.listeners = listeners
     do throws(ServerFailure) {
-      try ProcessSetup.writePID(settings.process)
+      if inherited.isEmpty { try ProcessSetup.writePID(settings.process) }
       runtime = try Server.runtimeDirectory(settings)
       try ProcessSetup.grant(runtime.path, settings.process)
     } catch {
@@ -45,13 +49,22 @@ public final class Groundwork {
     }
   }
 
+  /// The server is this process's alone: the pid file says so.
+  public func takeOver() {
+    do throws(ServerFailure) { try ProcessSetup.writePID(settings.process) } catch {
+      Server.announce("\(error)")
+    }
+  }
+
   /// Tells the launcher (sd_notify(3)).
   public func notify(_ state: String) { ProcessSetup.notify(state) }
 
-  /// Removes what was made: socket files, the pid file, the directory.
-  public func remove() {
+  /// Removes what was made: socket files, the pid file, the directory; of a server that goes on in another
+  /// process only the directory.
+  public func remove(hasHandedOver: Bool) {
+    runtime.remove()
+    if hasHandedOver { return }
     for listener in listeners { listener.removeFile() }
     ProcessSetup.end(settings.process)
-    runtime.remove()
   }
 }

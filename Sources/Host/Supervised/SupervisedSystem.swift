@@ -45,6 +45,14 @@ extension System {
     return address
   }
 
+  /// Makes a thread write its backtrace to standard error. The corresponding C function is `pthread_kill`.
+  static func trace(_ thread: pthread_t) { clinux_trace(thread) }
+
+  /// The corresponding C function is `fcntl` with F_SETFL.
+  static func setBlocking(_ fd: Int32) throws(SystemError) {
+    guard fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) == 0 else { throw SystemError("fcntl") }
+  }
+
   /// The parent's death brings SIGTERM. The corresponding C function is `prctl`.
   static func endWithParent() { _ = clinux_death_signal(SIGTERM) }
 

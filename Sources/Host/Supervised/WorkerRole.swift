@@ -30,7 +30,8 @@ extension Server {
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
-  private static func inherit(
+  /// Listeners of sockets that a master hands over; their files are its own.
+  static func inherit(
     _ sockets: [Orders.Socket], _ settings: Settings
   ) throws(ServerFailure) -> [Listener] {
     var listeners: [Listener] = []
@@ -40,7 +41,9 @@ extension Server {
         let address = try? Address(parsing: socket.address)
       else { throw ServerFailure("the master handed over a socket that is none") }
       listeners.append(
-        Listener.inherit(socket.descriptor, gateway: gateway, address: address, limits: settings.limits))
+        Listener.inherit(
+          socket.descriptor, gateway: gateway, address: address,
+          ownsFile: settings.listeners.contains { $0.address == address }, limits: settings.limits))
     }
     return listeners
   }

@@ -47,10 +47,11 @@ extension Master {
       controlSocket = try System.controlSocket(controlPath)
       try watch(controlSocket, .control)
       return true
-    } catch where error.code == EADDRINUSE {
+    } catch  where error.code == EADDRINUSE {
       MasterLog.announce("\(controlPath) is in use by another server; choose another --control-socket")
     } catch {
-      MasterLog.announce("the control socket \(controlPath) cannot be bound (\(error)); choose --control-socket")
+      MasterLog.announce(
+        "the control socket \(controlPath) cannot be bound (\(error)); choose --control-socket")
     }
     return false
   }

@@ -20,6 +20,7 @@ extension Master {
         submit(.rollback(mount: $0), watcher: id)
         return nil
       }
+    case "upgrade": upgrade(id, words.first)
     case "reload": submit(.reload(cause: "ctl"), watcher: id)
     case "log-reopen":
       reopenLogs()

@@ -5,7 +5,9 @@ extension Master {
   /// Everything at a glance.
   func status() -> Reply {
     let list = workers.values.sorted { ($0.place, $0.id) < ($1.place, $1.id) }
-    var lines = ["master pid \(System.ownPID), up \((System.now() &- began) / 1_000_000_000) s, \(respawns) respawns"]
+    var lines = [
+      "master pid \(System.ownPID), up \((System.now() &- began) / 1_000_000_000) s, \(respawns) respawns"
+    ]
     lines += sockets.map { "socket \($0.gateway.rawValue) \($0.address)" }
     for build in current?.builds ?? [] {
       lines.append("app \(build.mount.isEmpty ? "/" : build.mount) \(build.title) \(build.source)")
@@ -17,11 +19,20 @@ extension Master {
     let json = JSON.object([
       ("pid", .int(Int(System.ownPID))), ("phase", .string("\(phase)")),
       ("uptime", .int(Int((System.now() &- began) / 1_000_000_000))), ("respawns", .int(respawns)),
-      ("sockets", .array(sockets.map { .object([("protocol", .string($0.gateway.rawValue)), ("address", .string($0.address))]) })),
+      (
+        "sockets",
+        .array(
+          sockets.map {
+            .object([("protocol", .string($0.gateway.rawValue)), ("address", .string($0.address))])
+          })
+      ),
       ("apps", .array((current?.builds ?? []).map(buildJSON))),
       ("workers", .array(list.map(workerJSON))), ("change", changeText.map { .string($0) } ?? .null),
       ("last", lastOutcome.map { .string($0) } ?? .null),
-      ("crashes", .array(crashes.map { .object([("at", .int(Int($0.at))), ("text", .string($0.sentence))]) })),
+      (
+        "crashes",
+        .array(crashes.map { .object([("at", .int(Int($0.at))), ("text", .string($0.sentence))]) })
+      ),
     ])
     return .answer(text: lines.joined(separator: "\n"), json)
   }
@@ -31,7 +42,8 @@ extension Master {
     let mounts = mount.map { [$0] } ?? (current?.builds.map(\.mount) ?? [])
     let builds = mounts.flatMap { history.builds[$0] ?? [] }
     let lines = builds.map { build in
-      var line = "\(build.mount.isEmpty ? "/" : build.mount) generation \(build.generation) \(build.status.word)"
+      var line =
+        "\(build.mount.isEmpty ? "/" : build.mount) generation \(build.generation) \(build.status.word)"
       line += " \(build.name)\(build.version.isEmpty ? "" : " \(build.version)")"
       if !build.buildID.isEmpty { line += " build \(build.buildID.prefix(12))" }
       if case .withdrawn(let reason) = build.status { line += " (\(reason))" }
@@ -44,12 +56,15 @@ extension Master {
     if let rollout { return "rolling out: place \(rollout.place + 1) of \(rollout.places)" }
     if inPlace != nil { return "swapping in place" }
     if underWay != nil { return "trying a build" }
-    return probation.map { "on probation: \($0.mounts.map { $0.isEmpty ? "/" : $0 }.joined(separator: ", "))" }
+    return probation.map {
+      "on probation: \($0.mounts.map { $0.isEmpty ? "/" : $0 }.joined(separator: ", "))"
+    }
   }
 
   private func workerText(_ worker: WorkerHandle) -> String {
     let generations = worker.release.builds.map { "\($0.generation)" }.joined(separator: ",")
-    var text = "\(worker.title) \(worker.state), generation \(generations), "
+    var text =
+      "\(worker.title) \(worker.state), generation \(generations), "
       + "\(worker.board[.requests].value) requests, \(worker.board[.connections].value) connections"
     for entry in worker.board.entries.prefix(3) {
       text += "\n  \((System.now() &- entry.began) / 1_000_000) ms: \(entry.line)"
@@ -60,13 +75,20 @@ extension Master {
   private func workerJSON(_ worker: WorkerHandle) -> JSON {
     let now = System.now()
     return .object([
-      ("place", .int(worker.place + 1)), ("pid", .int(Int(worker.pid))), ("state", .string("\(worker.state)")),
+      ("place", .int(worker.place + 1)), ("pid", .int(Int(worker.pid))),
+      ("state", .string("\(worker.state)")),
       ("generations", .array(worker.release.builds.map { .int($0.generation) })),
       ("requests", .int(Int(worker.board[.requests].value))),
       ("connections", .int(Int(worker.board[.connections].value))),
-      ("serving", .array(worker.board.entries.prefix(16).map {
-        .object([("milliseconds", .int(Int((now &- $0.began) / 1_000_000))), ("request", .string($0.line))])
-      })),
+      (
+        "serving",
+        .array(
+          worker.board.entries.prefix(16).map {
+            .object([
+              ("milliseconds", .int(Int((now &- $0.began) / 1_000_000))), ("request", .string($0.line)),
+            ])
+          })
+      ),
     ])
   }
 
@@ -74,7 +96,8 @@ extension Master {
     var members: [(String, JSON)] = [
       ("mount", .string(build.mount.isEmpty ? "/" : build.mount)), ("name", .string(build.name)),
       ("generation", .int(build.generation)), ("status", .string(build.status.word)),
-      ("version", .string(build.version)), ("build", .string(build.buildID)), ("source", .string(build.source)),
+      ("version", .string(build.version)), ("build", .string(build.buildID)),
+      ("source", .string(build.source)),
       ("staged", .int(Int(build.staged))), ("unloadable", .bool(build.isUnloadable)),
     ]
     if case .withdrawn(let reason) = build.status { members.append(("reason", .string(reason))) }

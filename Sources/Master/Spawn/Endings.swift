@@ -86,6 +86,7 @@ extension Master {
     let reason = worker.failure?.reason ?? "it ended with \(ending.description) before it was ready"
     if phase == .starting {
       let code = worker.failure?.code ?? 22
+      tellParent(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
       MasterLog.announce(
         worker.failure == nil ? "application cannot be loaded: the worker \(reason.dropFirst(3))" : reason)
       return stop(code: code)
@@ -151,7 +152,9 @@ extension Master {
       }
       return
     }
-    if wait > 0 { MasterLog.info("place \(worker.place + 1) waits \(wait / 1_000_000) ms for its next worker") }
+    if wait > 0 {
+      MasterLog.info("place \(worker.place + 1) waits \(wait / 1_000_000) ms for its next worker")
+    }
     wait == 0 ? fill(worker.place) : alarms.set(.respawn(place: worker.place), in: wait)
   }
 }

@@ -167,7 +167,8 @@ extension Master {
     phase = .serving
     for build in release.builds { _ = history.commit(build) }
     for socket in sockets { MasterLog.announce(socket.readyLine) }
-    plan.notify("READY=1")
+    plan.notify(plan.follows ? "READY=1\nMAINPID=\(System.ownPID)" : "READY=1")
+    tellParent(Message(.ready))
     alarms.set(.look, seconds: 1)
     watchFiles()
   }

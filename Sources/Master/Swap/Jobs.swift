@@ -181,6 +181,7 @@ extension Master {
           if spawn(place, release, .fill, states: [:]) == nil { stop(code: 1) }
         }
       case .failed(let reason, let code):
+        tellParent(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
         MasterLog.announce(reason)
         stop(code: code)
       case .configured: stop(code: 1)

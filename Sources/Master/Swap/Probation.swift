@@ -57,7 +57,9 @@ extension Master {
   }
 
   /// What speaks against the new builds of a release, by the answers of its workers; nil for nothing.
-  func failures(_ its: some Collection<WorkerHandle>, _ release: Release, besides previous: Release) -> String? {
+  func failures(_ its: some Collection<WorkerHandle>, _ release: Release, besides previous: Release)
+    -> String?
+  {
     let before = failureShares(previous)
     for (app, build) in release.builds.enumerated() {
       let isNew = !previous.builds.contains { $0.mount == build.mount && $0.generation == build.generation }

@@ -99,7 +99,9 @@ struct History {
   }
 
   /// What the application says of itself, once a worker has loaded it.
-  mutating func name(_ mount: String, _ generation: Int, _ name: String, _ version: String, _ isUnloadable: Bool) {
+  mutating func name(
+    _ mount: String, _ generation: Int, _ name: String, _ version: String, _ isUnloadable: Bool
+  ) {
     guard let index = builds[mount]?.firstIndex(where: { $0.generation == generation }) else { return }
     builds[mount]![index].name = name
     builds[mount]![index].version = version

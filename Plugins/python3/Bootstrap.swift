@@ -1,0 +1,195 @@
+// What is plainer in Python than in calls of its C API: the log as text files, finding the application,
+// words about exceptions. Run once, as the module `_nsgi`; `log` and `facts` are put into it before.
+
+/// The source of the module.
+let bootstrapSource = #"""
+  import io, sys
+
+  class LogFile(io.RawIOBase):
+      """Bytes of lines, for the server's log."""
+      def __init__(self, level):
+          self.level = level
+      def writable(self):
+          return True
+      def write(self, data):
+          return log(self.level, data)
+      def fileno(self):
+          return 2
+
+  def log_stream(level, name):
+      raw = LogFile(level)
+      raw.name, raw.mode = name, "wb"
+      return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", newline="\n",
+                              line_buffering=True, write_through=True)
+
+  errors = log_stream(4, "<wsgi.errors>")
+  sys.stdout, sys.stderr = log_stream(2, "<stdout>"), log_stream(3, "<stderr>")
+
+  class FileWrapper:
+      """wsgi.file_wrapper: blocks of a file, which the server sends by itself where it can."""
+      __slots__ = "filelike", "blksize", "close"
+      def __init__(self, filelike, blksize=8192):
+          self.filelike, self.blksize = filelike, blksize
+          close = getattr(filelike, "close", None)
+          if close is not None:
+              self.close = close
+      def __iter__(self):
+          return self
+      def __next__(self):
+          block = self.filelike.read(self.blksize)
+          if block:
+              return block
+          raise StopIteration
+
+  def plain_file(filelike):
+      """Descriptor and position of a file whose bytes are what read() gives, else None."""
+      file = getattr(filelike, "file", filelike) if type(filelike).__module__ == "tempfile" else filelike
+      if isinstance(file, (io.BufferedReader, io.BufferedRandom)):
+          if type(file.raw) is not io.FileIO:
+              return None
+          if isinstance(file, io.BufferedRandom):
+              file.flush()
+      elif type(file) is not io.FileIO:
+          return None
+      return file.fileno(), file.tell()
+
+  class CannotLoad(Exception):
+      """The whole reason is in the sentence: nobody needs a traceback."""
+
+  def add_path(directories, file):
+      import os
+      found = []
+      for directory in directories:
+          if "*" in directory or "?" in directory:
+              import glob
+              found += sorted(glob.glob(directory))
+          else:
+              found.append(directory)
+      if file is not None:
+          found.append(os.path.dirname(os.path.abspath(file)))
+      found.append(os.getcwd())
+      found = [os.path.abspath(one) for one in found]
+      added = list(dict.fromkeys(found))
+      sys.path[:] = added + [one for one in sys.path if one not in added]
+      return added
+
+  def load_file(file):
+      import importlib.machinery, importlib.util, os, re
+      path = os.path.abspath(file)
+      if not os.path.isfile(path):
+          raise CannotLoad(f"there is no file {file}: correct the path given to --wsgi-file")
+      stem = os.path.basename(path).split(".")[0]
+      name = "wsgi_file_" + re.sub(r"\W", "_", stem)
+      while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
+          name += "_"
+      loader = importlib.machinery.SourceFileLoader(name, path)
+      module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
+      sys.modules[name] = module
+      loader.exec_module(module)
+      return module
+
+  def load(module, file, callable_name, directories):
+      """The application object."""
+      import importlib
+      served.clear()
+      if file is not None:
+          path, colon, name = file.rpartition(":")
+          if not colon or "/" in name:
+              path, name = file, ""
+          add_path(directories, path)
+          found, where, option = load_file(path), path, "--wsgi-file"
+      else:
+          path, _, name = module.partition(":")
+          add_path(directories, None)
+          try:
+              found = importlib.import_module(path)
+          except ModuleNotFoundError as error:
+              if error.name == path or path.startswith(f"{error.name}."):
+                  raise CannotLoad(f"there is no module {error.name} in {sys.path}: correct -w, "
+                                   "or add --pythonpath DIR") from None
+              raise
+          where, option = f"module {path}", "-w"
+      name = name or callable_name or ""
+      if not name and served:
+          return served[-1]
+      return resolve(found, name or "application", where, path, option)
+
+  def resolve(module, name, where, path, option):
+      makes = name.endswith("()")
+      target = module
+      for part in (name[:-2] if makes else name).split("."):
+          try:
+              target = getattr(target, part)
+          except AttributeError:
+              others = [one for one in ("application", "app", "wsgi") if callable(getattr(module, one, None))]
+              fix = f"{path}:{others[0] if others else 'NAME'}"
+              raise CannotLoad(f"{where} has no {part}: write {option} {fix}, or --callable NAME") from None
+      if not callable(target):
+          raise CannotLoad(f"{name} of {where} is a {type(target).__name__} and cannot be called")
+      if makes:
+          target = target()
+          if not callable(target):
+              raise CannotLoad(f"{name} of {where} returned a {type(target).__name__}, which cannot be called")
+      return target
+
+  def describe(error):
+      """A traceback for the log without the server's own frames, and one sentence."""
+      import traceback
+      if isinstance(error, CannotLoad):
+          return "", str(error)
+      trace = error.__traceback__
+      while trace is not None and trace.tb_frame.f_globals.get("__name__") in ("_nsgi", "importlib",
+              "importlib._bootstrap", "importlib._bootstrap_external"):
+          trace = trace.tb_next
+      lines = traceback.format_exception(type(error), error, trace)
+      return "".join(lines), "".join(traceback.format_exception_only(type(error), error)).strip()
+
+  def end():
+      import atexit
+      try:
+          atexit._run_exitfuncs()
+      except BaseException:
+          import traceback
+          traceback.print_exc()
+      for stream in (sys.stdout, sys.stderr, errors):
+          try:
+              stream.flush()
+          except Exception:
+              pass
+
+  served = []
+  hooks = []
+
+  def make_module():
+      """The module `nsgi` as applications see it inside the server."""
+      import types
+      module = types.ModuleType("nsgi", "What the server tells the Python applications that run in it.")
+      module.worker_id, module.generation, module.version = facts
+      def write(message, level="info"):
+          """Writes a line to the server's log; level: trace, debug, info, warning, error or fatal."""
+          levels = ("trace", "debug", "info", "warning", "error", "fatal")
+          if level not in levels:
+              raise ValueError(f"level {level!r} is none of {', '.join(levels)}")
+          log(levels.index(level), str(message).encode("utf-8", "backslashreplace") + b"\n")
+      def post_load(function):
+          """Decorator: call the function once, when the application is loaded."""
+          hooks.append(function)
+          return function
+      class WSGIServer:
+          """The application of a script that the server runs; elsewhere it hands over to the server."""
+          def __init__(self, application, *arguments, **options):
+              self.application = application
+          def run(self):
+              served.append(self.application)
+      write.__name__ = "log"
+      module.log, module.post_load, module.WSGIServer = write, post_load, WSGIServer
+      sys.modules["nsgi"] = module
+
+  def run_hooks():
+      waiting = hooks[:]
+      hooks.clear()
+      for hook in waiting:
+          hook()
+
+  make_module()
+  """#

@@ -1,0 +1,105 @@
+// The life of one request in Python: lock, environ, application, body, close, unlock.
+import CNSGI
+import CPython
+
+/// One call of an application.
+enum Call {
+  /// Answers the request; an nsgi_result.
+  static func run(_ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>) -> Int32 {
+    let slot = Threads.enter()
+    slot._withUnsafeGuaranteedRef { $0.id = request.pointee.id }
+    let result = answer(app, request)
+    slot._withUnsafeGuaranteedRef {
+      if !$0.lines.isEmpty { Log.flush($0) }
+      $0.id = 0
+    }
+    PyEval_SaveThread()
+    return result
+  }
+
+  @inline(__always)
+  private static func answer(
+    _ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>
+  ) -> Int32 {
+    guard let object = StartResponse.take(app, request) else { return outOfMemory() }
+    let start = StartResponse.at(object)
+    var input: Object?
+    guard let environ = environ(app, request, &input) else {
+      StartResponse.give(object)
+      return failed(app, start)
+    }
+    var isDone = false
+    if let body = py_call2(app.pointee.callable, environ, object) {
+      isDone = Body.send(body, app, start)
+      if !Body.close(body) { isDone = isDone && start.pointee.isSent != 0 }
+      py_release(body)
+    }
+    py_release(environ)
+    let result = isDone ? NSGI_OK.rawValue : failed(app, start)
+    if let input { Input.end(input) }
+    StartResponse.give(object)
+    return result
+  }
+
+  @inline(__always)
+  private static func environ(
+    _ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>, _ input: inout Object?
+  ) -> Object? {
+    var count = 0
+    let flags = request.pointee.flags
+    guard let list = app.pointee.host.pointee.environ(request.pointee.id, &count),
+      let environ = app.pointee.shapes.environ(list, count, isTLS: flags & NSGI_TLS.rawValue != 0)
+    else { return nil }
+    if flags & NSGI_HAS_BODY.rawValue == 0 { return environ }
+    input = Input.make(request.pointee.id)
+    guard let input, PyDict_SetItem(environ, Names.input, input) == 0,
+      request.pointee.content_length >= 0 || addLength(environ, input)
+    else {
+      py_release(environ)
+      return nil
+    }
+    return environ
+  }
+
+  /// A body that came in chunks is whole by now: its length is known.
+  private static func addLength(_ environ: Object, _ input: Object) -> Bool {
+    guard let length = Input.length(Input.at(input)), let text = PyUnicode_FromString("\(length)") else {
+      return false
+    }
+    defer { py_release(text) }
+    return PyDict_SetItem(environ, Names.contentLength, text) == 0
+  }
+
+  // MARK: Failure
+
+  private static func outOfMemory() -> Int32 {
+    PyErr_Clear()
+    return NSGI_NOMEM.rawValue
+  }
+
+  /// An exception: into the log, and a 500 if nothing has left yet; else the connection is cut, so that the
+  /// client notices.
+  private static func failed(_ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record) -> Int32 {
+    if start.pointee.isGone != 0 {
+      PyErr_Clear()
+      return NSGI_GONE.rawValue
+    }
+    let words = PyErr_Occurred() == nil ? ("", "") : Log.exception()
+    if start.pointee.isSent != 0 { return NSGI_FAIL.rawValue }
+    var page = "The application failed. Its error is in the log of the server.\n"
+    if app.pointee.showsTracebacks { page = words.0.isEmpty ? words.1 + "\n" : words.0 }
+    let id = start.pointee.id
+    return page.withUTF8 { bytes in
+      var type = nsgi_pair(name: Self.typeName, value: Self.plainText)
+      return app.pointee.host.pointee.respond(id, 500, &type, 1, bytes.baseAddress, bytes.count)
+    }
+  }
+
+  private nonisolated(unsafe) static let typeName = literal("Content-Type")
+  private nonisolated(unsafe) static let plainText = literal("text/plain; charset=utf-8")
+
+  private static func literal(_ text: StaticString) -> nsgi_str {
+    nsgi_str(
+      p: UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self), n: text.utf8CodeUnitCount)
+  }
+}

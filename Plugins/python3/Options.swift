@@ -1,0 +1,53 @@
+// What load() is told, as the server's command line says it.
+
+/// The options of one application.
+struct PythonOptions {
+  /// `module`, `module:callable` or `module:factory()`.
+  var module: String?
+  /// A file instead of a module, with `:callable` behind it if need be.
+  var file: String?
+  /// Name of the application in its module or file.
+  var callable: String?
+  /// A virtual environment, or another prefix of Python.
+  var home: String?
+  /// Directories for modules, the first one first.
+  var path: [String] = []
+  /// NAME=VALUE.
+  var environment: [String] = []
+  /// sys.argv behind the program's name.
+  var arguments: [String] = []
+  /// Seconds between looks at the files of modules; 0: none.
+  var autoreload = 0
+  /// Clients see the traceback of an exception.
+  var showsTracebacks = false
+  /// Calls that the server makes at once at most.
+  var threads = 1
+  /// One request and the end (CGI).
+  var runsOnce = false
+
+  /// - Parameter list: nsgi_boot.options; keys that are not known are the application's own.
+  init(_ list: UnsafePointer<UnsafePointer<CChar>?>?) {
+    guard var list else { return }
+    while let key = list[0], let value = list[1] {
+      take(String(cString: key), String(cString: value))
+      list += 2
+    }
+  }
+
+  private mutating func take(_ key: String, _ value: String) {
+    switch key {
+    case "module": module = value
+    case "wsgi-file": file = value
+    case "callable": callable = value
+    case "venv": home = value
+    case "pythonpath": path.append(value)
+    case "env": environment.append(value)
+    case "pyargv": arguments = value.split(separator: " ").map(String.init)
+    case "py-autoreload": autoreload = Int(value) ?? 0
+    case "catch-exceptions": showsTracebacks = value == "true"
+    case "server.threads": threads = Int(value) ?? 1
+    case "server.once": runsOnce = value == "true"
+    default: break
+    }
+  }
+}

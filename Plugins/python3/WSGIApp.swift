@@ -1,0 +1,72 @@
+// One WSGI application, as load() makes it.
+import CNSGI
+import CPython
+
+/// What a call needs, in one record at a fixed address.
+struct WSGIApp {
+  let host: UnsafePointer<nsgi_host>
+  /// What the server calls: application(environ, start_response).
+  let callable: Object
+  /// Clients see the traceback of an exception.
+  let showsTracebacks: Bool
+  /// Templates of environ.
+  var shapes: EnvironShapes
+  /// A response that is bytes itself has been complained about.
+  var hasWarned = false
+
+  /// Finds the application; the interpreter is locked.
+  static func make(
+    _ options: PythonOptions, _ boot: UnsafePointer<nsgi_boot>
+  ) throws(LoadFailure) -> UnsafeMutablePointer<WSGIApp> {
+    guard let callable = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
+      let words = Log.exception()
+      Log.flush()
+      throw LoadFailure(words.trace.isEmpty ? words.sentence : "importing it failed with \(words.sentence)")
+    }
+    Log.flush()
+    let facts = EnvironFacts(
+      isMultithread: options.threads > 1, isMultiprocess: boot.pointee.workers > 1,
+      runsOnce: options.runsOnce, version: boot.pointee.host.pointee.version)
+    let app = UnsafeMutablePointer<WSGIApp>.allocate(capacity: 1)
+    app.initialize(
+      to: WSGIApp(
+        host: boot.pointee.host, callable: callable, showsTracebacks: options.showsTracebacks,
+        shapes: EnvironShapes(facts)))
+    Interpreter.loaded()
+    return app
+  }
+
+  private static func arguments(_ options: PythonOptions) -> Object? {
+    guard let list = PyTuple_New(4), let path = PyList_New(0) else { return nil }
+    for directory in options.path {
+      guard let text = PyUnicode_DecodeFSDefault(directory) else { return nil }
+      PyList_Append(path, text)
+      py_release(text)
+    }
+    PyTuple_SetItem(list, 0, text(options.module))
+    PyTuple_SetItem(list, 1, text(options.file))
+    PyTuple_SetItem(list, 2, text(options.callable))
+    PyTuple_SetItem(list, 3, path)
+    return list
+  }
+
+  private static func text(_ value: String?) -> Object {
+    if let value, let text = PyUnicode_DecodeFSDefault(value) { return text }
+    py_retain(py_none())
+    return py_none()
+  }
+
+  private static func call(_ name: String, _ arguments: Object?) -> Object? {
+    guard let arguments else { return nil }
+    defer { py_release(arguments) }
+    guard let function = PyObject_GetAttrString(Interpreter.module, name) else { return nil }
+    defer { py_release(function) }
+    return PyObject_CallObject(function, arguments)
+  }
+
+  /// Gives back what it holds; nothing of it runs any more.
+  mutating func end() {
+    shapes.removeAll()
+    py_release(callable)
+  }
+}
