@@ -52,6 +52,9 @@ final class Worker: @unchecked Sendable {
   var isRetired = false
   /// Why the loop could not go on.
   private var failure: SystemError?
+  /// Connections that this worker accepts before it lets others go first.
+  var acceptsLeft = Worker.acceptsInARow
+  static let acceptsInARow = 16
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
   /// Calls that were cancelled and go on: nobody waits for them.

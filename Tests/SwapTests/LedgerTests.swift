@@ -44,7 +44,9 @@ extension Swaps {
 
     /// The master and then its workers, once those that leave have left.
     private static func usage(_ server: SupervisedServer) throws -> [ProcessUsage] {
-      let status = try server.wait(for: "old workers to leave") { $0.workers.allSatisfy { $0.state == "serving" } }
+      let status = try server.wait(for: "old workers to leave") { status in
+        status.workers.allSatisfy { $0.state == "serving" }
+      }
       return try ([status.pid] + status.workers.map(\.pid)).map { try #require(ProcessUsage($0)) }
     }
 

@@ -61,7 +61,9 @@ public final class Ledger: Sendable {
     /// The connection's request, from 1.
     public let turn: Int
 
-    public var description: String { "\(way) id \(id) (request \(turn) of its connection): \(kind): \(detail)" }
+    public var description: String {
+      "\(way) id \(id) (request \(turn) of its connection): \(kind): \(detail)"
+    }
   }
 
   /// What came of the whole load.
@@ -90,8 +92,9 @@ public final class Ledger: Sendable {
 
     public var description: String {
       let first = losses.prefix(20).map { "\n  \($0)" }.joined()
-      return "\(answered) answered, \(losses.count) lost, \(duplicates.count) duplicated, \(unserved.count) unserved, "
-        + "\(idleEnds) idle ends, p50 \(percentile(50)) ms, p99 \(percentile(99)) ms\(first)"
+      return "\(answered) answered, \(losses.count) lost, \(duplicates.count) duplicated, "
+        + "\(unserved.count) unserved, \(idleEnds) idle ends, p50 \(percentile(50)) ms, "
+        + "p99 \(percentile(99)) ms\(first)"
     }
   }
 

@@ -150,7 +150,9 @@ struct LedgerClient {
     case .scgi, .uwsgi, .fastcgi:
       let bytes = try socket.receiveAll(deadline)
       if bytes.isEmpty { throw Failure(.unanswered, "the connection ended") }
-      do { return try GatewayRequest.reply(way.gateway, bytes) } catch { throw Failure(.truncated, "\(error)") }
+      do {
+        return try GatewayRequest.reply(way.gateway, bytes)
+      } catch { throw Failure(.truncated, "\(error)") }
     case .fastcgiKeepAlive: return try receiveFastCGI(socket, deadline)
     case .slowReader:
       // The first bytes are left lying until the server has more than the socket takes.

@@ -14,9 +14,10 @@ public final class SupervisedServer: Sendable {
   /// The file in which the app `ledger` writes the ids that it serves.
   public let served: String
 
-  /// Starts it with a copy of `library` as its app. In `options`, `DIR/` is `folder`.
+  /// Starts it with a copy of `library` as its app, and so many `workers`, or as `options` say. In these,
+  /// `DIR/` is `folder`.
   public init(
-    _ library: String, workers: Int = 2, gateways: [String] = ["http"], _ options: [String] = [],
+    _ library: String, workers: Int? = 2, gateways: [String] = ["http"], _ options: [String] = [],
     folder: TemporaryFolder? = nil, environment: [String: String] = [:]
   ) throws {
     let folder = try folder ?? TemporaryFolder()
@@ -24,7 +25,8 @@ public final class SupervisedServer: Sendable {
     (app, control, served) = (folder.file("app.so"), folder.file("ctl"), folder.file("served"))
     try Self.replace(app, with: library)
     let sockets = gateways.flatMap { ["--\($0)-socket", "127.0.0.1:0"] }
-    let own = ["-p", "\(workers)", "--control-socket", control, "--app-option", "ledger=\(served)", "-L"]
+    let count = workers.map { ["-p", "\($0)"] } ?? []
+    let own = ["--control-socket", control, "--app-option", "ledger=\(served)", "-L"] + count
     server = try ServerProcess(
       app: app, sockets + own + options.map { $0.replacingOccurrences(of: "DIR/", with: folder.path + "/") },
       environment: environment)
