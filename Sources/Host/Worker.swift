@@ -59,10 +59,15 @@ final class Worker: @unchecked Sendable {
   let isStopping = Atomic<Bool>(false)
   /// Why the loop ends; nil while it runs.
   var stopping: Stop?
+  /// It leaves, and others go on accepting: connections between two requests are served once more.
+  var isRetired = false
   /// Why the loop could not go on.
   private(set) var failure: SystemError?
   /// No call of an application outlasts the loop: they may be unloaded.
   var isQuiet = true
+  /// Connections that this worker accepts before it lets others go first.
+  var acceptsLeft = Worker.acceptsInARow
+  static let acceptsInARow = 16
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
   /// Generations that were replaced in place and have not left memory, or cannot.

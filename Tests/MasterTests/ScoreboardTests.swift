@@ -1,5 +1,5 @@
 // The page that a worker writes and its master reads.
-import Control
+@testable import Control
 import Testing
 
 @Suite struct ScoreboardTests {

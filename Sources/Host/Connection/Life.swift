@@ -290,7 +290,8 @@ extension Worker {
   @inline(__always)
   private func becomeIdle(_ connection: ConnectionPointer) {
     flush(connection)
-    let isOver = connection.pointee.isClosing || stopping != nil
+    // A retired worker's client was promised another turn, and may be asking: it is told to close then.
+    let isOver = connection.pointee.isClosing || stopping != nil && !isRetired
     if isOver, !connection.pointee.hasOutput { return close(connection) }
     connection.pointee.state = .idle
     blocks.empty(&connection.pointee.input)

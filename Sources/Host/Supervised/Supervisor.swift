@@ -71,7 +71,7 @@ extension Worker {
       case .ended:
         // The master is gone: whoever comes next must be able to bind at once.
         try? reactor.remove(link.fd)
-        if stopping == nil { stop() }
+        stopping == nil ? stop() : hurry()
         return
       }
     }
@@ -93,6 +93,7 @@ extension Worker {
   /// between two requests is served once more and told to close: a close of ours could meet its request.
   func retire() {
     guard stopping == nil else { return }
+    isRetired = true
     isStopping.store(true, ordering: .releasing)
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     // First deaf, then empty: what the kernel has woken this worker for must not be left lying.
@@ -107,6 +108,7 @@ extension Worker {
 
   /// A retired worker is told not to wait for connections that ask nothing.
   private func hurry() {
+    isRetired = false
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
