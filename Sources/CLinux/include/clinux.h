@@ -79,9 +79,6 @@ static inline int clinux_next_signal(int fd) {
 }
 static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
-/* A signal for this process when the thread that has started it ends. */
-static inline void clinux_die_with_parent(int number) { prctl(PR_SET_PDEATHSIG, number, 0, 0, 0); }
-
 /* Whether `text` stands somewhere in `bytes`. */
 int clinux_contains(const void *bytes, size_t count, const void *text, size_t length);
 

@@ -86,7 +86,9 @@ final class Generation: @unchecked Sendable {
       case .plain(let function): .plain(function)
       case .full: .full(table!)
       }
-    return Generation(reference, copy, image, handle, linked, options, number, host, label)
+    // Each holds the library on its own account.
+    let own = System.openLibrary(copy.path) ?? handle
+    return Generation(reference, copy, image, own, linked, options, number, host, label)
   }
 
   private init(

@@ -100,7 +100,7 @@ extension System {
   static func endAfter(seconds: UInt32) { alarm(seconds) }
 
   /// This process does not outlive the one that has started it. The corresponding C function is `prctl`.
-  static func dieWithParent() { clinux_die_with_parent(SIGKILL) }
+  static func dieWithParent() { _ = clinux_death_signal(SIGKILL) }
 
   /// No core file for a crash of this process. The corresponding C function is `setrlimit`.
   static func leaveNoCore() {

@@ -43,7 +43,6 @@ struct AppCalls {
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
   init(_ app: App, threads: Int) {
-    let generation = app.generation
     owner = .passUnretained(app)
     place = app.place
     self.generation = generation.number

@@ -3,37 +3,40 @@ import Wire
 
 /// The applications of a worker by mount point: the longest prefix that ends at a segment border wins.
 ///
-/// The places are fixed; the app of a place may be replaced by the leader. Lives as long as the process.
+/// The mounts are fixed; the app at one may be replaced by the leader. Lives as long as the process.
 struct MountTable: @unchecked Sendable {
-  private let places: UnsafeMutableBufferPointer<App>
+  private let mounted: UnsafeMutableBufferPointer<App>
   /// The only app, if it sits at the root: nothing has to be compared.
   private let root: UnsafeMutablePointer<AppCallsPointer?>
 
   /// - Parameter apps: no two at one mount.
   init(_ apps: [App]) {
-    places = .allocate(capacity: apps.count)
-    _ = places.initialize(from: apps.sorted { $0.mount.count > $1.mount.count })
+    mounted = .allocate(capacity: apps.count)
+    _ = mounted.initialize(from: apps.sorted { $0.mount.count > $1.mount.count })
     root = .allocate(capacity: 1)
     root.initialize(to: apps.count == 1 && apps[0].mount.isEmpty ? apps[0].calls : nil)
   }
 
   /// The apps as they are mounted now. For the leader, or when nobody leads.
-  var apps: [App] { Array(places) }
+  var apps: [App] { Array(mounted) }
 
-  /// The place of the app that is mounted at `mount`; nil for none.
-  func place(of mount: String) -> Int? { places.firstIndex { $0.mount.elementsEqual(mount.utf8) } }
+  /// Mounted applications.
+  var count: Int { mounted.count }
 
-  /// The app of a place in the table.
-  subscript(place: Int) -> App { places[place] }
+  /// Where the application of a place in the configuration stands in the table.
+  func index(of place: Int) -> Int? { mounted.firstIndex { $0.place == place } }
 
-  /// Leader: puts another app in a place; requests whose head is complete stay with the one before.
+  /// The app at an index of the table.
+  subscript(index: Int) -> App { mounted[index] }
+
+  /// Leader: puts another app where one is; requests whose head is complete stay with the one before.
   ///
   /// - Parameter app: has the same mount.
   /// - Returns: the app that was there.
-  func replace(_ place: Int, with app: App) -> App {
-    let old = places[place]
+  func replace(_ index: Int, with app: App) -> App {
+    let old = mounted[index]
     precondition(app.mount == old.mount, "an app is replaced by one at the same mount")
-    places[place] = app
+    mounted[index] = app
     if root.pointee != nil { root.pointee = app.calls }
     return old
   }
@@ -44,7 +47,7 @@ struct MountTable: @unchecked Sendable {
 
   private func search(_ exchange: inout Exchange) -> AppCallsPointer? {
     let path = Normalizer.joined(exchange.meta.scriptName, exchange.meta.pathInfo, &exchange.arena)
-    for app in places where matches(app.mount, path.bytes) {
+    for app in mounted where matches(app.mount, path.bytes) {
       let count = app.mount.count
       if count == 0 { return app.calls }
       let name = exchange.arena.copy(UnsafeRawBufferPointer(rebasing: path.bytes[..<count]))

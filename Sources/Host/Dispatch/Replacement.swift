@@ -3,15 +3,15 @@ import Wire
 
 /// An app in another one's place, while the worker serves.
 final class Replacement: Sendable {
-  /// The place in the mount table.
-  let place: Int
-  /// Loaded, started and probed; at the mount of the place.
+  /// Where in the mount table.
+  let index: Int
+  /// Loaded, started and probed; at the same mount.
   let app: App
   /// Told of the app before, once nothing of it runs any more and it is unloaded; on a thread of its own.
   let whenOver: @Sendable (App) -> Void
 
-  init(_ place: Int, _ app: App, whenOver: @escaping @Sendable (App) -> Void) {
-    (self.place, self.app, self.whenOver) = (place, app, whenOver)
+  init(_ index: Int, _ app: App, whenOver: @escaping @Sendable (App) -> Void) {
+    (self.index, self.app, self.whenOver) = (index, app, whenOver)
   }
 }
 
@@ -30,12 +30,12 @@ extension Worker {
   /// Any thread: puts an app in another one's place; requests whose head comes from now on are its.
   ///
   /// - Parameters:
-  ///   - place: of the mount table.
+  ///   - index: of the mount table.
   ///   - app: loaded, started and probed.
   ///   - whenOver: is given the app before after its unload() has returned; called on a thread of its own.
   ///     Not called if the worker ends first: then the app is among `apps`.
-  func replace(_ place: Int, with app: App, whenOver: @escaping @Sendable (App) -> Void) {
-    inbox.post(.replaces(Replacement(place, app, whenOver: whenOver)))
+  func replace(_ index: Int, with app: App, whenOver: @escaping @Sendable (App) -> Void) {
+    inbox.post(.replaces(Replacement(index, app, whenOver: whenOver)))
   }
 
   /// Every app that has not been unloaded; when nobody leads.
@@ -43,7 +43,9 @@ extension Worker {
 
   /// Leader: does what `replace` has asked for.
   func install(_ replacement: Replacement) {
-    let old = mounts.replace(replacement.place, with: replacement.app)
+    let old = mounts.replace(replacement.index, with: replacement.app)
+    let generation = replacement.app.generation.number
+    supervisor?.board[.generation, app: replacement.app.place].value = UInt64(generation)
     retiring.append(Retiring(app: old, whenOver: replacement.whenOver))
     // Whatever its generation, a worker that stops calls no app anew.
     isDrained = false
@@ -77,7 +79,11 @@ extension Worker {
   /// Leader, when the worker stops: tells the apps, as soon as no call can come any more. Until then
   /// requests that have reached the machine are still called for.
   func drainWhenQuiet() {
-    guard !isDrained, mounts.apps.allSatisfy({ $0.calls.pointee.uncalled == 0 }) else { return }
+    guard !isDrained else { return }
+    // Connections that ask nothing do not hold it up for longer than half of the time that there is.
+    let patience = UInt64(limits.gracefulSeconds / 2 * 1e9)
+    if case .graceful(let deadline) = stopping, now &+ patience > deadline { hurry() }
+    guard mounts.apps.allSatisfy({ $0.calls.pointee.uncalled == 0 }) else { return }
     for slot in 0..<UInt32(connections.capacity) {
       switch connections.record(slot).pointee.state {
       case .idle, .readingHead, .readingBody: return

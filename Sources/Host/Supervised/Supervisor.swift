@@ -102,6 +102,7 @@ extension Worker {
       acceptWaiting(index)
       System.close(listeners[index].fd)
     }
+    drainWhenQuiet()
     supervisor?.link.send(Message(.retiring))
     drainWhenQuiet()
   }
