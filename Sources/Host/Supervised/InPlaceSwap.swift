@@ -11,19 +11,19 @@ extension Worker {
   /// on meanwhile.
   func swapInPlace(_ message: Message) {
     guard let link = supervisor?.link, let wanted = SwapOrder(message), wanted.app < settings.apps.count,
-      let place = mounts.apps.firstIndex(where: { $0.place == wanted.app })
+      let index = mounts.index(of: wanted.app)
     else { return }
     guard stopping == nil else { return refuse(wanted, "the worker leaves", link) }
     guard leftOver.load(ordering: .relaxed) < Worker.mostLeftOver else {
       return refuse(
         wanted, "\(Worker.mostLeftOver) replaced generations are still in memory", link, isFull: true)
     }
-    let old = mounts[place]
+    let old = mounts[index]
     let isStarted = System.startThread { [unowned(unsafe) self] in
       do throws(ServerFailure) {
         let app = try load(wanted, from: old.generation)
         leftOver.add(1, ordering: .relaxed)
-        replace(place, with: app) { [unowned(unsafe) self] old in
+        replace(index, with: app) { [unowned(unsafe) self] old in
           if old.generation.close() { leftOver.subtract(1, ordering: .relaxed) }
         }
       } catch { refuse(wanted, error.description, link) }
