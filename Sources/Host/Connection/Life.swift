@@ -231,8 +231,9 @@ extension Worker {
       gateway: connection.pointee.gateway, remoteAddr: Text(text, count),
       localName: isCGI ? Text("localhost") : listeners[Int(connection.pointee.listener)].name,
       fixesRootScriptName: settings.fixesRootScriptName)
-    exchange.pointee.meta = try Normalizer.normalize(
-      exchange.pointee.head, exchange.pointee.base, facts, &exchange.pointee.arena)
+    try Normalizer.normalize(
+      &exchange.pointee.head, exchange.pointee.base, facts, into: &exchange.pointee.meta,
+      &exchange.pointee.arena)
     exchange.pointee.isNormalized = true
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
