@@ -50,6 +50,7 @@ let package = Package(
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),
     .testTarget(name: "IntegrationTests", dependencies: ["Support"]),
+    .testTarget(name: "PythonTests", dependencies: ["Support"]),
     .testTarget(name: "TidyTests"),
   ]
 )

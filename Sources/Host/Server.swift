@@ -49,7 +49,9 @@ public enum Server {
   private static func runCGI(_ settings: Settings, _ apps: [App]) throws(ServerFailure) {
     do {
       let worker = try Worker(settings: settings, listeners: [], mounts: MountTable(apps), log: .shared)
-      guard worker.runCGI() == 0 else { throw ServerFailure("the answer could not be delivered whole") }
+      let code = worker.runCGI()
+      for app in apps { app.generation.unload() }
+      guard code == 0 else { throw ServerFailure("the answer could not be delivered whole") }
     } catch let error as SystemError {
       throw ServerFailure("the event loop cannot be made: \(error)")
     } catch {
