@@ -108,6 +108,11 @@ static inline const char *py_library(void) {
   return dladdr((const void *)(uintptr_t)&Py_IsInitialized, &place) ? place.file : NULL;
 }
 
+/* What faulthandler writes, for one thread; needs no lock. Exported, but declared in internal headers. */
+extern void _Py_DumpTraceback(int fd, PyThreadState *state);
+/* In <sys/mman.h> for _GNU_SOURCE only. */
+extern int memfd_create(const char *name, unsigned flags);
+
 /* ---- Types ---- */
 
 static inline PyTypeObject *py_make_type(
