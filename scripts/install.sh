@@ -10,7 +10,7 @@ declare -A build_needs=(
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
 )
 declare -A plugins_needs=(
-  [python3-embed.pc]=python3-dev [pkg-config]=pkg-config
+  [python3-embed.pc]=python3-dev [libffi.pc]=libffi-dev [pkg-config]=pkg-config
 )
 declare -A apps_needs=(
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
@@ -18,6 +18,7 @@ declare -A apps_needs=(
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [curl]=curl
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
+  [systemd-socket-activate]=systemd [systemd-analyze]=systemd
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
 

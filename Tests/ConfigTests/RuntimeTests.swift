@@ -37,6 +37,13 @@ import Testing
     ("-w root --mount /p=mod:app", ["|python3|root|module=root", "/p|python3|mod:app|module=mod:app"]),
     ("--mount /p=mod:app", ["/p||mod"]),
     ("--plugin python3 --mount /n=n.so -w a", ["/n||n.so", "|python3|a|module=a"]),
+    ("--call m:f() --call-file a.sig", ["|ffi|m:f()|call=m:f()|call-file=a.sig"]),
+    ("--plugin ffi --call /p=m:f()", ["|ffi|/p=m:f()|call=/p=m:f()"]),
+    ("--call m:f() --mount /a=a.sig", ["|ffi|m:f()|call=m:f()", "/a|ffi|a.sig|call-file=a.sig"]),
+    ("--mount /a=./m.so:f()", ["/a|ffi|./m.so:f()|call=./m.so:f()"]),
+    ("--app ./m.so:f()", ["|ffi|./m.so:f()|entry=./m.so:f()"]),
+    ("--app /a=/l/m.so:f()", ["/a|ffi|/l/m.so:f()|entry=/l/m.so:f()"]),
+    ("--app /l/m.so:f()", ["|ffi|/l/m.so:f()|entry=/l/m.so:f()"]),
     ("--plugin lua --app-option k=v", ["|lua|lua|k=v"]),
     ("--plugin lua:main.lua", ["|lua|main.lua|target=main.lua"]),
   ]

@@ -7,12 +7,13 @@ import Testing
   static let arrows: [String: Set<String>] = [
     "Wire": [],
     "Config": ["Glibc", "ArgumentParser"],
-    "Host": ["Wire", "Config", "CNSGI", "CLinux", "Glibc", "Synchronization", "Logging"],
-    "Master": ["Config", "CLinux", "Glibc", "Synchronization", "Logging"],
+    "Control": ["Synchronization"],
+    "Host": ["Wire", "Config", "Control", "CNSGI", "CLinux", "Glibc", "Synchronization", "Logging"],
+    "Master": ["Config", "Control", "CLinux", "Glibc", "Synchronization"],
     "NSGI": ["CNSGI", "Synchronization"],
-    "server": ["Host", "Master", "Config", "Glibc"],
+    "server": ["Host", "Master", "Config", "Control", "Glibc"],
     "python3": ["CNSGI", "CPython", "Glibc", "Synchronization"],
-    "ffi": ["CNSGI", "CFFI", "Glibc", "Synchronization"],
+    "ffi": ["CNSGI", "CFFI", "FFICore", "Glibc", "Synchronization"],
   ]
 
   /// The modules that a line imports: `import A`, `@testable import A`, `public import struct A.B`.

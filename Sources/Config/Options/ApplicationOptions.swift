@@ -7,6 +7,7 @@ let applicationOptions = OptionGroup(
       "app", repeats: true,
       "serve this shared library, at the root or below /mount; :symbol names an entry of its own",
       .value(placeholder: "[/mount=]PATH[:symbol]") { (draft, text) throws(ValueError) in
+        if FFITarget.isSignature(text[...]) { return try draft.addEntry(text) }
         draft.settings.apps.append(try AppSettings(parsing: text))
       }),
     OptionSpec(

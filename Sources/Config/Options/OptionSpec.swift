@@ -67,8 +67,8 @@ struct OptionGroup: Sendable {
 /// All options.
 enum OptionTable {
   static let groups = [
-    applicationOptions, pythonOptions, socketOptions, requestOptions, timeOptions, logOptions, processOptions,
-    configurationOptions, acceptedOptions,
+    applicationOptions, pythonOptions, ffiOptions, socketOptions, requestOptions, timeOptions, logOptions,
+    processOptions, supervisionOptions, configurationOptions, acceptedOptions,
   ]
 
   static let all: [OptionSpec] = groups.flatMap(\.options)

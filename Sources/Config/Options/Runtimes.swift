@@ -19,7 +19,7 @@ struct RuntimeSpec: Sendable {
 
 /// All rows. A plugin that is not here is told `--app-option` alone.
 enum RuntimeTable {
-  static let all = [pythonRuntime]
+  static let all = [pythonRuntime, ffiRuntime]
 
   /// Plugins of uWSGI that this server has inside.
   static let inside: Set<String> = ["http", "cgi", "corerouter", "ugreen"]
@@ -44,6 +44,8 @@ struct RuntimeDraft {
     var mount: String
     var runtime: String
     var option: AppOption
+    /// More of the same kind, where a runtime makes one app out of several things.
+    var further: [AppOption] = []
   }
 
   var plugins: [Plugin] = []
@@ -100,7 +102,7 @@ extension Draft {
   }
 
   private static func isLibrary(_ target: Substring) -> Bool {
-    target.hasSuffix(".so") || target.holds(".so:")
+    target.hasSuffix(".so") || target.holds(".so:") && !FFITarget.isSignature(target)
   }
 
   // MARK: Once all options are known
@@ -151,6 +153,7 @@ extension Draft {
       mount: made.mount, path: made.option.value,
       runtime: plugin?.reference ?? RuntimeReference(parsing: made.runtime[...]))
     app.options = runtimes.told.filter { $0.runtime == made.runtime }.map(\.option) + [made.option]
+      + made.further
     return app
   }
 

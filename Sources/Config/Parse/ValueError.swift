@@ -30,6 +30,7 @@ public enum ValueError: ComplaintError {
   case badSymbol(String)
   case moduleIsPath(String)
   case variableWithoutEquals(String)
+  case signatureIncomplete(String)
   case notBuilt(what: String, instead: String)
 
   /// What is wrong.
@@ -50,6 +51,7 @@ public enum ValueError: ComplaintError {
     case .badSymbol(let text): "\"\(text)\" is not a symbol's name"
     case .moduleIsPath(let text): "\"\(text)\" is a path and no module"
     case .variableWithoutEquals(let text): "\"\(text)\" has no name and value"
+    case .signatureIncomplete(let text): "\"\(text)\" names no function of a library with its parameters"
     case .notBuilt(let what, _): "\(what) is not built yet"
     }
   }
@@ -72,6 +74,7 @@ public enum ValueError: ComplaintError {
     case .badSymbol: "write PATH:symbol with a C identifier"
     case .moduleIsPath(let text): "write --wsgi-file \(text), or the name that Python imports it by"
     case .variableWithoutEquals: "write NAME=value"
+    case .signatureIncomplete: "write it as in /pow=libm.so.6:pow(x: f64, y: f64) -> f64"
     case .notBuilt(_, let instead): instead
     }
   }
