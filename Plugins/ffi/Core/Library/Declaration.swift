@@ -31,7 +31,8 @@ indirect enum CShape: Equatable {
     case .boolean: "bool"
     case .enumeration(let size): "an enum of \(size) bytes"
     case .pointer(let target): "a pointer to \(target.name)"
-    case .structure(let name, let size, _): "struct \(name)\(size.map { " of \($0) bytes" } ?? "")"
+    case .structure(let name, let size, _):
+      (name.isEmpty ? "a struct" : "struct \(name)") + (size.map { " of \($0) bytes" } ?? "")
     case .array: "an array"
     case .function: "a function"
     case .other(let what): what
