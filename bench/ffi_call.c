@@ -46,5 +46,5 @@ int main(int argc, char **argv) {
   const nsgi_app *app = fake_load(argv[1], options, &state);
   MEASURE("request, threadsafe", calls / 10, fake_post(app, state, "/fmax", "{\"x\":2,\"y\":10}"));
   MEASURE("request, one at a time", calls / 10, fake_post(app, state, "/locked", "{\"x\":2,\"y\":10}"));
-  return strcmp(fake.answer, "{\"result\":10}") != 0;
+  return sum != 10 || strcmp(fake.answer, "{\"result\":10}") != 0;
 }

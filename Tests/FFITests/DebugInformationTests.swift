@@ -16,7 +16,7 @@ import Testing
   private func complaint(_ text: String, _ kind: [String]) throws -> String? {
     let file = try library(kind)
     let signature = try SignatureParser.parse("\(file):\(text)").signature
-    let declaration = DebugInformation.declaration(of: signature.symbol, in: file)
+    let declaration = DebugFile(file)?.declaration(of: signature.symbol)
     return Comparison.difference(signature, try #require(declaration, "\(text) in \(kind)"))
   }
 
@@ -44,7 +44,10 @@ import Testing
     ("mix_f32(a: f32, b: f64) -> f32", "b is f32, and not f64"),
     ("mix_f64(a: f64, b: f64) -> f32", "the result is f64, and not f32"),
     ("mix_i32(a: i32, b: i32) -> cstr", "the result is i32, and no pointer to characters"),
-    ("mirror(p: {x: f64}) -> {x: f64, y: f64}", "p is a struct of 16 bytes, and the signature's struct has 8"),
+    (
+      "mirror(p: {x: f64}) -> {x: f64, y: f64}",
+      "p is a struct of 16 bytes, and the signature's struct has 8"
+    ),
     (
       "mirror(p: {x: f64, y: i64}) -> {x: f64, y: f64}",
       "p is a struct of 16 bytes, and its y is f64, and not i64"
@@ -104,7 +107,7 @@ import Testing
       """
     let (exit, output) = try ChildProcess.run("/bin/sh", ["-c", script, folder.path])
     try #require(exit == .status(0), "\(output)")
-    let declaration = try #require(DebugInformation.declaration(of: "motto", in: file))
+    let declaration = try #require(DebugFile(file)?.declaration(of: "motto"))
     #expect(declaration.parameters.isEmpty)
   }
 
@@ -120,9 +123,9 @@ import Testing
         }
         if random.below(4) == 0 { bytes.removeLast(random.below(bytes.count)) }
         bytes.withUnsafeBytes { bytes in
-          guard let elf = ElfFile(bytes) else { return }
-          _ = elf.isData("motto")
-          _ = DebugInformation.declaration(of: "grow", in: elf)
+          guard let file = DebugFile(bytes) else { return }
+          _ = file.isData("motto")
+          for symbol in ["grow", "visit", "counter_make"] { _ = file.declaration(of: symbol) }
         }
       }
     }

@@ -1,4 +1,5 @@
-/* Runs a program that may not make memory both writable and executable:  mdwe prctl|seccomp PROGRAM [ARGUMENT...]
+/* Runs a program that may not make memory both writable and executable:
+ *   mdwe prctl|seccomp PROGRAM [ARGUMENT...]
  * prctl is PR_SET_MDWE of Linux 6.3, seccomp the filter that systemd's MemoryDenyWriteExecute= installs on
  * older kernels. Exits with 77 if the kernel has neither. */
 #include <errno.h>

@@ -75,7 +75,8 @@ enum OpenAPI {
         inputs.map { ($0.name, Schemas.input($0, most: most(signature)), !$0.isOptional) })
       var content: [JSONValue.Member] = [
         .init("application/json", ["schema": json]),
-        .init("application/x-www-form-urlencoded", ["schema": Schemas.object(fields(signature, isForm: true))]),
+        .init(
+          "application/x-www-form-urlencoded", ["schema": Schemas.object(fields(signature, isForm: true))]),
       ]
       let needed = inputs.filter { !$0.isOptional }
       if let raw = RequestArguments.rawParameter(of: signature, [:]), needed.allSatisfy({ $0.name == raw }),
