@@ -1,7 +1,7 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins apps test tidy fuzz examples bench bench-quick bench-budget clean
+.PHONY: help run build plugins apps test tidy fuzz examples bench bench-quick bench-budget tsan asan stress clean
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -38,6 +38,14 @@ test: ## install the test programs, build everything, run every test
 tidy: ## check the house rules: imports, line lengths, comments
 	@scripts/install.sh build
 	swift test --filter TidyTests
+
+tsan: ## run the host and integration tests under the Thread Sanitizer (FILTER=… for some of them)
+	@scripts/install.sh test
+	@scripts/sanitize.sh thread $(FILTER)
+
+asan: ## the same under the Address Sanitizer
+	@scripts/install.sh test
+	@scripts/sanitize.sh address $(FILTER)
 
 fuzz: ## run the fuzz targets of the codecs for a while
 	@scripts/install.sh build

@@ -22,16 +22,19 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "Wire"),
     .target(name: "Config"),
+    .target(name: "Control"),
     .target(
       name: "Host",
       dependencies: [
-        "Wire", "Config", "CNSGI", "CLinux",
+        "Wire", "Config", "Control", "CNSGI", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ],
       // One thread at a time owns the worker, by its leadership; the run-time checks of exclusive access guard
       // nothing there.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
+    .target(name: "Master", dependencies: ["Config", "Control", "CLinux"]),
+    .executableTarget(name: "server", dependencies: ["Host", "Master", "Config", "Control"]),
     // Python: WSGI in embedded CPython. Not part of the server: a library that it loads for --plugin python3.
     .systemLibrary(
       name: "CPython", path: "Plugins/CPython", pkgConfig: "python3-embed", providers: [.apt(["python3-dev"])]),
@@ -39,7 +42,6 @@ let package = Package(
       name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
-    .executableTarget(name: "server", dependencies: ["Host", "Config"]),
     .systemLibrary(
       name: "CFFI", path: "Plugins/ffi/CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
     .target(name: "FFICore", dependencies: ["CNSGI", "CFFI"], path: "Plugins/ffi/Core"),
@@ -51,6 +53,7 @@ let package = Package(
     .target(name: "kit_swift", dependencies: ["NSGI"], path: "Tests/Fixtures/kits/swift"),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
+    .testTarget(name: "MasterTests", dependencies: ["Master", "Control", "Config"]),
     .testTarget(name: "HostTests", dependencies: ["Host", "Support"]),
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),

@@ -18,6 +18,7 @@ declare -A apps_needs=(
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [curl]=curl
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
+  [systemd-socket-activate]=systemd [systemd-analyze]=systemd
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
 

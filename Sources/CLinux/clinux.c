@@ -15,6 +15,31 @@ int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length) {
   return accept4(fd, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+/* The thread sanitizer learns from libc's functions who waits for whom. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BARE_CALL(bare, libc) (libc)
+#endif
+#endif
+#ifndef BARE_CALL
+#define BARE_CALL(bare, libc) (bare)
+#endif
+
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds) {
+  return (int)BARE_CALL(syscall(SYS_epoll_pwait, epoll, events, count, milliseconds, NULL, (size_t)0),
+                        epoll_wait(epoll, events, count, milliseconds));
+}
+
+ssize_t clinux_receive(int fd, void *bytes, size_t count) {
+  return BARE_CALL(syscall(SYS_recvfrom, fd, bytes, count, 0, NULL, NULL), recv(fd, bytes, count, 0));
+}
+
+ssize_t clinux_send(int fd, const void *bytes, size_t count) {
+  ssize_t sent = BARE_CALL(syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, (socklen_t)0),
+                           send(fd, bytes, count, MSG_NOSIGNAL));
+  return sent < 0 && errno == ENOTSOCK ? write(fd, bytes, count) : sent;
+}
+
 int clinux_unnamed_file(const char *directory) {
   int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return fd;

@@ -5,16 +5,40 @@ import Glibc
 /// launcher.
 enum ProcessSetup {
   /// Before the sockets are bound.
-  static func begin(_ settings: ProcessSettings) throws(ServerFailure) {
+  static func begin(_ settings: ProcessSettings) {
     if let mask = settings.umask { System.setUmask(mask) }
   }
 
   /// After the sockets are bound and before an app is loaded: the pid file, the directory, then the user.
   static func settle(_ settings: ProcessSettings) throws(ServerFailure) {
+    try writePID(settings)
+    try enter(settings, worker: 0)
+  }
+
+  /// The pid file, if one is asked for.
+  static func writePID(_ settings: ProcessSettings) throws(ServerFailure) {
     if let path = settings.pidFile {
       do { try System.writeFile(path, "\(getpid())\n") } catch {
         throw ServerFailure(
           "the pid file \(path) cannot be written (\(error.reason)); choose another --pidfile")
+      }
+    }
+  }
+
+  /// What a process that runs apps becomes: its processors and descriptors, its directory, its user.
+  ///
+  /// - Parameter worker: its number, for its processors; nil for one that serves nobody.
+  static func enter(_ settings: ProcessSettings, worker: Int?) throws(ServerFailure) {
+    if let mask = settings.umask { System.setUmask(mask) }
+    if let count = settings.maxDescriptors {
+      do { try System.limitDescriptors(count) } catch {
+        throw ServerFailure(
+          "\(count) descriptors are not to be had (\(error.reason)); lower --max-fd, or raise the hard limit")
+      }
+    }
+    if let worker, settings.processorsPerWorker > 0 {
+      do { try System.bindProcessors(place: worker, count: settings.processorsPerWorker) } catch {
+        throw ServerFailure("the processors cannot be chosen (\(error.reason)); leave out --cpu-affinity")
       }
     }
     if let directory = settings.directory {
@@ -23,6 +47,23 @@ enum ProcessSetup {
       }
     }
     try becomeUser(settings)
+  }
+
+  /// A sanitizer has handlers of its own for crashes.
+  static var isSanitized: Bool { System.isDefined("__asan_init") || System.isDefined("__tsan_init") }
+
+  /// The workers' user may write into a directory that the master has made.
+  static func grant(_ path: String, _ settings: ProcessSettings) throws(ServerFailure) {
+    guard settings.user != nil || settings.group != nil else { return }
+    do throws(SystemError) {
+      let user = try settings.user.map { name throws(SystemError) in try System.user(name) }
+      let group = try settings.group.map { name throws(SystemError) in try System.group(name) }
+      try System.changeOwner(path, user ?? uid_t.max, group ?? gid_t.max)
+    } catch {
+      throw ServerFailure(
+        "\(settings.user ?? "-"):\(settings.group ?? "-") cannot be given \(path) (\(error)); "
+          + "start it as root and name a user and group that exist")
+    }
   }
 
   private static func becomeUser(_ settings: ProcessSettings) throws(ServerFailure) {

@@ -15,13 +15,13 @@ public struct ServerFailure: Error, CustomStringConvertible {
   }
 }
 
-/// One process that serves: loads the applications, binds the sockets, runs a worker until it is told to
-/// stop.
+/// One plain process that serves, without a master: loads the applications, binds the sockets, runs a
+/// worker until it is told to stop.
 public enum Server {
   /// Serves until a stop signal; returns when everything under way is answered.
   public static func run(_ settings: Settings) throws(ServerFailure) {
     if let path = settings.log.file { try redirectLog(path) }
-    try ProcessSetup.begin(settings.process)
+    ProcessSetup.begin(settings.process)
     let listeners = settings.isCGI ? [] : try listen(settings)
     defer { for listener in listeners { listener.removeFile() } }
     try ProcessSetup.settle(settings.process)
@@ -63,7 +63,7 @@ public enum Server {
     line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
   }
 
-  private static func redirectLog(_ path: String) throws(ServerFailure) {
+  static func redirectLog(_ path: String) throws(ServerFailure) {
     do { try Log.shared.redirect(to: path) } catch {
       throw ServerFailure(
         "the log file \(path) cannot be opened (\(error.reason)); choose a place you may write to")
@@ -72,7 +72,7 @@ public enum Server {
 
   // MARK: Applications
 
-  private static func runtimeDirectory(_ settings: Settings) throws(ServerFailure) -> RuntimeDirectory {
+  static func runtimeDirectory(_ settings: Settings) throws(ServerFailure) -> RuntimeDirectory {
     do { return try RuntimeDirectory.create(sweeps: !settings.isCGI) } catch {
       throw ServerFailure("\(error)")
     }
@@ -81,20 +81,21 @@ public enum Server {
   private static func load(
     _ settings: Settings, _ runtime: RuntimeDirectory
   ) throws(ServerFailure) -> [App] {
-    var loading = AppLoading(plugins: settings.pluginDirectories, runtime: runtime)
+    var loading = AppLoading(plugins: settings.pluginDirectories)
     var apps: [App] = []
-    for app in settings.apps {
-      let generation = try loading.start(app)
+    for (place, app) in settings.apps.enumerated() {
+      let generation = try loading.start(app, from: .runtime(runtime))
       apps.append(
-        App(mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads)
-      )
+        App(
+          mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads,
+          place: place))
     }
     return apps
   }
 
   // MARK: Sockets
 
-  private static func listen(_ settings: Settings) throws(ServerFailure) -> [Listener] {
+  static func listen(_ settings: Settings) throws(ServerFailure) -> [Listener] {
     var listeners: [Listener] = []
     do throws(ListenError) {
       for wanted in settings.listeners {

@@ -1,6 +1,7 @@
 import CLinux
 import CNSGI
 import Config
+import Control
 import Glibc
 import Synchronization
 import Wire
@@ -24,8 +25,8 @@ final class Worker: @unchecked Sendable {
   let log: Log
   var reactor: Reactor
   var timers: TimerWheel
-  var connections: Slab<Connection>
-  var exchanges: Slab<Exchange>
+  let connections: Slab<Connection>
+  let exchanges: Slab<Exchange>
   var blocks: BlockPool
   var listeners: [Listener]
   let mounts: MountTable
@@ -51,6 +52,10 @@ final class Worker: @unchecked Sendable {
   private var failure: SystemError?
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
+  /// Calls that were cancelled and go on: nobody waits for them.
+  var stuckCalls = 0
+  /// Under a master: what it hears and what it shows; nil in a plain process.
+  var supervisor: Supervisor?
   /// CGI: the answer did not reach the web server.
   var cgiFailed = false
 
@@ -64,8 +69,10 @@ final class Worker: @unchecked Sendable {
   ///   - listeners: bound and listening; the worker does not close what it inherited.
   ///   - generations: loaded and started applications with their mounts.
   init(
-    settings: Settings, listeners: [Listener], mounts: MountTable, log: Log
+    settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil
   ) throws(SystemError) {
+    self.supervisor = supervisor
+    if let board = supervisor?.board { LastWords.use(board) }
     self.settings = settings
     self.listeners = listeners
     self.mounts = mounts
@@ -87,8 +94,8 @@ final class Worker: @unchecked Sendable {
     connections = Slab(maximum: limits.connections + 1)
     exchanges = Slab(maximum: limits.connections + 1)
     number = try WorkerRegistry.reserve()
-    connections.make = { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
-    exchanges.make = { [unowned(unsafe) self] slot in
+    connections.setMake { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
+    exchanges.setMake { [unowned(unsafe) self] slot in
       Exchange(
         slot: slot, worker: self, fields: self.limits.headerFields,
         responseHeadBytes: self.limits.responseHeadBytes)
@@ -109,7 +116,8 @@ final class Worker: @unchecked Sendable {
   @inline(__always)
   func timer(_ slot: UInt32) -> UnsafeMutablePointer<TimerWheel.Entry> {
     // The record lives at a fixed address in its slab.
-    withUnsafeMutablePointer(to: &connections.record(slot).pointee.timer) { $0 }
+    let record = connections.record(slot)
+    return withUnsafeMutablePointer(to: &record.pointee.timer) { $0 }
   }
 
   // MARK: The loop
@@ -130,7 +138,9 @@ final class Worker: @unchecked Sendable {
   func run(signals: Int32) throws(SystemError) -> Bool {
     try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
     try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0))
+    if let link = supervisor?.link { try reactor.add(link.fd, .read, Token(.control, slot: 0)) }
     for index in listeners.indices { try watch(index) }
+    reportReady()
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     leadership.waitForEnd()
     watchdog.end()
@@ -144,6 +154,8 @@ final class Worker: @unchecked Sendable {
   func serve(_ first: Leadership.Wake) {
     var wake = first
     while case .lead(let detached) = wake {
+      // What the last leader was calling for is no call on the loop any more.
+      watched.pointee.ended()
       for exchange in detached { takeOver(exchange) }
       if lead() == .ended { leadership.end() }
       wake = leadership.follow()
@@ -174,6 +186,7 @@ final class Worker: @unchecked Sendable {
     if !postponed.isEmpty, servePostponed() == .handedOff { return .handedOff }
     advanceTimers()
     accessLog.flush()
+    supervisor?.look(now)
     return .goesOn
   }
 
@@ -201,6 +214,7 @@ final class Worker: @unchecked Sendable {
       return event.canRead && mayRead ? receive(connection) : .goesOn
     case .listener: return accept(Int(event.token.slot))
     case .inbox: return serveInbox()
+    case .control: serveControl()
     case .signal: signalled(Int32(event.token.slot))
     case nil: break
     }
@@ -229,6 +243,9 @@ final class Worker: @unchecked Sendable {
     while true {
       switch clinux_next_signal(descriptor) {
       case 0: return
+      case SIGTERM where supervisor != nil: retire()
+      // A terminal's signals reach the whole group: the master says what they mean.
+      case _ where supervisor != nil: break
       case SIGUSR1, SIGHUP: log.reopen()
       default: stop()
       }
@@ -270,7 +287,7 @@ final class Worker: @unchecked Sendable {
     switch stopping {
     case nil: false
     case .immediate: true
-    case .graceful(let deadline): connections.alive == 0 || now > deadline
+    case .graceful(let deadline): connections.alive <= stuckCalls || now > deadline
     }
   }
 

@@ -3,11 +3,13 @@ import Host
 /// The subcommands: what `server` does when its first argument is no option.
 enum Subcommand: String, CaseIterable {
   case check
+  case ctl
   case new
 
   var usage: String {
     switch self {
     case .check: CheckCommand.usage
+    case .ctl: CtlCommand.usage
     case .new: NewCommand.usage
     }
   }
@@ -15,6 +17,7 @@ enum Subcommand: String, CaseIterable {
   private func run(_ arguments: [String]) -> Int32 {
     switch self {
     case .check: CheckCommand.run(arguments)
+    case .ctl: CtlCommand.run(arguments)
     case .new: NewCommand.run(arguments)
     }
   }

@@ -1,6 +1,7 @@
 import Config
 import Glibc
 import Host
+import Master
 
 /// The server: reads what it was asked to do, then does it in the role that fits.
 
@@ -26,6 +27,7 @@ func leave(_ code: Int32) -> Never {
 }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
+if arguments.first == ChildRole.name { leave(Roles.child()) }
 if let code = Subcommand.run(arguments, environment: environment()) { leave(code) }
 
 do {
@@ -37,7 +39,7 @@ do {
   case .help(let text), .version(let text), .showConfig(let text), .checkConfig(let text, _):
     print(text)
     leave(0)
-  case .run(let settings): try Server.run(settings)
+  case .run(let settings): leave(try Roles.serve(settings, arguments: arguments))
   }
 } catch let error as ConfigError {
   Server.announce(error.description)
@@ -49,4 +51,3 @@ do {
   Server.announce("\(error)")
   leave(1)
 }
-leave(0)

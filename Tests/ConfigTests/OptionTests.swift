@@ -87,7 +87,12 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--logformat x") { $0.log.format == "x" },
     Effect("--mount /a=x.so") { $0.apps[0].mount == "/a" && $0.apps[0].path == "x.so" },
     Effect("-M") { $0.process.hasMaster }, Effect("--master") { $0.process.hasMaster },
-    Effect("-p 1") { $0.process.workers == 1 }, Effect("--processes 1") { $0.process.workers == 1 },
+    Effect("--no-master") { !$0.process.hasMaster }, Effect("--master=false") { !$0.process.hasMaster },
+    Effect("") { $0.process.hasMaster && $0.process.workers == nil },
+    Effect("-p 4") { $0.process.workers == 4 }, Effect("--processes 1") { $0.process.workers == 1 },
+    Effect("-d /l") { $0.process.daemonLog == "/l" }, Effect("--daemonize l") { $0.process.daemonLog == "l" },
+    Effect("--max-fd 4096") { $0.process.maxDescriptors == 4096 },
+    Effect("--cpu-affinity 1") { $0.process.processorsPerWorker == 1 },
     Effect("--workers 1") { $0.process.workers == 1 },
     Effect("-LMp1") { !$0.log.requests && $0.process.hasMaster && $0.process.workers == 1 },
     Effect("--chdir /srv") { $0.process.directory == "/srv" },
@@ -101,7 +106,24 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--no-orphans --single-interpreter -i --thunder-lock") { $0.limits == Limits() },
   ]
 
-  @Test(arguments: sockets + limits + others) func takesEffect(_ effect: Effect) throws {
+  static let supervision: [Effect] = [
+    Effect("") { $0.supervision == SupervisionSettings() },
+    Effect("--max-requests 100") { $0.supervision.maxRequests == 100 },
+    Effect("--max-requests-delta 7") { $0.supervision.maxRequestsDelta == 7 },
+    Effect("--max-worker-lifetime 60") { $0.supervision.maxLifetimeSeconds == 60 },
+    Effect("--reload-on-rss 200") { $0.supervision.maxResidentBytes == 200 << 20 },
+    Effect("--control-socket /c") { $0.supervision.controlSocket == "/c" },
+    Effect("--swap in-place") { $0.supervision.swap == .inPlace },
+    Effect("--swap inplace") { $0.supervision.swap == .inPlace },
+    Effect("--swap rolling") { $0.supervision.swap == .rolling },
+    Effect("--swap-timeout 5") { $0.supervision.startSeconds == 5 },
+    Effect("--swap-soak 0") { $0.supervision.soakSeconds == 0 },
+    Effect("--swap-probation 2.5") { $0.supervision.probationSeconds == 2.5 },
+    Effect("--touch-reload /a --touch-reload /b") { $0.supervision.touchFiles == ["/a", "/b"] },
+    Effect("--watch") { $0.supervision.watchesApps },
+  ]
+
+  @Test(arguments: sockets + limits + others + supervision) func takesEffect(_ effect: Effect) throws {
     let settings = try settings(effect.line)
     #expect(effect.holds(settings), "\(settings)")
   }
@@ -109,7 +131,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
   /// Whoever adds an option adds a row above.
   @Test func everyNameHasARow() {
     let elsewhere = ["--app --app-option --cgi --plugins-dir --plugin-dir"] + RuntimeTests.rows.map(\.0)
-    let lines = (Self.sockets + Self.limits + Self.others).map(\.line) + elsewhere
+    let lines = (Self.sockets + Self.limits + Self.others + Self.supervision).map(\.line) + elsewhere
     let used = Set(lines.flatMap(words).map { String($0.split(separator: "=")[0]) })
     for option in OptionTable.all {
       switch option.shape {

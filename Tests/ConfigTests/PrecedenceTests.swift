@@ -28,8 +28,13 @@ import Testing
     #expect(try settings("", environment: ["NSGI_MASTER": value]).process.hasMaster)
   }
 
-  @Test(arguments: ["0", "false", "No", "off", ""]) func variablesUnsetFlags(_ value: String) throws {
+  @Test(arguments: ["0", "false", "No", "off"]) func variablesUnsetFlags(_ value: String) throws {
     #expect(try !settings("", environment: ["NSGI_MASTER": value]).process.hasMaster)
+  }
+
+  @Test func anEmptyVariableSaysNothing() throws {
+    #expect(try settings("", environment: ["NSGI_MASTER": ""]).process.hasMaster)
+    #expect(try !settings("", environment: ["NSGI_WATCH": ""]).supervision.watchesApps)
   }
 
   @Test func variablesCarryValues() throws {

@@ -6,7 +6,8 @@ import Testing
 @Suite struct LauncherTests {
   private let environ = Repository.app("environ")
 
-  @Test("lighttpd starts the server, serves through it, and ends it", arguments: ["fastcgi", "scgi"])
+  @Test(
+    "lighttpd starts the server, serves through it, and ends it", arguments: ["fastcgi", "scgi", "uwsgi"])
   func lighttpd(gateway: String) throws {
     let frontEnd = try FrontEnd("lighttpd/spawn-\(gateway).conf")
     let body = TestBody.bytes(100_000)
@@ -22,7 +23,7 @@ import Testing
     _ = try RawSocket(socket)
     try frontEnd.stop()
     // lighttpd sends its signal and does not wait; the server drains and ends, and nobody listens any more.
-    try Deadline.usual.wait(for: "the end of the server") { (try? RawSocket(socket)) == nil ? true : nil }
+    _ = try Deadline.usual.wait(for: "the end of the server") { (try? RawSocket(socket)) == nil ? true : nil }
   }
 
   @Test("CGI behind a web server", arguments: ["lighttpd/cgi.conf", "apache/cgi.conf"])
@@ -101,13 +102,48 @@ import Testing
     #expect(try process.wait() == .status(0), "\(process.output)")
   }
 
-  @Test("the unit files are ones that systemd's way needs")
+  @Test("systemd itself activates the server: its first client is answered, each name a protocol")
+  func systemdActivates() throws {
+    let folder = try TemporaryFolder()
+    let notify = try NotifySocket(folder.file("notify"))
+    // A colon separates names; "web" is none of a protocol, so the first bytes decide.
+    let names = ["web", "fastcgi", "uwsgi", "scgi", "http"]
+    let listens = names.flatMap { ["-l", folder.file("\($0).sock")] }
+    let process = try ChildProcess(
+      try Program.systemdSocketActivate.path(),
+      ["--fdname=\(names.joined(separator: ":"))", "-E", "NOTIFY_SOCKET=\(notify.path)"] + listens
+        + [Repository.server, "--app", environ])
+    for name in names {
+      let address = Address.unix(path: folder.file("\(name).sock"))
+      let client = try process.waitForOutput("a socket at \(address)") { _ in try? RawSocket(address) }
+      let report = try EnvironReport(client.exchange(name == "web" ? "scgi" : name, "/\(name)"))
+      #expect(report["PATH_INFO"] == "/\(name)")
+      client.close()
+    }
+    // Named http, it does not recognise: what is no HTTP is told so.
+    let wrong = try RawSocket(.unix(path: folder.file("http.sock")))
+    try wrong.send(GatewayRequest.bytes("scgi", "/"))
+    #expect(try Reply(gateway: wrong.receiveAll()).status == 400)
+    wrong.close()
+    #expect(try notify.receive().split(separator: "\n").contains("READY=1"))
+    #expect(try process.stop() == .status(0), "\(process.output)")
+  }
+
+  @Test("systemd finds nothing wrong in the unit files")
   func unitFiles() throws {
-    let socket = try Repository.text("docs/deploy/systemd/nsgi.socket")
-    let service = try Repository.text("docs/deploy/systemd/nsgi.service")
-    #expect(socket.contains("FileDescriptorName=http\n"))
-    #expect(service.contains("Type=notify\n"))
-    #expect(service.contains("ExecStart=/usr/local/bin/server --app "))
+    let folder = try TemporaryFolder()
+    let files = try ["nsgi.socket", "nsgi.service"].map { name in
+      let text = try Repository.text("docs/deploy/systemd/\(name)")
+      // The one thing it would miss here: a program that is not installed.
+      return try folder.write(
+        text.replacingOccurrences(of: "/usr/local/bin/server", with: Repository.server), to: name)
+    }
+    let checked = try ChildProcess.run(
+      try Program.systemdAnalyze.path(), ["verify", "--man=no", "--recursive-errors=no"] + files)
+    #expect(checked.exit == .status(0), "\(checked.output)")
+    #expect(checked.output.isEmpty)
+    #expect(try Repository.text("docs/deploy/systemd/nsgi.socket").contains("FileDescriptorName=http\n"))
+    #expect(try Repository.text("docs/deploy/systemd/nsgi.service").contains("Type=notify\n"))
   }
 
   @Test("a socket without a protocol recognises each connection's", arguments: [true, false])

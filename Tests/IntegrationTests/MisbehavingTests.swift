@@ -111,14 +111,31 @@ struct Wrong: Sendable, CustomTestStringConvertible {
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
-  @Test("an app that ends its process is seen to have done so", arguments: ["/abort", "/crash"])
+  @Test(
+    "an app that ends its worker is named with its request, and the next one serves",
+    arguments: ["/abort", "/crash"])
   func death(path: String) throws {
     let server = try server()
     let socket = try server.connect()
     try socket.send("GET \(path) HTTP/1.1\r\nHost: h\r\n\r\n")
     let rest = (try? socket.receiveAll()) ?? []
     #expect(rest.isEmpty, "a response came from a process that died")
-    let signal = path == "/abort" ? SIGABRT : SIGSEGV
-    #expect(try server.process.wait() == .signal(signal))
+    let signal = path == "/abort" ? "SIGABRT" : "SIGSEGV"
+    let line = "died of \(signal) in misbehaving generation 1 while serving GET \(path)"
+    let found = try server.process.waitForOutput("the crash line") { $0.contains(line) ? true : nil }
+    #expect(found)
+    #expect(server.process.output.contains("misbehaving.so("), "no backtrace")
+    #expect(try get("/", server).text == "well behaved\n")
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
+  @Test("without a master, an app that ends its process ends the server", arguments: ["/abort", "/crash"])
+  func deathOfAPlainProcess(path: String) throws {
+    let server = try server("--no-master")
+    let socket = try server.connect()
+    try socket.send("GET \(path) HTTP/1.1\r\nHost: h\r\n\r\n")
+    let rest = (try? socket.receiveAll()) ?? []
+    #expect(rest.isEmpty, "a response came from a process that died")
+    #expect(try server.process.wait() == .signal(path == "/abort" ? SIGABRT : SIGSEGV))
   }
 }

@@ -49,6 +49,8 @@ public enum Program: String, Sendable {
   case lighttpd, nginx, apache2, haproxy, curl, gcc, python3, multiwatch
   case spawnFcgi = "spawn-fcgi"
   case cgiFcgi = "cgi-fcgi"
+  case systemdSocketActivate = "systemd-socket-activate"
+  case systemdAnalyze = "systemd-analyze"
 
   /// The Debian package that holds it.
   public var package: String {
@@ -56,6 +58,7 @@ public enum Program: String, Sendable {
     case .nginx: "nginx-light"
     case .apache2: "apache2-bin"
     case .cgiFcgi: "libfcgi-bin"
+    case .systemdSocketActivate, .systemdAnalyze: "systemd"
     default: rawValue
     }
   }

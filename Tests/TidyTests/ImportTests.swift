@@ -7,10 +7,11 @@ import Testing
   static let arrows: [String: Set<String>] = [
     "Wire": [],
     "Config": ["Glibc", "ArgumentParser"],
-    "Host": ["Wire", "Config", "CNSGI", "CLinux", "Glibc", "Synchronization", "Logging"],
-    "Master": ["Config", "CLinux", "Glibc", "Synchronization", "Logging"],
+    "Control": ["Synchronization"],
+    "Host": ["Wire", "Config", "Control", "CNSGI", "CLinux", "Glibc", "Synchronization", "Logging"],
+    "Master": ["Config", "Control", "CLinux", "Glibc", "Synchronization"],
     "NSGI": ["CNSGI", "Synchronization"],
-    "server": ["Host", "Master", "Config", "Glibc"],
+    "server": ["Host", "Master", "Config", "Control", "Glibc"],
     "python3": ["CNSGI", "CPython", "Glibc", "Synchronization"],
     "ffi": ["CNSGI", "CFFI", "FFICore", "Glibc", "Synchronization"],
   ]

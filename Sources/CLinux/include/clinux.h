@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -46,11 +48,12 @@ static inline int clinux_socket(int family) {
 static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t count) {
   return sendfile(fd, file, offset, count);
 }
+/* The loop's calls of every request. libc's functions of that name are cancellation points, which in a process
+ * with threads costs each two atomic operations; these are the bare calls. */
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds);
+ssize_t clinux_receive(int fd, void *bytes, size_t count);
 /* send and sendmsg without SIGPIPE; write and writev for what is no socket. */
-static inline ssize_t clinux_send(int fd, const void *bytes, size_t count) {
-  ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
-  return sent < 0 && errno == ENOTSOCK ? write(fd, bytes, count) : sent;
-}
+ssize_t clinux_send(int fd, const void *bytes, size_t count);
 static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void *b, size_t nb) {
   struct iovec parts[2] = {{(void *)a, na}, {(void *)b, nb}};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
@@ -97,6 +100,39 @@ static inline int64_t clinux_realtime_s(void) {
   clock_gettime(CLOCK_REALTIME_COARSE, &t);
   return t.tv_sec;
 }
+
+/* Starts `path` with descriptors as `map` says (pairs: ours, the child's; the child's stand above no one of
+ * ours), the signal mask empty and every signal at its default. 0 or an errno. */
+int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,
+                 const int *map, int pairs, int new_session);
+/* A descriptor that becomes readable when the process ends. */
+int clinux_pidfd(pid_t pid);
+/* The ending of a child: 1 and its wait status, 0 while it runs, -1 with errno. */
+int clinux_reap(pid_t pid, int *status);
+/* A pair of connected packet sockets, closed on exec, non-blocking. */
+int clinux_packet_pair(int ends[2]);
+/* One packet with at most one descriptor (-1 for none). */
+ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descriptor);
+/* One packet; *descriptor is -1 or a new descriptor, closed on exec. */
+ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor);
+/* A file in memory, closed on exec. */
+int clinux_memory_file(const char *name);
+/* A copy of a descriptor at `least` or above, closed on exec. */
+static inline int clinux_duplicate(int fd, int least) { return fcntl(fd, F_DUPFD_CLOEXEC, least); }
+/* The signal that this process gets when its parent dies; 0, or -1 with errno. */
+int clinux_death_signal(int signal);
+/* Binds the calling process to a processor, counted among those that it may use. */
+int clinux_bind_processor(unsigned place, unsigned per_worker);
+/* How many processors the process may use. */
+int clinux_processors(void);
+
+/* ---- A worker's last words (crash.c) ---- */
+
+/* From now on a fatal signal writes what crashed and a backtrace to standard error before it kills.
+ * `note` is called in the handler with the signal, and returns text for the first line. Async-signal-safe. */
+void clinux_watch_crashes(const char *(*note)(int signal));
+/* Makes a thread of this process write its backtrace to standard error, if crashes are watched. */
+void clinux_trace(pthread_t thread);
 
 /* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */
 int clinux_is_noexec(const char *path);

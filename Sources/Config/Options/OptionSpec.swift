@@ -68,7 +68,7 @@ struct OptionGroup: Sendable {
 enum OptionTable {
   static let groups = [
     applicationOptions, pythonOptions, ffiOptions, socketOptions, requestOptions, timeOptions, logOptions,
-    processOptions, configurationOptions, acceptedOptions,
+    processOptions, supervisionOptions, configurationOptions, acceptedOptions,
   ]
 
   static let all: [OptionSpec] = groups.flatMap(\.options)

@@ -4,16 +4,14 @@ let processOptions = OptionGroup(
   title: "Process",
   options: [
     OptionSpec(
-      "master", short: "M", "supervise the workers from a master",
+      "master", short: "M", default: "true", "supervise the workers from a master; without one, no swap",
       .flag { $0.settings.process.hasMaster = $1 }),
     OptionSpec(
-      "processes", short: "p", aliases: ["workers"], default: "1", "worker processes",
+      "no-master", "serve in one plain process", .flag { $0.settings.process.hasMaster = !$1 }),
+    OptionSpec(
+      "processes", short: "p", aliases: ["workers"], default: "one a processor", "worker processes",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
-        let workers = try Value.number(text, 1...1024)
-        guard workers == 1 else {
-          throw .notBuilt(what: "more than one worker process", instead: "write 1 or leave the option out")
-        }
-        draft.settings.process.workers = workers
+        draft.settings.process.workers = try Value.number(text, 1...1024)
       }),
     OptionSpec(
       "chdir", "enter this directory before the apps are loaded",
@@ -39,6 +37,21 @@ let processOptions = OptionGroup(
       "umask", "permission bits withheld from new files",
       .value(placeholder: "MODE") { (draft, text) throws(ValueError) in
         draft.settings.process.umask = try Value.octal(text, highest: 0o777)
+      }),
+    OptionSpec(
+      "daemonize", short: "d", "leave the terminal once the server serves, and log to this file",
+      .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
+        draft.settings.process.daemonLog = try Value.text(text, example: "/var/log/server.log")
+      }),
+    OptionSpec(
+      "max-fd", "open descriptors that a process may have",
+      .value(placeholder: "N") { (draft, text) throws(ValueError) in
+        draft.settings.process.maxDescriptors = try Value.number(text, 64...1 << 30)
+      }),
+    OptionSpec(
+      "cpu-affinity", default: "0", "bind each worker to so many processors of its own; 0: to none",
+      .value(placeholder: "N") { (draft, text) throws(ValueError) in
+        draft.settings.process.processorsPerWorker = try Value.number(text, 0...1024)
       }),
   ])
 

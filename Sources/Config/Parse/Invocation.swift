@@ -58,6 +58,23 @@ extension Settings {
     return .run(settings)
   }
 
+  /// The options in effect as arguments that give the same configuration wherever they are read again:
+  /// ini files and variables are resolved. Throws what `parse` throws.
+  public static func effectiveArguments(
+    arguments: [String], environment: [String: String], workingDirectory: String = "",
+    readFile: (String) throws -> String
+  ) throws(ConfigError) -> [String] {
+    let given = try CommandLineReader.read(try CGIArguments.own(arguments, environment))
+    let options = try withFiles(
+      try EnvironmentReader.read(environment) + given, environment, workingDirectory, readFile)
+    return options.compactMap { option in
+      switch option.spec.shape {
+      case .configuration, .action: nil
+      default: "--\(option.spec.name)" + (option.value.map { "=" + $0 } ?? "")
+      }
+    }
+  }
+
   /// The options of the ini files named by `options`, in front of them.
   private static func withFiles(
     _ options: [Occurrence], _ environment: [String: String], _ workingDirectory: String,

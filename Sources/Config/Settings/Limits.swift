@@ -97,6 +97,10 @@ public struct Limits: Sendable, Equatable {
   /// as it likes. Precedent: `-t/--harakiri` of uWSGI, off by default.
   public var requestTimeoutSeconds = 0.0
 
+  /// Seconds that a cancelled call has to return; then its thread counts as stuck and its worker is
+  /// replaced. Precedent: uWSGI's `--harakiri-graceful-timeout`, off by default.
+  public var cancelGraceSeconds = 2.0
+
   /// Microseconds that a call may hold the event loop before another thread takes the loop over.
   /// Precedent: Erlang asks native functions to return within 1 ms.
   public var handOffMicroseconds: UInt32 = 1000

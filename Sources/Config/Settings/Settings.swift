@@ -15,6 +15,8 @@ public struct Settings: Sendable, Equatable {
   public var log: LogSettings
   /// User, group, directory and files of the process.
   public var process: ProcessSettings
+  /// When workers are replaced, and how a new build goes live.
+  public var supervision = SupervisionSettings()
   /// Mode and owner of unix socket files.
   public var socketFiles: SocketFileSettings
   /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of
@@ -169,25 +171,4 @@ public struct Owner: Sendable, Equatable {
     self.user = user
     self.group = group
   }
-}
-
-/// User, group, directory and files of the process.
-public struct ProcessSettings: Sendable, Equatable {
-  /// `-M/--master` was given.
-  public var hasMaster = false
-  /// Worker processes.
-  public var workers = 1
-  /// User to become after the sockets are bound: a name or a number.
-  public var user: String?
-  /// Group to become after the sockets are bound: a name or a number.
-  public var group: String?
-  /// Directory to enter before apps are loaded.
-  public var directory: String?
-  /// File that gets the process id.
-  public var pidFile: String?
-  /// Permission bits withheld from new files; nil: inherited.
-  public var umask: UInt32?
-
-  /// The defaults: one worker, nothing changed.
-  public init() {}
 }

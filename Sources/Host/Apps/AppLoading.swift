@@ -6,43 +6,69 @@ import Config
 /// A plugin is loaded once however many apps it makes: two copies of an interpreter in one process do not
 /// go together. Its load() runs once for each app, each with a state of its own.
 struct AppLoading {
-  private let runtime: RuntimeDirectory
+  /// Where an app's own copy of its library is.
+  enum Place {
+    /// To be made, in a directory of this process.
+    case runtime(RuntimeDirectory)
+    /// Made by another process of this server.
+    case copied(path: String)
+  }
+
+  /// What load() is told beside the options.
+  struct Start {
+    var number: UInt32 = 1
+    var worker: UInt32 = 0
+    var workers: UInt32 = 1
+    var saved = Generation.Saved()
+  }
+
   private let search: PluginSearch
   private let host: UnsafePointer<nsgi_host>
   /// The first app of each plugin, by file.
   private var plugins: [String: Generation] = [:]
 
-  init(
-    plugins directories: [String], runtime: RuntimeDirectory,
-    host: UnsafePointer<nsgi_host> = HostTable.shared
-  ) {
-    self.runtime = runtime
+  init(plugins directories: [String], host: UnsafePointer<nsgi_host> = HostTable.shared) {
     self.host = host
     search = PluginSearch(directories: directories)
   }
 
-  /// Loads and starts an app; it ends the start with exit code 1 when its plugin is not there, else 22.
-  mutating func start(_ app: AppSettings) throws(ServerFailure) -> Generation {
-    let path = try app.runtime.map { plugin throws(ServerFailure) in try search.find(plugin) } ?? app.path
+  /// The file of an app's library; a plugin that is not there ends the start with exit code 1.
+  func path(of app: AppSettings) throws(ServerFailure) -> String {
+    guard let plugin = app.runtime else { return app.path }
+    return try search.find(plugin)
+  }
+
+  /// Loads, starts and probes an app; exit code 1 when its plugin is not there, else 22.
+  mutating func start(
+    _ app: AppSettings, from place: Place, _ start: Start = Start()
+  ) throws(ServerFailure) -> Generation {
+    let path = try path(of: app)
     do throws(LoadError) {
-      let generation = try load(app, path)
-      try generation.start()
+      let generation = try load(app, path, place, number: start.number)
+      try generation.start(worker: start.worker, workers: start.workers, from: start.saved)
+      try generation.probe()
       return generation
     } catch {
       throw ServerFailure("application cannot be loaded: \(error)", exitCode: LoadError.exitCode)
     }
   }
 
-  private mutating func load(_ app: AppSettings, _ path: String) throws(LoadError) -> Generation {
+  private mutating func load(
+    _ app: AppSettings, _ path: String, _ place: Place, number: UInt32
+  ) throws(LoadError) -> Generation {
     let options = app.options.map { Generation.Option(key: $0.key, value: $0.value) }
-    guard app.runtime != nil else {
-      return try Generation.load(
-        AppReference(path: path, symbol: app.symbol), options: options, host: host, runtime: runtime)
+    if app.runtime != nil, let plugin = plugins[path] {
+      return plugin.sibling(named: app.path, options: options, number: number)
     }
-    if let plugin = plugins[path] { return plugin.sibling(named: app.path, options: options) }
-    let plugin = try Generation.load(
-      AppReference(path: path), named: app.path, options: options, host: host, runtime: runtime)
-    plugins[path] = plugin
-    return plugin
+    let copy =
+      switch place {
+      case .runtime(let directory): try PrivateCopy(of: path, in: directory)
+      case .copied(let copy): try PrivateCopy(source: path, path: copy)
+      }
+    let generation = try Generation.load(
+      copy, AppReference(path: path, symbol: app.symbol), named: app.runtime == nil ? nil : app.path,
+      options: options, number: number, host: host)
+    if app.runtime != nil { plugins[path] = generation }
+    return generation
   }
 }

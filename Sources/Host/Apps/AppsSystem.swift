@@ -96,6 +96,9 @@ extension System {
     dlsym(library, name)
   }
 
+  /// Whether the process itself has a symbol. The corresponding C function is `dlsym` with RTLD_DEFAULT.
+  static func isDefined(_ name: String) -> Bool { dlsym(nil, name) != nil }
+
   /// What went wrong last in the dynamic linker, and forgets it. The corresponding C function is `dlerror`.
   static func linkerError() -> String { dlerror().map { String(cString: $0) } ?? "unknown error" }
 

@@ -62,14 +62,23 @@ final class Generation: @unchecked Sendable {
     _ reference: AppReference, named label: String? = nil, options: [Option] = [], number: UInt32 = 1,
     host: UnsafePointer<nsgi_host>, runtime: RuntimeDirectory
   ) throws(LoadError) -> Generation {
-    let copy = try PrivateCopy(of: reference.path, in: runtime)
+    try load(
+      PrivateCopy(of: reference.path, in: runtime), reference, named: label, options: options,
+      number: number, host: host)
+  }
+
+  /// The same for a copy that is there already.
+  static func load(
+    _ copy: PrivateCopy, _ reference: AppReference, named label: String? = nil, options: [Option],
+    number: UInt32, host: UnsafePointer<nsgi_host>
+  ) throws(LoadError) -> Generation {
     let image = try copy.inspect(wanted: reference.wanted)
     let opened = try Loader.open(copy, image, reference, host: host)
     return Generation(reference, copy, image, opened.handle, opened.form, options, number, host, label)
   }
 
   /// Another app that the same plugin makes, in the library as it is loaded already.
-  func sibling(named label: String, options: [Option]) -> Generation {
+  func sibling(named label: String, options: [Option], number: UInt32) -> Generation {
     let linked: Loader.Form =
       switch form {
       case .plain(let function): .plain(function)
@@ -102,8 +111,15 @@ final class Generation: @unchecked Sendable {
 
   // MARK: Life
 
+  /// What an earlier generation wrote for the next.
+  struct Saved {
+    /// The version that wrote it.
+    var version = ""
+    var bytes: [UInt8] = []
+  }
+
   /// Runs the application's load() once, before any request; `worker` counts from 0 to `workers` - 1.
-  func start(worker: UInt32 = 0, workers: UInt32 = 1) throws(LoadError) {
+  func start(worker: UInt32 = 0, workers: UInt32 = 1, from saved: Saved = Saved()) throws(LoadError) {
     guard !isStarted else { return }
     guard case .full(let app) = form, let load = app.load else {
       isStarted = true
@@ -118,16 +134,53 @@ final class Generation: @unchecked Sendable {
     boot.size = UInt32(MemoryLayout<nsgi_boot>.size)
     (boot.worker, boot.workers, boot.generation) = (worker, workers, number)
     (boot.host, boot.app, boot.options) = (host, table, list.pointer)
-    // The bytes of nsgi_str are never NULL.
-    boot.from_version = nsgi_str(p: error + room - 1, n: 0)
-    boot.from_state = boot.from_version
     (boot.error, boot.error_cap) = (error, room - 1)
-    let result = load(&boot, &state)
+    // The bytes of nsgi_str are never NULL, and a zero stands behind them.
+    let version = Array(saved.version.utf8CString)
+    let bytes = saved.bytes.map(CChar.init(bitPattern:)) + [0]
+    let result = version.withUnsafeBufferPointer { version in
+      bytes.withUnsafeBufferPointer { bytes in
+        boot.from_version = nsgi_str(p: version.baseAddress, n: version.count - 1)
+        boot.from_state = nsgi_str(p: bytes.baseAddress, n: bytes.count - 1)
+        return load(&boot, &state)
+      }
+    }
     guard result >= 0 else {
       error[room - 2] = 0
       throw .loadFailed(path: label ?? reference.path, reason: Self.reason(String(cString: error), result))
     }
     isStarted = true
+  }
+
+  /// Runs the application's probe(), after its load() and before any request.
+  func probe() throws(LoadError) {
+    guard case .full(let app) = form, let probe = app.probe else { return }
+    let result = probe(state)
+    guard result >= 0 else {
+      throw .probeFailed(path: reference.path, reason: "its probe() returned \(Self.resultName(result))")
+    }
+  }
+
+  /// Writes what the next generation should know into a file; the bytes written, nil if it has no save()
+  /// or save() failed.
+  func save(into fd: Int32) -> Int? {
+    guard case .full(let app) = form, let save = app.save else { return nil }
+    struct Sink {
+      let fd: Int32
+      var count = 0
+    }
+    var sink = Sink(fd: fd)
+    let result = save(
+      state,
+      { argument, bytes, count in
+        guard let sink = argument?.assumingMemoryBound(to: Sink.self) else { return NSGI_MISUSE.rawValue }
+        do throws(SystemError) {
+          try System.writeAll(sink.pointee.fd, UnsafeRawBufferPointer(start: bytes, count: count))
+        } catch { return NSGI_IO.rawValue }
+        sink.pointee.count += count
+        return NSGI_OK.rawValue
+      }, &sink)
+    return result >= 0 ? sink.count : nil
   }
 
   /// The application's last words: nothing of it may run any more. The library stays in memory.

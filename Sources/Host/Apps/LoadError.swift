@@ -39,6 +39,8 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   case noCall(path: String)
   /// load() failed; the text is the application's own.
   case loadFailed(path: String, reason: String)
+  /// probe() refused.
+  case probeFailed(path: String, reason: String)
 
   /// The exit code of a server that cannot load its application (uWSGI's number).
   public static let exitCode: Int32 = 22
@@ -87,6 +89,7 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
         + "begin the table with NSGI_APP_HEAD(flags)"
     case .noCall(let path): "the table of \(path) has no call(): the one function that cannot be left out"
     case .loadFailed(let path, let reason): "\(path) cannot start: \(reason)"
+    case .probeFailed(let path, let reason): "\(path) refuses to serve: \(reason)"
     default: ""
     }
   }

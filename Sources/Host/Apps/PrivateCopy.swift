@@ -12,8 +12,34 @@ struct PrivateCopy {
   /// Bytes.
   let size: Int
 
+  /// A copy that another process of this server has made.
+  init(source: String, path: String) throws(LoadError) {
+    (self.source, self.path) = (source, path)
+    do {
+      let fd = try System.openForReading(path)
+      defer { System.close(fd) }
+      size = Int(try System.fileSize(fd))
+    } catch { throw .unreadable(path: path, reason: error.reason) }
+  }
+
   /// Copies the file into a new directory of `runtime`; refuses one that changes meanwhile.
   init(of source: String, in runtime: RuntimeDirectory) throws(LoadError) {
+    let directory: String
+    do { directory = try runtime.makeCopyDirectory() } catch {
+      throw .copyFailed(path: source, reason: "\(error)")
+    }
+    try self.init(of: source, filling: directory)
+  }
+
+  /// Copies the file into `directory`, which is made for it and used by nothing else.
+  init(of source: String, into directory: String) throws(LoadError) {
+    do { try System.makeDirectory(directory, 0o700) } catch {
+      throw .copyFailed(path: source, reason: "\(error)")
+    }
+    try self.init(of: source, filling: directory)
+  }
+
+  private init(of source: String, filling directory: String) throws(LoadError) {
     let input: Int32
     let before: stat
     do throws(SystemError) {
@@ -31,7 +57,7 @@ struct PrivateCopy {
     let copied: Int
     do {
       let name = source.split(separator: "/").last.map(String.init) ?? "app.so"
-      path = try runtime.makeCopyDirectory() + "/" + name
+      path = directory + "/" + name
       let output = try System.createFile(path)
       defer { System.close(output) }
       copied = try Self.copy(input, to: output)
@@ -63,6 +89,22 @@ struct PrivateCopy {
   private static func isSame(_ one: stat, _ other: stat) -> Bool {
     one.st_size == other.st_size && one.st_mtim.tv_sec == other.st_mtim.tv_sec
       && one.st_mtim.tv_nsec == other.st_mtim.tv_nsec
+  }
+
+  /// Whether another file holds the same bytes.
+  func equals(_ other: String) -> Bool {
+    guard let one = try? System.openForReading(path) else { return false }
+    defer { System.close(one) }
+    guard let two = try? System.openForReading(other) else { return false }
+    defer { System.close(two) }
+    guard size > 0, (try? System.fileSize(two)) == Int64(size), let first = try? System.map(one, size) else {
+      return false
+    }
+    defer { System.unmap(first, size) }
+    guard let second = try? System.map(two, size) else { return false }
+    defer { System.unmap(second, size) }
+    return UnsafeRawBufferPointer(start: first, count: size)
+      .elementsEqual(UnsafeRawBufferPointer(start: second, count: size))
   }
 
   /// Reads the ELF headers of the copy, which symbols of `wanted` it exports among them.

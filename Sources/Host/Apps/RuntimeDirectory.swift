@@ -66,6 +66,22 @@ final class RuntimeDirectory {
     System.close(descriptor)
   }
 
+  /// Directories of this user whose servers run.
+  static func inUse() -> [String] {
+    var result: [String] = []
+    for parent in candidates() {
+      guard let names = try? System.names(in: parent) else { continue }
+      for name in names where name.hasPrefix("nsgi-") {
+        let path = "\(parent)/\(name)"
+        guard let fd = try? System.openOwnDirectory(path) else { continue }
+        defer { System.close(fd) }
+        // Whoever holds the lock runs.
+        if (try? System.lock(fd)) == nil { result.append(path) }
+      }
+    }
+    return result.sorted()
+  }
+
   // MARK: What crashed servers left
 
   /// Removes directories of this user that no process holds and that nobody has needed for so long.
@@ -86,8 +102,12 @@ final class RuntimeDirectory {
   private static func removeTree(_ path: String) {
     for copy in (try? System.names(in: path)) ?? [] {
       let directory = "\(path)/\(copy)"
-      for file in (try? System.names(in: directory)) ?? [] { try? System.unlink("\(directory)/\(file)") }
-      try? System.removeDirectory(directory)
+      if let files = try? System.names(in: directory) {
+        for file in files { try? System.unlink("\(directory)/\(file)") }
+        try? System.removeDirectory(directory)
+      } else {
+        try? System.unlink(directory)
+      }
     }
     try? System.removeDirectory(path)
   }

@@ -108,9 +108,11 @@ extension Worker {
     if let exchange = connection.pointee.exchange { give(exchange) }
     timers.cancel(connection.pointee.slot, timer)
     blocks.empty(&connection.pointee.input)
-    blocks.empty(&connection.pointee.output)
-    connection.pointee.file.close()
-    connection.pointee.isBlocked = false
+    let outlet = connection.pointee.outlet
+    blocks.empty(&outlet.pointee.output)
+    outlet.pointee.file.close()
+    outlet.pointee.isBlocked = false
+    outlet.pointee.isLost = false
     System.close(connection.pointee.fd)
     connection.pointee.fd = -1
     connection.pointee.state = .closed
@@ -120,6 +122,7 @@ extension Worker {
     connection.pointee.peerEnded = false
     connection.pointee.isPostponed = false
     connection.pointee.isDetached = false
+    connection.pointee.streamsBody = false
     connection.pointee.closesAfterOutput = false
     connection.pointee.expectsNoMore = false
     connection.pointee.timeout = .none
@@ -150,6 +153,7 @@ extension Worker {
     case .keepAlive: limits.keepAliveTimeoutSeconds
     case .linger: limits.lingerSeconds
     case .request: limits.requestTimeoutSeconds
+    case .stuck: limits.cancelGraceSeconds
     }
   }
 
@@ -163,6 +167,7 @@ extension Worker {
   private func expired(_ connection: ConnectionPointer) {
     switch connection.pointee.timeout {
     case .request: deadlinePassed(connection)
+    case .stuck: callIsStuck(connection)
     case .body where connection.pointee.state == .calling: streamIsLate(connection)
     case .head where connection.pointee.exchange != nil, .body:
       refuse(connection, 408, "the request did not arrive in time")

@@ -42,18 +42,19 @@ extension Worker {
 
   /// Answers a message that is no request; false when the connection ends with it.
   func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
-    blocks.fill(&connection.pointee.output)
+    let outlet = connection.pointee.outlet
+    blocks.fill(&outlet.pointee.output)
     var closes = false
     switch answer {
     case .uwsgiPong:
-      UWSGIResponseWriter.pong(into: &connection.pointee.output)
+      UWSGIResponseWriter.pong(into: &outlet.pointee.output)
       closes = true
     case .fastCGIRefusal(_, _, let ends): closes = ends
     case .fastCGIValues, .fastCGIUnknownType: break
     }
     FastCGIResponseWriter.answer(
       answer, maxConnections: limits.connections, maxRequests: limits.connections,
-      into: &connection.pointee.output)
+      into: &outlet.pointee.output)
     guard closes else { return true }
     connection.pointee.closesAfterOutput = true
     connection.pointee.expectsNoMore = true

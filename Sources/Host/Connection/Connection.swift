@@ -1,7 +1,9 @@
 import Glibc
 import Wire
 
-/// One accepted socket, its buffers and its codec. Lives in a slab, belongs to the leader alone.
+/// One accepted socket, its input and its codec. Lives in a slab, belongs to the leader alone; what its
+/// exchange may look at from beside the loop does not change while the exchange lives: socket, peer, listener
+/// and protocol. The way out is a record of its own.
 ///
 /// An idle kept connection owns this record and nothing else: blocks and exchange go back to their pools.
 struct Connection: ~Copyable {
@@ -26,7 +28,7 @@ struct Connection: ~Copyable {
   }
 
   /// What the deadline of a connection is for.
-  enum Timeout: UInt8 { case none, head, body, write, keepAlive, linger, request }
+  enum Timeout: UInt8 { case none, head, body, write, keepAlive, linger, request, stuck }
 
   let slot: UInt32
   /// Counts the lives of the record; part of the epoll token.
@@ -51,18 +53,19 @@ struct Connection: ~Copyable {
   var preface: Preface = []
   /// CGI: the answer is a whole HTTP response (nph- scripts).
   var isNonParsed = false
-  /// The exchange's call goes on beside the loop: output and socket are the call's, all else stays the
-  /// leader's.
+  /// The exchange's call goes on beside the loop, or the exchange is asynchronous: the outlet is guarded by
+  /// the exchange's lock, all else stays the leader's.
   var isDetached = false
+  /// The request's body comes while its app runs.
+  var streamsBody = false
   /// Close once the output is sent.
   var closesAfterOutput = false
   var codec: Codec
   var input = ByteBuffer()
-  var output = ByteBuffer()
-  /// A stretch of a file that follows the output.
-  var file = FileStretch()
-  /// The socket took no more bytes; epoll tells when it does.
-  var isBlocked = false
+  /// The input block with the head in it, once the connection has moved on to another.
+  var headBlock = ByteBuffer()
+  /// What is to be sent. (A `var`: the compiler of 6.3 breaks on a `let` here with the Thread Sanitizer.)
+  private(set) var outlet: OutletPointer
   var exchange: UnsafeMutablePointer<Exchange>?
   var timer = TimerWheel.Entry()
   var peer = PeerAddress()
@@ -70,31 +73,21 @@ struct Connection: ~Copyable {
   init(slot: UInt32, codec: Codec) {
     self.slot = slot
     self.codec = codec
+    outlet = .allocate(capacity: 1)
+    outlet.initialize(to: Outlet())
+  }
+
+  deinit {
+    outlet.deinitialize(count: 1)
+    outlet.deallocate()
   }
 
   /// Something of an answer is not sent yet.
-  var hasOutput: Bool { !output.isEmpty || file.left > 0 }
+  @inline(__always)
+  var hasOutput: Bool { outlet.pointee.hasOutput }
+  /// It closes once the output is sent, or its peer is gone.
+  @inline(__always)
+  var isClosing: Bool { closesAfterOutput || outlet.pointee.isLost }
 
   var token: Token { Token(.connection, slot: slot, generation: generation) }
-}
-
-/// A part of an open file that waits to be sent.
-struct FileStretch {
-  private(set) var fd: Int32 = -1
-  var offset: Int64 = 0
-  /// Bytes to come.
-  var left: Int64 = 0
-
-  init() {}
-
-  /// Owns the descriptor from now on.
-  init(fd: Int32, offset: Int64, count: Int64) {
-    (self.fd, self.offset, left) = (fd, offset, count)
-    if count == 0 { close() }
-  }
-
-  mutating func close() {
-    if fd >= 0 { System.close(fd) }
-    (fd, left) = (-1, 0)
-  }
 }

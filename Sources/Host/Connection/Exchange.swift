@@ -5,6 +5,9 @@ import Wire
 
 /// One request and its response, from first byte to last. Taken from a slab when a request begins and given
 /// back, with all its memory, when the answer is encoded; an app knows it by `id` alone.
+///
+/// It has one owner at a time: the leader; during a call on the loop whoever has made the call word `inHost`;
+/// while it is detached whoever holds `lock`. Only the atomics are read without.
 struct Exchange: ~Copyable {
   /// How far it has come; each call of an app is allowed in some of these only.
   enum Phase: UInt8 {
@@ -43,6 +46,12 @@ struct Exchange: ~Copyable {
   var isOver = false
   /// cancel() was called.
   var isCancelled = false
+  /// An app had it: it stands on the scoreboard.
+  var isCounted = false
+  /// It was cancelled, and its call goes on.
+  var isStuck = false
+  /// The thread of its call.
+  var thread = pthread_t()
   /// What finish() was told before call() had returned.
   var earlyResult: Int32?
   /// NSGI_NONBLOCKING: host functions answer NSGI_AGAIN, the call stays on the loop.
@@ -57,17 +66,19 @@ struct Exchange: ~Copyable {
   let isAbandoned = Atomic<Bool>(false)
   /// The next in an application's queue.
   var next: UnsafeMutablePointer<Exchange>?
+  /// The leader's; see there what an exchange may look at.
   var connection: UnsafeMutablePointer<Connection>
+  /// The connection's way out; changes its owner with the exchange.
+  var outlet: OutletPointer
   var head: RequestHead
   /// Where the ranges of `head` count from.
   var base: UnsafeMutableRawPointer
-  /// The input block with the head in it, once the connection has moved on to another.
-  var headBlock = ByteBuffer()
   var arena: Arena
   var meta = MetaVariables()
   /// `meta` speaks of this request; the lists may be built.
   var isNormalized = false
-  var request = nsgi_request()
+  /// The view that the full form gets.
+  let request: UnsafeMutablePointer<nsgi_request>
   var body = RequestBody()
   var response: ResponseHead
   var plan = ResponsePlan.none
@@ -90,12 +101,18 @@ struct Exchange: ~Copyable {
     owner = .passUnretained(worker)
     number = Atomic((1 << 32) | UInt64(WorkerRegistry.key(worker: worker.number, slot: slot)))
     connection = UnsafeMutablePointer(bitPattern: 8)!
+    outlet = OutletPointer(bitPattern: 8)!
     base = UnsafeMutableRawPointer(bitPattern: 8)!
     calls = UnsafeMutablePointer(bitPattern: 8)!
     head = RequestHead(capacity: fields)
     arena = Arena(size: Exchange.arenaBytes)
     response = ResponseHead(limit: responseHeadBytes)
+    request = .allocate(capacity: 1)
+    request.initialize(to: nsgi_request())
+    request.pointee.size = UInt32(MemoryLayout<nsgi_request>.size)
   }
+
+  deinit { request.deallocate() }
 
   /// Bytes of the arena's first block: an environ of a usual request fits.
   static let arenaBytes = 4096
@@ -124,6 +141,7 @@ struct Exchange: ~Copyable {
     sendsFile = false
     isDetached = false
     (isAsync, isOver, isCancelled, earlyResult, neverWaits) = (false, false, false, nil, false)
+    (isCounted, isStuck) = (false, false)
     if ready.what != 0 { ready = ReadyCall() }
     if stream.isOpen { stream.reset() }
     isAbandoned.store(false, ordering: .relaxed)
@@ -134,24 +152,23 @@ struct Exchange: ~Copyable {
 
   /// Fills the view that the full form gets; all strings are NUL-ended and live as long as the exchange.
   @inline(__always)
-  mutating func fillRequest() {
-    request.size = UInt32(MemoryLayout<nsgi_request>.size)
-    request.id = id
-    request.method = nsgi_str(meta.method)
-    request.script_name = nsgi_str(meta.scriptName)
-    request.path_info = nsgi_str(meta.pathInfo)
-    request.query = nsgi_str(meta.query)
-    request.protocol = nsgi_str(meta.serverProtocol)
-    request.scheme = nsgi_str(meta.scheme)
-    request.remote_addr = nsgi_str(meta.remoteAddr)
-    request.content_type = nsgi_str(meta.contentType.start == nil ? .empty : meta.contentType)
-    request.content_length = meta.contentLength
+  func fillRequest() {
+    request.pointee.id = id
+    request.pointee.method = nsgi_str(meta.method)
+    request.pointee.script_name = nsgi_str(meta.scriptName)
+    request.pointee.path_info = nsgi_str(meta.pathInfo)
+    request.pointee.query = nsgi_str(meta.query)
+    request.pointee.protocol = nsgi_str(meta.serverProtocol)
+    request.pointee.scheme = nsgi_str(meta.scheme)
+    request.pointee.remote_addr = nsgi_str(meta.remoteAddr)
+    request.pointee.content_type = nsgi_str(meta.contentType.start == nil ? .empty : meta.contentType)
+    request.pointee.content_length = meta.contentLength
     var flags: UInt32 = 0
     if meta.scheme.count == 5 { flags |= NSGI_TLS.rawValue }
     if meta.contentLength != 0 { flags |= NSGI_HAS_BODY.rawValue }
     if meta.contentLength < 0 { flags |= NSGI_LENGTH_UNKNOWN.rawValue }
     if isHead { flags |= NSGI_HEAD_ONLY.rawValue }
-    request.flags = flags
+    request.pointee.flags = flags
   }
 }
 

@@ -4,69 +4,70 @@ import Wire
 /// Flush: from the output of a connection to its socket, and what the kernel watches meanwhile.
 extension Worker {
   /// Sends what waits; what the socket does not take now goes when it can be written. Never closes: a
-  /// peer that is gone shows in `closesAfterOutput` with nothing left to send.
+  /// peer that is gone shows in `isClosing` with nothing left to send.
   func flush(_ connection: ConnectionPointer) {
+    let outlet = connection.pointee.outlet
     do throws(SystemError) {
-      while !connection.pointee.output.isEmpty {
+      while !outlet.pointee.output.isEmpty {
         let count = try System.send(
-          connection.pointee.fd, connection.pointee.output.base!, connection.pointee.output.count)
-        connection.pointee.output.consume(count)
+          connection.pointee.fd, outlet.pointee.output.base!, outlet.pointee.output.count)
+        outlet.pointee.output.consume(count)
       }
-      if connection.pointee.file.left > 0 { try sendFile(connection) }
+      if outlet.pointee.file.left > 0 { try sendFile(connection.pointee.fd, outlet) }
     } catch {
-      return error.wouldBlock ? block(connection) : lost(connection)
+      if error.wouldBlock { return block(connection) }
+      outlet.pointee.lose()
+      if let exchange = connection.pointee.exchange { exchange.pointee.phase = .gone }
+      return
     }
-    connection.pointee.isBlocked = false
-    blocks.empty(&connection.pointee.output)
+    outlet.pointee.isBlocked = false
+    blocks.empty(&outlet.pointee.output)
   }
 
   /// The socket is full: reading rests until it takes bytes again.
   private func block(_ connection: ConnectionPointer) {
-    connection.pointee.isBlocked = true
+    connection.pointee.outlet.pointee.isBlocked = true
     setInterest(connection, .write)
     setTimeout(connection, .write)
   }
 
-  /// The client is gone: nothing more is sent to it.
-  func lost(_ connection: ConnectionPointer) {
-    connection.pointee.output.removeAll()
-    connection.pointee.file.close()
-    connection.pointee.isBlocked = false
-    connection.pointee.closesAfterOutput = true
-    connection.pointee.peerEnded = true
-    if let exchange = connection.pointee.exchange { exchange.pointee.phase = .gone }
+  /// Owner of an exchange: its client is gone, nothing more is sent to it.
+  func lost(_ exchange: ExchangePointer) {
+    exchange.pointee.outlet.pointee.lose()
+    exchange.pointee.phase = .gone
   }
 
-  /// Beside the loop: sends what the socket takes without waiting; the leader sends the rest.
-  func pushOutBeside(_ connection: ConnectionPointer) {
+  /// Owner of an exchange: sends what the socket takes without waiting; the rest is sent when it takes more.
+  func pushOutBeside(_ exchange: ExchangePointer) {
+    let outlet = exchange.pointee.outlet
     do throws(SystemError) {
-      while !connection.pointee.output.isEmpty {
-        connection.pointee.output.consume(
+      while !outlet.pointee.output.isEmpty {
+        outlet.pointee.output.consume(
           try System.send(
-            connection.pointee.fd, connection.pointee.output.base!, connection.pointee.output.count))
+            exchange.pointee.connection.pointee.fd, outlet.pointee.output.base!,
+            outlet.pointee.output.count))
       }
     } catch {
-      if !error.wouldBlock { lost(connection) }
+      if !error.wouldBlock { lost(exchange) }
     }
   }
 
-  private func sendFile(_ connection: ConnectionPointer) throws(SystemError) {
-    while connection.pointee.file.left > 0 {
+  private func sendFile(_ fd: Int32, _ outlet: OutletPointer) throws(SystemError) {
+    while outlet.pointee.file.left > 0 {
       let count = try System.sendFile(
-        connection.pointee.fd, connection.pointee.file.fd, &connection.pointee.file.offset,
-        Int(min(connection.pointee.file.left, 1 << 30)))
+        fd, outlet.pointee.file.fd, &outlet.pointee.file.offset, Int(min(outlet.pointee.file.left, 1 << 30)))
       // The file became shorter than its head promised: the client must see the answer cut.
       if count == 0 { throw SystemError("sendfile", EPIPE) }
-      connection.pointee.file.left -= Int64(count)
+      outlet.pointee.file.left -= Int64(count)
     }
-    connection.pointee.file.close()
+    outlet.pointee.file.close()
   }
 
   /// The socket takes bytes again.
   func flushed(_ connection: ConnectionPointer) -> Turn {
     flush(connection)
     guard !connection.pointee.hasOutput else { return .goesOn }
-    if connection.pointee.closesAfterOutput {
+    if connection.pointee.isClosing {
       finish(connection)
       return .goesOn
     }
@@ -80,12 +81,12 @@ extension Worker {
   @inline(__always)
   func watchInput(_ connection: ConnectionPointer) {
     if connection.pointee.isRegistered, connection.pointee.interest == .read { return }
-    if !connection.pointee.isBlocked { setInterest(connection, .read) }
+    if !connection.pointee.outlet.pointee.isBlocked { setInterest(connection, .read) }
   }
 
   /// Waits for input, unless the last flush has found the peer gone.
   func watchOrClose(_ connection: ConnectionPointer) {
-    if connection.pointee.closesAfterOutput, !connection.pointee.hasOutput { return close(connection) }
+    if connection.pointee.isClosing, !connection.pointee.hasOutput { return close(connection) }
     watchInput(connection)
   }
 

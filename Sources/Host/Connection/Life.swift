@@ -80,7 +80,7 @@ extension Worker {
     var served = 0
     while true {
       // A client that does not take its answers gets no further ones.
-      if connection.pointee.isBlocked { return .goesOn }
+      if connection.pointee.outlet.pointee.isBlocked { return .goesOn }
       if connection.pointee.exchange == nil, connection.pointee.input.isEmpty {
         becomeIdle(connection)
         return .goesOn
@@ -150,6 +150,7 @@ extension Worker {
     let exchange = exchanges.take()
     exchange.pointee.phase = .reading
     exchange.pointee.connection = connection
+    exchange.pointee.outlet = connection.pointee.outlet
     connection.pointee.exchange = exchange
     connection.pointee.state = .readingHead
     return exchange
@@ -176,7 +177,7 @@ extension Worker {
 
   /// The head stays in its block while the body comes in through another.
   func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
-    guard exchange.pointee.headBlock.block == nil, exchange.pointee.head.assembled.block == nil else {
+    guard connection.pointee.headBlock.block == nil, exchange.pointee.head.assembled.block == nil else {
       return
     }
     var fresh = ByteBuffer()
@@ -185,7 +186,7 @@ extension Worker {
       fresh.append(connection.pointee.input.bytes)
     }
     swap(&fresh, &connection.pointee.input)
-    swap(&fresh, &exchange.pointee.headBlock)
+    swap(&fresh, &connection.pointee.headBlock)
   }
 
   /// The head is complete: find the app and say what the client may wait for.
@@ -206,11 +207,13 @@ extension Worker {
     exchange.pointee.calls = calls
     if calls.pointee.streamsIn, exchange.pointee.head.framing != .none, connection.pointee.gateway != .cgi {
       exchange.pointee.stream.state = .coming
+      connection.pointee.streamsBody = true
       return true
     }
     if exchange.pointee.head.expectsContinue, connection.pointee.input.isEmpty {
-      blocks.fill(&connection.pointee.output)
-      HTTP1ResponseWriter.interim(100, into: &connection.pointee.output)
+      let outlet = connection.pointee.outlet
+      blocks.fill(&outlet.pointee.output)
+      HTTP1ResponseWriter.interim(100, into: &outlet.pointee.output)
       flush(connection)
     }
     return true
@@ -237,7 +240,7 @@ extension Worker {
   private func aborted(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     exchange.pointee.plan.persists = exchange.pointee.head.persists && !isStopping.load(ordering: .relaxed)
     exchange.pointee.phase = .finished
-    endRecords(connection, appStatus: 0)
+    endRecords(exchange, appStatus: 0)
   }
 
   private func bodyFailed(_ connection: ConnectionPointer, _ error: SystemError) {
@@ -261,14 +264,15 @@ extension Worker {
     // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
     connection.pointee.expectsNoMore = !exchange.pointee.head.persists && hasWholeBody
     give(exchange)
-    if persists, !connection.pointee.closesAfterOutput {
+    if persists, !connection.pointee.isClosing {
       connection.pointee.codec.reset()
       connection.pointee.state = .idle
       // Answers to pipelined requests leave together, but never wait for a request that is not there.
-      let leavesNow = connection.pointee.file.left > 0 || connection.pointee.input.isEmpty
-      if leavesNow || connection.pointee.output.count > BlockPool.blockBytes {
+      let outlet = connection.pointee.outlet
+      let leavesNow = outlet.pointee.file.left > 0 || connection.pointee.input.isEmpty
+      if leavesNow || outlet.pointee.output.count > BlockPool.blockBytes {
         flush(connection)
-        if connection.pointee.closesAfterOutput, !connection.pointee.hasOutput {
+        if connection.pointee.isClosing, !connection.pointee.hasOutput {
           close(connection)
           return false
         }
@@ -285,11 +289,11 @@ extension Worker {
   @inline(__always)
   private func becomeIdle(_ connection: ConnectionPointer) {
     flush(connection)
-    let isOver = connection.pointee.closesAfterOutput || stopping != nil
+    let isOver = connection.pointee.isClosing || stopping != nil
     if isOver, !connection.pointee.hasOutput { return close(connection) }
     connection.pointee.state = .idle
     blocks.empty(&connection.pointee.input)
-    if connection.pointee.isBlocked { return }
+    if connection.pointee.outlet.pointee.isBlocked { return }
     setTimeout(connection, .keepAlive)
     watchInput(connection)
   }
@@ -298,11 +302,11 @@ extension Worker {
   /// answer).
   func finish(_ connection: ConnectionPointer) {
     if connection.pointee.gateway == .cgi {
-      cgiFailed = connection.pointee.peerEnded
+      cgiFailed = connection.pointee.outlet.pointee.isLost
       connection.pointee.state = .closed
       return
     }
-    if connection.pointee.peerEnded { return close(connection) }
+    if connection.pointee.peerEnded || connection.pointee.outlet.pointee.isLost { return close(connection) }
     if connection.pointee.expectsNoMore, connection.pointee.input.isEmpty { return close(connection) }
     do { try System.shutdownWriting(connection.pointee.fd) } catch { return close(connection) }
     connection.pointee.state = .lingering
@@ -312,9 +316,23 @@ extension Worker {
 
   /// Gives an exchange and its memory back.
   func give(_ exchange: ExchangePointer) {
-    blocks.empty(&exchange.pointee.headBlock)
-    exchange.pointee.connection.pointee.exchange = nil
+    let connection = exchange.pointee.connection
+    blocks.empty(&connection.pointee.headBlock)
+    connection.pointee.exchange = nil
+    connection.pointee.streamsBody = false
+    if exchange.pointee.isCounted { count(exchange) }
     exchange.pointee.clear()
     exchanges.give(exchange.pointee.slot)
+  }
+
+  /// A request that an app had is over: the scoreboard shows it.
+  @inline(__always)
+  private func count(_ exchange: ExchangePointer) {
+    guard let board = supervisor?.board else { return }
+    board.end(exchange.pointee.slot)
+    board[.requests].increment()
+    let app = exchange.pointee.calls.pointee.place
+    board[.requests, app: app].increment()
+    if exchange.pointee.response.status >= 500 { board[.errors, app: app].increment() }
   }
 }

@@ -27,6 +27,8 @@ enum ListenError: Error, CustomStringConvertible {
 /// One bound socket and the protocol spoken on it.
 struct Listener {
   let fd: Int32
+  /// As the operator said it.
+  let spoken: ListenerProtocol
   /// What is spoken; with `isSniffed` only until the first bytes of a connection tell.
   let gateway: Gateway
   let isSniffed: Bool
@@ -58,6 +60,7 @@ struct Listener {
 
   private init(fd: Int32, gateway: ListenerProtocol, address: Address, ownsFile: Bool, limits: Limits) {
     self.fd = fd
+    spoken = gateway
     isSniffed = gateway == .auto
     self.gateway = Gateway(gateway)
     codec = Codec(self.gateway, limits: HeadLimits(limits))
@@ -117,6 +120,13 @@ struct Listener {
     try? System.setNonBlocking(fd)
     let address = SocketAddress.bound(fd, as: nil)
     return Listener(fd: fd, gateway: gateway, address: address, ownsFile: false, limits: limits)
+  }
+
+  /// A socket that a master bound; `ownsFile` if its file was made by this server.
+  static func inherit(
+    _ fd: Int32, gateway: ListenerProtocol, address: Address, ownsFile: Bool, limits: Limits
+  ) -> Listener {
+    Listener(fd: fd, gateway: gateway, address: address, ownsFile: ownsFile, limits: limits)
   }
 
   /// A file nobody listens on is what a killed server leaves behind.

@@ -11,7 +11,6 @@ extension Worker {
 
   /// Ends the response whatever the app left undone.
   func complete(_ exchange: ExchangePointer, _ result: Int32) {
-    let connection = exchange.pointee.connection
     switch exchange.pointee.phase {
     case .called where result < 0 || exchange.pointee.response.status == 0: failed(exchange, result)
     case .called:
@@ -23,7 +22,6 @@ extension Worker {
     case .responding: endBody(exchange)
     case .free, .reading, .finished, .gone: break
     }
-    if exchange.pointee.phase == .gone { connection.pointee.closesAfterOutput = true }
   }
 
   /// The app gave no response, or gave up before any byte of it was sent.
@@ -48,7 +46,7 @@ extension Worker {
       log.error("\(app(exchange).name) broke off its response to \(exchange.pointee.requestLine)")
     }
     if exchange.pointee.connection.pointee.gateway == .fastcgi {
-      endRecords(exchange.pointee.connection, appStatus: 1)
+      endRecords(exchange, appStatus: 1)
     }
     exchange.pointee.phase = .gone
   }
@@ -56,10 +54,9 @@ extension Worker {
   /// Gives the output a block of the pool; beside the loop, where the pool is another thread's, it grows
   /// by itself.
   @inline(__always)
-  private func fillOutput(_ connection: ConnectionPointer) {
-    if connection.pointee.output.block != nil { return }
-    if connection.pointee.exchange?.pointee.isDetached ?? false { return }
-    blocks.fill(&connection.pointee.output)
+  func fillOutput(_ exchange: ExchangePointer) {
+    if exchange.pointee.outlet.pointee.output.block != nil || exchange.pointee.isDetached { return }
+    blocks.fill(&exchange.pointee.outlet.pointee.output)
   }
 
   /// The Date field's value; beside the loop a fresh one, since the shared one is the leader's.
@@ -77,6 +74,7 @@ extension Worker {
   @inline(__always)
   func encodeHead(_ exchange: ExchangePointer, knownLength: Int64) {
     let connection = exchange.pointee.connection
+    let outlet = exchange.pointee.outlet
     var knownLength = knownLength
     if exchange.pointee.response.hasSendfile, connection.pointee.gateway == .http1,
       let file = takeSendfile(exchange)
@@ -84,43 +82,51 @@ extension Worker {
       // The file is the body; what the app wrote beside it is not sent.
       knownLength = file.left
       exchange.pointee.sendsFile = true
-      connection.pointee.file = file
+      outlet.pointee.file = file
     }
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
       persists: exchange.pointee.head.persists && exchange.pointee.stream.isComplete
         && limits.keepAliveTimeoutSeconds > 0
-        && !isStopping.load(ordering: .relaxed) && !connection.pointee.closesAfterOutput,
+        && !saysClose(exchange) && !outlet.pointee.isLost,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)
-    if exchange.pointee.plan.framing == .none { connection.pointee.file.close() }
-    fillOutput(connection)
+    if exchange.pointee.plan.framing == .none { outlet.pointee.file.close() }
+    fillOutput(exchange)
     switch connection.pointee.gateway {
     case .http1:
       HTTP1ResponseWriter.head(
         exchange.pointee.response, exchange.pointee.plan, minorVersion: exchange.pointee.head.minorVersion,
-        date: dateBytes(exchange), server: Worker.software, into: &connection.pointee.output)
+        date: dateBytes(exchange), server: Worker.software, into: &outlet.pointee.output)
     case .scgi:
       SCGIResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+        exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
     case .uwsgi:
       UWSGIResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+        exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
     case .cgi where connection.pointee.isNonParsed:
       CGIResponseWriter.nphHead(
         exchange.pointee.response, exchange.pointee.plan, date: dateBytes(exchange), server: Worker.software,
-        into: &connection.pointee.output)
+        into: &outlet.pointee.output)
     case .cgi:
       CGIResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, into: &connection.pointee.output)
+        exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
     case .fastcgi:
       FastCGIResponseWriter.head(
         exchange.pointee.response, exchange.pointee.plan, id: connection.pointee.codec.requestID,
-        into: &connection.pointee.output)
+        into: &outlet.pointee.output)
     }
     exchange.pointee.phase = .responding
+  }
+
+  /// The worker leaves: connections end, but not before the requests that are there already. Beside the
+  /// loop nobody may look whether there are.
+  @inline(__always)
+  private func saysClose(_ exchange: ExchangePointer) -> Bool {
+    guard isStopping.load(ordering: .relaxed) else { return false }
+    return exchange.pointee.isDetached || exchange.pointee.connection.pointee.input.isEmpty
   }
 
   // MARK: Body
@@ -141,7 +147,7 @@ extension Worker {
   func encodeBody(
     _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool = false
   ) -> Int32 {
-    let connection = exchange.pointee.connection
+    let outlet = exchange.pointee.outlet
     guard bytes.count > 0, exchange.pointee.plan.hasBody, !exchange.pointee.sendsFile else {
       return NSGI_OK.rawValue
     }
@@ -151,20 +157,20 @@ extension Worker {
     case .length(let total):
       let over = exchange.pointee.written - total
       if over > 0 { return overrun(exchange, bytes, over) }
-      put(connection, bytes)
-    case .untilClose: put(connection, bytes)
+      put(exchange, bytes)
+    case .untilClose: put(exchange, bytes)
     case .chunked:
-      HTTP1ResponseWriter.chunkHead(bytes.count, into: &connection.pointee.output)
-      put(connection, bytes)
+      HTTP1ResponseWriter.chunkHead(bytes.count, into: &outlet.pointee.output)
+      put(exchange, bytes)
       // Nothing may follow into the output of a client that is gone.
       if exchange.pointee.phase == .gone { break }
-      fillOutput(connection)
-      HTTP1ResponseWriter.chunkTail(into: &connection.pointee.output)
+      fillOutput(exchange)
+      HTTP1ResponseWriter.chunkTail(into: &outlet.pointee.output)
     case .records:
       let total = exchange.pointee.plan.contentLength
       let over = total >= 0 ? exchange.pointee.written - total : 0
       if over > 0 { return overrun(exchange, bytes, over) }
-      putRecords(connection, bytes)
+      putRecords(exchange, bytes)
     }
     if exchange.pointee.phase == .gone { return NSGI_GONE.rawValue }
     return isWhole ? NSGI_OK.rawValue : takeStock(exchange)
@@ -184,40 +190,43 @@ extension Worker {
 
   /// Small pieces gather in the output, large ones go out from where they are.
   @inline(__always)
-  private func put(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
-    fillOutput(connection)
-    if bytes.count <= Worker.copiedBytes || connection.pointee.isBlocked {
-      connection.pointee.output.append(bytes)
+  private func put(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) {
+    let outlet = exchange.pointee.outlet
+    fillOutput(exchange)
+    if bytes.count <= Worker.copiedBytes || outlet.pointee.isBlocked {
+      outlet.pointee.output.append(bytes)
     } else {
-      putLarge(connection, bytes)
+      putLarge(exchange, bytes)
     }
   }
 
-  private func putLarge(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
+  private func putLarge(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) {
+    let outlet = exchange.pointee.outlet
     var done = 0
     do {
-      done = try System.send(connection.pointee.fd, connection.pointee.output.bytes, bytes)
+      done = try System.send(exchange.pointee.connection.pointee.fd, outlet.pointee.output.bytes, bytes)
     } catch {
-      if !error.wouldBlock { return lost(connection) }
+      if !error.wouldBlock { return lost(exchange) }
     }
-    let waiting = connection.pointee.output.count
-    connection.pointee.output.consume(min(done, waiting))
+    let waiting = outlet.pointee.output.count
+    outlet.pointee.output.consume(min(done, waiting))
     if done < waiting + bytes.count {
-      connection.pointee.output.append(UnsafeRawBufferPointer(rebasing: bytes[max(0, done - waiting)...]))
+      outlet.pointee.output.append(UnsafeRawBufferPointer(rebasing: bytes[max(0, done - waiting)...]))
     }
   }
 
-  private func putRecords(_ connection: ConnectionPointer, _ bytes: UnsafeRawBufferPointer) {
-    let id = connection.pointee.codec.requestID
+  private func putRecords(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) {
+    let id = exchange.pointee.connection.pointee.codec.requestID
+    let outlet = exchange.pointee.outlet
     var position = 0
     while position < bytes.count {
-      fillOutput(connection)
+      fillOutput(exchange)
       let count = FastCGIResponseWriter.dataHead(
-        bytes.count - position, id: id, into: &connection.pointee.output)
-      put(connection, UnsafeRawBufferPointer(rebasing: bytes[position..<(position + count)]))
-      if connection.pointee.exchange?.pointee.phase == .gone { return }
-      fillOutput(connection)
-      FastCGIResponseWriter.dataTail(count, into: &connection.pointee.output)
+        bytes.count - position, id: id, into: &outlet.pointee.output)
+      put(exchange, UnsafeRawBufferPointer(rebasing: bytes[position..<(position + count)]))
+      if exchange.pointee.phase == .gone { return }
+      fillOutput(exchange)
+      FastCGIResponseWriter.dataTail(count, into: &outlet.pointee.output)
       position += count
     }
   }
@@ -226,28 +235,29 @@ extension Worker {
   /// is reached, leaves the loop to another thread and waits, up to the write timeout.
   @inline(__always)
   private func takeStock(_ exchange: ExchangePointer) -> Int32 {
-    let connection = exchange.pointee.connection
-    if connection.pointee.output.count < 4 * BlockPool.blockBytes, !exchange.pointee.isDetached {
+    if exchange.pointee.outlet.pointee.output.count < 4 * BlockPool.blockBytes, !exchange.pointee.isDetached {
       return NSGI_OK.rawValue
     }
-    return pushOut(connection, exchange, toTheEnd: false)
+    return pushOut(exchange, toTheEnd: false)
   }
 
   /// Sends what waits; the rest stays until there is too much of it, or has to leave now if `toTheEnd`.
-  func pushOut(_ connection: ConnectionPointer, _ exchange: ExchangePointer, toTheEnd: Bool) -> Int32 {
+  func pushOut(_ exchange: ExchangePointer, toTheEnd: Bool) -> Int32 {
+    let outlet = exchange.pointee.outlet
     let bound = toTheEnd ? 0 : limits.responseBufferBytes
-    while connection.pointee.output.count > 0 {
+    while outlet.pointee.output.count > 0 {
       do {
-        connection.pointee.output.consume(
+        outlet.pointee.output.consume(
           try System.send(
-            connection.pointee.fd, connection.pointee.output.base!, connection.pointee.output.count))
+            exchange.pointee.connection.pointee.fd, outlet.pointee.output.base!,
+            outlet.pointee.output.count))
       } catch {
         guard error.wouldBlock else {
-          lost(connection)
+          lost(exchange)
           return NSGI_GONE.rawValue
         }
-        if connection.pointee.output.count <= bound || exchange.pointee.neverWaits {
-          if exchange.pointee.isAsync { inbox.post(.wantsOutput(exchange)) }
+        if outlet.pointee.output.count <= bound || exchange.pointee.neverWaits {
+          if exchange.pointee.isDetached { inbox.post(.wantsOutput(exchange)) }
           return NSGI_OK.rawValue
         }
         let waited = awaitSocket(exchange)
@@ -259,14 +269,14 @@ extension Worker {
 
   /// Leaves the loop to another thread and waits until the socket takes bytes, up to the write timeout.
   func awaitSocket(_ exchange: ExchangePointer) -> Int32 {
-    let connection = exchange.pointee.connection
+    let fd = exchange.pointee.connection.pointee.fd
     Access.leaveLoop(exchange)
     exchange.pointee.lock.unlock()
     let milliseconds = Int32(limits.writeTimeoutSeconds * 1000)
-    let isReady = (try? System.waitWritable(connection.pointee.fd, milliseconds: milliseconds)) ?? false
+    let isReady = (try? System.waitWritable(fd, milliseconds: milliseconds)) ?? false
     exchange.pointee.lock.lock()
     if isReady, !exchange.pointee.isOver { return NSGI_OK.rawValue }
-    lost(connection)
+    lost(exchange)
     return isReady ? NSGI_GONE.rawValue : NSGI_TIMEOUT.rawValue
   }
 
@@ -276,7 +286,7 @@ extension Worker {
     case .called where exchange.pointee.response.status == 0: return NSGI_MISUSE.rawValue
     case .called, .responding:
       commitHeld(exchange)
-      return pushOut(exchange.pointee.connection, exchange, toTheEnd: false)
+      return pushOut(exchange, toTheEnd: false)
     case .finished: return NSGI_MISUSE.rawValue
     case .free, .reading, .gone: return NSGI_GONE.rawValue
     }
@@ -294,24 +304,24 @@ extension Worker {
   /// The app has said all. A body shorter than promised ends with the connection.
   @inline(__always)
   func endBody(_ exchange: ExchangePointer) {
-    let connection = exchange.pointee.connection
+    let outlet = exchange.pointee.outlet
     guard exchange.pointee.phase == .responding else { return }
     exchange.pointee.phase = .finished
     if exchange.pointee.sendsFile {
-      exchange.pointee.written = exchange.pointee.connection.pointee.file.left
+      exchange.pointee.written = outlet.pointee.file.left
       return
     }
     switch exchange.pointee.plan.framing {
     case .none, .untilClose: break
     case .length(let total): if exchange.pointee.written < total { short(exchange) }
     case .chunked:
-      fillOutput(connection)
-      HTTP1ResponseWriter.lastChunk(into: &connection.pointee.output)
+      fillOutput(exchange)
+      HTTP1ResponseWriter.lastChunk(into: &outlet.pointee.output)
     case .records:
       let total = exchange.pointee.plan.contentLength
       let isShort = exchange.pointee.plan.hasBody && total > exchange.pointee.written
       if isShort { short(exchange) }
-      endRecords(connection, appStatus: isShort ? 1 : 0)
+      endRecords(exchange, appStatus: isShort ? 1 : 0)
     }
   }
 
@@ -324,17 +334,19 @@ extension Worker {
   /// `--fastcgi-stderr`: a line of the app goes to the front end's error log too (§5.3).
   func copyToFrontEnd(_ exchange: ExchangePointer, _ line: UnsafeRawBufferPointer) {
     let connection = exchange.pointee.connection
+    let outlet = exchange.pointee.outlet
     guard settings.log.fastCGIStderr, connection.pointee.gateway == .fastcgi else { return }
-    fillOutput(connection)
+    fillOutput(exchange)
     FastCGIResponseWriter.stderr(
-      line, id: connection.pointee.codec.requestID, into: &connection.pointee.output)
+      line, id: connection.pointee.codec.requestID, into: &outlet.pointee.output)
   }
 
   /// FastCGI: empty STDOUT and END_REQUEST (§5.5).
-  func endRecords(_ connection: ConnectionPointer, appStatus: UInt32) {
-    fillOutput(connection)
+  func endRecords(_ exchange: ExchangePointer, appStatus: UInt32) {
+    let outlet = exchange.pointee.outlet
+    fillOutput(exchange)
     FastCGIResponseWriter.end(
-      id: connection.pointee.codec.requestID, appStatus: appStatus, protocolStatus: 0,
-      into: &connection.pointee.output)
+      id: exchange.pointee.connection.pointee.codec.requestID, appStatus: appStatus, protocolStatus: 0,
+      into: &outlet.pointee.output)
   }
 }

@@ -66,13 +66,13 @@ enum WorkerRegistry {
   /// Workers at most; the number takes 8 of the 32 bits of an id's lower half.
   static let capacity = 256
   private static let slotBits: UInt64 = 24
-  nonisolated(unsafe) private static let workers: UnsafeMutablePointer<Unmanaged<Worker>?> = {
-    let table = UnsafeMutablePointer<Unmanaged<Worker>?>.allocate(capacity: capacity)
-    table.initialize(repeating: nil, count: capacity)
+  /// Addresses of workers; 0 for none. Read by any thread.
+  nonisolated(unsafe) private static let workers: UnsafeMutablePointer<Atomic<UInt>> = {
+    let table = UnsafeMutablePointer<Atomic<UInt>>.allocate(capacity: capacity)
+    for number in 0..<capacity { (table + number).initialize(to: Atomic(0)) }
     return table
   }()
   private static let mutex = Mutex()
-
   nonisolated(unsafe) private static var reserved: Set<UInt32> = []
 
   /// A number for a new worker.
@@ -85,14 +85,13 @@ enum WorkerRegistry {
 
   /// The worker of a number.
   static func set(_ worker: Worker, _ number: UInt32) {
-    mutex.lock()
-    workers[Int(number)] = .passUnretained(worker)
-    mutex.unlock()
+    let address = UInt(bitPattern: Unmanaged.passUnretained(worker).toOpaque())
+    workers[Int(number)].store(address, ordering: .releasing)
   }
 
   static func remove(_ number: UInt32) {
     mutex.lock()
-    workers[Int(number)] = nil
+    workers[Int(number)].store(0, ordering: .releasing)
     reserved.remove(number)
     mutex.unlock()
   }
@@ -103,9 +102,11 @@ enum WorkerRegistry {
   /// The record that an id names, if its number is still the same.
   static func exchange(_ id: nsgi_id) -> ExchangePointer? {
     let number = Int(id >> slotBits & 0xff)
-    guard let worker = workers[number] else { return nil }
+    guard let address = UnsafeRawPointer(bitPattern: workers[number].load(ordering: .acquiring)) else {
+      return nil
+    }
     let slot = UInt32(id & (1 << slotBits - 1))
-    return worker._withUnsafeGuaranteedRef { worker in
+    return Unmanaged<Worker>.fromOpaque(address)._withUnsafeGuaranteedRef { worker in
       guard slot < worker.exchanges.capacity else { return nil }
       let exchange = worker.exchanges.record(slot)
       return exchange.pointee.id == id ? exchange : nil

@@ -16,16 +16,24 @@ struct AppCalls {
   let streamsIn: Bool
   /// Its place in the mount table.
   var index = 0
+  /// Its place in the configuration.
+  let place: Int
+  /// Counts the builds of this application from 1.
+  let generation: UInt32
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   private let state: UnsafeMutableRawPointer?
+  /// What the plain form gets; here, because a lazy static is asked at each call whether it is there.
+  private let environ = PlainForm.environ
   /// Requests in the queue.
   private(set) var waiting = 0
   private var first: ExchangePointer?
   private var last: ExchangePointer?
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
-  init(_ generation: Generation, threads: Int) {
+  init(_ generation: Generation, threads: Int, place: Int = 0) {
+    self.place = place
+    self.generation = generation.number
     limit = generation.isThreadSafe ? threads : 1
     neverWaits = generation.flags & NSGI_NONBLOCKING.rawValue != 0
     mayAsync = generation.flags & NSGI_MAY_ASYNC.rawValue != 0
@@ -39,10 +47,9 @@ struct AppCalls {
   /// Calls the app with the exchange; its nsgi_result.
   @inline(__always)
   func call(_ exchange: ExchangePointer) -> Int32 {
-    if let plain { return plain(PlainForm.environ, PlainForm.startResponse) }
+    if let plain { return plain(environ, PlainForm.startResponse) }
     exchange.pointee.fillRequest()
-    // The record lives at a fixed address in its slab.
-    return full!(state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+    return full!(state, exchange.pointee.request)
   }
 
   // MARK: The queue

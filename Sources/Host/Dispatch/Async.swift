@@ -32,7 +32,7 @@ extension Worker {
     exchange.pointee.isOver = true
     exchange.pointee.ready = ReadyCall()
     complete(exchange, result)
-    pushOutBeside(exchange.pointee.connection)
+    pushOutBeside(exchange)
     inbox.post(.finished(exchange))
   }
 
@@ -64,7 +64,7 @@ extension Worker {
     leave(exchange)
     exchange.pointee.word.becomeDetached()
     exchange.pointee.lock.unlock()
-    if exchange.pointee.stream.isOpen { resumeStream(exchange.pointee.connection, exchange) }
+    if exchange.pointee.connection.pointee.streamsBody { resumeStream(exchange.pointee.connection, exchange) }
   }
 
   /// Tells an app that waits for it that something is so now.
@@ -93,7 +93,7 @@ extension Worker {
     let stream = exchange.pointee.stream.isOpen
     let hasBody =
       !stream || !exchange.pointee.stream.bytes.isEmpty || exchange.pointee.stream.state != .coming
-    let hasSpace = connection.pointee.output.count < limits.responseBufferBytes
+    let hasSpace = exchange.pointee.outlet.pointee.output.count < limits.responseBufferBytes
     let isGone = exchange.pointee.isAbandoned.load(ordering: .relaxed)
     let what = exchange.pointee.ready.what
     if !hasSpace, exchange.pointee.isAsync { watchOutput(connection) }
@@ -126,11 +126,26 @@ extension Worker {
     exchange.pointee.lock.lock()
     if exchange.pointee.phase == .called, !exchange.pointee.isOver {
       answer(exchange, 504, "the application did not answer in time")
-      pushOutBeside(connection)
+      pushOutBeside(exchange)
       exchange.pointee.phase = .gone
     }
     exchange.pointee.lock.unlock()
     abandoned(exchange)
+    if !exchange.pointee.isAsync { setTimeout(connection, .stuck) }
+  }
+
+  /// A call was cancelled and goes on: its thread cannot be had back. The log gets its stack; under a
+  /// master the worker is replaced, answers what else it has, and leaves without that thread.
+  func callIsStuck(_ connection: ConnectionPointer) {
+    guard let exchange = connection.pointee.exchange, connection.pointee.isDetached else { return }
+    setTimeout(connection, .none)
+    guard !exchange.pointee.isStuck, !exchange.pointee.isAsync else { return }
+    exchange.pointee.isStuck = true
+    stuckCalls += 1
+    let line = exchange.pointee.requestLine
+    log.error("\(app(exchange).name) is stuck in \(line): cancelled, and has not returned (--harakiri)")
+    System.trace(exchange.pointee.thread)
+    supervisor?.expire("a call is stuck in \(line) (--harakiri)")
   }
 
   /// Leader: an event of a connection whose exchange is beside the loop.
@@ -143,14 +158,14 @@ extension Worker {
       return
     }
     if event.canWrite, connection.pointee.interest.contains(.write) { flushBeside(connection, exchange) }
-    if event.canRead, exchange.pointee.stream.isOpen { feedBeside(connection, exchange) }
+    if event.canRead, connection.pointee.streamsBody { feedBeside(connection, exchange) }
   }
 
   /// Leader: sends what an asynchronous app has left in the output.
   private func flushBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     exchange.pointee.lock.lock()
-    pushOutBeside(connection)
-    let isEmpty = !connection.pointee.hasOutput
+    pushOutBeside(exchange)
+    let isEmpty = !exchange.pointee.outlet.pointee.hasOutput
     exchange.pointee.lock.unlock()
     if isEmpty { setInterest(connection, connection.pointee.interest.subtracting(.write)) }
     becameReady(exchange, NSGI_READY_SPACE)

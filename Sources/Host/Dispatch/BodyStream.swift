@@ -97,14 +97,14 @@ extension Worker {
   private func awaitBody(_ exchange: ExchangePointer) -> Int32? {
     let connection = exchange.pointee.connection
     if !exchange.pointee.isDetached {
-      sendContinue(connection, exchange)
+      sendContinue(exchange)
       // This thread leads: it can look itself.
       if pullBody(connection, exchange) { return nil }
       if exchange.pointee.neverWaits { return NSGI_AGAIN.rawValue }
       Access.leaveLoop(exchange)
       return nil
     }
-    sendContinue(connection, exchange)
+    sendContinue(exchange)
     if exchange.pointee.neverWaits { return NSGI_AGAIN.rawValue }
     let isInTime = exchange.pointee.lock.wait(
       until: Mutex.deadline(seconds: limits.bodyTimeoutSeconds))
@@ -113,13 +113,13 @@ extension Worker {
   }
 
   /// The first read of a body that the client holds back (RFC 9110 §10.1.1).
-  private func sendContinue(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+  private func sendContinue(_ exchange: ExchangePointer) {
     guard !exchange.pointee.stream.isContinued else { return }
     exchange.pointee.stream.isContinued = true
     guard exchange.pointee.head.expectsContinue, exchange.pointee.phase == .called else { return }
-    if !exchange.pointee.isDetached { blocks.fill(&connection.pointee.output) }
-    HTTP1ResponseWriter.interim(100, into: &connection.pointee.output)
-    pushOutBeside(connection)
+    fillOutput(exchange)
+    HTTP1ResponseWriter.interim(100, into: &exchange.pointee.outlet.pointee.output)
+    pushOutBeside(exchange)
   }
 
   private func askForMore(_ exchange: ExchangePointer) {

@@ -1,5 +1,6 @@
 import CLinux
 import CNSGI
+import Glibc
 import Wire
 
 /// Whether the thread still leads after what it did.
@@ -41,7 +42,14 @@ extension Worker {
     exchange.pointee.phase = .called
     exchange.pointee.neverWaits = calls.pointee.neverWaits
     exchange.pointee.connection.pointee.state = .calling
+    exchange.pointee.thread = pthread_self()
     exchange.pointee.word.begin()
+    if let board = supervisor?.board {
+      exchange.pointee.isCounted = true
+      board.begin(
+        exchange.pointee.slot, at: now, app: calls.pointee.place, generation: calls.pointee.generation,
+        exchange.pointee.meta.method.bytes, exchange.pointee.meta.requestURI.bytes)
+    }
     // An app that promised never to wait is not watched.
     if !calls.pointee.neverWaits, watched.pointee.began(exchange) { watchdog.wake() }
     clinux_set_current(exchange)
@@ -106,7 +114,7 @@ extension Worker {
     exchange.pointee.isDetached = true
     exchange.pointee.isOver = true
     complete(exchange, exchange.pointee.earlyResult ?? result)
-    pushOutBeside(exchange.pointee.connection)
+    pushOutBeside(exchange)
     exchange.pointee.lock.unlock()
     inbox.post(.returned(exchange))
   }
@@ -158,7 +166,12 @@ extension Worker {
   func takeOver(_ exchange: ExchangePointer) {
     leave(exchange)
     let connection = exchange.pointee.connection
-    if exchange.pointee.stream.isOpen { resumeStream(connection, exchange) }
+    // What the call has flushed and the socket has not taken leaves without another word of the app.
+    exchange.pointee.lock.lock()
+    let hasOutput = exchange.pointee.outlet.pointee.hasOutput
+    exchange.pointee.lock.unlock()
+    if hasOutput { watchOutput(connection) }
+    if connection.pointee.streamsBody { resumeStream(connection, exchange) }
   }
 
   /// The exchange leaves the loop: its head keeps the block, its connection rests.
@@ -221,6 +234,7 @@ extension Worker {
     connection.pointee.isDetached = false
     setTimeout(connection, .none)
     if wasCall { calls.pointee.active -= 1 }
+    if exchange.pointee.isStuck { stuckCalls -= 1 }
     if accessLog.isEnabled { accessLog.add(exchange, now: now) }
     if exchange.pointee.isAbandoned.load(ordering: .acquiring) { exchange.pointee.phase = .gone }
     if keepOrClose(connection), decode(connection) == .handedOff { return .handedOff }

@@ -138,19 +138,9 @@ extension Exchange {
     return Text(out, name.count + 5)
   }
 
-  /// A field's value with a NUL behind it. HTTP: over the delimiter that the reader has passed.
-  mutating func terminated(_ range: ByteRange) -> Text {
-    switch connection.pointee.gateway {
-    case .http1:
-      let bytes = base.assumingMemoryBound(to: UInt8.self)
-      bytes[range.end] = 0
-      return Text(bytes + Int(range.start), Int(range.count))
-    case .scgi, .cgi:
-      return Text(
-        UnsafePointer(base.assumingMemoryBound(to: UInt8.self)) + Int(range.start), Int(range.count))
-    case .uwsgi, .fastcgi: return Text(arena.copy(range.bytes(in: base)), Int(range.count))
-    }
-  }
+  /// A field's value with a NUL behind it.
+  @inline(__always)
+  mutating func terminated(_ range: ByteRange) -> Text { head.ended(range, base, &arena) }
 
   private mutating func joined(_ first: nsgi_str, _ second: Text, isCookie: Bool) -> nsgi_str {
     let separator: StaticString = isCookie ? "; " : ", "

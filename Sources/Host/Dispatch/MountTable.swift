@@ -8,16 +8,19 @@ struct App {
   /// What log lines call it.
   let name: String
   let generation: Generation
+  /// Its place in the configuration; what master and scoreboard call it by.
+  let place: Int
   /// What a call needs, apart.
   let calls: UnsafeMutablePointer<AppCalls>
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
-  init(mount: String, name: String, generation: Generation, threads: Int) {
+  init(mount: String, name: String, generation: Generation, threads: Int, place: Int = 0) {
+    self.place = place
     self.mount = Array(mount.utf8)
     self.name = name
     self.generation = generation
     calls = .allocate(capacity: 1)
-    calls.initialize(to: AppCalls(generation, threads: threads))
+    calls.initialize(to: AppCalls(generation, threads: threads, place: place))
   }
 }
 
@@ -25,7 +28,7 @@ extension App {
   /// Tells the app that the client of a call is gone or its time is over.
   func cancel(_ exchange: ExchangePointer) {
     guard case .full(let table) = generation.form, let cancel = table.cancel else { return }
-    cancel(generation.state, withUnsafePointer(to: &exchange.pointee.request) { $0 })
+    cancel(generation.state, exchange.pointee.request)
   }
 
   /// Tells the app that no new call will come.
@@ -47,6 +50,12 @@ struct MountTable: @unchecked Sendable {
     root = apps.count == 1 && apps[0].mount.isEmpty ? apps[0].calls : nil
     for (index, app) in self.apps.enumerated() { app.calls.pointee.index = index }
   }
+
+  /// Mounted applications.
+  var count: Int { apps.count }
+
+  /// Where the application of a place in the configuration stands in the table.
+  func index(of place: Int) -> Int? { apps.firstIndex { $0.place == place } }
 
   /// The app of a place in the table; `AppCalls.index`.
   subscript(index: Int) -> App { apps[index] }

@@ -30,30 +30,38 @@ enum PlainForm {
     clinux_get_current()?.assumingMemoryBound(to: Exchange.self)
   }
 
+  /// Works on the request that this thread is in; nil outside one.
+  @inline(__always)
+  @discardableResult
+  private static func inside<Answer>(_ body: (ExchangePointer) -> Answer) -> Answer? {
+    guard let exchange = current else { return nil }
+    return Access.with(exchange.pointee.id, body)
+  }
+
   private static func vars(_ count: UnsafeMutablePointer<Int>?) -> UnsafePointer<UnsafePointer<CChar>?>? {
     count?.pointee = 0
-    guard let exchange = current else { return nil }
-    let list = exchange.pointee.varsList()
-    count?.pointee = exchange.pointee.lists.environCount
-    return list
+    return inside { exchange in
+      let list = exchange.pointee.varsList()
+      count?.pointee = exchange.pointee.lists.environCount
+      return list
+    } ?? nil
   }
 
   private static func get(_ name: UnsafePointer<CChar>?) -> UnsafePointer<CChar>? {
-    guard let exchange = current, let name else { return nil }
-    return exchange.pointee.variable(named: UnsafeRawBufferPointer(start: name, count: strlen(name))).p
+    guard let name else { return nil }
+    let text = UnsafeRawBufferPointer(start: name, count: strlen(name))
+    return inside { $0.pointee.variable(named: text).p } ?? nil
   }
 
   private static func read(_ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
-    guard let exchange = current else { return Int64(NSGI_MISUSE.rawValue) }
-    return exchange.pointee.worker.read(exchange, buffer, capacity)
+    inside { $0.pointee.worker.read($0, buffer, capacity) } ?? Int64(NSGI_MISUSE.rawValue)
   }
 
   private static func error(_ line: UnsafePointer<CChar>?) {
     guard let line else { return }
     let text = UnsafeRawBufferPointer(start: line, count: strlen(line))
     Log.shared.app(level: Int32(NSGI_ERROR.rawValue), text)
-    guard let id = current?.pointee.id else { return }
-    _ = Access.with(id) { $0.pointee.worker.copyToFrontEnd($0, text) }
+    inside { $0.pointee.worker.copyToFrontEnd($0, text) }
   }
 
   /// start_response: "200 OK" and name, value, …, NULL. Never NULL: after a refused head the write that is
@@ -61,9 +69,15 @@ enum PlainForm {
   private static func start(
     _ status: UnsafePointer<CChar>?, _ headers: UnsafePointer<UnsafePointer<CChar>?>?
   ) -> nsgi_write {
-    guard let exchange = current, exchange.pointee.phase == .called, !exchange.pointee.isHeld else {
-      return refusedWrite
-    }
+    inside { start($0, status, headers) } ?? refusedWrite
+  }
+
+  @inline(__always)
+  private static func start(
+    _ exchange: ExchangePointer, _ status: UnsafePointer<CChar>?,
+    _ headers: UnsafePointer<UnsafePointer<CChar>?>?
+  ) -> nsgi_write {
+    guard exchange.pointee.phase == .called, !exchange.pointee.isHeld else { return refusedWrite }
     do throws(ResponseError) {
       try begin(exchange, status)
       var position = 0

@@ -20,7 +20,7 @@ extension Worker {
     // What the client does not take now waits in memory: the app is done with it, no thread has to wait.
     let result = encodeBody(exchange, body, isWhole: true)
     endBody(exchange)
-    if exchange.pointee.isDetached { pushOutBeside(exchange.pointee.connection) }
+    if exchange.pointee.isDetached { pushOutBeside(exchange) }
     return result
   }
 
@@ -85,10 +85,10 @@ extension Worker {
   /// An app that never waits gets NSGI_AGAIN instead of a place in a full output.
   private func hasSpace(_ exchange: ExchangePointer) -> Bool {
     guard exchange.pointee.neverWaits else { return true }
-    let connection = exchange.pointee.connection
-    guard connection.pointee.output.count >= limits.responseBufferBytes else { return true }
-    pushOutBeside(connection)
-    return connection.pointee.output.count < limits.responseBufferBytes
+    let outlet = exchange.pointee.outlet
+    guard outlet.pointee.output.count >= limits.responseBufferBytes else { return true }
+    pushOutBeside(exchange)
+    return outlet.pointee.output.count < limits.responseBufferBytes
   }
 
   /// read(): > 0 bytes, 0 at the end, < 0 an nsgi_result.
@@ -129,20 +129,20 @@ extension Worker {
 
   /// sendfile(2), waiting beside the loop for a socket that is full.
   private func sendRaw(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
-    let connection = exchange.pointee.connection
-    let pushed = pushOut(connection, exchange, toTheEnd: true)
+    let socket = exchange.pointee.connection.pointee.fd
+    let pushed = pushOut(exchange, toTheEnd: true)
     guard pushed == NSGI_OK.rawValue else { return pushed }
     var (place, left) = (offset, count)
     while left > 0 {
       do {
-        let sent = try System.sendFile(connection.pointee.fd, fd, &place, Int(min(left, 1 << 30)))
+        let sent = try System.sendFile(socket, fd, &place, Int(min(left, 1 << 30)))
         if sent == 0 { return NSGI_IO.rawValue }
         left -= Int64(sent)
         exchange.pointee.written += Int64(sent)
       } catch {
         if error.code == EINVAL || error.code == ENOSYS { return copyFile(exchange, fd, place, left) }
         guard error.wouldBlock else {
-          lost(connection)
+          lost(exchange)
           return NSGI_GONE.rawValue
         }
         if exchange.pointee.neverWaits { return copyFile(exchange, fd, place, left) }

@@ -6,7 +6,7 @@ import Glibc
 /// 8 bits kind, 24 bits generation, 32 bits slot: an event of a connection that was closed in the same
 /// turn finds another generation and is dropped.
 struct Token: Equatable {
-  enum Kind: UInt8 { case connection = 1, listener, signal, inbox }
+  enum Kind: UInt8 { case connection = 1, listener, signal, inbox, control }
   let raw: UInt64
 
   @inline(__always) init(raw: UInt64) { self.raw = raw }

@@ -36,7 +36,7 @@ enum System {
   @inline(__always)
   static func receive(_ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int) throws(SystemError) -> Int {
     try retrying("recv") {
-      attempt(.receive, count) { recv(fd, to, SystemScript.bounded(count), 0) }
+      attempt(.receive, count) { clinux_receive(fd, to, SystemScript.bounded(count)) }
     }
   }
 
@@ -164,7 +164,7 @@ enum System {
   static func epollWait(
     _ epoll: Int32, _ events: UnsafeMutablePointer<epoll_event>, _ capacity: Int32, milliseconds: Int32
   ) throws(SystemError) -> Int {
-    let count = attempt(.wait, 0) { Int(epoll_wait(epoll, events, capacity, milliseconds)) }
+    let count = attempt(.wait, 0) { Int(clinux_epoll_wait(epoll, events, capacity, milliseconds)) }
     if count >= 0 { return count }
     if errno == EINTR { return 0 }
     throw SystemError("epoll_wait")

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Plays the kernel in tests of debug builds: the next calls of a kind fail or are cut short as written.
 /// In release builds every function here is empty and disappears.
 enum SystemScript {
@@ -15,27 +17,30 @@ enum SystemScript {
     /// Several threads of a worker make calls.
     private static let mutex = Mutex()
     nonisolated(unsafe) private static var steps: [Call: [Step]] = [:]
-    nonisolated(unsafe) private static var active = false
-    nonisolated(unsafe) private static var bound = Int.max
+    private static let active = Atomic<Bool>(false)
+    private static let bound = Atomic<Int>(.max)
 
     /// Sets what the next calls of a kind meet.
     static func play(_ call: Call, _ script: [Step]) {
       mutex.lock()
       defer { mutex.unlock() }
       steps[call] = script
-      active = true
+      active.store(true, ordering: .relaxed)
     }
 
     /// What is left of all scripts: empty when everything was played.
     static func finish() -> Int {
       mutex.lock()
       defer { mutex.unlock() }
-      defer { (steps, active) = ([:], false) }
+      defer {
+        steps = [:]
+        active.store(false, ordering: .relaxed)
+      }
       return steps.values.reduce(0) { $0 + $1.count }
     }
 
     static func next(_ call: Call) -> Step? {
-      guard active else { return nil }
+      guard active.load(ordering: .relaxed) else { return nil }
       mutex.lock()
       defer { mutex.unlock() }
       guard var script = steps[call], !script.isEmpty else { return nil }
@@ -44,12 +49,12 @@ enum SystemScript {
     }
 
     static func limited(to most: Int, _ count: Int, _ body: () -> Int) -> Int {
-      bound = most
-      defer { bound = Int.max }
+      bound.store(most, ordering: .relaxed)
+      defer { bound.store(.max, ordering: .relaxed) }
       return body()
     }
 
-    static func bounded(_ count: Int) -> Int { min(count, bound) }
+    static func bounded(_ count: Int) -> Int { min(count, bound.load(ordering: .relaxed)) }
   #else
     @inline(__always) static func bounded(_ count: Int) -> Int { count }
   #endif

@@ -4,17 +4,8 @@
 /// of its environment with the NUL behind it to `RequestHead.assembled`, and then calls `next` as with any
 /// other protocol: `.head` comes first and uses up nothing, then the body from standard input's bytes.
 @frozen public struct CGIRequestReader: BitwiseCopyable, Sendable {
-  /// Where in the request the next byte stands.
-  @frozen public enum State: Equatable, Sendable {
-    /// Before the environment was read. May become body or ended.
-    case head
-    /// Inside the body, with so many bytes to come; becomes ended.
-    case body(left: Int64)
-    /// After the request. What else stands on standard input is not ours (§4.2).
-    case ended
-  }
-
-  public private(set) var state = State.head
+  /// Where the reader stands. What stands on standard input behind the body is not ours (§4.2).
+  public private(set) var state = SizedRequestState.head
   private let limits: HeadLimits
 
   public init(limits: HeadLimits) { self.limits = limits }
@@ -24,29 +15,14 @@
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(CGIError) -> ReadEvent {
-    switch state {
-    case .head:
-      let length = try readEnvironment(&head)
-      head.framing = length == 0 ? .none : .length(length)
-      state = length == 0 ? .ended : .body(left: length)
-      return .head
-    case .body(let left):
-      let there = bytes.byteCount - offset
-      if there == 0 { return .needMore }
-      let count = Int(min(Int64(there), left))
-      bypassed(count)
-      defer { offset += count }
-      return .body(ByteRange(offset, count))
-    case .ended: return .end
-    }
+    guard state == .head else { return state.nextAfterHead(bytes.byteCount, &offset) }
+    head.framing = state.headEnded(bodyLength: try readEnvironment(&head))
+    return .head
   }
 
   /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
   /// `left`.
-  public mutating func bypassed(_ count: Int) {
-    guard case .body(let left) = state else { return }
-    state = Int64(count) == left ? .ended : .body(left: left - Int64(count))
-  }
+  public mutating func bypassed(_ count: Int) { state.bypassed(count) }
 
   /// Fills the table; returns CONTENT_LENGTH. A string without a name or without `=` is no variable and is
   /// passed over; the first of several with one name counts, as getenv(3) has it.
@@ -70,6 +46,7 @@
       }
       position = end + 1
     }
+    head.end = all.count
     head.method = head.first(.requestMethod) ?? .none
     head.target = head.first(.requestURI) ?? .none
     guard head.count > 0 else { return 0 }

@@ -17,19 +17,23 @@ public enum CGIResponseWriter {
     _ response: borrowing ResponseHead, _ plan: ResponsePlan, date: UnsafeRawBufferPointer,
     server: StaticString, into out: inout ByteBuffer
   ) {
-    out.append("HTTP/1.1 ")
-    CGIHead.writeStatus(response, into: &out)
-    if !response.hasDate, !date.isEmpty {
-      out.append("Date: ")
-      out.append(date)
-      out.append("\r\n")
+    let count = CGIHead.frame + response.textCount + date.count + server.utf8CodeUnitCount + 64
+    out.append(atMost: count) { cursor in
+      cursor.put("HTTP/1.1 ")
+      cursor.put(statusOf: response)
+      if !response.hasDate, !date.isEmpty {
+        cursor.put("Date: ")
+        cursor.put(date)
+        cursor.put("\r\n")
+      }
+      if !response.hasServer, server.utf8CodeUnitCount > 0 {
+        cursor.put("Server: ")
+        cursor.put(server)
+        cursor.put("\r\n")
+      }
+      cursor.put(response.fields.bytes)
+      cursor.put(lengthOf: plan)
+      cursor.put("Connection: close\r\n\r\n")
     }
-    if !response.hasServer, server.utf8CodeUnitCount > 0 {
-      out.append("Server: ")
-      out.append(server)
-      out.append("\r\n")
-    }
-    CGIHead.writeFields(response, plan, into: &out)
-    out.append("Connection: close\r\n\r\n")
   }
 }

@@ -68,6 +68,22 @@ struct FastCGIPairs {
   @inline(__always)
   mutating func next() throws(FastCGIError) -> (name: ByteRange, value: ByteRange)? {
     if position == end { return nil }
+    // The lengths of most pairs are a byte each.
+    if let base = bytes.baseAddress, end &- position >= 2 {
+      let lengths = UInt16(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt16.self))
+      if lengths & 0x8080 == 0 {
+        let (name, value) = (Int(lengths & 0xff), Int(lengths >> 8))
+        let start = position &+ 2
+        guard name &+ value <= end &- start else { throw .pairTruncated }
+        position = start &+ name &+ value
+        return (ByteRange(start, name), ByteRange(start &+ name, value))
+      }
+    }
+    return try longPair()
+  }
+
+  @inline(never)
+  private mutating func longPair() throws(FastCGIError) -> (name: ByteRange, value: ByteRange) {
     let nameLength = try length()
     let valueLength = try length()
     guard nameLength <= end - position, valueLength <= end - position - nameLength else {
@@ -77,7 +93,7 @@ struct FastCGIPairs {
     return (ByteRange(position, nameLength), ByteRange(position + nameLength, valueLength))
   }
 
-  @inline(__always)
+  /// A length of one byte or of four.
   private mutating func length() throws(FastCGIError) -> Int {
     guard position < end else { throw .pairTruncated }
     let first = bytes[position]

@@ -141,6 +141,7 @@
       guard all.count - offset >= record.size else { return waiting }
       offset += record.size
       let assembled = head.assembled.bytes
+      head.end = assembled.count
       return try finish(&head, assembled, from: 0, count: assembled.count)
     case (FastCGIType.stdin, .body):
       guard record.contentLength == 0 else {
@@ -234,6 +235,7 @@
         guard all.count - behind >= last.size else { return .needMore }
         head.reset(form: .variables)
         offset = behind + last.size
+        head.end = offset
         let first = start + FastCGIGrammar.headerBytes
         return try finish(&head, all, from: first, count: params.contentLength)
       }

@@ -128,6 +128,11 @@ public enum FastCGIResponseWriter {
     let header = FastCGIGrammar.headerBytes
     let most = FastCGIGrammar.contentBytes
     let size = out.count - mark - header
+    if size <= most {
+      let record = FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: size)
+      record.write(at: out.base! + mark)
+      return record.writePadding(into: &out)
+    }
     let further = max(0, (size - 1) / most)
     if further > 0 {
       out.reserve(further * header)

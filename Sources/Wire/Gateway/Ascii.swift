@@ -15,8 +15,64 @@ public enum Ascii {
 
   /// A non-empty token, as methods and field names are.
   public static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    for byte in bytes where !isToken(byte) { return false }
-    return !bytes.isEmpty
+    guard let base = bytes.baseAddress, !bytes.isEmpty else { return false }
+    return !bytes.hasWord(where: Word.others) || endOfToken(base, 0, bytes.count) == bytes.count
+  }
+
+  /// The first byte at or after `start` that is none of a token; `end` without one. Letters and hyphens go
+  /// eight at a time.
+  @inline(__always)
+  static func endOfToken(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+    var position = start
+    while position &+ 8 <= end {
+      let letters = Word.index(Word.others(Word.load(base, position)))
+      position &+= letters
+      if letters < 8 {
+        guard isToken(base.load(fromByteOffset: position, as: UInt8.self)) else { return position }
+        position &+= 1
+      }
+    }
+    while position < end, isToken(base.load(fromByteOffset: position, as: UInt8.self)) { position &+= 1 }
+    return position
+  }
+
+  /// Whether all bytes may stand in a field value (RFC 9110 §5.5).
+  @inline(__always)
+  static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let base = bytes.baseAddress, bytes.hasWord(where: { controls($0, below: 0x20) }) else {
+      return true
+    }
+    var position = 0
+    while true {
+      position = endOfText(base, position, bytes.count)
+      guard position < bytes.count else { return true }
+      guard base.load(fromByteOffset: position, as: UInt8.self) == 0x09 else { return false }
+      position &+= 1
+    }
+  }
+
+  /// Eight bytes at once; in the result the high bit of the first byte (and perhaps of later ones) that is
+  /// below `limit` (at most 0x80) or is DEL is set.
+  @inline(__always)
+  static func controls(_ word: UInt64, below limit: UInt64) -> UInt64 {
+    ((word &- Word.ones &* limit) & ~word & Word.highs) | Word.equal(word, to: 0x7f)
+  }
+
+  /// The first byte at or after `start` that a field value must not hold, or HTAB; `end` without one.
+  @inline(__always)
+  static func endOfText(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+    var position = start
+    while position &+ 8 <= end {
+      let found = controls(Word.load(base, position), below: 0x20)
+      if found != 0 { return position &+ Word.index(found) }
+      position &+= 8
+    }
+    while position < end {
+      let byte = base.load(fromByteOffset: position, as: UInt8.self)
+      if byte < 0x20 || byte == 0x7f { return position }
+      position &+= 1
+    }
+    return end
   }
 
   /// "0" to "9".
@@ -42,19 +98,44 @@ public enum Ascii {
   /// Equal to the letter.
   @inline(__always)
   public static func equals(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
-    guard bytes.count == text.utf8CodeUnitCount else { return false }
-    let other = text.utf8Start
-    for index in 0..<bytes.count where bytes[index] != other[index] { return false }
-    return true
+    guard bytes.count == text.utf8CodeUnitCount, let base = bytes.baseAddress else {
+      return bytes.count == text.utf8CodeUnitCount
+    }
+    return differs(base, UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount) { $0 ^ $1 } == 0
+  }
+
+  /// The first four bytes, which are there, are those of the literal of four bytes.
+  @inline(__always)
+  static func begins(_ base: UnsafeRawPointer, _ text: StaticString) -> Bool {
+    base.loadUnaligned(as: UInt32.self) == UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt32.self)
   }
 
   /// Equal whatever the case of ASCII letters; `text` is lower case.
   @inline(__always)
   public static func matches(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
-    guard bytes.count == text.utf8CodeUnitCount else { return false }
-    let other = text.utf8Start
-    for index in 0..<bytes.count where lower(bytes[index]) != other[index] { return false }
-    return true
+    guard bytes.count == text.utf8CodeUnitCount, let base = bytes.baseAddress else {
+      return bytes.count == text.utf8CodeUnitCount
+    }
+    return differs(base, UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount) {
+      ($0 | Word.cases($1)) ^ $1
+    } == 0
+  }
+
+  /// Compares words, the last of which overlaps the one before; 0 when all are equal. With a literal, as it
+  /// is in every call, only loads and comparisons with constants are left of it.
+  @inline(__always)
+  private static func differs(
+    _ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int, _ compare: (UInt64, UInt64) -> UInt64
+  ) -> UInt64 {
+    if count == 0 { return 0 }
+    if count < 8 { return compare(Word.loadFew(one, count), Word.loadFew(other, count)) }
+    var found: UInt64 = 0
+    var position = 0
+    while position &+ 8 < count {
+      found |= compare(Word.load(one, position), Word.load(other, position))
+      position &+= 8
+    }
+    return found | compare(Word.load(one, count &- 8), Word.load(other, count &- 8))
   }
 
   /// 1*DIGIT as a number; nil for anything else and for what does not fit Int64 (RFC 9110 §8.6).

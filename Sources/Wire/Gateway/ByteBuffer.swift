@@ -117,17 +117,7 @@ public struct ByteBuffer: ~Copyable {
   /// Appends a number in decimal digits.
   public mutating func append(decimal value: Int64) {
     if value < 0 { append(0x2d) }
-    var left = value.magnitude
-    var digits = 1
-    var rest = left
-    while rest >= 10 { (rest, digits) = (rest / 10, digits + 1) }
-    reserve(digits)
-    let out = tail.assumingMemoryBound(to: UInt8.self)
-    for position in stride(from: digits - 1, through: 0, by: -1) {
-      out[position] = 0x30 + UInt8(left % 10)
-      left /= 10
-    }
-    end &+= digits
+    append(atMost: Cursor.digits) { $0.put(decimal: value.magnitude) }
   }
 
   /// Appends a number in lower-case hexadecimal digits.

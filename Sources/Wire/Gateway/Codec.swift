@@ -121,10 +121,10 @@ public struct Codec: Sendable {
   public var bodyLeft: Int64 {
     switch gateway {
     case .http1: look(HTTP1RequestReader.self) { $0.bodyLeft }
-    case .scgi: look(SCGIRequestReader.self) { if case .body(let left) = $0.state { left } else { 0 } }
-    case .uwsgi: look(UWSGIRequestReader.self) { if case .body(let left) = $0.state { left } else { 0 } }
+    case .scgi: look(SCGIRequestReader.self) { $0.state.bodyLeft }
+    case .uwsgi: look(UWSGIRequestReader.self) { $0.state.bodyLeft }
     case .fastcgi: look(FastCGIRequestReader.self) { $0.bodyLeft }
-    case .cgi: look(CGIRequestReader.self) { if case .body(let left) = $0.state { left } else { 0 } }
+    case .cgi: look(CGIRequestReader.self) { $0.state.bodyLeft }
     }
   }
 

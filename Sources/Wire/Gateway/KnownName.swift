@@ -38,9 +38,10 @@
   }
 
   /// The known name of a CGI meta-variable; these are upper case as they stand.
+  @inline(__always)
   public static func variable(_ name: UnsafeRawBufferPointer) -> KnownName {
-    if name.count > 5, Ascii.equals(UnsafeRawBufferPointer(rebasing: name[..<5]), "HTTP_") {
-      return httpVariable(UnsafeRawBufferPointer(rebasing: name[5...]))
+    if name.count > 5, let base = name.baseAddress, Ascii.begins(base, "HTTP"), name[4] == 0x5f {
+      return httpVariable(UnsafeRawBufferPointer(start: base + 5, count: name.count &- 5))
     }
     return switch name.count {
     case 4: Ascii.equals(name, "SCGI") ? .scgi : .other

@@ -1,7 +1,7 @@
 /// One function for all protocols: from what the wire said to `MetaVariables`.
 ///
-/// HTTP: `base` is the connection's buffer, in which the bytes behind method and target (spaces of the
-/// request line, already parsed) are overwritten with NUL, so that nothing has to be copied.
+/// `base` is the connection's buffer, in which the bytes behind values (delimiters and lengths, already
+/// read) are overwritten with NUL, so that nothing has to be copied.
 public enum Normalizer {
   /// - Parameters:
   ///   - head: a complete head.
@@ -26,8 +26,8 @@ public enum Normalizer {
     _ arena: inout Arena
   ) throws(NormalizeError) -> MetaVariables {
     var meta = MetaVariables()
-    meta.method = terminated(head.method, base)
-    var target = terminated(head.path, base)
+    meta.method = head.ended(head.method, base, &arena)
+    var target = head.ended(head.path, base, &arena)
     // The path of an absolute-form target may be empty: it means "/" (RFC 9112 §3.2.4).
     if target.isEmpty || target.bytes[0] == UInt8(ascii: "?") { target = joined(Text("/"), target, &arena) }
     meta.requestURI = target
@@ -39,9 +39,15 @@ public enum Normalizer {
     meta.serverName = facts.localName
     if let host = head.authority.isEmpty ? head.first(.host) : head.authority, host.count > 0 {
       let name = hostName(host.bytes(in: base))
-      if name.count > 0 { meta.serverName = Text(arena.copy(name), name.count) }
+      // What stays as it is: the colon in front of a port, since the field is shown whole, and the path
+      // behind the authority of a target.
+      if name.count == host.count, Int(host.start) > head.target.end {
+        meta.serverName = head.ended(host, base, &arena)
+      } else if name.count > 0 {
+        meta.serverName = Text(arena.copy(name), name.count)
+      }
     }
-    if let type = head.first(.contentType) { meta.contentType = terminated(type, base) }
+    if let type = head.first(.contentType) { meta.contentType = head.ended(type, base, &arena) }
     meta.contentLength = head.framing.knownLength ?? -1
     return meta
   }
@@ -78,14 +84,6 @@ public enum Normalizer {
     return UnsafeRawBufferPointer(rebasing: host[..<(end - 1)])
   }
 
-  /// Overwrites the byte behind a range with NUL: a delimiter that the reader has passed.
-  @inline(__always)
-  private static func terminated(_ range: ByteRange, _ base: UnsafeMutableRawPointer) -> Text {
-    let bytes = base.assumingMemoryBound(to: UInt8.self)
-    bytes[range.end] = 0
-    return Text(bytes + Int(range.start), Int(range.count))
-  }
-
   // MARK: CGI meta-variables
 
   private static func fromVariables(
@@ -93,9 +91,10 @@ public enum Normalizer {
     _ arena: inout Arena
   ) throws(NormalizeError) -> MetaVariables {
     var meta = MetaVariables()
+    @inline(__always)
     func text(_ known: KnownName, _ arena: inout Arena) -> Text {
       guard let range = head.first(known) else { return .absent }
-      return variable(range, base, facts.gateway, &arena)
+      return head.ended(range, base, &arena)
     }
     let method = text(.requestMethod, &arena)
     meta.method = method.isEmpty ? Text("GET") : method
@@ -114,18 +113,6 @@ public enum Normalizer {
       script: text(.scriptName, &arena), info: text(.pathInfo, &arena), document: text(.documentURI, &arena),
       query: text(.queryString, &arena), fixesRoot: facts.fixesRootScriptName, &meta, &arena)
     return meta
-  }
-
-  /// The value of a variable. SCGI and CGI have a NUL behind it; elsewhere other bytes stand there.
-  @inline(__always)
-  private static func variable(
-    _ range: ByteRange, _ base: UnsafeMutableRawPointer, _ gateway: Gateway, _ arena: inout Arena
-  ) -> Text {
-    switch gateway {
-    case .scgi, .cgi:
-      Text(UnsafePointer(base.assumingMemoryBound(to: UInt8.self)) + Int(range.start), Int(range.count))
-    case .http1, .uwsgi, .fastcgi: Text(arena.copy(range.bytes(in: base)), Int(range.count))
-    }
   }
 
   private static func isSecure(_ https: Text, _ scheme: Text) -> Bool {

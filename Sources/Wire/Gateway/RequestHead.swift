@@ -41,20 +41,35 @@ public struct RequestHead: ~Copyable {
   /// FastCGI role is Authorizer (§6.3): no body, the answer may carry `Variable-` headers.
   public var isAuthorizer = false
 
+  /// Up to here the bytes that the ranges count from are the head's own: behind a value that ends before
+  /// it stands nothing that anyone still reads, and a NUL may be written there.
+  public var end = 0
+
   public private(set) var count = 0
   public let capacity: Int
   private let table: UnsafeMutablePointer<Field>
-  private var index = InlineArray<40, UInt16>(repeating: 0)
+  /// For each known name the position of its field, counted from 1; 0 without one. Behind a pointer: an
+  /// array inside the record is copied to the stack before a variable position in it is read.
+  private let index: UnsafeMutablePointer<UInt16>
   /// Head bytes that a reader had to bring together; without a block in the usual case.
   public var assembled = ByteBuffer()
 
-  /// - Parameter capacity: fields at most, 1 … 65534.
+  /// - Parameter capacity: fields at most, 1 … 65535.
   public init(capacity: Int) {
+    precondition(1...65535 ~= capacity, "positions are kept in 16 bits")
     self.capacity = capacity
     table = .allocate(capacity: capacity)
+    index = .allocate(capacity: RequestHead.indexCount)
+    index.initialize(repeating: 0, count: RequestHead.indexCount)
   }
 
-  deinit { table.deallocate() }
+  deinit {
+    table.deallocate()
+    index.deallocate()
+  }
+
+  /// One more than the last raw value of `KnownName`, rounded up to whole words.
+  private static let indexCount = 40
 
   /// Makes the head empty for the next request.
   public mutating func reset(form: Form) {
@@ -68,8 +83,9 @@ public struct RequestHead: ~Copyable {
     persists = false
     expectsContinue = false
     isAuthorizer = false
+    end = 0
     count = 0
-    index = InlineArray(repeating: 0)
+    index.update(repeating: 0, count: RequestHead.indexCount)
     if assembled.block != nil { assembled = ByteBuffer() }
   }
 
@@ -79,8 +95,10 @@ public struct RequestHead: ~Copyable {
   public mutating func append(name: ByteRange, value: ByteRange, known: KnownName) -> Bool {
     guard count < capacity else { return false }
     (table + count).initialize(to: Field(name: name, value: value, known: known))
-    count += 1
-    if known != .other, index[Int(known.rawValue)] == 0 { index[Int(known.rawValue)] = UInt16(count) }
+    count &+= 1
+    if known != .other, index[Int(known.rawValue)] == 0 {
+      index[Int(known.rawValue)] = UInt16(truncatingIfNeeded: count)
+    }
     return true
   }
 
@@ -91,8 +109,8 @@ public struct RequestHead: ~Copyable {
   public mutating func appendOverriding(name: ByteRange, value: ByteRange, known: KnownName) -> Bool {
     guard count < capacity else { return false }
     (table + count).initialize(to: Field(name: name, value: value, known: known))
-    count += 1
-    if known != .other { index[Int(known.rawValue)] = UInt16(count) }
+    count &+= 1
+    if known != .other { index[Int(known.rawValue)] = UInt16(truncatingIfNeeded: count) }
     return true
   }
 
@@ -121,7 +139,17 @@ public struct RequestHead: ~Copyable {
   @inline(__always)
   public func first(_ known: KnownName) -> ByteRange? {
     let position = index[Int(known.rawValue)]
-    return position == 0 ? nil : table[Int(position) - 1].value
+    return position == 0 ? nil : table[Int(position) &- 1].value
+  }
+
+  /// The bytes of a value with a NUL behind them: over the delimiter or the length of the next name that
+  /// the reader has passed, where it is one; else in a copy.
+  @inline(__always)
+  public func ended(_ range: ByteRange, _ base: UnsafeMutableRawPointer, _ arena: inout Arena) -> Text {
+    guard range.end < end else { return Text(arena.copy(range.bytes(in: base)), Int(range.count)) }
+    let bytes = base.assumingMemoryBound(to: UInt8.self)
+    bytes[range.end] = 0
+    return Text(bytes + Int(range.start), Int(range.count))
   }
 
   /// Where the ranges count from, `buffer` being the buffer that the reader was given.

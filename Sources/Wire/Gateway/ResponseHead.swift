@@ -24,6 +24,8 @@ public struct ResponseHead: ~Copyable {
   public private(set) var reason = ByteBuffer()
   /// All fields, ready to be sent.
   public private(set) var fields = ByteBuffer()
+  /// Bytes of the phrase and the fields.
+  @inline(__always) var textCount: Int { reason.count &+ fields.count }
   /// Content-Length as the app gave it; -1 without.
   public private(set) var contentLength: Int64 = -1
   public private(set) var hasDate = false
@@ -43,7 +45,7 @@ public struct ResponseHead: ~Copyable {
     reset()
     guard (100...599).contains(status) else { throw .invalidStatus }
     if let text {
-      for byte in text where !Ascii.isFieldValue(byte) { throw .invalidStatus }
+      guard Ascii.isFieldValue(text) else { throw .invalidStatus }
       reason.append(text)
     }
     self.status = status
@@ -64,7 +66,7 @@ public struct ResponseHead: ~Copyable {
     name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) throws(ResponseError) {
     guard Ascii.isToken(name) else { throw .invalidName }
-    for byte in value where !Ascii.isFieldValue(byte) { throw .invalidValue }
+    guard Ascii.isFieldValue(value) else { throw .invalidValue }
     guard try classify(name, value) else { return }
     guard fields.count + name.count + value.count + 4 <= limit else { throw .tooLarge }
     if name.count == 10, Ascii.matches(name, "x-sendfile") {

@@ -13,6 +13,8 @@ enum Authority {
       }
       end += 1
     } else {
+      // Names mostly are letters and hyphens.
+      while end &+ 8 <= text.count, Word.others(Word.load(base, end)) == 0 { end &+= 8 }
       while end < text.count, text[end] != HTTP1Grammar.colon {
         guard isRegName(text, at: end) else { return false }
         end += 1

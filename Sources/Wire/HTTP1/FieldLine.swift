@@ -21,7 +21,7 @@ struct FieldLine: Sendable {
   mutating func scan(_ base: UnsafeRawPointer, from line: Int, to end: Int) throws(HTTP1Error) -> Found {
     var position = line &+ scanned
     if colon == 0 {
-      while position < end, Ascii.isToken(HTTP1Grammar.byte(base, position)) { position &+= 1 }
+      position = Ascii.endOfToken(base, position, end)
       if position >= end { return pause(at: position, line) }
       guard position > line, HTTP1Grammar.byte(base, position) == HTTP1Grammar.colon else {
         return try blank(base, line, position, end)
@@ -30,7 +30,7 @@ struct FieldLine: Sendable {
       position &+= 1
     }
     while true {
-      position = HTTP1Grammar.endOfText(base, position, end)
+      position = Ascii.endOfText(base, position, end)
       guard position < end, HTTP1Grammar.byte(base, position) == HTTP1Grammar.tab else { break }
       position &+= 1
     }

@@ -37,44 +37,14 @@ enum HTTP1Grammar {
   @inline(__always)
   static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 
-  private static let ones: UInt64 = 0x0101_0101_0101_0101
-  private static let highs: UInt64 = 0x8080_8080_8080_8080
-
-  /// Eight bytes at once; in the result the high bit of the first byte (and perhaps of later ones) that is
-  /// below `limit` (at most 0x80) or is DEL is set.
-  @inline(__always)
-  private static func controls(_ word: UInt64, below limit: UInt64) -> UInt64 {
-    let delete = word ^ (ones &* 0x7f)
-    return ((word &- ones &* limit) & ~word | (delete &- ones) & ~delete) & highs
-  }
-
-  /// The first byte at or after `position` that a field value must not hold, or HTAB; `end` without one.
-  @inline(__always)
-  static func endOfText(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
-    var position = start
-    while position &+ 8 <= end {
-      let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-      let found = controls(word, below: 0x20)
-      if found != 0 { return position &+ found.trailingZeroBitCount / 8 }
-      position &+= 8
-    }
-    while position < end {
-      let byte = byte(base, position)
-      if byte < 0x20 || byte == 0x7f { return position }
-      position &+= 1
-    }
-    return end
-  }
-
   /// The first byte at or after `position` that is not visible ASCII, or is "#"; `end` without one.
   @inline(__always)
   static func endOfTarget(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
     var position = start
     while position &+ 8 <= end {
-      let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-      let hash = word ^ (ones &* 0x23)
-      let found = controls(word, below: 0x21) | (hash &- ones) & ~hash & highs | word & highs
-      if found != 0 { return position &+ found.trailingZeroBitCount / 8 }
+      let word = Word.load(base, position)
+      let found = Ascii.controls(word, below: 0x21) | Word.equal(word, to: 0x23) | word & Word.highs
+      if found != 0 { return position &+ Word.index(found) }
       position &+= 8
     }
     while position < end {

@@ -122,6 +122,7 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
         if known != .other { try rules.note(known, value, base) }
       case .blank(let next):
         try rules.conclude(&head, limits: limits)
+        head.end = next
         offset = next
         enterBody(head.framing)
         return .head

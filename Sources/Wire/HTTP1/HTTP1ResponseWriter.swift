@@ -10,33 +10,34 @@ public enum HTTP1ResponseWriter {
     _ response: borrowing ResponseHead, _ plan: ResponsePlan, minorVersion: UInt8,
     date: UnsafeRawBufferPointer, server: StaticString, into out: inout ByteBuffer
   ) {
-    // 160 covers the status line without its phrase and everything below but the fields and Server.
-    out.reserve(160 + response.reason.count + response.fields.count + server.utf8CodeUnitCount)
-    statusLine(response, into: &out)
-    out.append(response.fields.bytes)
-    if !response.hasDate {
-      out.append("Date: ")
-      out.append(date)
-      out.append("\r\n")
-    }
-    if !response.hasServer, server.utf8CodeUnitCount > 0 {
-      out.append("Server: ")
-      out.append(server)
-      out.append("\r\n")
-    }
-    if plan.framing == .chunked {
-      out.append("Transfer-Encoding: chunked\r\n")
-    } else if plan.contentLength >= 0 {
-      out.append("Content-Length: ")
-      out.append(decimal: plan.contentLength)
-      out.append("\r\n")
-    }
-    if !plan.persists {
-      out.append("Connection: close\r\n\r\n")
-    } else if minorVersion == 0 {
-      out.append("Connection: keep-alive\r\n\r\n")
-    } else {
-      out.append("\r\n")
+    // 192 covers the status line without the app's phrase and everything below but the fields and Server.
+    out.append(atMost: 192 + response.textCount + server.utf8CodeUnitCount) { cursor in
+      cursor.put("HTTP/1.1 ")
+      cursor.put(statusOf: response)
+      cursor.put(response.fields.bytes)
+      if !response.hasDate {
+        cursor.put("Date: ")
+        // As many bytes as the constant says: a few moves instead of a call.
+        cursor.put(UnsafeRawBufferPointer(start: date.baseAddress, count: HTTPDate.count))
+        cursor.put("\r\n")
+      }
+      if !response.hasServer, server.utf8CodeUnitCount > 0 {
+        cursor.put("Server: ")
+        cursor.put(server)
+        cursor.put("\r\n")
+      }
+      if plan.framing == .chunked {
+        cursor.put("Transfer-Encoding: chunked\r\n")
+      } else {
+        cursor.put(lengthOf: plan)
+      }
+      if !plan.persists {
+        cursor.put("Connection: close\r\n\r\n")
+      } else if minorVersion == 0 {
+        cursor.put("Connection: keep-alive\r\n\r\n")
+      } else {
+        cursor.put("\r\n")
+      }
     }
   }
 
@@ -62,22 +63,4 @@ public enum HTTP1ResponseWriter {
 
   /// Ends a chunked body, without trailer fields.
   public static func lastChunk(into out: inout ByteBuffer) { out.append("0\r\n\r\n") }
-
-  /// status-line = HTTP-version SP status-code SP [ reason-phrase ]
-  @inline(__always)
-  private static func statusLine(_ response: borrowing ResponseHead, into out: inout ByteBuffer) {
-    if response.status == 200, response.reason.isEmpty {
-      out.append("HTTP/1.1 200 OK\r\n")
-      return
-    }
-    out.append("HTTP/1.1 ")
-    out.append(decimal: Int64(response.status))
-    out.append(0x20)
-    if response.reason.isEmpty {
-      out.append(StatusPhrase.of(response.status))
-    } else {
-      out.append(response.reason.bytes)
-    }
-    out.append("\r\n")
-  }
 }

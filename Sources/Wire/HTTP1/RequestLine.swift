@@ -9,8 +9,7 @@ struct RequestLine: Sendable {
   mutating func scan(
     _ base: UnsafeRawPointer, from line: Int, to end: Int, targetBytes: Int, _ head: inout RequestHead
   ) throws(HTTP1Error) -> Int? {
-    var position = line
-    while position < end, Ascii.isToken(HTTP1Grammar.byte(base, position)) { position &+= 1 }
+    var position = Ascii.endOfToken(base, line, end)
     let method = ByteRange(line, position &- line)
     guard method.count <= HTTP1Grammar.methodBytes else { throw .methodTooLong }
     guard position < end else { return nil }

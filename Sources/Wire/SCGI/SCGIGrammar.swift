@@ -12,9 +12,8 @@ enum SCGIGrammar {
   static func terminator(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
     var position = start
     while position &+ 8 <= end {
-      let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-      let found = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
-      if found != 0 { return position &+ found.trailingZeroBitCount / 8 }
+      let found = Word.zeros(Word.load(base, position))
+      if found != 0 { return position &+ Word.index(found) }
       position &+= 8
     }
     while position < end, base.load(fromByteOffset: position, as: UInt8.self) != 0 { position &+= 1 }

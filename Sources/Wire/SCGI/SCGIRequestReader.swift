@@ -1,18 +1,8 @@
 /// SCGI request reader: a netstring of NUL-separated headers, then CONTENT_LENGTH bytes.
 /// Bytes in, events out; owns no memory and no descriptor. One request per connection.
 @frozen public struct SCGIRequestReader: BitwiseCopyable, Sendable {
-  /// Where in the request the next byte stands.
-  @frozen public enum State: Equatable, Sendable {
-    /// Before or inside the netstring; nothing was consumed yet. May become body or ended.
-    case head
-    /// Inside the body, with so many bytes to come; becomes ended.
-    case body(left: Int64)
-    /// After the request.
-    case ended
-  }
-
   /// Where the reader stands.
-  public private(set) var state = State.head
+  public private(set) var state = SizedRequestState.head
   private let limits: HeadLimits
 
   /// A reader at the beginning of a connection.
@@ -24,26 +14,13 @@
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(SCGIError) -> ReadEvent {
-    switch state {
-    case .head:
-      return try bytes.withUnsafeBytes { all throws(SCGIError) in try readHead(all, &offset, &head) }
-    case .body(let left):
-      let there = bytes.byteCount - offset
-      if there == 0 { return .needMore }
-      let count = Int(min(Int64(there), left))
-      bypassed(count)
-      defer { offset += count }
-      return .body(ByteRange(offset, count))
-    case .ended: return .end
-    }
+    guard state == .head else { return state.nextAfterHead(bytes.byteCount, &offset) }
+    return try bytes.withUnsafeBytes { all throws(SCGIError) in try readHead(all, &offset, &head) }
   }
 
   /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
   /// `left`.
-  public mutating func bypassed(_ count: Int) {
-    guard case .body(let left) = state else { return }
-    state = Int64(count) == left ? .ended : .body(left: left - Int64(count))
-  }
+  public mutating func bypassed(_ count: Int) { state.bypassed(count) }
 
   private mutating func readHead(
     _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
@@ -54,9 +31,8 @@
     guard end < all.count else { return .needMore }
     guard all[end] == SCGIGrammar.comma else { throw .commaMissing }
     head.reset(form: .variables)
-    let contentLength = try readHeaders(base, from: start, to: end, &head)
-    head.framing = contentLength == 0 ? .none : .length(contentLength)
-    state = contentLength == 0 ? .ended : .body(left: contentLength)
+    head.framing = state.headEnded(bodyLength: try readHeaders(base, from: start, to: end, &head))
+    head.end = end
     offset = end + 1
     return .head
   }

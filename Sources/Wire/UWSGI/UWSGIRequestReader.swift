@@ -3,17 +3,8 @@
 ///
 /// modifier1 0 and every value without a meaning of its own is a request; 100 is a ping.
 @frozen public struct UWSGIRequestReader: BitwiseCopyable, Sendable {
-  /// Where in the request the next byte stands.
-  @frozen public enum State: Equatable, Sendable {
-    /// Before or inside the header and the block; nothing was consumed yet. May become body or ended.
-    case head
-    /// Inside the body, with so many bytes to come; becomes ended.
-    case body(left: Int64)
-    /// After the request, or after a ping.
-    case ended
-  }
-
-  public private(set) var state = State.head
+  /// Where the reader stands; a ping ends it as a request does.
+  public private(set) var state = SizedRequestState.head
   /// The packet's modifiers, once the head is there. 30 asks that SCRIPT_NAME be taken off PATH_INFO.
   public private(set) var modifier1: UInt8 = 0
   public private(set) var modifier2: UInt8 = 0
@@ -27,26 +18,13 @@
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(UWSGIError) -> ReadEvent {
-    switch state {
-    case .head:
-      return try bytes.withUnsafeBytes { all throws(UWSGIError) in try readHead(all, &offset, &head) }
-    case .body(let left):
-      let there = bytes.byteCount - offset
-      if there == 0 { return .needMore }
-      let count = Int(min(Int64(there), left))
-      bypassed(count)
-      defer { offset += count }
-      return .body(ByteRange(offset, count))
-    case .ended: return .end
-    }
+    guard state == .head else { return state.nextAfterHead(bytes.byteCount, &offset) }
+    return try bytes.withUnsafeBytes { all throws(UWSGIError) in try readHead(all, &offset, &head) }
   }
 
   /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
   /// `left`.
-  public mutating func bypassed(_ count: Int) {
-    guard case .body(let left) = state else { return }
-    state = Int64(count) == left ? .ended : .body(left: left - Int64(count))
-  }
+  public mutating func bypassed(_ count: Int) { state.bypassed(count) }
 
   private mutating func readHead(
     _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
@@ -70,10 +48,9 @@
     guard all.count - offset >= header + size else { return .needMore }
     head.reset(form: .variables)
     try readBlock(all, from: offset + header, size: size, &head)
-    let length = try contentLength(head, all)
-    head.framing = length == 0 ? .none : .length(length)
-    state = length == 0 ? .ended : .body(left: length)
+    head.framing = state.headEnded(bodyLength: try contentLength(head, all))
     offset += header + size
+    head.end = offset
     return .head
   }
 

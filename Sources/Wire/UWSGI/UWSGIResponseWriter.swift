@@ -7,10 +7,13 @@ public enum UWSGIResponseWriter {
   public static func head(
     _ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
   ) {
-    out.append("HTTP/1.1 ")
-    CGIHead.writeStatus(response, into: &out)
-    CGIHead.writeFields(response, plan, into: &out)
-    out.append("\r\n")
+    out.append(atMost: CGIHead.frame + response.textCount) { cursor in
+      cursor.put("HTTP/1.1 ")
+      cursor.put(statusOf: response)
+      cursor.put(response.fields.bytes)
+      cursor.put(lengthOf: plan)
+      cursor.put("\r\n")
+    }
   }
 
   /// Answers a ping: modifier1 100, an empty block, modifier2 1. The connection ends then.

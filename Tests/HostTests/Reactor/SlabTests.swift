@@ -13,14 +13,14 @@ import Wire
   }
 
   private func makeSlab() -> Slab<Record> {
-    var slab = Slab<Record>(maximum: 20_000)
-    slab.make = { Record(slot: $0) }
+    let slab = Slab<Record>(maximum: 20_000)
+    slab.setMake { Record(slot: $0) }
     return slab
   }
 
   @Test("slots and addresses are each record's own and stay, across growth")
   func growth() {
-    var slab = makeSlab()
+    let slab = makeSlab()
     #expect(slab.capacity == 0)
     var taken: [UnsafeMutablePointer<Record>] = []
     for value in 0..<10_000 {
@@ -41,7 +41,7 @@ import Wire
 
   @Test("the record that was given back last is the next one: it is in cache")
   func lastInFirstOut() {
-    var slab = makeSlab()
+    let slab = makeSlab()
     let first = slab.take()
     let second = slab.take()
     slab.give(first.pointee.slot)
@@ -52,7 +52,7 @@ import Wire
 
   @Test("the table follows the most records alive at once")
   func capacity() {
-    var slab = makeSlab()
+    let slab = makeSlab()
     for _ in 0..<5000 { slab.give(slab.take().pointee.slot) }
     #expect(slab.capacity == 256)
   }
@@ -60,7 +60,7 @@ import Wire
   @Test("random takes and gives never hand a record out twice", arguments: [1, 2] as [UInt64])
   func random(seed: UInt64) {
     var random = SeededRandom(seed)
-    var slab = makeSlab()
+    let slab = makeSlab()
     var alive: [UInt32] = []
     for _ in 0..<20_000 {
       if alive.isEmpty || Int.random(in: 0..<100, using: &random) < 55 {

@@ -1,0 +1,97 @@
+/* Starting processes, talking to them, and their ends. */
+#define _GNU_SOURCE
+#include "clinux.h"
+#include <sched.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,
+                 const int *map, int pairs, int new_session) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t all, none;
+  int result = posix_spawn_file_actions_init(&actions);
+  if (result) return result;
+  posix_spawnattr_init(&attributes);
+  sigfillset(&all);
+  sigemptyset(&none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+  posix_spawnattr_setflags(&attributes, new_session ? flags | POSIX_SPAWN_SETSID : flags);
+  for (int i = 0; !result && i < pairs; i++)
+    result = posix_spawn_file_actions_adddup2(&actions, map[2 * i], map[2 * i + 1]);
+  if (!result) result = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return result;
+}
+
+int clinux_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int clinux_reap(pid_t pid, int *status) {
+  pid_t ended = waitpid(pid, status, WNOHANG);
+  return ended < 0 ? -1 : ended == pid;
+}
+
+int clinux_packet_pair(int ends[2]) {
+  return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+}
+
+ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descriptor) {
+  struct iovec part = {(void *)bytes, count};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
+  if (descriptor >= 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = control.room;
+    message.msg_controllen = sizeof control.room;
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
+  }
+  return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor) {
+  struct iovec part = {bytes, count};
+  union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
+  struct msghdr message = {
+    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+  *descriptor = -1;
+  ssize_t received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (received < 0) return received;
+  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+  if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+    memcpy(descriptor, CMSG_DATA(head), sizeof *descriptor);
+  return received;
+}
+
+int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int clinux_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+int clinux_processors(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
+int clinux_bind_processor(unsigned place, unsigned per_worker) {
+  cpu_set_t allowed, wanted;
+  if (sched_getaffinity(0, sizeof allowed, &allowed)) return -1;
+  unsigned count = (unsigned)CPU_COUNT(&allowed), seen = 0;
+  CPU_ZERO(&wanted);
+  for (unsigned taken = 0; taken < per_worker && taken < count; taken++) {
+    unsigned index = (place * per_worker + taken) % count;
+    seen = 0;
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+      if (CPU_ISSET(cpu, &allowed) && seen++ == index) CPU_SET(cpu, &wanted);
+  }
+  return sched_setaffinity(0, sizeof wanted, &wanted);
+}

@@ -1,0 +1,30 @@
+// A configuration that is changed while the server runs: which of it can be, and how.
+
+extension Settings {
+  /// The same arguments with another file for the application at a mount; `arguments` are effective ones.
+  public static func arguments(
+    _ arguments: [String], servingAt mount: String, path: String
+  ) -> [String] {
+    arguments.map { argument in
+      guard let (name, value) = argument[...].cut(at: Ascii.equals), name == "--app" || name == "--mount",
+        let app = try? AppSettings(parsing: String(value)), app.mount == mount
+      else { return argument }
+      return "--app=\(mount.isEmpty ? "/" : mount)=\(path)" + (app.symbol.map { ":" + $0 } ?? "")
+    }
+  }
+
+  /// Names of options that differ between the two and take effect at a start only.
+  public static func fixed(_ old: Settings, _ new: Settings) -> [String] {
+    var names: [String] = []
+    if old.listeners != new.listeners || old.socketFiles != new.socketFiles { names.append("the sockets") }
+    if old.process.user != new.process.user { names.append("uid") }
+    if old.process.group != new.process.group { names.append("gid") }
+    if old.process.pidFile != new.process.pidFile { names.append("pidfile") }
+    if old.process.hasMaster != new.process.hasMaster { names.append("master") }
+    if old.process.daemonLog != new.process.daemonLog { names.append("daemonize") }
+    if old.supervision.controlSocket != new.supervision.controlSocket { names.append("control-socket") }
+    if old.log.file != new.log.file { names.append("logto") }
+    if old.limits.backlog != new.limits.backlog { names.append("listen") }
+    return names
+  }
+}

@@ -1,0 +1,105 @@
+/// What master, workers and the children that stage a build say to each other: one message a packet, a verb
+/// and named values as text. Both ends are the same executable, so the form needs no versions.
+public struct Message: Equatable, Sendable {
+  /// What is said.
+  public enum Verb: String, Sendable, CaseIterable {
+    // From a worker.
+    /// It has loaded everything and accepts.
+    case ready
+    /// It cannot start: `reason`, `code` (the exit code that follows).
+    case failed
+    /// It asks to be replaced: `reason`.
+    case expired
+    /// It accepts no more; what it has is still answered. From a master to the one that follows it: the
+    /// server is yours.
+    case retiring
+    /// `app`'s state is written into the file that came with `save`: `bytes`, or -1 for none.
+    case saved
+    /// `app` runs `generation` now; `old` is what is left of older ones.
+    case swapped
+    /// `app` still runs what it ran: `reason`.
+    case refused
+    // From a staging child.
+    /// What it does now: `step`, and `app` by its place.
+    case step
+    /// A private copy is made: `path`, `same` ("1" if it equals the current one), `build`.
+    case copied
+    /// The build may be put to work: `name`, `version`, `unloadable`.
+    case passed
+    /// The configuration, as the options in effect: `option`, repeated.
+    case configured
+    // From the master.
+    /// Finish what is under way and leave; others go on accepting.
+    case retire
+    /// The server stops: finish what is under way, the backlog included, and leave.
+    case stop
+    /// Leave at once.
+    case quit
+    /// Open the log file again.
+    case reopen
+    /// Write the state of `app` into the file that comes along.
+    case save
+    /// Put `generation` of `app` at `path` to work in place of what runs.
+    case swap
+    /// What the worker or child is to do; its first message.
+    case orders
+  }
+
+  /// A named value; neither part holds a NUL.
+  public struct Field: Equatable, Sendable {
+    /// What it is.
+    public let name: String
+    /// Its text.
+    public let value: String
+
+    /// A field.
+    public init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
+  }
+
+  /// What is said.
+  public let verb: Verb
+  /// The values, in order; a name may be repeated.
+  public var fields: [Field]
+
+  /// A message.
+  public init(_ verb: Verb, _ fields: [Field] = []) { (self.verb, self.fields) = (verb, fields) }
+
+  /// The first value of a name; nil without.
+  public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+
+  /// All values of a name, in order.
+  public func all(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
+
+  /// A value that is a number; nil without, or if it is none.
+  public func number(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
+
+  /// The message as bytes: the verb, then name=value, each ended by a NUL. What a value holds of NULs is
+  /// dropped: no text of ours has any.
+  public var bytes: [UInt8] {
+    var result = Array(verb.rawValue.utf8) + [0]
+    for field in fields {
+      result += field.name.utf8.filter { $0 != 0 }
+      result.append(UInt8(ascii: "="))
+      result += field.value.utf8.filter { $0 != 0 }
+      result.append(0)
+    }
+    return result
+  }
+
+  /// Reads what `bytes` wrote; nil for anything else.
+  public init?(_ bytes: some Sequence<UInt8>) {
+    let parts = Array(bytes).split(separator: 0, omittingEmptySubsequences: true)
+    guard let first = parts.first, let verb = Verb(rawValue: String(decoding: first, as: UTF8.self)) else {
+      return nil
+    }
+    var fields: [Field] = []
+    for part in parts.dropFirst() {
+      guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+      fields.append(
+        Field(
+          String(decoding: part[..<equals], as: UTF8.self),
+          String(decoding: part[(equals + 1)...], as: UTF8.self)))
+    }
+    self.init(verb, fields)
+  }
+}

@@ -1,0 +1,130 @@
+/// What a worker or a staging child is told when it starts: its first message.
+public struct Orders: Equatable, Sendable {
+  /// What the process is for.
+  public enum Role: String, Sendable {
+    case worker
+    /// Copies, inspects and tries the builds, then ends.
+    case stage
+    /// Becomes a master itself: of a server that leaves its terminal, or that follows the one which gave
+    /// the orders.
+    case master
+    /// Reads the configuration again and says what is in effect, then ends.
+    case configure
+  }
+
+  /// A listening socket that is handed over.
+  public struct Socket: Equatable, Sendable {
+    /// The descriptor in the new process.
+    public var descriptor: Int32
+    /// What is spoken: http1, scgi, uwsgi, fastcgi, auto.
+    public var gateway: String
+    /// Where it is bound, as people write it.
+    public var address: String
+
+    /// A socket.
+    public init(descriptor: Int32, gateway: String, address: String) {
+      (self.descriptor, self.gateway, self.address) = (descriptor, gateway, address)
+    }
+  }
+
+  /// A build to be worked with.
+  public struct Build: Equatable, Sendable {
+    /// The application's place in the configuration.
+    public var app: Int
+    /// Counts the builds of this application from 1.
+    public var generation: Int
+    /// A worker: the private copy. A staging child: the directory for it, which is not there yet.
+    public var path: String
+    /// A staging child: the copy to compare with; empty for none.
+    public var current: String
+    /// A worker: the descriptor of a file with saved state; -1 for none.
+    public var state: Int32
+    /// The version that saved the state.
+    public var stateVersion: String
+
+    /// A build.
+    public init(
+      app: Int, generation: Int, path: String, current: String = "", state: Int32 = -1,
+      stateVersion: String = ""
+    ) {
+      (self.app, self.generation, self.path) = (app, generation, path)
+      (self.current, self.state, self.stateVersion) = (current, state, stateVersion)
+    }
+  }
+
+  /// What the process is for.
+  public var role: Role
+  /// Which worker it is, from 0.
+  public var worker = 0
+  /// How many workers there are.
+  public var workers = 1
+  /// The options in effect, as `--name=value`; for `configure` the original command line.
+  public var arguments: [String] = []
+  /// The sockets of a worker.
+  public var sockets: [Socket] = []
+  /// The builds.
+  public var builds: [Build] = []
+  /// Whether a staging child runs the build's load() and probe().
+  public var tries = false
+
+  /// Orders for a role.
+  public init(_ role: Role) { self.role = role }
+
+  /// As a message.
+  public var message: Message {
+    var fields = [
+      Message.Field("role", role.rawValue), .init("worker", "\(worker)"), .init("workers", "\(workers)"),
+      .init("tries", tries ? "1" : "0"),
+    ]
+    fields += arguments.map { .init("argument", $0) }
+    for socket in sockets {
+      fields.append(.init("socket", "\(socket.descriptor) \(socket.gateway) \(socket.address)"))
+    }
+    for build in builds {
+      fields.append(.init("build", "\(build.app) \(build.generation) \(build.state)"))
+      fields.append(.init("path", build.path))
+      fields.append(.init("current", build.current))
+      fields.append(.init("version", build.stateVersion))
+    }
+    return Message(.orders, fields)
+  }
+
+  /// Reads what `message` wrote; nil for anything else.
+  public init?(_ message: Message) {
+    guard message.verb == .orders, let role = message["role"].flatMap({ Role(rawValue: $0) }),
+      let worker = message.number("worker"), let workers = message.number("workers")
+    else { return nil }
+    self.init(role)
+    (self.worker, self.workers, tries) = (worker, workers, message["tries"] == "1")
+    arguments = message.all("argument")
+    for text in message.all("socket") {
+      let parts = text.split(separator: " ", maxSplits: 2)
+      guard parts.count == 3, let descriptor = Int32(parts[0]) else { return nil }
+      sockets.append(Socket(descriptor: descriptor, gateway: String(parts[1]), address: String(parts[2])))
+    }
+    let (paths, currents) = (message.all("path"), message.all("current"))
+    let versions = message.all("version")
+    for (index, text) in message.all("build").enumerated() {
+      let numbers = text.split(separator: " ").compactMap { Int($0) }
+      guard numbers.count == 3, index < paths.count, index < currents.count, index < versions.count else {
+        return nil
+      }
+      builds.append(
+        Build(
+          app: numbers[0], generation: numbers[1], path: paths[index], current: currents[index],
+          state: Int32(numbers[2]), stateVersion: versions[index]))
+    }
+  }
+}
+
+/// Descriptors at fixed places in every process that a master starts.
+public enum HandedDescriptor {
+  /// The packet socket to the master.
+  public static let control: Int32 = 3
+  /// The file that holds the orders: they may be longer than a packet.
+  public static let orders: Int32 = 4
+  /// The worker's scoreboard.
+  public static let scoreboard: Int32 = 5
+  /// The first of the listening sockets and state files.
+  public static let first: Int32 = 6
+}

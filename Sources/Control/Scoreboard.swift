@@ -1,0 +1,139 @@
+import Synchronization
+
+/// The page of memory that a worker shares with its master: who serves what since when, and how much was
+/// served. The worker writes, the master reads at any time, also after the worker's death; a torn line of
+/// text is possible and harmless.
+///
+/// The memory is the maker's; the value is only a view of it and lives no longer than the mapping.
+public struct Scoreboard: @unchecked Sendable {
+  /// Requests under way that are written down; further ones are counted only.
+  public static let slots = 256
+  /// Applications that are counted apart; the last place takes the rest.
+  public static let apps = 16
+  /// Bytes of the request line that are kept.
+  public static let textBytes = 96
+  /// Bytes of the whole page.
+  public static let bytes = 4096 + slots * slotBytes
+
+  private static let slotBytes = 128
+  private static let appBytes = 64
+  private let base: UnsafeMutableRawPointer
+
+  /// A view of `bytes` bytes, zero at first.
+  public init(_ base: UnsafeMutableRawPointer) { self.base = base }
+
+  /// One number of the page.
+  public struct Cell: @unchecked Sendable {
+    private let place: UnsafeMutablePointer<Atomic<UInt64>>
+
+    fileprivate init(_ address: UnsafeMutableRawPointer) {
+      place = address.assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    /// Its value.
+    @inline(__always)
+    public var value: UInt64 {
+      get { place.pointee.load(ordering: .relaxed) }
+      nonmutating set { place.pointee.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Adds one. A single thread of the worker writes each cell: no locked instruction is needed.
+    @inline(__always)
+    public func increment() { value = value &+ 1 }
+  }
+
+  /// What is counted for the whole worker.
+  public enum Total: Int, CaseIterable, Sendable {
+    /// Monotonic nanoseconds of the loop's last turn: a worker that hangs shows an old one.
+    case lastTurn
+    case connections, requests
+    /// 1 + the slot of the request that the crashed thread was in; 0 if it was in none.
+    case crashedSlot
+    /// The signal that the worker died of, written by its own handler.
+    case crashSignal
+  }
+
+  /// What is counted for each application.
+  public enum Count: Int, CaseIterable, Sendable {
+    case requests
+    /// Answers with 5xx, by the application or in its place.
+    case errors
+    /// The generation that serves.
+    case generation
+  }
+
+  /// A number of the worker.
+  @inline(__always)
+  public subscript(total: Total) -> Cell { Cell(base + total.rawValue * 8) }
+
+  /// A number of an application, by its place in the mount table.
+  @inline(__always)
+  public subscript(count: Count, app app: Int) -> Cell {
+    Cell(base + 1024 + min(app, Scoreboard.apps - 1) * Scoreboard.appBytes + count.rawValue * 8)
+  }
+
+  /// A request under way.
+  public struct Entry: Sendable, Equatable {
+    /// The exchange's place.
+    public let slot: Int
+    /// Monotonic nanoseconds of its beginning.
+    public let began: UInt64
+    /// The application's place.
+    public let app: Int
+    /// The generation that serves it.
+    public let generation: UInt64
+    /// "GET /path", cut.
+    public let line: String
+  }
+
+  private func entry(_ slot: Int) -> UnsafeMutableRawPointer {
+    base + 4096 + slot * Scoreboard.slotBytes
+  }
+
+  /// A request begins in the application. `method` and `path` may be of any length.
+  @inline(__always)
+  public func begin(
+    _ slot: UInt32, at now: UInt64, app: Int, generation: UInt32, _ method: UnsafeRawBufferPointer,
+    _ path: UnsafeRawBufferPointer
+  ) {
+    guard slot < Scoreboard.slots else { return }
+    let entry = entry(Int(slot))
+    entry.storeBytes(of: UInt32(app), toByteOffset: 8, as: UInt32.self)
+    entry.storeBytes(of: generation, toByteOffset: 12, as: UInt32.self)
+    let methodCount = min(method.count, 24)
+    let pathCount = min(path.count, Scoreboard.textBytes - 25)
+    entry.storeBytes(of: UInt8(methodCount), toByteOffset: 16, as: UInt8.self)
+    entry.storeBytes(of: UInt8(pathCount), toByteOffset: 17, as: UInt8.self)
+    if methodCount > 0 { (entry + 24).copyMemory(from: method.baseAddress!, byteCount: methodCount) }
+    if pathCount > 0 {
+      (entry + 24 + methodCount).copyMemory(from: path.baseAddress!, byteCount: pathCount)
+    }
+    Cell(entry).value = now
+  }
+
+  /// The request is over.
+  @inline(__always)
+  public func end(_ slot: UInt32) {
+    if slot < Scoreboard.slots { Cell(entry(Int(slot))).value = 0 }
+  }
+
+  /// The request in a slot; nil if none is.
+  public func entry(at slot: Int) -> Entry? {
+    let entry = entry(slot)
+    let began = Cell(entry).value
+    guard began != 0 else { return nil }
+    let methodCount = min(Int(entry.load(fromByteOffset: 16, as: UInt8.self)), 24)
+    let pathCount = min(Int(entry.load(fromByteOffset: 17, as: UInt8.self)), Scoreboard.textBytes - 25)
+    let text = UnsafeRawBufferPointer(start: entry + 24, count: methodCount + pathCount)
+    let method = String(decoding: text[..<methodCount], as: UTF8.self)
+    let path = String(decoding: text[methodCount...], as: UTF8.self)
+    return Entry(
+      slot: slot, began: began, app: Int(entry.load(fromByteOffset: 8, as: UInt32.self)),
+      generation: UInt64(entry.load(fromByteOffset: 12, as: UInt32.self)), line: "\(method) \(path)")
+  }
+
+  /// All requests under way that are written down, the oldest first.
+  public var entries: [Entry] {
+    (0..<Scoreboard.slots).compactMap { entry(at: $0) }.sorted { $0.began < $1.began }
+  }
+}

@@ -1,0 +1,61 @@
+import Control
+import Glibc
+
+/// A supervised process's end of the packet socket to its master.
+struct ControlLink {
+  let fd: Int32
+
+  /// What came, and what it means when nothing did.
+  enum Received {
+    case message(Message, descriptor: Int32)
+    case nothing
+    /// The master is gone.
+    case ended
+  }
+
+  /// Says something. The socket holds some hundred packets; a master that takes none of them is gone or
+  /// stopped, and then nothing that is said matters.
+  func send(_ message: Message, descriptor: Int32 = -1) {
+    try? System.sendPacket(fd, message.bytes, descriptor: descriptor)
+  }
+
+  /// Takes the next message, if one is there.
+  func receive() -> Received {
+    do throws(SystemError) {
+      let (bytes, descriptor) = try System.receivePacket(fd)
+      if bytes.isEmpty { return .ended }
+      guard let message = Message(bytes) else { return .nothing }
+      return .message(message, descriptor: descriptor)
+    } catch { return error.wouldBlock || error.code == EINTR ? .nothing : .ended }
+  }
+}
+
+/// What a supervised process was told to do, and its link to the one who told it.
+public struct Assignment {
+  /// What is to be done.
+  public let orders: Orders
+  let link: ControlLink
+
+  /// Takes the orders from the descriptors where the master put them; nil in a process of another kind.
+  public static func take() -> Assignment? {
+    guard let bytes = try? System.contents(HandedDescriptor.orders), let message = Message(bytes),
+      let orders = Orders(message)
+    else { return nil }
+    System.close(HandedDescriptor.orders)
+    System.closeOnExec(HandedDescriptor.control)
+    return Assignment(orders: orders, link: ControlLink(fd: HandedDescriptor.control))
+  }
+
+  /// The packet socket to the one who gave the orders.
+  public var descriptor: Int32 { link.fd }
+
+  /// Says why the process cannot do it, and with which code it ends.
+  public func fail(_ reason: String, code: Int32) {
+    link.send(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
+  }
+
+  /// Answers with the options in effect.
+  public func configured(_ options: [String]) {
+    link.send(Message(.configured, options.map { .init("option", $0) }))
+  }
+}

@@ -1,0 +1,70 @@
+import Config
+
+/// What has to be there before a master supervises: the log, the bound sockets, the pid file, and the
+/// server's own directory. Made and removed by the process that becomes the master.
+public final class Groundwork {
+  /// A bound socket.
+  public struct Socket {
+    /// The descriptor; the taker's.
+    public let descriptor: Int32
+    /// What is spoken on it.
+    public let gateway: ListenerProtocol
+    /// Where it is bound, port 0 replaced by the chosen one.
+    public let address: String
+    /// "http socket 127.0.0.1:8080 ready".
+    public let readyLine: String
+  }
+
+  /// The sockets, in the order of the settings, then those that a launcher handed over.
+  public let sockets: [Socket]
+  /// The server's own directory.
+  public let directory: String
+  private let settings: Settings
+  private let listeners: [Listener]
+  private let runtime: RuntimeDirectory
+
+  /// Lays it; whatever cannot be had ends the start.
+  ///
+  /// - Parameter assignment: of a master that follows another one: its sockets are there, and the pid file
+  /// comes with `takeOver`.
+  public init(_ settings: Settings, following assignment: Assignment? = nil) throws(ServerFailure) {
+    self.settings = settings
+    if let path = settings.log.file { try Server.redirectLog(path) }
+    ProcessSetup.begin(settings.process)
+    let inherited = assignment?.orders.sockets ?? []
+    let listeners = try inherited.isEmpty ? Server.listen(settings) : Server.inherit(inherited, settings)
+    self.listeners = listeners
+    do throws(ServerFailure) {
+      if inherited.isEmpty { try ProcessSetup.writePID(settings.process) }
+      runtime = try Server.runtimeDirectory(settings)
+      try ProcessSetup.grant(runtime.path, settings.process)
+    } catch {
+      for listener in listeners { listener.removeFile() }
+      throw error
+    }
+    directory = runtime.path
+    sockets = listeners.map {
+      Socket(
+        descriptor: $0.fd, gateway: $0.spoken, address: "\($0.address)", readyLine: $0.readyLine)
+    }
+  }
+
+  /// The server is this process's alone: the pid file says so.
+  public func takeOver() {
+    do throws(ServerFailure) { try ProcessSetup.writePID(settings.process) } catch {
+      Server.announce("\(error)")
+    }
+  }
+
+  /// Tells the launcher (sd_notify(3)).
+  public func notify(_ state: String) { ProcessSetup.notify(state) }
+
+  /// Removes what was made: socket files, the pid file, the directory; of a server that goes on in another
+  /// process only the directory.
+  public func remove(hasHandedOver: Bool) {
+    runtime.remove()
+    if hasHandedOver { return }
+    for listener in listeners { listener.removeFile() }
+    ProcessSetup.end(settings.process)
+  }
+}

@@ -1,0 +1,125 @@
+import Config
+import Control
+import Glibc
+
+/// What a worker knows of its supervision: the link to the master, the scoreboard, and when it asks to be
+/// replaced. Belongs to the leader.
+struct Supervisor {
+  let link: ControlLink
+  let board: Scoreboard
+  /// Requests after which the worker asks to be replaced.
+  private let lastRequest: UInt64
+  private let maxResidentBytes: Int64
+  /// It has asked; once is enough.
+  private var hasExpired = false
+  private var nextLook: UInt64 = 0
+  private static let lookPeriod: UInt64 = 1_000_000_000
+
+  init(_ assignment: Assignment, _ board: Scoreboard, _ settings: SupervisionSettings) {
+    link = assignment.link
+    self.board = board
+    maxResidentBytes = settings.maxResidentBytes
+    let extra = settings.maxRequestsDelta > 0 ? Int.random(in: 0...settings.maxRequestsDelta) : 0
+    lastRequest = settings.maxRequests > 0 ? UInt64(settings.maxRequests + extra) : .max
+  }
+
+  /// Looks, once a second at most, whether the worker should be replaced.
+  mutating func look(_ now: UInt64) {
+    guard !hasExpired, now >= nextLook else { return }
+    nextLook = now &+ Supervisor.lookPeriod
+    if board[.requests].value >= lastRequest {
+      expire("it has served \(board[.requests].value) requests (--max-requests)")
+    } else if maxResidentBytes > 0 {
+      let bytes = System.residentBytes()
+      if bytes > maxResidentBytes { expire("it holds \(bytes >> 20) MiB (--reload-on-rss)") }
+    }
+  }
+
+  /// Asks to be replaced.
+  mutating func expire(_ reason: String) {
+    guard !hasExpired else { return }
+    hasExpired = true
+    link.send(Message(.expired, [.init("reason", reason)]))
+  }
+}
+
+/// A worker under a master: what it hears, and how it leaves.
+extension Worker {
+  /// The worker has begun to accept.
+  func reportReady() {
+    guard let supervisor else { return }
+    for index in 0..<mounts.count {
+      supervisor.board[.generation, app: mounts[index].place].value = UInt64(mounts[index].generation.number)
+    }
+    var fields: [Message.Field] = []
+    for app in (0..<mounts.count).map({ mounts[$0] }).sorted(by: { $0.place < $1.place }) {
+      fields.append(.init("app", "\(app.place)"))
+      fields.append(.init("name", app.name))
+      fields.append(.init("version", app.generation.version))
+      fields.append(.init("unloadable", app.generation.isUnloadable ? "1" : "0"))
+    }
+    supervisor.link.send(Message(.ready, fields))
+  }
+
+  /// Takes what the master says.
+  func serveControl() {
+    guard let link = supervisor?.link else { return }
+    while true {
+      switch link.receive() {
+      case .nothing: return
+      case .message(let message, let descriptor):
+        heed(message, descriptor)
+        if descriptor >= 0 { System.close(descriptor) }
+      case .ended:
+        // The master is gone: whoever comes next must be able to bind at once.
+        try? reactor.remove(link.fd)
+        if stopping == nil { stop() }
+        return
+      }
+    }
+  }
+
+  private func heed(_ message: Message, _ descriptor: Int32) {
+    switch message.verb {
+    case .retire: retire()
+    case .stop: stopping == nil ? stop() : hurry()
+    case .quit: stopping = .immediate
+    case .reopen: log.reopen()
+    case .save: save(message, descriptor)
+    default: log.warning("the master said \(message.verb.rawValue), which a worker does not do")
+    }
+  }
+
+  /// Others go on accepting on the same sockets: finish what is here and leave. A connection that waits
+  /// between two requests is served once more and told to close: a close of ours could meet its request.
+  func retire() {
+    guard stopping == nil else { return }
+    isStopping.store(true, ordering: .releasing)
+    mounts.drain()
+    stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
+    // First deaf, then empty: what the kernel has woken this worker for must not be left lying.
+    for index in listeners.indices {
+      try? reactor.remove(listeners[index].fd)
+      acceptWaiting(index)
+      System.close(listeners[index].fd)
+    }
+    supervisor?.link.send(Message(.retiring))
+  }
+
+  /// A retired worker is told not to wait for connections that ask nothing.
+  private func hurry() {
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
+      if isIdle, !connection.pointee.hasOutput, !System.hasInput(connection.pointee.fd) { close(connection) }
+    }
+  }
+
+  /// The state of an app, for the generation that follows it in another worker.
+  private func save(_ message: Message, _ descriptor: Int32) {
+    guard let app = message.number("app"), let index = mounts.index(of: app) else { return }
+    let count = descriptor < 0 ? nil : mounts[index].generation.save(into: descriptor)
+    supervisor?.link.send(
+      Message(.saved, [.init("app", "\(app)"), .init("bytes", "\(count ?? -1)")]))
+  }
+}

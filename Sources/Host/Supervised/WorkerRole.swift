@@ -1,0 +1,70 @@
+import CLinux
+import Config
+import Control
+import Glibc
+
+/// The process of one worker, as its master starts it: the sockets and the builds are handed over.
+extension Server {
+  /// Serves until the master says otherwise, or is gone. Settings are those of the orders.
+  public static func work(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
+    let orders = assignment.orders
+    if !ProcessSetup.isSanitized { LastWords.watch() }
+    System.endWithParent()
+    try ProcessSetup.enter(settings.process, worker: orders.worker)
+    let listeners = try inherit(orders.sockets, settings)
+    let signals: Int32
+    do { signals = try Worker.takeSignals() } catch {
+      throw ServerFailure("signals cannot be read: \(error)")
+    }
+    let apps = try load(settings, orders)
+    let worker: Worker
+    do {
+      let board = try System.mapShared(HandedDescriptor.scoreboard, Scoreboard.bytes)
+      System.close(HandedDescriptor.scoreboard)
+      worker = try Worker(
+        settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
+        supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision))
+    } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
+    do {
+      if try worker.run(signals: signals) { for app in apps { app.generation.unload() } }
+    } catch { throw ServerFailure("the event loop failed: \(error)") }
+  }
+
+  /// Listeners of sockets that a master hands over; their files are its own.
+  static func inherit(
+    _ sockets: [Orders.Socket], _ settings: Settings
+  ) throws(ServerFailure) -> [Listener] {
+    var listeners: [Listener] = []
+    for socket in sockets {
+      System.closeOnExec(socket.descriptor)
+      guard let gateway = ListenerProtocol(rawValue: socket.gateway),
+        let address = try? Address(parsing: socket.address)
+      else { throw ServerFailure("the master handed over a socket that is none") }
+      listeners.append(
+        Listener.inherit(
+          socket.descriptor, gateway: gateway, address: address,
+          ownsFile: settings.listeners.contains { $0.address == address }, limits: settings.limits))
+    }
+    return listeners
+  }
+
+  private static func load(_ settings: Settings, _ orders: Orders) throws(ServerFailure) -> [App] {
+    var loading = AppLoading(plugins: settings.pluginDirectories)
+    var apps: [App] = []
+    for build in orders.builds where build.app < settings.apps.count {
+      let wanted = settings.apps[build.app]
+      let state = build.state < 0 ? [] : ((try? System.contents(build.state)) ?? [])
+      if build.state >= 0 { System.close(build.state) }
+      let generation = try loading.start(
+        wanted, from: .copied(path: build.path),
+        AppLoading.Start(
+          number: UInt32(build.generation), worker: UInt32(orders.worker), workers: UInt32(orders.workers),
+          saved: Generation.Saved(version: build.stateVersion, bytes: state)))
+      apps.append(
+        App(
+          mount: wanted.mount, name: generation.name, generation: generation,
+          threads: settings.limits.threads, place: build.app))
+    }
+    return apps
+  }
+}

@@ -1,0 +1,156 @@
+import Glibc
+
+/// One connection to the control socket: a line asks, lines answer, the last of them ends it.
+struct Client {
+  let descriptor: Int32
+  var input: [UInt8] = []
+  var output: [UInt8] = []
+  /// The answer is for a program.
+  var isJSON = false
+  /// The last line is written: close once it is sent.
+  var isOver = false
+
+  /// The longest question: two paths and some words.
+  static let questionBytes = 16 * 1024
+  /// An answer that nobody takes.
+  static let answerBytes = 1 << 20
+}
+
+/// How a change ended.
+enum Outcome {
+  /// Carried out, or nothing had to be.
+  case done(String, changed: Bool)
+  /// Nothing has changed; why.
+  case refused(String)
+
+  var text: String {
+    switch self {
+    case .done(let text, _), .refused(let text): text
+    }
+  }
+}
+
+/// What a client is told.
+enum Reply {
+  /// A step on the way.
+  case progress(String)
+  case end(Outcome)
+  /// The whole answer to a question.
+  case answer(text: String, JSON)
+}
+
+/// The control socket.
+extension Master {
+  /// Binds it; false, with a sentence, when that fails.
+  func openControl() -> Bool {
+    do {
+      controlSocket = try System.controlSocket(controlPath)
+      try watch(controlSocket, .control)
+      return true
+    } catch  where error.code == EADDRINUSE {
+      MasterLog.announce("\(controlPath) is in use by another server; choose another --control-socket")
+    } catch {
+      MasterLog.announce(
+        "the control socket \(controlPath) cannot be bound (\(error)); choose --control-socket")
+    }
+    return false
+  }
+
+  func closeControl() {
+    guard controlSocket >= 0 else { return }
+    unwatch(controlSocket)
+    System.unlink(controlPath)
+    controlSocket = -1
+  }
+
+  func acceptClient() {
+    guard let low = System.accept(controlSocket) else { return }
+    defer { System.close(low) }
+    guard let fd = try? System.duplicate(low) else { return }
+    let id = nextNumber()
+    clients[id] = Client(descriptor: fd)
+    try? watch(fd, .client(id))
+  }
+
+  /// Takes what a client says, and sends what it has to be told.
+  func clientSpeaks(_ id: Int) {
+    guard clients[id] != nil else { return }
+    send(to: id)
+    guard let client = clients[id] else { return }
+    do throws(SystemError) {
+      let bytes = try System.receive(client.descriptor)
+      guard !bytes.isEmpty else { return drop(id) }
+      clients[id]!.input += bytes
+    } catch {
+      if !error.wouldBlock { drop(id) }
+      return
+    }
+    guard let end = clients[id]!.input.firstIndex(of: UInt8(ascii: "\n")) else {
+      if clients[id]!.input.count > Client.questionBytes { drop(id) }
+      return
+    }
+    let line = String(decoding: clients[id]!.input[..<end], as: UTF8.self)
+    clients[id]!.input = []
+    answer(id, line)
+  }
+
+  /// Tells a client something; nil: nobody waits.
+  func tell(_ id: Int?, _ reply: Reply) {
+    guard let id, let client = clients[id], !client.isOver else { return }
+    let line: String
+    switch (reply, client.isJSON) {
+    case (.progress(let text), true): line = JSON.object([("progress", .string(text))]).description
+    case (.progress(let text), false): line = text
+    case (.end(let outcome), let isJSON): line = last(outcome, isJSON)
+    case (.answer(_, let json), true): line = JSON.object([("answer", json), ("exit", .int(0))]).description
+    case (.answer(let text, _), false): line = text + "\nexit 0"
+    }
+    clients[id]!.output += Array((line + "\n").utf8)
+    if case .progress = reply {} else { clients[id]!.isOver = true }
+    send(to: id)
+  }
+
+  private func last(_ outcome: Outcome, _ isJSON: Bool) -> String {
+    switch outcome {
+    case .done(let text, let changed):
+      let members: [(String, JSON)] = [
+        ("ok", .bool(true)), ("changed", .bool(changed)), ("text", .string(text)), ("exit", .int(0)),
+      ]
+      return isJSON ? JSON.object(members).description : text + "\nexit 0"
+    case .refused(let reason):
+      let members: [(String, JSON)] = [("ok", .bool(false)), ("text", .string(reason)), ("exit", .int(1))]
+      return isJSON ? JSON.object(members).description : "refused: \(reason)\nexit 1"
+    }
+  }
+
+  private func send(to id: Int) {
+    guard let client = clients[id] else { return }
+    var sent = 0
+    while sent < client.output.count {
+      do throws(SystemError) {
+        sent += try System.send(client.descriptor, client.output[sent...])
+      } catch {
+        guard error.wouldBlock else { return drop(id) }
+        break
+      }
+    }
+    clients[id]!.output.removeFirst(sent)
+    let isEmpty = clients[id]!.output.isEmpty
+    if isEmpty, clients[id]!.isOver { return drop(id) }
+    if clients[id]!.output.count > Client.answerBytes { return drop(id) }
+    try? System.watch(epoll, client.descriptor, output: !isEmpty, isNew: false)
+  }
+
+  private func drop(_ id: Int) {
+    guard let client = clients.removeValue(forKey: id) else { return }
+    unwatch(client.descriptor)
+  }
+
+  /// The server ends: whoever waits is told.
+  func flushClients() {
+    for id in Array(clients.keys) {
+      tell(id, .end(.done("stopped", changed: true)))
+      if clients[id] != nil { drop(id) }
+    }
+  }
+}

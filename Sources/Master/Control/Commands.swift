@@ -1,0 +1,91 @@
+import Config
+
+/// What `server ctl` asks: words separated by spaces, `%XX` for bytes that would be mistaken; the first is
+/// `text` or `json`, the second the verb.
+extension Master {
+  /// Answers a line, now or when the change that it asks for has ended.
+  func answer(_ id: Int, _ line: String) {
+    var words = line.split(separator: " ").map { Master.decoded($0) }
+    guard words.count >= 2, ["text", "json"].contains(words[0]) else {
+      return tell(id, .end(.refused("the question is none; use `server ctl`")))
+    }
+    clients[id]!.isJSON = words.removeFirst() == "json"
+    let verb = words.removeFirst()
+    switch verb {
+    case "status": tell(id, status())
+    case "generations": reply(id, words) { generations($0) }
+    case "swap": swap(id, words)
+    case "rollback":
+      reply(id, words) {
+        submit(.rollback(mount: $0), watcher: id)
+        return nil
+      }
+    case "upgrade": upgrade(id, words.first)
+    case "reload": submit(.reload(cause: "ctl"), watcher: id)
+    case "log-reopen":
+      reopenLogs()
+      tell(id, .end(.done("logs are reopened", changed: true)))
+    case "stop":
+      // Answered when the last worker has left.
+      tell(id, .progress("stops when what is under way is answered"))
+      stop(code: 0)
+    default: tell(id, .end(.refused("`\(verb)` is nothing the server does; see server ctl --help")))
+    }
+  }
+
+  private func swap(_ id: Int, _ words: [String]) {
+    guard let current else { return tell(id, .end(.refused("the server is still starting"))) }
+    switch words.count {
+    case 0: submit(.swap(mount: nil, file: nil), watcher: id)
+    case 1:
+      if let mount = mount(words[0]) {
+        submit(.swap(mount: mount, file: nil), watcher: id)
+      } else if current.builds.count == 1, words[0].utf8.contains(UInt8(ascii: "/")) {
+        submit(.swap(mount: current.builds[0].mount, file: words[0]), watcher: id)
+      } else {
+        tell(id, .end(.refused(unknown(words[0]))))
+      }
+    default:
+      guard let mount = mount(words[0]) else { return tell(id, .end(.refused(unknown(words[0])))) }
+      submit(.swap(mount: mount, file: words[1]), watcher: id)
+    }
+  }
+
+  /// Runs something for an application or, without a word, for all.
+  private func reply(_ id: Int, _ words: [String], _ body: (String?) -> Reply?) {
+    guard let word = words.first else {
+      if let answer = body(nil) { tell(id, answer) }
+      return
+    }
+    guard let mount = mount(word) else { return tell(id, .end(.refused(unknown(word)))) }
+    if let answer = body(mount) { tell(id, answer) }
+  }
+
+  /// An application by its mount point or its name.
+  private func mount(_ word: String) -> String? {
+    let builds = current?.builds ?? []
+    let bare = word == "/" ? "" : word
+    return (builds.first { $0.mount == bare } ?? builds.first { $0.name == word })?.mount
+  }
+
+  private func unknown(_ word: String) -> String {
+    let known = (current?.builds ?? []).map { "\($0.mount.isEmpty ? "/" : $0.mount) (\($0.name))" }
+    return "no application `\(word)`; there are \(known.joined(separator: ", "))"
+  }
+
+  private static func decoded(_ word: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(word.utf8)[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), rest.count >= 2,
+        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

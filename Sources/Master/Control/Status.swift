@@ -1,0 +1,106 @@
+import Control
+
+/// What `server ctl status` and `generations` show.
+extension Master {
+  /// Everything at a glance.
+  func status() -> Reply {
+    let list = workers.values.sorted { ($0.place, $0.id) < ($1.place, $1.id) }
+    var lines = [
+      "master pid \(System.ownPID), up \((System.now() &- began) / 1_000_000_000) s, \(respawns) respawns"
+    ]
+    lines += sockets.map { "socket \($0.gateway.rawValue) \($0.address)" }
+    for build in current?.builds ?? [] {
+      lines.append("app \(build.mount.isEmpty ? "/" : build.mount) \(build.title) \(build.source)")
+    }
+    lines += list.map(workerText)
+    if let word = changeText { lines.append(word) }
+    if let lastOutcome { lines.append("last change: \(lastOutcome)") }
+    lines += crashes.suffix(5).map { "crash: \($0.sentence)" }
+    let json = JSON.object([
+      ("pid", .int(Int(System.ownPID))), ("phase", .string("\(phase)")),
+      ("uptime", .int(Int((System.now() &- began) / 1_000_000_000))), ("respawns", .int(respawns)),
+      (
+        "sockets",
+        .array(
+          sockets.map {
+            .object([("protocol", .string($0.gateway.rawValue)), ("address", .string($0.address))])
+          })
+      ),
+      ("apps", .array((current?.builds ?? []).map(buildJSON))),
+      ("workers", .array(list.map(workerJSON))), ("change", changeText.map { .string($0) } ?? .null),
+      ("last", lastOutcome.map { .string($0) } ?? .null),
+      (
+        "crashes",
+        .array(crashes.map { .object([("at", .int(Int($0.at))), ("text", .string($0.sentence))]) })
+      ),
+    ])
+    return .answer(text: lines.joined(separator: "\n"), json)
+  }
+
+  /// The builds of one application, or of all, oldest first.
+  func generations(_ mount: String?) -> Reply {
+    let mounts = mount.map { [$0] } ?? (current?.builds.map(\.mount) ?? [])
+    let builds = mounts.flatMap { history.builds[$0] ?? [] }
+    let lines = builds.map { build in
+      var line =
+        "\(build.mount.isEmpty ? "/" : build.mount) generation \(build.generation) \(build.status.word)"
+      line += " \(build.name)\(build.version.isEmpty ? "" : " \(build.version)")"
+      if !build.buildID.isEmpty { line += " build \(build.buildID.prefix(12))" }
+      if case .withdrawn(let reason) = build.status { line += " (\(reason))" }
+      return line
+    }
+    return .answer(text: lines.joined(separator: "\n"), .array(builds.map(buildJSON)))
+  }
+
+  private var changeText: String? {
+    if let rollout { return "rolling out: place \(rollout.place + 1) of \(rollout.places)" }
+    if inPlace != nil { return "swapping in place" }
+    if underWay != nil { return "trying a build" }
+    return probation.map {
+      "on probation: \($0.mounts.map { $0.isEmpty ? "/" : $0 }.joined(separator: ", "))"
+    }
+  }
+
+  private func workerText(_ worker: WorkerHandle) -> String {
+    let generations = worker.release.builds.map { "\($0.generation)" }.joined(separator: ",")
+    var text =
+      "\(worker.title) \(worker.state), generation \(generations), "
+      + "\(worker.board[.requests].value) requests, \(worker.board[.connections].value) connections"
+    for entry in worker.board.entries.prefix(3) {
+      text += "\n  \((System.now() &- entry.began) / 1_000_000) ms: \(entry.line)"
+    }
+    return text
+  }
+
+  private func workerJSON(_ worker: WorkerHandle) -> JSON {
+    let now = System.now()
+    return .object([
+      ("place", .int(worker.place + 1)), ("pid", .int(Int(worker.pid))),
+      ("state", .string("\(worker.state)")),
+      ("generations", .array(worker.release.builds.map { .int($0.generation) })),
+      ("requests", .int(Int(worker.board[.requests].value))),
+      ("connections", .int(Int(worker.board[.connections].value))),
+      (
+        "serving",
+        .array(
+          worker.board.entries.prefix(16).map {
+            .object([
+              ("milliseconds", .int(Int((now &- $0.began) / 1_000_000))), ("request", .string($0.line)),
+            ])
+          })
+      ),
+    ])
+  }
+
+  private func buildJSON(_ build: Build) -> JSON {
+    var members: [(String, JSON)] = [
+      ("mount", .string(build.mount.isEmpty ? "/" : build.mount)), ("name", .string(build.name)),
+      ("generation", .int(build.generation)), ("status", .string(build.status.word)),
+      ("version", .string(build.version)), ("build", .string(build.buildID)),
+      ("source", .string(build.source)),
+      ("staged", .int(Int(build.staged))), ("unloadable", .bool(build.isUnloadable)),
+    ]
+    if case .withdrawn(let reason) = build.status { members.append(("reason", .string(reason))) }
+    return .object(members)
+  }
+}

@@ -1,0 +1,58 @@
+/// What the master does later, in order of time. There are few: an array will do.
+struct Alarms {
+  /// What is to be done.
+  enum Action: Equatable {
+    /// A place gets a worker again.
+    case respawn(place: Int)
+    /// A worker should have said that it is ready.
+    case startTimeout(worker: Int)
+    /// A retired worker should have left.
+    case mercy(worker: Int)
+    /// A worker has served long enough.
+    case lifetime(worker: Int)
+    /// A staging child should be done.
+    case stageTimeout(job: Int)
+    /// A worker should have written its state.
+    case saveTimeout(worker: Int)
+    /// A worker should have loaded a build in place.
+    case swapTimeout(worker: Int)
+    /// The first worker of a release has served beside the others long enough.
+    case soak(rollout: Int)
+    /// The release has proven itself.
+    case probation(release: Int)
+    /// Look at the scoreboards.
+    case look
+    /// Files have stopped changing.
+    case settled
+  }
+
+  private var list: [(due: UInt64, action: Action)] = []
+
+  /// Sets an alarm, in place of an equal one. Nanoseconds from now.
+  mutating func set(_ action: Action, in nanoseconds: UInt64) {
+    cancel(action)
+    list.append((System.now() &+ nanoseconds, action))
+  }
+
+  /// Sets an alarm in seconds.
+  mutating func set(_ action: Action, seconds: Double) { set(action, in: UInt64(seconds * 1e9)) }
+
+  /// Takes an alarm back.
+  mutating func cancel(_ action: Action) { list.removeAll { $0.action == action } }
+
+  /// Milliseconds until the next one is due; -1 without any.
+  var wait: Int32 {
+    guard let next = list.map(\.due).min() else { return -1 }
+    let now = System.now()
+    return next <= now ? 0 : Int32(min((next - now) / 1_000_000 + 1, 60_000))
+  }
+
+  /// The next action that is due.
+  mutating func next() -> Action? {
+    let now = System.now()
+    guard let index = list.indices.min(by: { list[$0].due < list[$1].due }), list[index].due <= now else {
+      return nil
+    }
+    return list.remove(at: index).action
+  }
+}

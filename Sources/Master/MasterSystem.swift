@@ -1,0 +1,395 @@
+import CLinux
+import Control
+import Glibc
+
+/// A system call's failure: which call, and errno.
+struct SystemError: Error, CustomStringConvertible {
+  let call: StaticString
+  let code: Int32
+
+  init(_ call: StaticString, _ code: Int32 = errno) { (self.call, self.code) = (call, code) }
+
+  /// The call would have waited.
+  var wouldBlock: Bool { code == EAGAIN || code == EINTR }
+  /// The system's own words.
+  var reason: String { String(cString: strerror(code)) }
+  var description: String { "\(call): \(reason)" }
+}
+
+/// Every system call of the master, one thin function each. None of them waits for anything but time.
+enum System {
+  /// Monotonic nanoseconds. The corresponding C function is `clock_gettime`.
+  static func now() -> UInt64 { clinux_monotonic_ns() }
+
+  /// Seconds of the calendar. The corresponding C function is `clock_gettime`.
+  static func seconds() -> Int64 { clinux_realtime_s() }
+
+  /// The corresponding C function is `close`.
+  static func close(_ fd: Int32) { _ = Glibc.close(fd) }
+
+  /// A copy of a descriptor far above those that children get. C function: `fcntl` with F_DUPFD_CLOEXEC.
+  static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
+    try check("fcntl", clinux_duplicate(fd, 200))
+  }
+
+  // MARK: Processes
+
+  /// Starts `path` with descriptors as `map` says (ours, the child's); an own session for a daemon.
+  /// The corresponding C function is `posix_spawn`.
+  static func spawn(
+    _ path: String, _ arguments: [String], _ map: [(Int32, Int32)], environment: [String] = [],
+    newSession: Bool = false
+  ) throws(SystemError) -> pid_t {
+    var words = arguments.map { strdup($0) } + [nil]
+    var lines: [UnsafeMutablePointer<CChar>?] = []
+    var entry = environ
+    while let line = entry.pointee {
+      lines.append(strdup(line))
+      entry += 1
+    }
+    lines += environment.map { strdup($0) } + [nil]
+    defer { for text in words + lines { free(text) } }
+    var pid: pid_t = 0
+    let pairs = map.flatMap { [$0.0, $0.1] }
+    let code = clinux_spawn(&pid, path, &words, &lines, pairs, Int32(map.count), newSession ? 1 : 0)
+    if code != 0 { throw SystemError("posix_spawn", code) }
+    return pid
+  }
+
+  /// A descriptor that becomes readable at the process's end. The corresponding call is `pidfd_open`.
+  static func processDescriptor(_ pid: pid_t) throws(SystemError) -> Int32 {
+    try check("pidfd_open", clinux_pidfd(pid))
+  }
+
+  /// How a child ended; nil while it runs. The corresponding C function is `waitpid` with WNOHANG.
+  static func ending(of pid: pid_t) -> Ending? {
+    var status: Int32 = 0
+    switch clinux_reap(pid, &status) {
+    case 1: return status & 0x7f == 0 ? .exited((status >> 8) & 0xff) : .killed(status & 0x7f)
+    case 0: return nil
+    default: return .exited(-1)
+    }
+  }
+
+  /// Sends a signal to a child that was not reaped yet. The corresponding C function is `kill`.
+  static func signal(_ pid: pid_t, _ number: Int32) { _ = Glibc.kill(pid, number) }
+
+  /// The corresponding C function is `getpid`.
+  static var ownPID: pid_t { getpid() }
+
+  /// The file that this program was started from, as it lies there now. The corresponding C function is
+  /// `readlink`.
+  static var programPath: String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+    let path = String(decoding: buffer[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let mark = " (deleted)"
+    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
+  }
+
+  /// Processors that this process may use; at least 1. The corresponding C function is `sched_getaffinity`.
+  static var processors: Int { max(1, Int(clinux_processors())) }
+
+  // MARK: Waiting
+
+  /// The corresponding C function is `epoll_create1`.
+  static func epollCreate() throws(SystemError) -> Int32 {
+    try check("epoll_create1", epoll_create1(Int32(EPOLL_CLOEXEC)))
+  }
+
+  /// Watches a descriptor for input, and for room if `output`; the token is the descriptor itself.
+  /// The corresponding C function is `epoll_ctl`.
+  static func watch(_ epoll: Int32, _ fd: Int32, output: Bool = false, isNew: Bool = true) throws(SystemError)
+  {
+    let events = output ? CLINUX_EPOLLIN | CLINUX_EPOLLOUT : CLINUX_EPOLLIN
+    let operation = isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
+    _ = try check("epoll_ctl", clinux_epoll_ctl(epoll, operation, fd, events, UInt64(UInt32(fd))))
+  }
+
+  /// The corresponding C function is `epoll_ctl` with EPOLL_CTL_DEL.
+  static func unwatch(_ epoll: Int32, _ fd: Int32) { _ = clinux_epoll_ctl(epoll, EPOLL_CTL_DEL, fd, 0, 0) }
+
+  /// Descriptors with something to do; empty when the time (milliseconds, -1 for ever) is over.
+  /// The corresponding C function is `epoll_wait`.
+  static func wait(_ epoll: Int32, milliseconds: Int32) -> [Int32] {
+    var events = [epoll_event](repeating: epoll_event(), count: 64)
+    let count = epoll_wait(epoll, &events, 64, milliseconds)
+    return count <= 0 ? [] : (0..<count).map { Int32(truncatingIfNeeded: clinux_epoll_token(events, $0)) }
+  }
+
+  /// Blocks the signals and returns a descriptor that reads them. The corresponding C function is
+  /// `signalfd`.
+  static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {
+    clinux_ignore_sigpipe()
+    return try check("signalfd", clinux_signalfd(signals, Int32(signals.count)))
+  }
+
+  /// The next signal; nil when none is there.
+  static func nextSignal(_ fd: Int32) -> Int32? {
+    let number = clinux_next_signal(fd)
+    return number == 0 ? nil : number
+  }
+
+  /// A descriptor that tells of files that appear in directories. The corresponding C function is
+  /// `inotify_init1`.
+  static func fileWatcher() throws(SystemError) -> Int32 {
+    try check("inotify_init1", inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC)))
+  }
+
+  /// Watches a directory for finished and moved-in files, and for changed time stamps. The corresponding C
+  /// function is `inotify_add_watch`.
+  static func watchDirectory(_ watcher: Int32, _ path: String) throws(SystemError) -> Int32 {
+    let events = UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO) | UInt32(IN_ATTRIB)
+    return try check("inotify_add_watch", inotify_add_watch(watcher, path, events))
+  }
+
+  /// What has appeared: the directory's watch and the file's name. The corresponding C function is `read`.
+  static func appeared(_ watcher: Int32) -> [(watch: Int32, name: String)] {
+    var result: [(watch: Int32, name: String)] = []
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 * 1024, alignment: 8)
+    defer { buffer.deallocate() }
+    while true {
+      let count = read(watcher, buffer.baseAddress!, buffer.count)
+      guard count > 0 else { return result }
+      var place = 0
+      while place + 16 <= count {
+        let watch = buffer.load(fromByteOffset: place, as: Int32.self)
+        let length = Int(buffer.load(fromByteOffset: place + 12, as: UInt32.self))
+        let name = buffer[(place + 16)..<(place + 16 + length)].prefix { $0 != 0 }
+        result.append((watch, String(decoding: name, as: UTF8.self)))
+        place += 16 + length
+      }
+    }
+  }
+
+  // MARK: Talking
+
+  /// A pair of connected packet sockets, out of the way of what children get. C function: `socketpair`.
+  static func packetPair() throws(SystemError) -> (own: Int32, other: Int32) {
+    var ends: (Int32, Int32) = (-1, -1)
+    let result = withUnsafeMutableBytes(of: &ends) {
+      clinux_packet_pair($0.bindMemory(to: Int32.self).baseAddress!)
+    }
+    _ = try check("socketpair", result)
+    defer {
+      close(ends.0)
+      close(ends.1)
+    }
+    let own = try duplicate(ends.0)
+    do throws(SystemError) { return (own, try duplicate(ends.1)) } catch {
+      close(own)
+      throw error
+    }
+  }
+
+  /// Sends one packet, with a descriptor or -1. The corresponding C function is `sendmsg`.
+  static func sendPacket(_ fd: Int32, _ bytes: [UInt8], descriptor: Int32 = -1) throws(SystemError) {
+    if clinux_send_packet(fd, bytes, bytes.count, descriptor) < 0 { throw SystemError("sendmsg") }
+  }
+
+  /// The next packet; empty when the other end is gone. The corresponding C function is `recvmsg`.
+  static func receivePacket(_ fd: Int32) throws(SystemError) -> [UInt8] {
+    var descriptor: Int32 = -1
+    var buffer = [UInt8](repeating: 0, count: 128 * 1024)
+    let count = clinux_receive_packet(fd, &buffer, buffer.count, &descriptor)
+    if descriptor >= 0 { close(descriptor) }
+    if count < 0 { throw SystemError("recvmsg") }
+    return Array(buffer[..<count])
+  }
+
+  /// Receives bytes from a stream; empty at its end. The corresponding C function is `recv`.
+  static func receive(_ fd: Int32) throws(SystemError) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+    if count < 0 { throw SystemError("recv") }
+    return Array(buffer[..<count])
+  }
+
+  /// Sends what the socket takes at once. The corresponding C function is `send`.
+  static func send(_ fd: Int32, _ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
+    let count = bytes.withUnsafeBytes {
+      Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+    }
+    if count < 0 { throw SystemError("send") }
+    return count
+  }
+
+  /// Writes a line if standard error takes it at once; a log that nobody reads holds nothing up. The
+  /// corresponding C functions are `poll` and `write`.
+  static func writeLine(_ text: String) {
+    var entry = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+    guard poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLOUT) != 0 else { return }
+    // A pipe that is ready takes this much whole.
+    let bytes = Array(text.utf8.prefix(4095)) + [UInt8(ascii: "\n")]
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+  }
+
+  // MARK: Memory and files
+
+  /// A file in memory with these bytes, out of the way of what children get. The corresponding C function
+  /// is `memfd_create`.
+  static func memoryFile(_ name: String, _ bytes: [UInt8] = [], size: Int? = nil) throws(SystemError) -> Int32
+  {
+    let low = try check("memfd_create", clinux_memory_file(name))
+    defer { close(low) }
+    let fd = try duplicate(low)
+    var done = 0
+    while done < bytes.count {
+      let count = bytes[done...].withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
+      guard count > 0 else {
+        close(fd)
+        throw SystemError("write")
+      }
+      done += count
+    }
+    if let size, ftruncate(fd, off_t(size)) != 0 {
+      close(fd)
+      throw SystemError("ftruncate")
+    }
+    return fd
+  }
+
+  /// Maps memory that another process writes. The corresponding C function is `mmap`.
+  static func mapShared(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeMutableRawPointer {
+    let address = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+    guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
+    return address
+  }
+
+  /// The corresponding C function is `munmap`.
+  static func unmap(_ address: UnsafeMutableRawPointer, _ count: Int) { _ = munmap(address, count) }
+
+  /// Binds a unix socket for its owner alone, and listens. A file that nobody answers on is replaced.
+  static func controlSocket(_ path: String) throws(SystemError) -> Int32 {
+    let fd = try check("socket", clinux_socket(AF_UNIX))
+    do throws(SystemError) {
+      guard var address = unixAddress(path) else { throw SystemError("bind", ENAMETOOLONG) }
+      if connects(address) { throw SystemError("bind", EADDRINUSE) }
+      var status = stat()
+      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+      let mask = umask(0o177)
+      defer { _ = umask(mask) }
+      let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+      let result = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, length) }
+      }
+      _ = try check("bind", result)
+      _ = try check("listen", listen(fd, 16))
+      let high = try duplicate(fd)
+      close(fd)
+      return high
+    } catch {
+      close(fd)
+      throw error
+    }
+  }
+
+  private static func unixAddress(_ path: String) -> sockaddr_un? {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    return address
+  }
+
+  private static func connects(_ address: sockaddr_un) -> Bool {
+    let probe = clinux_socket(AF_UNIX)
+    guard probe >= 0 else { return false }
+    defer { close(probe) }
+    var address = address
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
+  }
+
+  /// Puts the null device in place of a standard descriptor. The corresponding C functions are `open` and
+  /// `dup2`.
+  static func release(_ fd: Int32) {
+    guard fd <= 2 else { return close(fd) }
+    let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+    if null >= 0 {
+      _ = dup2(null, fd)
+      close(null)
+    }
+  }
+
+  /// Accepts, non-blocking. The corresponding C function is `accept4`.
+  static func accept(_ fd: Int32) -> Int32? {
+    var peer = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let accepted = clinux_accept(fd, &peer, &length)
+    return accepted < 0 ? nil : accepted
+  }
+
+  /// The corresponding C function is `unlink`.
+  static func unlink(_ path: String) { _ = Glibc.unlink(path) }
+
+  /// Removes a file and then its directory. The corresponding C functions are `unlink` and `rmdir`.
+  static func removeCopy(_ path: String) {
+    unlink(path)
+    if let slash = path.lastIndex(of: "/") { _ = rmdir(String(path[..<slash])) }
+  }
+
+  /// Writes a small file anew; false if it cannot be.
+  static func writeFile(_ path: String, _ text: String) -> Bool {
+    let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0o644)
+    guard fd >= 0 else { return false }
+    defer { close(fd) }
+    let bytes = Array(text.utf8)
+    return write(fd, bytes, bytes.count) == bytes.count
+  }
+
+  /// Opens a log for appending, out of the way of what children get. The corresponding C function is
+  /// `open`.
+  static func openLog(_ path: String) throws(SystemError) -> Int32 {
+    let low = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Opens the null device. The corresponding C function is `open`.
+  static func openNull() throws(SystemError) -> Int32 {
+    let low = try check("open", open("/dev/null", O_RDWR | O_CLOEXEC))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Opens a log for appending in place of standard error. The corresponding C functions are `open` and
+  /// `dup2`.
+  static func redirectErrors(to path: String) throws(SystemError) {
+    let fd = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o640))
+    defer { close(fd) }
+    _ = try check("dup2", dup2(fd, STDERR_FILENO))
+  }
+
+  private static func check(_ call: StaticString, _ result: Int32) throws(SystemError) -> Int32 {
+    if result < 0 { throw SystemError(call) }
+    return result
+  }
+}
+
+/// How a process ended.
+enum Ending: Equatable {
+  case exited(Int32)
+  case killed(Int32)
+
+  /// "exit code 22", "SIGSEGV".
+  var description: String {
+    switch self {
+    case .exited(let code): "exit code \(code)"
+    case .killed(let signal): signalName(signal)
+    }
+  }
+
+  private func signalName(_ number: Int32) -> String {
+    let names: [Int32: String] = [
+      SIGSEGV: "SIGSEGV", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGFPE: "SIGFPE",
+      SIGTRAP: "SIGTRAP", SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", SIGALRM: "SIGALRM", SIGPIPE: "SIGPIPE",
+      SIGSYS: "SIGSYS", SIGXCPU: "SIGXCPU", SIGINT: "SIGINT", SIGHUP: "SIGHUP", SIGQUIT: "SIGQUIT",
+    ]
+    return names[number] ?? "signal \(number)"
+  }
+}

@@ -1,0 +1,160 @@
+import Control
+import Glibc
+
+/// A worker that a signal ended while it served.
+struct Crash {
+  /// Seconds of the calendar.
+  let at: Int64
+  /// The whole sentence of the log.
+  let sentence: String
+  let mount: String?
+  let generation: Int?
+  static let kept = 20
+}
+
+/// What workers say, and how they end.
+extension Master {
+  /// Takes what a worker says.
+  func workerSpeaks(_ id: Int) {
+    while let worker = workers[id] {
+      do throws(SystemError) {
+        let bytes = try System.receivePacket(worker.link)
+        guard !bytes.isEmpty else { return unlink(worker) }
+        guard let message = Message(bytes) else { continue }
+        heed(worker, message)
+      } catch {
+        if !error.wouldBlock { unlink(worker) }
+        return
+      }
+    }
+  }
+
+  /// Its end of the socket is closed: the process ends, or has ended.
+  private func unlink(_ worker: WorkerHandle) {
+    System.unwatch(epoll, worker.link)
+    sources[worker.link] = nil
+  }
+
+  private func heed(_ worker: WorkerHandle, _ message: Message) {
+    switch message.verb {
+    case .ready: becameReady(worker, message)
+    case .failed:
+      worker.failure = (message["reason"] ?? "no reason given", Int32(message.number("code") ?? 1))
+    case .expired: replace(worker.id, message["reason"] ?? "it asked for it")
+    case .retiring:
+      worker.isDeaf = true
+      rolloutProgress()
+    case .saved: saved(worker, message)
+    case .swapped, .refused: inPlaceAnswer(worker, message)
+    default: MasterLog.warning("\(worker.title) said \(message.verb.rawValue)")
+    }
+  }
+
+  /// A worker's process is gone.
+  func workerEnded(_ id: Int) {
+    guard let worker = workers[id] else { return }
+    // Its last words may still be in the socket.
+    workerSpeaks(id)
+    guard let ending = System.ending(of: worker.pid) else { return }
+    workers[id] = nil
+    for action in [Alarms.Action.startTimeout(worker: id), .mercy(worker: id), .lifetime(worker: id)] {
+      alarms.cancel(action)
+    }
+    sources[worker.link] = nil
+    System.unwatch(epoll, worker.link)
+    System.close(worker.link)
+    unwatch(worker.processDescriptor)
+    let before = worker.state
+    worker.state = .ended
+    savingEnded(worker)
+    switch before {
+    case .starting: failedToStart(worker, ending)
+    case .serving: died(worker, ending)
+    case .retiring:
+      if case .killed(let signal) = ending, signal != SIGKILL { record(worker, ending) }
+    case .ended: break
+    }
+    rolloutProgress()
+    removeUnused()
+  }
+
+  // MARK: At the start
+
+  private func failedToStart(_ worker: WorkerHandle, _ ending: Ending) {
+    guard phase != .stopping else { return }
+    if case .killed = ending, worker.failure == nil { record(worker, ending) }
+    let reason = worker.failure?.reason ?? "it ended with \(ending.description) before it was ready"
+    if phase == .starting {
+      let code = worker.failure?.code ?? 22
+      tellParent(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
+      MasterLog.announce(
+        worker.failure == nil ? "application cannot be loaded: the worker \(reason.dropFirst(3))" : reason)
+      return stop(code: code)
+    }
+    switch worker.purpose {
+    case .rollout: rolloutFailed(worker, reason)
+    case .succeed: MasterLog.error("the successor in place \(worker.place + 1) cannot start: \(reason)")
+    case .fill: tryAgain(worker, served: 0, reason)
+    }
+  }
+
+  // MARK: While it served
+
+  private func died(_ worker: WorkerHandle, _ ending: Ending) {
+    let served = System.now() &- worker.readyAt
+    if ending == .exited(0), phase != .stopping {
+      MasterLog.info("\(worker.title) has left by itself")
+    } else {
+      record(worker, ending)
+    }
+    respawns += 1
+    let reason = crashes.last?.sentence ?? ending.description
+    if ending != .exited(0) { crashed(worker, reason) }
+    tryAgain(worker, served: max(1, served), reason)
+  }
+
+  /// Says what the worker died of, and what it was doing, and remembers it.
+  private func record(_ worker: WorkerHandle, _ ending: Ending) {
+    var sentence = "\(worker.title) died of \(ending.description)"
+    let slot = Int(worker.board[.crashedSlot].value) - 1
+    let entry = slot >= 0 ? worker.board.entry(at: slot) : worker.board.entries.first
+    var mount: String?
+    var generation: Int?
+    if let entry, entry.app < worker.release.builds.count {
+      let build = worker.release.builds[entry.app]
+      (mount, generation) = (build.mount, Int(entry.generation))
+      sentence += " in \(name(of: build)) generation \(entry.generation) while serving \(entry.line)"
+    }
+    let others = worker.board.entries.count - (entry == nil ? 0 : 1)
+    if others > 0 { sentence += ", with \(others) other request\(others == 1 ? "" : "s") under way" }
+    MasterLog.error(sentence)
+    crashes.append(Crash(at: System.seconds(), sentence: sentence, mount: mount, generation: generation))
+    if crashes.count > Crash.kept { crashes.removeFirst() }
+  }
+
+  /// The application's name, as the youngest worker has told it.
+  func name(of build: Build) -> String {
+    current?.builds.first { $0.mount == build.mount }?.name ?? build.name
+  }
+
+  /// The place gets another worker, later each time.
+  private func tryAgain(_ worker: WorkerHandle, served: UInt64, _ reason: String) {
+    guard phase == .serving else { return }
+    guard let wait = backoffs[worker.place, default: Backoff()].died(served: served) else {
+      abandoned.insert(worker.place)
+      MasterLog.error(
+        "place \(worker.place + 1) is given up: \(Backoff.starts) workers in a row could not start, the last "
+          + "because \(reason)")
+      let places = 0..<(current?.workers ?? 0)
+      if places.allSatisfy({ abandoned.contains($0) }) {
+        MasterLog.announce("no worker can start: \(reason)")
+        stop(code: 22)
+      }
+      return
+    }
+    if wait > 0 {
+      MasterLog.info("place \(worker.place + 1) waits \(wait / 1_000_000) ms for its next worker")
+    }
+    wait == 0 ? fill(worker.place) : alarms.set(.respawn(place: worker.place), in: wait)
+  }
+}

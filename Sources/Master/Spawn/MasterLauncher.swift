@@ -1,0 +1,25 @@
+import Control
+import Glibc
+
+/// Starts a master in a session of its own and waits for its verdict.
+public enum MasterLauncher {
+  /// Starts it with orders, its standard output and error in `log`; what it says first, nil if it ends
+  /// without a word.
+  public static func start(_ orders: Orders, log: String) throws -> Message? {
+    let paper = try System.memoryFile("orders", orders.message.bytes)
+    let output = try System.openLog(log)
+    let input = try System.openNull()
+    let pair = try System.packetPair()
+    let map: [(Int32, Int32)] = [
+      (input, 0), (output, 1), (output, 2), (pair.other, HandedDescriptor.control),
+      (paper, HandedDescriptor.orders),
+    ]
+    _ = try System.spawn(
+      "/proc/self/exe", ["server", ChildRole.name, orders.role.rawValue], map, newSession: true)
+    System.close(pair.other)
+    let epoll = try System.epollCreate()
+    try System.watch(epoll, pair.own)
+    while System.wait(epoll, milliseconds: -1).isEmpty {}
+    return Message((try? System.receivePacket(pair.own)) ?? [])
+  }
+}

@@ -1,0 +1,66 @@
+import Control
+
+/// State that one generation wrote for the next: a file in memory, and who wrote it.
+struct SavedState {
+  let descriptor: Int32
+  /// The version of the application that wrote it; empty if it has none.
+  let version: String
+}
+
+/// A worker that writes the state of its applications, and what happens once it has.
+struct Saving {
+  /// Applications that have not answered.
+  var open: Set<Int>
+  var files: [Int: SavedState]
+  let then: ([Int: SavedState]) -> Void
+}
+
+/// The state of applications, carried from a worker to its successor.
+extension Master {
+  private static let patience = 2.0
+
+  /// Asks a worker to write the state of its applications, and goes on with what it wrote. A worker that
+  /// does not answer in time is succeeded without.
+  func saveStates(of worker: WorkerHandle?, then: @escaping ([Int: SavedState]) -> Void) {
+    guard let worker, worker.state == .serving, worker.saving == nil else { return then([:]) }
+    var saving = Saving(open: [], files: [:], then: then)
+    for (app, build) in worker.release.builds.enumerated() {
+      guard let fd = try? System.memoryFile("state") else { continue }
+      saving.open.insert(app)
+      let version = current?.builds.first { $0.mount == build.mount }?.version ?? build.version
+      saving.files[app] = SavedState(descriptor: fd, version: version)
+      worker.send(Message(.save, [.init("app", "\(app)")]), descriptor: fd)
+    }
+    worker.saving = saving
+    alarms.set(.saveTimeout(worker: worker.id), seconds: Master.patience)
+  }
+
+  /// A worker has written the state of one application.
+  func saved(_ worker: WorkerHandle, _ message: Message) {
+    guard let app = message.number("app"), worker.saving != nil else { return }
+    worker.saving!.open.remove(app)
+    if message.number("bytes") ?? -1 <= 0, let state = worker.saving!.files.removeValue(forKey: app) {
+      System.close(state.descriptor)
+    }
+    if worker.saving!.open.isEmpty { savingEnded(worker) }
+  }
+
+  /// Goes on with what was written so far.
+  func savingEnded(_ worker: WorkerHandle) {
+    guard let saving = worker.saving else { return }
+    worker.saving = nil
+    alarms.cancel(.saveTimeout(worker: worker.id))
+    var files = saving.files
+    for app in saving.open {
+      // Half a state is none.
+      if let state = files.removeValue(forKey: app) { System.close(state.descriptor) }
+    }
+    saving.then(files)
+  }
+
+  func savingTimedOut(_ id: Int) {
+    guard let worker = workers[id] else { return }
+    MasterLog.warning("\(worker.title) did not write its state in time; its successor starts cold")
+    savingEnded(worker)
+  }
+}

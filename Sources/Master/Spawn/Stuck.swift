@@ -1,0 +1,32 @@
+import Control
+import Glibc
+
+/// Workers that hang: their loop does not turn although a request is over its time.
+extension Master {
+  /// Seconds beyond the deadline in which a worker can still help itself.
+  private static let grace = 3.0
+
+  /// Once a second.
+  func lookForStuck() {
+    guard let release = current else { return }
+    let seconds = release.settings.limits.requestTimeoutSeconds
+    guard seconds > 0 else { return }
+    let bound = UInt64((seconds + Master.grace) * 1e9)
+    let now = System.now()
+    for worker in workers.values where worker.state == .serving || worker.state == .retiring {
+      guard let oldest = worker.board.entries.first, now > oldest.began &+ bound,
+        now > worker.board[.lastTurn].value &+ bound
+      else { continue }
+      guard worker.sentence != Master.stuck else {
+        System.signal(worker.pid, SIGKILL)
+        continue
+      }
+      worker.sentence = Master.stuck
+      MasterLog.error("\(worker.title) hangs in \(oldest.line) beyond --harakiri; it is ended")
+      // Its handler writes where it is.
+      System.signal(worker.pid, SIGABRT)
+    }
+  }
+
+  private static let stuck = "it hangs"
+}

@@ -1,0 +1,207 @@
+import Config
+import Control
+import Glibc
+
+/// A child that does what could block the master: it stages builds, or reads the configuration.
+final class Job {
+  /// A staged build, as the child tells it.
+  struct Staged {
+    var path: String
+    var isSame: Bool
+    var buildID: String
+    var name = ""
+    var version = ""
+    var isUnloadable = false
+    /// load() and probe() have succeeded.
+    var hasPassed = false
+  }
+
+  /// What came of it.
+  enum Outcome {
+    case staged([Int: Staged])
+    case configured([String])
+    /// One sentence, and the exit code if the start fails by it.
+    case failed(reason: String, code: Int32)
+  }
+
+  let id: Int
+  let pid: Int32
+  let processDescriptor: Int32
+  let link: Int32
+  let orders: Orders
+  let seconds: Double
+  let then: (Outcome) -> Void
+  var staged: [Int: Staged] = [:]
+  var options: [String]?
+  /// What it did last, for the case that it dies of it.
+  var step = "start"
+  var failure: (reason: String, code: Int32)?
+
+  init(
+    id: Int, _ child: (pid: Int32, processDescriptor: Int32, link: Int32), _ orders: Orders,
+    seconds: Double, then: @escaping (Outcome) -> Void
+  ) {
+    (self.id, pid, processDescriptor, link) = (id, child.pid, child.processDescriptor, child.link)
+    (self.orders, self.seconds, self.then) = (orders, seconds, then)
+  }
+}
+
+/// Children that work for the master.
+extension Master {
+  /// Starts a child with orders; `then` is called once, with what came of it.
+  func run(_ orders: Orders, seconds: Double, then: @escaping (Job.Outcome) -> Void) {
+    do {
+      let child = try startChild(orders, [])
+      let job = Job(id: nextNumber(), child, orders, seconds: seconds, then: then)
+      jobs[job.id] = job
+      try watch(job.processDescriptor, .jobEnd(job.id))
+      try watch(job.link, .jobLink(job.id))
+      alarms.set(.stageTimeout(job: job.id), seconds: seconds)
+    } catch { then(.failed(reason: "no process for it: \(error)", code: 1)) }
+  }
+
+  /// Takes what a child says.
+  func jobSpeaks(_ id: Int) {
+    while let job = jobs[id] {
+      do throws(SystemError) {
+        let bytes = try System.receivePacket(job.link)
+        guard !bytes.isEmpty else {
+          System.unwatch(epoll, job.link)
+          return
+        }
+        if let message = Message(bytes) { heed(job, message) }
+      } catch { return }
+    }
+  }
+
+  private func heed(_ job: Job, _ message: Message) {
+    let app = message.number("app") ?? 0
+    switch message.verb {
+    case .step: job.step = message["step"] ?? ""
+    case .copied:
+      job.staged[app] = Job.Staged(
+        path: message["path"] ?? "", isSame: message["same"] == "1", buildID: message["build"] ?? "")
+    case .passed:
+      job.staged[app]?.name = message["name"] ?? ""
+      job.staged[app]?.version = message["version"] ?? ""
+      job.staged[app]?.isUnloadable = message["unloadable"] == "1"
+      job.staged[app]?.hasPassed = true
+    case .configured: job.options = message.all("option")
+    case .failed:
+      job.failure = (message["reason"] ?? "no reason given", Int32(message.number("code") ?? 1))
+    default: break
+    }
+  }
+
+  /// A child's process is gone.
+  func jobEnded(_ id: Int) {
+    guard let job = jobs[id] else { return }
+    jobSpeaks(id)
+    guard let ending = System.ending(of: job.pid) else { return }
+    jobs[id] = nil
+    alarms.cancel(.stageTimeout(job: id))
+    sources[job.link] = nil
+    System.unwatch(epoll, job.link)
+    System.close(job.link)
+    unwatch(job.processDescriptor)
+    let outcome = outcome(of: job, ending)
+    if case .failed = outcome { for staged in job.staged.values { System.removeCopy(staged.path) } }
+    job.then(outcome)
+  }
+
+  private func outcome(of job: Job, _ ending: Ending) -> Job.Outcome {
+    if let failure = job.failure { return .failed(reason: failure.reason, code: failure.code) }
+    if let options = job.options { return .configured(options) }
+    let isWhole = job.orders.builds.allSatisfy { build in
+      job.staged[build.app].map { $0.hasPassed || !job.orders.tries } ?? false
+    }
+    if isWhole, !job.orders.builds.isEmpty { return .staged(job.staged) }
+    let place =
+      switch job.step {
+      case "load": "its constructors, nsgi_entry, load() or probe()"
+      case "copy": "the copy"
+      default: "the start of the trial"
+      }
+    return .failed(reason: "the trial died of \(ending.description) in \(place)", code: 22)
+  }
+
+  func jobTimedOut(_ id: Int) {
+    guard let job = jobs[id] else { return }
+    job.failure = ("the trial did not end within \(job.seconds) s in \(job.step) (--swap-timeout)", 22)
+    System.signal(job.pid, SIGKILL)
+  }
+
+  // MARK: Builds
+
+  /// Orders to stage applications of a configuration, each in a directory of its own.
+  func stageOrders(
+    _ arguments: [String], _ settings: Settings, apps: [Int], tries: Bool
+  ) -> (orders: Orders, generations: [Int: Int]) {
+    var orders = Orders(.stage)
+    (orders.arguments, orders.tries) = (arguments, tries)
+    orders.workers = settings.process.workers ?? System.processors
+    var generations: [Int: Int] = [:]
+    for app in apps {
+      let mount = settings.apps[app].mount
+      let generation = history.nextGeneration(mount)
+      generations[app] = generation
+      let place = "\(plan.directory)/gen-\(nextNumber())"
+      let current = current?.builds.first { $0.mount == mount }?.path ?? ""
+      orders.builds.append(.init(app: app, generation: generation, path: place, current: current))
+    }
+    return (orders, generations)
+  }
+
+  /// A build as the staging child left it.
+  func build(_ app: Int, _ settings: Settings, _ generation: Int, _ staged: Job.Staged) -> Build {
+    let wanted = settings.apps[app]
+    let file = wanted.path.split(separator: "/").last.map(String.init) ?? wanted.path
+    let name = staged.name.isEmpty ? (file.hasSuffix(".so") ? String(file.dropLast(3)) : file) : staged.name
+    return Build(
+      mount: wanted.mount, source: wanted.path, generation: generation, path: staged.path,
+      buildID: staged.buildID, name: name, version: staged.version, isUnloadable: staged.isUnloadable,
+      staged: System.seconds())
+  }
+
+  /// The first builds: copied and inspected; that they load is for the first workers to show.
+  func stageFirst() {
+    let settings = plan.settings
+    let (orders, generations) = stageOrders(
+      plan.arguments, settings, apps: Array(settings.apps.indices), tries: false)
+    run(orders, seconds: settings.supervision.startSeconds) { [unowned self] outcome in
+      guard phase == .starting else { return }
+      switch outcome {
+      case .staged(let staged):
+        copies.formUnion(staged.values.map(\.path))
+        let builds = settings.apps.indices.map { build($0, settings, generations[$0]!, staged[$0]!) }
+        let release = Release(
+          number: nextNumber(), arguments: plan.arguments, settings: settings, builds: builds)
+        current = release
+        for place in 0..<release.workers where phase == .starting {
+          if spawn(place, release, .fill, states: [:]) == nil { stop(code: 1) }
+        }
+      case .failed(let reason, let code):
+        tellParent(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
+        MasterLog.announce(reason)
+        stop(code: code)
+      case .configured: stop(code: 1)
+      }
+    }
+  }
+
+  /// Copies that nobody runs and nobody can ask for again.
+  func removeUnused() {
+    var used: Set<String> = []
+    for worker in workers.values { used.formUnion(worker.release.builds.map(\.path)) }
+    for list in history.builds.values { used.formUnion(list.map(\.path)) }
+    used.formUnion(current?.builds.map(\.path) ?? [])
+    used.formUnion(rollout?.target.builds.map(\.path) ?? [])
+    used.formUnion(rollout?.previous.builds.map(\.path) ?? [])
+    used.formUnion(inPlace.map { [$0.build.path] } ?? [])
+    used.formUnion(probation.map { $0.previous.builds.map(\.path) } ?? [])
+    for path in copies where !used.contains(path) {
+      System.removeCopy(path)
+      copies.remove(path)
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import Config
+
+/// One build of an application, staged: its private copy and what it says of itself.
+struct Build {
+  /// Where the application is mounted, as in the settings.
+  let mount: String
+  /// The operator's file, or what a runtime's app is made of.
+  let source: String
+  /// Counts the builds of this application from 1.
+  let generation: Int
+  /// The private copy, one directory for each.
+  let path: String
+  /// The GNU build-id; empty without.
+  let buildID: String
+  /// The application's own name and version, once a worker or the trial has loaded it.
+  var name: String
+  var version = ""
+  /// Promised, and nothing in the file speaks against it.
+  var isUnloadable = false
+  /// Seconds of the calendar.
+  let staged: Int64
+  var status = Status.staged
+
+  /// How far the build has come.
+  enum Status: Equatable {
+    case staged
+    case serving
+    /// Served before, and can be brought back.
+    case retired
+    /// Brought back from: it crashed or failed.
+    case withdrawn(reason: String)
+
+    var word: String {
+      switch self {
+      case .staged: "staged"
+      case .serving: "serving"
+      case .retired: "retired"
+      case .withdrawn: "withdrawn"
+      }
+    }
+  }
+
+  /// "hello generation 7".
+  var title: String { "\(name) generation \(generation)" }
+}
+
+/// What all workers are to run: a configuration and one build for each of its applications. A swap, a
+/// reload and a rollback each make a new one out of the one before.
+struct Release {
+  /// Counts the releases of this server from 1.
+  let number: Int
+  /// The options in effect, as a worker reads them.
+  let arguments: [String]
+  let settings: Settings
+  /// In the order of `settings.apps`.
+  var builds: [Build]
+
+  /// Worker processes.
+  var workers: Int { settings.process.workers ?? System.processors }
+}
+
+/// The builds of each application that were put to work, oldest first; by mount point.
+struct History {
+  private(set) var builds: [String: [Build]] = [:]
+  private var counters: [String: Int] = [:]
+  /// Builds of one application that can be brought back, the serving one included.
+  static let kept = 3
+
+  /// The number of the next build.
+  mutating func nextGeneration(_ mount: String) -> Int {
+    counters[mount, default: 0] += 1
+    return counters[mount]!
+  }
+
+  /// A build was not put to work: its number is free again, unless later ones were given.
+  mutating func giveBack(_ mount: String, _ generation: Int) {
+    if counters[mount] == generation { counters[mount]! -= 1 }
+  }
+
+  /// A build serves from now on; the one before has retired. Returns copies that nobody can ask for again.
+  mutating func commit(_ build: Build) -> [Build] {
+    var list = builds[build.mount] ?? []
+    for index in list.indices where list[index].status == .serving { list[index].status = .retired }
+    list.removeAll { $0.generation == build.generation }
+    var build = build
+    build.status = .serving
+    list.append(build)
+    let dropped = list.count > History.kept ? Array(list[..<(list.count - History.kept)]) : []
+    builds[build.mount] = Array(list.suffix(History.kept))
+    return dropped
+  }
+
+  /// A build has failed and shall not be brought back.
+  mutating func withdraw(_ build: Build, _ reason: String) {
+    guard let index = builds[build.mount]?.firstIndex(where: { $0.generation == build.generation }) else {
+      return
+    }
+    builds[build.mount]![index].status = .withdrawn(reason: reason)
+  }
+
+  /// What the application says of itself, once a worker has loaded it.
+  mutating func name(
+    _ mount: String, _ generation: Int, _ name: String, _ version: String, _ isUnloadable: Bool
+  ) {
+    guard let index = builds[mount]?.firstIndex(where: { $0.generation == generation }) else { return }
+    builds[mount]![index].name = name
+    builds[mount]![index].version = version
+    builds[mount]![index].isUnloadable = isUnloadable
+  }
+
+  /// The build to bring back: the youngest that has retired.
+  func previous(_ mount: String) -> Build? { builds[mount]?.last { $0.status == .retired } }
+}

@@ -1,0 +1,87 @@
+/// Writes into room that was made before, without a look at the room for each piece: a response head is a
+/// dozen of them.
+struct Cursor {
+  /// Where the next byte goes.
+  private(set) var place: UnsafeMutableRawPointer
+
+  /// Decimal digits of the largest number.
+  static let digits = 20
+
+  @inline(__always)
+  init(_ place: UnsafeMutableRawPointer) { self.place = place }
+
+  /// Writes a literal.
+  @inline(__always)
+  mutating func put(_ text: StaticString) {
+    place.copyMemory(from: text.utf8Start, byteCount: text.utf8CodeUnitCount)
+    place += text.utf8CodeUnitCount
+  }
+
+  /// Writes a copy of the bytes.
+  @inline(__always)
+  mutating func put(_ bytes: UnsafeRawBufferPointer) {
+    guard let from = bytes.baseAddress else { return }
+    place.copyMemory(from: from, byteCount: bytes.count)
+    place += bytes.count
+  }
+
+  /// Writes a number in decimal digits.
+  @inline(__always)
+  mutating func put(decimal value: UInt64) {
+    let out = place.assumingMemoryBound(to: UInt8.self)
+    var digits = 1
+    var bound: UInt64 = 10
+    while value >= bound, digits < Cursor.digits - 1 { (bound, digits) = (bound &* 10, digits &+ 1) }
+    // The bound of twenty digits would not fit.
+    if digits == Cursor.digits - 1, value >= bound { digits = Cursor.digits }
+    var left = value
+    var position = digits
+    repeat {
+      position &-= 1
+      let rest = left / 10
+      out[position] = 0x30 &+ UInt8(truncatingIfNeeded: left &- rest &* 10)
+      left = rest
+    } while position > 0
+    place += digits
+  }
+
+  /// Writes a status code and its reason phrase (RFC 9112 §4) and the line's end: up to 38 bytes beside the
+  /// app's own phrase.
+  @inline(__always)
+  mutating func put(statusOf response: borrowing ResponseHead) {
+    if response.status == 200, response.reason.isEmpty { return put("200 OK\r\n") }
+    putUnusual(statusOf: response)
+  }
+
+  @inline(never)
+  private mutating func putUnusual(statusOf response: borrowing ResponseHead) {
+    put(decimal: UInt64(response.status))
+    put(" ")
+    if response.reason.isEmpty {
+      put(StatusPhrase.of(response.status))
+    } else {
+      put(response.reason.bytes)
+    }
+    put("\r\n")
+  }
+
+  /// Writes Content-Length if the plan has one: up to 38 bytes.
+  @inline(__always)
+  mutating func put(lengthOf plan: ResponsePlan) {
+    guard plan.contentLength >= 0 else { return }
+    put("Content-Length: ")
+    put(decimal: UInt64(plan.contentLength))
+    put("\r\n")
+  }
+}
+
+extension ByteBuffer {
+  /// Appends what `write` writes: `extra` bytes at most.
+  @inline(__always)
+  mutating func append(atMost extra: Int, _ write: (inout Cursor) -> Void) {
+    reserve(extra)
+    var cursor = Cursor(tail)
+    write(&cursor)
+    commit(cursor.place - tail)
+  }
+}

@@ -1,0 +1,76 @@
+/// Eight bytes at once: what this module's scanners and comparisons are made of. The first byte in memory
+/// stands in the lowest bits.
+enum Word {
+  static let ones: UInt64 = 0x0101_0101_0101_0101
+  static let highs: UInt64 = 0x8080_8080_8080_8080
+
+  /// The eight bytes at `offset`.
+  @inline(__always)
+  static func load(_ base: UnsafeRawPointer, _ offset: Int) -> UInt64 {
+    UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
+  /// `count` bytes, 1 to 7, some of them more than once, so that none of the eight is anything else.
+  @inline(__always)
+  static func loadFew(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
+    if count >= 4 {
+      let first = UInt32(littleEndian: base.loadUnaligned(as: UInt32.self))
+      let last = UInt32(littleEndian: base.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+      return UInt64(first) | UInt64(last) << 32
+    }
+    if count >= 2 {
+      let first = UInt16(littleEndian: base.loadUnaligned(as: UInt16.self))
+      let last = UInt16(littleEndian: base.loadUnaligned(fromByteOffset: count &- 2, as: UInt16.self))
+      return (UInt64(first) | UInt64(last) << 16) &* 0x0000_0001_0000_0001
+    }
+    return UInt64(base.load(as: UInt8.self)) &* ones
+  }
+
+  /// Not 0 when one of the bytes is 0. The lowest bit set is the high bit of the first such byte; above it
+  /// there may be others that mean nothing.
+  @inline(__always)
+  static func zeros(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & highs }
+
+  /// The same for bytes that are `byte`.
+  @inline(__always)
+  static func equal(_ word: UInt64, to byte: UInt8) -> UInt64 { zeros(word ^ ones &* UInt64(byte)) }
+
+  /// How many bytes stand before the one of the lowest bit set; 8 for 0.
+  @inline(__always)
+  static func index(_ found: UInt64) -> Int { found.trailingZeroBitCount / 8 }
+
+  /// The high bit of each byte that is neither a letter nor a hyphen, what the names of fields are made of.
+  @inline(__always)
+  static func others(_ word: UInt64) -> UInt64 {
+    let low = (word | ones &* 0x20) & ~highs
+    let isLetter = (low &+ ones &* 0x1f) & ~(low &+ ones &* 0x05)
+    let hyphen = word ^ ones &* 0x2d
+    // Exact in every byte, since no sum of two numbers below 128 carries over.
+    let isOther = ((hyphen & ~highs) &+ ~highs) | hyphen
+    return (~isLetter | word) & isOther & highs
+  }
+
+  /// Bit 5 of each byte that is a lower-case letter; all bytes are ASCII. Set in another text, it makes that
+  /// one's letters lower-case where it must be equal to this one.
+  @inline(__always)
+  static func cases(_ text: UInt64) -> UInt64 {
+    ((text &+ ones &* 0x1f) & ~(text &+ ones &* 0x05) & highs) >> 2
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether `finds` finds anything in one of the words that these bytes are looked at in; the last one
+  /// overlaps the one before it. (A loop over single bytes took longer than everything else that is done
+  /// to a variable.)
+  @inline(__always)
+  func hasWord(where finds: (UInt64) -> UInt64) -> Bool {
+    guard let base = baseAddress, count > 0 else { return false }
+    if count < 8 { return finds(Word.loadFew(base, count)) != 0 }
+    var position = 0
+    while position &+ 8 < count {
+      if finds(Word.load(base, position)) != 0 { return true }
+      position &+= 8
+    }
+    return finds(Word.load(base, count &- 8)) != 0
+  }
+}

@@ -1,0 +1,82 @@
+import Glibc
+import Host
+
+/// `server ctl`: asks a running server for something, shows what it says, and ends with its verdict.
+enum CtlCommand {
+  static let usage = """
+    usage: server ctl [--control-socket PATH] [--json] VERB [...]
+
+      status                    workers, applications, the last change and crashes
+      generations [APP]         the builds that are kept, oldest first
+      swap [APP] [FILE]         put a new build to work: of APP (its mount point or name), or of all;
+                                FILE takes the place of the path it had
+      rollback [APP]            bring the build before back
+      reload                    read the configuration again and swap every app
+      upgrade [BINARY]          hand the sockets to a new server
+      log-reopen                open the log files again
+      stop                      answer what is under way, then end
+
+    Without --control-socket the one server of this user is asked. Exit code: 0 done, 1 refused or
+    impossible.
+    """
+
+  static func run(_ arguments: [String]) -> Int32 {
+    do {
+      var path: String?
+      var isJSON = false
+      var question: [String] = []
+      var words = Words(arguments, command: "ctl")
+      while let word = try words.next() {
+        switch word.name {
+        case "--help", "-h":
+          print(usage)
+          return 0
+        case "--control-socket", "--socket", "-s": path = try words.value(of: word, "PATH")
+        case "--json": try words.flag(word) { isJSON = true }
+        case _ where word.name.hasPrefix("-"): throw words.unknown(word.name)
+        default: question.append(word.name)
+        }
+      }
+      guard let verb = question.first else {
+        throw UsageError("nothing to do: name a verb, as in server ctl status")
+      }
+      // Paths are the caller's: the server may have been started elsewhere.
+      if ["swap", "upgrade"].contains(verb), let file = question.last, question.count > 1, file.contains("/"),
+        !file.hasPrefix("/"), verb == "upgrade" || question.count > 2 || FileSystem.exists(file)
+      {
+        question[question.count - 1] = Files.workingDirectory() + "/" + file
+      }
+      return try ask(try path ?? ControlSocket.find(), question, isJSON)
+    } catch {
+      Server.announce("ctl: \(error)")
+      return 1
+    }
+  }
+
+  private static func ask(_ path: String, _ words: [String], _ isJSON: Bool) throws -> Int32 {
+    let line = ([isJSON ? "json" : "text"] + words.map(encoded)).joined(separator: " ") + "\n"
+    var code: Int32?
+    try ControlSocket.converse(path, line) { line in
+      if isJSON {
+        print(line)
+        if line.hasSuffix("\"exit\":0}") { code = 0 }
+        if line.hasSuffix("\"exit\":1}") { code = 1 }
+      } else if line.hasPrefix("exit ") {
+        code = Int32(line.dropFirst(5))
+      } else {
+        print(line)
+      }
+      fflush(nil)
+    }
+    guard let code else { throw UsageError("the server went away before it had answered") }
+    return code
+  }
+
+  private static func encoded(_ word: String) -> String {
+    word.utf8.map { byte in
+      byte <= 0x20 || byte == UInt8(ascii: "%") || byte == 0x7f
+        ? "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        : String(decoding: [byte], as: UTF8.self)
+    }.joined()
+  }
+}

@@ -1,0 +1,53 @@
+// Which builds are kept, and which one a rollback brings back.
+import Testing
+
+@testable import Master
+
+@Suite struct HistoryTests {
+  private func build(_ generation: Int, _ mount: String = "") -> Build {
+    Build(
+      mount: mount, source: "/a.so", generation: generation, path: "/g\(generation)/a.so", buildID: "",
+      name: "a", staged: 0)
+  }
+
+  @Test("numbers count up by application, and a build that was not used gives its own back")
+  func numbers() {
+    var history = History()
+    #expect(history.nextGeneration("") == 1)
+    #expect(history.nextGeneration("/b") == 1)
+    #expect(history.nextGeneration("") == 2)
+    history.giveBack("", 2)
+    #expect(history.nextGeneration("") == 2)
+    history.giveBack("", 1)
+    #expect(history.nextGeneration("") == 3)
+  }
+
+  @Test("three builds are kept, the youngest serves, and the one before it can be brought back")
+  func keepsThree() {
+    var history = History()
+    for generation in 1...5 { _ = history.commit(build(generation)) }
+    #expect(history.builds[""]?.map(\.generation) == [3, 4, 5])
+    #expect(history.builds[""]?.map(\.status) == [.retired, .retired, .serving])
+    #expect(history.previous("")?.generation == 4)
+  }
+
+  @Test("a withdrawn build is never brought back")
+  func withdrawn() {
+    var history = History()
+    for generation in 1...3 { _ = history.commit(build(generation)) }
+    _ = history.commit(build(1))
+    history.withdraw(build(3), "it crashed")
+    #expect(history.previous("")?.generation == 2)
+    history.withdraw(build(2), "it crashed too")
+    #expect(history.previous("") == nil)
+  }
+
+  @Test("a build that is committed again stands once, as the serving one")
+  func again() {
+    var history = History()
+    for generation in 1...3 { _ = history.commit(build(generation)) }
+    _ = history.commit(build(2))
+    #expect(history.builds[""]?.map(\.generation) == [1, 3, 2])
+    #expect(history.previous("")?.generation == 3)
+  }
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the host and integration tests under a sanitizer, the server as a process included:
+#   scripts/sanitize.sh thread|address [FILTER]
+# Ends with 1 when a test fails or a report was written; reports are kept below .build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=${1:?thread or address}
+filter=${2:-HostTests|IntegrationTests|ConformanceTests}
+place=$PWD/.build/sanitize-$kind
+reports=$place/reports
+build=(--sanitize="$kind" --scratch-path "$place")
+
+make --no-print-directory apps
+swift build "${build[@]}" --product server
+swift build "${build[@]}" --build-tests
+rm -rf "$reports"
+mkdir -p "$reports"
+
+# A report is written to a file, whichever process has it; the process goes on, so that one run finds all.
+# Signals are not the sanitizer's: some tests are about apps that crash.
+common="log_path=$reports/report:halt_on_error=0:exitcode=66"
+common+=":handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_sigtrap=0"
+export TSAN_OPTIONS="$common:suppressions=$PWD/scripts/tsan.supp"
+# The memory of the process is the operating system's when it ends: leaks are for the tests of memory to find.
+export ASAN_OPTIONS="$common:detect_leaks=0:detect_stack_use_after_return=1"
+export SERVER_UNDER_TEST=$place/debug/server
+
+status=0
+swift test "${build[@]}" --skip-build --no-parallel --filter "$filter" || status=$?
+if compgen -G "$reports/report*" >/dev/null; then
+  echo "== reports of the $kind sanitizer in $reports"
+  grep -h '^SUMMARY' "$reports"/report* | sed 's/0x[0-9a-f]*//g' | sort | uniq -c | sort -rn
+  status=1
+fi
+exit "$status"
