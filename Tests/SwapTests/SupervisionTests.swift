@@ -167,7 +167,7 @@ extension Swaps {
         let base = "/proc/\(worker.pid)"
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: base + "/cwd") == home)
         let limits = try String(contentsOfFile: base + "/limits", encoding: .utf8)
-        #expect(limits.contains(/Max open files +300 /), "\(limits)")
+        #expect(limits.contains(try Regex("Max open files +300 ")), "\(limits)")
         let status = try String(contentsOfFile: base + "/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") })
         let list = line.split(separator: "\t")[1]
