@@ -30,9 +30,7 @@ extension Worker {
     log.error(
       result < 0
         ? "\(name) answered \(result) to \(exchange.pointee.requestLine)"
-        : result == NSGI_ASYNC.rawValue
-          ? "\(name) answered NSGI_ASYNC, which this server version does not offer yet"
-          : "\(name) returned without starting a response to \(exchange.pointee.requestLine)")
+        : "\(name) returned without starting a response to \(exchange.pointee.requestLine)")
     exchange.pointee.isHeld = false
     exchange.pointee.held.removeAll()
     answer(exchange, 500, "the application failed")
