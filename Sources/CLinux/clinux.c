@@ -66,3 +66,7 @@ int clinux_open_beneath(int directory, const char *path) {
                          .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
+
+int clinux_contains(const void *bytes, size_t count, const void *text, size_t length) {
+  return memmem(bytes, count, text, length) != NULL;
+}

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -77,6 +78,9 @@ static inline int clinux_next_signal(int fd) {
   return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
 static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+/* Whether `text` stands somewhere in `bytes`. */
+int clinux_contains(const void *bytes, size_t count, const void *text, size_t length);
 
 /* An unnamed file in `directory`: O_TMPFILE, or created and unlinked where the file system has none. */
 int clinux_unnamed_file(const char *directory);

@@ -92,6 +92,8 @@ extension Worker {
 
   func setInterest(_ connection: ConnectionPointer, _ interest: Interest) {
     guard !connection.pointee.isRegistered || connection.pointee.interest != interest else { return }
+    // A CGI program's standard output may be a file, which the kernel does not watch: it never waits either.
+    if connection.pointee.gateway == .cgi, !interest.contains(.write) { return }
     do {
       if connection.pointee.isRegistered {
         try reactor.change(connection.pointee.fd, interest, connection.pointee.token)
