@@ -115,7 +115,8 @@ import Testing
     let sort =
       "/sort=libc.so.6:qsort(base: inout f64[], n: u64 = len(base), size: u64 = 8,"
       + " cmp: callback(a: *f64, b: *f64) -> i32 = compare)"
-    let process = try ChildProcess(launcher, [kind, Repository.server, "--call", sort] + Self.socket)
+    let process = try ChildProcess(
+      launcher, [kind, Repository.server, "--no-master", "--call", sort] + Self.socket)
     let url = try process.waitForOutput("ready") { output -> String? in
       // Kernels before 6.3 have no PR_SET_MDWE; the filter below does the same there.
       if kind == "prctl", output.contains("Invalid argument") { return "" }
@@ -139,6 +140,48 @@ import Testing
     try slow.send("POST /sleep?microseconds=2500000 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
     #expect(try Curl.get("\(server.url)/pow?x=2&y=10").text == "{\"result\":1024}")
     #expect(try slow.receiveReply().status == 504)
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
+  @Test("a function that ends its process ends no other's requests")
+  func crash() throws {
+    let server = try server(["--call", Self.pow, "--call", "libc.so.6:raise(signal: i32)", "-p", "2"])
+    let doomed = try server.connect()
+    try doomed.send("POST /raise?signal=11 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+    // Cut or reset, as the kernel happens to have it.
+    #expect((try? doomed.receiveAll())?.isEmpty ?? true)
+    for _ in 0..<5 { #expect(try Curl.get("\(server.url)/pow?x=2&y=10").text == "{\"result\":1024}") }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
+  @Test("handles live in one process, and want one worker")
+  func handlesAndWorkers() throws {
+    let folder = try TemporaryFolder()
+    let open = "\(try sample(folder)):counter_open(start: i64) -> handle(counter) free=counter_close"
+    let (exit, output) = try ServerProcess.run(["--call", open, "-p", "2"] + Self.socket)
+    #expect(exit != .status(0), "\(output)")
+    #expect(output.contains("opens handles, which live in one process"), "\(output)")
+    let server = try server(["--call", open, "-p", "1"])
+    #expect(try Curl.post("\(server.url)/counter_open?start=1", []).status == 200)
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
+  @Test("a changed signature file is put to work by a swap, a wrong one is not")
+  func swap() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write("library libm.so.6 pure\nfloor(x: f64) -> f64\n", to: "math.sig")
+    let server = try server(["--call-file", file, "-p", "1"])
+    let url = try server.url
+    #expect(try Curl.get("\(url)/ceil?x=1.5").status == 404)
+    try folder.write("library libm.so.6 pure\nceil(x: f64) -> f64\n", to: "math.sig")
+    server.process.send(SIGHUP)
+    try Deadline.usual.wait(for: "the new signatures", output: { server.process.output }) {
+      try Curl.get("\(url)/ceil?x=1.5").text == "{\"result\":2}" ? () : nil
+    }
+    try folder.write("library libm.so.6 pure\nceil(x: f65) -> f64\n", to: "math.sig")
+    server.process.send(SIGHUP)
+    _ = try server.process.waitForOutput("the refusal") { $0.contains("f65 is no type") ? true : nil }
+    #expect(try Curl.get("\(url)/ceil?x=1.5").text == "{\"result\":2}")
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
