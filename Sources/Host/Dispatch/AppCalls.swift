@@ -45,6 +45,7 @@ struct AppCalls {
   init(_ app: App, threads: Int) {
     owner = .passUnretained(app)
     place = app.place
+    let generation = app.generation
     self.generation = generation.number
     limit = generation.isThreadSafe ? threads : 1
     neverWaits = generation.flags & NSGI_NONBLOCKING.rawValue != 0

@@ -102,13 +102,12 @@ extension Worker {
       acceptWaiting(index)
       System.close(listeners[index].fd)
     }
-    drainWhenQuiet()
     supervisor?.link.send(Message(.retiring))
     drainWhenQuiet()
   }
 
   /// A retired worker is told not to wait for connections that ask nothing.
-  private func hurry() {
+  func hurry() {
     isRetired = false
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
