@@ -59,18 +59,25 @@ final class Worker: @unchecked Sendable {
   let isStopping = Atomic<Bool>(false)
   /// Why the loop ends; nil while it runs.
   var stopping: Stop?
+  /// It leaves, and others go on accepting: connections between two requests are served once more.
+  var isRetired = false
   /// Why the loop could not go on.
   private(set) var failure: SystemError?
   /// No call of an application outlasts the loop: they may be unloaded.
   var isQuiet = true
+  /// Connections that this worker accepts before it lets others go first.
+  var acceptsLeft = Worker.acceptsInARow
+  static let acceptsInARow = 16
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
-  /// CGI: the one connection, with whose answer the loop ends.
-  var only: ConnectionPointer?
+  /// Generations that were replaced in place and have not left memory, or cannot.
+  let leftOver = Atomic<Int>(0)
   /// Calls that were cancelled and go on: nobody waits for them.
   var stuckCalls = 0
   /// Under a master: what it hears and what it shows; nil in a plain process.
   var supervisor: Supervisor?
+  /// CGI: the one connection, with whose answer the loop ends.
+  var only: ConnectionPointer?
   /// CGI: the answer did not reach the web server.
   var cgiFailed = false
 
@@ -289,7 +296,7 @@ final class Worker: @unchecked Sendable {
     }
     isStopping.store(true, ordering: .releasing)
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
-    ProcessSetup.notify("STOPPING=1")
+    if supervisor == nil { ProcessSetup.notify("STOPPING=1") }
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed

@@ -6,12 +6,14 @@ import Synchronization
 public enum FixtureApp {
   private static let folder = Mutex<TemporaryFolder?>(nil)
 
-  /// Builds `Tests/Fixtures/apps/NAME.c` once in this process and returns the library's path.
-  public static func path(_ name: String) throws -> String {
+  /// Builds `Tests/Fixtures/apps/NAME.c` once in this process and returns the library's path; with other
+  /// `defines` ("LETTER='B'") it is another build of the app.
+  public static func path(_ name: String, defines: [String] = []) throws -> String {
     try folder.withLock { folder in
       let place = try folder ?? TemporaryFolder()
       folder = place
-      let library = place.file("\(name).so")
+      let build = defines.map { "-" + $0.map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined() }
+      let library = place.file("\(name)\(build.joined()).so")
       if access(library, R_OK) == 0 { return library }
       let (exit, output) = try ChildProcess.run(
         try Program.gcc.path(),
@@ -19,7 +21,7 @@ public enum FixtureApp {
           "-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-shared",
           "-fPIC", "-fvisibility=hidden", "-I\(Repository.root)/Sources/CNSGI/include", "-o", library,
           "\(Repository.root)/Tests/Fixtures/apps/\(name).c",
-        ])
+        ] + defines.map { "-D\($0)" })
       guard exit == .status(0) else {
         throw SupportError.ended(program: "gcc \(name).c", exit: exit, output: output)
       }

@@ -6,8 +6,11 @@ public enum GatewayRequest {
   /// The protocols that are spoken on sockets, by the names of their options.
   public static let gateways = ["http", "scgi", "uwsgi", "fastcgi"]
 
-  /// The bytes of one request over `gateway`, after which the client expects the connection to end.
-  public static func bytes(_ gateway: String, _ target: String, body: [UInt8] = []) -> [UInt8] {
+  /// The bytes of one request over `gateway`, after which the client expects the connection to end, unless
+  /// it `keepsConnection` (FastCGI).
+  public static func bytes(
+    _ gateway: String, _ target: String, body: [UInt8] = [], keepsConnection: Bool = false
+  ) -> [UInt8] {
     let parts = target.split(separator: "?", maxSplits: 1)
     let variables = [
       (name: "REQUEST_METHOD", value: body.isEmpty ? "GET" : "POST"), ("REQUEST_URI", target),
@@ -23,7 +26,10 @@ public enum GatewayRequest {
       request.body = body
       return request.bytes
     case "uwsgi": return UWSGIClientRequest(variables: sized, body: body).bytes
-    case "fastcgi": return FastCGIClientRequest(params: sized, body: body).bytes
+    case "fastcgi":
+      var request = FastCGIClientRequest(params: sized, body: body)
+      request.keepsConnection = keepsConnection
+      return request.bytes
     default:
       let length = body.isEmpty ? "" : "Content-Length: \(body.count)\r\n"
       let method = body.isEmpty ? "GET" : "POST"

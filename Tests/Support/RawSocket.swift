@@ -150,6 +150,17 @@ public final class RawSocket {
     }
   }
 
+  /// So many bytes; fewer at the end of the stream.
+  public func receive(exactly count: Int, _ deadline: Deadline = .usual) throws -> [UInt8] {
+    var all: [UInt8] = []
+    while all.count < count {
+      let some = try receive(count - all.count, deadline)
+      if some.isEmpty { break }
+      all += some
+    }
+    return all
+  }
+
   /// Puts bytes back, to be received next.
   public func putBack(_ bytes: some Collection<UInt8>) { pending.insert(contentsOf: bytes, at: 0) }
 

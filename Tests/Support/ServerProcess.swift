@@ -23,7 +23,9 @@ public final class ServerProcess: Sendable {
     let folder = try TemporaryFolder()
     self.folder = folder
     let words = options.map { $0.replacingOccurrences(of: "DIR/", with: folder.path + "/") }
-    let expected = sockets ?? words.count { $0.hasPrefix("--") && $0.hasSuffix("socket") }
+    let expected = sockets ?? words.count {
+      $0.hasPrefix("--") && $0.hasSuffix("socket") && $0 != "--control-socket"
+    }
     process = try ChildProcess(
       Repository.server, (app.map { ["--app", $0] } ?? []) + words, environment: environment, input: input,
       descriptors: descriptors)

@@ -44,6 +44,9 @@ final class Generation: @unchecked Sendable {
   /// What load() left behind; the first argument of every function of the table.
   private(set) var state: UnsafeMutableRawPointer?
   private(set) var isStarted = false
+  /// Which worker it was started for, and of how many.
+  private(set) var worker: UInt32 = 0
+  private(set) var workers: UInt32 = 1
 
   /// Promises of the application (nsgi_app_flags); none in the plain form.
   let flags: UInt32
@@ -122,6 +125,7 @@ final class Generation: @unchecked Sendable {
   /// Runs the application's load() once, before any request; `worker` counts from 0 to `workers` - 1.
   func start(worker: UInt32 = 0, workers: UInt32 = 1, from saved: Saved = Saved()) throws(LoadError) {
     guard !isStarted else { return }
+    (self.worker, self.workers) = (worker, workers)
     guard case .full(let app) = form, let load = app.load else {
       isStarted = true
       return
@@ -158,7 +162,7 @@ final class Generation: @unchecked Sendable {
     guard case .full(let app) = form, let probe = app.probe else { return }
     let result = probe(state)
     guard result >= 0 else {
-      throw .probeFailed(path: reference.path, reason: "its probe() returned \(Self.resultName(result))")
+      throw .probeFailed(path: reference.path, result: Self.resultName(result))
     }
   }
 

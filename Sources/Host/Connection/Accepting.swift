@@ -10,6 +10,7 @@ extension Worker {
 
   /// Accepts what waits, and reads at once: the request is usually there already.
   func accept(_ index: Int) -> Turn {
+    letOthersAccept(index)
     for _ in 0..<limits.acceptsPerTurn {
       if stopping != nil { return .goesOn }
       var peer = sockaddr_storage()
@@ -32,6 +33,17 @@ extension Worker {
       if open(fd, index, peer) == .handedOff { return .handedOff }
     }
     return .goesOn
+  }
+
+  /// The kernel wakes the worker that has waited on the socket for the longest time since it came to it, and
+  /// that one again and again: a worker that has had its share goes to the end of the line. So a new build's
+  /// first worker is asked something while it is watched.
+  private func letOthersAccept(_ index: Int) {
+    guard supervisor != nil, acceptsLeft == 0, !isAcceptPaused else { return }
+    acceptsLeft = Worker.acceptsInARow
+    try? reactor.remove(listeners[index].fd)
+    // What fails is tried again with the next tick.
+    do { try watch(index) } catch { isAcceptPaused = true }
   }
 
   /// The server stops: connections that the kernel has accepted already are still served; their requests
@@ -58,6 +70,7 @@ extension Worker {
   }
 
   private func admit(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> ConnectionPointer {
+    if acceptsLeft > 0 { acceptsLeft -= 1 }
     let connection = connections.take()
     connection.pointee.fd = fd
     connection.pointee.listener = UInt16(index)

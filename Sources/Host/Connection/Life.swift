@@ -231,8 +231,9 @@ extension Worker {
       gateway: connection.pointee.gateway, remoteAddr: Text(text, count),
       localName: isCGI ? Text("localhost") : listeners[Int(connection.pointee.listener)].name,
       fixesRootScriptName: settings.fixesRootScriptName)
-    exchange.pointee.meta = try Normalizer.normalize(
-      exchange.pointee.head, exchange.pointee.base, facts, &exchange.pointee.arena)
+    try Normalizer.normalize(
+      &exchange.pointee.head, exchange.pointee.base, facts, into: &exchange.pointee.meta,
+      &exchange.pointee.arena)
     exchange.pointee.isNormalized = true
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
@@ -290,7 +291,8 @@ extension Worker {
   @inline(__always)
   private func becomeIdle(_ connection: ConnectionPointer) {
     flush(connection)
-    let isOver = connection.pointee.isClosing || stopping != nil
+    // A retired worker's client was promised another turn, and may be asking: it is told to close then.
+    let isOver = connection.pointee.isClosing || stopping != nil && !isRetired
     if isOver, !connection.pointee.hasOutput { return close(connection) }
     connection.pointee.state = .idle
     blocks.empty(&connection.pointee.input)
@@ -333,10 +335,10 @@ extension Worker {
   /// A request that an app had is over: the scoreboard shows it.
   @inline(__always)
   private func count(_ exchange: ExchangePointer) {
-    guard let board = supervisor?.board else { return }
+    guard let board = supervisor?.board, let calls = exchange.pointee.calls else { return }
     board.end(exchange.pointee.slot)
     board[.requests].increment()
-    let app = exchange.pointee.calls.unsafelyUnwrapped.pointee.place
+    let app = calls.pointee.place
     board[.requests, app: app].increment()
     if exchange.pointee.response.status >= 500 { board[.errors, app: app].increment() }
   }

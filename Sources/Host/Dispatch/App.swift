@@ -10,7 +10,7 @@ final class App: @unchecked Sendable {
   /// What log lines call it.
   let name: String
   let generation: Generation
-  /// Its place in the configuration; what master and scoreboard call it by.
+  /// Its place in the configuration: what master and scoreboard call it by.
   let place: Int
   /// What a call needs, apart; lives as long as the app.
   private(set) var calls: AppCallsPointer

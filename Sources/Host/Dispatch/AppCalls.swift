@@ -23,14 +23,14 @@ struct AppCalls {
   let mayAsync: Bool
   /// NSGI_STREAMS_IN: call() comes before the whole body.
   let streamsIn: Bool
+  /// The application's place in the configuration.
+  let place: Int
+  /// Counts the builds of this application from 1.
+  let generation: UInt32
   /// The app has to be told of host threads.
   let watchesThreads: Bool
   /// The application it is part of.
   private let owner: Unmanaged<App>
-  /// Its place in the configuration.
-  let place: Int
-  /// Counts the builds of this application from 1.
-  let generation: UInt32
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   private let state: UnsafeMutableRawPointer?

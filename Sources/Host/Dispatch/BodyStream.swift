@@ -34,7 +34,7 @@ struct BodyStream: ~Copyable {
   var isOpen: Bool { state != .none }
   /// Nothing of the body can still be on the wire: what follows there is another request. A body that
   /// broke or is late may be: reading on behind it is request smuggling.
-  var isComplete: Bool { state == .none || state == .whole }
+  @inline(__always) var isComplete: Bool { state == .none || state == .whole }
 
   /// Bytes that wait here at most before the client is made to wait.
   static let bound = 256 * 1024

@@ -49,6 +49,7 @@ extension Worker {
     retiring.append(Retiring(app: old, whenOver: replacement.whenOver))
     // Whatever its generation, a worker that stops calls no app anew.
     isDrained = false
+    supervisor?.installed(replacement.app)
   }
 
   /// Leader, at the end of a turn: how far the replaced apps are.

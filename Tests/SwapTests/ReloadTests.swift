@@ -1,0 +1,124 @@
+// Signals, files and the configuration as ways to a swap.
+import Foundation
+import Support
+import Testing
+
+extension Swaps {
+  @Suite struct ReloadTests {
+    private static let quick = ["--swap-soak", "0", "--swap-probation", "0"]
+
+    @Test("SIGHUP swaps every app and loses nothing")
+    func hangUp() throws {
+      let server = try SupervisedServer(Fixture.good, gateways: GatewayRequest.gateways, Self.quick)
+      let ledger = try Ledger(server)
+      try ledger.waitForAnswers(20)
+      try server.install(try Fixture.better)
+      server.server.process.send(SIGHUP)
+      try server.wait(for: "the new build") { $0.generations == [2] }
+      ledger.expect(generation: 2)
+      try ledger.waitForAnswers(50)
+      let report = try ledger.finish()
+      #expect(report.losses.isEmpty && report.duplicates.isEmpty, "\(report)")
+      #expect(try server.answering() == "B 2")
+      // A bad build leaves what serves.
+      try server.install(try FixtureApp.path("no_entry"))
+      server.server.process.send(SIGHUP)
+      try server.waitForLog("reload refused: ")
+      #expect(try server.answering() == "B 2")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("touching the file of --touch-reload swaps")
+    func touchReload() throws {
+      let folder = try TemporaryFolder()
+      try folder.write("", to: "reload")
+      let server = try SupervisedServer(
+        Fixture.good, Self.quick + ["--touch-reload", folder.file("reload")])
+      try server.install(try Fixture.better)
+      utimes(folder.file("reload"), nil)
+      try server.wait(for: "the new build") { $0.generations == [2] }
+      #expect(try server.answering() == "B 2")
+      // Written anew, and made anew.
+      try server.install(try Fixture.good)
+      try folder.write("again", to: "reload")
+      try server.wait(for: "the new build") { $0.generations == [3] }
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("--watch swaps what is moved to the app's path, and what is written there")
+    func watch() throws {
+      let server = try SupervisedServer(Fixture.good, Self.quick + ["--watch"])
+      let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive])
+      try ledger.waitForAnswers(20)
+      try server.install(try Fixture.better)
+      try server.wait(for: "the new build") { $0.generations == [2] }
+      #expect(try server.answering() == "B 2")
+      // A linker writes in pieces: only the whole is a build.
+      let whole = try Data(contentsOf: URL(fileURLWithPath: try Fixture.good))
+      let file = try #require(FileHandle(forWritingAtPath: server.app))
+      try file.truncate(atOffset: 0)
+      for start in stride(from: 0, to: whole.count, by: 2000) {
+        try file.write(contentsOf: whole[start..<min(start + 2000, whole.count)])
+        usleep(5000)
+      }
+      try file.close()
+      try server.wait(for: "the build before") { $0.generations == [3] }
+      #expect(try server.answering() == "A 3")
+      // A bad one is refused once.
+      try server.install(try FixtureApp.path("no_entry"))
+      try server.waitForLog("swap refused: ")
+      try ledger.waitForAnswers(20)
+      let report = try ledger.finish()
+      #expect(report.losses.isEmpty, "\(report)")
+      #expect(try server.answering() == "A 3")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("reload rereads the ini: what can change does, what cannot is named")
+    func configuration() throws {
+      let folder = try TemporaryFolder()
+      let ini = try folder.write("[server]\nprocesses = 1\n", to: "server.ini")
+      let server = try SupervisedServer(Fixture.good, workers: nil, Self.quick + ["--ini", ini])
+      #expect(try server.status().serving.count == 1)
+      let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive])
+      try ledger.waitForAnswers(20)
+      let shop = folder.file("shop.so")
+      try SupervisedServer.replace(shop, with: try Fixture.better)
+      try folder.write(
+        """
+        [server]
+        processes = 3
+        mount = /shop=\(shop)
+        limit-post = 100000
+        scgi-socket = \(folder.file("scgi.sock"))
+        pidfile = \(folder.file("pid"))
+
+        """, to: "server.ini")
+      let (exit, output) = try server.ctl("reload")
+      #expect(exit == 0, "\(output)")
+      #expect(output.contains("sockets") && output.contains("restart"), "\(output)")
+      #expect(output.contains("pidfile"), "\(output)")
+      #expect(server.log.contains("sockets"), "\(server.log)")
+      let status = try server.wait(for: "three workers") { $0.serving.count == 3 && $0.workers.count == 3 }
+      #expect(Set(status.workers.map(\.place)) == [1, 2, 3])
+      #expect(try server.get("/shop/?id=0").text.contains("begin B 1"))
+      #expect(try server.answering() == "A 1")
+      let socket = try server.server.connect()
+      try socket.send("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\nConnection: close\r\n\r\n")
+      #expect(try socket.receiveReply().status == 413)
+      // Fewer again; and what is wrong changes nothing.
+      try folder.write("[server]\nprocesses = 2\n", to: "server.ini")
+      #expect(try server.ctl("reload").exit == 0)
+      try server.wait(for: "two workers") { $0.serving.count == 2 && $0.workers.count == 2 }
+      #expect(try server.get("/shop/?id=0").text.contains("begin A"))
+      try folder.write("[server]\nproceses = 4\n", to: "server.ini")
+      let refused = try server.ctl("reload")
+      #expect(refused.exit == 1 && refused.output.contains("proceses"), "\(refused.output)")
+      #expect(try server.status().serving.count == 2)
+      try ledger.waitForAnswers(20)
+      let report = try ledger.finish()
+      #expect(report.losses.isEmpty, "\(report)")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+  }
+}
