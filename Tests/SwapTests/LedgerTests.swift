@@ -7,7 +7,7 @@ import Testing
 
 extension Swaps {
   @Suite struct LedgerTests {
-    private static let swaps = ProcessInfo.processInfo.environment["SWAPS"].flatMap { Int($0) } ?? 10
+    private static let swaps = Swaps.count ?? 10
 
     @Test("swaps between two builds lose, repeat and mix nothing", arguments: ["rolling"])
     func ledger(mode: String) throws {
