@@ -59,6 +59,7 @@ let package = Package(
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),
     .testTarget(name: "IntegrationTests", dependencies: ["Support"]),
     .testTarget(name: "SwapTests", dependencies: ["Support"]),
+    .testTarget(name: "PythonTests", dependencies: ["Support"]),
     .testTarget(name: "FFITests", dependencies: ["FFICore", "CNSGI", "CFFI", "Support"]),
     .testTarget(name: "TidyTests"),
   ]

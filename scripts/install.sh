@@ -58,11 +58,12 @@ fi
 
 # Clients from PyPI, in an environment of their own.
 install_python_clients() {
-  [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && return
-  say "installing uwsgi-tools and flup with pip in .build/venv"
+  [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && [ -x .build/venv/bin/st ] && return
+  say "installing uwsgi-tools, flup and schemathesis with pip in .build/venv"
   mkdir -p .build
   /usr/bin/python3 -m venv --clear .build/venv
-  .build/venv/bin/pip install -q --disable-pip-version-check uwsgi-tools==1.1.1 flup==1.0.3
+  .build/venv/bin/pip install -q --disable-pip-version-check uwsgi-tools==1.1.1 flup==1.0.3 \
+    schemathesis==4.32.5
   touch .build/venv/flup
 }
 

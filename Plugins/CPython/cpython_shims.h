@@ -21,12 +21,16 @@ typedef struct {
   uint64_t id;             /* the request; 0 when it is over */
   void *app;               /* the application's record */
   PyObject *write;         /* what it returned; it points back without a reference */
+  PyObject *statusText;    /* the status as it was given, with a reference */
   PyObject **texts;        /* names and values of the head, each with a reference */
   void *pairs;             /* the same as nsgi_pair, room for `capacity` */
-  Py_ssize_t count, capacity;
+  Py_ssize_t count;        /* of fields in the head */
+  Py_ssize_t kept;         /* of checked fields; those of the request before stay until others come */
+  Py_ssize_t capacity;
   int64_t declared;        /* Content-Length of the head, or -1 */
   int64_t sent;            /* body bytes handed to the host */
   int32_t status;          /* 0: none yet */
+  int32_t keptStatus;      /* what statusText says */
   uint8_t wasCalled, isSent, isGone, isHead;
 } nsgi_py_start;
 
@@ -103,6 +107,11 @@ static inline const char *py_library(void) {
   py_place place;
   return dladdr((const void *)(uintptr_t)&Py_IsInitialized, &place) ? place.file : NULL;
 }
+
+/* What faulthandler writes, for one thread; needs no lock. Exported, but declared in internal headers. */
+extern void _Py_DumpTraceback(int fd, PyThreadState *state);
+/* In <sys/mman.h> for _GNU_SOURCE only. */
+extern int memfd_create(const char *name, unsigned flags);
 
 /* ---- Types ---- */
 

@@ -89,18 +89,19 @@ let bootstrapSource = #"""
       return module
 
   def load(module, file, callable_name, directories):
-      """The application object."""
+      """The application object, and the directories that were added for it."""
       import importlib
       served.clear()
+      added = []
       if file is not None:
           path, colon, name = file.rpartition(":")
           if not colon or "/" in name:
               path, name = file, ""
-          add_path(directories, path)
+          added = add_path(directories, path)
           found, where, option = load_file(path), path, "--wsgi-file"
       else:
           path, _, name = module.partition(":")
-          add_path(directories, None)
+          added = add_path(directories, None)
           try:
               found = importlib.import_module(path)
           except ModuleNotFoundError as error:
@@ -111,8 +112,8 @@ let bootstrapSource = #"""
           where, option = f"module {path}", "-w"
       name = name or callable_name or ""
       if not name and served:
-          return served[-1]
-      return resolve(found, name or "application", where, path, option)
+          return served[-1], added
+      return resolve(found, name or "application", where, path, option), added
 
   def resolve(module, name, where, path, option):
       makes = name.endswith("()")
@@ -190,6 +191,41 @@ let bootstrapSource = #"""
       hooks.clear()
       for hook in waiting:
           hook()
+
+  def watch(seconds, directories):
+      """Reloads when the file of a module of the application changes, unless its new text is no Python."""
+      import threading, time
+      def stamps():
+          import os
+          found = {}
+          for module in list(sys.modules.values()):
+              path = getattr(module, "__file__", None)
+              if isinstance(path, str) and path.startswith(own):
+                  try:
+                      found[path] = os.stat(path).st_mtime_ns
+                  except OSError:
+                      pass
+          return found
+      def good(path):
+          try:
+              with open(path, "rb") as file:
+                  compile(file.read(), path, "exec")
+              return True
+          except Exception as error:
+              log(3, f"{path} has changed and is not loaded: {error}\n".encode("utf-8", "backslashreplace"))
+              return False
+      def run():
+          known = stamps()
+          while True:
+              time.sleep(seconds)
+              now = stamps()
+              changed = [path for path, stamp in now.items() if known.get(path, stamp) != stamp]
+              known = {**known, **now}
+              if changed and all([good(path) for path in changed if path.endswith(".py")]):
+                  reload(changed[0])
+      if not any(thread.name == "nsgi-autoreload" for thread in threading.enumerate()):
+          own = tuple(one.rstrip("/") + "/" for one in directories)
+          threading.Thread(target=run, name="nsgi-autoreload", daemon=True).start()
 
   make_module()
   """#

@@ -7,7 +7,10 @@ enum Call {
   /// Answers the request; an nsgi_result.
   static func run(_ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>) -> Int32 {
     let slot = Threads.enter()
-    slot._withUnsafeGuaranteedRef { $0.id = request.pointee.id }
+    slot._withUnsafeGuaranteedRef {
+      $0.id = request.pointee.id
+      if app.pointee.harakiri > 0 { $0.began = Stack.now() }
+    }
     let result = answer(app, request)
     slot._withUnsafeGuaranteedRef {
       if !$0.lines.isEmpty { Log.flush($0) }
@@ -26,7 +29,7 @@ enum Call {
     var input: Object?
     guard let environ = environ(app, request, &input) else {
       StartResponse.give(object)
-      return failed(app, start)
+      return failed(app, request, start)
     }
     var isDone = false
     if let body = py_call2(app.pointee.callable, environ, object) {
@@ -35,7 +38,7 @@ enum Call {
       py_release(body)
     }
     py_release(environ)
-    let result = isDone ? NSGI_OK.rawValue : failed(app, start)
+    let result = isDone ? NSGI_OK.rawValue : failed(app, request, start)
     if let input { Input.end(input) }
     StartResponse.give(object)
     return result
@@ -79,12 +82,15 @@ enum Call {
 
   /// An exception: into the log, and a 500 if nothing has left yet; else the connection is cut, so that the
   /// client notices.
-  private static func failed(_ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record) -> Int32 {
+  private static func failed(
+    _ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>,
+    _ start: StartResponse.Record
+  ) -> Int32 {
     if start.pointee.isGone != 0 {
       PyErr_Clear()
       return NSGI_GONE.rawValue
     }
-    let words = PyErr_Occurred() == nil ? ("", "") : Log.exception()
+    let words = PyErr_Occurred() == nil ? ("", "") : Log.exception(heading(request))
     if start.pointee.isSent != 0 { return NSGI_FAIL.rawValue }
     var page = "The application failed. Its error is in the log of the server.\n"
     if app.pointee.showsTracebacks { page = words.0.isEmpty ? words.1 + "\n" : words.0 }
@@ -93,6 +99,13 @@ enum Call {
       var type = nsgi_pair(name: Self.typeName, value: Self.plainText)
       return app.pointee.host.pointee.respond(id, 500, &type, 1, bytes.baseAddress, bytes.count)
     }
+  }
+
+  /// "GET /shop/cart failed:".
+  private static func heading(_ request: UnsafePointer<nsgi_request>) -> String {
+    let parts = [request.pointee.method, request.pointee.script_name, request.pointee.path_info]
+    let words = parts.map { String(cString: $0.p) }
+    return "\(words[0]) \(words[1])\(words[2]) failed:"
   }
 
   private nonisolated(unsafe) static let typeName = literal("Content-Type")

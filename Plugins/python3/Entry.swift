@@ -22,6 +22,9 @@ enum Plugin {
     table.pointee.version = text(version)
     table.pointee.load = { boot, state in Plugin.load(boot!, state!) }
     table.pointee.call = { state, request in Plugin.call(state!, request!) }
+    table.pointee.cancel = { state, request in
+      Stack.cancelled(state!.assumingMemoryBound(to: WSGIApp.self), request!)
+    }
     table.pointee.unload = { state in Plugin.unload(state!) }
     return UnsafePointer(table)
   }()

@@ -79,7 +79,16 @@ struct EnvironShapes {
 
   @inline(__always)
   private static func same(_ text: nsgi_str, _ kept: UnsafeRawBufferPointer) -> Bool {
-    text.n == kept.count && memcmp(text.p, kept.baseAddress!, text.n) == 0
+    guard text.n == kept.count else { return false }
+    let (one, other) = (UnsafeRawPointer(text.p!), kept.baseAddress!)
+    // Most are short: two overlapping words say as much as a call.
+    if text.n >= 8, text.n <= 16 {
+      let last = text.n - 8
+      return one.loadUnaligned(as: UInt64.self) == other.loadUnaligned(as: UInt64.self)
+        && one.loadUnaligned(fromByteOffset: last, as: UInt64.self)
+          == other.loadUnaligned(fromByteOffset: last, as: UInt64.self)
+    }
+    return memcmp(one, other, text.n) == 0
   }
 
   private static func change(

@@ -50,7 +50,7 @@ enum Head {
       return refuse(
         py_value_error(), "the value of a header has no control characters, and none above U+00FF", name)
     }
-    if nameCount == 14, isSame(nameBytes, "content-length") {
+    if nameCount == lengthName, isSame(nameBytes, "content-length") {
       guard let length = digits(valueBytes, valueCount) else {
         return refuse(py_value_error(), "Content-Length is a number", name)
       }
@@ -61,6 +61,16 @@ enum Head {
         name)
     }
     return nsgi_pair(name: string(nameBytes, nameCount), value: string(valueBytes, valueCount))
+  }
+
+  /// Bytes of "Content-Length".
+  static let lengthName = 14
+
+  /// Learns of the Content-Length in a field that has been checked before.
+  static func note(_ field: nsgi_pair, _ declared: inout Int64) {
+    let bytes = { (text: nsgi_str) in UnsafeRawPointer(text.p!).assumingMemoryBound(to: UInt8.self) }
+    guard isSame(bytes(field.name), "content-length") else { return }
+    declared = digits(bytes(field.value), field.value.n) ?? -1
   }
 
   private static func refuse(_ type: Object?, _ message: String, _ name: Object) -> nsgi_pair? {

@@ -126,10 +126,13 @@ enum Interpreter {
   private static func bootstrap(_ boot: nsgi_boot) throws(LoadFailure) -> Object {
     guard let module = PyImport_AddModule("_nsgi"), let space = PyModule_GetDict(module),
       let log = PyCFunction_NewEx(Types.logFunction, nil, nil),
+      let reload = PyCFunction_NewEx(Types.reloadFunction, nil, nil),
       let facts = Py_BuildValue3(boot.worker, boot.generation, boot.host.pointee.version)
     else { throw LoadFailure("Python \(Self.release) has no memory left") }
     PyDict_SetItemString(space, "__builtins__", PyEval_GetBuiltins())
     PyDict_SetItemString(space, "log", log)
+    PyDict_SetItemString(space, "reload", reload)
+    py_release(reload)
     PyDict_SetItemString(space, "facts", facts)
     py_release(log)
     py_release(facts)

@@ -40,7 +40,7 @@ enum StartResponse {
   static func give(_ object: Object) {
     let start = at(object)
     start.pointee.id = 0
-    clearHead(start)
+    start.pointee.count = 0
     if let write = start.pointee.write {
       Write.end(write)
       start.pointee.write = nil
@@ -51,16 +51,19 @@ enum StartResponse {
     spare = object
   }
 
-  @inline(__always)
-  private static func clearHead(_ start: Record) {
-    for index in 0..<(start.pointee.count * 2) { py_release(start.pointee.texts[index]!) }
-    start.pointee.count = 0
+  /// Lets checked fields go, from one on.
+  private static func forget(_ start: Record, from first: Int) {
+    for index in stride(from: first * 2, to: start.pointee.kept * 2, by: 1) {
+      py_release(start.pointee.texts[index]!)
+    }
+    start.pointee.kept = min(start.pointee.kept, first)
   }
 
   static let free: destructor = { object in
     guard let object else { return }
     let start = at(object)
-    clearHead(start)
+    forget(start, from: 0)
+    py_release_if(start.pointee.statusText)
     Glibc.free(start.pointee.texts)
     Glibc.free(start.pointee.pairs)
     py_free(object)
@@ -83,10 +86,20 @@ enum StartResponse {
     guard allows(start, excInfo) else { return nil }
     start.pointee.wasCalled = 1
     start.pointee.status = 0
-    clearHead(start)
-    guard let status = Head.status(arguments[0]!), takeHeaders(start, arguments[1]!) else { return nil }
-    start.pointee.status = status
+    guard takeStatus(start, arguments[0]!), takeHeaders(start, arguments[1]!) else { return nil }
+    start.pointee.status = start.pointee.keptStatus
     return Write.of(start)
+  }
+
+  /// Most responses have the very status, and the very fields, of the one before: those are known to be good.
+  @inline(__always)
+  private static func takeStatus(_ start: Record, _ text: Object) -> Bool {
+    if start.pointee.statusText == text { return true }
+    guard let status = Head.status(text) else { return false }
+    py_release_if(start.pointee.statusText)
+    py_retain(text)
+    (start.pointee.statusText, start.pointee.keptStatus) = (text, status)
+    return true
   }
 
   /// Only exc_info may be given by name.
@@ -126,6 +139,7 @@ enum StartResponse {
     let count = py_list_size(list)
     if count + 1 > start.pointee.capacity, !grow(start, to: count + 1) { return false }
     start.pointee.declared = -1
+    start.pointee.count = 0
     let pairs = start.pointee.pairs.assumingMemoryBound(to: nsgi_pair.self)
     for index in 0..<count {
       let item = py_list_item(list, index)!
@@ -134,14 +148,22 @@ enum StartResponse {
         return false
       }
       let (name, value) = (py_tuple_item(item, 0)!, py_tuple_item(item, 1)!)
+      if index < start.pointee.kept, start.pointee.texts[index * 2] == name,
+        start.pointee.texts[index * 2 + 1] == value
+      {
+        if pairs[index].name.n == Head.lengthName { Head.note(pairs[index], &start.pointee.declared) }
+        continue
+      }
+      forget(start, from: index)
       guard let field = Head.field(name, value, &start.pointee.declared) else { return false }
       pairs[index] = field
       py_retain(name)
       py_retain(value)
       start.pointee.texts[index * 2] = name
       start.pointee.texts[index * 2 + 1] = value
-      start.pointee.count = index + 1
+      start.pointee.kept = index + 1
     }
+    start.pointee.count = count
     return true
   }
 

@@ -9,8 +9,10 @@ typealias Object = UnsafeMutablePointer<PyObject>
 final class ThreadSlot {
   /// Python's state of a thread of the server; nil for threads that Python started itself.
   let state: UnsafeMutablePointer<PyThreadState>?
-  /// The request that the thread is with; 0: none.
+  /// The request that the thread is with; 0: none. Others look at it while it may change: see Stack.swift.
   var id: nsgi_id = 0
+  /// When that began, in monotonic nanoseconds.
+  var began: UInt64 = 0
   /// Ends of lines that are still to come, by level.
   var lines: [Int32: [UInt8]] = [:]
 
@@ -20,6 +22,13 @@ final class ThreadSlot {
 /// The slots of all threads.
 enum Threads {
   private nonisolated(unsafe) static var key = pthread_key_t()
+  /// Slots of the server's threads, under `lock`.
+  private nonisolated(unsafe) static var all: [ThreadSlot] = []
+  private nonisolated(unsafe) static let lock: UnsafeMutablePointer<pthread_mutex_t> = {
+    let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    pthread_mutex_init(lock, nil)
+    return lock
+  }()
 
   /// Once, by the thread that starts the interpreter and holds its lock.
   static func start() {
@@ -59,7 +68,15 @@ enum Threads {
   }
 
   private static func install(_ slot: ThreadSlot) {
+    if slot.state != nil { withAll { $0.append(slot) } }
     pthread_setspecific(key, Unmanaged.passRetained(slot).toOpaque())
+  }
+
+  /// Does something with the slots; needs no interpreter lock.
+  static func withAll<Result>(_ body: (inout [ThreadSlot]) -> Result) -> Result {
+    pthread_mutex_lock(lock)
+    defer { pthread_mutex_unlock(lock) }
+    return body(&all)
   }
 
   /// The thread ends: Python forgets it.
@@ -67,6 +84,7 @@ enum Threads {
     guard let pointer else { return }
     let slot = Unmanaged<ThreadSlot>.fromOpaque(pointer).takeRetainedValue()
     guard let state = slot.state else { return }
+    withAll { $0.removeAll { $0 === slot } }
     PyEval_RestoreThread(state)
     PyThreadState_Clear(state)
     PyThreadState_DeleteCurrent()

@@ -16,6 +16,13 @@ enum Types {
       ml_doc: nil)
   ])
 
+  /// reload(path): what --py-autoreload does when that file has changed.
+  nonisolated(unsafe) static let reloadFunction = permanent([
+    PyMethodDef(
+      ml_name: name("reload"), ml_meth: unsafeBitCast(reload, to: PyCFunction?.self), ml_flags: METH_FASTCALL,
+      ml_doc: nil)
+  ])
+
   /// Makes the types; the interpreter is locked.
   static func make() throws(LoadFailure) {
     start = callable(
@@ -102,6 +109,14 @@ private let writeToLog: PyCFunctionFast = { _, arguments, count in
   Log.append(
     UnsafeRawBufferPointer(start: view.buf, count: view.len), level: Int32(PyLong_AsLong(arguments[0])))
   return PyLong_FromSsize_t(view.len)
+}
+
+/// reload(path)
+private let reload: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments else { return raise(py_type_error(), "reload takes a path") }
+  Reload.begin(Log.string(arguments[0]))
+  py_retain(py_none())
+  return py_none()
 }
 
 /// Sets an exception; nil, for whoever returns it.

@@ -9,6 +9,8 @@ struct WSGIApp {
   let callable: Object
   /// Clients see the traceback of an exception.
   let showsTracebacks: Bool
+  /// Seconds for an answer; 0: no bound.
+  let harakiri: Double
   /// Templates of environ.
   var shapes: EnvironShapes
   /// A response that is bytes itself has been complained about.
@@ -18,7 +20,7 @@ struct WSGIApp {
   static func make(
     _ options: PythonOptions, _ boot: UnsafePointer<nsgi_boot>
   ) throws(LoadFailure) -> UnsafeMutablePointer<WSGIApp> {
-    guard let callable = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
+    guard let callable = find(options) else {
       let words = Log.exception()
       Log.flush()
       throw LoadFailure(words.trace.isEmpty ? words.sentence : "importing it failed with \(words.sentence)")
@@ -31,9 +33,27 @@ struct WSGIApp {
     app.initialize(
       to: WSGIApp(
         host: boot.pointee.host, callable: callable, showsTracebacks: options.showsTracebacks,
+        harakiri: options.harakiri,
         shapes: EnvironShapes(facts)))
     Interpreter.loaded()
     return app
+  }
+
+  /// The application, of one reference; its hooks have run, and its files are watched if that is asked for.
+  private static func find(_ options: PythonOptions) -> Object? {
+    guard let found = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
+      return nil
+    }
+    defer { py_release(found) }
+    if options.autoreload > 0, let arguments = PyTuple_New(2), let added = py_tuple_item(found, 1) {
+      py_retain(added)
+      PyTuple_SetItem(arguments, 0, PyLong_FromLong(options.autoreload))
+      PyTuple_SetItem(arguments, 1, added)
+      guard call("watch", arguments) != nil else { return nil }
+    }
+    let callable = py_tuple_item(found, 0)
+    py_retain(callable)
+    return callable
   }
 
   private static func arguments(_ options: PythonOptions) -> Object? {

@@ -34,9 +34,10 @@ ssize_t clinux_receive(int fd, void *bytes, size_t count) {
   return BARE_CALL(syscall(SYS_recvfrom, fd, bytes, count, 0, NULL, NULL), recv(fd, bytes, count, 0));
 }
 
-ssize_t clinux_send(int fd, const void *bytes, size_t count) {
-  ssize_t sent = BARE_CALL(syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, (socklen_t)0),
-                           send(fd, bytes, count, MSG_NOSIGNAL));
+ssize_t clinux_send(int fd, const void *bytes, size_t count, int more) {
+  int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+  ssize_t sent = BARE_CALL(syscall(SYS_sendto, fd, bytes, count, flags, NULL, (socklen_t)0),
+                           send(fd, bytes, count, flags));
   return sent < 0 && errno == ENOTSOCK ? write(fd, bytes, count) : sent;
 }
 
@@ -65,4 +66,8 @@ int clinux_open_beneath(int directory, const char *path) {
   struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
                          .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+int clinux_contains(const void *bytes, size_t count, const void *text, size_t length) {
+  return memmem(bytes, count, text, length) != NULL;
 }

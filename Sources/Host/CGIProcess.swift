@@ -5,11 +5,14 @@ import Wire
 
 /// CGI/1.1 (RFC 3875): one request from the environment and standard input, one answer on standard output.
 ///
-/// The same exchange, application and encoding as any other protocol; only reading differs: it may wait.
+/// The same exchange, application and encoding as any other protocol; only reading differs: it may wait. The
+/// loop runs if the answer is not there when the call has returned.
 extension Worker {
   /// Serves the one request; returns the process's exit code: 0 when the whole answer went out.
   func runCGI() -> Int32 {
     clinux_ignore_sigpipe()
+    let thread = HostThread()
+    lead(as: thread)
     let connection = connections.take()
     connection.pointee.fd = STDOUT_FILENO
     connection.pointee.gateway = .cgi
@@ -20,8 +23,13 @@ extension Worker {
     exchange.pointee.head.reset(form: .variables)
     CGIEnvironment.copy(into: &exchange.pointee.head.assembled)
     blocks.fill(&connection.pointee.input)
-    _ = decode(connection)
-    while connection.pointee.state == .readingBody {
+    only = connection
+    do { try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0)) } catch {
+      log.error("the event loop cannot be made: \(error)")
+      return 1
+    }
+    var turn = decode(connection)
+    while turn == .goesOn, connection.pointee.state == .readingBody {
       now = System.now()
       do {
         let count = try System.read(
@@ -36,10 +44,24 @@ extension Worker {
         log.error("standard input cannot be read: \(error)")
         return 1
       }
-      _ = decode(connection)
+      turn = decode(connection)
     }
+    awaitAnswer(connection, turn, thread)
     accessLog.flush()
-    return cgiFailed ? 1 : 0
+    return cgiFailed || failure != nil ? 1 : 0
+  }
+
+  /// An asynchronous answer, a call that has left the loop, an output that is full: the loop runs to the end
+  /// of the one exchange. Then the apps are told that this was all.
+  private func awaitAnswer(_ connection: ConnectionPointer, _ turn: Turn, _ thread: HostThread) {
+    var turn = turn
+    if turn == .goesOn, connection.pointee.state != .closed, lead() == .handedOff { turn = .handedOff }
+    if turn == .handedOff {
+      leadership.waitForEnd()
+      isQuiet = leadership.waitForThreads(seconds: 1)
+    }
+    for app in apps { app.drain() }
+    thread.leave(all: true)
   }
 }
 

@@ -42,14 +42,16 @@ public enum Server {
     ProcessSetup.notify("READY=1")
     do {
       // Apps whose calls have not returned cannot be unloaded under them.
-      if try worker.run(signals: signals) { for app in apps { app.generation.unload() } }
+      if try worker.run(signals: signals) { for app in worker.apps { app.generation.unload() } }
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
   private static func runCGI(_ settings: Settings, _ apps: [App]) throws(ServerFailure) {
     do {
       let worker = try Worker(settings: settings, listeners: [], mounts: MountTable(apps), log: .shared)
-      guard worker.runCGI() == 0 else { throw ServerFailure("the answer could not be delivered whole") }
+      let code = worker.runCGI()
+      if worker.isQuiet { for app in worker.apps { app.generation.unload() } }
+      guard code == 0 else { throw ServerFailure("the answer could not be delivered whole") }
     } catch let error as SystemError {
       throw ServerFailure("the event loop cannot be made: \(error)")
     } catch {

@@ -32,6 +32,10 @@ final class Worker: @unchecked Sendable {
   let mounts: MountTable
   /// Connections with requests in their buffer and no event to come: pipelining is served in turns.
   var postponed: [Token] = []
+  /// Those of them whose turn it is.
+  private var resumed = Round<Token>()
+  /// What threads beside the loop have said and the leader has not heeded yet.
+  var messages = Round<Inbox.Message>()
   /// Monotonic nanoseconds at the beginning of this turn of the loop.
   var now: UInt64
   var date: DateField
@@ -41,6 +45,13 @@ final class Worker: @unchecked Sendable {
   /// Its place in `WorkerRegistry`.
   let number: UInt32
   let leadership = Leadership()
+  /// The thread that leads, and its number apart: a call compares that.
+  private(set) var leader = HostThread()
+  private(set) var leaderID: UInt64 = 0
+  /// Apps that were replaced and still have exchanges, or threads that they were told of.
+  var retiring: [Retiring] = []
+  /// The apps know that no call will come.
+  var isDrained = false
   let watched = UnsafeMutablePointer<WatchedCall>.allocate(capacity: 1)
   let watchdog: Watchdog
   let inbox: Inbox
@@ -51,16 +62,22 @@ final class Worker: @unchecked Sendable {
   /// It leaves, and others go on accepting: connections between two requests are served once more.
   var isRetired = false
   /// Why the loop could not go on.
-  private var failure: SystemError?
+  private(set) var failure: SystemError?
+  /// No call of an application outlasts the loop: they may be unloaded.
+  var isQuiet = true
   /// Connections that this worker accepts before it lets others go first.
   var acceptsLeft = Worker.acceptsInARow
   static let acceptsInARow = 16
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
+  /// Generations that were replaced in place and have not left memory, or cannot.
+  let leftOver = Atomic<Int>(0)
   /// Calls that were cancelled and go on: nobody waits for them.
   var stuckCalls = 0
   /// Under a master: what it hears and what it shows; nil in a plain process.
   var supervisor: Supervisor?
+  /// CGI: the one connection, with whose answer the loop ends.
+  var only: ConnectionPointer?
   /// CGI: the answer did not reach the web server.
   var cgiFailed = false
 
@@ -72,7 +89,7 @@ final class Worker: @unchecked Sendable {
 
   /// - Parameters:
   ///   - listeners: bound and listening; the worker does not close what it inherited.
-  ///   - generations: loaded and started applications with their mounts.
+  ///   - mounts: loaded, started and probed applications with their mounts.
   init(
     settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil
   ) throws(SystemError) {
@@ -84,7 +101,7 @@ final class Worker: @unchecked Sendable {
     self.log = log
     limits = settings.limits
     now = System.now()
-    reactor = try Reactor()
+    reactor = try Reactor(capacity: limits.eventsPerTurn)
     timers = TimerWheel(now: now)
     watched.initialize(to: WatchedCall())
     watchdog = try Watchdog(watched, microseconds: limits.handOffMicroseconds)
@@ -149,29 +166,44 @@ final class Worker: @unchecked Sendable {
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     leadership.waitForEnd()
     watchdog.end()
-    let isQuiet = leadership.waitForThreads(seconds: 1)
+    isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
     if let failure { throw failure }
     return isQuiet
   }
 
   /// A thread's life: leads when it is its turn, follows otherwise.
-  func serve(_ first: Leadership.Wake) {
-    var wake = first
-    while case .lead(let detached) = wake {
-      // What the last leader was calling for is no call on the loop any more.
-      watched.pointee.ended()
-      for exchange in detached { takeOver(exchange) }
-      if lead() == .ended { leadership.end() }
-      wake = leadership.follow()
+  func serve(_ first: Leadership.Wake?) {
+    let thread = HostThread()
+    var wake = first ?? leadership.follow(thread)
+    while true {
+      switch wake {
+      case .lead(let detached):
+        lead(as: thread)
+        // What the last leader was calling for is no call on the loop any more.
+        watched.pointee.ended()
+        for exchange in detached { takeOver(exchange) }
+        if lead() == .ended {
+          for app in apps { app.drain() }
+          leadership.end()
+        }
+      case .stir: if thread.leave() { inbox.post(.threadLeft) }
+      case .end:
+        if thread.leave(all: true) { inbox.post(.threadLeft) }
+        return
+      }
+      wake = leadership.follow(thread)
     }
   }
 
+  /// This thread makes the calls from now on.
+  func lead(as thread: HostThread) { (leader, leaderID) = (thread, thread.id) }
+
   /// How a time as leader ends.
-  private enum Tenure { case ended, handedOff }
+  enum Tenure { case ended, handedOff }
 
   /// Runs the loop until the worker is done, or until a call of this thread is taken off it.
-  private func lead() -> Tenure {
+  func lead() -> Tenure {
     while !isDone {
       do {
         if try turn() == .handedOff { return .handedOff }
@@ -184,19 +216,22 @@ final class Worker: @unchecked Sendable {
   }
 
   private func turn() throws(SystemError) -> Turn {
+    // What the last leader had begun comes first: its order counts.
+    if !messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
     let count = try reactor.wait(milliseconds: waitMilliseconds)
     now = System.now()
     // What is left of the events when a call is handed off comes again: they are level-triggered.
     for index in 0..<count where handle(reactor.event(index)) == .handedOff { return .handedOff }
-    if !postponed.isEmpty, servePostponed() == .handedOff { return .handedOff }
+    if !postponed.isEmpty || !resumed.isEmpty, servePostponed() == .handedOff { return .handedOff }
     advanceTimers()
     accessLog.flush()
+    if !retiring.isEmpty { tendRetiring() }
     supervisor?.look(now)
     return .goesOn
   }
 
   private var waitMilliseconds: Int32 {
-    if !postponed.isEmpty { return 0 }
+    if !postponed.isEmpty || !resumed.isEmpty { return 0 }
     if stopping != nil { return 100 }
     return timers.count > 0 || isAcceptPaused ? 250 : -1
   }
@@ -228,16 +263,12 @@ final class Worker: @unchecked Sendable {
 
   /// One more turn for connections whose buffer still holds requests.
   private func servePostponed() -> Turn {
-    let turn = postponed
-    postponed.removeAll(keepingCapacity: true)
-    for (position, token) in turn.enumerated() {
+    if resumed.isEmpty { resumed.begin(with: &postponed) }
+    while let token = resumed.next() {
       let connection = connections.record(token.slot)
       guard connection.pointee.token == token, connection.pointee.isPostponed else { continue }
       connection.pointee.isPostponed = false
-      if decode(connection) == .handedOff {
-        postponed += turn[(position + 1)...]
-        return .handedOff
-      }
+      if decode(connection) == .handedOff { return .handedOff }
     }
     return .goesOn
   }
@@ -264,9 +295,8 @@ final class Worker: @unchecked Sendable {
       return
     }
     isStopping.store(true, ordering: .releasing)
-    mounts.drain()
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
-    ProcessSetup.notify("STOPPING=1")
+    if supervisor == nil { ProcessSetup.notify("STOPPING=1") }
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
@@ -276,6 +306,7 @@ final class Worker: @unchecked Sendable {
       if !System.hasInput(connection.pointee.fd) { close(connection) }
     }
     closeListeners()
+    drainWhenQuiet()
   }
 
   /// Takes what waits in the backlogs, then leaves the addresses to others: later clients are refused at
@@ -290,7 +321,7 @@ final class Worker: @unchecked Sendable {
 
   private var isDone: Bool {
     switch stopping {
-    case nil: false
+    case nil: only.map { $0.pointee.state == .closed } ?? false
     case .immediate: true
     case .graceful(let deadline): connections.alive <= stuckCalls || now > deadline
     }

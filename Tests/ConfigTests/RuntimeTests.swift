@@ -98,6 +98,12 @@ import Testing
       "a and b.py are both mounted at /; give each its own, as in --app /blog=blog.so"
     ),
     ("-w a --env X", "`--env X`: \"X\" has no name and value; write NAME=value"),
+    ("--plugin ffi", "the plugin ffi has nothing to serve; add --call 'libm.so.6:cbrt(x: f64) -> f64'"),
+    (
+      "--call x",
+      "`--call x`: \"x\" names no function of a library with its parameters; "
+        + "write it as in /pow=libm.so.6:pow(x: f64, y: f64) -> f64"
+    ),
     ("--plugin=", "`--plugin `: the value is empty; write it as in --plugin python3"),
     ("--mount /a=", "`--mount /a=`: the value is empty; write it as in --mount /blog=blog.wsgi"),
     (

@@ -16,7 +16,7 @@ import Testing
   private func complaint(_ text: String, _ kind: [String]) throws -> String? {
     let file = try library(kind)
     let signature = try SignatureParser.parse("\(file):\(text)").signature
-    let declaration = DebugInformation.declaration(of: signature.symbol, in: file)
+    let declaration = DebugFile(file)?.declaration(of: signature.symbol)
     return Comparison.difference(signature, try #require(declaration, "\(text) in \(kind)"))
   }
 
@@ -44,11 +44,17 @@ import Testing
     ("mix_f32(a: f32, b: f64) -> f32", "b is f32, and not f64"),
     ("mix_f64(a: f64, b: f64) -> f32", "the result is f64, and not f32"),
     ("mix_i32(a: i32, b: i32) -> cstr", "the result is i32, and no pointer to characters"),
-    ("mirror(p: {x: f64}) -> {x: f64, y: f64}", "p is struct  of 16 bytes, and the signature's struct has 8"),
-    ("mirror(p: {x: f64, y: i64}) -> {x: f64, y: f64}", "p is struct  of 16 bytes, and its y is f64, and not i64"),
-    ("mirror(p: {x: f64, y: f64})", "the result is struct  of 16 bytes, and cannot be ignored"),
-    ("length_of(p: {x: f64, y: f64}) -> f64", "p is a pointer to struct  of 16 bytes, and no struct"),
-    ("length_of(p: *f64) -> f64", "p is a pointer to struct  of 16 bytes, and not f64"),
+    (
+      "mirror(p: {x: f64}) -> {x: f64, y: f64}",
+      "p is a struct of 16 bytes, and the signature's struct has 8"
+    ),
+    (
+      "mirror(p: {x: f64, y: i64}) -> {x: f64, y: f64}",
+      "p is a struct of 16 bytes, and its y is f64, and not i64"
+    ),
+    ("mirror(p: {x: f64, y: f64})", "the result is a struct of 16 bytes, and cannot be ignored"),
+    ("length_of(p: {x: f64, y: f64}) -> f64", "p is a pointer to a struct of 16 bytes, and no struct"),
+    ("length_of(p: *f64) -> f64", "p is a pointer to a struct of 16 bytes, and not f64"),
     ("greeting(name: i64) -> cstr", "name is a pointer to i8, and not i64"),
     ("dot(a: f32[], b: f64[], n: u64) -> f64", "a is a pointer to f64, and not f32"),
     ("counter_make(c: handle(c), s: i32) -> i32", "s is i64, and not i32"),
@@ -58,7 +64,7 @@ import Testing
     ("give_back(t: cstr) -> i32", "the result is void, and not i32"),
     ("total(n: i32) -> i32", "it takes a variable number of arguments, which cannot be called safely"),
     ("choose(e: i32) -> i32", "e is a union, and not i32"),
-    ("bits(f: {a: u32}) -> i32", "and its a is a bit-field, and not u32"),
+    ("bits(f: {a: u16, b: u16}) -> i32", "and its a is a bit-field, and not u16"),
   ]
 
   @Test("signatures that do not fit are refused with the difference", arguments: kinds, wrong)
@@ -101,7 +107,7 @@ import Testing
       """
     let (exit, output) = try ChildProcess.run("/bin/sh", ["-c", script, folder.path])
     try #require(exit == .status(0), "\(output)")
-    let declaration = try #require(DebugInformation.declaration(of: "motto", in: file))
+    let declaration = try #require(DebugFile(file)?.declaration(of: "motto"))
     #expect(declaration.parameters.isEmpty)
   }
 
@@ -112,12 +118,14 @@ import Testing
       var random = SplitMix(seed: 8)
       for _ in 0..<150 {
         var bytes = whole
-        for _ in 0..<random.below(60) { bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next()) }
+        for _ in 0..<random.below(60) {
+          bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next())
+        }
         if random.below(4) == 0 { bytes.removeLast(random.below(bytes.count)) }
         bytes.withUnsafeBytes { bytes in
-          guard let elf = ElfFile(bytes) else { return }
-          _ = elf.isData("motto")
-          _ = DebugInformation.declaration(of: "grow", in: elf)
+          guard let file = DebugFile(bytes) else { return }
+          _ = file.isData("motto")
+          for symbol in ["grow", "visit", "counter_make"] { _ = file.declaration(of: symbol) }
         }
       }
     }

@@ -1,5 +1,5 @@
-// Signatures, requests and their answers, from Tests/Fixtures/ffi/golden: a new case is a line there, a new file
-// is found by itself. `$name` in an answer stands for a handle, and for the same one in what follows.
+// Signatures, requests and their answers, from Tests/Fixtures/ffi/golden: a new case is a line there, a new
+// file is found by itself. `$name` in an answer stands for a handle, and for the same one in what follows.
 import Foundation
 import Support
 import Testing
@@ -30,9 +30,10 @@ struct GoldenFile: CustomTestStringConvertible, Sendable {
   init(path: String) { self.path = path }
 
   /// Reads the file: options, then `>` lines of a request and `<` lines of its answer.
-  func read() throws -> GoldenFile {
+  /// `copy` names the copy of the library that it works with: a copy counts for itself.
+  func read(copy: String) throws -> GoldenFile {
     var file = self
-    let library = try Sample.library
+    let library = try Sample.library(["-g0"], "\(copy)-\(testDescription)")
     var wasAnswer = true
     for (number, line) in try Repository.text(path).components(separatedBy: "\n").enumerated() {
       let mark = line.first
@@ -46,6 +47,7 @@ struct GoldenFile: CustomTestStringConvertible, Sendable {
       default:
         let words = line.split(separator: " ", maxSplits: 1).map(String.init)
         file.options.append((words[0], words[1].replacingOccurrences(of: "SAMPLE", with: library)))
+        continue
       }
       wasAnswer = mark == "<"
     }
@@ -90,7 +92,7 @@ extension GoldenFile.Case {
 
   @Test("signatures, requests and answers", arguments: GoldenFile.all)
   func golden(file: GoldenFile) throws {
-    let file = try file.read()
+    let file = try file.read(copy: "golden")
     let declarations = try Declarations(file.options)
     var libraries = Libraries()
     let app = try FFIApp(declarations.endpoints, entry: declarations.entry) { try libraries.resolve($0) }

@@ -23,12 +23,12 @@ extension Swaps {
       let ledger = try Ledger(
         at: ["http": .tcp(host: "127.0.0.1", port: frontEnd.port)], served: server.served,
         [.httpKeepAlive, .httpFresh, .httpFresh, .stream, .slowReader, .httpIdle])
+      // What a web server asks on a connection of before the swap, an old worker may still answer.
       for swap in 1...(Swaps.isProof ? 40 : 4) {
         try ledger.waitForAnswers(.random(in: 20...80))
         try server.install(builds[swap % 2])
         let (exit, output) = try server.ctl("swap")
         #expect(exit == 0, "\(output)")
-        ledger.expect(generation: swap + 1)
       }
       try ledger.waitForAnswers(50)
       let report = try ledger.finish()

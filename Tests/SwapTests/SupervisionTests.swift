@@ -231,7 +231,7 @@ extension Swaps {
       let text = try String(contentsOfFile: folder.file("pid"), encoding: .utf8)
       let pid = try #require(pid_t(text.dropLast()))
       #expect(ProcessUsage.isAlive(pid) && getsid(pid) != getsid(0))
-      let reply = try RawSocket(.unix(path: folder.file("http.sock"))).exchange("http", "/?id=0")
+      let reply = try RawSocket(.unix(path: folder.file("http.sock"))).ask("/?id=0")
       #expect(reply.status == 200)
       let stop = try ServerProcess.run(["ctl", "--control-socket", control, "stop"])
       #expect(stop.exit == .status(0), "\(stop.output)")

@@ -16,13 +16,11 @@ static int answer(const nsgi_request *request, int status, const void *body, siz
 }
 
 static int answer_length(const nsgi_request *request) {
-  static _Thread_local char piece[64 * 1024];
-  long long total = 0;
-  int64_t n;
-  while ((n = host->read(request->id, piece, sizeof piece)) > 0) total += n;
-  if (n < 0) return (int)n;
+  nsgi_str body;
+  int result = host->body(request->id, &body);
+  if (result != NSGI_OK) return result;
   char line[32];
-  return answer(request, 200, line, (size_t)snprintf(line, sizeof line, "%lld\n", total));
+  return answer(request, 200, line, (size_t)snprintf(line, sizeof line, "%zu\n", body.n));
 }
 
 static int call(void *state, const nsgi_request *request) {

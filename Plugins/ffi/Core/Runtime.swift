@@ -48,11 +48,15 @@ public enum FFIRuntime {
     guard let host = boot.pointee.host else { return NSGI_MISUSE.rawValue }
     do {
       let declarations = try Declarations(options(boot))
+      if boot.pointee.workers > 1, let endpoint = declarations.makerOfHandles {
+        throw Declarations.OptionError.handlesInMany(path: endpoint.path, workers: Int(boot.pointee.workers))
+      }
       var libraries = Libraries()
       let app = try FFIApp(declarations.endpoints, entry: declarations.entry) { signature in
         try libraries.resolve(signature)
       }
-      for note in libraries.notes { log(host, NSGI_INFO, note) }
+      // Every worker finds the same; one of them says so.
+      for note in libraries.notes where boot.pointee.worker == 0 { log(host, NSGI_INFO, note) }
       state.pointee = Unmanaged.passRetained(Service(app, host)).toOpaque()
       return NSGI_OK.rawValue
     } catch {
@@ -116,6 +120,14 @@ struct Declarations {
     if endpoints.isEmpty, entry == nil { throw OptionError.nothing }
   }
 
+  /// The first function that gives clients handles.
+  var makerOfHandles: Endpoint? {
+    endpoints.first { endpoint in
+      if case .handle = endpoint.signature.result { return true }
+      return endpoint.signature.parameters.contains { if case .outHandle = $0.type { true } else { false } }
+    }
+  }
+
   private static func located<Result>(
     _ option: String, _ value: String, _ parse: () throws -> Result
   ) throws -> Result {
@@ -129,12 +141,15 @@ struct Declarations {
   enum OptionError: Error, CustomStringConvertible {
     case unknown(String)
     case nothing
+    case handlesInMany(path: String, workers: Int)
 
     var description: String {
       switch self {
       case .unknown(let key): "\(key) is no option of the ffi runtime; there are call, call-file and entry"
       case .nothing:
         "no function is declared; add call=/pow=libm.so.6:pow(x: f64, y: f64) -> f64, or call-file=FILE"
+      case .handlesInMany(let path, let workers):
+        "\(path) opens handles, which live in one process, and there are \(workers) workers; add -p 1"
       }
     }
   }

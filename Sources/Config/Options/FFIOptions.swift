@@ -52,7 +52,8 @@ let ffiOptions = OptionGroup(
   title: "C functions (any of these loads the plugin ffi)",
   options: [
     OptionSpec(
-      "call", repeats: true, "answer at /path by calling a function: [/path=]LIBRARY:SYMBOL(NAME: TYPE, ...) -> TYPE",
+      "call", repeats: true,
+      "answer at /path by calling a function: [/path=]LIBRARY:SYMBOL(NAME: TYPE, ...) -> TYPE",
       .value(placeholder: "SIGNATURE") { (draft, text) throws(ValueError) in
         guard FFITarget.isSignature(text[...]) else {
           throw text.isEmpty

@@ -29,10 +29,6 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: uWSGI `--post-buffering`; lighttpd spools above 64 KiB, nginx above 16 KiB.
   public var bodyMemoryBytes = 1 << 20
 
-  /// Bytes of an unread body that are read and thrown away to keep a connection alive; beyond it the
-  /// connection is closed, lingering. Precedent: Go's net/http 256 KiB.
-  public var drainBytes = 256 * 1024
-
   /// Pipelined requests answered on one connection before the loop turns to others, so that none starves
   /// them.
   public var pipelinedRequestsPerTurn = 16

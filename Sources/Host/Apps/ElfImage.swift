@@ -85,8 +85,14 @@ struct ElfImage: Equatable, Sendable {
       switch section.name {
       case ".go.buildinfo", ".note.go.buildid": language = .go
       case let name where name.hasPrefix("swift5_"): language = .swift
-      case ".comment":
+      case ".comment", ".debug_str":
         if language == .c, file.contains("rustc version", in: section.file) { language = .rust }
+      // Compilers before 1.73 leave no comment; the standard library's message of a panic is always there.
+      case ".rodata":
+        if language == .c, file.contains("RUST_BACKTRACE", in: section.file) { language = .rust }
+      // Without the standard library there is its unwinder, or what stands in for it, by name.
+      case ".strtab", ".dynstr":
+        if language == .c, file.contains("rust_eh_personality", in: section.file) { language = .rust }
       default: break
       }
     }

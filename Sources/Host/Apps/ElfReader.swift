@@ -1,3 +1,5 @@
+import CLinux
+
 /// What is wrong with a file that should be a shared library; continues a sentence that begins with its
 /// path.
 public enum ElfError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -194,10 +196,9 @@ struct ElfReader {
   func contains(_ text: StaticString, in range: Range<Int>) -> Bool {
     let count = text.utf8CodeUnitCount
     guard range.count >= count else { return false }
-    let pattern = UnsafeBufferPointer(start: text.utf8Start, count: count)
-    return (range.lowerBound...range.upperBound - count).contains {
-      bytes[$0..<$0 + count].elementsEqual(pattern)
-    }
+    guard range.upperBound <= bytes.count else { return false }
+    let start = bytes.baseAddress! + range.lowerBound
+    return clinux_contains(start, range.count, text.utf8Start, count) != 0
   }
 
   /// `count` bytes at `at` in hexadecimal; the caller has checked that they are there.

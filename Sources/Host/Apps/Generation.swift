@@ -2,11 +2,12 @@ import CNSGI
 
 /// One loaded build of an application: its private file, its functions, its state.
 ///
-/// Order of life: `load` (file, link, handshake), `start` (its load()), requests, `unload`. The library
-/// itself stays in memory until the process ends: the code of most languages cannot be unloaded.
+/// Order of life: `load` (file, link, handshake), `start` (its load()), `probe`, requests, `unload`, and `close`
+/// for one whose library may leave memory; any other stays until the process ends, as the code of most
+/// languages cannot be unloaded.
 ///
-/// Unchecked: everything but `state` and `references` is constant; `state` is written by `start`, before
-/// any other thread knows the generation, and `references` belongs to the leader.
+/// Unchecked: everything but `state` is constant; `state` is written by `start`, before any other thread knows
+/// the generation, and by `unload`, after all others have left it.
 final class Generation: @unchecked Sendable {
   /// The plain form's function, or the full form's table, the host's own copy with absent members nil.
   enum Form {
@@ -43,8 +44,9 @@ final class Generation: @unchecked Sendable {
   /// What load() left behind; the first argument of every function of the table.
   private(set) var state: UnsafeMutableRawPointer?
   private(set) var isStarted = false
-  /// Exchanges under way in this generation.
-  var references = 0
+  /// Which worker it was started for, and of how many.
+  private(set) var worker: UInt32 = 0
+  private(set) var workers: UInt32 = 1
 
   /// Promises of the application (nsgi_app_flags); none in the plain form.
   let flags: UInt32
@@ -84,7 +86,9 @@ final class Generation: @unchecked Sendable {
       case .plain(let function): .plain(function)
       case .full: .full(table!)
       }
-    return Generation(reference, copy, image, handle, linked, options, number, host, label)
+    // Each holds the library on its own account.
+    let own = System.openLibrary(copy.path) ?? handle
+    return Generation(reference, copy, image, own, linked, options, number, host, label)
   }
 
   private init(
@@ -121,6 +125,7 @@ final class Generation: @unchecked Sendable {
   /// Runs the application's load() once, before any request; `worker` counts from 0 to `workers` - 1.
   func start(worker: UInt32 = 0, workers: UInt32 = 1, from saved: Saved = Saved()) throws(LoadError) {
     guard !isStarted else { return }
+    (self.worker, self.workers) = (worker, workers)
     guard case .full(let app) = form, let load = app.load else {
       isStarted = true
       return
@@ -152,12 +157,12 @@ final class Generation: @unchecked Sendable {
     isStarted = true
   }
 
-  /// Runs the application's probe(), after its load() and before any request.
+  /// Asks the application whether it can serve: after `start`, before its first request.
   func probe() throws(LoadError) {
     guard case .full(let app) = form, let probe = app.probe else { return }
     let result = probe(state)
     guard result >= 0 else {
-      throw .probeFailed(path: reference.path, reason: "its probe() returned \(Self.resultName(result))")
+      throw .probeFailed(path: reference.path, result: Self.resultName(result))
     }
   }
 
@@ -181,6 +186,15 @@ final class Generation: @unchecked Sendable {
         return NSGI_OK.rawValue
       }, &sink)
     return result >= 0 ? sink.count : nil
+  }
+
+  /// Takes the library out of memory, if it may leave; after `unload`.
+  ///
+  /// - Returns: whether it has left.
+  func close() -> Bool {
+    guard isUnloadable, !isStarted else { return false }
+    System.closeLibrary(handle)
+    return !System.isLoaded(copy.path)
   }
 
   /// The application's last words: nothing of it may run any more. The library stays in memory.

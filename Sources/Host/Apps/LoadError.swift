@@ -39,8 +39,8 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   case noCall(path: String)
   /// load() failed; the text is the application's own.
   case loadFailed(path: String, reason: String)
-  /// probe() refused.
-  case probeFailed(path: String, reason: String)
+  /// probe() answered a negative result, of this name.
+  case probeFailed(path: String, result: String)
 
   /// The exit code of a server that cannot load its application (uWSGI's number).
   public static let exitCode: Int32 = 22
@@ -89,7 +89,8 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
         + "begin the table with NSGI_APP_HEAD(flags)"
     case .noCall(let path): "the table of \(path) has no call(): the one function that cannot be left out"
     case .loadFailed(let path, let reason): "\(path) cannot start: \(reason)"
-    case .probeFailed(let path, let reason): "\(path) refuses to serve: \(reason)"
+    case .probeFailed(let path, let result):
+      "\(path) refuses to serve: its probe() returned \(result); its lines above may say why"
     default: ""
     }
   }

@@ -40,6 +40,13 @@ enum Loader {
     return (handle, .full(table))
   }
 
+  /// Opens the library, and those beside the operator's file, without touching its entry; nil when it cannot be
+  /// opened.
+  static func openWithCompanions(_ copy: PrivateCopy, _ image: ElfImage) -> UnsafeMutableRawPointer? {
+    do { try openCompanions(of: copy, image) } catch { return nil }
+    return System.openLibrary(copy.path)
+  }
+
   /// Loads the libraries that the application looks for beside itself ($ORIGIN in its search path), from
   /// beside the operator's file: seen from the copy they are not there. The linker then finds them by
   /// soname. These are used where they lie, and shared by all generations.

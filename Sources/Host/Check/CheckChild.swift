@@ -11,6 +11,7 @@ public enum CheckChild {
   public static func run(_ arguments: [String]) {
     guard let order = CheckOrder(arguments: arguments) else { return }
     System.closeOnExec(reportDescriptor)
+    System.dieWithParent()
     System.leaveNoCore()
     let reporter = CheckReporter(descriptor: reportDescriptor)
     ExerciseHost.shared.reporter = reporter

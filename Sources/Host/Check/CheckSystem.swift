@@ -99,6 +99,9 @@ extension System {
   /// is `alarm`.
   static func endAfter(seconds: UInt32) { alarm(seconds) }
 
+  /// This process does not outlive the one that has started it. The corresponding C function is `prctl`.
+  static func dieWithParent() { _ = clinux_death_signal(SIGKILL) }
+
   /// No core file for a crash of this process. The corresponding C function is `setrlimit`.
   static func leaveNoCore() {
     var none = rlimit(rlim_cur: 0, rlim_max: 0)

@@ -35,13 +35,12 @@ final class CheckedApp: @unchecked Sendable {
     (self.reference, self.host, self.options) = (reference, host, options)
     copy = try PrivateCopy(of: reference.path, in: runtime)
     image = try copy.inspect(wanted: reference.wanted)
-    // Opened apart, so that constructors can be told from nsgi_entry. Where it fails for want of a library
-    // that lies beside the operator's file, the loader knows how to find that.
-    let path = copy.path
-    let first = reporter.during(.constructors, limit: limit) { System.openLibrary(path) }
+    // Opened apart, so that constructors can be told from nsgi_entry. What cannot be opened here cannot be
+    // opened by the loader either, which says why.
+    let (copy, image) = (copy, image)
+    let first = reporter.during(.constructors, limit: limit) { Loader.openWithCompanions(copy, image) }
     if let first { handles.append(first) }
     let stage: CheckStage = first == nil ? .constructors : .entry
-    let (copy, image) = (copy, image)
     let opened = reporter.during(stage, limit: limit) { () -> Result<Opened, LoadError> in
       do throws(LoadError) { return .success(try Loader.open(copy, image, reference, host: host)) } catch {
         return .failure(error)

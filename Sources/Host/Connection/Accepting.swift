@@ -174,6 +174,7 @@ extension Worker {
     guard now >> TimerWheel.tickShift > timers.current else { return }
     if isAcceptPaused { resumeAccepting() }
     timers.advance(to: now, timer)
+    if stopping != nil { drainWhenQuiet() }
     while let slot = timers.nextExpired() { expired(connections.record(slot)) }
   }
 

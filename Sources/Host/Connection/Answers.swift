@@ -44,6 +44,16 @@ extension Worker {
   func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
     let outlet = connection.pointee.outlet
     blocks.fill(&outlet.pointee.output)
+    guard encode(answer, outlet) else { return true }
+    connection.pointee.closesAfterOutput = true
+    connection.pointee.expectsNoMore = true
+    flush(connection)
+    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
+    return false
+  }
+
+  /// Owner of the outlet: writes such an answer; true when the connection ends with it.
+  func encode(_ answer: ControlAnswer, _ outlet: OutletPointer) -> Bool {
     var closes = false
     switch answer {
     case .uwsgiPong:
@@ -55,11 +65,6 @@ extension Worker {
     FastCGIResponseWriter.answer(
       answer, maxConnections: limits.connections, maxRequests: limits.connections,
       into: &outlet.pointee.output)
-    guard closes else { return true }
-    connection.pointee.closesAfterOutput = true
-    connection.pointee.expectsNoMore = true
-    flush(connection)
-    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
-    return false
+    return closes
   }
 }

@@ -64,8 +64,9 @@ struct Connection: ~Copyable {
   var input = ByteBuffer()
   /// The input block with the head in it, once the connection has moved on to another.
   var headBlock = ByteBuffer()
-  /// What is to be sent. (A `var`: the compiler of 6.3 breaks on a `let` here with the Thread Sanitizer.)
-  private(set) var outlet: OutletPointer
+  /// What is to be sent. (Taken into a local where something of it is passed as inout: with the Thread
+  /// Sanitizer the compiler of Swift 6.3 breaks on the whole path.)
+  let outlet: OutletPointer
   var exchange: UnsafeMutablePointer<Exchange>?
   var timer = TimerWheel.Entry()
   var peer = PeerAddress()

@@ -89,8 +89,8 @@ struct Exchange: ~Copyable {
   var written: Int64 = 0
   /// The body is a file that the app named by X-Sendfile.
   var sendsFile = false
-  /// The app that answers, once the head is normalised.
-  var calls: UnsafeMutablePointer<AppCalls>
+  /// The app that answers, once the head is normalised: it stays, whatever takes that one's place.
+  var calls: AppCallsPointer?
   /// Lists that were built on first use; in the arena.
   var lists = EnvironLists()
   /// Monotonic nanoseconds when the head was complete.
@@ -103,7 +103,6 @@ struct Exchange: ~Copyable {
     connection = UnsafeMutablePointer(bitPattern: 8)!
     outlet = OutletPointer(bitPattern: 8)!
     base = UnsafeMutableRawPointer(bitPattern: 8)!
-    calls = UnsafeMutablePointer(bitPattern: 8)!
     head = RequestHead(capacity: fields)
     arena = Arena(size: Exchange.arenaBytes)
     response = ResponseHead(limit: responseHeadBytes)

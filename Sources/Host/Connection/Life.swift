@@ -205,6 +205,7 @@ extension Worker {
       return false
     }
     exchange.pointee.calls = calls
+    calls.pointee.exchanges += 1
     if calls.pointee.streamsIn, exchange.pointee.head.framing != .none, connection.pointee.gateway != .cgi {
       exchange.pointee.stream.state = .coming
       connection.pointee.streamsBody = true
@@ -230,8 +231,9 @@ extension Worker {
       gateway: connection.pointee.gateway, remoteAddr: Text(text, count),
       localName: isCGI ? Text("localhost") : listeners[Int(connection.pointee.listener)].name,
       fixesRootScriptName: settings.fixesRootScriptName)
-    exchange.pointee.meta = try Normalizer.normalize(
-      exchange.pointee.head, exchange.pointee.base, facts, &exchange.pointee.arena)
+    try Normalizer.normalize(
+      &exchange.pointee.head, exchange.pointee.base, facts, into: &exchange.pointee.meta,
+      &exchange.pointee.arena)
     exchange.pointee.isNormalized = true
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
@@ -322,6 +324,10 @@ extension Worker {
     connection.pointee.exchange = nil
     connection.pointee.streamsBody = false
     if exchange.pointee.isCounted { count(exchange) }
+    if let calls = exchange.pointee.calls {
+      calls.pointee.exchanges -= 1
+      exchange.pointee.calls = nil
+    }
     exchange.pointee.clear()
     exchanges.give(exchange.pointee.slot)
   }
@@ -329,10 +335,10 @@ extension Worker {
   /// A request that an app had is over: the scoreboard shows it.
   @inline(__always)
   private func count(_ exchange: ExchangePointer) {
-    guard let board = supervisor?.board else { return }
+    guard let board = supervisor?.board, let calls = exchange.pointee.calls else { return }
     board.end(exchange.pointee.slot)
     board[.requests].increment()
-    let app = exchange.pointee.calls.pointee.place
+    let app = calls.pointee.place
     board[.requests, app: app].increment()
     if exchange.pointee.response.status >= 500 { board[.errors, app: app].increment() }
   }

@@ -49,7 +49,8 @@ struct RequestBody: ~Copyable {
     guard borrowed == nil, file < 0, Int64(memory.count) + more <= Int64(bound) else {
       return false
     }
-    memory.reserve(Int(more))
+    // And for the NUL behind the whole.
+    memory.reserve(Int(more) + 1)
     return true
   }
 

@@ -30,9 +30,7 @@ extension Worker {
     log.error(
       result < 0
         ? "\(name) answered \(result) to \(exchange.pointee.requestLine)"
-        : result == NSGI_ASYNC.rawValue
-          ? "\(name) answered NSGI_ASYNC, which this server version does not offer yet"
-          : "\(name) returned without starting a response to \(exchange.pointee.requestLine)")
+        : "\(name) returned without starting a response to \(exchange.pointee.requestLine)")
     exchange.pointee.isHeld = false
     exchange.pointee.held.removeAll()
     answer(exchange, 500, "the application failed")
@@ -98,24 +96,24 @@ extension Worker {
     switch connection.pointee.gateway {
     case .http1:
       HTTP1ResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, minorVersion: exchange.pointee.head.minorVersion,
+        &exchange.pointee.response, exchange.pointee.plan, minorVersion: exchange.pointee.head.minorVersion,
         date: dateBytes(exchange), server: Worker.software, into: &outlet.pointee.output)
     case .scgi:
       SCGIResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
+        &exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
     case .uwsgi:
       UWSGIResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
+        &exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
     case .cgi where connection.pointee.isNonParsed:
       CGIResponseWriter.nphHead(
-        exchange.pointee.response, exchange.pointee.plan, date: dateBytes(exchange), server: Worker.software,
+        &exchange.pointee.response, exchange.pointee.plan, date: dateBytes(exchange), server: Worker.software,
         into: &outlet.pointee.output)
     case .cgi:
       CGIResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
+        &exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
     case .fastcgi:
       FastCGIResponseWriter.head(
-        exchange.pointee.response, exchange.pointee.plan, id: connection.pointee.codec.requestID,
+        &exchange.pointee.response, exchange.pointee.plan, id: connection.pointee.codec.requestID,
         into: &outlet.pointee.output)
     }
     exchange.pointee.phase = .responding

@@ -1,11 +1,20 @@
 import CNSGI
 import Wire
 
+/// Where an application's calls are counted.
+typealias AppCallsPointer = UnsafeMutablePointer<AppCalls>
+
 /// What the loop needs of an application for each request, in one plain record at a fixed address: no
 /// reference in it, so that a call retains nothing. Its counters belong to the leader.
 struct AppCalls {
   /// Under way, on the loop or beside it.
   var active = 0
+  /// Exchanges that belong to this app, from the end of their head to their own end.
+  var exchanges = 0
+  /// Of these, the asynchronous ones whose call has returned.
+  var asynchronous = 0
+  /// The host thread that has called last; see `HostThread`.
+  var caller: UInt64 = 0
   /// `threads` for an app that is thread-safe, else 1.
   let limit: Int
   /// NSGI_NONBLOCKING: the app stays on the loop.
@@ -14,12 +23,14 @@ struct AppCalls {
   let mayAsync: Bool
   /// NSGI_STREAMS_IN: call() comes before the whole body.
   let streamsIn: Bool
-  /// Its place in the mount table.
-  var index = 0
-  /// Its place in the configuration.
+  /// The application's place in the configuration.
   let place: Int
   /// Counts the builds of this application from 1.
   let generation: UInt32
+  /// The app has to be told of host threads.
+  let watchesThreads: Bool
+  /// The application it is part of.
+  private let owner: Unmanaged<App>
   private let plain: PlainForm.Callable?
   private let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   private let state: UnsafeMutableRawPointer?
@@ -31,18 +42,26 @@ struct AppCalls {
   private var last: ExchangePointer?
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
-  init(_ generation: Generation, threads: Int, place: Int = 0) {
-    self.place = place
+  init(_ app: App, threads: Int) {
+    owner = .passUnretained(app)
+    place = app.place
     self.generation = generation.number
     limit = generation.isThreadSafe ? threads : 1
     neverWaits = generation.flags & NSGI_NONBLOCKING.rawValue != 0
     mayAsync = generation.flags & NSGI_MAY_ASYNC.rawValue != 0
     streamsIn = generation.streamsIn
     switch generation.form {
-    case .plain(let function): (plain, full, state) = (function, nil, nil)
-    case .full(let table): (plain, full, state) = (nil, table.call, generation.state)
+    case .plain(let function): (plain, full, state, watchesThreads) = (function, nil, nil, false)
+    case .full(let table):
+      (plain, full, state, watchesThreads) = (nil, table.call, generation.state, table.thread != nil)
     }
   }
+
+  /// For log lines, and for what is not hot.
+  var app: App { owner.takeUnretainedValue() }
+
+  /// Exchanges that still have to be called for.
+  var uncalled: Int { exchanges - active - asynchronous }
 
   /// Calls the app with the exchange; its nsgi_result.
   @inline(__always)

@@ -91,8 +91,9 @@ extension Worker {
     exchange.pointee.lock.lock()
     let connection = exchange.pointee.connection
     let stream = exchange.pointee.stream.isOpen
+    let hasPiece = !exchange.pointee.stream.isGathered && !exchange.pointee.stream.bytes.isEmpty
     let hasBody =
-      !stream || !exchange.pointee.stream.bytes.isEmpty || exchange.pointee.stream.state != .coming
+      !stream || hasPiece || exchange.pointee.stream.state != .coming
     let hasSpace = exchange.pointee.outlet.pointee.output.count < limits.responseBufferBytes
     let isGone = exchange.pointee.isAbandoned.load(ordering: .relaxed)
     let what = exchange.pointee.ready.what

@@ -16,6 +16,8 @@ struct BodyStream: ~Copyable {
     case broken
     /// It did not come in time.
     case late
+    /// It could not be stored.
+    case failed
   }
 
   var state = State.none
@@ -26,25 +28,28 @@ struct BodyStream: ~Copyable {
   var isContinued = false
   /// The leader has stopped receiving because enough is waiting here.
   var isFull = false
+  /// body() was called: all of it goes where the bodies of other apps go.
+  var isGathered = false
 
   var isOpen: Bool { state != .none }
   /// Nothing of the body can still be on the wire: what follows there is another request. A body that
   /// broke or is late may be: reading on behind it is request smuggling.
-  var isComplete: Bool { state == .none || state == .whole }
+  @inline(__always) var isComplete: Bool { state == .none || state == .whole }
 
   /// Bytes that wait here at most before the client is made to wait.
   static let bound = 256 * 1024
 
   mutating func reset() {
     bytes = ByteBuffer()
-    (state, isRead, isContinued, isFull) = (.none, false, false, false)
+    (state, isRead, isContinued, isFull, isGathered) = (.none, false, false, false, false)
   }
 
-  /// All of it, with a NUL behind it.
-  mutating func terminated() -> UnsafeRawBufferPointer {
-    bytes.append(0)
-    bytes.truncate(to: bytes.count - 1)
-    return bytes.bytes
+  /// Gives up its bytes, which are gathered elsewhere now.
+  mutating func gather() -> ByteBuffer {
+    isGathered = true
+    var all = ByteBuffer()
+    swap(&all, &bytes)
+    return all
   }
 
   mutating func append(_ piece: UnsafeRawBufferPointer) { bytes.append(piece) }
@@ -63,6 +68,17 @@ struct BodyStream: ~Copyable {
     case .none, .whole: 0
     case .broken: Int64(NSGI_GONE.rawValue)
     case .late: Int64(NSGI_TIMEOUT.rawValue)
+    case .failed: Int64(NSGI_IO.rawValue)
+    }
+  }
+
+  /// What body() says of a body that is not whole.
+  var failure: nsgi_result {
+    switch state {
+    case .none, .coming, .whole: NSGI_OK
+    case .broken: NSGI_GONE
+    case .late: NSGI_TIMEOUT
+    case .failed: NSGI_IO
     }
   }
 }
@@ -74,6 +90,9 @@ extension Worker {
     _ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer, _ capacity: Int
   ) -> Int64 {
     while true {
+      if exchange.pointee.stream.isGathered, exchange.pointee.stream.state == .whole {
+        return readWhole(exchange, buffer, capacity)
+      }
       if let count = exchange.pointee.stream.take(buffer, capacity) {
         if exchange.pointee.stream.isFull, exchange.pointee.stream.bytes.isEmpty { askForMore(exchange) }
         return count
@@ -84,13 +103,31 @@ extension Worker {
 
   /// body() of a streaming app: waits for all of it.
   func wholeStream(_ exchange: ExchangePointer) -> BodyResult {
-    guard !exchange.pointee.stream.isRead else { return .failure(NSGI_MISUSE) }
+    guard !exchange.pointee.stream.isRead else { return .failure(NSGI_MISUSE.rawValue) }
+    if !exchange.pointee.stream.isGathered {
+      let sofar = exchange.pointee.stream.gather()
+      gather(exchange, sofar.bytes)
+    }
     while exchange.pointee.stream.state == .coming {
       if exchange.pointee.stream.isFull { askForMore(exchange) }
-      if awaitBody(exchange) != nil { return .failure(NSGI_GONE) }
+      if let failure = awaitBody(exchange) { return .failure(failure) }
     }
-    guard exchange.pointee.stream.state == .whole else { return .failure(NSGI_GONE) }
-    return .success(exchange.pointee.stream.terminated())
+    guard exchange.pointee.stream.state == .whole else {
+      return .failure(exchange.pointee.stream.failure.rawValue)
+    }
+    return wholeBody(exchange)
+  }
+
+  /// Stores a piece of a streamed body that was asked for whole: in memory, or in a file if it is long.
+  private func gather(_ exchange: ExchangePointer, _ piece: UnsafeRawBufferPointer) {
+    guard piece.count > 0 else { return }
+    do {
+      try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes)
+      try exchange.pointee.body.own(bound: limits.bodyMemoryBytes)
+    } catch {
+      log.error("request body cannot be stored: \(error)")
+      exchange.pointee.stream.state = .failed
+    }
   }
 
   /// Waits until something of the body has changed; nil when it is worth another look.
@@ -129,11 +166,10 @@ extension Worker {
 
   /// Leader, inside the app's read: receives once without waiting; true when something was there.
   private func pullBody(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
-    let before = exchange.pointee.stream.bytes.count
+    let before = exchange.pointee.stream.bytes.count + Int(exchange.pointee.body.length)
     if !connection.pointee.input.isEmpty { feed(connection, exchange) }
-    if exchange.pointee.stream.bytes.count > before || exchange.pointee.stream.state != .coming {
-      return true
-    }
+    let now = exchange.pointee.stream.bytes.count + Int(exchange.pointee.body.length)
+    if now > before || exchange.pointee.stream.state != .coming { return true }
     return receiveStream(connection, exchange)
   }
 
@@ -167,13 +203,20 @@ extension Worker {
       let bytes = connection.pointee.input.bytes
       do {
         switch try connection.pointee.codec.next(bytes.bytes, &offset, &exchange.pointee.head) {
-        case .body(let range): exchange.pointee.stream.append(range.bytes(in: bytes.baseAddress!))
+        case .body(let range):
+          let piece = range.bytes(in: bytes.baseAddress!)
+          if exchange.pointee.stream.isGathered {
+            gather(exchange, piece)
+          } else {
+            exchange.pointee.stream.append(piece)
+          }
         case .end: exchange.pointee.stream.state = .whole
         case .needMore:
           connection.pointee.input.consume(offset)
           return
         case .abort: exchange.pointee.stream.state = .broken
-        case .head, .answer: break
+        case .answer(let answer): self.answer(exchange, answer)
+        case .head: break
         }
         connection.pointee.input.consume(offset)
       } catch {
@@ -183,12 +226,25 @@ extension Worker {
     }
   }
 
+  /// Leader: answers a message that came between the records of a body. It goes out between two records of
+  /// the response, and at once.
+  private func answer(_ exchange: ExchangePointer, _ answer: ControlAnswer) {
+    guard exchange.pointee.phase != .gone else { return }
+    fillOutput(exchange)
+    if encode(answer, exchange.pointee.outlet) { exchange.pointee.stream.state = .broken }
+    pushOutBeside(exchange)
+    if exchange.pointee.isDetached, exchange.pointee.outlet.pointee.hasOutput {
+      inbox.post(.wantsOutput(exchange))
+    }
+  }
+
   /// Leader: an event of a connection whose body goes to an app beside the loop.
   func feedBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     exchange.pointee.lock.lock()
     let isNew = exchange.pointee.stream.state == .coming && receiveStream(connection, exchange)
     let isDone = exchange.pointee.stream.state != .coming
     exchange.pointee.stream.isFull = exchange.pointee.stream.bytes.count >= BodyStream.bound
+    let isReadable = isNew && (isDone || !exchange.pointee.stream.isGathered)
     if isDone || exchange.pointee.stream.isFull { setInterest(connection, []) }
     setTimeout(connection, isDone || exchange.pointee.stream.isFull ? .none : .body)
     if exchange.pointee.stream.state == .broken {
@@ -196,7 +252,7 @@ extension Worker {
     }
     if isNew { exchange.pointee.lock.broadcast() }
     exchange.pointee.lock.unlock()
-    if isNew { becameReady(exchange, NSGI_READY_BODY) }
+    if isReadable { becameReady(exchange, NSGI_READY_BODY) }
     if exchange.pointee.isAbandoned.load(ordering: .relaxed) { abandoned(exchange) }
   }
 

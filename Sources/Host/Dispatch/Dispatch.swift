@@ -27,7 +27,7 @@ extension Worker {
   /// The request is there: call its app, now or when a call of it ends.
   @inline(__always)
   func dispatch(_ exchange: ExchangePointer) -> Dispatched {
-    let calls = exchange.pointee.calls
+    let calls = exchange.pointee.calls.unsafelyUnwrapped
     guard calls.pointee.active < calls.pointee.limit else {
       enqueue(exchange, calls)
       return .parked
@@ -37,7 +37,8 @@ extension Worker {
 
   /// Calls the app on this thread.
   @inline(__always)
-  private func call(_ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>) -> Dispatched {
+  private func call(_ exchange: ExchangePointer, _ calls: AppCallsPointer) -> Dispatched {
+    if calls.pointee.caller != leaderID { enter(calls) }
     calls.pointee.active += 1
     exchange.pointee.phase = .called
     exchange.pointee.neverWaits = calls.pointee.neverWaits
@@ -64,10 +65,17 @@ extension Worker {
     return .answered
   }
 
+  /// The app has last been called by another thread than this one, or never.
+  @inline(never)
+  private func enter(_ calls: AppCallsPointer) {
+    calls.pointee.caller = leaderID
+    if calls.pointee.watchesThreads { leader.enter(calls.pointee.app) }
+  }
+
   /// A call has returned on the leader.
   @inline(__always)
   private func answered(
-    _ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>, _ result: Int32
+    _ exchange: ExchangePointer, _ calls: AppCallsPointer, _ result: Int32
   ) {
     watched.pointee.ended()
     calls.pointee.active -= 1
@@ -77,7 +85,7 @@ extension Worker {
 
   /// call() has answered NSGI_ASYNC: finish() ends the exchange, or has ended it already.
   private func returnedAsync(
-    _ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>
+    _ exchange: ExchangePointer, _ calls: AppCallsPointer
   ) -> Dispatched {
     let isAllowed = calls.pointee.mayAsync
     if !isAllowed {
@@ -92,6 +100,7 @@ extension Worker {
     if isAttached {
       watched.pointee.ended()
       calls.pointee.active -= 1
+      calls.pointee.asynchronous += 1
       becomeAsync(exchange)
       return .parked
     }
@@ -103,7 +112,7 @@ extension Worker {
   }
 
   /// The app of an exchange, for what is not hot.
-  func app(_ exchange: ExchangePointer) -> App { mounts[exchange.pointee.calls.pointee.index] }
+  func app(_ exchange: ExchangePointer) -> App { exchange.pointee.calls.unsafelyUnwrapped.pointee.app }
 
   // MARK: Beside the loop
 
@@ -142,7 +151,7 @@ extension Worker {
   func vacate(_ exchange: ExchangePointer) {
     leadership.vacate(exchange) {
       System.startThread { [unowned(unsafe) self] in
-        self.serve(self.leadership.follow())
+        self.serve(nil)
         self.leadership.threadEnded()
       }
     }
@@ -199,10 +208,9 @@ extension Worker {
 
   /// What threads beside the loop have said.
   func serveInbox() -> Turn {
-    let messages = inbox.take()
-    for (position, message) in messages.enumerated() where heed(message) == .handedOff {
-      inbox.putBack(messages[(position + 1)...])
-      return .handedOff
+    if messages.isEmpty { inbox.take(&messages) }
+    while let message = messages.next() {
+      if heed(message) == .handedOff { return .handedOff }
     }
     return .goesOn
   }
@@ -212,12 +220,15 @@ extension Worker {
     case .returned(let exchange): return returned(exchange, wasCall: true)
     case .finished(let exchange): return returned(exchange, wasCall: false)
     case .returnedAsync(let exchange):
-      let calls = exchange.pointee.calls
+      let calls = exchange.pointee.calls.unsafelyUnwrapped
       calls.pointee.active -= 1
+      calls.pointee.asynchronous += 1
       return serveQueue(calls)
     case .wantsBody(let exchange): resumeStream(exchange.pointee.connection, exchange)
     case .wantsOutput(let exchange): watchOutput(exchange.pointee.connection)
     case .asksReadiness(let exchange, let id): checkReadiness(exchange, id)
+    case .replaces(let replacement): install(replacement)
+    case .threadLeft: break
     }
     return .goesOn
   }
@@ -225,7 +236,7 @@ extension Worker {
   /// An exchange comes back to the loop with its response complete.
   private func returned(_ exchange: ExchangePointer, wasCall: Bool) -> Turn {
     let connection = exchange.pointee.connection
-    let calls = exchange.pointee.calls
+    let calls = exchange.pointee.calls.unsafelyUnwrapped
     exchange.pointee.lock.lock()
     exchange.pointee.word.clear()
     exchange.pointee.isOver = true
@@ -233,7 +244,7 @@ extension Worker {
     exchange.pointee.lock.unlock()
     connection.pointee.isDetached = false
     setTimeout(connection, .none)
-    if wasCall { calls.pointee.active -= 1 }
+    if wasCall { calls.pointee.active -= 1 } else { calls.pointee.asynchronous -= 1 }
     if exchange.pointee.isStuck { stuckCalls -= 1 }
     if accessLog.isEnabled { accessLog.add(exchange, now: now) }
     if exchange.pointee.isAbandoned.load(ordering: .acquiring) { exchange.pointee.phase = .gone }
@@ -243,7 +254,7 @@ extension Worker {
 
   // MARK: One call at a time, or as many as the app may have
 
-  private func enqueue(_ exchange: ExchangePointer, _ calls: UnsafeMutablePointer<AppCalls>) {
+  private func enqueue(_ exchange: ExchangePointer, _ calls: AppCallsPointer) {
     let connection = exchange.pointee.connection
     guard calls.pointee.waiting < limits.queuedRequests else {
       return refuse(connection, 503, "the application has more requests waiting than it is allowed")
@@ -254,7 +265,7 @@ extension Worker {
   }
 
   /// Calls for requests that had to wait, as far as the app may have calls.
-  private func serveQueue(_ calls: UnsafeMutablePointer<AppCalls>) -> Turn {
+  private func serveQueue(_ calls: AppCallsPointer) -> Turn {
     while calls.pointee.active < calls.pointee.limit, let exchange = calls.pointee.next() {
       let connection = exchange.pointee.connection
       if exchange.pointee.isAbandoned.load(ordering: .relaxed) {

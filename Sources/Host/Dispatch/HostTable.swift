@@ -5,8 +5,7 @@ import Wire
 /// The functions of `nsgi_host`: what a full-form app may ask of the server. Each finds the exchange by
 /// id and says NSGI_GONE for one that is over, NSGI_MISUSE for a call out of order; none is undefined
 /// behaviour.
-///
-/// Inline dispatch: an exchange can be reached from within its `call` on the thread that runs it.
+/// From which thread, and who else is inside meanwhile, is the business of `Access`.
 enum HostTable {
   /// The table that `nsgi_entry` and `load` get; lives as long as the process.
   nonisolated(unsafe) static let shared: UnsafePointer<nsgi_host> = {
@@ -101,7 +100,7 @@ enum HostTable {
     guard let whole else { return NSGI_MISUSE.rawValue }
     return Access.with(id) { exchange in
       switch exchange.pointee.worker.whole(exchange) {
-      case .failure(let code): return code.rawValue
+      case .failure(let code): return code
       case .success(let bytes):
         let start = bytes.baseAddress ?? UnsafeRawPointer(Text.empty.start!)
         whole.pointee = nsgi_str(p: start.assumingMemoryBound(to: CChar.self), n: bytes.count)

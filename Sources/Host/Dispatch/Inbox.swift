@@ -18,6 +18,10 @@ final class Inbox: @unchecked Sendable {
     case wantsOutput(ExchangePointer)
     /// on_ready() was called; the number tells whether the exchange still lives.
     case asksReadiness(ExchangePointer, UInt64)
+    /// Another app is to take a place in the mount table.
+    case replaces(Replacement)
+    /// A host thread has taken its leave of an app that is retired.
+    case threadLeft
   }
 
   /// An eventfd, watched by the reactor.
@@ -38,22 +42,12 @@ final class Inbox: @unchecked Sendable {
     if isFirst { System.signalEvent(bell) }
   }
 
-  /// Leader: takes everything.
-  func take() -> [Message] {
+  /// Leader: takes everything, for a new round.
+  func take(_ round: inout Round<Message>) {
     System.clearEvent(bell)
     mutex.lock()
-    defer { mutex.unlock() }
-    let all = messages
-    messages.removeAll(keepingCapacity: true)
-    return all
-  }
-
-  /// A thread that leads no more leaves what it has not done to its successor, before all that came since.
-  func putBack(_ rest: ArraySlice<Message>) {
-    mutex.lock()
-    messages.insert(contentsOf: rest, at: 0)
+    round.begin(with: &messages)
     mutex.unlock()
-    System.signalEvent(bell)
   }
 }
 

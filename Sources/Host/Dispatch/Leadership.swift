@@ -9,6 +9,8 @@ final class Leadership: @unchecked Sendable {
   enum Wake {
     /// It leads from now on; these calls were taken off the loop.
     case lead([ExchangePointer])
+    /// An app is retired: it has to take its leave, and follow again.
+    case stir
     /// Nobody needed it, or the worker has ended.
     case end
   }
@@ -18,6 +20,7 @@ final class Leadership: @unchecked Sendable {
   private var isOver = false
   private var waiting = 0
   private var threads = 0
+  private var stirs: UInt64 = 0
   private var detached: [ExchangePointer] = []
   /// Seconds after which a follower that nobody needed ends.
   private static let idleSeconds = 10.0
@@ -43,8 +46,16 @@ final class Leadership: @unchecked Sendable {
     mutex.unlock()
   }
 
+  /// Wakes every host thread that waits, now or when it comes to wait, with `.stir`.
+  func stir() {
+    mutex.lock()
+    stirs += 1
+    mutex.broadcast()
+    mutex.unlock()
+  }
+
   /// Waits to be needed.
-  func follow() -> Wake {
+  func follow(_ thread: HostThread) -> Wake {
     mutex.lock()
     defer { mutex.unlock() }
     waiting += 1
@@ -52,6 +63,10 @@ final class Leadership: @unchecked Sendable {
     let deadline = Mutex.deadline(seconds: Leadership.idleSeconds)
     while !isVacant {
       if isOver { return .end }
+      if thread.stirs != stirs {
+        thread.stirs = stirs
+        return .stir
+      }
       if !mutex.wait(until: deadline), !isVacant { return .end }
     }
     isVacant = false

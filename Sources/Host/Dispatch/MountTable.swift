@@ -1,72 +1,53 @@
 import CNSGI
 import Wire
 
-/// An application where it is mounted, and the generation that serves it.
-struct App {
-  /// "" or "/segment…", without a slash at the end.
-  let mount: [UInt8]
-  /// What log lines call it.
-  let name: String
-  let generation: Generation
-  /// Its place in the configuration; what master and scoreboard call it by.
-  let place: Int
-  /// What a call needs, apart.
-  let calls: UnsafeMutablePointer<AppCalls>
-
-  /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
-  init(mount: String, name: String, generation: Generation, threads: Int, place: Int = 0) {
-    self.place = place
-    self.mount = Array(mount.utf8)
-    self.name = name
-    self.generation = generation
-    calls = .allocate(capacity: 1)
-    calls.initialize(to: AppCalls(generation, threads: threads, place: place))
-  }
-}
-
-extension App {
-  /// Tells the app that the client of a call is gone or its time is over.
-  func cancel(_ exchange: ExchangePointer) {
-    guard case .full(let table) = generation.form, let cancel = table.cancel else { return }
-    cancel(generation.state, exchange.pointee.request)
-  }
-
-  /// Tells the app that no new call will come.
-  func drain() {
-    if case .full(let table) = generation.form { table.drain?(generation.state) }
-  }
-}
-
 /// The applications of a worker by mount point: the longest prefix that ends at a segment border wins.
+///
+/// The mounts are fixed; the app at one may be replaced by the leader. Lives as long as the process.
 struct MountTable: @unchecked Sendable {
-  private let apps: UnsafeMutableBufferPointer<App>
+  private let mounted: UnsafeMutableBufferPointer<App>
   /// The only app, if it sits at the root: nothing has to be compared.
-  private let root: UnsafeMutablePointer<AppCalls>?
+  private let root: UnsafeMutablePointer<AppCallsPointer?>
 
-  /// - Parameter apps: no two at one mount; kept for the life of the process.
+  /// - Parameter apps: no two at one mount.
   init(_ apps: [App]) {
-    self.apps = .allocate(capacity: apps.count)
-    _ = self.apps.initialize(from: apps.sorted { $0.mount.count > $1.mount.count })
-    root = apps.count == 1 && apps[0].mount.isEmpty ? apps[0].calls : nil
-    for (index, app) in self.apps.enumerated() { app.calls.pointee.index = index }
+    mounted = .allocate(capacity: apps.count)
+    _ = mounted.initialize(from: apps.sorted { $0.mount.count > $1.mount.count })
+    root = .allocate(capacity: 1)
+    root.initialize(to: apps.count == 1 && apps[0].mount.isEmpty ? apps[0].calls : nil)
   }
+
+  /// The apps as they are mounted now. For the leader, or when nobody leads.
+  var apps: [App] { Array(mounted) }
 
   /// Mounted applications.
-  var count: Int { apps.count }
+  var count: Int { mounted.count }
 
   /// Where the application of a place in the configuration stands in the table.
-  func index(of place: Int) -> Int? { apps.firstIndex { $0.place == place } }
+  func index(of place: Int) -> Int? { mounted.firstIndex { $0.place == place } }
 
-  /// The app of a place in the table; `AppCalls.index`.
-  subscript(index: Int) -> App { apps[index] }
+  /// The app at an index of the table.
+  subscript(index: Int) -> App { mounted[index] }
+
+  /// Leader: puts another app where one is; requests whose head is complete stay with the one before.
+  ///
+  /// - Parameter app: has the same mount.
+  /// - Returns: the app that was there.
+  func replace(_ index: Int, with app: App) -> App {
+    let old = mounted[index]
+    precondition(app.mount == old.mount, "an app is replaced by one at the same mount")
+    mounted[index] = app
+    if root.pointee != nil { root.pointee = app.calls }
+    return old
+  }
 
   /// The app for the request's path, with SCRIPT_NAME and PATH_INFO moved to its mount; nil for none.
   @inline(__always)
-  func find(_ exchange: inout Exchange) -> UnsafeMutablePointer<AppCalls>? { root ?? search(&exchange) }
+  func find(_ exchange: inout Exchange) -> AppCallsPointer? { root.pointee ?? search(&exchange) }
 
-  private func search(_ exchange: inout Exchange) -> UnsafeMutablePointer<AppCalls>? {
+  private func search(_ exchange: inout Exchange) -> AppCallsPointer? {
     let path = Normalizer.joined(exchange.meta.scriptName, exchange.meta.pathInfo, &exchange.arena)
-    for app in apps where matches(app.mount, path.bytes) {
+    for app in mounted where matches(app.mount, path.bytes) {
       let count = app.mount.count
       if count == 0 { return app.calls }
       let name = exchange.arena.copy(UnsafeRawBufferPointer(rebasing: path.bytes[..<count]))
@@ -76,9 +57,6 @@ struct MountTable: @unchecked Sendable {
     }
     return nil
   }
-
-  /// No new calls will come.
-  func drain() { for app in apps { app.drain() } }
 
   private func matches(_ mount: [UInt8], _ path: UnsafeRawBufferPointer) -> Bool {
     guard path.count >= mount.count else { return false }

@@ -95,6 +95,11 @@ extension Worker {
   func read(_ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
     guard let buffer, capacity > 0 else { return capacity == 0 ? 0 : Int64(NSGI_MISUSE.rawValue) }
     if exchange.pointee.stream.isOpen { return readStream(exchange, buffer, capacity) }
+    return readWhole(exchange, buffer, capacity)
+  }
+
+  /// Takes bytes of a body that is all there.
+  func readWhole(_ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer, _ capacity: Int) -> Int64 {
     do { return Int64(try exchange.pointee.body.read(buffer, capacity)) } catch {
       log.error("request body cannot be read: \(error)")
       return Int64(NSGI_IO.rawValue)
@@ -103,10 +108,14 @@ extension Worker {
 
   /// body(): the whole body, lent.
   func whole(_ exchange: ExchangePointer) -> BodyResult {
-    if exchange.pointee.stream.isOpen { return wholeStream(exchange) }
+    exchange.pointee.stream.isOpen ? wholeStream(exchange) : wholeBody(exchange)
+  }
+
+  /// The body in one piece, once it is all there.
+  func wholeBody(_ exchange: ExchangePointer) -> BodyResult {
     do { return .success(try exchange.pointee.body.whole()) } catch {
       log.error("request body cannot be read: \(error)")
-      return .failure(NSGI_IO)
+      return .failure(NSGI_IO.rawValue)
     }
   }
 
@@ -195,5 +204,5 @@ extension ResponseError {
 /// A body that was asked for whole: its bytes, or an nsgi_result.
 enum BodyResult {
   case success(UnsafeRawBufferPointer)
-  case failure(nsgi_result)
+  case failure(Int32)
 }

@@ -48,11 +48,13 @@ struct Readiness {
 struct Reactor: ~Copyable {
   private let epoll: Int32
   private let events: UnsafeMutablePointer<epoll_event>
-  private static let capacity = 256
+  private let capacity: Int
 
-  init() throws(SystemError) {
+  /// - Parameter capacity: events taken from the kernel in one wait at most.
+  init(capacity: Int) throws(SystemError) {
     epoll = try System.epollCreate()
-    events = .allocate(capacity: Reactor.capacity)
+    self.capacity = capacity
+    events = .allocate(capacity: capacity)
   }
 
   deinit {
@@ -63,7 +65,7 @@ struct Reactor: ~Copyable {
   /// Waits at most so many milliseconds (-1: for ever); returns how many events are there.
   @inline(__always)
   func wait(milliseconds: Int32) throws(SystemError) -> Int {
-    try System.epollWait(epoll, events, Int32(Reactor.capacity), milliseconds: milliseconds)
+    try System.epollWait(epoll, events, Int32(capacity), milliseconds: milliseconds)
   }
 
   /// An event of the last `wait`.

@@ -48,11 +48,9 @@ extension Worker {
   /// The worker has begun to accept.
   func reportReady() {
     guard let supervisor else { return }
-    for index in 0..<mounts.count {
-      supervisor.board[.generation, app: mounts[index].place].value = UInt64(mounts[index].generation.number)
-    }
     var fields: [Message.Field] = []
-    for app in (0..<mounts.count).map({ mounts[$0] }).sorted(by: { $0.place < $1.place }) {
+    for app in mounts.apps.sorted(by: { $0.place < $1.place }) {
+      supervisor.board[.generation, app: app.place].value = UInt64(app.generation.number)
       fields.append(.init("app", "\(app.place)"))
       fields.append(.init("name", app.name))
       fields.append(.init("version", app.generation.version))
@@ -86,6 +84,7 @@ extension Worker {
     case .quit: stopping = .immediate
     case .reopen: log.reopen()
     case .save: save(message, descriptor)
+    case .swap: swapInPlace(message)
     default: log.warning("the master said \(message.verb.rawValue), which a worker does not do")
     }
   }
@@ -96,7 +95,6 @@ extension Worker {
     guard stopping == nil else { return }
     isRetired = true
     isStopping.store(true, ordering: .releasing)
-    mounts.drain()
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     // First deaf, then empty: what the kernel has woken this worker for must not be left lying.
     for index in listeners.indices {
@@ -104,7 +102,9 @@ extension Worker {
       acceptWaiting(index)
       System.close(listeners[index].fd)
     }
+    drainWhenQuiet()
     supervisor?.link.send(Message(.retiring))
+    drainWhenQuiet()
   }
 
   /// A retired worker is told not to wait for connections that ask nothing.
@@ -119,9 +119,10 @@ extension Worker {
 
   /// The state of an app, for the generation that follows it in another worker.
   private func save(_ message: Message, _ descriptor: Int32) {
-    guard let app = message.number("app"), let index = mounts.index(of: app) else { return }
-    let count = descriptor < 0 ? nil : mounts[index].generation.save(into: descriptor)
+    guard let place = message.number("app") else { return }
+    let app = mounts.apps.first { $0.place == place }
+    let count = descriptor < 0 ? nil : app?.generation.save(into: descriptor)
     supervisor?.link.send(
-      Message(.saved, [.init("app", "\(app)"), .init("bytes", "\(count ?? -1)")]))
+      Message(.saved, [.init("app", "\(place)"), .init("bytes", "\(count ?? -1)")]))
   }
 }

@@ -26,7 +26,7 @@ extension Server {
         supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision))
     } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
     do {
-      if try worker.run(signals: signals) { for app in apps { app.generation.unload() } }
+      if try worker.run(signals: signals) { for app in worker.apps { app.generation.unload() } }
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 

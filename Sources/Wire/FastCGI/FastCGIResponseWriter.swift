@@ -4,10 +4,10 @@
 public enum FastCGIResponseWriter {
   /// Writes the head in a STDOUT record of its own; in several when it is above 65528 bytes.
   public static func head(
-    _ response: borrowing ResponseHead, _ plan: ResponsePlan, id: UInt16, into out: inout ByteBuffer
+    _ response: inout ResponseHead, _ plan: ResponsePlan, id: UInt16, into out: inout ByteBuffer
   ) {
     let mark = open(into: &out)
-    CGIHead.write(response, plan, into: &out)
+    CGIHead.write(&response, plan, into: &out)
     close(mark, id, into: &out)
   }
 
@@ -37,12 +37,12 @@ public enum FastCGIResponseWriter {
   /// A whole answer: head and body in one STDOUT record where they fit, then the end of the request.
   /// `body` is empty where the plan forbids one (HEAD, 204, 304).
   public static func whole(
-    _ response: borrowing ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer, id: UInt16,
+    _ response: inout ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer, id: UInt16,
     appStatus: UInt32 = 0, into out: inout ByteBuffer
   ) {
     out.reserve(response.fields.count + body.count + 256)
     let mark = open(into: &out)
-    CGIHead.write(response, plan, into: &out)
+    CGIHead.write(&response, plan, into: &out)
     out.append(body)
     close(mark, id, into: &out)
     end(id: id, appStatus: appStatus, into: &out)

@@ -59,8 +59,9 @@ public struct ByteBuffer: ~Copyable {
       (start, end) = (0, used)
       return
     }
-    var size = Swift.max(capacity, 512)
-    while size < used + extra { size *= 2 }
+    // At least twice the size, so that appending costs the same however long it goes on; what is known to be
+    // large is not doubled.
+    let size = Swift.max(capacity * 2, (used + extra + 511) & ~511)
     let larger = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
     if let block {
       larger.copyMemory(from: block + start, byteCount: used)

@@ -5,10 +5,10 @@ enum CGIHead {
   static let frame = 128
 
   /// Writes the head. `Status:` always: without it Apache turns a local Location into an internal redirect.
-  static func write(_ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer) {
+  static func write(_ response: inout ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer) {
     out.append(atMost: frame + response.textCount) { cursor in
       cursor.put("Status: ")
-      cursor.put(statusOf: response)
+      cursor.put(statusOf: &response)
       cursor.put(response.fields.bytes)
       cursor.put(lengthOf: plan)
       cursor.put("\r\n")

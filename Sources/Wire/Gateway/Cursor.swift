@@ -48,13 +48,13 @@ struct Cursor {
   /// Writes a status code and its reason phrase (RFC 9112 §4) and the line's end: up to 38 bytes beside the
   /// app's own phrase.
   @inline(__always)
-  mutating func put(statusOf response: borrowing ResponseHead) {
+  mutating func put(statusOf response: inout ResponseHead) {
     if response.status == 200, response.reason.isEmpty { return put("200 OK\r\n") }
-    putUnusual(statusOf: response)
+    putUnusual(statusOf: &response)
   }
 
   @inline(never)
-  private mutating func putUnusual(statusOf response: borrowing ResponseHead) {
+  private mutating func putUnusual(statusOf response: inout ResponseHead) {
     put(decimal: UInt64(response.status))
     put(" ")
     if response.reason.isEmpty {

@@ -4,28 +4,28 @@
 /// read) are overwritten with NUL, so that nothing has to be copied.
 public enum Normalizer {
   /// - Parameters:
-  ///   - head: a complete head.
+  ///   - head: a complete head. It is not changed; borrowed it would be copied to the stack.
   ///   - base: where its ranges count from.
+  ///   - meta: fresh ones, to be filled; of no meaning after an error.
   ///   - arena: memory for what must be decoded or ended with NUL.
   /// - Throws: `NormalizeError`, to be answered with 400.
   @inline(__always)
   public static func normalize(
-    _ head: borrowing RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
-    _ arena: inout Arena
-  ) throws(NormalizeError) -> MetaVariables {
+    _ head: inout RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
+    into meta: inout MetaVariables, _ arena: inout Arena
+  ) throws(NormalizeError) {
     switch head.form {
-    case .fields: try fromFields(head, base, facts, &arena)
-    case .variables: try fromVariables(head, base, facts, &arena)
+    case .fields: try fromFields(&head, base, facts, &meta, &arena)
+    case .variables: try fromVariables(&head, base, facts, &meta, &arena)
     }
   }
 
   // MARK: HTTP header fields
 
   private static func fromFields(
-    _ head: borrowing RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
-    _ arena: inout Arena
-  ) throws(NormalizeError) -> MetaVariables {
-    var meta = MetaVariables()
+    _ head: inout RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
+    _ meta: inout MetaVariables, _ arena: inout Arena
+  ) throws(NormalizeError) {
     meta.method = head.ended(head.method, base, &arena)
     var target = head.ended(head.path, base, &arena)
     // The path of an absolute-form target may be empty: it means "/" (RFC 9112 §3.2.4).
@@ -49,7 +49,6 @@ public enum Normalizer {
     }
     if let type = head.first(.contentType) { meta.contentType = head.ended(type, base, &arena) }
     meta.contentLength = head.framing.knownLength ?? -1
-    return meta
   }
 
   /// PATH_INFO and QUERY_STRING out of a request target (RFC 3875 §4.1.5, §4.1.7).
@@ -87,10 +86,9 @@ public enum Normalizer {
   // MARK: CGI meta-variables
 
   private static func fromVariables(
-    _ head: borrowing RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
-    _ arena: inout Arena
-  ) throws(NormalizeError) -> MetaVariables {
-    var meta = MetaVariables()
+    _ head: inout RequestHead, _ base: UnsafeMutableRawPointer, _ facts: ConnectionFacts,
+    _ meta: inout MetaVariables, _ arena: inout Arena
+  ) throws(NormalizeError) {
     @inline(__always)
     func text(_ known: KnownName, _ arena: inout Arena) -> Text {
       guard let range = head.first(known) else { return .absent }
@@ -112,7 +110,6 @@ public enum Normalizer {
     try path(
       script: text(.scriptName, &arena), info: text(.pathInfo, &arena), document: text(.documentURI, &arena),
       query: text(.queryString, &arena), fixesRoot: facts.fixesRootScriptName, &meta, &arena)
-    return meta
   }
 
   private static func isSecure(_ https: Text, _ scheme: Text) -> Bool {

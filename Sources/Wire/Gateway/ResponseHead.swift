@@ -17,6 +17,8 @@
 
 /// A response head as the application gives it: validated, and kept in the one spelling that all five
 /// protocols share, `Name: value CR LF`. Reused from exchange to exchange.
+///
+/// The writers take it `inout` and change nothing: what is borrowed is copied to the stack first.
 public struct ResponseHead: ~Copyable {
   /// Status code, 100 … 599; 0 while there is none.
   public private(set) var status = 0

@@ -7,13 +7,13 @@ public enum HTTP1ResponseWriter {
   ///   - date: 29 bytes as `HTTPDate.format` writes them; sent when the app gave no Date (RFC 9110 §6.6.1).
   ///   - server: value of Server, sent when the app gave none (RFC 9110 §10.2.4); may be empty.
   public static func head(
-    _ response: borrowing ResponseHead, _ plan: ResponsePlan, minorVersion: UInt8,
+    _ response: inout ResponseHead, _ plan: ResponsePlan, minorVersion: UInt8,
     date: UnsafeRawBufferPointer, server: StaticString, into out: inout ByteBuffer
   ) {
     // 192 covers the status line without the app's phrase and everything below but the fields and Server.
     out.append(atMost: 192 + response.textCount + server.utf8CodeUnitCount) { cursor in
       cursor.put("HTTP/1.1 ")
-      cursor.put(statusOf: response)
+      cursor.put(statusOf: &response)
       cursor.put(response.fields.bytes)
       if !response.hasDate {
         cursor.put("Date: ")

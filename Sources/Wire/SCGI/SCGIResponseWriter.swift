@@ -3,8 +3,8 @@
 public enum SCGIResponseWriter {
   /// Writes the head.
   public static func head(
-    _ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
+    _ response: inout ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
   ) {
-    CGIHead.write(response, plan, into: &out)
+    CGIHead.write(&response, plan, into: &out)
   }
 }

@@ -5,11 +5,11 @@
 public enum UWSGIResponseWriter {
   /// Writes the head.
   public static func head(
-    _ response: borrowing ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
+    _ response: inout ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
   ) {
     out.append(atMost: CGIHead.frame + response.textCount) { cursor in
       cursor.put("HTTP/1.1 ")
-      cursor.put(statusOf: response)
+      cursor.put(statusOf: &response)
       cursor.put(response.fields.bytes)
       cursor.put(lengthOf: plan)
       cursor.put("\r\n")

@@ -1,5 +1,5 @@
-/* Calls each mix_T of sample.c through ffi_plugin.so and directly, with random arguments, and compares the bits:
- *   bits PLUGIN LIBRARY COUNT SEED */
+/* Calls each mix_T of sample.c through ffi_plugin.so and directly, with random arguments, and compares the
+ * bits:  bits PLUGIN LIBRARY COUNT SEED */
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -41,43 +41,45 @@ static double double_of_text(const char *text, bool is_float) {
 #define RANDOM_BITS(value) uint64_t value##_bits = next(); memcpy(&value, &value##_bits, sizeof value)
 #define RANDOM_BOOL(value) value = next() & 1
 
-#define COMPARE(name, type, RANDOM, PRINT, READ, SAME)                                                          \
-  do {                                                                                                          \
-    type (*direct)(type, type) = (type (*)(type, type))dlsym(library, "mix_" #name);                            \
-    for (long i = 0; i < count; i++) {                                                                          \
-      type a, b;                                                                                                \
-      RANDOM(a);                                                                                                \
-      RANDOM(b);                                                                                                \
-      char one[64], other[64], json[160];                                                                       \
-      PRINT(one, a);                                                                                            \
-      PRINT(other, b);                                                                                          \
-      sprintf(json, "{\"a\":%s,\"b\":%s}", one, other);                                                         \
-      type wanted = direct(a, b);                                                                               \
-      if (fake_post(app, state, "/" #name, json) != NSGI_OK || fake.status != 200 ||                            \
-          strncmp(fake.answer, "{\"result\":", 10) != 0) {                                                      \
-        printf("%s %s: %d %s\n", #name, json, fake.status, fake.answer);                                        \
-        return 1;                                                                                               \
-      }                                                                                                         \
-      type found = (type)READ(fake.answer + 10);                                                                \
-      if (!SAME(wanted, found)) {                                                                               \
-        PRINT(one, wanted);                                                                                     \
-        printf("%s %s: %s, and C has %s\n", #name, json, fake.answer, one);                                     \
-        return 1;                                                                                               \
-      }                                                                                                         \
-    }                                                                                                           \
-    printf("%s %ld\n", #name, count);                                                                           \
+#define COMPARE(name, type, RANDOM, PRINT, READ, SAME)                                                     \
+  do {                                                                                                     \
+    type (*direct)(type, type) = (type (*)(type, type))dlsym(library, "mix_" #name);                       \
+    for (long i = 0; i < count; i++) {                                                                     \
+      type a, b;                                                                                           \
+      RANDOM(a);                                                                                           \
+      RANDOM(b);                                                                                           \
+      char one[64], other[64], json[160];                                                                  \
+      PRINT(one, a);                                                                                       \
+      PRINT(other, b);                                                                                     \
+      sprintf(json, "{\"a\":%s,\"b\":%s}", one, other);                                                    \
+      type wanted = direct(a, b);                                                                          \
+      if (fake_post(app, state, "/" #name, json) != NSGI_OK || fake.status != 200 ||                       \
+          strncmp(fake.answer, "{\"result\":", 10) != 0) {                                                 \
+        printf("%s %s: %d %s\n", #name, json, fake.status, fake.answer);                                   \
+        return 1;                                                                                          \
+      }                                                                                                    \
+      type found = (type)READ(fake.answer + 10);                                                           \
+      if (!SAME(wanted, found)) {                                                                          \
+        PRINT(one, wanted);                                                                                \
+        printf("%s %s: %s, and C has %s\n", #name, json, fake.answer, one);                                \
+        return 1;                                                                                          \
+      }                                                                                                    \
+    }                                                                                                      \
+    printf("%s %ld\n", #name, count);                                                                      \
   } while (0)
 
 int main(int argc, char **argv) {
   if (argc != 5) return fprintf(stderr, "usage: bits PLUGIN LIBRARY COUNT SEED\n"), 2;
   long count = atol(argv[3]);
   seed = strtoull(argv[4], NULL, 10);
-  static const char *const names[] = {"i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool"};
+  static const char *const names[] = {"i8",  "i16", "i32", "i64", "u8",  "u16",
+                                      "u32", "u64", "f32", "f64", "bool"};
   static char calls[11][512];
   const char *options[23] = {0};
   for (int i = 0; i < 11; i++) {
-    snprintf(calls[i], sizeof calls[i], "/%s=%s:mix_%s(a: %s, b: %s) -> %s", names[i], argv[2], names[i], names[i],
-             names[i], names[i]);
+    const char *type = names[i];
+    snprintf(calls[i], sizeof calls[i], "/%s=%s:mix_%s(a: %s, b: %s) -> %s", type, argv[2], type, type, type,
+             type);
     options[2 * i] = "call", options[2 * i + 1] = calls[i];
   }
   void *state = NULL, *library = dlopen(argv[2], RTLD_NOW);

@@ -23,7 +23,8 @@ static nsgi_str fake_env(nsgi_id id, nsgi_str name) {
   return (nsgi_str){NULL, 0};
 }
 static int fake_body(nsgi_id id, nsgi_str *whole) { return (void)id, *whole = fake.body, NSGI_OK; }
-static int fake_respond(nsgi_id id, int status, const nsgi_pair *fields, size_t n, const void *body, size_t length) {
+static int fake_respond(nsgi_id id, int status, const nsgi_pair *fields, size_t n, const void *body,
+                        size_t length) {
   (void)id, (void)fields, (void)n;
   fake.status = status;
   fake.length = length < sizeof fake.answer ? length : sizeof fake.answer - 1;
@@ -41,8 +42,8 @@ static const nsgi_host fake_host = {
 static const nsgi_app *fake_load(const char *plugin, const char *const *options, void **state) {
   void *library = dlopen(plugin, RTLD_NOW | RTLD_LOCAL);
   if (!library) fprintf(stderr, "%s\n", dlerror()), exit(2);
-  const nsgi_app *(*entry)(const nsgi_host *) = (const nsgi_app *(*)(const nsgi_host *))dlsym(library, "nsgi_entry");
-  const nsgi_app *app = entry(&fake_host);
+  typedef const nsgi_app *(*entry)(const nsgi_host *);
+  const nsgi_app *app = ((entry)dlsym(library, "nsgi_entry"))(&fake_host);
   char error[1024] = "";
   nsgi_boot boot = {.size = sizeof boot, .workers = 1, .generation = 1, .host = &fake_host, .app = app,
                     .options = options, .error = error, .error_cap = sizeof error};
@@ -53,11 +54,11 @@ static const nsgi_app *fake_load(const char *plugin, const char *const *options,
 /* One POST of JSON; the answer is in `fake`. */
 static int fake_post(const nsgi_app *app, void *state, const char *path, const char *json) {
   fake.body = (nsgi_str){json, strlen(json)};
-  nsgi_request request = {.size = sizeof request, .flags = NSGI_HAS_BODY, .id = 1, .method = NSGI_STR("POST"),
-                          .script_name = NSGI_STR(""), .path_info = {path, strlen(path)}, .query = NSGI_STR(""),
-                          .protocol = NSGI_STR("HTTP/1.1"), .scheme = NSGI_STR("http"),
-                          .remote_addr = NSGI_STR(""), .content_type = NSGI_STR("application/json"),
-                          .content_length = (int64_t)strlen(json)};
+  nsgi_request request = {
+      .size = sizeof request, .flags = NSGI_HAS_BODY, .id = 1, .method = NSGI_STR("POST"),
+      .script_name = NSGI_STR(""), .path_info = {path, strlen(path)}, .query = NSGI_STR(""),
+      .protocol = NSGI_STR("HTTP/1.1"), .scheme = NSGI_STR("http"), .remote_addr = NSGI_STR(""),
+      .content_type = NSGI_STR("application/json"), .content_length = (int64_t)strlen(json)};
   return app->call(state, &request);
 }
 #endif

@@ -1,4 +1,4 @@
-/* A library of the kind that the ffi runtime meets: it knows nothing of servers. Each function tests one thing. */
+/* A library of the kind that the ffi runtime meets: it knows nothing of servers. */
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -24,7 +24,8 @@ float mix_f32(float a, float b) { return a * b + a; }
 double mix_f64(double a, double b) { return a * b + a; }
 bool mix_bool(bool a, bool b) { return a != b; }
 
-double many(int8_t a, double b, uint16_t c, float d, int64_t e, bool f, double g, uint32_t h, int16_t i, float j) {
+double many(int8_t a, double b, uint16_t c, float d, int64_t e, bool f, double g, uint32_t h, int16_t i,
+            float j) {
   return a + b + c + d + (double)e + f + g + h + i + j;
 }
 double by_reference_(const double *x, const int32_t *n) { return pow(*x, *n); } /* as Fortran passes */

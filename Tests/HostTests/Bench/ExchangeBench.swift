@@ -67,8 +67,9 @@ final class ExchangeBench {
     let facts = ConnectionFacts(
       gateway: connection.pointee.gateway, remoteAddr: Text(text, count), localName: worker.listeners[0].name,
       fixesRootScriptName: worker.settings.fixesRootScriptName)
-    exchange.pointee.meta = try Normalizer.normalize(
-      exchange.pointee.head, exchange.pointee.base, facts, &exchange.pointee.arena)
+    try Normalizer.normalize(
+      &exchange.pointee.head, exchange.pointee.base, facts, into: &exchange.pointee.meta,
+      &exchange.pointee.arena)
   }
 
   /// The environ in its order; every text must end with NUL.

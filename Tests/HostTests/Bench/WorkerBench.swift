@@ -17,7 +17,8 @@ final class WorkerBench {
   let worker: Worker
   let folder: TemporaryFolder
   private let runtime: RuntimeDirectory
-  private let generation: Generation
+  let generation: Generation
+  private let reference: AppReference
   /// What `run` reads its signals from: a pipe in the place of a signalfd.
   private let signals: [Int32]
   private let ended = DispatchSemaphore(value: 0)
@@ -38,7 +39,7 @@ final class WorkerBench {
   init(
     app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
     onUnixSockets: Bool = false,
-    mounts: [String] = [""],
+    mounts: [String] = [""], options: [Generation.Option] = [], threads: Int = 4,
     isStarted: Bool = true, settings change: (inout Settings) -> Void = { _ in }
   ) throws {
     var settings = Settings()
@@ -46,11 +47,13 @@ final class WorkerBench {
     change(&settings)
     folder = try TemporaryFolder()
     runtime = try RuntimeDirectory.create(in: folder.path)
+    reference = AppReference(path: try FixtureApp.path(app), symbol: symbol)
     generation = try Generation.load(
-      AppReference(path: try FixtureApp.path(app), symbol: symbol), host: HostTable.shared, runtime: runtime)
+      reference, options: options, host: HostTable.shared, runtime: runtime)
     try generation.start()
+    try generation.probe()
     let generation = generation
-    let apps = mounts.map { App(mount: $0, name: generation.name, generation: generation, threads: 4) }
+    let apps = mounts.map { App(mount: $0, name: generation.name, generation: generation, threads: threads) }
     var listeners: [Listener] = []
     for (index, gateway) in gateways.enumerated() {
       let address =
@@ -92,6 +95,15 @@ final class WorkerBench {
       }
       ended.signal()
     }
+  }
+
+  /// Another build of the same fixture, ready to take the place of the one at `mount`.
+  func next(_ number: UInt32, mount: String = "", options: [Generation.Option] = []) throws -> App {
+    let next = try Generation.load(
+      reference, options: options, number: number, host: HostTable.shared, runtime: runtime)
+    try next.start()
+    try next.probe()
+    return App(mount: mount, name: next.name, generation: next, threads: 4)
   }
 
   /// Says a signal to the worker alone.

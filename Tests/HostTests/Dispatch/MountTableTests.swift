@@ -25,7 +25,7 @@ import Wire
       return String(decoding: text.bytes, as: UTF8.self)
     }
     return [
-      table[calls.pointee.index].name, text(bench.exchange.pointee.meta.scriptName),
+      calls.pointee.app.name, text(bench.exchange.pointee.meta.scriptName),
       text(bench.exchange.pointee.meta.pathInfo),
     ]
   }

@@ -64,12 +64,12 @@ import Wire
   // Whole answers, read by the other side.
 
   @Test func smallAnswerIsThreeRecords() throws {
-    let response = try response(404, [("Content-Type", "text/plain"), ("Variable-User", "joe")])
+    var response = try response(404, [("Content-Type", "text/plain"), ("Variable-User", "joe")])
     let body = Array("nothing here".utf8)
     let bytes = written { out in
       body.withUnsafeBytes {
         FastCGIResponseWriter.whole(
-          response, plan(.fastcgi, status: 404, length: 12), body: $0, id: 9, appStatus: 7, into: &out)
+          &response, plan(.fastcgi, status: 404, length: 12), body: $0, id: 9, appStatus: 7, into: &out)
       }
     }
     var rest = bytes[...]
@@ -85,10 +85,10 @@ import Wire
   }
 
   @Test func streamedAnswerWithErrorLines() throws {
-    let response = try response(200, reason: "Fine", [("Content-Type", "text/plain")])
+    var response = try response(200, reason: "Fine", [("Content-Type", "text/plain")])
     let body = (0..<150_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
     let bytes = written { out in
-      FastCGIResponseWriter.head(response, plan(.fastcgi), id: 1, into: &out)
+      FastCGIResponseWriter.head(&response, plan(.fastcgi), id: 1, into: &out)
       "warning: late\n".utf8.withContiguousStorageIfAvailable {
         FastCGIResponseWriter.stderr(UnsafeRawBufferPointer($0), id: 1, into: &out)
       }
@@ -120,14 +120,14 @@ import Wire
     let value = String(repeating: "v", count: size)
     let body = (0..<size).map { UInt8(truncatingIfNeeded: $0 % 251) }
     for inHead in [false, true] {
-      let response = try response(200, [("X-Size", inHead ? value : "0")])
+      var response = try response(200, [("X-Size", inHead ? value : "0")])
       let bytes = written { out in
         if inHead {
-          FastCGIResponseWriter.head(response, plan(.fastcgi), id: 1, into: &out)
+          FastCGIResponseWriter.head(&response, plan(.fastcgi), id: 1, into: &out)
           FastCGIResponseWriter.end(id: 1, into: &out)
         } else {
           body.withUnsafeBytes {
-            FastCGIResponseWriter.whole(response, plan(.fastcgi), body: $0, id: 1, into: &out)
+            FastCGIResponseWriter.whole(&response, plan(.fastcgi), body: $0, id: 1, into: &out)
           }
         }
       }
@@ -155,11 +155,11 @@ import Wire
   }
 
   @Test func answerInUseBufferKeepsWhatStandsBefore() throws {
-    let response = try response(204)
+    var response = try response(204)
     let bytes = written { out in
       out.append("before")
       FastCGIResponseWriter.whole(
-        response, plan(.fastcgi, status: 204), body: UnsafeRawBufferPointer(start: nil, count: 0), id: 1,
+        &response, plan(.fastcgi, status: 204), body: UnsafeRawBufferPointer(start: nil, count: 0), id: 1,
         into: &out)
     }
     #expect(bytes.starts(with: Array("before".utf8)))

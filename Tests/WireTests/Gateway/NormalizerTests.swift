@@ -50,7 +50,9 @@ private func normalize(
     guard event == .head else { throw SupportError.malformedReply("\(event) instead of a head") }
     let facts = ConnectionFacts(
       gateway: gateway, remoteAddr: Text(peer), localName: Text("localhost"), fixesRootScriptName: fixesRoot)
-    return Normalized(try Normalizer.normalize(head, head.base(buffer.baseAddress!), facts, &arena))
+    var meta = MetaVariables()
+    try Normalizer.normalize(&head, head.base(buffer.baseAddress!), facts, into: &meta, &arena)
+    return Normalized(meta)
   }
 }
 

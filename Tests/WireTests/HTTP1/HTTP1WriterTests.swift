@@ -29,7 +29,7 @@ import Wire
     var out = ByteBuffer()
     Array(date.utf8).withUnsafeBytes {
       HTTP1ResponseWriter.head(
-        response, plan, minorVersion: minorVersion, date: $0, server: server, into: &out)
+        &response, plan, minorVersion: minorVersion, date: $0, server: server, into: &out)
     }
     return (String(decoding: out.bytes, as: UTF8.self), plan)
   }

@@ -44,8 +44,8 @@ import Wire
   }
 
   @Test func responseHead() throws {
-    let head = try response(302, [("Location", "/x")])
-    let bytes = written { SCGIResponseWriter.head(head, plan(.scgi, status: 302, length: 3), into: &$0) }
+    var head = try response(302, [("Location", "/x")])
+    let bytes = written { SCGIResponseWriter.head(&head, plan(.scgi, status: 302, length: 3), into: &$0) }
     let text = String(decoding: bytes, as: UTF8.self)
     #expect(text == "Status: 302 Found\r\nLocation: /x\r\nContent-Length: 3\r\n\r\n")
     let reply = try Reply(gateway: bytes + Array("abc".utf8))

@@ -16,7 +16,9 @@ struct Invocation {
   private var targets: [String: UnsafeMutableRawPointer] = [:]
   /// Bytes or elements of what has a length, by name.
   private var lengths: [String: Int] = [:]
+  /// Handles that the call uses; the first `locked` of them are locked.
   private var held: [Handle] = []
+  private var locked = 0
   private var closing: [Handle] = []
   private var callbacks: [(name: String, slot: CallbackSlot, record: CallbackRecord)] = []
 
@@ -180,7 +182,10 @@ struct Invocation {
   /// In one order for all calls, so that no two wait for each other.
   private mutating func lockHandles() throws(RequestError) {
     held.sort { $0.id < $1.id }
-    for handle in held { handle.lock.lock() }
+    for handle in held {
+      handle.lock.lock()
+      locked += 1
+    }
     if let closed = held.first(where: \.isClosed) {
       throw RequestError(404, "the \(closed.tag) was closed meanwhile")
     }
@@ -203,7 +208,7 @@ struct Invocation {
 
   private func letGo() {
     for callback in callbacks { function.pools[callback.name]?.giveBack(callback.slot) }
-    for handle in held.reversed() { handle.lock.unlock() }
+    for handle in held.prefix(locked).reversed() { handle.lock.unlock() }
   }
 
   // MARK: The call

@@ -38,10 +38,12 @@ enum OpenAPI {
   }
 
   private static func fields(
-    _ signature: Signature
+    _ signature: Signature, isForm: Bool = false
   ) -> [(name: String, schema: JSONValue, isRequired: Bool)] {
     signature.parameters.filter(\.isInput).flatMap { parameter in
-      Schemas.fields(parameter, most: most(signature)).map { ($0.name, $0.schema, !parameter.isOptional) }
+      Schemas.fields(parameter, most: most(signature), isForm: isForm).map {
+        ($0.name, $0.schema, !parameter.isOptional)
+      }
     }
   }
 
@@ -73,7 +75,8 @@ enum OpenAPI {
         inputs.map { ($0.name, Schemas.input($0, most: most(signature)), !$0.isOptional) })
       var content: [JSONValue.Member] = [
         .init("application/json", ["schema": json]),
-        .init("application/x-www-form-urlencoded", ["schema": Schemas.object(fields(signature))]),
+        .init(
+          "application/x-www-form-urlencoded", ["schema": Schemas.object(fields(signature, isForm: true))]),
       ]
       let needed = inputs.filter { !$0.isOptional }
       if let raw = RequestArguments.rawParameter(of: signature, [:]), needed.allSatisfy({ $0.name == raw }),

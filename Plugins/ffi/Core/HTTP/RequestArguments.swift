@@ -19,8 +19,17 @@ enum RequestArguments {
   static func gather(_ request: Incoming, for signature: Signature) throws(RequestError) -> [String: Given] {
     var given: [String: Given] = [:]
     try add(fields: try Form.fields(request.query), to: &given, signature)
-    guard request.method == "POST", !request.body.isEmpty else { return given }
+    guard request.method == "POST" else { return given }
     let type = MediaType.essence(of: request.contentType)
+    if request.body.isEmpty {
+      // No bytes at all are a value too, if the request says that they are one.
+      if type == "application/octet-stream" || type == "text/plain",
+        let name = rawParameter(of: signature, given)
+      {
+        given[name] = .body([])
+      }
+      return given
+    }
     switch type {
     case "application/json": try add(json: request.body, to: &given, signature)
     case let type where type.hasSuffix("+json"): try add(json: request.body, to: &given, signature)

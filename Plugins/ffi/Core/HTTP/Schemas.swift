@@ -95,13 +95,17 @@ enum Schemas {
     ["type": "string", "pattern": "^[0-9a-f]{32}$", "description": .string("a \(tag) that is open")]
   }
 
-  /// A parameter as fields of a query or a form: a struct is a field for each of its numbers.
-  static func fields(_ parameter: Parameter, most: Int) -> [(name: String, schema: JSONValue)] {
+  /// A parameter as fields of a query or a form: a struct is a field for each of its numbers. In a form an
+  /// array of one looks like its element.
+  static func fields(
+    _ parameter: Parameter, most: Int, isForm: Bool
+  ) -> [(name: String, schema: JSONValue)] {
     switch parameter.type {
     case .plain(.structure(let type)), .pointer(.structure(let type), _): return fields(parameter.name, type)
     case .array(let scalar, _):
-      let schema = array(number(scalar, parameter.range), least: 1, most: most / scalar.size)
-      return [(parameter.name, schema)]
+      let element = number(scalar, parameter.range)
+      let schema = array(element, least: 1, most: most / scalar.size)
+      return [(parameter.name, isForm ? ["anyOf": [schema, element]] : schema)]
     case .text: return [(parameter.name, .object([.init("type", "string")] + text(most: most)))]
     case .bytes: return [(parameter.name, ["type": "string", "maxLength": .number(most)])]
     default: return [(parameter.name, input(parameter, most: most))]

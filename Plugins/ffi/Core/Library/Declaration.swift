@@ -31,7 +31,8 @@ indirect enum CShape: Equatable {
     case .boolean: "bool"
     case .enumeration(let size): "an enum of \(size) bytes"
     case .pointer(let target): "a pointer to \(target.name)"
-    case .structure(let name, let size, _): "struct \(name)\(size.map { " of \($0) bytes" } ?? "")"
+    case .structure(let name, let size, _):
+      (name.isEmpty ? "a struct" : "struct \(name)") + (size.map { " of \($0) bytes" } ?? "")
     case .array: "an array"
     case .function: "a function"
     case .other(let what): what
@@ -45,28 +46,4 @@ struct Declaration: Equatable {
   var parameters: [CShape] = []
   var result = CShape.void
   var isVariadic = false
-}
-
-enum DebugInformation {
-  /// What `file`, or the debug file that belongs to it, says of a function; nil if nothing can be read.
-  static func declaration(of symbol: String, in file: String) -> Declaration? {
-    var companions: [String] = []
-    let own = LibrarySystem.withContents(of: file) { bytes -> Declaration? in
-      guard let elf = ElfFile(bytes) else { return nil }
-      companions = elf.companions(of: file)
-      return declaration(of: symbol, in: elf)
-    }
-    if let found = own ?? nil { return found }
-    for path in companions {
-      let found = LibrarySystem.withContents(of: path) { bytes in
-        ElfFile(bytes).flatMap { declaration(of: symbol, in: $0) }
-      }
-      if let found = found ?? nil { return found }
-    }
-    return nil
-  }
-
-  static func declaration(of symbol: String, in elf: ElfFile) -> Declaration? {
-    Dwarf(elf)?.declaration(of: symbol) ?? BTF(elf)?.declaration(of: symbol)
-  }
 }

@@ -64,22 +64,30 @@ struct Dwarf {
     return units
   }
 
-  /// With which types a function that the library exports was compiled; nil if nothing is said of it.
-  func declaration(of symbol: String) -> Declaration? {
+  /// The functions that the library exports, by their names, and where their entries are.
+  func functions() -> [String: Int] {
+    var found: [String: Int] = [:]
     for unit in units {
       var cursor = ByteCursor(info, from: unit.entries, to: unit.end)
       while !cursor.isAtEnd {
+        let place = cursor.position
         guard let entry = entry(&cursor, unit), entry.tag == DwarfTag.subprogram, !entry.isDeclaration else {
           continue
         }
         let whole = completed(entry)
-        guard whole.isExternal, (whole.linkageName ?? whole.name)?.equals(symbol) ?? false
-          || whole.name?.equals(symbol) ?? false
-        else { continue }
-        return declaration(whole, cursor, unit)
+        guard whole.isExternal else { continue }
+        for case let name? in [whole.linkageName, whole.name] where name.count > 0 {
+          let text = String(decoding: name, as: UTF8.self)
+          if found[text] == nil { found[text] = place }
+        }
       }
     }
-    return nil
+    return found
+  }
+
+  /// With which types the function of an entry was compiled.
+  func declaration(at place: Int) -> Declaration? {
+    entry(at: place).map { declaration(completed($0.entry), $0.cursor, $0.unit) }
   }
 
   /// The entry with what stands where it refers to.
@@ -134,7 +142,14 @@ struct Dwarf {
 
   /// The entry at an offset of .debug_info, and what is behind it.
   func entry(at offset: Int) -> (entry: DwarfEntry, cursor: ByteCursor, unit: DwarfUnit)? {
-    guard let unit = units.first(where: { $0.entries <= offset && offset < $0.end }) else { return nil }
+    // The last unit that does not begin behind the offset.
+    var (low, high) = (0, units.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if units[middle].entries <= offset { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0, offset < units[low - 1].end else { return nil }
+    let unit = units[low - 1]
     var cursor = ByteCursor(info, from: offset, to: unit.end)
     return entry(&cursor, unit).map { ($0, cursor, unit) }
   }

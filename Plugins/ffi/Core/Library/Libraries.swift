@@ -4,6 +4,8 @@
 /// The libraries of one app.
 struct Libraries {
   private var open: [String: OpenLibrary] = [:]
+  /// By path; an inner nil: it cannot be read.
+  private var files: [String: DebugFile?] = [:]
   private var initialised: Set<String> = []
   /// What the operator should know: which signatures could not be compared.
   private(set) var notes: [String] = []
@@ -33,7 +35,15 @@ struct Libraries {
     return library
   }
 
-  private func function(
+  /// What a file says of itself.
+  private mutating func debugFile(_ path: String) -> DebugFile? {
+    if let known = files[path] { return known }
+    let file = DebugFile(path)
+    files[path] = .some(file)
+    return file
+  }
+
+  private mutating func function(
     _ symbol: String, of signature: Signature, in library: OpenLibrary
   ) throws(LibraryError) -> UnsafeMutableRawPointer {
     guard let address = LibrarySystem.address(of: symbol, in: library) else {
@@ -41,8 +51,9 @@ struct Libraries {
     }
     // It may stand in a library that this one needs.
     let file = LibrarySystem.file(with: address) ?? library.file ?? signature.library
-    let isData = LibrarySystem.withContents(of: file) { ElfFile($0)?.isData(symbol) ?? false }
-    if isData == true { throw .notAFunction(symbol: symbol, library: signature.library) }
+    if debugFile(file)?.isData(symbol) == true {
+      throw .notAFunction(symbol: symbol, library: signature.library)
+    }
     return address
   }
 
@@ -69,8 +80,7 @@ struct Libraries {
     _ signature: Signature, _ address: UnsafeMutableRawPointer
   ) throws(LibraryError) {
     guard let file = LibrarySystem.file(with: address) else { return }
-    let declared = DebugInformation.declaration(of: signature.symbol, in: file)
-    switch declared {
+    switch debugFile(file)?.declaration(of: signature.symbol) {
     case .none:
       let note = "\(signature.library) has no debug information: its signatures are taken on trust"
       if !notes.contains(note) { notes.append(note) }

@@ -54,26 +54,31 @@ enum LibrarySystem {
     return text
   }
 
-  /// Lets `work` look at a whole file, mapped; nil if it cannot be opened. Corresponding C function: mmap.
-  static func withContents<Result>(
-    of path: String, _ work: (UnsafeRawBufferPointer) -> Result
-  ) -> Result? {
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    let size = lseek(descriptor, 0, SEEK_END)
-    guard size > 0, let place = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), place != MAP_FAILED
-    else { return nil }
-    defer { munmap(place, size) }
-    return work(UnsafeRawBufferPointer(start: place, count: size))
-  }
-
   /// What an error number means: its name and a sentence.
   static func reason(_ number: Int32) -> String {
     let name = cffi_error_name(number).map { String(cString: $0) } ?? "\(number)"
     guard let words = cffi_error_words(number).map({ String(cString: $0) }) else { return name }
     return "\(words) (\(name))"
   }
+}
+
+/// A whole file in memory, to be read. Corresponding C functions: mmap, munmap.
+final class MappedFile {
+  /// Valid as long as this object.
+  let bytes: UnsafeRawBufferPointer
+
+  /// nil if it cannot be opened.
+  init?(_ path: String) {
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    let size = lseek(descriptor, 0, SEEK_END)
+    guard size > 0, let place = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), place != MAP_FAILED
+    else { return nil }
+    bytes = UnsafeRawBufferPointer(start: place, count: size)
+  }
+
+  deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
 }
 
 /// Why a library cannot be used.

@@ -36,8 +36,8 @@ enum NumberText {
     switch scalar {
     case .bool:
       switch text {
-      case "true", "1": return .bool(true)
-      case "false", "0": return .bool(false)
+      case "true": return .bool(true)
+      case "false": return .bool(false)
       default: throw .malformed
       }
     case .f32:

@@ -1,0 +1,96 @@
+import Synchronization
+import Wire
+
+/// An app in another one's place, while the worker serves.
+final class Replacement: Sendable {
+  /// Where in the mount table.
+  let index: Int
+  /// Loaded, started and probed; at the same mount.
+  let app: App
+  /// Told of the app before, once nothing of it runs any more and it is unloaded; on a thread of its own.
+  let whenOver: @Sendable (App) -> Void
+
+  init(_ index: Int, _ app: App, whenOver: @escaping @Sendable (App) -> Void) {
+    (self.index, self.app, self.whenOver) = (index, app, whenOver)
+  }
+}
+
+/// Replacing an app, and telling apps that nothing more comes.
+///
+/// Exchanges keep the app that they began with. The old one is drained when all of them have been called
+/// for, retired when all are over, and unloaded when every host thread that it was told of has left.
+extension Worker {
+  /// An app that was replaced and is not over yet.
+  struct Retiring {
+    let app: App
+    let whenOver: @Sendable (App) -> Void
+    var isUnloading = false
+  }
+
+  /// Any thread: puts an app in another one's place; requests whose head comes from now on are its.
+  ///
+  /// - Parameters:
+  ///   - index: of the mount table.
+  ///   - app: loaded, started and probed.
+  ///   - whenOver: is given the app before after its unload() has returned; called on a thread of its own.
+  ///     Not called if the worker ends first: then the app is among `apps`.
+  func replace(_ index: Int, with app: App, whenOver: @escaping @Sendable (App) -> Void) {
+    inbox.post(.replaces(Replacement(index, app, whenOver: whenOver)))
+  }
+
+  /// Every app that has not been unloaded; when nobody leads.
+  var apps: [App] { mounts.apps + retiring.filter { !$0.isUnloading }.map(\.app) }
+
+  /// Leader: does what `replace` has asked for.
+  func install(_ replacement: Replacement) {
+    let old = mounts.replace(replacement.index, with: replacement.app)
+    let generation = replacement.app.generation.number
+    supervisor?.board[.generation, app: replacement.app.place].value = UInt64(generation)
+    retiring.append(Retiring(app: old, whenOver: replacement.whenOver))
+    // Whatever its generation, a worker that stops calls no app anew.
+    isDrained = false
+    supervisor?.installed(replacement.app)
+  }
+
+  /// Leader, at the end of a turn: how far the replaced apps are.
+  func tendRetiring() {
+    leader.leave()
+    for index in retiring.indices {
+      let app = retiring[index].app
+      if app.calls.pointee.uncalled == 0 { app.drain() }
+      guard app.calls.pointee.exchanges == 0, !retiring[index].isUnloading else { continue }
+      if !app.isRetired.load(ordering: .relaxed) {
+        app.isRetired.store(true, ordering: .releasing)
+        leader.leave()
+        leadership.stir()
+      }
+      guard app.threads.load(ordering: .acquiring) == 0 else { continue }
+      retiring[index].isUnloading = true
+      let whenOver = retiring[index].whenOver
+      let isStarted = System.startThread {
+        app.generation.unload()
+        whenOver(app)
+      }
+      if !isStarted { retiring[index].isUnloading = false }
+    }
+    retiring.removeAll { $0.isUnloading }
+  }
+
+  /// Leader, when the worker stops: tells the apps, as soon as no call can come any more. Until then
+  /// requests that have reached the machine are still called for.
+  func drainWhenQuiet() {
+    guard !isDrained else { return }
+    // Connections that ask nothing do not hold it up for longer than half of the time that there is.
+    let patience = UInt64(limits.gracefulSeconds / 2 * 1e9)
+    if case .graceful(let deadline) = stopping, now &+ patience > deadline { hurry() }
+    guard mounts.apps.allSatisfy({ $0.calls.pointee.uncalled == 0 }) else { return }
+    for slot in 0..<UInt32(connections.capacity) {
+      switch connections.record(slot).pointee.state {
+      case .idle, .readingHead, .readingBody: return
+      case .closed, .calling, .writing, .lingering: break
+      }
+    }
+    isDrained = true
+    for app in mounts.apps { app.drain() }
+  }
+}

@@ -1,0 +1,60 @@
+// A server with Python applications of Tests/Fixtures/python.
+import Foundation
+import Support
+import Testing
+
+enum Python {
+  /// Where the applications are.
+  static let folder = "\(Repository.root)/Tests/Fixtures/python"
+
+  /// A server for `-w MODULE`, with an HTTP socket unless `options` name sockets.
+  static func serve(
+    _ module: String = "pep3333", _ options: [String] = [], environment: [String: String] = [:]
+  ) throws -> ServerProcess {
+    let sockets = options.contains { $0.hasSuffix("-socket") } ? [] : ["--http-socket", "127.0.0.1:0"]
+    return try ServerProcess(
+      app: nil, ["--plugin", "python3", "--pythonpath", folder, "-w", module, "-L"] + sockets + options,
+      environment: environment)
+  }
+
+  /// Starts a server, gives it to `body`, stops it; the end must be a good one. Returns all that it said.
+  @discardableResult
+  static func run(
+    _ module: String = "pep3333", _ options: [String] = [], _ body: (ServerProcess) throws -> Void
+  ) throws -> String {
+    let server = try serve(module, options)
+    do { try body(server) } catch { Issue.record("\(error)\n\(server.process.output)") }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+    return server.process.output
+  }
+
+  /// Options that do not start: the exit code and the words.
+  static func refusal(_ options: [String]) throws -> (exit: ChildProcess.Exit, output: String) {
+    try ServerProcess.run(
+      ["--pythonpath", folder, "--http-socket", "127.0.0.1:0", "-L"] + options)
+  }
+}
+
+extension ServerProcess {
+  /// GET on a connection of its own.
+  func get(_ target: String, method: String = "GET", fields: [(String, String)] = []) throws -> Reply {
+    let socket = try connect()
+    let lines = fields.map { "\($0.0): \($0.1)\r\n" }.joined()
+    try socket.send("\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(lines)\r\n")
+    return try socket.receiveReply(toHead: method == "HEAD")
+  }
+
+  /// POST of a body.
+  func post(_ target: String, _ body: [UInt8]) throws -> Reply {
+    let socket = try connect()
+    try socket.send(GatewayRequest.bytes("http", target, body: body))
+    return try socket.receiveReply()
+  }
+
+  /// A JSON object that an application answers.
+  func object(_ target: String) throws -> [String: Any] {
+    let reply = try get(target)
+    let value = try JSONSerialization.jsonObject(with: Data(reply.body))
+    return try #require(value as? [String: Any], "\(reply.text)")
+  }
+}

@@ -1,0 +1,59 @@
+"""Hands a Python script over to nsgi-server: what scripts for flup and flipflop need, with one line changed.
+
+    from nsgi import WSGIServer            # was: from flipflop import WSGIServer
+    WSGIServer(application).run()
+
+The web server starts the script as before: as a CGI program, or with a listening socket on descriptor 0, on
+which FastCGI, SCGI, uwsgi and HTTP are recognised. `run` replaces the process by the program `server` of PATH
+(or of $NSGI_SERVER), which loads the script again and serves its application. Inside the server the module of
+this name is another one: see docs/PYTHON.md.
+"""
+import os
+import shutil
+import sys
+
+__all__ = ["WSGIServer"]
+
+
+class WSGIServer:
+  """Serves a WSGI application.
+
+  bindAddress: None for descriptor 0 or CGI, (host, port), or the path of a unix socket.
+  protocol: what is spoken on bindAddress: "fastcgi" as in flup, "scgi", "uwsgi" or "http".
+  options: further arguments for `server`, such as ["--threads", "8"].
+  Whatever else flup takes is accepted and means nothing here.
+  """
+
+  def __init__(self, application, bindAddress=None, protocol="fastcgi", options=(), **_):
+    self.application = application
+    self.bindAddress = bindAddress
+    self.protocol = protocol
+    self.options = list(options)
+
+  def run(self):
+    """Hands over; does not return."""
+    server = os.environ.get("NSGI_SERVER") or shutil.which("server")
+    if not server:
+      sys.exit("nsgi: no program `server` in PATH; install nsgi-server, or set NSGI_SERVER to its path")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The environment variable would be read as an option.
+    os.environ.pop("NSGI_SERVER", None)
+    os.execv(server, [server] + self.arguments())
+
+  def arguments(self):
+    """The command line of the server."""
+    main = sys.modules["__main__"]
+    script = os.path.abspath(main.__file__)
+    words = ["--plugin", "python3", "--wsgi-file", script]
+    names = [name for name, value in vars(main).items() if value is self.application]
+    if names and "application" not in names:
+      words += ["--callable", names[0]]
+    if sys.prefix != sys.base_prefix:
+      words += ["--venv", sys.prefix]
+    if isinstance(self.bindAddress, str):
+      words += [f"--{self.protocol}-socket", self.bindAddress]
+    elif self.bindAddress:
+      host, port = self.bindAddress[:2]
+      words += [f"--{self.protocol}-socket", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    return words + self.options
