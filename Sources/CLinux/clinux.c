@@ -34,9 +34,10 @@ ssize_t clinux_receive(int fd, void *bytes, size_t count) {
   return BARE_CALL(syscall(SYS_recvfrom, fd, bytes, count, 0, NULL, NULL), recv(fd, bytes, count, 0));
 }
 
-ssize_t clinux_send(int fd, const void *bytes, size_t count) {
-  ssize_t sent = BARE_CALL(syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, (socklen_t)0),
-                           send(fd, bytes, count, MSG_NOSIGNAL));
+ssize_t clinux_send(int fd, const void *bytes, size_t count, int more) {
+  int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+  ssize_t sent = BARE_CALL(syscall(SYS_sendto, fd, bytes, count, flags, NULL, (socklen_t)0),
+                           send(fd, bytes, count, flags));
   return sent < 0 && errno == ENOTSOCK ? write(fd, bytes, count) : sent;
 }
 

@@ -47,6 +47,12 @@ public enum GatewayRequest {
 }
 
 extension RawSocket {
+  /// Sends one HTTP request, the connection's last, and reads the reply by its framing.
+  public func ask(_ target: String) throws -> Reply {
+    try send(GatewayRequest.bytes("http", target))
+    return try receiveLastReply()
+  }
+
   /// Sends one request over `gateway` and reads its reply up to the end of the connection.
   public func exchange(_ gateway: String, _ target: String, body: [UInt8] = []) throws -> Reply {
     try send(GatewayRequest.bytes(gateway, target, body: body))

@@ -7,9 +7,9 @@ import Testing
 
 extension Swaps {
   @Suite struct LedgerTests {
-    private static let swaps = ProcessInfo.processInfo.environment["SWAPS"].flatMap { Int($0) } ?? 10
+    private static let swaps = Swaps.count ?? 10
 
-    @Test("swaps between two builds lose, repeat and mix nothing", arguments: ["rolling"])
+    @Test("swaps between two builds lose, repeat and mix nothing", arguments: ["rolling", "in-place"])
     func ledger(mode: String) throws {
       let builds = [try Fixture.ledger("LETTER='A'"), try Fixture.ledger("LETTER='B'")]
       let server = try SupervisedServer(
@@ -28,6 +28,7 @@ extension Swaps {
         milliseconds.append(Double(DispatchTime.now().uptimeNanoseconds - began) / 1e6)
         #expect(exit == 0, "\(output)")
         #expect(output.contains("serving ledger generation \(swap + 1)"), "\(output)")
+        if mode == "in-place" { #expect(output.contains("(in place)"), "\(output)") }
         if swap == max(2, Self.swaps / 5) { before = try Self.usage(server) }
       }
       try ledger.waitForAnswers(100)

@@ -126,7 +126,7 @@ extension Swaps {
       #expect(lines.first?.contains("generation 4 retired") == true, "\(output)")
       #expect(try server.ctl("generations", "ledger").output == output)
       let status = try server.wait(for: "old workers to leave") { $0.workers.count == 1 }
-      let maps = try String(contentsOfFile: "/proc/\(status.workers[0].pid)/maps", encoding: .utf8)
+      let maps = try #require(ProcessUsage.text(status.workers[0].pid, "maps"))
       let copy = try #require(maps.split(separator: "\n").first { $0.contains("/gen-") })
       let path = try #require(copy.split(separator: " ").last)
       let directory = path.split(separator: "/").dropLast(2).joined(separator: "/")

@@ -1,8 +1,14 @@
+import Foundation
 import Support
 import Testing
 
 /// Everything about masters, workers and swaps; one after the other, for each test has a load of its own.
-@Suite(.serialized) enum Swaps {}
+@Suite(.serialized) enum Swaps {
+  /// Swaps of the ledger test; `make swap-proof` says how many.
+  static let count = ProcessInfo.processInfo.environment["SWAPS"].flatMap { Int($0) }
+  /// The long form of `make swap-proof`, which takes minutes.
+  static let isProof = count != nil
+}
 
 /// The apps that are swapped.
 enum Fixture {

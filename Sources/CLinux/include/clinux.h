@@ -53,8 +53,9 @@ static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t co
  * with threads costs each two atomic operations; these are the bare calls. */
 int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds);
 ssize_t clinux_receive(int fd, void *bytes, size_t count);
-/* send and sendmsg without SIGPIPE; write and writev for what is no socket. */
-ssize_t clinux_send(int fd, const void *bytes, size_t count);
+/* send and sendmsg without SIGPIPE; write and writev for what is no socket. more: the last piece of TCP waits
+ * for what follows at once (MSG_MORE). */
+ssize_t clinux_send(int fd, const void *bytes, size_t count, int more);
 static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void *b, size_t nb) {
   struct iovec parts[2] = {{(void *)a, na}, {(void *)b, nb}};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};

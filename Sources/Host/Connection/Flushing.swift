@@ -7,10 +7,13 @@ extension Worker {
   /// peer that is gone shows in `isClosing` with nothing left to send.
   func flush(_ connection: ConnectionPointer) {
     let outlet = connection.pointee.outlet
+    // The end of a connection comes with the last bytes: FastCGI has no word for it, and a front end that
+    // sees it later may send a request first.
+    let ends = connection.pointee.closesAfterOutput && outlet.pointee.file.left == 0
     do throws(SystemError) {
       while !outlet.pointee.output.isEmpty {
         let count = try System.send(
-          connection.pointee.fd, outlet.pointee.output.base!, outlet.pointee.output.count)
+          connection.pointee.fd, outlet.pointee.output.base!, outlet.pointee.output.count, follows: ends)
         outlet.pointee.output.consume(count)
       }
       if outlet.pointee.file.left > 0 { try sendFile(connection.pointee.fd, outlet) }

@@ -108,12 +108,17 @@ public final class Ledger: Sendable {
   private let isStopping = Atomic<Bool>(false)
   private let ended = DispatchSemaphore(value: 0)
 
-  /// Starts clients for each of `ways`, one each, or several if named several times. `served` is the file
-  /// in which the app writes the ids.
-  public init(_ server: SupervisedServer, _ ways: [Way] = Way.allCases) throws {
+  /// Starts clients of a server for each of `ways`, one each, or several if named several times.
+  public convenience init(_ server: SupervisedServer, _ ways: [Way] = Way.allCases) throws {
     var addresses: [String: Address] = [:]
     for way in ways { addresses[way.gateway] = try server.server.address(way.gateway) }
-    (self.ways, served) = (ways, server.served)
+    try self.init(at: addresses, served: server.served, ways)
+  }
+
+  /// Starts clients of these addresses, by the protocols' names. `served` is the file in which the app
+  /// writes the ids.
+  public init(at addresses: [String: Address], served: String, _ ways: [Way]) throws {
+    (self.ways, self.served) = (ways, served)
     for way in ways {
       let address = addresses[way.gateway]!
       Thread.detachNewThread { [self] in

@@ -13,8 +13,7 @@ public struct ProcessUsage: Sendable, CustomStringConvertible {
   /// Looks at a process; nil when it is gone.
   public init?(_ pid: pid_t) {
     guard let open = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd"),
-      let maps = try? String(contentsOfFile: "/proc/\(pid)/maps", encoding: .utf8),
-      let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+      let maps = Self.text(pid, "maps"), let status = Self.text(pid, "status")
     else { return nil }
     func number(_ name: String) -> Int {
       let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
@@ -24,15 +23,28 @@ public struct ProcessUsage: Sendable, CustomStringConvertible {
     (resident, threads) = (number("VmRSS"), number("Threads"))
   }
 
+  /// A file of /proc/PID as text: it has no size, and comes in pieces. Nil when the process is gone.
+  public static func text(_ pid: pid_t, _ name: String) -> String? {
+    let fd = open("/proc/\(pid)/\(name)", O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { return nil }
+    defer { close(fd) }
+    var all: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 65536)
+    while true {
+      let count = read(fd, &piece, piece.count)
+      if count <= 0 { break }
+      all += piece[..<count]
+    }
+    return all.isEmpty ? nil : String(decoding: all, as: UTF8.self)
+  }
+
   public var description: String {
     "\(descriptors) descriptors, \(mappings) mappings, \(resident) KiB resident, \(threads) threads"
   }
 
   /// Whether a process is there and no zombie.
   public static func isAlive(_ pid: pid_t) -> Bool {
-    guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
-      let end = text.lastIndex(of: ")")
-    else { return false }
+    guard let text = text(pid, "stat"), let end = text.lastIndex(of: ")") else { return false }
     return !text[end...].hasPrefix(") Z") && !text[end...].hasPrefix(") X")
   }
 }

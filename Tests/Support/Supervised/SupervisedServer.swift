@@ -91,8 +91,7 @@ public final class SupervisedServer: Sendable {
 
   /// One request on a connection of its own: the body of the answer.
   public func get(_ target: String = "/?id=0") throws -> Reply {
-    let socket = try server.connect()
-    return try socket.exchange("http", target)
+    try server.connect().ask(target)
   }
 
   /// The letter and the generation that answer on a new connection: "A 1".
