@@ -46,6 +46,7 @@ HTTP = [
            connections=10000),
   Workload("http-among-idle", "HTTP keep-alive, 64 among 10,000 idle", "http", NATIVE + ("nginx",),
            idle=10000),
+  Workload("http-two", "HTTP keep-alive, two workers", "http", ("nsgi-full", "nsgi-two")),
   Workload("http-pipelined", "HTTP pipelined by 16", "http", NATIVE + ("nginx", "h2o"), pipeline=16,
            quick=True),
   Workload("http-close", "HTTP close", "http-close", NATIVE + HTTP_PEERS, quick=True),
@@ -78,8 +79,8 @@ WORKLOADS = [
   Workload("cgi", "CGI: start to end of answer", "cgi", FORMS, kind=Kind.CGI, quick=True),
 ]
 
-# Not part of a full run; named with --only.
-ON_REQUEST = {"wsgi"}
+# Not part of a full run; named with --only. The second one needs a server with a master.
+ON_REQUEST = {"wsgi", "http-two"}
 
 
 def find(names: list[str], quick: bool) -> list[Workload]:
