@@ -61,7 +61,7 @@ class Running:
     environment = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     self.started = time.monotonic()
     self.process = subprocess.Popen(
-      ["taskset", "-c", machine.CPU_SERVER, *shlex.split(self.command)], stdin=subprocess.DEVNULL,
+      ["taskset", "-c", self.spec.cpus, *shlex.split(self.command)], stdin=subprocess.DEVNULL,
       stdout=self._log, stderr=self._log, start_new_session=True, cwd=self.directory, env=environment)
     try:
       self._await_listening()

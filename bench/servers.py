@@ -4,6 +4,7 @@ from pathlib import Path
 import os
 import shutil
 
+import machine
 import peers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,7 @@ class Spec:
   needs: tuple[str, ...] = ()  # programs and files without which it cannot be measured
   families: tuple[str, ...] = ("tcp", "unix")
   uwsgi_modifier: int = 0
+  cpus: str = machine.CPU_SERVER  # as taskset takes them
 
   def lacks(self) -> list[str]:
     """What of `needs` is not there."""
@@ -49,11 +51,15 @@ OPTIONS = {
 }
 
 
-def nsgi(name: str, title: str, app: str, server: Path = SERVER) -> Spec:
+def nsgi(name: str, title: str, app: str, server: Path = SERVER, workers: int = 1) -> Spec:
   """This server. Its access log is off like everybody's; a worker has one thread until a call is slow."""
   command = f"{server} --app {APPS / app} -L --listen 4096"
+  cpus = machine.CPU_SERVER
+  if workers > 1: # the generator shares the second CPU with them
+    command += f" -M -p {workers}"
+    cpus = f"{machine.CPU_SERVER},{machine.CPU_LOAD}"
   commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
-  return Spec(name, title, commands, needs=(str(server), str(APPS / app)))
+  return Spec(name, title, commands, needs=(str(server), str(APPS / app)), cpus=cpus)
 
 
 def wsgi(name: str, title: str) -> Spec:
@@ -76,6 +82,7 @@ SPECS = {spec.name: spec for spec in [
   nsgi("nsgi-plain", "nsgi-server, C app, plain form", "hello_world_app.so"),
   nsgi("nsgi-swift", "nsgi-server, Swift app", "hello_swift.so"),
   wsgi("nsgi-python", "nsgi-server, Python app"),
+  nsgi("nsgi-two", "nsgi-server, two workers on two cores", "bench_app.so", workers=2),
   Spec("limit_uring", "bare C, io_uring", {"http": "{bin}/limit_uring {port}"}, needs=("{bin}/limit_uring",),
        families=("tcp",)),
   *[Spec(**peer) for peer in peers.PEERS],

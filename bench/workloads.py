@@ -46,6 +46,7 @@ HTTP = [
            connections=10000),
   Workload("http-among-idle", "HTTP keep-alive, 64 among 10,000 idle", "http", NATIVE + ("nginx",),
            idle=10000),
+  Workload("http-two", "HTTP keep-alive, two workers", "http", ("nsgi-full", "nsgi-two")),
   Workload("http-pipelined", "HTTP pipelined by 16", "http", NATIVE + ("nginx", "h2o"), pipeline=16,
            quick=True),
   Workload("http-close", "HTTP close", "http-close", NATIVE + HTTP_PEERS, quick=True),
@@ -82,7 +83,7 @@ WORKLOADS = [
 ]
 
 # Not part of a full run; named with --only.
-ON_REQUEST = {"wsgi", "wsgi-uwsgi", "wsgi-scgi", "wsgi-fcgi"}
+ON_REQUEST = {"wsgi", "wsgi-uwsgi", "wsgi-scgi", "wsgi-fcgi", "http-two"}
 
 
 def find(names: list[str], quick: bool) -> list[Workload]:

@@ -49,8 +49,8 @@ static inline int clinux_socket(int family) {
 static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t count) {
   return sendfile(fd, file, offset, count);
 }
-/* The loop's calls of every request. libc's functions of that name are cancellation points, which in a process
- * with threads costs each two atomic operations; these are the bare calls. */
+/* The loop's calls of every request. libc's functions of that name are cancellation points, which in a
+ * process with threads costs each two atomic operations; these are the bare calls. */
 int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds);
 ssize_t clinux_receive(int fd, void *bytes, size_t count);
 /* send and sendmsg without SIGPIPE; write and writev for what is no socket. more: the last piece of TCP waits

@@ -251,14 +251,16 @@
     _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, from start: Int, count: Int
   ) throws(FastCGIError) -> ReadEvent {
     var pairs = FastCGIPairs(bytes, from: start, count: count)
-    while let pair = try pairs.next() {
-      let fault = head.appendVariable(
-        name: pair.name, value: pair.value, base: bytes.baseAddress!, limit: limits.fields)
-      switch fault {
-      case nil: break
-      case .unusable: throw .pairUnusable
-      case .tooMany: throw .tooManyParams
+    if let base = bytes.baseAddress {
+      var table = VariableTable(&head, base: base, limit: limits.fields)
+      while let pair = try pairs.next() {
+        switch table.append(name: pair.name, value: pair.value) {
+        case nil: break
+        case .unusable: throw .pairUnusable
+        case .tooMany: throw .tooManyParams
+        }
       }
+      table.finish(&head)
     }
     head.persists = keepsConnection
     head.isAuthorizer = isAuthorizer

@@ -47,10 +47,10 @@ public struct RequestHead: ~Copyable {
 
   public private(set) var count = 0
   public let capacity: Int
-  private let table: UnsafeMutablePointer<Field>
+  let table: UnsafeMutablePointer<Field>
   /// For each known name the position of its field, counted from 1; 0 without one. Behind a pointer: an
   /// array inside the record is copied to the stack before a variable position in it is read.
-  private let index: UnsafeMutablePointer<UInt16>
+  let index: UnsafeMutablePointer<UInt16>
   /// Head bytes that a reader had to bring together; without a block in the usual case.
   public var assembled = ByteBuffer()
 
@@ -102,17 +102,9 @@ public struct RequestHead: ~Copyable {
     return true
   }
 
-  /// Adds a variable; false when the table is full. The last of several with one known name is the one
-  /// that `first` finds, as front ends mean it whose configuration sets a variable twice (nginx sends
-  /// both); the table keeps every one in the order of arrival.
+  /// The table has so many fields now.
   @inline(__always)
-  public mutating func appendOverriding(name: ByteRange, value: ByteRange, known: KnownName) -> Bool {
-    guard count < capacity else { return false }
-    (table + count).initialize(to: Field(name: name, value: value, known: known))
-    count &+= 1
-    if known != .other { index[Int(known.rawValue)] = UInt16(truncatingIfNeeded: count) }
-    return true
-  }
+  mutating func added(_ count: Int) { self.count = count }
 
   public subscript(position: Int) -> Field { table[position] }
 

@@ -17,14 +17,30 @@ enum VariableFault: Equatable {
   case tooMany
 }
 
-extension RequestHead {
-  /// Adds a variable whose ranges count from `base`; the last of several with one name counts.
+/// Fills the table of a head with variables. A block holds twenty of them or more: what the head has in
+/// memory stands in registers here.
+struct VariableTable {
+  private let fields: UnsafeMutablePointer<Field>
+  private let index: UnsafeMutablePointer<UInt16>
+  private let base: UnsafeRawPointer
+  private let limit: Int
+  private var count: Int
+
+  /// For variables whose ranges count from `base`; at most `limit` of them, or what the head has room for.
+  @inline(__always)
+  init(_ head: inout RequestHead, base: UnsafeRawPointer, limit: Int) {
+    (fields, index, count) = (head.table, head.index, head.count)
+    self.base = base
+    self.limit = min(limit, head.capacity)
+  }
+
+  /// Adds a variable. The last of several with one known name is the one that `RequestHead.first` finds, as
+  /// front ends mean it whose configuration sets a variable twice (nginx sends both); the table keeps every
+  /// one in the order of arrival.
   ///
   /// - Returns: nil, or why it was not added.
   @inline(__always)
-  mutating func appendVariable(
-    name: ByteRange, value: ByteRange, base: UnsafeRawPointer, limit: Int
-  ) -> VariableFault? {
+  mutating func append(name: ByteRange, value: ByteRange) -> VariableFault? {
     let nameBytes = name.bytes(in: base)
     let known = KnownName.variable(nameBytes)
     // A known name is its own proof.
@@ -33,15 +49,25 @@ extension RequestHead {
       if isBad { return .unusable }
     }
     if value.bytes(in: base).hasWord(where: Word.zeros) { return .unusable }
-    guard count < limit, appendOverriding(name: name, value: value, known: known) else { return .tooMany }
-    switch known {
-    case .requestMethod: method = value
-    case .requestURI: target = value
-    default: break
-    }
+    guard count < limit else { return .tooMany }
+    (fields + count).initialize(to: Field(name: name, value: value, known: known))
+    count &+= 1
+    // That of the unknown ones is taken back at the end.
+    index[Int(known.rawValue)] = UInt16(truncatingIfNeeded: count)
     return nil
   }
 
+  /// Gives the head what was added.
+  @inline(__always)
+  func finish(_ head: inout RequestHead) {
+    index[Int(KnownName.other.rawValue)] = 0
+    head.added(count)
+    head.method = head.first(.requestMethod) ?? .none
+    head.target = head.first(.requestURI) ?? .none
+  }
+}
+
+extension RequestHead {
   /// What the CONTENT_LENGTH that counts says, ranges counting from `base`.
   func announcedLength(base: UnsafeRawPointer) -> AnnouncedLength {
     guard let range = first(.contentLength), !range.isEmpty else { return .absent }

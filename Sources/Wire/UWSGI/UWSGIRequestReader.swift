@@ -58,12 +58,12 @@
     _ all: UnsafeRawBufferPointer, from start: Int, size: Int, _ head: inout RequestHead
   ) throws(UWSGIError) {
     let end = start + size
+    var table = VariableTable(&head, base: all.baseAddress!, limit: limits.fields)
     var position = start
     while position < end {
       let name = try text(all, from: position, before: end)
       let value = try text(all, from: name.end, before: end)
-      let fault = head.appendVariable(name: name, value: value, base: all.baseAddress!, limit: limits.fields)
-      switch fault {
+      switch table.append(name: name, value: value) {
       case nil: break
       case .unusable: throw .variableUnusable
       case .tooMany: throw .tooManyVariables
@@ -71,6 +71,7 @@
       if all[Int(name.start)] == 0x55 { try refuseMagic(name.bytes(in: all.baseAddress!)) }
       position = value.end
     }
+    table.finish(&head)
   }
 
   /// A length and the bytes it counts.

@@ -1,0 +1,105 @@
+// What goes eight bytes at a time against the same byte by byte: every byte at every place of every length
+// around a word's border.
+import Support
+import Testing
+import Wire
+
+@Suite struct WordTests {
+  /// "text/plain" and so on of every length, one byte of it replaced by each other one.
+  private func everyByteInEveryPlace(
+    lengths: ClosedRange<Int> = 1...26,
+    _ check: (UnsafeRawBufferPointer, _ isSame: Bool, UInt8) throws -> Void
+  ) rethrows {
+    let letters = Array("Content-Type-Of-Something-Long".utf8)
+    for length in lengths {
+      for place in 0..<length {
+        for byte in UInt8.min...UInt8.max {
+          var bytes = Array(letters.prefix(length))
+          let isSame = bytes[place] == byte
+          bytes[place] = byte
+          try bytes.withUnsafeBytes { try check($0, isSame, byte) }
+        }
+      }
+    }
+  }
+
+  @Test func tokens() {
+    everyByteInEveryPlace { bytes, _, byte in
+      guard Ascii.isToken(bytes) != Ascii.isToken(byte) else { return }
+      Issue.record("\(Array(bytes))")
+    }
+  }
+
+  @Test func fieldValues() throws {
+    var head = ResponseHead(limit: 1000)
+    try everyByteInEveryPlace { bytes, _, byte in
+      try head.begin(status: 200)
+      let name = Array("X".utf8)
+      let isTaken = name.withUnsafeBytes { name in
+        do {
+          try head.add(name: name, value: bytes)
+          return true
+        } catch { return false }
+      }
+      guard isTaken != Ascii.isFieldValue(byte) else { return }
+      Issue.record("\(Array(bytes))")
+    }
+  }
+
+  @Test func literals() {
+    everyByteInEveryPlace(lengths: 1...1) { #expect(Ascii.equals($0, "C") == $1, "\($2)") }
+    everyByteInEveryPlace(lengths: 3...3) { #expect(Ascii.equals($0, "Con") == $1, "\($2)") }
+    everyByteInEveryPlace(lengths: 7...7) { #expect(Ascii.equals($0, "Content") == $1, "\($2)") }
+    everyByteInEveryPlace(lengths: 8...8) { #expect(Ascii.equals($0, "Content-") == $1, "\($2)") }
+    everyByteInEveryPlace(lengths: 12...12) { #expect(Ascii.equals($0, "Content-Type") == $1, "\($2)") }
+    everyByteInEveryPlace(lengths: 18...18) { #expect(Ascii.equals($0, "Content-Type-Of-So") == $1, "\($2)") }
+    everyByteInEveryPlace { bytes, _, _ in #expect(!Ascii.equals(bytes, "")) }
+  }
+
+  @Test func literalsWhateverTheCase() {
+    func same(_ bytes: UnsafeRawBufferPointer, _ text: String) -> Bool {
+      bytes.map(Ascii.lower) == Array(text.utf8)
+    }
+    everyByteInEveryPlace(lengths: 3...3) { bytes, _, _ in
+      #expect(Ascii.matches(bytes, "con") == same(bytes, "con"), "\(Array(bytes))")
+    }
+    everyByteInEveryPlace(lengths: 7...7) { bytes, _, _ in
+      #expect(Ascii.matches(bytes, "content") == same(bytes, "content"), "\(Array(bytes))")
+    }
+    everyByteInEveryPlace(lengths: 12...12) { bytes, _, _ in
+      #expect(Ascii.matches(bytes, "content-type") == same(bytes, "content-type"), "\(Array(bytes))")
+    }
+    everyByteInEveryPlace(lengths: 18...18) { bytes, _, _ in
+      #expect(Ascii.matches(bytes, "content-type-of-so") == same(bytes, "content-type-of-so"))
+    }
+  }
+
+  /// A variable's name must be free of "=" and NUL, its value of NUL, wherever in a word they stand.
+  @Test(arguments: [Gateway.uwsgi, .fastcgi])
+  func variables(_ gateway: Gateway) throws {
+    for length in 1...26 {
+      for place in 0..<length {
+        for byte: UInt8 in [0, 1, 0x3c, 0x3d, 0x3e, 0x80, 0xbd, 0xff] {
+          var text = Array(repeating: UInt8(ascii: "V"), count: length)
+          text[place] = byte
+          #expect(isTaken(gateway, name: text, value: [0x76]) == (byte != 0 && byte != 0x3d), "\(text)")
+          #expect(isTaken(gateway, name: [0x56], value: text) == (byte != 0), "\(text)")
+        }
+      }
+    }
+  }
+
+  private func isTaken(_ gateway: Gateway, name: [UInt8], value: [UInt8]) -> Bool {
+    let lengths = [UInt8(name.count), UInt8(value.count)]
+    let size = UInt8(name.count + value.count + 4)
+    let bytes: [UInt8] =
+      gateway == .uwsgi
+      ? [0, size, 0, 0, lengths[0], 0] + name + [lengths[1], 0] + value
+      : fastCGIRecord(type: 1, [0, 1, 0, 0, 0, 0, 0, 0])
+        + fastCGIRecord(type: 4, lengths + name + value) + fastCGIRecord(type: 4)
+    var codec = Codec(gateway, limits: .fixtures)
+    var head = RequestHead(capacity: 32)
+    var offset = 0
+    return (try? codec.next(bytes.span.bytes, &offset, &head)) == .head
+  }
+}
