@@ -70,12 +70,12 @@ import Testing
     }
   }
 
-  @Test("multithread, multiprocess and run_once say how it is", arguments: [1, 4])
-  func truthfulFlags(threads: Int) throws {
-    try Python.run("pep3333", ["--threads", "\(threads)"]) { (server) throws in
+  @Test("multithread, multiprocess and run_once say how it is", arguments: [1, 4], [1, 2])
+  func truthfulFlags(threads: Int, processes: Int) throws {
+    try Python.run("pep3333", ["--threads", "\(threads)", "-p", "\(processes)"]) { (server) throws in
       let facts = try server.object("/facts")
       #expect(facts["multithread"] as? Bool == (threads > 1))
-      #expect(facts["multiprocess"] as? Bool == false)
+      #expect(facts["multiprocess"] as? Bool == (processes > 1))
       #expect(facts["run_once"] as? Bool == false)
     }
   }
