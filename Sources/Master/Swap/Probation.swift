@@ -53,6 +53,12 @@ extension Master {
     let names = failed.map(\.title).joined(separator: ", ")
     MasterLog.error("\(names) is taken back: \(evidence)")
     lastOutcome = "taken back: \(names): \(evidence)"
+    let isKept = probation.mounts.contains { mount in
+      probation.release.settings.apps.contains { $0.mount == mount && $0.runtime == nil }
+    }
+    guard isKept else {
+      return MasterLog.error("what a runtime makes is not kept: put the old files back and swap")
+    }
     if rollout == nil { goBack(to: probation.previous) }
   }
 
