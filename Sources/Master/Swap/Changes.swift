@@ -140,7 +140,7 @@ extension Master {
     let builds = settings.apps.indices.map { app -> Build in
       let serving = current?.builds.first { $0.mount == settings.apps[app].mount }
       guard let result = staged[app] else { return serving! }
-      let isSame = result.isSame && settings.apps[app].runtime == nil
+      let isSame = result.isSame && settings.apps[app].isKeptWhole
       let hasSameOptions = current?.settings.apps.contains(settings.apps[app]) ?? false
       if isSame, hasSameOptions, let serving {
         history.giveBack(serving.mount, generations[app]!)
@@ -197,7 +197,7 @@ extension Master {
   // MARK: Rollback
 
   private func beginRollback(_ mount: String?) {
-    if let app = current?.settings.apps.first(where: { $0.mount == mount }), app.runtime != nil {
+    if let app = current?.settings.apps.first(where: { $0.mount == mount }), !app.isKeptWhole {
       return refuse(
         "\(app.path) is made by a runtime from files that the server does not keep; put the old ones back and "
           + "swap")
@@ -213,11 +213,12 @@ extension Master {
     var builds = current.builds
     var hasAny = false
     for index in builds.indices where mount == nil || builds[index].mount == mount {
-      guard current.settings.apps[index].runtime == nil,
+      guard current.settings.apps[index].isKeptWhole,
         let previous = history.previous(builds[index].mount)
       else { continue }
       hasAny = true
       builds[index] = previous
+      guard current.settings.apps[index].runtime == nil else { continue }
       arguments = Settings.arguments(arguments, servingAt: previous.mount, path: previous.source)
     }
     guard hasAny, let settings = parse(arguments) else { return nil }

@@ -54,7 +54,7 @@ extension Master {
     MasterLog.error("\(names) is taken back: \(evidence)")
     lastOutcome = "taken back: \(names): \(evidence)"
     let isKept = probation.mounts.contains { mount in
-      probation.release.settings.apps.contains { $0.mount == mount && $0.runtime == nil }
+      probation.release.settings.apps.contains { $0.mount == mount && $0.isKeptWhole }
     }
     guard isKept else {
       return MasterLog.error("what a runtime makes is not kept: put the old files back and swap")
