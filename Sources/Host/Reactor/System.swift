@@ -48,8 +48,8 @@ enum System {
 
   /// Sends at most `count` bytes, never raising SIGPIPE; to what is no socket (a CGI program's standard
   /// output) it writes. The corresponding C functions are `send` and `write`.
-  @inline(__always)
   /// If something `follows` at once, be it the end of the stream, it leaves together with the last bytes.
+  @inline(__always)
   static func send(
     _ fd: Int32, _ from: UnsafeRawPointer, _ count: Int, follows: Bool = false
   ) throws(SystemError) -> Int {
