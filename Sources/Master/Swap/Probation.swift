@@ -8,6 +8,8 @@ struct Probation {
   let mounts: [String]
   /// Failure share of the release before, by mount.
   let before: [String: Double]
+  /// Workers that were killed from outside.
+  var kills = 0
 }
 
 /// Watching what a new build does.
@@ -17,15 +19,18 @@ extension Master {
 
   /// A release was committed: watch it.
   func beginProbation(_ release: Release, before previous: Release, _ fresh: [Build]) {
-    if let old = probation { alarms.cancel(.probation(release: old.release.number)) }
+    endProbation()
     let seconds = release.settings.supervision.probationSeconds
-    guard seconds > 0, !fresh.isEmpty else {
-      probation = nil
-      return
-    }
+    guard seconds > 0, !fresh.isEmpty else { return }
     probation = Probation(
       release: release, previous: previous, mounts: fresh.map(\.mount), before: failureShares(previous))
     alarms.set(.probation(release: release.number), seconds: seconds)
+  }
+
+  /// Nothing is watched any more.
+  func endProbation() {
+    if let old = probation { alarms.cancel(.probation(release: old.release.number)) }
+    probation = nil
   }
 
   func probationIsOver(_ number: Int) {
