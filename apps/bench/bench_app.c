@@ -43,7 +43,8 @@ static int load(const nsgi_boot *boot, void **state) {
 }
 
 static const nsgi_app app = {
-  .head = NSGI_APP_HEAD(NSGI_THREADSAFE | NSGI_UNLOADABLE), .name = "bench", .version = VERSION, .call = call, .load = load
+  .head = NSGI_APP_HEAD(NSGI_THREADSAFE | NSGI_UNLOADABLE), .name = "bench", .version = VERSION,
+  .call = call, .load = load
 };
 
 const nsgi_app *nsgi_entry(const nsgi_host *unused) {

@@ -199,8 +199,8 @@ extension Master {
   private func beginRollback(_ mount: String?) {
     if let app = current?.settings.apps.first(where: { $0.mount == mount }), !app.isKeptWhole {
       return refuse(
-        "\(app.path) is made by a runtime from files that the server does not keep; put the old ones back and "
-          + "swap")
+        "\(app.path) is made by a runtime from files that the server does not keep; put the old ones back "
+          + "and swap")
     }
     guard let target = rollbackTarget(mount) else { return refuse("there is no build to go back to") }
     beginRollout(target, soak: 0)
