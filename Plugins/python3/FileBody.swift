@@ -49,8 +49,6 @@ enum FileBody {
 
   /// Of a regular file; nil for anything else.
   private static func size(_ descriptor: Int32) -> Int64? {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-    return Int64(status.st_size)
+    System.regularFileSize(descriptor)
   }
 }

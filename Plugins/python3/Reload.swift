@@ -19,7 +19,7 @@ enum Reload {
       return
     }
     if isSupervised {
-      kill(getppid(), SIGHUP)
+      System.hangUpParent()
       return
     }
     var words = arguments().map { strdup($0) } + [nil]

@@ -31,17 +31,8 @@ enum Stack {
     }
   }
 
-  /// MFD_CLOEXEC.
-  private static let closeOnExec: UInt32 = 1
-
   private static func dump(_ slot: ThreadSlot) -> String? {
-    let file = memfd_create("stack", closeOnExec)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    _Py_DumpTraceback(file, slot.state)
-    var text = [UInt8](repeating: 0, count: 64 * 1024)
-    let count = pread(file, &text, text.count, 0)
-    return String(decoding: text.prefix(max(0, count)), as: UTF8.self)
+    System.written { _Py_DumpTraceback($0, slot.state) }
   }
 
   /// Monotonic nanoseconds, to a few milliseconds.

@@ -50,14 +50,19 @@ struct SourceFile: Sendable {
 
   /// Each line without comments and the contents of string literals, so that words in them are not code.
   var code: [String] {
-    var isInBlock = false
+    // A string of several lines ends with the delimiter that it began with: a raw one may hold others.
+    var end: String?
     return lines.map { line in
       let trimmed = line.trimmingCharacters(in: .whitespaces)
-      if trimmed.contains("\"\"\"") {
-        isInBlock.toggle()
+      if let delimiter = end {
+        if trimmed.hasPrefix(delimiter) { end = nil }
         return ""
       }
-      if isInBlock || trimmed.hasPrefix("//") { return "" }
+      if trimmed.hasSuffix("\"\"\"") {
+        end = "\"\"\"" + (trimmed.hasSuffix("#\"\"\"") ? "#" : "")
+        return ""
+      }
+      if trimmed.hasPrefix("//") { return "" }
       return Self.withoutStrings(line)
     }
   }

@@ -1,0 +1,156 @@
+import CLinux
+import Control
+import Glibc
+
+/// System calls of the master for memory, sockets by name, and files.
+extension System {
+  /// A file in memory with these bytes, out of the way of what children get. The corresponding C function
+  /// is `memfd_create`.
+  static func memoryFile(_ name: String, _ bytes: [UInt8] = [], size: Int? = nil) throws(SystemError) -> Int32
+  {
+    let low = try check("memfd_create", clinux_memory_file(name))
+    defer { close(low) }
+    let fd = try duplicate(low)
+    var done = 0
+    while done < bytes.count {
+      let count = bytes[done...].withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
+      guard count > 0 else {
+        close(fd)
+        throw SystemError("write")
+      }
+      done += count
+    }
+    if let size, ftruncate(fd, off_t(size)) != 0 {
+      close(fd)
+      throw SystemError("ftruncate")
+    }
+    return fd
+  }
+
+  /// Maps memory that another process writes. The corresponding C function is `mmap`.
+  static func mapShared(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeMutableRawPointer {
+    let address = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+    guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
+    return address
+  }
+
+  /// The corresponding C function is `munmap`.
+  static func unmap(_ address: UnsafeMutableRawPointer, _ count: Int) { _ = munmap(address, count) }
+
+  /// Binds a unix socket for its owner alone, and listens. A file that nobody answers on is replaced.
+  static func controlSocket(_ path: String) throws(SystemError) -> Int32 {
+    let fd = try check("socket", clinux_socket(AF_UNIX))
+    do throws(SystemError) {
+      guard var address = unixAddress(path) else { throw SystemError("bind", ENAMETOOLONG) }
+      if connects(address) { throw SystemError("bind", EADDRINUSE) }
+      var status = stat()
+      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+      let mask = umask(0o177)
+      defer { _ = umask(mask) }
+      let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+      let result = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, length) }
+      }
+      _ = try check("bind", result)
+      _ = try check("listen", listen(fd, 16))
+      let high = try duplicate(fd)
+      close(fd)
+      return high
+    } catch {
+      close(fd)
+      throw error
+    }
+  }
+
+  private static func unixAddress(_ path: String) -> sockaddr_un? {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    return address
+  }
+
+  private static func connects(_ address: sockaddr_un) -> Bool {
+    let probe = clinux_socket(AF_UNIX)
+    guard probe >= 0 else { return false }
+    defer { close(probe) }
+    var address = address
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
+  }
+
+  /// Puts the null device in place of a standard descriptor. The corresponding C functions are `open` and
+  /// `dup2`.
+  static func release(_ fd: Int32) {
+    guard fd <= 2 else { return close(fd) }
+    let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+    if null >= 0 {
+      _ = dup2(null, fd)
+      close(null)
+    }
+  }
+
+  /// Accepts, non-blocking. The corresponding C function is `accept4`.
+  static func accept(_ fd: Int32) -> Int32? {
+    var peer = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let accepted = clinux_accept(fd, &peer, &length)
+    return accepted < 0 ? nil : accepted
+  }
+
+  /// The corresponding C function is `unlink`.
+  static func unlink(_ path: String) { _ = Glibc.unlink(path) }
+
+  /// Removes a file, what lies beside it, and their directory. The corresponding C functions are `unlink`
+  /// and `rmdir`.
+  static func removeCopy(_ path: String) {
+    unlink(path)
+    guard let slash = path.lastIndex(of: "/") else { return }
+    let directory = String(path[..<slash])
+    guard rmdir(directory) != 0, errno == ENOTEMPTY, let stream = opendir(directory) else { return }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if !name.hasPrefix(".") { unlink("\(directory)/\(name)") }
+    }
+    _ = rmdir(directory)
+  }
+
+  /// Writes a small file anew; false if it cannot be.
+  static func writeFile(_ path: String, _ text: String) -> Bool {
+    let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0o644)
+    guard fd >= 0 else { return false }
+    defer { close(fd) }
+    let bytes = Array(text.utf8)
+    return write(fd, bytes, bytes.count) == bytes.count
+  }
+
+  /// Opens a log for appending, out of the way of what children get. The corresponding C function is
+  /// `open`.
+  static func openLog(_ path: String) throws(SystemError) -> Int32 {
+    let low = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Opens the null device. The corresponding C function is `open`.
+  static func openNull() throws(SystemError) -> Int32 {
+    let low = try check("open", open("/dev/null", O_RDWR | O_CLOEXEC))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Opens a log for appending in place of standard error. The corresponding C functions are `open` and
+  /// `dup2`.
+  static func redirectErrors(to path: String) throws(SystemError) {
+    let fd = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o640))
+    defer { close(fd) }
+    _ = try check("dup2", dup2(fd, STDERR_FILENO))
+  }
+}
