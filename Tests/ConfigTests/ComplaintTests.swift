@@ -11,7 +11,6 @@ import Testing
     ("--http-socket", "`--http-socket`: the value is missing; write --http-socket ADDR"),
     ("--http-socket --app a.so", "`--http-socket`: the value is missing; write --http-socket ADDR"),
     ("-p", "`-p`: the value is missing; write -p N"),
-    ("-p 0", "`-p 0`: 0 is not between 1 and 1024; choose from 1 to 1024"),
     ("--swap soon", "`--swap soon`: \"soon\" is not known; choose one of rolling or in-place"),
     ("-p0", "`-p 0`: 0 is not between 1 and 1024; choose from 1 to 1024"),
     ("--threads many", "`--threads many`: \"many\" is not a number; write a number, as in 4096"),
@@ -98,6 +97,10 @@ import Testing
       "--app a.so --cgi --http :1",
       "`--cgi` answers one request from its environment and cannot listen as well; leave out --cgi, "
         + "or the sockets"
+    ),
+    (
+      "--app a.so --http :1 --no-master -p 2",
+      "2 workers cannot be had without a master; leave out --no-master, or write -p 1"
     ),
     (
       "--app a.so --http :1 --scgi-socket :1",

@@ -72,7 +72,7 @@ import Testing
 
   @Test("multithread, multiprocess and run_once say how it is", arguments: [1, 4], [1, 2])
   func truthfulFlags(threads: Int, processes: Int) throws {
-    try Python.run("pep3333", ["--threads", "\(threads)", "-p", "\(processes)"]) { (server) throws in
+    try Python.run("pep3333", ["--threads", "\(threads)", "-M", "-p", "\(processes)"]) { (server) throws in
       let facts = try server.object("/facts")
       #expect(facts["multithread"] as? Bool == (threads > 1))
       #expect(facts["multiprocess"] as? Bool == (processes > 1))

@@ -29,6 +29,9 @@ struct Draft {
     try distributeAppOptions()
     let hasSockets = !settings.listeners.isEmpty || hasInheritedSockets
     if wantsCGI, !settings.listeners.isEmpty { throw .cgiWithSockets }
+    if let workers = settings.process.workers, workers > 1, !settings.process.hasMaster {
+      throw .workersWithoutMaster(workers)
+    }
     settings.isCGI = wantsCGI || (isGateway && !hasSockets)
     tellServerFacts()
     if settings.apps.isEmpty { throw .noApplication }

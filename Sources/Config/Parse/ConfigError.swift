@@ -20,6 +20,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case noApplication
   case noSocket
   case cgiWithSockets
+  case workersWithoutMaster(Int)
   case addressTwice(Address)
   case mountTwice(String, String, String)
   case optionForNoApp(mount: String)
@@ -49,6 +50,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .noApplication: "no application: there is nothing to serve"
     case .noSocket: "no socket: there is nowhere to listen"
     case .cgiWithSockets: "`--cgi` answers one request from its environment and cannot listen as well"
+    case .workersWithoutMaster(let count): "\(count) workers cannot be had without a master"
     case .addressTwice(let address): "two sockets are to listen at \(address)"
     case .mountTwice(let mount, let first, let second):
       "\(first) and \(second) are both mounted at \(mount.isEmpty ? "/" : mount)"
@@ -82,6 +84,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .noApplication: "add --app PATH, the shared library to serve, or -w MODULE for Python"
     case .noSocket: "add --http-socket 127.0.0.1:8080, or another of the socket options"
     case .cgiWithSockets: "leave out --cgi, or the sockets"
+    case .workersWithoutMaster: "leave out --no-master, or write -p 1"
     case .addressTwice: "take one of them out, or change its address"
     case .mountTwice: "give each its own, as in --app /blog=blog.so"
     case .optionForNoApp(let mount):
