@@ -1,7 +1,7 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins apps test swap-proof tidy fuzz examples bench bench-quick bench-budget tsan asan stress clean
+.PHONY: help run build plugins apps test swap-proof tidy fuzz examples bench bench-quick bench-swap bench-budget tsan asan stress clean
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -70,6 +70,11 @@ bench: ## measure against the bare C references; PEERS=1 installs and adds other
 
 bench-quick: ## the same, a few workloads in less than two minutes: a look, no claim
 	@$(MAKE) --no-print-directory bench ARGS="--quick $(ARGS)"
+
+bench-swap: ## time swaps under load, rolling and in place, and what requests notice of them
+	@$(MAKE) --no-print-directory build
+	@bench/build.sh
+	@python3 bench/swap.py $(ARGS)
 
 bench-budget: ## check allocations, system calls, retains and instructions of a request against bench/budgets
 	@$(MAKE) --no-print-directory build

@@ -66,7 +66,8 @@ done
 # The interpreter that the plugin embeds: the same Python for all.
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv" || say "no virtual environment: python3-venv is missing"
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv" ||
+  say "no virtual environment: python3-venv is missing"
 for package in bjoern fastwsgi granian gunicorn; do
   mark=$venv/lib/.installed-$package
   [ ! -e "$mark" ] || continue

@@ -103,7 +103,9 @@ PEERS = [
        "--backlog 4096 --worker-connections 20000 --log-level error --keep-alive 300 --chdir {here}/peers "
        "wsgi_hello:application"),
   {"name": "uwsgi-python", "title": "uWSGI, Python app",
-   "commands": {"http": UWSGI_PYTHON + "--http11-socket {address}", "scgi": UWSGI_PYTHON + "--scgi-socket {address}",
-                "uwsgi": UWSGI_PYTHON + "--socket {address}", "fcgi": UWSGI_PYTHON + "--fastcgi-socket {address}"},
+   "commands": {"http": UWSGI_PYTHON + "--http11-socket {address}",
+                "scgi": UWSGI_PYTHON + "--scgi-socket {address}",
+                "uwsgi": UWSGI_PYTHON + "--socket {address}",
+                "fcgi": UWSGI_PYTHON + "--fastcgi-socket {address}"},
    "needs": ("uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so")},
 ]

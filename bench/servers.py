@@ -64,7 +64,8 @@ def nsgi(name: str, title: str, app: str, server: Path = SERVER, workers: int = 
 
 def wsgi(name: str, title: str) -> Spec:
   """This server with the application of the Python peers, in the plugin python3."""
-  command = (f"{SERVER} --plugin python3 --pythonpath {ROOT}/bench/peers --module wsgi_hello -L --listen 4096")
+  command = (f"{SERVER} --no-master --plugin python3 --pythonpath {ROOT}/bench/peers --module wsgi_hello -L "
+             "--listen 4096")
   commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
   return Spec(name, title, commands, needs=(str(SERVER), str(SERVER.parent / "libpython3_plugin.so")))
 

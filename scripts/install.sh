@@ -18,6 +18,7 @@ declare -A apps_needs=(
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [curl]=curl
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
+  [litmus]=litmus
   [systemd-socket-activate]=systemd [systemd-analyze]=systemd
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
@@ -67,6 +68,17 @@ install_python_clients() {
   touch .build/venv/flup
 }
 
+# Frameworks from PyPI, for the tests of WSGI.
+install_python_frameworks() {
+  [ ! -e .build/frameworks/complete ] || return 0
+  say "installing Flask, Django, Bottle, Falcon, Pyramid, WsgiDAV and httpbin with pip in .build/frameworks"
+  mkdir -p .build
+  /usr/bin/python3 -m venv --clear .build/frameworks
+  .build/frameworks/bin/pip install -q --disable-pip-version-check Flask==3.1.3 Django==5.2.19 \
+    bottle==0.13.4 falcon==4.4.0 pyramid==2.1 WsgiDAV==4.4.0 httpbin==0.10.4
+  touch .build/frameworks/complete
+}
+
 verb=${1:-build}
 missing=()
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
@@ -93,3 +105,4 @@ if [ ${#missing[@]} -gt 0 ]; then
   install_without_starting "${missing[@]}"
 fi
 [ "$verb" != test ] || install_python_clients
+[ "$verb" != test ] || install_python_frameworks

@@ -122,7 +122,9 @@ static inline PyTypeObject *py_make_type(
 }
 
 static inline PyTypeObject *py_type(PyObject *o) { return Py_TYPE(o); }
-static inline unsigned py_default_flags(void) { return Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION; }
+static inline unsigned py_default_flags(void) {
+  return Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+}
 static inline unsigned py_callable_flags(void) { return py_default_flags() | Py_TPFLAGS_HAVE_VECTORCALL; }
 static inline void py_free(PyObject *o) {
   PyTypeObject *type = Py_TYPE(o);

@@ -83,7 +83,8 @@ let bootstrapSource = #"""
       while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
           name += "_"
       loader = importlib.machinery.SourceFileLoader(name, path)
-      module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
+      spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+      module = importlib.util.module_from_spec(spec)
       sys.modules[name] = module
       loader.exec_module(module)
       return module
@@ -130,7 +131,8 @@ let bootstrapSource = #"""
       if makes:
           target = target()
           if not callable(target):
-              raise CannotLoad(f"{name} of {where} returned a {type(target).__name__}, which cannot be called")
+              kind = type(target).__name__
+              raise CannotLoad(f"{name} of {where} returned a {kind}, which cannot be called")
       return target
 
   def describe(error):
@@ -223,7 +225,7 @@ let bootstrapSource = #"""
               known = {**known, **now}
               if changed and all([good(path) for path in changed if path.endswith(".py")]):
                   reload(changed[0])
-      if not any(thread.name == "nsgi-autoreload" for thread in threading.enumerate()):
+      if facts[0] == 0 and not any(thread.name == "nsgi-autoreload" for thread in threading.enumerate()):
           own = tuple(one.rstrip("/") + "/" for one in directories)
           threading.Thread(target=run, name="nsgi-autoreload", daemon=True).start()
 

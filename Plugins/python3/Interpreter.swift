@@ -75,8 +75,8 @@ enum Interpreter {
     guard access("\(path)/pyvenv.cfg", F_OK) == 0 else { return try set(&config, \.home, path) }
     guard access("\(path)/lib/python\(Self.release)", F_OK) == 0 else {
       throw LoadFailure(
-        "the virtual environment \(home) is of another Python than the \(Self.release) of this "
-          + "plugin: make it anew with python\(Self.release) -m venv \(home)")
+        "the virtual environment \(home) is of another Python than the \(Self.release) of "
+          + "this plugin: make it anew with python\(Self.release) -m venv \(home)")
     }
     let programs = ["python\(Self.release)", "python3", "python"].map { "\(path)/bin/\($0)" }
     try set(&config, \.program_name, programs.first { access($0, X_OK) == 0 } ?? programs[2])
@@ -117,9 +117,8 @@ enum Interpreter {
 
   private static func check(_ status: PyStatus) throws(LoadFailure) {
     guard PyStatus_Exception(status) != 0 else { return }
-    throw LoadFailure(
-      "Python \(Self.release) cannot start: \(status.err_msg.map { String(cString: $0) } ?? "no reason given")"
-    )
+    let reason = status.err_msg.map { String(cString: $0) } ?? "no reason given"
+    throw LoadFailure("Python \(Self.release) cannot start: \(reason)")
   }
 
   /// Runs the source of Bootstrap.swift as the module `_nsgi`.

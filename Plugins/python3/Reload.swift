@@ -18,10 +18,25 @@ enum Reload {
       _ = table.assumingMemoryBound(to: ReloadTable.self).pointee.reload(path)
       return
     }
+    if isSupervised {
+      kill(getppid(), SIGHUP)
+      return
+    }
     var words = arguments().map { strdup($0) } + [nil]
     execv("/proc/self/exe", &words)
     Log.line("the server cannot be started again: \(String(cString: strerror(errno)))", NSGI_ERROR)
     for word in words { free(word) }
+  }
+
+  /// This process has a master, the same program: what is signalled there replaces all workers, new first.
+  private static var isSupervised: Bool {
+    guard let own = realpath("/proc/self/exe", nil), let parent = realpath("/proc/\(getppid())/exe", nil)
+    else { return false }
+    defer {
+      free(own)
+      free(parent)
+    }
+    return strcmp(own, parent) == 0
   }
 
   /// The command line of this process.

@@ -327,10 +327,21 @@ enum System {
   /// The corresponding C function is `unlink`.
   static func unlink(_ path: String) { _ = Glibc.unlink(path) }
 
-  /// Removes a file and then its directory. The corresponding C functions are `unlink` and `rmdir`.
+  /// Removes a file, what lies beside it, and their directory. The corresponding C functions are `unlink`
+  /// and `rmdir`.
   static func removeCopy(_ path: String) {
     unlink(path)
-    if let slash = path.lastIndex(of: "/") { _ = rmdir(String(path[..<slash])) }
+    guard let slash = path.lastIndex(of: "/") else { return }
+    let directory = String(path[..<slash])
+    guard rmdir(directory) != 0, errno == ENOTEMPTY, let stream = opendir(directory) else { return }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if !name.hasPrefix(".") { unlink("\(directory)/\(name)") }
+    }
+    _ = rmdir(directory)
   }
 
   /// Writes a small file anew; false if it cannot be.

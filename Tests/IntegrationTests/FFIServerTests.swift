@@ -185,6 +185,38 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test("a rollback, a crash and a swap to the same find the signatures of the build, not those of the file")
+  func rollback() throws {
+    let folder = try TemporaryFolder()
+    let control = folder.file("ctl")
+    let file = try folder.write("library libm.so.6 pure\nfloor(x: f64) -> f64\n", to: "math.sig")
+    let server = try server([
+      "--call-file", file, "-p", "1", "--control-socket", control, "--swap-soak", "0",
+    ])
+    let url = try server.url
+    func ctl(_ verb: String) throws -> String {
+      let (exit, output) = try ServerProcess.run(["ctl", "--control-socket", control, verb])
+      #expect(exit == .status(0), "\(verb): \(output)")
+      return output
+    }
+    #expect(try ctl("swap").contains("nothing to do"))
+    try folder.write("library libm.so.6 pure\nceil(x: f64) -> f64\n", to: "math.sig")
+    #expect(try ctl("swap").contains("generation 2"))
+    #expect(try Curl.get("\(url)/ceil?x=1.5").text == "{\"result\":2}")
+    #expect(try Curl.get("\(url)/floor?x=1.5").status == 404)
+    #expect(try ctl("rollback").contains("generation 1"))
+    #expect(try Curl.get("\(url)/floor?x=1.5").text == "{\"result\":1}")
+    #expect(try Curl.get("\(url)/ceil?x=1.5").status == 404)
+    // A worker that follows a killed one has the build's signatures too, though the file says others.
+    let status = try ctl("status")
+    let pid = try #require(status.split(separator: "(pid ").last?.prefix { $0.isNumber }.description)
+    kill(try #require(pid_t(pid)), SIGKILL)
+    try Deadline.usual.wait(for: "the next worker", output: { server.process.output }) {
+      (try? Curl.get("\(url)/floor?x=2.5").text) == "{\"result\":2}" ? () : nil
+    }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("the OpenAPI document says the truth: schemathesis finds nothing against it")
   func schemathesis() throws {
     let folder = try TemporaryFolder()

@@ -82,7 +82,7 @@ struct Recipe: Sendable, CustomTestStringConvertible {
         "/bin/sh", ["-c", free(test.command)], directory: Repository.root)
       #expect(exit == .status(0), "\(test.command): \(output)")
       // An answer need not end with a line end; a block of text always does.
-      #expect(output == test.answer || output + "\n" == test.answer, "\(test.command)")
+      #expect(output == test.answer || output + "\n" == test.answer, "\(test.command): \(output)")
     }
     #expect(try process.stop() == .status(0), "\(process.output)")
   }

@@ -1,5 +1,5 @@
-// Asynchronous exchanges, ended by threads of the app while their clients go away: each is ended exactly once,
-// and the server's memory stays what it is. STRESS_FINISHES=1000000 (make stress) is the full size.
+// Asynchronous exchanges, ended by threads of the app while their clients go away: each is ended exactly
+// once, and the server's memory stays what it is. STRESS_FINISHES=1000000 (make stress) is the full size.
 import Foundation
 import Support
 import Testing

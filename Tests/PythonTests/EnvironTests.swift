@@ -70,12 +70,12 @@ import Testing
     }
   }
 
-  @Test("multithread, multiprocess and run_once say how it is", arguments: [1, 4])
-  func truthfulFlags(threads: Int) throws {
-    try Python.run("pep3333", ["--threads", "\(threads)"]) { (server) throws in
+  @Test("multithread, multiprocess and run_once say how it is", arguments: [1, 4], [1, 2])
+  func truthfulFlags(threads: Int, processes: Int) throws {
+    try Python.run("pep3333", ["--threads", "\(threads)", "-p", "\(processes)"]) { (server) throws in
       let facts = try server.object("/facts")
       #expect(facts["multithread"] as? Bool == (threads > 1))
-      #expect(facts["multiprocess"] as? Bool == false)
+      #expect(facts["multiprocess"] as? Bool == (processes > 1))
       #expect(facts["run_once"] as? Bool == false)
     }
   }
@@ -84,10 +84,8 @@ import Testing
   func input() throws {
     try Python.run { (server) throws in
       let reply = try server.post("/reads", Array("abcdefg\nhij\nkl\nmn\nop\nqr".utf8))
-      #expect(
-        reply.text
-          == "[b'', b'ab', b'cde', b'fg\\n', b'hij\\n', [b'kl\\n'], b'mn\\n', [b'op\\n', b'qr'], b'', b'', b'', []]"
-      )
+      let sized = "b'', b'ab', b'cde', b'fg\\n', b'hij\\n', [b'kl\\n'], b'mn\\n'"
+      #expect(reply.text == "[\(sized), [b'op\\n', b'qr'], b'', b'', b'', []]")
     }
   }
 
@@ -104,7 +102,8 @@ import Testing
     try Python.run { (server) throws in
       let socket = try server.connect()
       try socket.send(
-        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+          + "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
       )
       let reply = try socket.receiveReply()
       #expect(reply.text == "abcdefg")

@@ -13,7 +13,8 @@ enum Python {
   ) throws -> ServerProcess {
     let sockets = options.contains { $0.hasSuffix("-socket") } ? [] : ["--http-socket", "127.0.0.1:0"]
     return try ServerProcess(
-      app: nil, ["--plugin", "python3", "--pythonpath", folder, "-w", module, "-L"] + sockets + options,
+      app: nil,
+      ["--no-master", "--plugin", "python3", "--pythonpath", folder, "-w", module, "-L"] + sockets + options,
       environment: environment)
   }
 

@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef VERSION
+#define VERSION "1.0"
+#endif
+
 static const nsgi_host *host;
 static char large[100 * 1024];
 static const nsgi_pair type = {NSGI_STR("Content-Type"), NSGI_STR("text/plain")};
@@ -39,7 +43,8 @@ static int load(const nsgi_boot *boot, void **state) {
 }
 
 static const nsgi_app app = {
-  .head = NSGI_APP_HEAD(NSGI_THREADSAFE), .name = "bench", .version = "1.0", .call = call, .load = load
+  .head = NSGI_APP_HEAD(NSGI_THREADSAFE | NSGI_UNLOADABLE), .name = "bench", .version = VERSION,
+  .call = call, .load = load
 };
 
 const nsgi_app *nsgi_entry(const nsgi_host *unused) {

@@ -2,6 +2,7 @@
 
 let ffiRuntime = RuntimeSpec(
   name: "ffi", aliases: [], example: "--call 'libm.so.6:cbrt(x: f64) -> f64'", target: "call-file",
+  files: ["call-file"],
   claims: { target in
     if target.hasSuffix(".sig") { return AppOption(key: "call-file", value: String(target)) }
     return FFITarget.isSignature(target) ? AppOption(key: "call", value: String(target)) : nil

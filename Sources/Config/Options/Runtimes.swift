@@ -11,6 +11,8 @@ struct RuntimeSpec: Sendable {
   let example: String
   /// The key under which what follows `NAME:` in `--plugin` goes to the runtime.
   let target: String
+  /// Keys of options that name a file. The server keeps a copy of it with each generation.
+  var files: Set<String> = []
   /// What a value of `--mount` tells it, by its look alone; nil when it is not for this runtime.
   let claims: @Sendable (Substring) -> AppOption?
   /// The same when `--plugin` names the runtime; asked after `claims` of every other.
@@ -166,6 +168,20 @@ extension Draft {
         AppOption(key: "server.harakiri", value: Value.spell(settings.limits.requestTimeoutSeconds)),
       ]
     }
+  }
+}
+
+extension AppSettings {
+  /// Places in `options` of files that belong to the app and are kept with each generation of it.
+  public var keptFiles: [Int] {
+    guard let row = runtime.flatMap({ RuntimeTable.row(named: $0.name) }) else { return [] }
+    return options.indices.filter { row.files.contains(options[$0].key) }
+  }
+
+  /// All that the app is made of is kept: its library, or the files of its runtime. Python's modules are
+  /// not.
+  public var isKeptWhole: Bool {
+    runtime == nil || runtime.flatMap { RuntimeTable.row(named: $0.name) }.map { !$0.files.isEmpty } ?? false
   }
 }
 

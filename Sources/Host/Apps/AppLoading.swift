@@ -56,6 +56,7 @@ struct AppLoading {
   private mutating func load(
     _ app: AppSettings, _ path: String, _ place: Place, number: UInt32
   ) throws(LoadError) -> Generation {
+    let app = KeptFiles.substitute(app, place)
     let options = app.options.map { Generation.Option(key: $0.key, value: $0.value) }
     if app.runtime != nil, let plugin = plugins[path] {
       return plugin.sibling(named: app.path, options: options, number: number)

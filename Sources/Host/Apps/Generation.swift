@@ -2,12 +2,12 @@ import CNSGI
 
 /// One loaded build of an application: its private file, its functions, its state.
 ///
-/// Order of life: `load` (file, link, handshake), `start` (its load()), `probe`, requests, `unload`, and `close`
-/// for one whose library may leave memory; any other stays until the process ends, as the code of most
-/// languages cannot be unloaded.
+/// Order of life: `load` (file, link, handshake), `start` (its load()), `probe`, requests, `unload`, and
+/// `close` for one whose library may leave memory; any other stays until the process ends, as the code of
+/// most languages cannot be unloaded.
 ///
-/// Unchecked: everything but `state` is constant; `state` is written by `start`, before any other thread knows
-/// the generation, and by `unload`, after all others have left it.
+/// Unchecked: everything but `state` is constant; `state` is written by `start`, before any other thread
+/// knows the generation, and by `unload`, after all others have left it.
 final class Generation: @unchecked Sendable {
   /// The plain form's function, or the full form's table, the host's own copy with absent members nil.
   enum Form {

@@ -40,8 +40,8 @@ enum Loader {
     return (handle, .full(table))
   }
 
-  /// Opens the library, and those beside the operator's file, without touching its entry; nil when it cannot be
-  /// opened.
+  /// Opens the library, and those beside the operator's file, without touching its entry; nil when it
+  /// cannot be opened.
   static func openWithCompanions(_ copy: PrivateCopy, _ image: ElfImage) -> UnsafeMutableRawPointer? {
     do { try openCompanions(of: copy, image) } catch { return nil }
     return System.openLibrary(copy.path)

@@ -32,7 +32,10 @@ public enum StageRole {
     do throws(LoadError) {
       let copy = try PrivateCopy(of: path, into: build.path)
       let image = try copy.inspect(wanted: AppReference(path: path, symbol: wanted.symbol).wanted)
-      let isSame = !build.current.isEmpty && copy.equals(build.current)
+      try KeptFiles.copy(wanted, into: build.path)
+      let isSame =
+        !build.current.isEmpty && copy.equals(build.current)
+        && KeptFiles.areSame(wanted, build.path, Paths.directory(of: build.current))
       link.send(
         Message(
           .copied,

@@ -109,7 +109,7 @@ extension Master {
     }
     respawns += 1
     let reason = crashes.last?.sentence ?? ending.description
-    if ending != .exited(0) { crashed(worker, reason) }
+    if ending != .exited(0) { crashed(worker, reason, isKill: ending == .killed(SIGKILL)) }
     tryAgain(worker, served: max(1, served), reason)
   }
 

@@ -140,7 +140,7 @@ extension Master {
     let builds = settings.apps.indices.map { app -> Build in
       let serving = current?.builds.first { $0.mount == settings.apps[app].mount }
       guard let result = staged[app] else { return serving! }
-      let isSame = result.isSame && settings.apps[app].runtime == nil
+      let isSame = result.isSame && settings.apps[app].isKeptWhole
       let hasSameOptions = current?.settings.apps.contains(settings.apps[app]) ?? false
       if isSame, hasSameOptions, let serving {
         history.giveBack(serving.mount, generations[app]!)
@@ -197,6 +197,11 @@ extension Master {
   // MARK: Rollback
 
   private func beginRollback(_ mount: String?) {
+    if let app = current?.settings.apps.first(where: { $0.mount == mount }), !app.isKeptWhole {
+      return refuse(
+        "\(app.path) is made by a runtime from files that the server does not keep; put the old ones back "
+          + "and swap")
+    }
     guard let target = rollbackTarget(mount) else { return refuse("there is no build to go back to") }
     beginRollout(target, soak: 0)
   }
@@ -208,12 +213,13 @@ extension Master {
     var builds = current.builds
     var hasAny = false
     for index in builds.indices where mount == nil || builds[index].mount == mount {
-      guard let previous = history.previous(builds[index].mount) else { continue }
+      guard current.settings.apps[index].isKeptWhole,
+        let previous = history.previous(builds[index].mount)
+      else { continue }
       hasAny = true
       builds[index] = previous
-      if current.settings.apps[index].runtime == nil {
-        arguments = Settings.arguments(arguments, servingAt: previous.mount, path: previous.source)
-      }
+      guard current.settings.apps[index].runtime == nil else { continue }
+      arguments = Settings.arguments(arguments, servingAt: previous.mount, path: previous.source)
     }
     guard hasAny, let settings = parse(arguments) else { return nil }
     return Release(number: nextNumber(), arguments: arguments, settings: settings, builds: builds)

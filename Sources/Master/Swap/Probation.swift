@@ -8,6 +8,8 @@ struct Probation {
   let mounts: [String]
   /// Failure share of the release before, by mount.
   let before: [String: Double]
+  /// Workers that were killed from outside.
+  var kills = 0
 }
 
 /// Watching what a new build does.
@@ -17,15 +19,18 @@ extension Master {
 
   /// A release was committed: watch it.
   func beginProbation(_ release: Release, before previous: Release, _ fresh: [Build]) {
-    if let old = probation { alarms.cancel(.probation(release: old.release.number)) }
+    endProbation()
     let seconds = release.settings.supervision.probationSeconds
-    guard seconds > 0, !fresh.isEmpty else {
-      probation = nil
-      return
-    }
+    guard seconds > 0, !fresh.isEmpty else { return }
     probation = Probation(
       release: release, previous: previous, mounts: fresh.map(\.mount), before: failureShares(previous))
     alarms.set(.probation(release: release.number), seconds: seconds)
+  }
+
+  /// Nothing is watched any more.
+  func endProbation() {
+    if let old = probation { alarms.cancel(.probation(release: old.release.number)) }
+    probation = nil
   }
 
   func probationIsOver(_ number: Int) {
@@ -53,6 +58,12 @@ extension Master {
     let names = failed.map(\.title).joined(separator: ", ")
     MasterLog.error("\(names) is taken back: \(evidence)")
     lastOutcome = "taken back: \(names): \(evidence)"
+    let isKept = probation.mounts.contains { mount in
+      probation.release.settings.apps.contains { $0.mount == mount && $0.isKeptWhole }
+    }
+    guard isKept else {
+      return MasterLog.error("what a runtime makes is not kept: put the old files back and swap")
+    }
     if rollout == nil { goBack(to: probation.previous) }
   }
 

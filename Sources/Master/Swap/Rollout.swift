@@ -117,7 +117,12 @@ extension Master {
     for place in 0..<rollout.target.workers { fill(place) }
     watchFiles()
     if rollout.isReturn { return startNext() }
-    beginProbation(rollout.target, before: rollout.previous, fresh)
+    if case .rollback = underWay?.change {
+      // It has proven itself before; what it replaces has not.
+      endProbation()
+    } else {
+      beginProbation(rollout.target, before: rollout.previous, fresh)
+    }
     succeed("serving \(serviceText)")
   }
 
@@ -166,11 +171,16 @@ extension Master {
   }
 
   /// A worker that served has died: a release on trial fails by that.
-  func crashed(_ worker: WorkerHandle, _ sentence: String) {
+  ///
+  /// - Parameter isKill: by SIGKILL: the kernel for want of memory, or somebody's hand. Once is no evidence
+  /// against a release that was committed.
+  func crashed(_ worker: WorkerHandle, _ sentence: String, isKill: Bool) {
     inPlaceLost(worker, sentence)
     if let rollout, worker.release.number == rollout.target.number, !rollout.isReturn {
       return fail("its worker crashed: \(sentence)")
     }
-    if probation?.release.number == worker.release.number { withdraw("a worker crashed: \(sentence)") }
+    guard probation?.release.number == worker.release.number else { return }
+    if isKill { probation!.kills += 1 }
+    if !isKill || probation!.kills > 1 { withdraw("a worker crashed: \(sentence)") }
   }
 }

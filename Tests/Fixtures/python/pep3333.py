@@ -48,7 +48,7 @@ def hello(environ, start):
 
 
 def environ(environ, start):
-  shown = {key: value if isinstance(value, (str, bool, int)) else repr(value) for key, value in environ.items()}
+  shown = {key: value if isinstance(value, (str, bool)) else repr(value) for key, value in environ.items()}
   shown["type"] = type(environ).__name__
   shown["types"] = sorted({type(value).__name__ for key, value in environ.items() if key.isupper()})
   shown["version is a tuple"] = environ["wsgi.version"] == (1, 0) and type(environ["wsgi.version"]) is tuple
@@ -150,9 +150,11 @@ def twice_after_refusal(environ, start):
 BAD_HEADS = {
   "status-int": (200, TEXT), "status-word": ("OK", TEXT), "status-control": ("200 O\nK", TEXT),
   "status-joined": ("200OK", TEXT), "tuple": ("200 OK", tuple(TEXT)), "list-item": ("200 OK", [["A", "b"]]),
-  "three": ("200 OK", [("A", "b", "c")]), "bytes": ("200 OK", [("A", b"b")]), "name-space": ("200 OK", [("A b", "c")]),
+  "three": ("200 OK", [("A", "b", "c")]), "bytes": ("200 OK", [("A", b"b")]),
+  "name-space": ("200 OK", [("A b", "c")]),
   "name-colon": ("200 OK", [("A:", "c")]), "name-empty": ("200 OK", [("", "c")]),
-  "crlf": ("200 OK", [("A", "b\r\nC: d")]), "nul": ("200 OK", [("A", "b\0")]), "wide": ("200 OK", [("A", "\u2603")]),
+  "crlf": ("200 OK", [("A", "b\r\nC: d")]), "nul": ("200 OK", [("A", "b\0")]),
+  "wide": ("200 OK", [("A", "\u2603")]),
   "length": ("200 OK", [("Content-Length", "ten")]),
 }
 HOP_BY_HOP = ["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailers",
@@ -263,8 +265,9 @@ def go(environ, start):
 
 def reads(environ, start):
   data = environ["wsgi.input"]
-  result = [data.read(0), data.read(2), data.readline(3), data.readline(), data.readline(-1), data.readlines(1),
-            next(data), data.readlines(), data.read(), data.read(5), data.readline(), list(data)]
+  result = [data.read(0), data.read(2), data.readline(3), data.readline(), data.readline(-1),
+            data.readlines(1), next(data), data.readlines(), data.read(), data.read(5),
+            data.readline(), list(data)]
   return say(start, repr(result))
 
 
@@ -343,11 +346,11 @@ def sleeps(environ, start):
 def facts(environ, start):
   import __main__
   return say(start, json.dumps({
-    "argv": sys.argv, "path": sys.path, "main": __main__.__name__, "prefix": sys.prefix, "base": sys.base_prefix,
-    "executable": sys.executable, "cwd": os.getcwd(), "here": __file__, "int": str(signal.getsignal(signal.SIGINT)),
-    "FLAG": os.environ.get("FLAG"), "OTHER": os.environ.get("OTHER"), "name": __name__,
+    "argv": sys.argv, "path": sys.path, "main": __main__.__name__, "executable": sys.executable,
+    "cwd": os.getcwd(), "int": str(signal.getsignal(signal.SIGINT)),
+    "FLAG": os.environ.get("FLAG"), "OTHER": os.environ.get("OTHER"),
     "multithread": environ["wsgi.multithread"], "multiprocess": environ["wsgi.multiprocess"],
-    "run_once": environ["wsgi.run_once"], "script": environ["SCRIPT_NAME"], "path_info": environ["PATH_INFO"]}))
+    "run_once": environ["wsgi.run_once"], "script": environ["SCRIPT_NAME"]}))
 
 
 def background(environ, start):

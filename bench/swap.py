@@ -1,0 +1,100 @@
+"""How long a swap takes from command to commit, and what requests notice: the generator's percentiles with
+and without swaps, interleaved. Rolling and in place; run by `make bench-swap`.
+
+The two builds are apps/bench compiled twice. The server has one worker on CPU 0 beside its master, the
+generator is on CPU 1 with `server ctl`.
+"""
+import argparse
+import json
+import shlex
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import machine
+from servers import BIN, ROOT, SERVER
+
+SOURCE = ROOT / "apps/bench/bench_app.c"
+COMPILE = f"cc -D_GNU_SOURCE -O2 -fPIC -shared -fvisibility=hidden -I {ROOT}/Sources/CNSGI/include {SOURCE}"
+
+
+def build(directory: Path) -> list[Path]:
+  """Two builds of one app."""
+  files = []
+  for name in ("1", "2"):
+    file = directory / f"bench{name}.so"
+    subprocess.run([*shlex.split(COMPILE), f'-DVERSION="{name}"', "-o", str(file)], check=True)
+    files.append(file)
+  return files
+
+
+def start(directory: Path, app: Path, mode: str) -> tuple[subprocess.Popen, str, Path]:
+  """A server with a control socket of its own: process, address, socket."""
+  control = directory / f"{mode}.ctl"
+  command = (f"taskset -c {machine.CPU_SERVER} {SERVER} -L -p 1 --app {app} --http-socket 127.0.0.1:0 "
+             f"--listen 4096 --control-socket {control} --swap {mode} --swap-soak 0 --swap-probation 0")
+  process = subprocess.Popen(shlex.split(command), stderr=subprocess.PIPE, text=True)
+  address = process.stderr.readline().split()[3]
+  return process, address, control
+
+
+def load(address: str, seconds: float) -> subprocess.Popen:
+  """The generator: 64 keep-alive connections."""
+  command = (f"taskset -c {machine.CPU_LOAD} {BIN}/gwload -p http -a {address} -c 64 -k 1 -u / "
+             f"-d {seconds:g} -w 0.2")
+  return subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, text=True)
+
+
+def measure(mode: str, rounds: int, seconds: float, directory: Path) -> dict:
+  """Rounds of load, one without and one with swaps."""
+  builds = build(directory)
+  process, address, control = start(directory, builds[0], mode)
+  quiet, busy, times, swaps = [], [], [], 0
+  try:
+    for _ in range(rounds):
+      quiet.append(json.loads(load(address, seconds).communicate()[0].splitlines()[-1]))
+      generator = load(address, seconds)
+      end = time.monotonic() + seconds
+      while time.monotonic() < end - 0.3:
+        swaps += 1
+        began = time.monotonic()
+        command = [str(SERVER), "ctl", "--control-socket", str(control), "swap", "/", str(builds[swaps % 2])]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append((time.monotonic() - began) * 1000)
+        time.sleep(0.2)
+      busy.append(json.loads(generator.communicate()[0].splitlines()[-1]))
+  finally:
+    process.terminate()
+    process.wait()
+  return {"swaps": swaps, "times": times, "quiet": quiet, "busy": busy}
+
+
+def row(mode: str, result: dict) -> str:
+  """One line of the table."""
+  def median(reports: list[dict], key: str) -> float:
+    return statistics.median(report[key] for report in reports)
+  times = sorted(result["times"])
+  errors = sum(report["errors"] for report in result["busy"])
+  cells = [mode, str(result["swaps"]), f"{statistics.median(times):.0f}", f"{times[-1]:.0f}"]
+  for key in ("p50_us", "p99_us", "p999_us"):
+    cells.append(f"{median(result['quiet'], key):.0f} / {median(result['busy'], key):.0f}")
+  return "| " + " | ".join(cells + [str(errors)]) + " |"
+
+
+def main() -> None:
+  """Prints the table."""
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument("--rounds", type=int, default=5)
+  parser.add_argument("--seconds", type=float, default=4, help="of load in each half of a round")
+  arguments = parser.parse_args()
+  print("| swap | swaps | ms (median) | ms (most) | p50 µs without / with | p99 µs | p999 µs | errors |")
+  print("|---|--:|--:|--:|--:|--:|--:|--:|")
+  for mode in ("rolling", "in-place"):
+    with tempfile.TemporaryDirectory() as directory:
+      print(row(mode, measure(mode, arguments.rounds, arguments.seconds, Path(directory))), flush=True)
+
+
+if __name__ == "__main__":
+  main()
