@@ -1,7 +1,7 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins apps test tidy fuzz examples bench bench-quick bench-swap bench-budget tsan asan stress clean
+.PHONY: help run build plugins apps test swap-proof tidy fuzz examples bench bench-quick bench-swap bench-budget tsan asan stress clean
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -50,6 +50,10 @@ asan: ## the same under the Address Sanitizer
 stress: ## end 1,000,000 asynchronous exchanges while their clients go away, and watch the memory
 	@$(MAKE) --no-print-directory build
 	STRESS_FINISHES=1000000 swift test --filter StressTests
+
+swap-proof: ## hundreds of swaps under a load of every kind, and killed workers (SWAPS=200 SANITIZER=address)
+	@scripts/install.sh test
+	@scripts/swap_proof.sh $(or $(SWAPS),200) $(SANITIZER)
 
 fuzz: ## run the fuzz targets of the codecs for a while
 	@scripts/install.sh build

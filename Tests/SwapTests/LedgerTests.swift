@@ -43,6 +43,27 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("many swaps one after the other, as fast as they go", arguments: ["rolling", "in-place"])
+    func inARow(mode: String) throws {
+      let builds = [try Fixture.ledger("LETTER='A'"), try Fixture.ledger("LETTER='B'")]
+      let server = try SupervisedServer(
+        builds[0], ["--swap", mode, "--swap-soak", "0", "--swap-probation", "0"])
+      let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive, .httpFresh])
+      let swaps = Swaps.isProof ? 1000 : 20
+      for swap in 1...swaps {
+        try server.install(builds[swap % 2])
+        let (exit, output) = try server.ctl("swap")
+        ledger.expect(generation: swap + 1)
+        #expect(exit == 0, "\(output)")
+      }
+      try ledger.waitForAnswers(20)
+      let report = try ledger.finish()
+      #expect(report.losses.isEmpty && report.duplicates.isEmpty && report.unserved.isEmpty, "\(report)")
+      #expect(try server.answering() == "A \(swaps + 1)")
+      _ = try Self.usage(server)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     /// The master and then its workers, once those that leave have left.
     private static func usage(_ server: SupervisedServer) throws -> [ProcessUsage] {
       let status = try server.wait(for: "old workers to leave") { status in

@@ -55,6 +55,13 @@ extension Worker {
     }
   }
 
+  /// Owner of an exchange: sends the end of its response, unless the connection ends with it and the client
+  /// was not told (FastCGI): then the leader sends both at once.
+  func pushOutLast(_ exchange: ExchangePointer) {
+    let isUntold = exchange.pointee.plan.framing == .records && exchange.pointee.head.persists
+    if exchange.pointee.plan.persists || !isUntold { pushOutBeside(exchange) }
+  }
+
   private func sendFile(_ fd: Int32, _ outlet: OutletPointer) throws(SystemError) {
     while outlet.pointee.file.left > 0 {
       let count = try System.sendFile(

@@ -32,7 +32,7 @@ extension Worker {
     exchange.pointee.isOver = true
     exchange.pointee.ready = ReadyCall()
     complete(exchange, result)
-    pushOutBeside(exchange)
+    pushOutLast(exchange)
     inbox.post(.finished(exchange))
   }
 

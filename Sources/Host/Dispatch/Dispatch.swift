@@ -123,7 +123,7 @@ extension Worker {
     exchange.pointee.isDetached = true
     exchange.pointee.isOver = true
     complete(exchange, exchange.pointee.earlyResult ?? result)
-    pushOutBeside(exchange)
+    pushOutLast(exchange)
     exchange.pointee.lock.unlock()
     inbox.post(.returned(exchange))
   }

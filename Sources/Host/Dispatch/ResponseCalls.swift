@@ -20,7 +20,7 @@ extension Worker {
     // What the client does not take now waits in memory: the app is done with it, no thread has to wait.
     let result = encodeBody(exchange, body, isWhole: true)
     endBody(exchange)
-    if exchange.pointee.isDetached { pushOutBeside(exchange) }
+    if exchange.pointee.isDetached { pushOutLast(exchange) }
     return result
   }
 
