@@ -27,21 +27,8 @@ enum Stack {
       guard let slot = slots.first(where: { $0.id == id }),
         Double(now() - slot.began) >= seconds * 1e9
       else { return nil }
-      return dump(slot)
+      return System.text { _Py_DumpTraceback($0, slot.state) }
     }
-  }
-
-  /// MFD_CLOEXEC.
-  private static let closeOnExec: UInt32 = 1
-
-  private static func dump(_ slot: ThreadSlot) -> String? {
-    let file = memfd_create("stack", closeOnExec)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    _Py_DumpTraceback(file, slot.state)
-    var text = [UInt8](repeating: 0, count: 64 * 1024)
-    let count = pread(file, &text, text.count, 0)
-    return String(decoding: text.prefix(max(0, count)), as: UTF8.self)
   }
 
   /// Monotonic nanoseconds, to a few milliseconds.

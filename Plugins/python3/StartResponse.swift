@@ -64,8 +64,8 @@ enum StartResponse {
     let start = at(object)
     forget(start, from: 0)
     py_release_if(start.pointee.statusText)
-    Glibc.free(start.pointee.texts)
-    Glibc.free(start.pointee.pairs)
+    System.release(start.pointee.texts)
+    System.release(start.pointee.pairs)
     py_free(object)
   }
 
