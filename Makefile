@@ -1,7 +1,8 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins apps test swap-proof tidy fuzz examples bench bench-quick bench-swap bench-budget tsan asan stress clean
+.PHONY: help run build plugins apps test swap-proof leaks tidy fuzz examples bench bench-quick bench-swap
+.PHONY: bench-budget tsan asan stress clean
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -34,6 +35,10 @@ apps: ## build every example app to .build/apps/NAME.so
 test: ## install the test programs, build everything, run every test
 	@scripts/install.sh test
 	@scripts/test.sh
+
+leaks: ## serve a million WSGI requests of every kind and see that memory stays flat
+	@$(MAKE) --no-print-directory build plugins
+	LEAK_REQUESTS=$${LEAK_REQUESTS:-1000000} swift test --filter LeakTests
 
 tidy: ## check the house rules: imports, line lengths, comments
 	@scripts/install.sh build

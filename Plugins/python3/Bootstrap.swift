@@ -6,7 +6,7 @@ let bootstrapSource = #"""
   import io, sys
 
   class LogFile(io.RawIOBase):
-      """Bytes of lines, for the server's log."""
+      '''Bytes of lines, for the server's log.'''
       def __init__(self, level):
           self.level = level
       def writable(self):
@@ -26,7 +26,7 @@ let bootstrapSource = #"""
   sys.stdout, sys.stderr = log_stream(2, "<stdout>"), log_stream(3, "<stderr>")
 
   class FileWrapper:
-      """wsgi.file_wrapper: blocks of a file, which the server sends by itself where it can."""
+      '''wsgi.file_wrapper: blocks of a file, which the server sends by itself where it can.'''
       __slots__ = "filelike", "blksize", "close"
       def __init__(self, filelike, blksize=8192):
           self.filelike, self.blksize = filelike, blksize
@@ -42,7 +42,7 @@ let bootstrapSource = #"""
           raise StopIteration
 
   def plain_file(filelike):
-      """Descriptor and position of a file whose bytes are what read() gives, else None."""
+      '''Descriptor and position of a file whose bytes are what read() gives, else None.'''
       file = getattr(filelike, "file", filelike) if type(filelike).__module__ == "tempfile" else filelike
       if isinstance(file, (io.BufferedReader, io.BufferedRandom)):
           if type(file.raw) is not io.FileIO:
@@ -54,7 +54,7 @@ let bootstrapSource = #"""
       return file.fileno(), file.tell()
 
   class CannotLoad(Exception):
-      """The whole reason is in the sentence: nobody needs a traceback."""
+      '''The whole reason is in the sentence: nobody needs a traceback.'''
 
   def add_path(directories, file):
       import os
@@ -90,7 +90,7 @@ let bootstrapSource = #"""
       return module
 
   def load(module, file, callable_name, directories):
-      """The application object, and the directories that were added for it."""
+      '''The application object, and the directories that were added for it.'''
       import importlib
       served.clear()
       added = []
@@ -136,7 +136,7 @@ let bootstrapSource = #"""
       return target
 
   def describe(error):
-      """A traceback for the log without the server's own frames, and one sentence."""
+      '''A traceback for the log without the server's own frames, and one sentence.'''
       import traceback
       if isinstance(error, CannotLoad):
           return "", str(error)
@@ -164,22 +164,22 @@ let bootstrapSource = #"""
   hooks = []
 
   def make_module():
-      """The module `nsgi` as applications see it inside the server."""
+      '''The module `nsgi` as applications see it inside the server.'''
       import types
       module = types.ModuleType("nsgi", "What the server tells the Python applications that run in it.")
       module.worker_id, module.generation, module.version = facts
       def write(message, level="info"):
-          """Writes a line to the server's log; level: trace, debug, info, warning, error or fatal."""
+          '''Writes a line to the server's log; level: trace, debug, info, warning, error or fatal.'''
           levels = ("trace", "debug", "info", "warning", "error", "fatal")
           if level not in levels:
               raise ValueError(f"level {level!r} is none of {', '.join(levels)}")
           log(levels.index(level), str(message).encode("utf-8", "backslashreplace") + b"\n")
       def post_load(function):
-          """Decorator: call the function once, when the application is loaded."""
+          '''Decorator: call the function once, when the application is loaded.'''
           hooks.append(function)
           return function
       class WSGIServer:
-          """The application of a script that the server runs; elsewhere it hands over to the server."""
+          '''The application of a script that the server runs; elsewhere it hands over to the server.'''
           def __init__(self, application, *arguments, **options):
               self.application = application
           def run(self):
@@ -195,7 +195,7 @@ let bootstrapSource = #"""
           hook()
 
   def watch(seconds, directories):
-      """Reloads when the file of a module of the application changes, unless its new text is no Python."""
+      '''Reloads when the file of a module of the application changes, unless its new text is no Python.'''
       import threading, time
       def stamps():
           import os

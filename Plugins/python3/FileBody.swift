@@ -2,7 +2,6 @@
 // their current position.
 import CNSGI
 import CPython
-import Glibc
 
 /// The body of a response that is a file wrapper.
 enum FileBody {
@@ -16,7 +15,9 @@ enum FileBody {
       return nil
     }
     defer { py_release(file) }
-    guard let (descriptor, position) = place(file), let size = size(descriptor), position <= size else {
+    guard let (descriptor, position) = place(file), let size = System.regularSize(descriptor),
+      position <= size
+    else {
       return nil
     }
     let left = size - position
@@ -45,10 +46,5 @@ enum FileBody {
       return nil
     }
     return descriptor < 0 || position < 0 ? nil : (Int32(descriptor), position)
-  }
-
-  /// Of a regular file; nil for anything else.
-  private static func size(_ descriptor: Int32) -> Int64? {
-    System.regularFileSize(descriptor)
   }
 }

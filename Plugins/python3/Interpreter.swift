@@ -34,7 +34,7 @@ enum Interpreter {
   /// Debian's extension modules do not link libpython: its symbols have to be there for all.
   private static func shareLibrary() {
     guard let path = libraryPath() else { return }
-    System.shareLibrary(path)
+    System.shareSymbols(of: path)
   }
 
   private static func libraryPath() -> String? { py_library().map { String(cString: $0) } }

@@ -19,8 +19,7 @@ enum Reload {
       return
     }
     if isSupervised {
-      System.hangUpParent()
-      return
+      return System.hangUpParent()
     }
     var words = arguments().map { strdup($0) } + [nil]
     execv("/proc/self/exe", &words)

@@ -27,12 +27,8 @@ enum Stack {
       guard let slot = slots.first(where: { $0.id == id }),
         Double(now() - slot.began) >= seconds * 1e9
       else { return nil }
-      return dump(slot)
+      return System.text { _Py_DumpTraceback($0, slot.state) }
     }
-  }
-
-  private static func dump(_ slot: ThreadSlot) -> String? {
-    System.written { _Py_DumpTraceback($0, slot.state) }
   }
 
   /// Monotonic nanoseconds, to a few milliseconds.

@@ -1,4 +1,5 @@
-"""Small WSGI applications for the tests of PEP 3333: the path says which one answers."""
+"""Small WSGI applications for the tests of PEP 3333: the path says which one answers; one file because one
+server has them all."""
 import atexit
 import io
 import json
@@ -351,6 +352,16 @@ def facts(environ, start):
     "FLAG": os.environ.get("FLAG"), "OTHER": os.environ.get("OTHER"),
     "multithread": environ["wsgi.multithread"], "multiprocess": environ["wsgi.multiprocess"],
     "run_once": environ["wsgi.run_once"], "script": environ["SCRIPT_NAME"]}))
+
+
+def memory(environ, start):
+  """Blocks that Python has allocated, and resident bytes."""
+  import gc
+  closed.clear()
+  gc.collect()
+  with open("/proc/self/statm", encoding="ascii") as file:
+    resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+  return say(start, json.dumps({"blocks": sys.getallocatedblocks(), "resident": resident}))
 
 
 def background(environ, start):

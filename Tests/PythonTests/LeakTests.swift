@@ -1,0 +1,58 @@
+// Memory stays flat: objects of Python and pages of the process, over requests of every kind, exceptions and
+// clients that leave included. LEAK_REQUESTS says over how many; `make leaks` takes a million.
+import Foundation
+import Support
+import Testing
+
+@Suite struct LeakTests {
+  private static let requests =
+    ProcessInfo.processInfo.environment["LEAK_REQUESTS"].flatMap(Int.init) ?? 8000
+
+  /// Requests of one connection, one after the other without waiting.
+  private static let batch: [String] = (0..<40).map { index in
+    switch index % 10 {
+    case 0: "GET /raises HTTP/1.1\r\nHost: x\r\n\r\n"
+    case 1:
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n" + String(repeating: "b", count: 300)
+    case 2: "GET /in-next HTTP/1.1\r\nHost: x\r\nX-\(index): \(index)\r\n\r\n"
+    case 3: "GET /text-blocks HTTP/1.1\r\nHost: x\r\n\r\n"
+    case 4: "GET /file-of?length HTTP/1.1\r\nHost: x\r\n\r\n"
+    case 5: "GET /writes HTTP/1.1\r\nHost: x\r\n\r\n"
+    case 6: "GET /refusals HTTP/1.1\r\nHost: x\r\n\r\n"
+    default: "GET /hello HTTP/1.1\r\nHost: x\r\nCookie: c=\(index)\r\n\r\n"
+    }
+  }
+
+  /// As many requests, and now and then a client that leaves in the middle.
+  private func run(_ server: ServerProcess, _ count: Int) throws {
+    for round in 0..<max(1, count / Self.batch.count) {
+      let socket = try server.connect()
+      try socket.send(Self.batch.joined())
+      for _ in Self.batch { _ = try socket.receiveReply() }
+      socket.close()
+      guard round % 10 == 0 else { continue }
+      let leaver = try server.connect()
+      try leaver.send("GET /closes?endless HTTP/1.1\r\nHost: x\r\n\r\n")
+      _ = try leaver.receive(until: "\r\n\r\n")
+      leaver.resetOnClose()
+      leaver.close()
+    }
+  }
+
+  @Test("objects and memory are flat over many requests")
+  func flat() throws {
+    try Python.run { (server) throws in
+      try run(server, Self.requests / 2)
+      let before = try server.object("/memory")
+      try run(server, Self.requests)
+      // The threads of clients that left may still be on their way out.
+      let after = try Deadline.usual.wait(for: "the end of the last calls") { () -> [String: Any]? in
+        let now = try server.object("/memory")
+        guard let old = before["blocks"] as? Int, let new = now["blocks"] as? Int else { return nil }
+        return new - old < 400 ? now : nil
+      }
+      let pages = try #require(after["resident"] as? Int) - #require(before["resident"] as? Int)
+      #expect(pages < 8 << 20, "\(before) -> \(after)")
+    }
+  }
+}
