@@ -121,12 +121,18 @@ struct Exchange: ~Copyable {
   @inline(__always)
   var isHead: Bool { meta.method.count == 4 && Ascii.equals(meta.method.bytes, "HEAD") }
 
-  /// Makes the record ready for the next request.
-  mutating func clear() {
-    phase = .free
+  /// From now on nobody reaches the exchange by the id that the app has.
+  @inline(__always)
+  func retireID() {
     // An id that comes round after 2^32 lives of one record is skipped over at 0.
     let next = id &+ (1 << 32)
     number.store(next >> 32 == 0 ? next | (1 << 32) : next, ordering: .relaxed)
+  }
+
+  /// Makes the record ready for the next request.
+  mutating func clear() {
+    phase = .free
+    retireID()
     // Nothing of this request may be taken for the next one's: its memory is gone.
     meta = MetaVariables()
     plan = .none

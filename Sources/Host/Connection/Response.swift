@@ -269,10 +269,13 @@ extension Worker {
   func awaitSocket(_ exchange: ExchangePointer) -> Int32 {
     let fd = exchange.pointee.connection.pointee.fd
     Access.leaveLoop(exchange)
+    let id = exchange.pointee.id
     exchange.pointee.lock.unlock()
     let milliseconds = Int32(limits.writeTimeoutSeconds * 1000)
     let isReady = (try? System.waitWritable(fd, milliseconds: milliseconds)) ?? false
     exchange.pointee.lock.lock()
+    // Another thread of the app may have ended it meanwhile: the record is someone else's then.
+    guard exchange.pointee.id == id else { return NSGI_GONE.rawValue }
     if isReady, !exchange.pointee.isOver { return NSGI_OK.rawValue }
     lost(exchange)
     return isReady ? NSGI_GONE.rawValue : NSGI_TIMEOUT.rawValue

@@ -22,23 +22,23 @@ extension Worker {
       exchange.pointee.earlyResult = result
       return NSGI_OK.rawValue
     }
-    end(exchange, result)
-    return NSGI_OK.rawValue
+    return end(exchange, result)
   }
 
   /// Under the lock: completes an asynchronous exchange and gives it to the leader.
-  private func end(_ exchange: ExchangePointer, _ result: Int32) {
-    awaitReadyCall(exchange)
+  private func end(_ exchange: ExchangePointer, _ result: Int32) -> Int32 {
+    guard awaitReadyCall(exchange) else { return NSGI_GONE.rawValue }
     exchange.pointee.isOver = true
     exchange.pointee.ready = ReadyCall()
     complete(exchange, result)
     pushOutLast(exchange)
     inbox.post(.finished(exchange))
+    return NSGI_OK.rawValue
   }
 
   /// on_ready(): remembers whom to tell; the leader does.
   func onReady(_ exchange: ExchangePointer, _ call: ReadyCall) -> Int32 {
-    awaitReadyCall(exchange)
+    guard awaitReadyCall(exchange) else { return NSGI_GONE.rawValue }
     exchange.pointee.ready = call
     guard call.what != 0 else { return NSGI_OK.rawValue }
     inbox.post(.asksReadiness(exchange, exchange.pointee.id))
@@ -46,11 +46,14 @@ extension Worker {
   }
 
   /// Under the lock: a function that on_ready() was given and that runs right now has to come to its end,
-  /// unless this is its own thread.
-  private func awaitReadyCall(_ exchange: ExchangePointer) {
+  /// unless this is its own thread. False when the exchange has ended meanwhile.
+  private func awaitReadyCall(_ exchange: ExchangePointer) -> Bool {
+    let id = exchange.pointee.id
     while let runner = exchange.pointee.readyRunner, pthread_equal(runner, pthread_self()) == 0 {
       exchange.pointee.lock.wait()
+      guard exchange.pointee.id == id, !exchange.pointee.isOver else { return false }
     }
+    return true
   }
 
   // MARK: The leader's side
@@ -108,7 +111,7 @@ extension Worker {
   /// The client is gone or the time is over: later calls answer NSGI_GONE, and the app is told once.
   func abandoned(_ exchange: ExchangePointer) {
     exchange.pointee.lock.lock()
-    let wasTold = exchange.pointee.isCancelled
+    let wasTold = exchange.pointee.isCancelled || exchange.pointee.isOver
     exchange.pointee.isCancelled = true
     exchange.pointee.isAbandoned.store(true, ordering: .releasing)
     if exchange.pointee.stream.state == .coming { exchange.pointee.stream.state = .broken }

@@ -143,8 +143,11 @@ extension Worker {
     }
     sendContinue(exchange)
     if exchange.pointee.neverWaits { return NSGI_AGAIN.rawValue }
+    let id = exchange.pointee.id
     let isInTime = exchange.pointee.lock.wait(
       until: Mutex.deadline(seconds: limits.bodyTimeoutSeconds))
+    // Another thread of the app may have ended it meanwhile: the record is someone else's then.
+    guard exchange.pointee.id == id else { return NSGI_GONE.rawValue }
     if exchange.pointee.isAbandoned.load(ordering: .relaxed) { return NSGI_GONE.rawValue }
     return isInTime || exchange.pointee.stream.state != .coming ? nil : NSGI_TIMEOUT.rawValue
   }

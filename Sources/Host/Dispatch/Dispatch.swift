@@ -239,6 +239,8 @@ extension Worker {
     let calls = exchange.pointee.calls.unsafelyUnwrapped
     exchange.pointee.lock.lock()
     exchange.pointee.word.clear()
+    // Under the lock: a thread that comes late and waits for it must not find the record's next life.
+    exchange.pointee.retireID()
     exchange.pointee.isOver = true
     exchange.pointee.isDetached = false
     exchange.pointee.lock.unlock()
