@@ -42,9 +42,12 @@ public struct ProcessUsage: Sendable, CustomStringConvertible {
     "\(descriptors) descriptors, \(mappings) mappings, \(resident) KiB resident, \(threads) threads"
   }
 
-  /// Whether a process is there and no zombie.
-  public static func isAlive(_ pid: pid_t) -> Bool {
-    guard let text = text(pid, "stat"), let end = text.lastIndex(of: ")") else { return false }
-    return !text[end...].hasPrefix(") Z") && !text[end...].hasPrefix(") X")
+  /// The letter of a process's state, such as "S" or "T"; nil when it is gone.
+  public static func state(_ pid: pid_t) -> Character? {
+    guard let text = text(pid, "stat"), let end = text.lastIndex(of: ")") else { return nil }
+    return text[end...].dropFirst(2).first
   }
+
+  /// Whether a process is there and no zombie.
+  public static func isAlive(_ pid: pid_t) -> Bool { !["Z", "X", nil].contains(state(pid)) }
 }
