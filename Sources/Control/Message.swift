@@ -35,6 +35,8 @@ public struct Message: Equatable, Sendable {
     case stop
     /// Leave at once.
     case quit
+    /// Connections lie in a backlog although workers are free: look again.
+    case rouse
     /// Open the log file again.
     case reopen
     /// Write the state of `app` into the file that comes along.

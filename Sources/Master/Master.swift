@@ -98,6 +98,8 @@ public final class Master {
   var respawns = 0
   var crashes: [Crash] = []
   var sockets: [MasterSocket]
+  /// Connections waited at the last look.
+  var hadBacklog = false
 
   var jobs: [Int: Job] = [:]
   /// What all workers run, or should; nil until the first builds are staged.

@@ -122,6 +122,12 @@ enum System {
     return count <= 0 ? [] : (0..<count).map { Int32(truncatingIfNeeded: clinux_epoll_token(events, $0)) }
   }
 
+  /// Whether something waits on any of the descriptors. The corresponding C function is `poll`.
+  static func haveInput(_ descriptors: [Int32]) -> Bool {
+    var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    return poll(&entries, nfds_t(entries.count), 0) > 0
+  }
+
   /// Blocks the signals and returns a descriptor that reads them. The corresponding C function is
   /// `signalfd`.
   static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {

@@ -82,10 +82,21 @@ extension Worker {
     case .retire: retire()
     case .stop: stopping == nil ? stop() : hurry()
     case .quit: stopping = .immediate
+    case .rouse: rouse()
     case .reopen: log.reopen()
     case .save: save(message, descriptor)
     case .swap: swapInPlace(message)
     default: log.warning("the master said \(message.verb.rawValue), which a worker does not do")
+    }
+  }
+
+  /// The kernel has woken a worker for a connection that does not take it, because it is stopped or hangs:
+  /// what waits on a socket is told anew to whoever comes to it.
+  private func rouse() {
+    guard stopping == nil, !isAcceptPaused else { return }
+    for index in listeners.indices {
+      try? reactor.remove(listeners[index].fd)
+      do { try watch(index) } catch { isAcceptPaused = true }
     }
   }
 

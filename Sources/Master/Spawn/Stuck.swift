@@ -6,7 +6,16 @@ extension Master {
   /// Seconds beyond the deadline in which a worker can still help itself.
   private static let grace = 3.0
 
-  /// Once a second.
+  /// Once a second: connections that nobody takes, although somebody could.
+  func lookForBacklog() {
+    let hasBacklog = System.haveInput(sockets.map(\.descriptor))
+    if hasBacklog, hadBacklog {
+      for worker in workers.values where worker.state == .serving { worker.send(Message(.rouse)) }
+    }
+    hadBacklog = hasBacklog
+  }
+
+  /// Once a second: requests far beyond their time.
   func lookForStuck() {
     guard let release = current else { return }
     let seconds = release.settings.limits.requestTimeoutSeconds

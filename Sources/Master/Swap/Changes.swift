@@ -176,7 +176,7 @@ extension Master {
       case .configured(let arguments):
         guard let settings = parse(arguments) else { return refuse("the configuration cannot be used") }
         for name in Settings.fixed(current.settings, settings) {
-          let sentence = "\(name) changes with a restart only; it stays as it is"
+          let sentence = "\(name): a change takes a restart; what was stays"
           MasterLog.warning("reload: \(sentence)")
           tell(underWay?.watcher, .progress(sentence))
         }

@@ -43,6 +43,7 @@ extension Master {
   func look() {
     alarms.set(.look, seconds: 1)
     lookForStuck()
+    lookForBacklog()
     guard let probation, rollout == nil else { return }
     let its = workers.values.filter { $0.release.number == probation.release.number }
     if let evidence = failures(its, probation.release, besides: probation.previous) { withdraw(evidence) }
