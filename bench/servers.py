@@ -51,9 +51,9 @@ OPTIONS = {
 }
 
 
-def nsgi(name: str, title: str, app: str, server: Path = SERVER, workers: int = 1) -> Spec:
+def nsgi(name: str, title: str, app: str, server: Path = SERVER, workers: int = 1, more: str = "") -> Spec:
   """This server. Its access log is off like everybody's; a worker has one thread until a call is slow."""
-  command = f"{server} --app {APPS / app} -L --listen 4096"
+  command = f"{server} --app {APPS / app} -L --listen 4096 {more}"
   cpus = machine.CPU_SERVER
   if workers > 1: # the generator shares the second CPU with them
     command += f" -M -p {workers}"
@@ -80,6 +80,7 @@ REFERENCES = {protocol: reference(protocol) for protocol in OPTIONS}
 
 SPECS = {spec.name: spec for spec in [
   nsgi("nsgi-full", "nsgi-server, C app, full form", "bench_app.so"),
+  nsgi("nsgi-epoll", "nsgi-server, C app, full form, on epoll", "bench_app.so", more="--io epoll"),
   nsgi("nsgi-plain", "nsgi-server, C app, plain form", "hello_world_app.so"),
   nsgi("nsgi-swift", "nsgi-server, Swift app", "hello_swift.so"),
   wsgi("nsgi-python", "nsgi-server, Python app"),

@@ -29,8 +29,9 @@ class Workload:
 
 
 # nsgi-full, nsgi-plain, nsgi-swift: this server with an app in C (full form, plain form) and in Swift;
+# nsgi-epoll: with the app in C, told to use epoll;
 # nsgi-other: another build of it, with the app in C.
-NATIVE = ("nsgi-full", "nsgi-other")
+NATIVE = ("nsgi-full", "nsgi-epoll", "nsgi-other")
 HTTP_PEERS = ("nginx", "kore", "h2o", "lighttpd", "uwsgi")
 FORMS = NATIVE + ("nsgi-plain", "nsgi-swift")
 GATEWAY_PEERS = ("uwsgi", "libfcgi")

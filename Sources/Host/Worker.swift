@@ -34,6 +34,27 @@ final class Worker: @unchecked Sendable {
   var postponed: [Token] = []
   /// Those of them whose turn it is.
   private var resumed = Round<Token>()
+  /// io_uring, while the leader has a ring.
+  var ring = Ring()
+  /// When a leader may take one up, in monotonic nanoseconds.
+  var ringDue: UInt64
+  /// Since when there is one, and for how long there was none last.
+  var ringSince: UInt64 = 0
+  var ringRest = Worker.shortestRingRest
+  /// Nanoseconds without a ring after a call was handed off; more for a ring that did not last.
+  static let shortestRingRest: UInt64 = 1_000_000_000
+  static let longestRingRest: UInt64 = 64_000_000_000
+  /// Nanoseconds after which a ring has lasted.
+  static let ringProvesWell: UInt64 = 10_000_000_000
+  /// With a ring: the Reactor has, or may have, events.
+  var reactorHasEvents = false
+  /// What the ring has brought, and of that what is being served.
+  var arriving: [News] = []
+  var fresh = Round<News>()
+  /// Connections whose answers leave with the next wait.
+  var outgoing: [Token] = []
+  /// The watchdog's period in which answers have last left.
+  var lastPeriod: UInt32 = 0
   /// What threads beside the loop have said and the leader has not heeded yet.
   var messages = Round<Inbox.Message>()
   /// Monotonic nanoseconds at the beginning of this turn of the loop.
@@ -102,6 +123,7 @@ final class Worker: @unchecked Sendable {
     limits = settings.limits
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
+    ringDue = settings.eventLoop == .epoll || settings.isCGI ? .max : 0
     timers = TimerWheel(now: now)
     watched.initialize(to: WatchedCall())
     watchdog = try Watchdog(watched, microseconds: limits.handOffMicroseconds)
@@ -182,6 +204,7 @@ final class Worker: @unchecked Sendable {
         lead(as: thread)
         // What the last leader was calling for is no call on the loop any more.
         watched.pointee.ended()
+        leaveRing()
         for exchange in detached { takeOver(exchange) }
         if lead() == .ended {
           for app in apps { app.drain() }
@@ -218,8 +241,13 @@ final class Worker: @unchecked Sendable {
   private func turn() throws(SystemError) -> Turn {
     // What the last leader had begun comes first: its order counts.
     if !messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
-    let count = try reactor.wait(milliseconds: waitMilliseconds)
+    if !fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
+    if now >= ringDue { takeUpRing() }
+    let count =
+      ring.isOpen
+      ? try waitOnRing(milliseconds: waitMilliseconds) : try reactor.wait(milliseconds: waitMilliseconds)
     now = System.now()
+    if !arriving.isEmpty, serveNews() == .handedOff { return .handedOff }
     // What is left of the events when a call is handed off comes again: they are level-triggered.
     for index in 0..<count where handle(reactor.event(index)) == .handedOff { return .handedOff }
     if !postponed.isEmpty || !resumed.isEmpty, servePostponed() == .handedOff { return .handedOff }
@@ -256,7 +284,7 @@ final class Worker: @unchecked Sendable {
     case .inbox: return serveInbox()
     case .control: serveControl()
     case .signal: signalled(Int32(event.token.slot))
-    case nil: break
+    case .nobody, .answer, .reactor, nil: break
     }
     return .goesOn
   }
@@ -303,18 +331,24 @@ final class Worker: @unchecked Sendable {
       // An answer that is still on its way, or requests in the buffer, end by themselves.
       guard isIdle, !connection.pointee.hasOutput else { continue }
       // So does a request that has reached the machine: a close would answer it with a reset.
-      if !System.hasInput(connection.pointee.fd) { close(connection) }
+      if !hasInput(connection) { close(connection) }
     }
     closeListeners()
     drainWhenQuiet()
   }
 
-  /// Takes what waits in the backlogs, then leaves the addresses to others: later clients are refused at
-  /// once.
-  private func closeListeners() {
+  /// Something that the peer has sent waits to be served.
+  func hasInput(_ connection: ConnectionPointer) -> Bool {
+    !connection.pointee.input.isEmpty || System.hasInput(connection.pointee.fd)
+  }
+
+  /// First deaf, then empty: takes what waits in the backlogs, and leaves the addresses to others. What the
+  /// kernel has woken this worker for must not be left lying.
+  func closeListeners() {
+    for index in listeners.indices { unwatch(index) }
+    if ring.isOpen { ring.submit() }
     for index in listeners.indices {
       acceptWaiting(index)
-      try? reactor.remove(listeners[index].fd)
       System.close(listeners[index].fd)
     }
   }
@@ -328,6 +362,7 @@ final class Worker: @unchecked Sendable {
   }
 
   private func closeAll() {
+    closeRing()
     for slot in 0..<UInt32(connections.capacity) where connections.record(slot).pointee.state != .closed {
       if !connections.record(slot).pointee.isDetached { close(connections.record(slot)) }
     }

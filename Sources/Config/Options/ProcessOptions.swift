@@ -49,6 +49,14 @@ let processOptions = OptionGroup(
         draft.settings.process.maxDescriptors = try Value.number(text, 64...1 << 30)
       }),
     OptionSpec(
+      "io", default: EventLoop.auto.rawValue, "how the loop asks the kernel: epoll, io_uring, or auto: the best",
+      .value(placeholder: "NAME") { (draft, text) throws(ValueError) in
+        guard let loop = EventLoop(rawValue: text) else {
+          throw .unknownWord(text, known: EventLoop.allCases.map(\.rawValue))
+        }
+        draft.settings.eventLoop = loop
+      }),
+    OptionSpec(
       "cpu-affinity", default: "0", "bind each worker to so many processors of its own; 0: to none",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
         draft.settings.process.processorsPerWorker = try Value.number(text, 0...1024)

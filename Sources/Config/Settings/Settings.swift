@@ -9,6 +9,8 @@ public struct Settings: Sendable, Equatable {
   public var apps: [AppSettings]
   /// Where plugins are looked for, before the places that the server knows itself.
   public var pluginDirectories: [String] = []
+  /// How the loop asks the kernel.
+  public var eventLoop = EventLoop.auto
   /// Every bound the server keeps.
   public var limits: Limits
   /// What is logged, and where.
@@ -49,6 +51,15 @@ public struct Settings: Sendable, Equatable {
     self.sendfileRoot = sendfileRoot
     self.isCGI = isCGI
   }
+}
+
+/// How the event loop asks the kernel.
+public enum EventLoop: String, Sendable, Equatable, CaseIterable {
+  /// io_uring where the kernel has it and allows it, else epoll.
+  case auto
+  case epoll
+  /// io_uring; without it the start fails.
+  case ioUring = "io_uring"
 }
 
 /// The protocol spoken on a listener.

@@ -4,9 +4,21 @@ import Wire
 
 /// From a listening socket to a connection.
 extension Worker {
+  /// From now on the listener's connections come to this worker.
   func watch(_ index: Int) throws(SystemError) {
-    try reactor.add(listeners[index].fd, [.read, .exclusive], Token(.listener, slot: UInt32(index)))
+    let token = Token(.listener, slot: UInt32(index))
+    if ring.isOpen { return ring.accept(listeners[index].fd, token) }
+    try reactor.add(listeners[index].fd, [.read, .exclusive], token)
   }
+
+  /// No more of the listener's connections come to this worker, once the ring has submitted.
+  func unwatch(_ index: Int) {
+    if ring.isOpen { return ring.cancel(Token(.listener, slot: UInt32(index))) }
+    try? reactor.remove(listeners[index].fd)
+  }
+
+  /// The worker takes connections: it neither stops nor lacks descriptors.
+  var isListening: Bool { stopping == nil && !isAcceptPaused }
 
   /// Accepts what waits, and reads at once: the request is usually there already.
   func accept(_ index: Int) -> Turn {
@@ -21,18 +33,26 @@ extension Worker {
         acceptFailed(error)
         return .goesOn
       }
-      guard connections.alive < limits.connections else {
-        System.close(fd)
-        log.warning("connection refused: \(limits.connections) are open; raise --max-connections")
-        continue
-      }
-      guard listeners[index].gateway != .fastcgi || isWebServer(PeerAddress(peer)) else {
-        System.close(fd)
-        continue
-      }
       if open(fd, index, peer) == .handedOff { return .handedOff }
     }
     return .goesOn
+  }
+
+  /// A connection that the ring has accepted.
+  func accepted(_ fd: Int32, _ index: Int) -> Turn {
+    var peer = sockaddr_storage()
+    peer.ss_family = sa_family_t(AF_UNIX)
+    do { if listeners[index].isTCP { try System.peer(fd, &peer) } } catch {
+      // It was gone before it was looked at.
+      System.close(fd)
+      return .goesOn
+    }
+    guard stopping == nil else {
+      admitLate(fd, index, peer)
+      return .goesOn
+    }
+    defer { letOthersAccept(index) }
+    return open(fd, index, peer)
   }
 
   /// The kernel wakes the worker that has waited on the socket for the longest time since it came to it, and
@@ -41,7 +61,7 @@ extension Worker {
   private func letOthersAccept(_ index: Int) {
     guard supervisor != nil, acceptsLeft == 0, !isAcceptPaused else { return }
     acceptsLeft = Worker.acceptsInARow
-    try? reactor.remove(listeners[index].fd)
+    unwatch(index)
     // What fails is tried again with the next tick.
     do { try watch(index) } catch { isAcceptPaused = true }
   }
@@ -51,11 +71,15 @@ extension Worker {
   func acceptWaiting(_ index: Int) {
     var peer = sockaddr_storage()
     while connections.alive < limits.connections, let fd = try? System.accept(listeners[index].fd, &peer) {
-      let connection = admit(fd, index, peer)
-      // One that sends no request now does not hold up the end.
-      setTimeout(connection, .linger)
-      watchInput(connection)
+      admitLate(fd, index, peer)
     }
+  }
+
+  private func admitLate(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) {
+    let connection = admit(fd, index, peer)
+    // One that sends no request now does not hold up the end.
+    setTimeout(connection, .linger)
+    watchInput(connection)
   }
 
   /// FastCGI §3.2: with FCGI_WEB_SERVER_ADDRS set, any other peer, and one that is not on TCP, is closed.
@@ -66,7 +90,16 @@ extension Worker {
   }
 
   private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> Turn {
-    receive(admit(fd, index, peer))
+    guard connections.alive < limits.connections else {
+      System.close(fd)
+      log.warning("connection refused: \(limits.connections) are open; raise --max-connections")
+      return .goesOn
+    }
+    guard listeners[index].gateway != .fastcgi || isWebServer(PeerAddress(peer)) else {
+      System.close(fd)
+      return .goesOn
+    }
+    return receive(admit(fd, index, peer))
   }
 
   private func admit(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> ConnectionPointer {
@@ -97,14 +130,14 @@ extension Worker {
   }
 
   /// Out of descriptors: leave the others in the backlog until one is free, instead of spinning.
-  private func acceptFailed(_ error: SystemError) {
+  func acceptFailed(_ error: SystemError) {
     switch error.code {
     case EAGAIN, ECONNABORTED: return
     case EMFILE, ENFILE, ENOBUFS, ENOMEM:
       guard !isAcceptPaused else { return }
       log.warning("accept paused: \(error.reason); raise --max-fd (ulimit -n)")
       isAcceptPaused = true
-      for listener in listeners { try? reactor.remove(listener.fd) }
+      for index in listeners.indices { unwatch(index) }
     default: log.warning("accept failed: \(error)")
     }
   }
@@ -126,12 +159,19 @@ extension Worker {
     outlet.pointee.file.close()
     outlet.pointee.isBlocked = false
     outlet.pointee.isLost = false
+    // The ring holds the socket for as long as it receives.
+    if connection.pointee.onRing == .receiving, ring.isOpen { ring.cancel(connection.pointee.token) }
     System.close(connection.pointee.fd)
     connection.pointee.fd = -1
     connection.pointee.state = .closed
     connection.pointee.generation &+= 1
     connection.pointee.interest = []
     connection.pointee.isRegistered = false
+    connection.pointee.onRing = .no
+    connection.pointee.prefersReactor = false
+    connection.pointee.hasNews = false
+    connection.pointee.hasEnded = false
+    connection.pointee.isOutgoing = false
     connection.pointee.peerEnded = false
     connection.pointee.isPostponed = false
     connection.pointee.isDetached = false

@@ -27,6 +27,16 @@ struct Connection: ~Copyable {
     case lingering
   }
 
+  /// What the ring does for a connection.
+  enum OnRing: UInt8 {
+    /// Nothing.
+    case no
+    /// It receives. May become leaving, no.
+    case receiving
+    /// It was told to receive no more, and what it has received meanwhile may still come. Becomes no.
+    case leaving
+  }
+
   /// What the deadline of a connection is for.
   enum Timeout: UInt8 { case none, head, body, write, keepAlive, linger, request, stuck }
 
@@ -38,9 +48,20 @@ struct Connection: ~Copyable {
   /// Index of the listener it came from.
   var listener: UInt16 = 0
   var gateway = Gateway.http1
-  /// What epoll watches it for; empty while it is not registered.
+  /// What it waits for; empty while nobody watches it.
   var interest: Interest = []
+  /// epoll watches it.
   var isRegistered = false
+  /// Whether the ring receives for it.
+  var onRing = OnRing.no
+  /// It has needed more than to wait for input: epoll watches it for the rest of its life.
+  var prefersReactor = false
+  /// It stands in the list of what the ring has brought.
+  var hasNews = false
+  /// The ring has received the end of its input.
+  var hasEnded = false
+  /// It stands in the list of those whose answers leave with the next wait.
+  var isOutgoing = false
   /// The peer has ended its sending side; what it sent before is still answered.
   var peerEnded = false
   /// It stands in the worker's list of connections with bytes to parse and no event to come.
@@ -83,6 +104,9 @@ struct Connection: ~Copyable {
     outlet.deallocate()
   }
 
+  /// Somebody tells when what it waits for is so.
+  @inline(__always)
+  var isWatched: Bool { isRegistered || onRing != .no }
   /// Something of an answer is not sent yet.
   @inline(__always)
   var hasOutput: Bool { outlet.pointee.hasOutput }

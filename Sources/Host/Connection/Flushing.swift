@@ -90,7 +90,7 @@ extension Worker {
 
   @inline(__always)
   func watchInput(_ connection: ConnectionPointer) {
-    if connection.pointee.isRegistered, connection.pointee.interest == .read { return }
+    if connection.pointee.isWatched, connection.pointee.interest == .read { return }
     if !connection.pointee.outlet.pointee.isBlocked { setInterest(connection, .read) }
   }
 
@@ -101,9 +101,20 @@ extension Worker {
   }
 
   func setInterest(_ connection: ConnectionPointer, _ interest: Interest) {
-    guard !connection.pointee.isRegistered || connection.pointee.interest != interest else { return }
+    guard !connection.pointee.isWatched || connection.pointee.interest != interest else { return }
     // A CGI program's standard output may be a file, which the kernel does not watch: it never waits either.
     if connection.pointee.gateway == .cgi, !interest.contains(.write) { return }
+    switch connection.pointee.onRing {
+    case .receiving, .leaving:
+      connection.pointee.interest = interest
+      return leaveRing(connection)
+    case .no:
+      guard ring.isOpen, interest == .read, !connection.pointee.isRegistered, !connection.pointee.prefersReactor
+      else { break }
+      connection.pointee.interest = interest
+      connection.pointee.onRing = .receiving
+      return ring.receive(connection.pointee.fd, connection.pointee.token)
+    }
     do {
       if connection.pointee.isRegistered {
         try reactor.change(connection.pointee.fd, interest, connection.pointee.token)

@@ -59,7 +59,7 @@ extension Worker {
   }
 
   /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
-  private func ended(_ connection: ConnectionPointer) {
+  func ended(_ connection: ConnectionPointer) {
     connection.pointee.peerEnded = true
     if connection.pointee.hasOutput { setInterest(connection, .write) } else { close(connection) }
   }
@@ -273,7 +273,7 @@ extension Worker {
       let outlet = connection.pointee.outlet
       let leavesNow = outlet.pointee.file.left > 0 || connection.pointee.input.isEmpty
       if leavesNow || outlet.pointee.output.count > BlockPool.blockBytes {
-        flush(connection)
+        leavesNow ? flushSoon(connection) : flush(connection)
         if connection.pointee.isClosing, !connection.pointee.hasOutput {
           close(connection)
           return false
@@ -290,7 +290,7 @@ extension Worker {
   /// Between two requests: no block, no exchange, only the keep-alive timer.
   @inline(__always)
   private func becomeIdle(_ connection: ConnectionPointer) {
-    flush(connection)
+    flushSoon(connection)
     // A retired worker's client was promised another turn, and may be asking: it is told to close then.
     let isOver = connection.pointee.isClosing || stopping != nil && !isRetired
     if isOver, !connection.pointee.hasOutput { return close(connection) }

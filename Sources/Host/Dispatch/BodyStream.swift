@@ -241,10 +241,14 @@ extension Worker {
     }
   }
 
-  /// Leader: an event of a connection whose body goes to an app beside the loop.
-  func feedBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+  /// Leader: an event of a connection whose body goes to an app beside the loop; what came of it stands in the
+  /// input already, or is received now.
+  func feedBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer, hasReceived: Bool = false) {
     exchange.pointee.lock.lock()
-    let isNew = exchange.pointee.stream.state == .coming && receiveStream(connection, exchange)
+    var isNew = exchange.pointee.stream.state == .coming
+    if isNew, hasReceived { feed(connection, exchange) } else if isNew {
+      isNew = receiveStream(connection, exchange)
+    }
     let isDone = exchange.pointee.stream.state != .coming
     exchange.pointee.stream.isFull = exchange.pointee.stream.bytes.count >= BodyStream.bound
     let isReadable = isNew && (isDone || !exchange.pointee.stream.isGathered)

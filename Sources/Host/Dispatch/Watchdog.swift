@@ -8,6 +8,12 @@ struct WatchedCall: ~Copyable {
   /// Address of the exchange that the leader is calling for; 0 for none.
   fileprivate let current = Atomic<UInt>(0)
   fileprivate let isAsleep = Atomic<Bool>(false)
+  /// Counts the watchdog's periods while calls are made.
+  fileprivate let periods = Atomic<UInt32>(0)
+
+  /// A number that changes about every millisecond while calls are made.
+  @inline(__always)
+  var period: UInt32 { periods.load(ordering: .relaxed) }
 
   /// The leader begins a call; true when the watchdog has to be woken.
   @inline(__always)
@@ -64,6 +70,7 @@ final class Watchdog: @unchecked Sendable {
     var quiet = 0
     while !isOver.load(ordering: .acquiring) {
       System.pause(microseconds: microseconds)
+      watched.pointee.periods.store(watched.pointee.period &+ 1, ordering: .relaxed)
       let count = watched.pointee.calls.load(ordering: .acquiring)
       let exchange = ExchangePointer(bitPattern: watched.pointee.current.load(ordering: .relaxed))
       if count != seen {

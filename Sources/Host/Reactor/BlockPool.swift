@@ -29,8 +29,9 @@ struct BlockPool: ~Copyable {
     buffer.adopt(take(), capacity: BlockPool.blockBytes)
   }
 
+  /// A block, for an owner that is no buffer.
   @inline(__always)
-  private mutating func take() -> UnsafeMutableRawPointer {
+  mutating func take() -> UnsafeMutableRawPointer {
     guard count > 0 else { return .allocate(byteCount: BlockPool.blockBytes, alignment: 16) }
     count &-= 1
     return free[count]
@@ -40,7 +41,13 @@ struct BlockPool: ~Copyable {
   @inline(__always)
   mutating func empty(_ buffer: inout ByteBuffer) {
     guard let (block, capacity) = buffer.release() else { return }
-    guard capacity == BlockPool.blockBytes, count < kept else { return block.deallocate() }
+    if capacity == BlockPool.blockBytes { give(block) } else { block.deallocate() }
+  }
+
+  /// Takes a block of the pool's size back.
+  @inline(__always)
+  mutating func give(_ block: UnsafeMutableRawPointer) {
+    guard count < kept else { return block.deallocate() }
     free[count] = block
     count &+= 1
   }

@@ -6,7 +6,15 @@ import Glibc
 /// 8 bits kind, 24 bits generation, 32 bits slot: an event of a connection that was closed in the same
 /// turn finds another generation and is dropped.
 struct Token: Equatable {
-  enum Kind: UInt8 { case connection = 1, listener, signal, inbox, control }
+  enum Kind: UInt8 {
+    /// Nobody is told.
+    case nobody
+    case connection, listener, signal, inbox, control
+    /// An answer that leaves by the ring; the slot is its place among those of the turn.
+    case answer
+    /// The Reactor itself, as the ring watches it.
+    case reactor
+  }
   let raw: UInt64
 
   @inline(__always) init(raw: UInt64) { self.raw = raw }
@@ -43,10 +51,11 @@ struct Readiness {
   }
 }
 
-/// The event loop's kernel side: level-triggered epoll behind five functions, so that another backend
-/// (io_uring) can stand here without touching a protocol.
+/// The event loop's kernel side: level-triggered epoll behind five functions. Where the kernel has io_uring, the
+/// `Ring` takes the frequent things from it.
 struct Reactor: ~Copyable {
-  private let epoll: Int32
+  /// Readable while events wait.
+  let epoll: Int32
   private let events: UnsafeMutablePointer<epoll_event>
   private let capacity: Int
 

@@ -94,6 +94,11 @@ enum System {
       try retrying("accept4") { attempt(.accept, 0) { Int(clinux_accept(fd, &peer, &length)) } })
   }
 
+  /// The address of a connection's peer. The corresponding C function is `getpeername`.
+  static func peer(_ fd: Int32, _ peer: inout sockaddr_storage) throws(SystemError) {
+    _ = try retrying("getpeername") { Int(clinux_peer(fd, &peer)) }
+  }
+
   /// The corresponding C function is `socket`.
   static func socket(family: Int32) throws(SystemError) -> Int32 {
     Int32(try retrying("socket") { Int(clinux_socket(family)) })
@@ -171,6 +176,34 @@ enum System {
     if count >= 0 { return count }
     if errno == EINTR { return 0 }
     throw SystemError("epoll_wait")
+  }
+
+  // MARK: io_uring
+
+  /// Makes a ring of the calling thread; ENOSYS, EPERM or EINVAL where the kernel has none, forbids it or is too
+  /// old. The corresponding calls are `io_uring_setup` and `io_uring_register`.
+  static func openRing(
+    _ ring: UnsafeMutablePointer<clinux_ring>, entries: UInt32, completions: UInt32, blocks: UInt32
+  ) throws(SystemError) {
+    guard clinux_ring_open(ring, entries, completions, blocks) == 0 else { throw SystemError("io_uring_setup") }
+  }
+
+  /// Submits what was prepared and waits for completions, at most so many milliseconds (-1: for ever).
+  /// The corresponding call is `io_uring_enter`.
+  @inline(__always)
+  static func enterRing(
+    _ ring: UnsafeMutablePointer<clinux_ring>, atLeast least: UInt32, milliseconds: Int32
+  ) throws(SystemError) {
+    if attempt(.wait, 0, { Int(clinux_ring_enter(ring, least, milliseconds)) }) >= 0 { return }
+    // The time is over, a signal came, or completions have to be taken first.
+    if errno == ETIME || errno == EINTR || errno == EBUSY || errno == EAGAIN { return }
+    throw SystemError("io_uring_enter")
+  }
+
+  /// Submits what was prepared, and does nothing of what waits to be received. The corresponding call is
+  /// `io_uring_enter`.
+  static func submitRing(_ ring: UnsafeMutablePointer<clinux_ring>) throws(SystemError) {
+    _ = try retrying("io_uring_enter") { Int(clinux_ring_submit(ring)) }
   }
 
   /// Waits until a single descriptor can be written; false when the time is over.

@@ -95,7 +95,7 @@ extension Worker {
   private func rouse() {
     guard stopping == nil, !isAcceptPaused else { return }
     for index in listeners.indices {
-      try? reactor.remove(listeners[index].fd)
+      unwatch(index)
       do { try watch(index) } catch { isAcceptPaused = true }
     }
   }
@@ -108,11 +108,7 @@ extension Worker {
     isStopping.store(true, ordering: .releasing)
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     // First deaf, then empty: what the kernel has woken this worker for must not be left lying.
-    for index in listeners.indices {
-      try? reactor.remove(listeners[index].fd)
-      acceptWaiting(index)
-      System.close(listeners[index].fd)
-    }
+    closeListeners()
     supervisor?.link.send(Message(.retiring))
     drainWhenQuiet()
   }
@@ -123,7 +119,7 @@ extension Worker {
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
-      if isIdle, !connection.pointee.hasOutput, !System.hasInput(connection.pointee.fd) { close(connection) }
+      if isIdle, !connection.pointee.hasOutput, !hasInput(connection) { close(connection) }
     }
   }
 

@@ -1,0 +1,159 @@
+import CLinux
+import Glibc
+
+/// The event loop's kernel side on io_uring, beside the Reactor: sockets are received from into blocks that the
+/// kernel picks, answers leave and events come in one call a turn.
+///
+/// It serves what is frequent and simple: accepting, receiving for connections that wait for a request, sending
+/// answers of one block. Everything else stays with epoll, which it watches like any other descriptor.
+///
+/// The kernel does the work of a ring in the thread that has made it, and only while that one waits here. So a
+/// ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a leader
+/// whose call is handed off leaves a ring behind that receives nothing more. Its successor closes that one.
+struct Ring: ~Copyable {
+  /// Places for what is submitted in one turn; more are submitted in between.
+  private static let entries: UInt32 = 512
+  /// Places for completions; what finds none is kept by the kernel until there is room.
+  private static let completions: UInt32 = 4096
+  /// Blocks that the kernel may receive into; a power of two. Twice the connections that are usually busy at
+  /// once: with none left, receiving ends and has to be asked for anew.
+  private static let blocks = 256
+
+  private let ring: UnsafeMutablePointer<clinux_ring>
+  /// The blocks lent to the kernel, by number.
+  private let lent: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  private(set) var isOpen = false
+
+  init() {
+    ring = .allocate(capacity: 1)
+    ring.initialize(to: clinux_ring())
+    lent = .allocate(capacity: Ring.blocks)
+  }
+
+  /// A ring that is open must have been closed, for the blocks go back to their pool.
+  deinit {
+    ring.deallocate()
+    lent.deallocate()
+  }
+
+  /// One completion.
+  struct Completion {
+    let token: Token
+    /// What the call would have returned; below 0 an errno, negated.
+    let result: Int32
+    fileprivate let flags: UInt32
+    /// More with the same token will follow.
+    @inline(__always) var goesOn: Bool { clinux_ring_goes_on(flags) != 0 }
+    /// The block that was received into.
+    @inline(__always) var block: Int? {
+      let number = clinux_ring_block(flags)
+      return number < 0 ? nil : Int(number)
+    }
+  }
+
+  /// Makes it the calling thread's, with blocks of the pool.
+  mutating func open(_ pool: inout BlockPool) throws(SystemError) {
+    try System.openRing(ring, entries: Ring.entries, completions: Ring.completions, blocks: UInt32(Ring.blocks))
+    isOpen = true
+    for number in 0..<Ring.blocks { lend(pool.take(), number) }
+    showBlocks()
+  }
+
+  /// Any thread: ends all that was asked of it; the kernel touches no block any more.
+  mutating func close(_ pool: inout BlockPool) {
+    guard isOpen else { return }
+    isOpen = false
+    clinux_ring_close(ring)
+    for number in 0..<Ring.blocks { pool.give(lent[number]) }
+  }
+
+  // MARK: What is asked of it; takes effect with the next `submit` or `wait`
+
+  /// Connections of a listening socket, each as a completion with its descriptor.
+  func accept(_ fd: Int32, _ token: Token) {
+    makeRoom()
+    clinux_ring_accept(ring, fd, token.raw)
+  }
+
+  /// What comes from a socket, as completions with a block each; 0 at its end.
+  @inline(__always)
+  func receive(_ fd: Int32, _ token: Token) {
+    makeRoom()
+    clinux_ring_receive(ring, fd, token.raw)
+  }
+
+  /// Sends what the socket takes at once. Completes only if that was not everything.
+  @inline(__always)
+  func send(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ token: Token) {
+    makeRoom()
+    clinux_ring_send(ring, fd, bytes, count, token.raw)
+  }
+
+  /// A completion when the descriptor becomes readable, each time that it does.
+  func watch(_ fd: Int32, _ token: Token) {
+    makeRoom()
+    clinux_ring_watch(ring, fd, token.raw)
+  }
+
+  /// Ends what was begun with a token; that completes once more, as cancelled.
+  func cancel(_ token: Token) {
+    makeRoom()
+    clinux_ring_cancel(ring, token.raw, Token(.nobody, slot: 0).raw)
+  }
+
+  @inline(__always)
+  private func makeRoom() {
+    if clinux_ring_room(ring) == 0 { submit() }
+  }
+
+  // MARK: The kernel
+
+  /// Submits, and waits at most so many milliseconds (-1: for ever) for a completion.
+  func wait(milliseconds: Int32) throws(SystemError) {
+    try System.enterRing(ring, atLeast: milliseconds == 0 ? 0 : 1, milliseconds: milliseconds)
+    while clinux_ring_waiting(ring) > 0 { submit() }
+  }
+
+  /// Submits: sends have been made and cancellations carried out when it returns, and nothing was received.
+  func submit() {
+    while clinux_ring_waiting(ring) > 0 {
+      // The kernel is out of memory for a moment; it has said so of no other reason.
+      do { try System.submitRing(ring) } catch { System.yieldThread() }
+    }
+  }
+
+  /// Completions that are there.
+  @inline(__always) var completed: Int { Int(clinux_ring_completed(ring)) }
+
+  @inline(__always)
+  func completion(_ index: Int) -> Completion {
+    let done = clinux_ring_completion(ring, UInt32(truncatingIfNeeded: index))
+    return Completion(token: Token(raw: done.user_data), result: done.res, flags: done.flags)
+  }
+
+  /// The first `count` completions were heeded.
+  @inline(__always)
+  func heeded(_ count: Int) { clinux_ring_seen(ring, UInt32(truncatingIfNeeded: count)) }
+
+  /// Brings completions that found no place; false when there are none such.
+  func takesOverflow() -> Bool {
+    guard clinux_ring_overflows(ring) != 0 else { return false }
+    return (try? System.enterRing(ring, atLeast: 0, milliseconds: 0)) != nil
+  }
+
+  // MARK: Blocks
+
+  /// The block of a completion: the caller's, who lends another one in its place.
+  @inline(__always)
+  func block(_ number: Int) -> UnsafeMutableRawPointer { lent[number] }
+
+  /// Lends a block under a number; the kernel sees it with `showBlocks`.
+  @inline(__always)
+  func lend(_ block: UnsafeMutableRawPointer, _ number: Int) {
+    lent[number] = block
+    clinux_ring_lend(ring, block, UInt32(BlockPool.blockBytes), UInt16(truncatingIfNeeded: number))
+  }
+
+  @inline(__always)
+  func showBlocks() { clinux_ring_show(ring) }
+}
