@@ -13,6 +13,15 @@ public struct ServerFailure: Error, CustomStringConvertible {
     self.description = description
     self.exitCode = exitCode
   }
+
+  /// The worker's loop cannot be made.
+  init(loop error: SystemError) {
+    let isRing = "\(error.call)" == "io_uring_setup"
+    self.init(
+      isRing
+        ? "io_uring cannot be had here (\(error.reason)); use --io auto or --io epoll"
+        : "the event loop cannot be made: \(error)")
+  }
 }
 
 /// One plain process that serves, without a master: loads the applications, binds the sockets, runs a
@@ -37,7 +46,7 @@ public enum Server {
     let worker: Worker
     do {
       worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
-    } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
+    } catch { throw ServerFailure(loop: error) }
     for listener in listeners { announce(listener.readyLine) }
     ProcessSetup.notify("READY=1")
     do {
@@ -53,7 +62,7 @@ public enum Server {
       if worker.isQuiet { for app in worker.apps { app.generation.unload() } }
       guard code == 0 else { throw ServerFailure("the answer could not be delivered whole") }
     } catch let error as SystemError {
-      throw ServerFailure("the event loop cannot be made: \(error)")
+      throw ServerFailure(loop: error)
     } catch {
       throw ServerFailure("\(error)")
     }

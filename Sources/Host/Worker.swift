@@ -41,11 +41,6 @@ final class Worker: @unchecked Sendable {
   /// Since when there is one, and for how long there was none last.
   var ringSince: UInt64 = 0
   var ringRest = Worker.shortestRingRest
-  /// Nanoseconds without a ring after a call was handed off; more for a ring that did not last.
-  static let shortestRingRest: UInt64 = 1_000_000_000
-  static let longestRingRest: UInt64 = 64_000_000_000
-  /// Nanoseconds after which a ring has lasted.
-  static let ringProvesWell: UInt64 = 10_000_000_000
   /// With a ring: the Reactor has, or may have, events.
   var reactorHasEvents = false
   /// What the ring has brought, and of that what is being served.
@@ -123,6 +118,7 @@ final class Worker: @unchecked Sendable {
     limits = settings.limits
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
+    if settings.eventLoop == .ioUring { try Ring.probe() }
     ringDue = settings.eventLoop == .epoll || settings.isCGI ? .max : 0
     timers = TimerWheel(now: now)
     watched.initialize(to: WatchedCall())

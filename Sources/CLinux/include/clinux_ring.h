@@ -1,5 +1,5 @@
-/* io_uring by its bare system calls: a ring of one thread, with a ring of provided blocks for what it receives.
- * No logic: what the kernel and user space share, named. The Reactor's Ring (Host) decides. */
+/* io_uring by its bare system calls: a ring of one thread, with a ring of provided blocks for what it
+ * receives. No logic: what the kernel and user space share, named. The host's Ring decides. */
 #ifndef CLINUX_RING_H
 #define CLINUX_RING_H
 #include <linux/io_uring.h>
@@ -25,10 +25,11 @@ struct clinux_ring {
 /* Makes a ring that the calling thread alone submits to and reaps, with `blocks` (a power of two) places for
  * blocks. 0, or -1 with errno: the kernel has none, forbids it, or is too old. */
 int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned completions, unsigned blocks);
-/* Any thread: closes it. Whatever it was to do is cancelled, and nothing is received into its blocks any more. */
+/* Any thread: closes it. Whatever it was to do is cancelled, and nothing is received into its blocks any
+ * more. */
 void clinux_ring_close(struct clinux_ring *ring);
-/* Submits what was prepared and waits for `least` completions, for so many milliseconds (-1: for ever). How many
- * were submitted, or -1 with errno. */
+/* Submits what was prepared and waits for `least` completions, for so many milliseconds (-1: for ever). How
+ * many were submitted, or -1 with errno. */
 int clinux_ring_enter(struct clinux_ring *ring, unsigned least, int milliseconds);
 /* Submits only: what waits to be received goes on waiting. */
 int clinux_ring_submit(struct clinux_ring *ring);

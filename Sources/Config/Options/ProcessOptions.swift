@@ -49,7 +49,8 @@ let processOptions = OptionGroup(
         draft.settings.process.maxDescriptors = try Value.number(text, 64...1 << 30)
       }),
     OptionSpec(
-      "io", default: EventLoop.auto.rawValue, "how the loop asks the kernel: epoll, io_uring, or auto: the best",
+      "io", default: EventLoop.auto.rawValue,
+      "how the loop asks the kernel: epoll, io_uring, or auto for the best that is there",
       .value(placeholder: "NAME") { (draft, text) throws(ValueError) in
         guard let loop = EventLoop(rawValue: text) else {
           throw .unknownWord(text, known: EventLoop.allCases.map(\.rawValue))

@@ -109,8 +109,8 @@ extension Worker {
       connection.pointee.interest = interest
       return leaveRing(connection)
     case .no:
-      guard ring.isOpen, interest == .read, !connection.pointee.isRegistered, !connection.pointee.prefersReactor
-      else { break }
+      let suits = interest == .read && !connection.pointee.isRegistered
+      guard ring.isOpen, suits, !connection.pointee.prefersReactor else { break }
       connection.pointee.interest = interest
       connection.pointee.onRing = .receiving
       return ring.receive(connection.pointee.fd, connection.pointee.token)

@@ -241,8 +241,8 @@ extension Worker {
     }
   }
 
-  /// Leader: an event of a connection whose body goes to an app beside the loop; what came of it stands in the
-  /// input already, or is received now.
+  /// Leader: an event of a connection whose body goes to an app beside the loop; what came of it stands in
+  /// the input already, or is received now.
   func feedBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer, hasReceived: Bool = false) {
     exchange.pointee.lock.lock()
     var isNew = exchange.pointee.stream.state == .coming

@@ -44,7 +44,6 @@ extension Worker {
     exchange.pointee.neverWaits = calls.pointee.neverWaits
     exchange.pointee.connection.pointee.state = .calling
     exchange.pointee.thread = pthread_self()
-    exchange.pointee.word.begin()
     if let board = supervisor?.board {
       exchange.pointee.isCounted = true
       board.begin(
@@ -54,6 +53,8 @@ extension Worker {
     // An app that promised never to wait is not watched.
     if !calls.pointee.neverWaits, watched.pointee.began(exchange) { watchdog.wake() }
     clinux_set_current(exchange)
+    // The last word as leader: from here on the call may be taken off the loop.
+    exchange.pointee.word.begin()
     let result = calls.pointee.call(exchange)
     clinux_set_current(nil)
     if result == NSGI_ASYNC.rawValue { return returnedAsync(exchange, calls) }

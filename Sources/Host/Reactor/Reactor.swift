@@ -51,8 +51,8 @@ struct Readiness {
   }
 }
 
-/// The event loop's kernel side: level-triggered epoll behind five functions. Where the kernel has io_uring, the
-/// `Ring` takes the frequent things from it.
+/// The event loop's kernel side: level-triggered epoll behind five functions. Where the kernel has io_uring,
+/// the `Ring` takes the frequent things from it.
 struct Reactor: ~Copyable {
   /// Readable while events wait.
   let epoll: Int32

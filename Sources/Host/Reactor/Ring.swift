@@ -1,15 +1,16 @@
 import CLinux
 import Glibc
 
-/// The event loop's kernel side on io_uring, beside the Reactor: sockets are received from into blocks that the
-/// kernel picks, answers leave and events come in one call a turn.
+/// The event loop's kernel side on io_uring, beside the Reactor: sockets are received from into blocks that
+/// the kernel picks, answers leave and events come in one call a turn.
 ///
-/// It serves what is frequent and simple: accepting, receiving for connections that wait for a request, sending
-/// answers of one block. Everything else stays with epoll, which it watches like any other descriptor.
+/// It serves what is frequent and simple: accepting, receiving for connections that wait for a request,
+/// sending answers of one block. Everything else stays with epoll, which it watches like any other descriptor.
 ///
-/// The kernel does the work of a ring in the thread that has made it, and only while that one waits here. So a
-/// ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a leader
-/// whose call is handed off leaves a ring behind that receives nothing more. Its successor closes that one.
+/// The kernel does the work of a ring in the thread that has made it, and only while that one waits here. So
+/// a ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a
+/// leader whose call is handed off leaves a ring behind that receives nothing more. Its successor closes that
+/// one.
 struct Ring: ~Copyable {
   /// Places for what is submitted in one turn; more are submitted in between.
   private static let entries: UInt32 = 512
@@ -51,9 +52,18 @@ struct Ring: ~Copyable {
     }
   }
 
+  /// Throws what stands against a ring on this machine.
+  static func probe() throws(SystemError) {
+    var ring = Ring()
+    var pool = BlockPool(kept: 0)
+    try ring.open(&pool)
+    ring.close(&pool)
+  }
+
   /// Makes it the calling thread's, with blocks of the pool.
   mutating func open(_ pool: inout BlockPool) throws(SystemError) {
-    try System.openRing(ring, entries: Ring.entries, completions: Ring.completions, blocks: UInt32(Ring.blocks))
+    try System.openRing(
+      ring, entries: Ring.entries, completions: Ring.completions, blocks: UInt32(Ring.blocks))
     isOpen = true
     for number in 0..<Ring.blocks { lend(pool.take(), number) }
     showBlocks()

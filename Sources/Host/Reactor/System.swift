@@ -180,12 +180,14 @@ enum System {
 
   // MARK: io_uring
 
-  /// Makes a ring of the calling thread; ENOSYS, EPERM or EINVAL where the kernel has none, forbids it or is too
-  /// old. The corresponding calls are `io_uring_setup` and `io_uring_register`.
+  /// Makes a ring of the calling thread; ENOSYS, EPERM or EINVAL where the kernel has none, forbids it or is
+  /// too old. The corresponding calls are `io_uring_setup` and `io_uring_register`.
   static func openRing(
     _ ring: UnsafeMutablePointer<clinux_ring>, entries: UInt32, completions: UInt32, blocks: UInt32
   ) throws(SystemError) {
-    guard clinux_ring_open(ring, entries, completions, blocks) == 0 else { throw SystemError("io_uring_setup") }
+    guard clinux_ring_open(ring, entries, completions, blocks) == 0 else {
+      throw SystemError("io_uring_setup")
+    }
   }
 
   /// Submits what was prepared and waits for completions, at most so many milliseconds (-1: for ever).

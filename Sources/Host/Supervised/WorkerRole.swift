@@ -24,7 +24,7 @@ extension Server {
       worker = try Worker(
         settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
         supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision))
-    } catch { throw ServerFailure("the event loop cannot be made: \(error)") }
+    } catch { throw ServerFailure(loop: error) }
     do {
       if try worker.run(signals: signals) { for app in worker.apps { app.generation.unload() } }
     } catch { throw ServerFailure("the event loop failed: \(error)") }

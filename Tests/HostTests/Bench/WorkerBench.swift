@@ -32,18 +32,21 @@ final class WorkerBench {
   }
 
   /// - Parameters:
+  ///   - loop: how the loop asks the kernel; nil: as NSGI_IO says, as for a server.
   ///   - app: a fixture of Tests/Fixtures/apps.
   ///   - symbol: its entry; nil for the usual one.
   ///   - gateways: what is spoken on the sockets, one a listener, on 127.0.0.1.
   ///   - isStarted: false leaves the start to the test.
   init(
-    app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
+    loop: EventLoop? = nil, app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
     onUnixSockets: Bool = false,
     mounts: [String] = [""], options: [Generation.Option] = [], threads: Int = 4,
     isStarted: Bool = true, settings change: (inout Settings) -> Void = { _ in }
   ) throws {
     var settings = Settings()
     settings.log.requests = false
+    let said = ProcessInfo.processInfo.environment["NSGI_IO"].flatMap(EventLoop.init(rawValue:))
+    settings.eventLoop = loop ?? said ?? .auto
     change(&settings)
     folder = try TemporaryFolder()
     runtime = try RuntimeDirectory.create(in: folder.path)

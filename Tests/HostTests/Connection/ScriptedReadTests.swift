@@ -9,7 +9,7 @@ extension WorkerSuites {
   @Suite struct ScriptedReadTests {
     @Test("a read that a signal interrupts, or that finds nothing after all, is made again")
     func interrupted() throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let socket = try bench.connect()
       let steps: [SystemScript.Step] = [
         .fail(EINTR), .fail(EINTR), .fail(EAGAIN), .fail(EINTR), .fail(EAGAIN), .pass,
@@ -25,7 +25,7 @@ extension WorkerSuites {
 
     @Test("a head and a body that come byte by byte from the kernel")
     func oneByteAtATime() throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let socket = try bench.connect()
       let request = post("/echo", Array("hello".utf8))
       let (reply, left) = try playing(.receive, Array(repeating: .at(1), count: request.count)) {
@@ -40,7 +40,7 @@ extension WorkerSuites {
     @Test(
       "a long body in short reads, straight to its place and to the spool", arguments: [100_000, 3_000_000])
     func shortBodyReads(size: Int) throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let socket = try bench.connect()
       var random = SeededRandom(7)
       let steps = (0..<200).map { _ in SystemScript.Step.at(Int.random(in: 1...9000, using: &random)) }
@@ -55,7 +55,7 @@ extension WorkerSuites {
 
     @Test("a peer that the kernel says is gone", arguments: [ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOTCONN])
     func readFails(code: Int32) throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       for part in ["GET /ok HT", "POST /ok HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc"] {
         let socket = try bench.connect()
         // The first read brings the part; the second one, of a byte more, fails.
@@ -76,7 +76,7 @@ extension WorkerSuites {
         EMFILE, ENFILE, ENOBUFS, ENOMEM,
       ])
     func outOfDescriptors(code: Int32) throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       #expect(try bench.isWell())
       // Every wait of the loop plays a step: what is left tells how often it turned.
       let waits = 10_000
@@ -95,7 +95,7 @@ extension WorkerSuites {
 
     @Test("connections that are open go on while accepting rests")
     func servedMeanwhile() throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let open = try bench.connect()
       try open.send(get("/ok"))
       #expect(try open.receiveReply().status == 200)
@@ -114,7 +114,7 @@ extension WorkerSuites {
 
     @Test("a worker stops while accepting rests")
     func stopsWhilePaused() throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       #expect(try bench.isWell())
       let (_, _) = try playing(.accept, Array(repeating: .fail(EMFILE), count: 100)) {
         let socket = try bench.connect()
@@ -131,7 +131,7 @@ extension WorkerSuites {
         ECONNABORTED, EINTR, EAGAIN, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH,
       ])
     func acceptFails(code: Int32) throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let (reply, left) = try playing(.accept, [.fail(code)]) {
         let socket = try bench.connect()
         try socket.send(get("/ok"))
@@ -144,7 +144,7 @@ extension WorkerSuites {
 
     @Test("a wait that a signal interrupts")
     func waitInterrupted() throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let socket = try bench.connect()
       try socket.send(get("/ok"))
       #expect(try socket.receiveReply().status == 200)
@@ -160,7 +160,7 @@ extension WorkerSuites {
 
     @Test("an epoll that is broken ends the worker with an error, not quietly")
     func waitFails() throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let socket = try bench.connect()
       try playing(.wait, [.fail(EBADF)]) {
         try socket.send(get("/ok"))
@@ -170,7 +170,7 @@ extension WorkerSuites {
 
     @Test("a full disk: the request is refused with 5xx, the next one is served")
     func spoolIsFull() throws {
-      let bench = try WorkerBench(settings: { $0.limits.bodyMemoryBytes = 1000 })
+      let bench = try WorkerBench(loop: .epoll, settings: { $0.limits.bodyMemoryBytes = 1000 })
       let socket = try bench.connect()
       let body = TestBody.bytes(50_000)
       let (reply, left) = try playing(.write, [.fail(ENOSPC)]) {
@@ -188,7 +188,7 @@ extension WorkerSuites {
 
     @Test("a spool that takes its bytes in pieces and is interrupted")
     func spoolInPieces() throws {
-      let bench = try WorkerBench(settings: { $0.limits.bodyMemoryBytes = 1000 })
+      let bench = try WorkerBench(loop: .epoll, settings: { $0.limits.bodyMemoryBytes = 1000 })
       let socket = try bench.connect()
       let body = TestBody.bytes(50_000)
       let steps: [SystemScript.Step] = [

@@ -45,7 +45,7 @@ extension WorkerSuites {
       "a short answer in two pieces, cut at every length",
       arguments: [ListenerProtocol.http1, .scgi, .uwsgi, .fastcgi], [false, true])
     func cutEverywhere(gateway: ListenerProtocol, isBlocked: Bool) throws {
-      let bench = try WorkerBench([gateway])
+      let bench = try WorkerBench(loop: .epoll, [gateway])
       let persists = gateway == .http1 || gateway == .fastcgi
       var socket = try bench.connect()
       for length in 1..<250 {
@@ -66,7 +66,7 @@ extension WorkerSuites {
       "one byte at a time, the socket full after each",
       arguments: [ListenerProtocol.http1, .scgi, .uwsgi, .fastcgi])
     func byteByByte(gateway: ListenerProtocol) throws {
-      let bench = try WorkerBench([gateway])
+      let bench = try WorkerBench(loop: .epoll, [gateway])
       let socket = try bench.connect()
       let steps = (0..<400).map { $0 % 2 == 0 ? SystemScript.Step.at(1) : .fail(EAGAIN) }
       let (reply, _) = try playing(.send, steps) {
@@ -81,7 +81,7 @@ extension WorkerSuites {
       "a large answer in pieces of random lengths, streamed and whole",
       arguments: [ListenerProtocol.http1, .scgi, .uwsgi, .fastcgi], ["/big", "/pieces", "/flushed"])
     func largeInPieces(gateway: ListenerProtocol, path: String) throws {
-      let bench = try WorkerBench([gateway])
+      let bench = try WorkerBench(loop: .epoll, [gateway])
       for seed in 1...3 {
         var random = SeededRandom(UInt64(seed))
         let steps: [SystemScript.Step] = (0..<300).map { _ in
@@ -109,7 +109,7 @@ extension WorkerSuites {
 
     @Test("pipelined answers whose socket is full again and again come in order and whole")
     func pipelined() throws {
-      let bench = try WorkerBench(app: "host_calls")
+      let bench = try WorkerBench(loop: .epoll, app: "host_calls")
       let socket = try bench.connect()
       let paths = (0..<60).map { $0 % 7 == 3 ? "/whole?20000" : "/\($0)" }
       var random = SeededRandom(3)
@@ -130,7 +130,7 @@ extension WorkerSuites {
       "a client that is gone when its answer is sent", arguments: [ECONNRESET, EPIPE, ETIMEDOUT],
       ["/ok", "/big", "/flushed", "/fail", "/fail-late"])
     func clientIsGone(code: Int32, path: String) throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       for steps in [
         [SystemScript.Step.fail(code)], [.at(20), .fail(code)], [.at(20), .fail(EAGAIN), .fail(code)],
       ] {
@@ -148,7 +148,7 @@ extension WorkerSuites {
 
     @Test("the interim answer to Expect meets a full socket")
     func interimIsBlocked() throws {
-      let bench = try WorkerBench()
+      let bench = try WorkerBench(loop: .epoll)
       let socket = try bench.connect()
       let (_, left) = try playing(.send, [.at(3), .fail(EAGAIN), .at(1), .fail(EAGAIN)]) {
         try socket.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
@@ -165,7 +165,7 @@ extension WorkerSuites {
       let folder = try TemporaryFolder()
       let bytes = TestBody.bytes(300_000)
       try Data(bytes).write(to: URL(fileURLWithPath: folder.file("f")))
-      let bench = try WorkerBench(app: "host_calls", settings: { $0.sendfileRoot = folder.path })
+      let bench = try WorkerBench(loop: .epoll, app: "host_calls", settings: { $0.sendfileRoot = folder.path })
       let socket = try bench.connect()
       var random = SeededRandom(5)
       let steps: [SystemScript.Step] = (0..<100).map { _ in

@@ -129,7 +129,7 @@ import Wire
 
 @Suite struct TokenTests {
   @Test func carriesItsParts() {
-    for kind in [Token.Kind.connection, .listener, .signal, .inbox] {
+    for kind in [Token.Kind.connection, .listener, .signal, .inbox, .control, .answer, .reactor] {
       for slot in [0, 1, 255, UInt32.max] {
         for generation in [UInt32(0), 1, 0xff_ffff] {
           let token = Token(kind, slot: slot, generation: generation)
@@ -139,7 +139,7 @@ import Wire
         }
       }
     }
-    #expect(Token(raw: 0).kind == nil)
+    #expect(Token(raw: 0).kind == .nobody)
     #expect(Token(raw: .max).kind == nil)
   }
 

@@ -1,0 +1,65 @@
+import Wire
+
+/// Answers that leave by the ring: all of a turn with the wait that ends it.
+extension Worker {
+  /// The answer of a connection that now waits for its next request leaves with those of the others.
+  @inline(__always)
+  func flushSoon(_ connection: ConnectionPointer) {
+    let outlet = connection.pointee.outlet
+    guard ring.isOpen, outlet.pointee.file.left == 0, !connection.pointee.closesAfterOutput,
+      !outlet.pointee.isBlocked, stopping == nil, outlet.pointee.output.count <= BlockPool.blockBytes,
+      !outlet.pointee.output.isEmpty
+    else { return flush(connection) }
+    guard !connection.pointee.isOutgoing else { return }
+    connection.pointee.isOutgoing = true
+    outgoing.append(connection.pointee.token)
+  }
+
+  func prepareOutgoing() {
+    for index in outgoing.indices {
+      let connection = connections.record(outgoing[index].slot)
+      let outlet = connection.pointee.outlet
+      // It may have been closed or flushed since.
+      guard connection.pointee.token == outgoing[index], !outlet.pointee.output.isEmpty,
+        !outlet.pointee.isBlocked
+      else { continue }
+      ring.send(
+        connection.pointee.fd, outlet.pointee.output.base!, outlet.pointee.output.count,
+        Token(.answer, slot: UInt32(index)))
+    }
+  }
+
+  /// What was submitted has left.
+  func settleOutgoing() {
+    for token in outgoing {
+      let connection = connections.record(token.slot)
+      guard connection.pointee.token == token, connection.pointee.isOutgoing else { continue }
+      connection.pointee.isOutgoing = false
+      let outlet = connection.pointee.outlet
+      if outlet.pointee.isBlocked { continue }
+      outlet.pointee.output.removeAll()
+      blocks.empty(&outlet.pointee.output)
+    }
+    outgoing.removeAll(keepingCapacity: true)
+  }
+
+  /// In the middle of a turn: what is to leave, leaves.
+  func sendOutgoing() {
+    guard !outgoing.isEmpty else { return }
+    prepareOutgoing()
+    ring.submit()
+    takeCompletions()
+    settleOutgoing()
+  }
+
+  /// An answer was not taken whole: the rest goes when it can, as ever.
+  func fellShort(_ index: Int, _ result: Int32) {
+    let connection = connections.record(outgoing[index].slot)
+    guard connection.pointee.token == outgoing[index], connection.pointee.isOutgoing else { return }
+    connection.pointee.isOutgoing = false
+    let outlet = connection.pointee.outlet
+    if result > 0 { outlet.pointee.output.consume(Int(result)) }
+    flush(connection)
+    if connection.pointee.isClosing, !connection.pointee.hasOutput { close(connection) }
+  }
+}

@@ -1,0 +1,75 @@
+import Glibc
+import Wire
+
+/// Completions of the ring: each is put where it belongs, and nothing is served yet.
+extension Worker {
+  /// Input that a connection may have in advance, in bytes; beyond it the ring receives no more for it.
+  private static let mostAhead = 4 * BlockPool.blockBytes
+
+  func takeCompletions() {
+    repeat {
+      let count = ring.completed
+      for index in 0..<count { take(ring.completion(index)) }
+      ring.heeded(count)
+    } while ring.takesOverflow()
+    ring.showBlocks()
+  }
+
+  @inline(__always)
+  private func take(_ completion: Ring.Completion) {
+    switch completion.token.kind {
+    case .connection: received(completion)
+    case .listener: arrived(completion)
+    case .answer: fellShort(Int(completion.token.slot), completion.result)
+    case .reactor:
+      reactorHasEvents = true
+      if !completion.goesOn { ring.watch(reactor.epoll, completion.token) }
+    case .nobody, .signal, .inbox, .control, nil: break
+    }
+  }
+
+  /// Something was received, or receiving has ended.
+  @inline(__always)
+  private func received(_ completion: Ring.Completion) {
+    let connection = connections.record(completion.token.slot)
+    let isCurrent = connection.pointee.token == completion.token && connection.pointee.state != .closed
+    if let number = completion.block {
+      let block = ring.block(number)
+      let count = isCurrent ? Int(max(0, completion.result)) : 0
+      if count > 0, connection.pointee.input.block == nil {
+        connection.pointee.input.adopt(block, capacity: BlockPool.blockBytes)
+        connection.pointee.input.commit(count)
+        ring.lend(blocks.take(), number)
+      } else {
+        connection.pointee.input.append(UnsafeRawBufferPointer(start: block, count: count))
+        ring.lend(block, number)
+      }
+    }
+    guard isCurrent else { return }
+    if !completion.goesOn { receivingEnded(connection, completion.result) }
+    if connection.pointee.input.count > Worker.mostAhead { leaveRing(connection) }
+    guard !connection.pointee.hasNews else { return }
+    connection.pointee.hasNews = true
+    arriving.append(.input(completion.token))
+  }
+
+  /// Nothing more is received for a connection: it has ended, was cancelled, or there was no block left.
+  private func receivingEnded(_ connection: ConnectionPointer, _ result: Int32) {
+    connection.pointee.onRing = .no
+    switch -result {
+    case 0, ECONNRESET, EPIPE, ETIMEDOUT: connection.pointee.hasEnded = true
+    default: break
+    }
+  }
+
+  /// A connection has come, or accepting has ended.
+  private func arrived(_ completion: Ring.Completion) {
+    let index = Int(completion.token.slot)
+    if completion.result >= 0 {
+      arriving.append(.accepted(fd: completion.result, listener: index))
+    } else if completion.result != -ECANCELED {
+      acceptFailed(SystemError("accept4", -completion.result))
+    }
+    if !completion.goesOn, completion.result != -ECANCELED, isListening { try? watch(index) }
+  }
+}

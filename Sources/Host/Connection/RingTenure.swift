@@ -1,0 +1,80 @@
+import Glibc
+
+/// A leader's time with a ring: taken up when calls are fast, left by the successor of a leader whose call
+/// was handed off.
+extension Worker {
+  /// Nanoseconds without a ring after a call was handed off, for one that had lasted; twice as many each time
+  /// for others.
+  static let shortestRingRest: UInt64 = 1_000_000_000
+  static let longestRingRest: UInt64 = 64_000_000_000
+  /// Nanoseconds after which a ring has lasted.
+  private static let ringHasLasted: UInt64 = 10_000_000_000
+
+  /// The leader, with nothing else to do: has its own ring from now on.
+  func takeUpRing() {
+    ringDue = .max
+    do { try ring.open(&blocks) } catch {
+      log.info("io_uring cannot be had here (\(error.reason)): serving with epoll")
+      return
+    }
+    ringSince = now
+    reactorHasEvents = true
+    ring.watch(reactor.epoll, Token(.reactor, slot: 0))
+    for index in listeners.indices where isListening {
+      try? reactor.remove(listeners[index].fd)
+      ring.accept(listeners[index].fd, Token(.listener, slot: UInt32(index)))
+    }
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      guard connection.pointee.state == .idle, connection.pointee.isRegistered,
+        connection.pointee.interest == .read, !connection.pointee.prefersReactor
+      else { continue }
+      try? reactor.remove(connection.pointee.fd)
+      connection.pointee.isRegistered = false
+      watchInput(connection)
+    }
+  }
+
+  /// A new leader: what the last one's ring was to do goes on with epoll, for a while. Calls that are slow
+  /// come in a row, and each would cost all connections the change.
+  func leaveRing() {
+    guard ring.isOpen else { return }
+    now = System.now()
+    closeRing()
+    let hasLasted = now &- ringSince > Worker.ringHasLasted
+    ringRest = hasLasted ? Worker.shortestRingRest : min(ringRest * 2, Worker.longestRingRest)
+    ringDue = now &+ ringRest
+    if isListening { for index in listeners.indices { try? watch(index) } }
+    for token in outgoing {
+      let connection = connections.record(token.slot)
+      guard connection.pointee.token == token else { continue }
+      flush(connection)
+      if connection.pointee.isClosing, !connection.pointee.hasOutput { close(connection) }
+    }
+    outgoing.removeAll(keepingCapacity: true)
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      guard connection.pointee.onRing != .no else { continue }
+      connection.pointee.onRing = .no
+      if connection.pointee.state != .closed { watchAnew(connection) }
+    }
+  }
+
+  /// Gives the kernel's part back; connections that were on it are watched by nobody.
+  func closeRing() { ring.close(&blocks) }
+
+  /// From now on the Reactor watches the connection: it needs more than to wait for input.
+  func leaveRing(_ connection: ConnectionPointer) {
+    guard connection.pointee.onRing == .receiving else { return }
+    connection.pointee.prefersReactor = true
+    connection.pointee.onRing = .leaving
+    ring.cancel(connection.pointee.token)
+  }
+
+  /// A connection that nobody watches, to be watched for what it waits for.
+  func watchAnew(_ connection: ConnectionPointer) {
+    let interest = connection.pointee.interest
+    connection.pointee.isRegistered = false
+    setInterest(connection, interest)
+  }
+}
