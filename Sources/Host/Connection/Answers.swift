@@ -35,9 +35,7 @@ extension Worker {
     text.append(": ")
     text.append(string: sentence)
     text.append("\n")
-    encodeHead(exchange, knownLength: Int64(text.count))
-    _ = encodeBody(exchange, text.bytes)
-    endBody(exchange)
+    encodeWhole(exchange, text.bytes)
   }
 
   /// Answers a message that is no request; false when the connection ends with it.

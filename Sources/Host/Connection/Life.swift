@@ -104,23 +104,14 @@ extension Worker {
         exchange.pointee.base = exchange.pointee.head.base(connection.pointee.input.base!)
         connection.pointee.input.consume(offset)
         guard prepare(connection, exchange) else { return .goesOn }
-        guard exchange.pointee.stream.isOpen else { continue }
-        switch dispatch(exchange) {
-        case .handedOff: return .handedOff
-        case .parked: return .goesOn
-        case .answered: guard keepOrClose(connection) else { return .goesOn }
-        }
-      case .body(let range):
-        let piece = range.bytes(in: bytes.baseAddress!)
-        connection.pointee.input.consume(offset)
-        do { try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes) } catch {
-          bodyFailed(connection, error)
-          return .goesOn
-        }
+        // Without a body there is nothing more to read; a streamed one is the app's to wait for.
+        guard exchange.pointee.head.framing.isNone || exchange.pointee.stream.isOpen else { continue }
+        offset = 0
+        fallthrough
       case .end:
         connection.pointee.input.consume(offset)
         // Nobody announced the length of a chunked body; now it is known.
-        if exchange.pointee.meta.contentLength < 0 {
+        if exchange.pointee.meta.contentLength < 0, !exchange.pointee.stream.isOpen {
           exchange.pointee.meta.contentLength = exchange.pointee.body.length
         }
         switch dispatch(exchange) {
@@ -131,6 +122,13 @@ extension Worker {
         served += 1
         if served == limits.pipelinedRequestsPerTurn, !connection.pointee.input.isEmpty {
           postpone(connection)
+          return .goesOn
+        }
+      case .body(let range):
+        let piece = range.bytes(in: bytes.baseAddress!)
+        connection.pointee.input.consume(offset)
+        do { try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes) } catch {
+          bodyFailed(connection, error)
           return .goesOn
         }
       case .abort:
@@ -206,7 +204,7 @@ extension Worker {
     }
     exchange.pointee.calls = calls
     calls.pointee.exchanges += 1
-    if calls.pointee.streamsIn, exchange.pointee.head.framing != .none, connection.pointee.gateway != .cgi {
+    if calls.pointee.streamsIn, !exchange.pointee.head.framing.isNone, connection.pointee.gateway != .cgi {
       exchange.pointee.stream.state = .coming
       connection.pointee.streamsBody = true
       return true
@@ -224,11 +222,10 @@ extension Worker {
   private func normalize(
     _ connection: ConnectionPointer, _ exchange: ExchangePointer
   ) throws(NormalizeError) {
-    let text = exchange.pointee.arena.allocate(PeerAddress.textBytes).assumingMemoryBound(to: UInt8.self)
-    let count = connection.pointee.peer.write(to: text)
     let isCGI = connection.pointee.gateway == .cgi
     let facts = ConnectionFacts(
-      gateway: connection.pointee.gateway, remoteAddr: Text(text, count),
+      gateway: connection.pointee.gateway,
+      remoteAddr: PeerAddress.text(&connection.pointee.peer, &exchange.pointee.arena),
       localName: isCGI ? Text("localhost") : listeners[Int(connection.pointee.listener)].name,
       fixesRootScriptName: settings.fixesRootScriptName)
     try Normalizer.normalize(

@@ -1,13 +1,17 @@
 import Glibc
 import Wire
 
-/// The other end of a connection in 20 bytes, and its text for REMOTE_ADDR (RFC 3875 §4.1.8).
+/// The other end of a connection, and its text for REMOTE_ADDR (RFC 3875 §4.1.8).
 struct PeerAddress {
   enum Family: UInt8 { case none, v4, v6, local }
   private(set) var family = Family.none
   /// In host byte order; 0 for unix sockets.
   private(set) var port: UInt16 = 0
   private var bytes = InlineArray<16, UInt8>(repeating: 0)
+  /// The text of an IPv4 address with a NUL behind it, which each request of the connection shows; empty for
+  /// the others.
+  private var shortText = InlineArray<16, UInt8>(repeating: 0)
+  private var shortCount: UInt8 = 0
 
   init() {}
 
@@ -30,6 +34,7 @@ struct PeerAddress {
       default: family = .none
       }
     }
+    keepText()
   }
 
   /// Takes the client that a PROXY header names; a LOCAL one names none.
@@ -40,6 +45,30 @@ struct PeerAddress {
     case .ipv6: family = inet_pton(AF_INET6, header.source.string, &bytes) == 1 ? .v6 : family
     }
     port = header.sourcePort
+    keepText()
+  }
+
+  private mutating func keepText() {
+    guard family == .v4 else { return shortCount = 0 }
+    let address = self
+    shortCount = withUnsafeMutableBytes(of: &shortText) {
+      UInt8(address.write(to: $0.baseAddress!.assumingMemoryBound(to: UInt8.self)))
+    }
+  }
+
+  /// The address as text for a request: lent by the address, which stays where it is, or in the arena (IPv6).
+  @inline(__always)
+  static func text(_ address: UnsafeMutablePointer<PeerAddress>, _ arena: inout Arena) -> Text {
+    if address.pointee.family == .v6 { return longText(address, &arena) }
+    // A record in its slab.
+    let start = withUnsafePointer(to: &address.pointee.shortText) { UnsafeRawPointer($0) }
+    return Text(start.assumingMemoryBound(to: UInt8.self), Int(address.pointee.shortCount))
+  }
+
+  @inline(never)
+  private static func longText(_ address: UnsafePointer<PeerAddress>, _ arena: inout Arena) -> Text {
+    let text = arena.allocate(textBytes).assumingMemoryBound(to: UInt8.self)
+    return Text(text, address.pointee.write(to: text))
   }
 
   /// Bytes that `write` needs at most, NUL included.

@@ -13,6 +13,8 @@ extension Worker {
   func complete(_ exchange: ExchangePointer, _ result: Int32) {
     switch exchange.pointee.phase {
     case .called where result < 0 || exchange.pointee.response.status == 0: failed(exchange, result)
+    case .called where exchange.pointee.response.contentLength < 0 && isSimple(exchange, held(exchange)):
+      encodeWhole(exchange, held(exchange))
     case .called:
       // The whole body is there, or none at all: its length is known without the app's word.
       encodeHead(exchange, knownLength: Int64(exchange.pointee.held.count))
@@ -23,6 +25,10 @@ extension Worker {
     case .free, .reading, .finished, .gone: break
     }
   }
+
+  /// What was held back of the body.
+  @inline(__always)
+  private func held(_ exchange: ExchangePointer) -> UnsafeRawBufferPointer { exchange.pointee.held.bytes }
 
   /// The app gave no response, or gave up before any byte of it was sent.
   private func failed(_ exchange: ExchangePointer, _ result: Int32) {
@@ -57,66 +63,102 @@ extension Worker {
     blocks.fill(&exchange.pointee.outlet.pointee.output)
   }
 
-  /// The Date field's value; beside the loop a fresh one, since the shared one is the leader's.
+  /// The server's own fields; beside the loop fresh ones, since the shared ones are the leader's.
   @inline(__always)
-  private func dateBytes(_ exchange: ExchangePointer) -> UnsafeRawBufferPointer {
-    if !exchange.pointee.isDetached { return date.bytes(now) }
-    let text = exchange.pointee.arena.allocate(HTTPDate.count)
-    HTTPDate.format(clinux_realtime_s(), to: text)
-    return UnsafeRawBufferPointer(start: text, count: HTTPDate.count)
+  private func ownFields(_ exchange: ExchangePointer) -> ServerFields {
+    exchange.pointee.isDetached ? freshFields(exchange) : date.fields(now)
+  }
+
+  @inline(never)
+  private func freshFields(_ exchange: ExchangePointer) -> ServerFields {
+    let memory = exchange.pointee.arena.allocate(ServerFields.size(server: Worker.software))
+    return ServerFields(seconds: clinux_realtime_s(), server: Worker.software, in: memory)
   }
 
   // MARK: Head
 
   /// Decides the plan and writes the head. From here on the response cannot be taken back.
-  @inline(__always)
   func encodeHead(_ exchange: ExchangePointer, knownLength: Int64) {
-    let connection = exchange.pointee.connection
-    let outlet = exchange.pointee.outlet
     var knownLength = knownLength
-    if exchange.pointee.response.hasSendfile, connection.pointee.gateway == .http1,
+    if exchange.pointee.response.hasSendfile, exchange.pointee.connection.pointee.gateway == .http1,
       let file = takeSendfile(exchange)
     {
       // The file is the body; what the app wrote beside it is not sent.
       knownLength = file.left
       exchange.pointee.sendsFile = true
-      outlet.pointee.file = file
+      exchange.pointee.outlet.pointee.file = file
     }
+    decide(exchange, knownLength: knownLength)
+    if exchange.pointee.plan.framing == .none { exchange.pointee.outlet.pointee.file.close() }
+    write(exchange, whole: nil)
+    exchange.pointee.phase = .responding
+  }
+
+  /// Whether head, body and end of the response may leave as they are, in one piece.
+  @inline(__always)
+  func isSimple(_ exchange: ExchangePointer, _ body: UnsafeRawBufferPointer) -> Bool {
+    body.count <= Worker.copiedBytes && !exchange.pointee.response.hasSendfile
+  }
+
+  /// Writes a whole response that is simple; Content-Length, if the app gave it, is the body's length or
+  /// belongs to a response without a body.
+  @inline(__always)
+  func encodeWhole(_ exchange: ExchangePointer, _ body: UnsafeRawBufferPointer) {
+    decide(exchange, knownLength: Int64(body.count))
+    let sent = exchange.pointee.plan.hasBody ? body : .none
+    write(exchange, whole: sent)
+    exchange.pointee.written = Int64(sent.count)
+    exchange.pointee.phase = .finished
+  }
+
+  /// Decides the plan.
+  @inline(__always)
+  private func decide(_ exchange: ExchangePointer, knownLength: Int64) {
+    let connection = exchange.pointee.connection
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
       persists: exchange.pointee.head.persists && exchange.pointee.stream.isComplete
         && limits.keepAliveTimeoutSeconds > 0
-        && !saysClose(exchange) && !outlet.pointee.isLost,
+        && !saysClose(exchange) && !exchange.pointee.outlet.pointee.isLost,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)
-    if exchange.pointee.plan.framing == .none { outlet.pointee.file.close() }
+  }
+
+  /// Writes the head, or with a body the whole response.
+  @inline(__always)
+  private func write(_ exchange: ExchangePointer, whole: UnsafeRawBufferPointer?) {
+    let outlet = exchange.pointee.outlet
+    let body = whole ?? .none
     fillOutput(exchange)
-    switch connection.pointee.gateway {
+    switch exchange.pointee.connection.pointee.gateway {
     case .http1:
       HTTP1ResponseWriter.head(
         &exchange.pointee.response, exchange.pointee.plan, minorVersion: exchange.pointee.head.minorVersion,
-        date: dateBytes(exchange), server: Worker.software, into: &outlet.pointee.output)
+        own: ownFields(exchange), body: body, into: &outlet.pointee.output)
     case .scgi:
       SCGIResponseWriter.head(
-        &exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
+        &exchange.pointee.response, exchange.pointee.plan, body: body, into: &outlet.pointee.output)
     case .uwsgi:
       UWSGIResponseWriter.head(
-        &exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
-    case .cgi where connection.pointee.isNonParsed:
+        &exchange.pointee.response, exchange.pointee.plan, body: body, into: &outlet.pointee.output)
+    case .cgi where exchange.pointee.connection.pointee.isNonParsed:
       CGIResponseWriter.nphHead(
-        &exchange.pointee.response, exchange.pointee.plan, date: dateBytes(exchange), server: Worker.software,
+        &exchange.pointee.response, exchange.pointee.plan, own: ownFields(exchange), body: body,
         into: &outlet.pointee.output)
     case .cgi:
       CGIResponseWriter.head(
-        &exchange.pointee.response, exchange.pointee.plan, into: &outlet.pointee.output)
+        &exchange.pointee.response, exchange.pointee.plan, body: body, into: &outlet.pointee.output)
+    case .fastcgi where whole != nil:
+      FastCGIResponseWriter.whole(
+        &exchange.pointee.response, exchange.pointee.plan, body: body,
+        id: exchange.pointee.connection.pointee.codec.requestID, into: &outlet.pointee.output)
     case .fastcgi:
       FastCGIResponseWriter.head(
-        &exchange.pointee.response, exchange.pointee.plan, id: connection.pointee.codec.requestID,
-        into: &outlet.pointee.output)
+        &exchange.pointee.response, exchange.pointee.plan,
+        id: exchange.pointee.connection.pointee.codec.requestID, into: &outlet.pointee.output)
     }
-    exchange.pointee.phase = .responding
   }
 
   /// The worker leaves: connections end, but not before the requests that are there already. Beside the

@@ -16,10 +16,15 @@ extension Worker {
     if declared >= 0, declared != Int64(body.count), !exchange.pointee.isHead, status != 304 {
       return refused(exchange, .invalidLength)
     }
-    encodeHead(exchange, knownLength: Int64(body.count))
-    // What the client does not take now waits in memory: the app is done with it, no thread has to wait.
-    let result = encodeBody(exchange, body, isWhole: true)
-    endBody(exchange)
+    var result = NSGI_OK.rawValue
+    if isSimple(exchange, body) {
+      encodeWhole(exchange, body)
+    } else {
+      encodeHead(exchange, knownLength: Int64(body.count))
+      // What the client does not take now waits in memory: the app is done with it, no thread has to wait.
+      result = encodeBody(exchange, body, isWhole: true)
+      endBody(exchange)
+    }
     if exchange.pointee.isDetached { pushOutLast(exchange) }
     return result
   }

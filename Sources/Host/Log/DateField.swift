@@ -1,24 +1,29 @@
 import CLinux
 import Wire
 
-/// The Date field's value, formatted once a second.
+/// Date and Server as lines of a response head, written anew when they may be a second old.
 struct DateField: ~Copyable {
-  private let text: UnsafeMutablePointer<UInt8>
+  private let memory: UnsafeMutableRawPointer
+  private var lines: ServerFields
   private var until: UInt64 = 0
   private static let nanosecondsPerSecond: UInt64 = 1_000_000_000
 
-  init() { text = .allocate(capacity: 32) }
-  deinit { text.deallocate() }
+  init() {
+    memory = .allocate(byteCount: ServerFields.size(server: Worker.software), alignment: 16)
+    lines = ServerFields(seconds: 0, server: Worker.software, in: memory)
+  }
 
-  /// 29 bytes of IMF-fixdate (RFC 9110 §5.6.7), at most a second old.
+  deinit { memory.deallocate() }
+
+  /// The fields, valid until the next call; the date is at most a second old.
   @inline(__always)
-  mutating func bytes(_ now: UInt64) -> UnsafeRawBufferPointer {
+  mutating func fields(_ now: UInt64) -> ServerFields {
     if now >= until { renew(now) }
-    return UnsafeRawBufferPointer(start: text, count: 29)
+    return lines
   }
 
   private mutating func renew(_ now: UInt64) {
-    HTTPDate.format(clinux_realtime_s(), to: text)
+    lines = ServerFields(seconds: clinux_realtime_s(), server: Worker.software, in: memory)
     until = now + DateField.nanosecondsPerSecond / 4
   }
 }

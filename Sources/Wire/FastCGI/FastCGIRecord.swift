@@ -36,9 +36,14 @@ struct FastCGIRecord: Equatable, Sendable {
   /// Writes the header over the eight bytes at `place`.
   @inline(__always)
   func write(at place: UnsafeMutableRawPointer) {
-    var word = UInt64(FastCGIGrammar.version) << 56 | UInt64(type) << 48 | UInt64(id) << 32
-    word |= UInt64(contentLength & 0xffff) << 16 | UInt64(paddingLength) << 8
     place.storeBytes(of: word.bigEndian, as: UInt64.self)
+  }
+
+  /// The header as a number, its first byte highest.
+  @inline(__always)
+  var word: UInt64 {
+    let start = UInt64(FastCGIGrammar.version) << 56 | UInt64(type) << 48 | UInt64(id) << 32
+    return start | UInt64(contentLength & 0xffff) << 16 | UInt64(paddingLength) << 8
   }
 
   /// Writes the padding of a record whose content stands in `out`.

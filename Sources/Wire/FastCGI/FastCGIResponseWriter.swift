@@ -30,8 +30,7 @@ public enum FastCGIResponseWriter {
     id: UInt16, appStatus: UInt32 = 0, protocolStatus: UInt8 = FastCGIStatus.requestComplete,
     into out: inout ByteBuffer
   ) {
-    FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: 0).write(into: &out)
-    endRequest(id, appStatus, protocolStatus, into: &out)
+    out.append(atMost: wholeFrame) { $0.putEnd(id, appStatus, protocolStatus) }
   }
 
   /// A whole answer: head and body in one STDOUT record where they fit, then the end of the request.
@@ -40,13 +39,28 @@ public enum FastCGIResponseWriter {
     _ response: inout ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer, id: UInt16,
     appStatus: UInt32 = 0, into out: inout ByteBuffer
   ) {
-    out.reserve(response.fields.count + body.count + 256)
-    let mark = open(into: &out)
-    CGIHead.write(&response, plan, into: &out)
-    out.append(body)
-    close(mark, id, into: &out)
-    end(id: id, appStatus: appStatus, into: &out)
+    let most = CGIHead.frame + response.textCount + body.count
+    guard most <= FastCGIGrammar.contentBytes else {
+      let mark = open(into: &out)
+      CGIHead.write(&response, plan, body: body, into: &out)
+      close(mark, id, into: &out)
+      return end(id: id, appStatus: appStatus, into: &out)
+    }
+    out.append(atMost: most + wholeFrame) { cursor in
+      let header = cursor.place
+      cursor.skip(FastCGIGrammar.headerBytes)
+      CGIHead.write(&response, plan, body: body, &cursor)
+      let size = cursor.place - header - FastCGIGrammar.headerBytes
+      let record = FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: size)
+      record.write(at: header)
+      cursor.putPadding()
+      cursor.skip(record.paddingLength)
+      cursor.putEnd(id, appStatus, FastCGIStatus.requestComplete)
+    }
   }
+
+  /// Bytes of the records around a whole answer: headers, padding, the end of STDOUT and of the request.
+  private static let wholeFrame = 48
 
   /// Error lines for the front end's log, in STDERR records; nothing for an empty text.
   public static func stderr(_ text: UnsafeRawBufferPointer, id: UInt16, into out: inout ByteBuffer) {
@@ -87,7 +101,8 @@ public enum FastCGIResponseWriter {
       FastCGIRecord(type: FastCGIType.unknownType, id: 0, contentLength: size).write(into: &out)
       out.append(type)
       for _ in 1..<size { out.append(0) }
-    case .fastCGIRefusal(let id, let protocolStatus, _): endRequest(id, 0, protocolStatus, into: &out)
+    case .fastCGIRefusal(let id, let protocolStatus, _):
+      out.append(atMost: wholeFrame) { $0.putEndRequest(id, 0, protocolStatus) }
     case .uwsgiPong: break
     }
   }
@@ -101,17 +116,6 @@ public enum FastCGIResponseWriter {
     let start = out.count
     out.append(decimal: value)
     (out.base! + mark).storeBytes(of: UInt8(out.count - start), as: UInt8.self)
-  }
-
-  private static func endRequest(
-    _ id: UInt16, _ appStatus: UInt32, _ protocolStatus: UInt8, into out: inout ByteBuffer
-  ) {
-    let size = FastCGIGrammar.fixedBodyBytes
-    FastCGIRecord(type: FastCGIType.endRequest, id: id, contentLength: size).write(into: &out)
-    let body = UInt64(appStatus) << 32 | UInt64(protocolStatus) << 24
-    out.reserve(size)
-    out.tail.storeBytes(of: body.bigEndian, as: UInt64.self)
-    out.commit(size)
   }
 
   /// Leaves room for a record header.
@@ -149,5 +153,22 @@ public enum FastCGIResponseWriter {
     }
     let last = FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: size - further * most)
     last.writePadding(into: &out)
+  }
+}
+
+extension Cursor {
+  /// Writes the empty record that ends STDOUT, and END_REQUEST.
+  @inline(__always)
+  fileprivate mutating func putEnd(_ id: UInt16, _ appStatus: UInt32, _ protocolStatus: UInt8) {
+    put(word: FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: 0).word)
+    putEndRequest(id, appStatus, protocolStatus)
+  }
+
+  /// Writes END_REQUEST (§5.5).
+  @inline(__always)
+  fileprivate mutating func putEndRequest(_ id: UInt16, _ appStatus: UInt32, _ protocolStatus: UInt8) {
+    let size = FastCGIGrammar.fixedBodyBytes
+    put(word: FastCGIRecord(type: FastCGIType.endRequest, id: id, contentLength: size).word)
+    put(word: UInt64(appStatus) << 32 | UInt64(protocolStatus) << 24)
   }
 }

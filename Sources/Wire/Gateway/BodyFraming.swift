@@ -10,6 +10,10 @@
   /// CONTENT_LENGTH if there is one.
   case stream(announced: Int64?)
 
+  /// There is no body. (A comparison with a case is a call.)
+  @inlinable @inline(__always)
+  public var isNone: Bool { if case .none = self { true } else { false } }
+
   /// The length in bytes if it is known before the body is read.
   public var knownLength: Int64? {
     switch self {

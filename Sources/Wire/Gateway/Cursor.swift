@@ -21,13 +21,61 @@ struct Cursor {
   @inline(__always)
   mutating func put(_ bytes: UnsafeRawBufferPointer) {
     guard let from = bytes.baseAddress else { return }
-    place.copyMemory(from: from, byteCount: bytes.count)
+    place.copyShort(from: from, bytes.count)
     place += bytes.count
+  }
+
+  /// Bytes that `put(padded:)` copies at once.
+  static let step = 16
+
+  /// Writes a copy of bytes, some dozens as a rule, in steps: less than `step` bytes behind them are read and
+  /// written too.
+  @inline(__always)
+  mutating func put(padded bytes: UnsafeRawBufferPointer) {
+    guard let from = bytes.baseAddress else { return }
+    var done = 0
+    while done < bytes.count {
+      let piece = from.loadUnaligned(fromByteOffset: done, as: SIMD16<UInt8>.self)
+      place.storeBytes(of: piece, toByteOffset: done, as: SIMD16<UInt8>.self)
+      done &+= Cursor.step
+    }
+    place += bytes.count
+  }
+
+  /// Writes eight bytes, the highest one first.
+  @inline(__always)
+  mutating func put(word: UInt64) {
+    place.storeBytes(of: word.bigEndian, as: UInt64.self)
+    place += 8
+  }
+
+  /// Goes on so many bytes further: what stands there is written apart.
+  @inline(__always)
+  mutating func skip(_ count: Int) { place += count }
+
+  /// Writes `step` zeros behind what was written, so that it may be copied in steps.
+  func putPadding() { place.storeBytes(of: SIMD16<UInt8>(repeating: 0), as: SIMD16<UInt8>.self) }
+
+  /// Writes an IMF-fixdate.
+  mutating func putDate(_ seconds: Int64) {
+    HTTPDate.format(seconds, to: place)
+    place += HTTPDate.count
   }
 
   /// Writes a number in decimal digits.
   @inline(__always)
   mutating func put(decimal value: UInt64) {
+    guard value < 100_000_000 else { return putLarge(decimal: value) }
+    let digits = Word.digits(value)
+    // The last digit stays, also where it is 0.
+    let leading = Word.index(digits | 1 << 56)
+    let text = (digits | Word.ones &* 0x30) >> UInt64(truncatingIfNeeded: 8 &* leading)
+    place.storeBytes(of: text.littleEndian, as: UInt64.self)
+    place += 8 &- leading
+  }
+
+  @inline(never)
+  private mutating func putLarge(decimal value: UInt64) {
     let out = place.assumingMemoryBound(to: UInt8.self)
     var digits = 1
     var bound: UInt64 = 10

@@ -53,6 +53,7 @@
     /// Body length that the host knows because the app gave all at once; -1 without.
     public var knownLength: Int64
 
+    @inlinable @inline(__always)
     public init(
       gateway: Gateway, isHead: Bool, minorVersion: UInt8, persists: Bool, status: Int,
       declaredLength: Int64, knownLength: Int64
@@ -68,7 +69,7 @@
   }
 
   /// RFC 9110 §6.4.1 (which responses have no content), §8.6 (Content-Length), RFC 9112 §6.3.
-  @inline(__always)
+  @inlinable @inline(__always)
   public init(_ question: Question) {
     let length = question.declaredLength >= 0 ? question.declaredLength : question.knownLength
     let bodiless = question.status < 200 || question.status == 204

@@ -17,9 +17,11 @@ struct FieldLine: Sendable {
   private var colon = 0
 
   /// Reads the line that begins at `line`; bytes at and behind `end` are not touched.
-  @inline(__always)
+  @inline(always)
   mutating func scan(_ base: UnsafeRawPointer, from line: Int, to end: Int) throws(HTTP1Error) -> Found {
     var position = line &+ scanned
+    // Never true behind the first byte of a name.
+    if line &+ 2 <= end, HTTP1Grammar.endsLine(base, line) { return .blank(next: line &+ 2) }
     if colon == 0 {
       position = Ascii.endOfToken(base, position, end)
       if position >= end { return pause(at: position, line) }
@@ -38,8 +40,7 @@ struct FieldLine: Sendable {
       if position < end { try HTTP1Grammar.requireCR(base, position, else: .valueByte) }
       return pause(at: position, line)
     }
-    let ending = UInt16(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt16.self))
-    guard ending == HTTP1Grammar.lineEnd else {
+    guard HTTP1Grammar.endsLine(base, position) else {
       try HTTP1Grammar.requireCR(base, position, else: .valueByte)
       throw .bareCR
     }
@@ -55,7 +56,7 @@ struct FieldLine: Sendable {
     return .incomplete
   }
 
-  /// What no name begins, at `position`: the empty line, or an error.
+  /// What no name begins, at `position`: half of the empty line, or an error.
   @inline(never)
   private mutating func blank(
     _ base: UnsafeRawPointer, _ line: Int, _ position: Int, _ end: Int
@@ -66,10 +67,7 @@ struct FieldLine: Sendable {
       throw byte == HTTP1Grammar.lineFeed ? .bareLF : .nameMalformed
     }
     if position &+ 1 == end { return pause(at: position, line) }
-    guard HTTP1Grammar.byte(base, position &+ 1) == HTTP1Grammar.lineFeed else { throw .bareCR }
-    guard position == line else { throw .colonMissing }
-    scanned = 0
-    return .blank(next: position &+ 2)
+    throw HTTP1Grammar.byte(base, position &+ 1) == HTTP1Grammar.lineFeed ? .colonMissing : .bareCR
   }
 
   /// The bytes from `start` to `end` without the white space around them (OWS, RFC 9110 §5.6.3).

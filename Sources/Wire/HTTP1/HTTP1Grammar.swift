@@ -34,6 +34,12 @@ enum HTTP1Grammar {
     base.load(fromByteOffset: position, as: UInt8.self)
   }
 
+  /// Whether CR LF stands at `position`; both bytes are there.
+  @inline(__always)
+  static func endsLine(_ base: UnsafeRawPointer, _ position: Int) -> Bool {
+    UInt16(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt16.self)) == lineEnd
+  }
+
   @inline(__always)
   static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 

@@ -121,7 +121,7 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
         }
         if known != .other { try rules.note(known, value, base) }
       case .blank(let next):
-        try rules.conclude(&head, limits: limits)
+        try rules.conclude(&head, bodyBytes: limits.bodyBytes)
         head.end = next
         offset = next
         enterBody(head.framing)

@@ -1,31 +1,22 @@
 /// HTTP/1.1 response writer (RFC 9112 §4, §6, §7.1, §9): the head, chunks, interim responses.
 public enum HTTP1ResponseWriter {
-  /// Writes the head. The status line always says HTTP/1.1, whatever the client speaks (RFC 9110 §6.2).
+  /// Writes the head, and behind it what is given of a body that is sent as it is. The status line always
+  /// says HTTP/1.1, whatever the client speaks (RFC 9110 §6.2).
   ///
   /// - Parameters:
   ///   - minorVersion: HTTP/1.x minor version of the client, which decides about `Connection: keep-alive`.
-  ///   - date: 29 bytes as `HTTPDate.format` writes them; sent when the app gave no Date (RFC 9110 §6.6.1).
-  ///   - server: value of Server, sent when the app gave none (RFC 9110 §10.2.4); may be empty.
+  ///   - own: the server's own fields.
   public static func head(
-    _ response: inout ResponseHead, _ plan: ResponsePlan, minorVersion: UInt8,
-    date: UnsafeRawBufferPointer, server: StaticString, into out: inout ByteBuffer
+    _ response: inout ResponseHead, _ plan: ResponsePlan, minorVersion: UInt8, own: ServerFields,
+    body: UnsafeRawBufferPointer = .none, into out: inout ByteBuffer
   ) {
-    // 192 covers the status line without the app's phrase and everything below but the fields and Server.
-    out.append(atMost: 192 + response.textCount + server.utf8CodeUnitCount) { cursor in
+    // 160 covers the status line without the app's phrase, everything below but what is counted, and what
+    // copying in steps writes behind it.
+    out.append(atMost: 160 + response.textCount + own.count + body.count) { cursor in
       cursor.put("HTTP/1.1 ")
       cursor.put(statusOf: &response)
-      cursor.put(response.fields.bytes)
-      if !response.hasDate {
-        cursor.put("Date: ")
-        // As many bytes as the constant says: a few moves instead of a call.
-        cursor.put(UnsafeRawBufferPointer(start: date.baseAddress, count: HTTPDate.count))
-        cursor.put("\r\n")
-      }
-      if !response.hasServer, server.utf8CodeUnitCount > 0 {
-        cursor.put("Server: ")
-        cursor.put(server)
-        cursor.put("\r\n")
-      }
+      cursor.put(padded: response.paddedFields())
+      cursor.put(own, besides: &response)
       if plan.framing == .chunked {
         cursor.put("Transfer-Encoding: chunked\r\n")
       } else {
@@ -38,6 +29,7 @@ public enum HTTP1ResponseWriter {
       } else {
         cursor.put("\r\n")
       }
+      cursor.put(body)
     }
   }
 

@@ -12,7 +12,7 @@ struct MessageRules: Sendable {
   private var expectsOther = false
 
   /// Takes note of a field that is one of those.
-  @inline(__always)
+  @inline(always)
   mutating func note(
     _ known: KnownName, _ range: ByteRange, _ base: UnsafeRawPointer
   ) throws(HTTP1Error) {
@@ -68,7 +68,8 @@ struct MessageRules: Sendable {
   }
 
   /// The head is complete: what follows from it. Violations that endanger the framing come first.
-  mutating func conclude(_ head: inout RequestHead, limits: HeadLimits) throws(HTTP1Error) {
+  @inline(always)
+  func conclude(_ head: inout RequestHead, bodyBytes: Int64) throws(HTTP1Error) {
     let isCurrent = head.minorVersion >= 1
     if isCurrent, !hasHost { throw .hostMissing }
     try concludeAuthority(&head)
@@ -78,11 +79,11 @@ struct MessageRules: Sendable {
       if isUnknownCoding { throw .codingUnknown }
       head.framing = .chunked
     } else if contentLength > 0 {
-      if contentLength > limits.bodyBytes { throw .bodyTooLarge }
+      if contentLength > bodyBytes { throw .bodyTooLarge }
       head.framing = .length(contentLength)
     }
     if expectsOther { throw .expectationUnknown }
-    head.expectsContinue = continues && isCurrent && head.framing != .none
+    head.expectsContinue = continues && isCurrent && !head.framing.isNone
     head.persists = !closes && (isCurrent || keepsAlive)
   }
 

@@ -5,7 +5,7 @@ struct RequestLine: Sendable {
 
   /// Reads the line that begins at `line` into method, target and version of `head`; returns where the
   /// next line begins, or nil while this one is incomplete. Bytes at and behind `end` are not touched.
-  @inline(__always)
+  @inline(always)
   mutating func scan(
     _ base: UnsafeRawPointer, from line: Int, to end: Int, targetBytes: Int, _ head: inout RequestHead
   ) throws(HTTP1Error) -> Int? {

@@ -3,16 +3,15 @@
 /// The status line is HTTP/1.1 to the letter whatever the client speaks (Apache accepts nothing else), and
 /// the body is never chunked: nginx and Apache pass chunks on as if they were the body.
 public enum UWSGIResponseWriter {
-  /// Writes the head.
+  /// Writes the head, and behind it what is given of the body.
   public static func head(
-    _ response: inout ResponseHead, _ plan: ResponsePlan, into out: inout ByteBuffer
+    _ response: inout ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer = .none,
+    into out: inout ByteBuffer
   ) {
-    out.append(atMost: CGIHead.frame + response.textCount) { cursor in
+    out.append(atMost: CGIHead.frame + response.textCount + body.count) { cursor in
       cursor.put("HTTP/1.1 ")
-      cursor.put(statusOf: &response)
-      cursor.put(response.fields.bytes)
-      cursor.put(lengthOf: plan)
-      cursor.put("\r\n")
+      cursor.put(restOf: &response, plan)
+      cursor.put(body)
     }
   }
 

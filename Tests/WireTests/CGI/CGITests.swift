@@ -100,7 +100,7 @@ import Wire
   @Test func nonParsedHeaderHead() throws {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT"
     var response = try response(200, [("Content-Type", "text/plain")])
-    let text = nph(&response, date)
+    let text = nph(&response)
     #expect(
       text == "HTTP/1.1 200 OK\r\nDate: \(date)\r\nServer: nsgi\r\nContent-Type: text/plain\r\n"
         + "Content-Length: 2\r\nConnection: close\r\n\r\n")
@@ -109,16 +109,13 @@ import Wire
   @Test func nonParsedHeaderHeadKeepsTheFieldsOfTheApp() throws {
     var response = try response(200, [("Date", "today"), ("Server", "mine")])
     #expect(
-      nph(&response, "unused")
+      nph(&response)
         == "HTTP/1.1 200 OK\r\nDate: today\r\nServer: mine\r\nContent-Length: 2\r\nConnection: close\r\n\r\n")
   }
 
-  private func nph(_ response: inout ResponseHead, _ date: String) -> String {
-    let date = Array(date.utf8)
-    var out = ByteBuffer()
-    date.withUnsafeBytes {
-      CGIResponseWriter.nphHead(&response, plan(.cgi, length: 2), date: $0, server: "nsgi", into: &out)
+  private func nph(_ response: inout ResponseHead) -> String {
+    withServerFields("nsgi") { own in
+      writtenText { CGIResponseWriter.nphHead(&response, plan(.cgi, length: 2), own: own, into: &$0) }
     }
-    return String(decoding: out.bytes, as: UTF8.self)
   }
 }

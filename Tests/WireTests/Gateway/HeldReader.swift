@@ -85,3 +85,10 @@ func written(_ write: (inout ByteBuffer) throws -> Void) rethrows -> [UInt8] {
 func writtenText(_ write: (inout ByteBuffer) throws -> Void) rethrows -> String {
   String(decoding: try written(write), as: UTF8.self)
 }
+
+/// The server's own fields with the date of RFC 9110's examples, `Sun, 06 Nov 1994 08:49:37 GMT`.
+func withServerFields<Answer>(_ server: StaticString, _ body: (ServerFields) -> Answer) -> Answer {
+  withUnsafeTemporaryAllocation(byteCount: ServerFields.size(server: server), alignment: 1) {
+    body(ServerFields(seconds: 784_111_777, server: server, in: $0.baseAddress!))
+  }
+}

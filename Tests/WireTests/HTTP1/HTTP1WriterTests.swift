@@ -26,12 +26,12 @@ import Wire
       .init(
         gateway: .http1, isHead: isHead, minorVersion: minorVersion, persists: persists, status: status,
         declaredLength: response.contentLength, knownLength: knownLength))
-    var out = ByteBuffer()
-    Array(date.utf8).withUnsafeBytes {
-      HTTP1ResponseWriter.head(
-        &response, plan, minorVersion: minorVersion, date: $0, server: server, into: &out)
+    let text = withServerFields(server) { own in
+      writtenText {
+        HTTP1ResponseWriter.head(&response, plan, minorVersion: minorVersion, own: own, into: &$0)
+      }
     }
-    return (String(decoding: out.bytes, as: UTF8.self), plan)
+    return (text, plan)
   }
 
   @Test func usual() throws {
