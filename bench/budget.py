@@ -20,29 +20,33 @@ import tempfile
 
 import callgrind
 from running import Running, ServerError
-from servers import BIN, OUT, ROOT, SERVER, Spec, nsgi
+from servers import BIN, OUT, PYTHON_PLUGIN, ROOT, SERVER, Spec, nsgi, wsgi
 
 BUDGETS = ROOT / "bench" / "budgets"
 REQUESTS = 1000
 # Calls of the watchdog, which come by the clock and not by the request.
 TIMED_CALLS = {"clock_nanosleep", "restart_syscall", "futex"}
 TITLES = {
-  "instructions": "instructions in the server", "system_calls": "system calls", "allocations": "allocations",
-  "frees": "frees", "retains": "retains", "releases": "releases",
+  "instructions": "instructions in the server and its plugin", "system_calls": "system calls",
+  "allocations": "allocations", "frees": "frees", "retains": "retains", "releases": "releases",
 }
 
 
-def stripped() -> Path:
-  """The server without debug information, which the tools' readers stumble over; names of functions stay."""
-  copy = OUT / "stripped" / "server"
+def stripped(program: Path) -> Path:
+  """A copy without debug information, which the tools' readers stumble over; names of functions stay."""
+  copy = OUT / "stripped" / program.name
   copy.parent.mkdir(exist_ok=True)
-  subprocess.run(["objcopy", "--strip-debug", str(SERVER), str(copy)], check=True)
+  subprocess.run(["objcopy", "--strip-debug", str(program), str(copy)], check=True)
   return copy
 
 
 def path_of(budget: dict) -> Spec:
-  """The server that a budget file describes."""
-  return nsgi(budget["name"], budget["name"], budget["app"], stripped())
+  """The server that a budget file describes: with an app, or the Python application of the peers."""
+  name, server = budget["name"], stripped(SERVER)
+  if "app" in budget:
+    return nsgi(name, name, budget["app"], server)
+  stripped(SERVER.parent / PYTHON_PLUGIN)
+  return wsgi(name, name, server)
 
 
 def wrapped(spec: Spec, *prefix: str) -> Spec:
@@ -137,13 +141,14 @@ def measure(budget: dict, shows_profile: bool) -> dict:
   """Everything of one path."""
   spec, protocol = path_of(budget), budget["protocol"]
   if lacks := spec.lacks():
-    raise ServerError(f"{lacks[0]} is not there: make build apps")
+    raise ServerError(f"{lacks[0]} is not there: make build plugins apps")
   with tempfile.TemporaryDirectory(prefix="budget-") as name:
     folder = Path(name)
     found = allocations(spec, protocol, folder)
     calls = system_calls(spec, protocol, folder)
     costs = profile(spec, protocol, folder)
-  found["instructions"] = costs.instructions(SERVER.resolve().name)
+  ours = (f"/{SERVER.resolve().name}", f"/{PYTHON_PLUGIN}")
+  found["instructions"] = sum(costs.instructions(name) for name in ours)
   found["with_libraries"] = costs.instructions()
   found["retains"], found["releases"] = costs.calls(callgrind.RETAINS), costs.calls(callgrind.RELEASES)
   found["system_calls"] = sum(calls.values())

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / ".build" / "bench"
 BIN = OUT / "bin"
 APPS = ROOT / ".build" / "apps"
+PYTHON_PLUGIN = "libpython3_plugin.so"
 # BENCH_SERVER=… measures another build of the server, BENCH_OTHER=… one beside it (the row nsgi-other).
 SERVER = Path(os.environ.get("BENCH_SERVER", ROOT / ".build" / "release" / "server"))
 OTHER = os.environ.get("BENCH_OTHER")
@@ -62,12 +63,12 @@ def nsgi(name: str, title: str, app: str, server: Path = SERVER, workers: int = 
   return Spec(name, title, commands, needs=(str(server), str(APPS / app)), cpus=cpus)
 
 
-def wsgi(name: str, title: str) -> Spec:
-  """This server with the application of the Python peers, in the plugin python3."""
-  command = (f"{SERVER} --no-master --plugin python3 --pythonpath {ROOT}/bench/peers --module wsgi_hello -L "
+def wsgi(name: str, title: str, server: Path = SERVER) -> Spec:
+  """This server with the application of the Python peers, in the plugin python3 that lies beside it."""
+  command = (f"{server} --no-master --plugin python3 --pythonpath {ROOT}/bench/peers --module wsgi_hello -L "
              "--listen 4096")
   commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
-  return Spec(name, title, commands, needs=(str(SERVER), str(SERVER.parent / "libpython3_plugin.so")))
+  return Spec(name, title, commands, needs=(str(server), str(server.parent / PYTHON_PLUGIN)))
 
 
 def reference(protocol: str) -> Spec:

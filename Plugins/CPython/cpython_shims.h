@@ -22,6 +22,8 @@ typedef struct {
   void *app;               /* the application's record */
   PyObject *write;         /* what it returned; it points back without a reference */
   PyObject *statusText;    /* the status as it was given, with a reference */
+  const char *reason;      /* its phrase, if the server has to be told */
+  Py_ssize_t reasonCount;  /* bytes of that; 0: the standard one will do */
   PyObject **texts;        /* names and values of the head, each with a reference */
   void *pairs;             /* the same as nsgi_pair, room for `capacity` */
   Py_ssize_t count;        /* of fields in the head */

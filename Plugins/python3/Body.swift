@@ -46,6 +46,7 @@ enum Body {
     }
     start.pointee.isSent = 1
     let (host, id, status) = (app.pointee.host, start.pointee.id, start.pointee.status)
+    if start.pointee.reasonCount > 0 { Output.announceReason(start) }
     let (pairs, fields) = (start.pointee.pairs?.assumingMemoryBound(to: nsgi_pair.self), start.pointee.count)
     let result =
       count < largeBody

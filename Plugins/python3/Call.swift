@@ -7,10 +7,7 @@ enum Call {
   /// Answers the request; an nsgi_result.
   static func run(_ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>) -> Int32 {
     let slot = Threads.enter()
-    slot._withUnsafeGuaranteedRef {
-      $0.id = request.pointee.id
-      if app.pointee.harakiri > 0 { $0.began = Stack.now() }
-    }
+    slot._withUnsafeGuaranteedRef { $0.id = request.pointee.id }
     let result = answer(app, request)
     slot._withUnsafeGuaranteedRef {
       if !$0.lines.isEmpty { Log.flush($0) }

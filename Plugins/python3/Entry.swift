@@ -1,6 +1,7 @@
 // The plugin `python3`: WSGI applications (PEP 3333) in embedded CPython. It knows the server through
 // nsgi.h alone; what it makes is told by the options of load() (docs/PYTHON.md).
 import CNSGI
+import Glibc
 
 /// The full form's one symbol (nsgi.h): the same table for every application.
 @c(nsgi_entry) public func entry(_ host: UnsafePointer<nsgi_host>?) -> UnsafePointer<nsgi_app>? {
@@ -22,10 +23,11 @@ enum Plugin {
     table.pointee.version = text(version)
     table.pointee.load = { boot, state in Plugin.load(boot!, state!) }
     table.pointee.call = { state, request in Plugin.call(state!, request!) }
-    table.pointee.cancel = { state, request in
-      Stack.cancelled(state!.assumingMemoryBound(to: WSGIApp.self), request!)
-    }
     table.pointee.unload = { state in Plugin.unload(state!) }
+    table.pointee.extension = { name in
+      guard let name, strcmp(name, "draft.stack/1") == 0 else { return nil }
+      return Stack.table
+    }
     return UnsafePointer(table)
   }()
 

@@ -16,9 +16,9 @@ enum Head {
   private static let isText: UInt8 = 1
   private static let isToken: UInt8 = 2
 
-  /// "200 OK" as 200; nil with an exception set.
+  /// "200 OK" as 200; nil with an exception set. `reason` learns of a phrase that the server has to be told.
   @inline(__always)
-  static func status(_ text: Object) -> Int32? {
+  static func status(_ text: Object, _ reason: inout nsgi_str) -> Int32? {
     var count = 0
     guard py_is_str(text) else {
       _ = raise(py_type_error(), "the status of start_response is a str such as '200 OK'")
@@ -33,6 +33,9 @@ enum Head {
           + "characters")
       return nil
     }
+    reason = nsgi_str(p: nil, n: 0)
+    let isOK = number == 200 && count == 6 && bytes[4] == UInt8(ascii: "O") && bytes[5] == UInt8(ascii: "K")
+    if count > 4, !isOK { reason = string(bytes + 4, count - 4) }
     return Int32(number)
   }
 

@@ -22,8 +22,6 @@ struct PythonOptions {
   var showsTracebacks = false
   /// Calls that the server makes at once at most.
   var threads = 1
-  /// Seconds for an answer; 0: no bound.
-  var harakiri = 0.0
   /// One request and the end (CGI).
   var runsOnce = false
 
@@ -48,7 +46,7 @@ struct PythonOptions {
     case "py-autoreload": autoreload = Int(value) ?? 0
     case "catch-exceptions": showsTracebacks = value == "true"
     case "server.threads": threads = Int(value) ?? 1
-    case "server.harakiri": harakiri = Double(value) ?? 0
+    case "server.watch": if value == "true", autoreload == 0 { autoreload = 1 }
     case "server.once": runsOnce = value == "true"
     default: break
     }

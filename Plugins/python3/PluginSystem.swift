@@ -29,6 +29,17 @@ enum System {
     return String(decoding: text.prefix(max(0, count)), as: UTF8.self)
   }
 
+  /// Starts a thread that nobody waits for; false if the system has none to give. The corresponding C
+  /// function is `pthread_create`.
+  static func startThread(
+    _ life: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
+  ) -> Bool {
+    var thread = pthread_t()
+    guard pthread_create(&thread, nil, life, nil) == 0 else { return false }
+    pthread_detach(thread)
+    return true
+  }
+
   /// The corresponding C function is `free`.
   static func release(_ memory: UnsafeMutableRawPointer?) { free(memory) }
 }

@@ -95,10 +95,12 @@ enum StartResponse {
   @inline(__always)
   private static func takeStatus(_ start: Record, _ text: Object) -> Bool {
     if start.pointee.statusText == text { return true }
-    guard let status = Head.status(text) else { return false }
+    var reason = nsgi_str()
+    guard let status = Head.status(text, &reason) else { return false }
     py_release_if(start.pointee.statusText)
     py_retain(text)
     (start.pointee.statusText, start.pointee.keptStatus) = (text, status)
+    (start.pointee.reason, start.pointee.reasonCount) = (reason.p, reason.n)
     return true
   }
 

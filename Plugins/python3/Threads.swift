@@ -11,8 +11,6 @@ final class ThreadSlot {
   let state: UnsafeMutablePointer<PyThreadState>?
   /// The request that the thread is with; 0: none. Others look at it while it may change: see Stack.swift.
   var id: nsgi_id = 0
-  /// When that began, in monotonic nanoseconds.
-  var began: UInt64 = 0
   /// Ends of lines that are still to come, by level.
   var lines: [Int32: [UInt8]] = [:]
 

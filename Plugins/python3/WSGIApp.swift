@@ -9,8 +9,6 @@ struct WSGIApp {
   let callable: Object
   /// Clients see the traceback of an exception.
   let showsTracebacks: Bool
-  /// Seconds for an answer; 0: no bound.
-  let harakiri: Double
   /// Templates of environ.
   var shapes: EnvironShapes
   /// A response that is bytes itself has been complained about.
@@ -33,7 +31,6 @@ struct WSGIApp {
     app.initialize(
       to: WSGIApp(
         host: boot.pointee.host, callable: callable, showsTracebacks: options.showsTracebacks,
-        harakiri: options.harakiri,
         shapes: EnvironShapes(facts)))
     Interpreter.loaded()
     return app

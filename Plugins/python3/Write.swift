@@ -108,6 +108,7 @@ enum Output {
     var count = start.pointee.count
     var digits = InlineArray<20, UInt8>(repeating: 0)
     let (host, id, status) = (host(start), start.pointee.id, start.pointee.status)
+    if start.pointee.reasonCount > 0 { announceReason(start) }
     guard length >= 0, start.pointee.declared < 0 else {
       return host.pointee.start(id, status, pairs, count) == NSGI_OK.rawValue || refuseByHost()
     }
@@ -124,6 +125,12 @@ enum Output {
       count += 1
       return host.pointee.start(id, status, pairs, count) == NSGI_OK.rawValue || refuseByHost()
     }
+  }
+
+  /// Tells the server the phrase of the head that comes next.
+  static func announceReason(_ start: StartResponse.Record) {
+    let phrase = nsgi_str(p: start.pointee.reason, n: start.pointee.reasonCount)
+    _ = host(start).pointee.reason(start.pointee.id, phrase)
   }
 
   private static var contentLength: nsgi_str {

@@ -19,6 +19,8 @@ public struct Message: Equatable, Sendable {
     case swapped
     /// `app` still runs what it ran: `reason`.
     case refused
+    /// The scoreboard shows what long requests do.
+    case traced
     // From a staging child.
     /// What it does now: `step`, and `app` by its place.
     case step
@@ -37,6 +39,8 @@ public struct Message: Equatable, Sendable {
     case quit
     /// Connections lie in a backlog although workers are free: look again.
     case rouse
+    /// Show on the scoreboard what requests do that take long.
+    case trace
     /// Open the log file again.
     case reopen
     /// Write the state of `app` into the file that comes along.

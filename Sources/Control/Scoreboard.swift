@@ -12,8 +12,12 @@ public struct Scoreboard: @unchecked Sendable {
   public static let apps = 16
   /// Bytes of the request line that are kept.
   public static let textBytes = 96
+  /// Requests whose stacks are shown at once.
+  public static let stacks = 4
+  /// Bytes of a stack that are kept.
+  public static let stackBytes = 4096 - 16
   /// Bytes of the whole page.
-  public static let bytes = 4096 + slots * slotBytes
+  public static let bytes = 4096 + slots * slotBytes + stacks * (stackBytes + 16)
 
   private static let slotBytes = 128
   private static let appBytes = 64
@@ -130,6 +134,43 @@ public struct Scoreboard: @unchecked Sendable {
     return Entry(
       slot: slot, began: began, app: Int(entry.load(fromByteOffset: 8, as: UInt32.self)),
       generation: UInt64(entry.load(fromByteOffset: 12, as: UInt32.self)), line: "\(method) \(path)")
+  }
+
+  // MARK: Stacks
+
+  /// Where a stack stands: the beginning of its request (0: none), its slot, its bytes, the text.
+  private func stack(_ index: Int) -> UnsafeMutableRawPointer {
+    entry(Scoreboard.slots) + index * (Scoreboard.stackBytes + 16)
+  }
+
+  private func isStack(_ index: Int, of entry: Entry) -> Bool {
+    let place = stack(index)
+    return Cell(place).value == entry.began && place.load(fromByteOffset: 8, as: UInt32.self) == entry.slot
+  }
+
+  /// Shows what a request under way does: lines of text, cut to `stackBytes`.
+  public func show(stack text: UnsafeRawBufferPointer, of slot: Int) {
+    guard slot < Scoreboard.slots, let entry = entry(at: slot) else { return }
+    let known = self.entries
+    let places = 0..<Scoreboard.stacks
+    let index =
+      places.first { isStack($0, of: entry) }
+      ?? places.first { index in !known.contains { isStack(index, of: $0) } } ?? slot % Scoreboard.stacks
+    let place = stack(index)
+    let count = min(text.count, Scoreboard.stackBytes)
+    Cell(place).value = 0
+    place.storeBytes(of: UInt32(slot), toByteOffset: 8, as: UInt32.self)
+    place.storeBytes(of: UInt32(count), toByteOffset: 12, as: UInt32.self)
+    if count > 0 { (place + 16).copyMemory(from: text.baseAddress!, byteCount: count) }
+    Cell(place).value = entry.began
+  }
+
+  /// What was last shown of a request; nil for nothing.
+  public func stack(of entry: Entry) -> String? {
+    guard let index = (0..<Scoreboard.stacks).first(where: { isStack($0, of: entry) }) else { return nil }
+    let place = stack(index)
+    let count = min(Int(place.load(fromByteOffset: 12, as: UInt32.self)), Scoreboard.stackBytes)
+    return String(decoding: UnsafeRawBufferPointer(start: place + 16, count: count), as: UTF8.self)
   }
 
   /// All requests under way that are written down, the oldest first.

@@ -224,6 +224,7 @@ public final class Master {
     case .swapTimeout(let id): swapTimedOut(id)
     case .soak(let number): soakIsOver(number)
     case .probation(let number): probationIsOver(number)
+    case .stacks(let id): stacksAreShown(to: id)
     case .look: look()
     case .settled: filesSettled()
     }

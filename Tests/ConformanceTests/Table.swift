@@ -109,6 +109,15 @@ extension Row {
       "304 has no content, and the length that the app named", Call("GET", "/not-modified"),
       Expected(304, body: "", [("etag", "\"1\""), ("content-length", "5")])),
     Row("a status with its phrase", Call("GET", "/status/418"), Expected(418, body: "body")),
+    Row(
+      "a phrase of the app's own", Call("GET", "/reason"),
+      Expected(299, reason: "Fine By Me", body: "reason")),
+    Row(
+      "the phrase of a head that is replaced", Call("GET", "/replaced-reason"),
+      Expected(200, reason: "OK", body: "second")),
+    Row(
+      "a phrase with CR LF, one that is taken back, one that is late", Call("GET", "/no-reason"),
+      Expected(200, reason: "OK", body: "first results -3 -3", [("x-evil", .absent)])),
     Row("a status that nobody knows", Call("GET", "/status/599"), Expected(599, body: "body")),
     Row("404", Call("GET", "/status/404"), Expected(404, reason: "Not Found", body: "body")),
     Row(

@@ -39,6 +39,34 @@ import Testing
     }
   }
 
+  @Test("a stack shows as long as its request; a long one is cut, and the oldest place is taken over")
+  func stacks() throws {
+    withBoard { board in
+      func show(_ text: String, _ slot: Int) {
+        var text = text
+        text.withUTF8 { board.show(stack: UnsafeRawBufferPointer($0), of: slot) }
+      }
+      for slot in 0..<8 { begin(board, UInt32(slot), "/\(slot)", at: UInt64(10 + slot)) }
+      show("in first", 3)
+      #expect(board.stack(of: board.entry(at: 3)!) == "in first")
+      show("in second", 3)
+      #expect(board.stack(of: board.entry(at: 3)!) == "in second")
+      #expect(board.stack(of: board.entry(at: 4)!) == nil)
+      show(String(repeating: "x", count: 10_000), 4)
+      #expect(board.stack(of: board.entry(at: 4)!)?.count == Scoreboard.stackBytes)
+      #expect(board.stack(of: board.entry(at: 3)!) == "in second")
+      // The next request in the place has none, and one that is over holds no room.
+      board.end(3)
+      begin(board, 3, "/next", at: 99)
+      #expect(board.stack(of: board.entry(at: 3)!) == nil)
+      for slot in [5, 6, 7] { show("in \(slot)", slot) }
+      #expect([4, 5, 6, 7].allSatisfy { board.stack(of: board.entry(at: $0)!) != nil })
+      show("in the fifth", 2)
+      #expect(board.stack(of: board.entry(at: 2)!) == "in the fifth")
+      show("in nothing", 100)
+    }
+  }
+
   @Test("what has no place is not written down, and applications beyond the last share its place")
   func bounds() {
     withBoard { board in

@@ -42,6 +42,31 @@ import Testing
     }
   }
 
+  @Test(
+    "what the socket does not take leaves while the application computes",
+    arguments: GatewayRequest.gateways, ["700000", "700000-write"])
+  func largeBlockLeaves(gateway: String, how: String) throws {
+    // The buffer of a unix socket is far smaller than the block, the server's own is larger.
+    let size = 700_000
+    let server = try Python.serve(
+      "pep3333", ["--http-socket", "DIR/http.sock", "--\(gateway)-socket", "DIR/slow.sock"])
+    let slow = try RawSocket(.unix(path: server.folder.file("slow.sock")), receiveBuffer: 4096)
+    try slow.send(GatewayRequest.bytes(gateway, "/paced-large?\(how)"))
+    // The application has gone on, and the client has taken nothing yet.
+    #expect(try server.get("/handed").text == "True")
+    var count = 0
+    while count < size {
+      let some = try slow.receive()
+      guard !some.isEmpty else { break }
+      count += some.count { $0 == UInt8(ascii: "x") }
+    }
+    #expect(count >= size, "the whole block is here before the next one is asked for")
+    #expect(try server.get("/go").text == "gone")
+    let rest = String(decoding: try slow.receiveAll(), as: UTF8.self)
+    #expect(rest.contains("end"), "\(rest.suffix(200))")
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("a body of one block has its length; of several in a list, theirs")
   func lengthOfOneBlock() throws {
     try Python.run { (server) throws in

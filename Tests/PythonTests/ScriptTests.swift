@@ -190,14 +190,4 @@ import Testing
     #expect(server.process.output.contains("\(file) has changed: reloading"))
     #expect(try server.stop() == .status(0))
   }
-
-  @Test("a request whose time is over leaves its Python stack in the log")
-  func stackOfAStuckRequest() throws {
-    let output = try Python.run("pep3333", ["--harakiri", "0.5"]) { (server) throws in
-      #expect(try server.get("/sleeps?2").status == 504)
-    }
-    #expect(output.contains("Python stack of the request whose time is over:"), "\(output)")
-    #expect(output.contains("in sleeps"))
-    #expect(output.contains("in application"))
-  }
 }

@@ -31,6 +31,7 @@ import Testing
       #expect(reply.status == 200, "\(path): \(server.process.output)")
       #expect(reply.isComplete, "\(path)")
     }
+    #expect(try server.connect(gateway).exchange(gateway, "/phrases?iterator").reason == "Fine By Me")
     let body = TestBody.bytes(200_000)
     // Over HTTP the body has no length, and comes in chunks.
     let echo =
@@ -73,6 +74,7 @@ import Testing
     #expect(object?["run_once"] as? Bool == true)
     #expect(object?["multithread"] as? Bool == false)
     #expect(object?["script"] as? String == "/app")
+    #expect(try cgi(command, ["PATH_INFO": "/phrases"]).reply.reason == "Fine By Me")
     let body = TestBody.bytes(50_000)
     #expect(try cgi(command, ["PATH_INFO": "/echo"], body: body).reply.body == body)
     let (reply, output) = try cgi(command, ["PATH_INFO": "/errors"])

@@ -23,6 +23,22 @@ import Testing
     }
   }
 
+  @Test("the client sees the application's own reason phrase, whichever way the body goes")
+  func phrases() throws {
+    try Python.run { (server) throws in
+      for how in ["list", "empty", "write", "iterator", "file"] {
+        let reply = try server.get("/phrases?\(how)")
+        #expect(reply.status == 299 && reply.reason == "Fine By Me", "\(how): \(reply)")
+        #expect(reply.text == (how == "empty" ? "" : "body"))
+        // On the same objects as before: nothing of it is left.
+        #expect(try server.get("/hello").reason == "OK")
+      }
+      #expect(try server.get("/phrases?list", method: "HEAD").reason == "Fine By Me")
+      let failed = try server.get("/phrases?fails")
+      #expect(failed.status == 500 && failed.reason == "Internal Server Error")
+    }
+  }
+
   @Test("a second call without exc_info is an error")
   func twice() throws {
     let output = try Python.run { (server) throws in #expect(try server.get("/twice").status == 500) }

@@ -109,6 +109,7 @@ pub mod sys {
         pub flush: unsafe extern "C" fn(Id) -> c_int,
         pub on_ready: unsafe extern "C" fn(Id, c_int, Release, *mut c_void) -> c_int,
         pub finish: unsafe extern "C" fn(Id, c_int) -> c_int,
+        pub reason: unsafe extern "C" fn(Id, Str) -> c_int,
     }
 
     #[repr(C)]

@@ -165,7 +165,7 @@ extension Draft {
       settings.apps[index].options += [
         AppOption(key: "server.threads", value: settings.isCGI ? "1" : "\(settings.limits.threads)"),
         AppOption(key: "server.once", value: settings.isCGI ? "true" : "false"),
-        AppOption(key: "server.harakiri", value: Value.spell(settings.limits.requestTimeoutSeconds)),
+        AppOption(key: "server.watch", value: settings.supervision.watchesApps ? "true" : "false"),
       ]
     }
   }

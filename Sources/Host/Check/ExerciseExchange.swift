@@ -160,6 +160,10 @@ final class ExerciseExchange: @unchecked Sendable {
     }
   }
 
+  func announce(_ phrase: nsgi_str) -> Int32 {
+    use("reason()", gone: NSGI_GONE.rawValue) { take(response.announce(phrase)) }
+  }
+
   /// start_response: status and reason apart, then field by field.
   func start(
     status: Int32, reason: UnsafeRawBufferPointer, _ headers: UnsafePointer<UnsafePointer<CChar>?>?

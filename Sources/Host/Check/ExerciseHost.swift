@@ -153,6 +153,9 @@ final class ExerciseHost: @unchecked Sendable {
         $0.finish(result, mayAsync: host.promises(NSGI_MAY_ASYNC))
       }
     }
+    host.reason = { id, phrase in
+      ExerciseHost.shared.with(id, "reason()", gone: NSGI_GONE.rawValue) { $0.announce(phrase) }
+    }
   }
 
   private func list(

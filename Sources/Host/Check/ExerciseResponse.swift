@@ -42,6 +42,19 @@ struct ExerciseResponse: ~Copyable {
     } catch { return refuse(call, error, "status \(status)") }
   }
 
+  mutating func announce(_ phrase: nsgi_str) -> Answer {
+    guard !isComplete else { return .misuse("reason() after respond()") }
+    guard written == 0 else { return .misuse("reason() after bytes of the body") }
+    guard phrase.n >= 0, phrase.p != nil || phrase.n == 0 else {
+      return .misuse("reason() with \(phrase.n) bytes at NULL")
+    }
+    // The phrase is of no further interest here: nothing is sent.
+    do throws(ResponseError) {
+      try head.announce(reason: phrase.bytes)
+      return .ok
+    } catch { return .misuse("reason() with control characters") }
+  }
+
   mutating func add(
     _ call: String, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) -> Answer {

@@ -127,6 +127,8 @@ extension Worker {
     guard let exchange = connection.pointee.exchange else { return close(connection) }
     log.warning("\(app(exchange).name) takes too long for \(exchange.pointee.requestLine)")
     guard connection.pointee.isDetached else { return }
+    // First, since the answer may be what the call waits for.
+    logStack(exchange)
     exchange.pointee.lock.lock()
     if exchange.pointee.phase == .called, !exchange.pointee.isOver {
       answer(exchange, 504, "the application did not answer in time")

@@ -55,6 +55,7 @@ enum HostTable {
     table.finish = { id, result in
       Access.with(id) { $0.pointee.worker.finish($0, result) } ?? NSGI_GONE.rawValue
     }
+    table.reason = { id, phrase in HostTable.reason(id, phrase) }
     return table
   }
 
@@ -123,6 +124,11 @@ enum HostTable {
         $0.respond(exchange, status, fields, count, bytes)
       }
     } ?? NSGI_GONE.rawValue
+  }
+
+  private static func reason(_ id: nsgi_id, _ phrase: nsgi_str) -> Int32 {
+    guard let text = checked(phrase.p, phrase.n) else { return NSGI_MISUSE.rawValue }
+    return Access.with(id) { $0.pointee.worker.announce($0, reason: text) } ?? NSGI_GONE.rawValue
   }
 
   private static func start(

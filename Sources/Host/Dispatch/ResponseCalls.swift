@@ -37,7 +37,7 @@ extension Worker {
     guard exchange.pointee.phase == .called, !exchange.pointee.isHeld else { return outOfOrder(exchange) }
     do throws(ResponseError) {
       guard status >= 200 else { throw ResponseError.invalidStatus }
-      try exchange.pointee.response.begin(status: Int(status))
+      try exchange.pointee.response.beginAnnounced(status: Int(status))
       for index in 0..<count {
         guard let fields else { throw ResponseError.invalidName }
         try exchange.pointee.response.add(name: fields[index].name.bytes, value: fields[index].value.bytes)
@@ -46,6 +46,20 @@ extension Worker {
       return refused(exchange, error)
     }
     return NSGI_OK.rawValue
+  }
+
+  /// reason(): the phrase of the next head.
+  func announce(_ exchange: ExchangePointer, reason: UnsafeRawBufferPointer) -> Int32 {
+    guard exchange.pointee.phase == .called, !exchange.pointee.isHeld else { return outOfOrder(exchange) }
+    do {
+      try exchange.pointee.response.announce(reason: reason)
+      return NSGI_OK.rawValue
+    } catch {
+      log.error(
+        "\(app(exchange).name) gave a reason phrase with control characters, which is refused, "
+          + "for \(exchange.pointee.requestLine)")
+      return NSGI_MISUSE.rawValue
+    }
   }
 
   /// The head is not taken; the app may start another one.

@@ -83,6 +83,7 @@ extension Worker {
     case .stop: stopping == nil ? stop() : hurry()
     case .quit: stopping = .immediate
     case .rouse: rouse()
+    case .trace: showStacks()
     case .reopen: log.reopen()
     case .save: save(message, descriptor)
     case .swap: swapInPlace(message)

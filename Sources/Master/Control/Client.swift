@@ -7,6 +7,8 @@ struct Client {
   var output: [UInt8] = []
   /// The answer is for a program.
   var isJSON = false
+  /// Workers that are to show their requests before the client gets its answer.
+  var awaited: Set<Int> = []
   /// The last line is written: close once it is sent.
   var isOver = false
 

@@ -12,7 +12,7 @@ extension Master {
     clients[id]!.isJSON = words.removeFirst() == "json"
     let verb = words.removeFirst()
     switch verb {
-    case "status": tell(id, status())
+    case "status": askForStatus(id)
     case "generations": reply(id, words) { generations($0) }
     case "swap": swap(id, words)
     case "rollback":

@@ -68,6 +68,7 @@ extension Master {
       + "\(worker.board[.requests].value) requests, \(worker.board[.connections].value) connections"
     for entry in worker.board.entries.prefix(3) {
       text += "\n  \((System.now() &- entry.began) / 1_000_000) ms: \(entry.line)"
+      for line in (worker.board.stack(of: entry) ?? "").split(separator: "\n") { text += "\n    \(line)" }
     }
     return text
   }
@@ -86,6 +87,7 @@ extension Master {
           worker.board.entries.prefix(16).map {
             .object([
               ("milliseconds", .int(Int((now &- $0.began) / 1_000_000))), ("request", .string($0.line)),
+              ("stack", worker.board.stack(of: $0).map { .string($0) } ?? .null),
             ])
           })
       ),

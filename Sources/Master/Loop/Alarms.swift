@@ -20,6 +20,8 @@ struct Alarms {
     case soak(rollout: Int)
     /// The release has proven itself.
     case probation(release: Int)
+    /// Workers should have shown what their requests do.
+    case stacks(client: Int)
     /// Look at the scoreboards.
     case look
     /// Files have stopped changing.

@@ -45,6 +45,7 @@ extension Master {
       worker.isDeaf = true
       rolloutProgress()
     case .saved: saved(worker, message)
+    case .traced: traced(worker.id)
     case .swapped, .refused: inPlaceAnswer(worker, message)
     default: MasterLog.warning("\(worker.title) said \(message.verb.rawValue)")
     }
@@ -57,6 +58,7 @@ extension Master {
     workerSpeaks(id)
     guard let ending = System.ending(of: worker.pid) else { return }
     workers[id] = nil
+    traced(id)
     for action in [Alarms.Action.startTimeout(worker: id), .mercy(worker: id), .lifetime(worker: id)] {
       alarms.cancel(action)
     }

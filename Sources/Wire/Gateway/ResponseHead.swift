@@ -24,6 +24,8 @@ public struct ResponseHead: ~Copyable {
   public private(set) var status = 0
   /// The reason phrase if the app gave one of its own, else empty: the standard one is sent.
   public private(set) var reason = ByteBuffer()
+  /// The phrase of the head that begins next, if the app has given one.
+  private var announced = ByteBuffer()
   /// All fields, ready to be sent.
   public private(set) var fields = ByteBuffer()
   /// All fields, in memory that goes on behind them as `Cursor.put(padded:)` needs it.
@@ -59,10 +61,31 @@ public struct ResponseHead: ~Copyable {
     self.status = status
   }
 
+  /// Keeps a reason phrase for the next `beginAnnounced`; empty: the standard one. Throws `.invalidStatus`.
+  public mutating func announce(reason text: UnsafeRawBufferPointer) throws(ResponseError) {
+    guard Ascii.isFieldValue(text) else { throw .invalidStatus }
+    announced.removeAll()
+    announced.append(text)
+  }
+
+  /// Begins again, with the phrase that was announced, once. Throws `.invalidStatus`.
+  @inline(__always)
+  public mutating func beginAnnounced(status: Int) throws(ResponseError) {
+    if announced.isEmpty { try begin(status: status) } else { try beginWithPhrase(status: status) }
+  }
+
+  @inline(never)
+  private mutating func beginWithPhrase(status: Int) throws(ResponseError) {
+    var text = ByteBuffer()
+    swap(&text, &announced)
+    try begin(status: status, reason: text.bytes)
+  }
+
   /// Forgets everything; the memory is kept.
   public mutating func reset() {
     status = 0
     reason.removeAll()
+    announced.removeAll()
     fields.removeAll()
     contentLength = -1
     (hasDate, hasServer, hasLocation) = (false, false, false)

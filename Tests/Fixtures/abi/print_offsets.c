@@ -63,6 +63,7 @@ int main(void) {
   MEMBER(nsgi_host, flush);
   MEMBER(nsgi_host, on_ready);
   MEMBER(nsgi_host, finish);
+  MEMBER(nsgi_host, reason);
 
   TYPE(nsgi_boot);
   MEMBER(nsgi_boot, size);

@@ -71,6 +71,30 @@ static int announced(nsgi_id id, const char *length, const char *body) {
   return NSGI_OK;
 }
 
+static int reason(nsgi_id id, const char *phrase) {
+  nsgi_str text = {phrase, strlen(phrase)};
+  return host->reason(id, text);
+}
+
+/* The phrase is for one head: the one that replaces it has its own. */
+static int replaced_reason(nsgi_id id) {
+  reason(id, "Fine By Me");
+  host->start(id, 404, text, 1);
+  return say(id, "second");
+}
+
+/* A phrase that is refused, or taken back, or too late, is not there. */
+static int no_reason(nsgi_id id) {
+  char line[64];
+  int split = reason(id, "Fine\r\nX-Evil: b");
+  reason(id, "Fine By Me");
+  reason(id, "");
+  host->start(id, 200, text, 1);
+  host->write(id, "first ", 6);
+  int n = snprintf(line, sizeof line, "results %d %d", split, reason(id, "Late"));
+  return host->write(id, line, (size_t)n);
+}
+
 static int late_start(nsgi_id id) {
   static const nsgi_pair other[] = {FIELD("X-Late", "yes")};
   host->start(id, 200, text, 1);
@@ -112,6 +136,12 @@ static int call(void *state, const nsgi_request *request) {
   if (!strcmp(path, "/connection")) return bad_field(id, "Connection", "close");
   if (!strcmp(path, "/transfer-encoding")) return bad_field(id, "Transfer-Encoding", "chunked");
   if (!strcmp(path, "/bad-status")) return tell(id, host->start(id, 42, text, 1));
+  if (!strcmp(path, "/reason")) {
+    reason(id, "Fine By Me");
+    return with_fields(id, 299, text, 1, "reason");
+  }
+  if (!strcmp(path, "/replaced-reason")) return replaced_reason(id);
+  if (!strcmp(path, "/no-reason")) return no_reason(id);
   if (!strncmp(path, "/status/", 8)) return with_fields(id, atoi(path + 8), text, 1, "body");
   if (!strcmp(path, "/no-content")) {
     host->start(id, 204, NULL, 0);

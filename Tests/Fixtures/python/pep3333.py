@@ -234,6 +234,25 @@ def status(environ, start):
   return [] if code in ("204", "304") else [b"body"]
 
 
+def phrases(environ, start):
+  """A reason phrase of its own; the query says which way the body goes."""
+  how = environ["QUERY_STRING"]
+  write = start("299 Fine By Me", TEXT)
+  if how == "write":
+    write(b"body")
+    return []
+  if how == "iterator":
+    return iter([b"bo", b"dy"])
+  if how == "file":
+    file = tempfile.TemporaryFile()
+    file.write(b"body")
+    file.seek(0)
+    return environ["wsgi.file_wrapper"](file)
+  if how == "fails":
+    boom()
+  return [] if how == "empty" else [b"body"]
+
+
 def raises(environ, start):
   boom()
 
@@ -256,6 +275,30 @@ def paced(environ, start):
   return blocks()
 
 
+def paced_large(environ, start):
+  """A block of so many bytes, by write() if asked to; the end waits until a request to /go has come."""
+  size, _, how = environ["QUERY_STRING"].partition("-")
+  write = start("200 OK", TEXT)
+  block = b"x" * int(size)
+
+  def blocks():
+    if how == "write":
+      write(block)
+    else:
+      yield block
+    handed_over.set()
+    gate.wait(20)
+    yield b"end"
+  return blocks()
+
+
+def handed(environ, start):
+  """Answers once the large block has been taken from the application."""
+  handed_over.wait(20)
+  return say(start, str(handed_over.is_set()))
+
+
+handed_over = threading.Event()
 gate = threading.Event()
 
 

@@ -32,6 +32,18 @@ public final class SupervisedServer: Sendable {
       environment: environment)
   }
 
+  /// Starts it without an app file: the options name what serves. `DIR/` in them is `folder`.
+  public init(
+    runtime options: [String], workers: Int = 2, gateways: [String] = ["http"], folder: TemporaryFolder
+  ) throws {
+    self.folder = folder
+    (app, control, served) = ("", folder.file("ctl"), folder.file("served"))
+    let sockets = gateways.flatMap { ["--\($0)-socket", "127.0.0.1:0"] }
+    let own = ["--control-socket", control, "-L", "-p", "\(workers)"]
+    server = try ServerProcess(
+      app: nil, sockets + own + options.map { $0.replacingOccurrences(of: "DIR/", with: folder.path + "/") })
+  }
+
   /// Puts a library at `path` as a careful build does: written beside it and moved over.
   public static func replace(_ path: String, with library: String) throws {
     let beside = path + ".new"

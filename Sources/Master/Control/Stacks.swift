@@ -1,0 +1,37 @@
+import Control
+
+/// `server ctl status` shows what long requests do: their workers are asked first.
+extension Master {
+  /// Nanoseconds after which a request takes long.
+  private static let longRequest: UInt64 = 1_000_000_000
+  /// Nanoseconds that a worker has for its answer; one that is too late is shown as it was.
+  private static let patience: UInt64 = 500_000_000
+
+  /// Answers with the status, at once when nothing takes long.
+  func askForStatus(_ id: Int) {
+    let now = System.now()
+    let asked = workers.values.filter { worker in
+      guard worker.state == .serving || worker.state == .retiring else { return false }
+      return worker.board.entries.first.map { now > $0.began &+ Master.longRequest } ?? false
+    }
+    guard !asked.isEmpty else { return tell(id, status()) }
+    for worker in asked { worker.send(Message(.trace)) }
+    clients[id]?.awaited = Set(asked.map(\.id))
+    alarms.set(.stacks(client: id), in: Master.patience)
+  }
+
+  /// A worker has shown what its requests do, or is gone.
+  func traced(_ worker: Int) {
+    for (id, client) in clients where client.awaited.contains(worker) {
+      clients[id]!.awaited.remove(worker)
+      if clients[id]!.awaited.isEmpty { stacksAreShown(to: id) }
+    }
+  }
+
+  /// All have answered, or the time is over.
+  func stacksAreShown(to id: Int) {
+    alarms.cancel(.stacks(client: id))
+    clients[id]?.awaited = []
+    tell(id, status())
+  }
+}

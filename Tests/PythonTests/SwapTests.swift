@@ -1,0 +1,114 @@
+// New versions of a Python application while it serves: however they are asked for, no request is lost, and
+// what cannot be imported does not go live.
+import Foundation
+import Support
+import Testing
+
+@Suite(.serialized) struct PythonSwapTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// Puts a version of the ledger where the server imports it. Each letter makes a file of another size:
+  /// Python trusts its compiled copy by size and whole seconds.
+  private func install(_ letter: String, adding more: String = "") throws {
+    let size = String(repeating: "#", count: Int(letter.unicodeScalars.first!.value))
+    let text = try Repository.text("Tests/Fixtures/python/ledger.py")
+      .replacingOccurrences(of: "LETTER = \"A\"", with: "LETTER = \"\(letter)\"  \(size)\n\(more)")
+    try text.write(toFile: folder.file("ledger.py"), atomically: true, encoding: .utf8)
+  }
+
+  private func serve(
+    _ options: [String] = [], gateways: [String] = ["http"]
+  ) throws -> SupervisedServer {
+    try SupervisedServer(
+      runtime: ["--pythonpath", folder.path, "-w", "ledger", "--env", "LEDGER=\(folder.file("served"))"]
+        + ["--swap-soak", "0", "--swap-probation", "0"] + options, gateways: gateways, folder: folder)
+  }
+
+  /// What asks for the new version.
+  enum Trigger: String, CaseIterable, Sendable {
+    case ctl, hangUp, touchReload, autoreload, watch
+
+    var options: [String] {
+      switch self {
+      case .touchReload: ["--touch-reload", "DIR/reload"]
+      case .autoreload: ["--py-autoreload", "1"]
+      case .watch: ["--watch"]
+      case .ctl, .hangUp: []
+      }
+    }
+  }
+
+  @Test(
+    "a new version goes live under load of every kind, and no request is lost",
+    arguments: Trigger.allCases)
+  func swaps(trigger: Trigger) throws {
+    try install("A")
+    try folder.write("", to: "reload")
+    let server = try serve(trigger.options, gateways: GatewayRequest.gateways)
+    let ledger = try Ledger(server)
+    try ledger.waitForAnswers(50)
+    #expect(try server.answering() == "A 1")
+    try install("B")
+    switch trigger {
+    case .ctl:
+      let (exit, output) = try server.ctl("swap")
+      #expect(exit == 0, "\(output)")
+    case .hangUp: server.server.process.send(SIGHUP)
+    case .touchReload: utimes(folder.file("reload"), nil)
+    case .autoreload, .watch: break
+    }
+    try server.wait(for: "the new version") { $0.generations == [2] }
+    ledger.expect(generation: 2)
+    try ledger.waitForAnswers(100)
+    let report = try ledger.finish()
+    #expect(report.losses.isEmpty && report.duplicates.isEmpty && report.unserved.isEmpty, "\(report)")
+    #expect(report.generations["A 1"] ?? 0 > 0 && report.generations["B 2"] ?? 0 > 0, "\(report.generations)")
+    #expect(try server.answering() == "B 2")
+    #expect(try server.stop() == .status(0), "\(server.log)")
+  }
+
+  @Test(
+    "what cannot be imported is refused with its traceback, and the old version goes on",
+    arguments: [
+      ("import no_such_module_at_all", "No module named 'no_such_module_at_all'"),
+      ("this is no Python (", "SyntaxError"), ("raise RuntimeError('closed today')", "closed today"),
+      ("import sys; sys.exit(3)", "SystemExit: 3"),
+    ])
+  func refused(line: String, sentence: String) throws {
+    try install("A")
+    let server = try serve(gateways: ["http", "fastcgi"])
+    let ledger = try Ledger(server, [.httpKeepAlive, .httpFresh, .fastcgiKeepAlive, .upload])
+    try ledger.waitForAnswers(20)
+    let before = try server.status()
+    try install("B", adding: line)
+    let (exit, output) = try server.ctl("swap")
+    #expect(exit == 1 && output.contains("refused: ") && output.contains(sentence), "\(output)")
+    #expect(output.contains("still serving"), "\(output)")
+    #expect(server.log.contains("ledger.py\", line ") && server.log.contains(sentence), "\(server.log)")
+    let after = try server.status()
+    #expect(after.workers == before.workers && after.generations == [1])
+    #expect(try server.answering() == "A 1")
+    // What was refused holds nothing up.
+    try install("C")
+    #expect(try server.ctl("swap").exit == 0)
+    try ledger.waitForAnswers(20)
+    let report = try ledger.finish()
+    #expect(report.losses.isEmpty && report.duplicates.isEmpty, "\(report)")
+    #expect(try server.answering().hasPrefix("C "))
+    #expect(try server.stop() == .status(0), "\(server.log)")
+  }
+
+  @Test("a rollback is refused, since the old modules are not kept")
+  func rollback() throws {
+    try install("A")
+    let server = try serve()
+    try install("B")
+    #expect(try server.ctl("swap").exit == 0)
+    let (exit, output) = try server.ctl("rollback")
+    #expect(exit == 1, "\(output)")
+    #expect(try server.answering() == "B 2")
+    #expect(try server.stop() == .status(0), "\(server.log)")
+  }
+}
