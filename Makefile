@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test swap-proof leaks tidy fuzz examples bench bench-quick bench-swap
-.PHONY: bench-budget tsan asan stress clean
+.PHONY: bench-dispatch bench-budget tsan asan stress clean
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -10,7 +10,7 @@ HTTP ?= 127.0.0.1:8080
 SCGI ?= 127.0.0.1:8081
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: ## build and serve the hello world app on 127.0.0.1:8080 (HTTP) and 8081 (SCGI)
 	@$(MAKE) --no-print-directory build
@@ -80,6 +80,12 @@ bench-swap: ## time swaps under load, rolling and in place, and what requests no
 	@$(MAKE) --no-print-directory build
 	@bench/build.sh
 	@python3 bench/swap.py $(ARGS)
+
+bench-dispatch: ## measure fast requests among sleeping ones, and what watching calls costs
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/build.sh
+	@python3 bench/dispatch.py $(ARGS)
 
 bench-budget: ## check allocations, system calls, retains and instructions of a request against bench/budgets
 	@$(MAKE) --no-print-directory build

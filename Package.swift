@@ -12,6 +12,7 @@ let package = Package(
     .library(name: "sse", type: .dynamic, targets: ["sse"]),
     .library(name: "python3_plugin", type: .dynamic, targets: ["python3"]),
     .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
+    .library(name: "table_swift", type: .dynamic, targets: ["table_swift"]),
     .library(name: "ffi_plugin", type: .dynamic, targets: ["ffi_plugin"]),
   ],
   dependencies: [
@@ -51,6 +52,7 @@ let package = Package(
 
     .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
     .target(name: "kit_swift", dependencies: ["NSGI"], path: "Tests/Fixtures/kits/swift"),
+    .target(name: "table_swift", dependencies: ["CNSGI"], path: "Tests/Fixtures/table/swift"),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
     .testTarget(name: "MasterTests", dependencies: ["Master", "Control", "Config"]),

@@ -23,6 +23,9 @@ public protocol AppLifecycle {
 
   /// No new request will come.
   func drain()
+
+  /// A thread of the server is about to make its first call, or has made its last.
+  func thread(entering: Bool)
 }
 
 extension AppLifecycle {
@@ -38,6 +41,8 @@ extension AppLifecycle {
   public func save(to sink: StateSink) throws {}
   /// Goes on.
   public func drain() {}
+  /// Takes no notice.
+  public func thread(entering: Bool) {}
 }
 
 /// Takes the bytes of `save`; valid until that returns.

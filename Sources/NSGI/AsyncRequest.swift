@@ -64,6 +64,11 @@ public struct AsyncRequest: Sendable {
     exchange.whileAlive { exchange.host.pointee.variable(exchange.id, name) } ?? nil
   }
 
+  /// All CGI meta-variables, HTTP_* included.
+  public var environ: [String: String] {
+    exchange.whileAlive { exchange.host.pointee.all(exchange.id) } ?? [:]
+  }
+
   // MARK: Body
 
   /// The body in pieces, as it comes in; the client is read as fast as this is.
@@ -142,6 +147,20 @@ public struct AsyncResponseStream: Sendable {
         piece.withUnsafeBytes { exchange.host.pointee.write(exchange.id, $0.baseAddress, $0.count) }
       }
       rest = rest.dropFirst(piece.count)
+    }
+  }
+
+  /// Sends `count` bytes of an open file from `offset` on; waits, without a thread, while the client is slow.
+  /// The descriptor stays the caller's, and open until this returns.
+  public func sendFile(_ descriptor: Int32, offset: Int64 = 0, count: Int64) async throws {
+    var (place, left) = (offset, count)
+    while left > 0 {
+      let piece = min(left, Int64(4 * Self.piece))
+      _ = try await exchange.retrying(.space) {
+        exchange.host.pointee.sendfile(exchange.id, descriptor, place, piece)
+      }
+      place += piece
+      left -= piece
     }
   }
 

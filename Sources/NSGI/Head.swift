@@ -30,6 +30,14 @@ extension nsgi_host {
     return value.p == nil ? nil : String(value)
   }
 
+  func all(_ id: nsgi_id) -> [String: String] {
+    var count = 0
+    guard let pairs = environ(id, &count) else { return [:] }
+    var result = [String: String](minimumCapacity: count)
+    for index in 0..<count { result[String(pairs[index].name)] = String(pairs[index].value) }
+    return result
+  }
+
   private func forEachField(_ id: nsgi_id, _ body: (nsgi_str, nsgi_str) -> Void) {
     var count = 0
     guard let pairs = fields(id, &count) else { return }

@@ -29,6 +29,7 @@ enum Kit {
     }
     table.pointee.drain = { state in Kit.service(state).drain() }
     table.pointee.unload = { state in Unmanaged<Service>.fromOpaque(state!).release() }
+    table.pointee.thread = { state, entering in Kit.service(state).thread(entering: entering != 0) }
     table.pointee.cancel = { state, request in Kit.service(state).cancel(request!.pointee.id) }
     (bytes + makerOffset).initializeMemory(
       as: UnsafeMutableRawPointer.self, to: Unmanaged.passRetained(Maker(make)).toOpaque())

@@ -53,13 +53,7 @@ public struct Request: ~Copyable {
   public func variable(_ name: String) -> String? { host.pointee.variable(id, name) }
 
   /// All CGI meta-variables, HTTP_* included.
-  public var environ: [String: String] {
-    var count = 0
-    guard let pairs = host.pointee.environ(id, &count) else { return [:] }
-    var result = [String: String](minimumCapacity: count)
-    for index in 0..<count { result[String(pairs[index].name)] = String(pairs[index].value) }
-    return result
-  }
+  public var environ: [String: String] { host.pointee.all(id) }
 
   // MARK: Body
 
@@ -122,6 +116,12 @@ public struct ResponseStream {
   /// Sends bytes; waits while the client is slower than the application.
   public func write(_ bytes: [UInt8]) throws(HostError) {
     try HostError.check(bytes.withUnsafeBytes { host.pointee.write(id, $0.baseAddress, $0.count) })
+  }
+
+  /// Sends `count` bytes of an open file from `offset` on, to its end without a count. The descriptor stays
+  /// the caller's, who may close it at once.
+  public func sendFile(_ descriptor: Int32, offset: Int64 = 0, count: Int64? = nil) throws(HostError) {
+    try HostError.check(host.pointee.sendfile(id, descriptor, offset, count ?? -1))
   }
 
   /// Pushes what was written on towards the client now; the server gathers small pieces otherwise.

@@ -13,6 +13,7 @@ class Service {
   func probe() throws {}
   func save(to sink: StateSink) throws {}
   func drain() {}
+  func thread(entering: Bool) {}
 
   /// Runs a turn of the application's life; an error is logged. Answers an nsgi_result.
   final func attempt(_ turn: String, _ work: (Service) throws -> Void) -> Int32 {
@@ -59,6 +60,7 @@ class LivingService<Application: AppLifecycle>: Service {
   override func probe() throws { try app.probe() }
   override func save(to sink: StateSink) throws { try app.save(to: sink) }
   override func drain() { app.drain() }
+  override func thread(entering: Bool) { app.thread(entering: entering) }
 }
 
 /// Answers within the call.

@@ -40,10 +40,14 @@ enum Language: String, CaseIterable, CustomTestStringConvertible {
     #expect(stream.text == "one two")
     #expect(stream.isComplete)
     #expect(try get("/later", server).text == "later")
+    #expect(try get("/variables", server).text == "blue")
+    let file = try server.folder.write("0123456789", to: "digits")
+    #expect(try get("/file?\(file)", server).text == "<2345>")
     let abort = try get("/abort", server)
     #expect(abort.status == 404)
     #expect(abort.text == "nothing here")
     #expect(try get("/nowhere", server).status == 404)
+    #expect(server.process.output.contains("a thread enters"), "\(server.process.output)")
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 

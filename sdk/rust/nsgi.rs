@@ -187,6 +187,8 @@ pub trait App: Send + Sync + Sized + 'static {
     }
     /// No new request will come.
     fn drain(&self) {}
+    /// A host thread is about to make its first call, or has made its last.
+    fn thread(&self, _entering: bool) {}
     /// The client is gone or the deadline passed; while `respond` runs or before a `Later` is finished.
     fn cancel(&self, _request: &Request) {}
 }
@@ -430,6 +432,12 @@ impl<'a> Request<'a> {
         let value = unsafe { (self.host.env)(self.view.id, sys::Str::of(name.as_bytes())) };
         if value.p.is_null() { None } else { Some(self.text(value)) }
     }
+    /// All CGI meta-variables, HTTP_* included.
+    pub fn variables(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + '_ {
+        let mut n = 0;
+        let pairs = unsafe { pairs((self.host.environ)(self.view.id, &mut n), n) };
+        pairs.iter().map(move |pair| (self.text(pair.name), self.text(pair.value)))
+    }
     pub fn log(&self) -> Log {
         Log { host: self.host, id: self.view.id }
     }
@@ -462,9 +470,13 @@ impl<'a> Request<'a> {
     }
     fn fields(&self) -> &'a [sys::Pair] {
         let mut n = 0;
-        let pairs = unsafe { (self.host.fields)(self.view.id, &mut n) };
-        if pairs.is_null() { &[] } else { unsafe { slice::from_raw_parts(pairs, n) } }
+        unsafe { pairs((self.host.fields)(self.view.id, &mut n), n) }
     }
+}
+
+/// The host knows how long they live.
+unsafe fn pairs<'a>(first: *const sys::Pair, n: usize) -> &'a [sys::Pair] {
+    if first.is_null() { &[] } else { slice::from_raw_parts(first, n) }
 }
 
 /// The body of a response under way.
@@ -481,6 +493,13 @@ impl<'a> Writer<'a> {
         let start = bytes.as_ptr() as *const c_void;
         Error::check(unsafe { (self.host.write)(self.id, start, bytes.len()) }.into()).map(|_| ())
     }
+    /// Sends bytes without a copy: they are kept until the host is done with them.
+    pub fn lend(&mut self, bytes: impl Into<Vec<u8>>) -> Result<(), Error> {
+        let bytes = Box::new(bytes.into());
+        let (start, n) = (bytes.as_ptr() as *const c_void, bytes.len());
+        let kept = Box::into_raw(bytes) as *mut c_void;
+        Error::check(unsafe { (self.host.lend)(self.id, start, n, Some(release), kept) }.into()).map(|_| ())
+    }
     /// Sends `count` bytes of a file from `offset` on; to its end without a count.
     pub fn send_file(
         &mut self, file: &impl std::os::unix::io::AsRawFd, offset: i64, count: Option<i64>,
@@ -493,6 +512,11 @@ impl<'a> Writer<'a> {
     pub fn flush(&mut self) -> Result<(), Error> {
         Error::check(unsafe { (self.host.flush)(self.id) }.into()).map(|_| ())
     }
+}
+
+/// Ends what `Writer::lend` began.
+unsafe extern "C" fn release(kept: *mut c_void) {
+    drop(Box::from_raw(kept as *mut Vec<u8>))
 }
 
 /// The right and the duty to answer a request after its handler has returned, from any thread. One that is
@@ -582,6 +606,7 @@ macro_rules! nsgi_app {
         $crate::nsgi_app!(type NsgiHandler);
     };
 }
+#[allow(unused_imports)]
 pub(crate) use nsgi_app as app;
 
 /// The functions of the table; for the macro alone.
@@ -618,7 +643,7 @@ pub mod edge {
             save: Some(save::<A>),
             drain: Some(drain::<A>),
             unload: Some(unload::<A>),
-            thread: None,
+            thread: Some(thread::<A>),
             cancel: Some(cancel::<A>),
             extension: None,
         }))
@@ -747,6 +772,13 @@ pub mod edge {
         let service = service::<A>(state);
         if let Err(panic) = caught(|| service.app.drain()) {
             Log { host: service.host, id: 0 }.error(&format!("{}, in drain", panic));
+        }
+    }
+
+    unsafe extern "C" fn thread<A: App>(state: *mut c_void, entering: c_int) {
+        let service = service::<A>(state);
+        if let Err(panic) = caught(|| service.app.thread(entering != 0)) {
+            Log { host: service.host, id: 0 }.error(&format!("{}, in thread", panic));
         }
     }
 

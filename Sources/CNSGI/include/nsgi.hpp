@@ -170,6 +170,12 @@ class Exchange {
     return Writer(host_, id_);
   }
 
+  /// Calls function(arg) once on a host thread, as soon as one of what (nsgi_ready) is so; what == 0 takes
+  /// the earlier one back. An nsgi_result.
+  int onReady(int what, void (*function)(void *), void *arg) const noexcept {
+    return host_->on_ready(id_, what, function, arg);
+  }
+
   /// The whole response at once; an nsgi_result.
   int respond(const Response &response) const {
     return withPairs(response.headers, [&](const nsgi_pair *pairs, size_t n) {
@@ -363,6 +369,8 @@ class App {
   virtual void thread(bool /* entering */) {}
   /// The client is gone or the deadline passed; on any thread, while respond() runs or before finish().
   virtual void cancel(const Request &) {}
+  /// What the app offers beyond the table, by name and version; for a derived class to hide.
+  static const void *extension(const char *) noexcept { return nullptr; }
 };
 
 /// Between the C table and App: nothing is thrown across.
@@ -491,7 +499,7 @@ inline void cancel(void *state, const nsgi_request *view) noexcept {
 template <class Type>
 constexpr nsgi_app table(const char *name, const char *version, uint32_t flags) noexcept {
   return {NSGI_APP_HEAD(flags), name, version, call, load<Type>, probe, save, drain, unload, thread, cancel,
-          nullptr};
+          Type::extension};
 }
 
 }  // namespace detail

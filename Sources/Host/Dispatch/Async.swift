@@ -8,6 +8,12 @@ struct ReadyCall {
   var what: Int32 = 0
   var function: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
   var argument: UnsafeMutableRawPointer?
+
+  /// It asks for things that there are, and has a function to call if it asks for any.
+  var isWellFormed: Bool {
+    let known = NSGI_READY_BODY.rawValue | NSGI_READY_SPACE.rawValue | NSGI_READY_GONE.rawValue
+    return what & ~Int32(known) == 0 && (what == 0 || function != nil)
+  }
 }
 
 /// Asynchronous exchanges: finish() and on_ready() from any thread, cancel and deadline from the leader.
@@ -38,6 +44,7 @@ extension Worker {
 
   /// on_ready(): remembers whom to tell; the leader does.
   func onReady(_ exchange: ExchangePointer, _ call: ReadyCall) -> Int32 {
+    guard call.isWellFormed else { return NSGI_MISUSE.rawValue }
     guard awaitReadyCall(exchange) else { return NSGI_GONE.rawValue }
     exchange.pointee.ready = call
     guard call.what != 0 else { return NSGI_OK.rawValue }
@@ -115,6 +122,7 @@ extension Worker {
     exchange.pointee.isCancelled = true
     exchange.pointee.isAbandoned.store(true, ordering: .releasing)
     if exchange.pointee.stream.state == .coming { exchange.pointee.stream.state = .broken }
+    if !exchange.pointee.isOver { exchange.pointee.phase = .gone }
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
     guard !wasTold else { return }

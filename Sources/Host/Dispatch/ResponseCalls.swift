@@ -112,6 +112,7 @@ extension Worker {
 
   /// read(): > 0 bytes, 0 at the end, < 0 an nsgi_result.
   func read(_ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
+    guard exchange.pointee.phase != .gone else { return Int64(NSGI_GONE.rawValue) }
     guard let buffer, capacity > 0 else { return capacity == 0 ? 0 : Int64(NSGI_MISUSE.rawValue) }
     if exchange.pointee.stream.isOpen { return readStream(exchange, buffer, capacity) }
     return readWhole(exchange, buffer, capacity)
@@ -127,7 +128,8 @@ extension Worker {
 
   /// body(): the whole body, lent.
   func whole(_ exchange: ExchangePointer) -> BodyResult {
-    exchange.pointee.stream.isOpen ? wholeStream(exchange) : wholeBody(exchange)
+    guard exchange.pointee.phase != .gone else { return .failure(NSGI_GONE.rawValue) }
+    return exchange.pointee.stream.isOpen ? wholeStream(exchange) : wholeBody(exchange)
   }
 
   /// The body in one piece, once it is all there.
@@ -140,12 +142,11 @@ extension Worker {
 
   /// sendfile(): bytes of a file where the framing lets them through as they are, else read and written.
   func sendFile(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
-    guard exchange.pointee.response.status != 0 else { return NSGI_MISUSE.rawValue }
-    var left = count
-    if left < 0 {
-      guard let size = try? System.fileSize(fd) else { return NSGI_IO.rawValue }
-      left = max(0, size - offset)
-    }
+    guard exchange.pointee.response.status != 0, offset >= 0 else { return NSGI_MISUSE.rawValue }
+    // Asked whatever the count: a descriptor that is none must not pass for a client that is gone.
+    guard let size = try? System.fileSize(fd) else { return NSGI_IO.rawValue }
+    let left = count < 0 ? max(0, size - offset) : count
+    guard hasSpace(exchange) else { return NSGI_AGAIN.rawValue }
     commitHeld(exchange)
     guard exchange.pointee.phase == .responding else { return outOfOrder(exchange) }
     if case .length(let total) = exchange.pointee.plan.framing, exchange.pointee.written + left <= total {
@@ -160,6 +161,8 @@ extension Worker {
     let socket = exchange.pointee.connection.pointee.fd
     let pushed = pushOut(exchange, toTheEnd: true)
     guard pushed == NSGI_OK.rawValue else { return pushed }
+    // For an app that never waits something may be left: the file goes behind it.
+    if !exchange.pointee.outlet.pointee.output.isEmpty { return copyFile(exchange, fd, offset, count) }
     var (place, left) = (offset, count)
     while left > 0 {
       do {

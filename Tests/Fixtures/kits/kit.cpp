@@ -1,6 +1,9 @@
 // What the tests ask of every language's kit, in C++.
 #include <nsgi.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cinttypes>
 #include <stdexcept>
 #include <thread>
@@ -16,7 +19,7 @@ std::string checksum(std::string_view bytes, uint64_t hash = 0xcbf29ce484222325u
 
 class Kit final : public nsgi::App {
  public:
-  explicit Kit(const nsgi::Boot &boot) : color_(boot.option("color").value_or("none")) {
+  explicit Kit(const nsgi::Boot &boot) : host_(boot.host()), color_(boot.option("color").value_or("none")) {
     if (auto reason = boot.option("fail")) throw std::runtime_error(std::string(*reason));
   }
 
@@ -35,6 +38,8 @@ class Kit final : public nsgi::App {
       throw 42;
     }
     if (path == "/bad-header") return nsgi::Response{200, {{"X-Split", "a\r\nb: c"}}, "bad"};
+    if (path == "/variables") return variables(request);
+    if (path == "/file") return file(request);
     if (path == "/later") return later(request);
     if (path == "/later-lost") {
       nsgi::Later lost = request.later();
@@ -43,7 +48,27 @@ class Kit final : public nsgi::App {
     throw nsgi::Abort(404);
   }
 
+  void thread(bool entering) override {
+    host_->log(0, NSGI_WARNING, nsgi::str(entering ? "a thread enters" : "a thread leaves"));
+  }
+
  private:
+  static nsgi::Response variables(nsgi::Request &request) {
+    for (const nsgi_pair &pair : request.variables())
+      if (nsgi::view(pair.name) == "HTTP_X_COLOR") return nsgi::Response::text(pair.value.p);
+    return nsgi::Response::text("none");
+  }
+
+  static nsgi::Response file(nsgi::Request &request) {
+    nsgi::Writer out = request.start();
+    out.write("<");
+    int descriptor = open(std::string(request.query()).c_str(), O_RDONLY);
+    out.sendfile(descriptor, 2, 4);
+    close(descriptor);
+    out.write(">");
+    return nsgi::Response::streamed();
+  }
+
   static nsgi::Response hello(nsgi::Request &request) {
     std::string text(request.method());
     text.append(" ").append(request.path()).append(" ").append(request.query()).append(" ");
@@ -76,6 +101,7 @@ class Kit final : public nsgi::App {
     return nsgi::Response::later();
   }
 
+  const nsgi_host *host_;
   std::string color_;
 };
 

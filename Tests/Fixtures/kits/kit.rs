@@ -1,10 +1,11 @@
 // What the tests ask of every language's kit, in Rust.
 #[path = "../../../sdk/rust/nsgi.rs"]
 mod nsgi;
-use nsgi::{sys, App, Boot, Error, Request, Response};
+use nsgi::{sys, App, Boot, Error, Log, Request, Response};
 
 struct Kit {
     color: String,
+    log: Log,
 }
 
 impl App for Kit {
@@ -16,7 +17,12 @@ impl App for Kit {
         if let Some(reason) = boot.option("fail") {
             return Err(reason.into_owned());
         }
-        Ok(Kit { color: boot.option("color").unwrap_or_else(|| "none".into()).into_owned() })
+        let color = boot.option("color").unwrap_or_else(|| "none".into()).into_owned();
+        Ok(Kit { color, log: boot.log() })
+    }
+
+    fn thread(&self, entering: bool) {
+        self.log.warning(if entering { "a thread enters" } else { "a thread leaves" })
     }
 
     fn respond(&self, request: &mut Request) -> Result<Response, Error> {
@@ -45,7 +51,19 @@ impl App for Kit {
                 let mut out = request.start(201, &headers)?;
                 out.write("one ")?;
                 out.flush()?;
-                out.write("two")?;
+                out.lend("two")?;
+                Ok(Response::sent())
+            }
+            "/variables" => {
+                let color = request.variables().find(|(name, _)| name == "HTTP_X_COLOR");
+                Ok(Response::text(color.map_or("none".into(), |(_, value)| value.into_owned())))
+            }
+            "/file" => {
+                let file = std::fs::File::open(&*request.query())?;
+                let mut out = request.start(200, &Vec::new())?;
+                out.write("<")?;
+                out.send_file(&file, 2, Some(4))?;
+                out.write(">")?;
                 Ok(Response::sent())
             }
             "/abort" => Err(Error::Abort(404, "nothing here".into())),

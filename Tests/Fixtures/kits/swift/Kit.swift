@@ -1,15 +1,20 @@
 // What the tests ask of every language's kit, in Swift, asynchronously.
+import Glibc
 import NSGI
 
 struct Kit: AsyncApp {
   static let name = "kit"
   static let version = "1.0"
   private let color: String
+  private let log: Log
 
   init(_ boot: Boot) throws {
     if let reason = boot.options["fail"] { throw Refusal(description: reason) }
     color = boot.options["color"] ?? "none"
+    log = boot.log
   }
+
+  func thread(entering: Bool) { log.warning(entering ? "a thread enters" : "a thread leaves") }
 
   func respond(to request: AsyncRequest) async throws -> Response {
     switch request.path {
@@ -29,6 +34,15 @@ struct Kit: AsyncApp {
       try await out.write("one ")
       try await out.flush()
       try await out.write("two")
+      return .streamed(out)
+    case "/variables": return .text(request.environ["HTTP_X_COLOR"] ?? "none")
+    case "/file":
+      let out = try request.start()
+      let file = open(request.query, O_RDONLY)
+      defer { close(file) }
+      try await out.write("<")
+      try await out.sendFile(file, offset: 2, count: 4)
+      try await out.write(">")
       return .streamed(out)
     case "/abort": throw Abort(404, "nothing here")
     case "/throw", "/later-lost": throw Refusal(description: "thrown on purpose")
