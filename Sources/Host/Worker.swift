@@ -321,6 +321,7 @@ final class Worker: @unchecked Sendable {
     isStopping.store(true, ordering: .releasing)
     stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
     if supervisor == nil { ProcessSetup.notify("STOPPING=1") }
+    sendOutgoing()
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed

@@ -32,7 +32,8 @@ import Testing
 
   @Test("a name that is none is refused")
   func unknown() throws {
-    let (exit, output) = try ServerProcess.run(["--app", hello, "--http-socket", "127.0.0.1:0", "--io", "kqueue"])
+    let (exit, output) = try ServerProcess.run(
+      ["--app", hello, "--http-socket", "127.0.0.1:0", "--io", "kqueue"])
     #expect(exit == .status(1))
     #expect(output.contains("kqueue") && output.contains("io_uring"), "\(output)")
   }

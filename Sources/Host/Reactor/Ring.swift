@@ -5,7 +5,7 @@ import Glibc
 /// the kernel picks, answers leave and events come in one call a turn.
 ///
 /// It serves what is frequent and simple: accepting, receiving for connections that wait for a request,
-/// sending answers of one block. Everything else stays with epoll, which it watches like any other descriptor.
+/// sending answers of one block. Everything else stays with epoll, which it watches like any descriptor.
 ///
 /// The kernel does the work of a ring in the thread that has made it, and only while that one waits here. So
 /// a ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a

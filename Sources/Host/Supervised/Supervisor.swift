@@ -117,6 +117,7 @@ extension Worker {
   /// A retired worker is told not to wait for connections that ask nothing.
   func hurry() {
     isRetired = false
+    sendOutgoing()
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed

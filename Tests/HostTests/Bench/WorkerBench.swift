@@ -38,7 +38,8 @@ final class WorkerBench {
   ///   - gateways: what is spoken on the sockets, one a listener, on 127.0.0.1.
   ///   - isStarted: false leaves the start to the test.
   init(
-    loop: EventLoop? = nil, app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
+    loop: EventLoop? = nil,
+    app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
     onUnixSockets: Bool = false,
     mounts: [String] = [""], options: [Generation.Option] = [], threads: Int = 4,
     isStarted: Bool = true, settings change: (inout Settings) -> Void = { _ in }

@@ -165,7 +165,8 @@ extension WorkerSuites {
       let folder = try TemporaryFolder()
       let bytes = TestBody.bytes(300_000)
       try Data(bytes).write(to: URL(fileURLWithPath: folder.file("f")))
-      let bench = try WorkerBench(loop: .epoll, app: "host_calls", settings: { $0.sendfileRoot = folder.path })
+      let bench = try WorkerBench(
+        loop: .epoll, app: "host_calls", settings: { $0.sendfileRoot = folder.path })
       let socket = try bench.connect()
       var random = SeededRandom(5)
       let steps: [SystemScript.Step] = (0..<100).map { _ in
