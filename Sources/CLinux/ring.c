@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-_Static_assert((02000000 | 04000) == (SOCK_CLOEXEC | SOCK_NONBLOCK), "accept flags");
 _Static_assert((0x4000 | 0x40 | 0x100) == (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL), "send flags");
 
 static void *map(size_t bytes, int fd, off_t what) {
@@ -51,7 +50,8 @@ static int map_blocks(struct clinux_ring *ring, unsigned count) {
 int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned completions, unsigned blocks) {
   memset(ring, 0, sizeof *ring);
   struct io_uring_params made = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                                          IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+                                          IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
+                                          IORING_SETUP_TASKRUN_FLAG,
                                  .cq_entries = completions};
   ring->fd = (int)syscall(SYS_io_uring_setup, entries, &made);
   if (ring->fd < 0) return -1;

@@ -43,9 +43,9 @@ final class Worker: @unchecked Sendable {
   var ringRest = Worker.shortestRingRest
   /// With a ring: the Reactor has, or may have, events.
   var reactorHasEvents = false
-  /// What the ring has brought, and of that what is being served.
-  var arriving: [News] = []
-  var fresh = Round<News>()
+  /// Connections for which the ring has brought something, and those of them whose turn it is.
+  var arriving: [Token] = []
+  var fresh = Round<Token>()
   /// Connections whose answers leave with the next wait.
   var outgoing: [Token] = []
   /// The watchdog's period in which answers have last left.
@@ -342,9 +342,8 @@ final class Worker: @unchecked Sendable {
   /// First deaf, then empty: takes what waits in the backlogs, and leaves the addresses to others. What the
   /// kernel has woken this worker for must not be left lying.
   func closeListeners() {
-    for index in listeners.indices { unwatch(index) }
-    if ring.isOpen { ring.submit() }
     for index in listeners.indices {
+      try? reactor.remove(listeners[index].fd)
       acceptWaiting(index)
       System.close(listeners[index].fd)
     }

@@ -37,7 +37,10 @@ public final class ChildProcess: Sendable {
     // setpriv ends the program when the test process dies, however that happens.
     let words = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--"] + moved + [program] + arguments
     // What begins with NSGI_ would be an option of the server.
-    var merged = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("NSGI_") }
+    var merged = ProcessInfo.processInfo.environment.filter {
+      // How the loops of a whole run ask the kernel is its say.
+      !$0.key.hasPrefix("NSGI_") || $0.key == "NSGI_IO"
+    }
     merged.merge(environment) { $1 }
     let request = Spawn(
       words: words, environment: merged.map { "\($0.key)=\($0.value)" }, input: input,

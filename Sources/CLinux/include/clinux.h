@@ -42,10 +42,6 @@ static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int
 
 /* accept4, non-blocking and closed on exec. */
 int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length);
-static inline int clinux_peer(int fd, struct sockaddr_storage *peer) {
-  socklen_t length = sizeof *peer;
-  return getpeername(fd, (struct sockaddr *)peer, &length);
-}
 static inline int clinux_socket(int family) {
   return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }

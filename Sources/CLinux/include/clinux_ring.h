@@ -49,14 +49,6 @@ static inline struct io_uring_sqe *clinux_ring_entry(struct clinux_ring *ring, u
   return entry;
 }
 
-/* Connections from a listening socket, until it is cancelled. */
-static inline void clinux_ring_accept(struct clinux_ring *ring, int fd, uint64_t token) {
-  struct io_uring_sqe *entry = clinux_ring_entry(ring, token);
-  entry->opcode = IORING_OP_ACCEPT;
-  entry->fd = fd;
-  entry->ioprio = IORING_ACCEPT_MULTISHOT;
-  entry->accept_flags = 02000000 | 04000; /* SOCK_CLOEXEC | SOCK_NONBLOCK */
-}
 /* What comes from a socket, into blocks, until it is cancelled or has ended. */
 static inline void clinux_ring_receive(struct clinux_ring *ring, int fd, uint64_t token) {
   struct io_uring_sqe *entry = clinux_ring_entry(ring, token);
@@ -104,6 +96,12 @@ static inline struct io_uring_cqe clinux_ring_completion(const struct clinux_rin
 /* Gives the kernel the places of the first `count` completions back. */
 static inline void clinux_ring_seen(struct clinux_ring *ring, unsigned count) {
   __atomic_store_n(ring->completed_head, *ring->completed_head + count, __ATOMIC_RELEASE);
+}
+/* Something is prepared, has completed, or waits to be done in this thread. */
+static inline int clinux_ring_has_work(const struct clinux_ring *ring) {
+  unsigned flags = __atomic_load_n(ring->flags, __ATOMIC_RELAXED);
+  return clinux_ring_waiting(ring) || clinux_ring_completed(ring) ||
+         (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 /* More completions than there are places: the kernel keeps them until it is entered again. */
 static inline int clinux_ring_overflows(const struct clinux_ring *ring) {

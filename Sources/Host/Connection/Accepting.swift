@@ -4,21 +4,11 @@ import Wire
 
 /// From a listening socket to a connection.
 extension Worker {
-  /// From now on the listener's connections come to this worker.
+  /// From now on the listener's connections come to this worker. By epoll, whatever else is on the ring: what
+  /// a ring waits for it holds, for some time beyond the death of the process, and a restart could not bind.
   func watch(_ index: Int) throws(SystemError) {
-    let token = Token(.listener, slot: UInt32(index))
-    if ring.isOpen { return ring.accept(listeners[index].fd, token) }
-    try reactor.add(listeners[index].fd, [.read, .exclusive], token)
+    try reactor.add(listeners[index].fd, [.read, .exclusive], Token(.listener, slot: UInt32(index)))
   }
-
-  /// No more of the listener's connections come to this worker, once the ring has submitted.
-  func unwatch(_ index: Int) {
-    if ring.isOpen { return ring.cancel(Token(.listener, slot: UInt32(index))) }
-    try? reactor.remove(listeners[index].fd)
-  }
-
-  /// The worker takes connections: it neither stops nor lacks descriptors.
-  var isListening: Bool { stopping == nil && !isAcceptPaused }
 
   /// Accepts what waits, and reads at once: the request is usually there already.
   func accept(_ index: Int) -> Turn {
@@ -38,30 +28,13 @@ extension Worker {
     return .goesOn
   }
 
-  /// A connection that the ring has accepted.
-  func accepted(_ fd: Int32, _ index: Int) -> Turn {
-    var peer = sockaddr_storage()
-    peer.ss_family = sa_family_t(AF_UNIX)
-    do { if listeners[index].isTCP { try System.peer(fd, &peer) } } catch {
-      // It was gone before it was looked at.
-      System.close(fd)
-      return .goesOn
-    }
-    guard stopping == nil else {
-      admitLate(fd, index, peer)
-      return .goesOn
-    }
-    defer { letOthersAccept(index) }
-    return open(fd, index, peer)
-  }
-
   /// The kernel wakes the worker that has waited on the socket for the longest time since it came to it, and
   /// that one again and again: a worker that has had its share goes to the end of the line. So a new build's
   /// first worker is asked something while it is watched.
   private func letOthersAccept(_ index: Int) {
     guard supervisor != nil, acceptsLeft == 0, !isAcceptPaused else { return }
     acceptsLeft = Worker.acceptsInARow
-    unwatch(index)
+    try? reactor.remove(listeners[index].fd)
     // What fails is tried again with the next tick.
     do { try watch(index) } catch { isAcceptPaused = true }
   }
@@ -71,15 +44,11 @@ extension Worker {
   func acceptWaiting(_ index: Int) {
     var peer = sockaddr_storage()
     while connections.alive < limits.connections, let fd = try? System.accept(listeners[index].fd, &peer) {
-      admitLate(fd, index, peer)
+      let connection = admit(fd, index, peer)
+      // One that sends no request now does not hold up the end.
+      setTimeout(connection, .linger)
+      watchInput(connection)
     }
-  }
-
-  private func admitLate(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) {
-    let connection = admit(fd, index, peer)
-    // One that sends no request now does not hold up the end.
-    setTimeout(connection, .linger)
-    watchInput(connection)
   }
 
   /// FastCGI §3.2: with FCGI_WEB_SERVER_ADDRS set, any other peer, and one that is not on TCP, is closed.
@@ -130,14 +99,14 @@ extension Worker {
   }
 
   /// Out of descriptors: leave the others in the backlog until one is free, instead of spinning.
-  func acceptFailed(_ error: SystemError) {
+  private func acceptFailed(_ error: SystemError) {
     switch error.code {
     case EAGAIN, ECONNABORTED: return
     case EMFILE, ENFILE, ENOBUFS, ENOMEM:
       guard !isAcceptPaused else { return }
       log.warning("accept paused: \(error.reason); raise --max-fd (ulimit -n)")
       isAcceptPaused = true
-      for index in listeners.indices { unwatch(index) }
+      for listener in listeners { try? reactor.remove(listener.fd) }
     default: log.warning("accept failed: \(error)")
     }
   }

@@ -19,12 +19,11 @@ extension Worker {
   private func take(_ completion: Ring.Completion) {
     switch completion.token.kind {
     case .connection: received(completion)
-    case .listener: arrived(completion)
     case .answer: fellShort(Int(completion.token.slot), completion.result)
     case .reactor:
       reactorHasEvents = true
       if !completion.goesOn { ring.watch(reactor.epoll, completion.token) }
-    case .nobody, .signal, .inbox, .control, nil: break
+    case .nobody, .listener, .signal, .inbox, .control, nil: break
     }
   }
 
@@ -50,7 +49,7 @@ extension Worker {
     if connection.pointee.input.count > Worker.mostAhead { leaveRing(connection) }
     guard !connection.pointee.hasNews else { return }
     connection.pointee.hasNews = true
-    arriving.append(.input(completion.token))
+    arriving.append(completion.token)
   }
 
   /// Nothing more is received for a connection: it has ended, was cancelled, or there was no block left.
@@ -60,16 +59,5 @@ extension Worker {
     case 0, ECONNRESET, EPIPE, ETIMEDOUT: connection.pointee.hasEnded = true
     default: break
     }
-  }
-
-  /// A connection has come, or accepting has ended.
-  private func arrived(_ completion: Ring.Completion) {
-    let index = Int(completion.token.slot)
-    if completion.result >= 0 {
-      arriving.append(.accepted(fd: completion.result, listener: index))
-    } else if completion.result != -ECANCELED {
-      acceptFailed(SystemError("accept4", -completion.result))
-    }
-    if !completion.goesOn, completion.result != -ECANCELED, isListening { try? watch(index) }
   }
 }

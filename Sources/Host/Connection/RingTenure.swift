@@ -20,10 +20,6 @@ extension Worker {
     ringSince = now
     reactorHasEvents = true
     ring.watch(reactor.epoll, Token(.reactor, slot: 0))
-    for index in listeners.indices where isListening {
-      try? reactor.remove(listeners[index].fd)
-      ring.accept(listeners[index].fd, Token(.listener, slot: UInt32(index)))
-    }
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       guard connection.pointee.state == .idle, connection.pointee.isRegistered,
@@ -44,7 +40,6 @@ extension Worker {
     let hasLasted = now &- ringSince > Worker.ringHasLasted
     ringRest = hasLasted ? Worker.shortestRingRest : min(ringRest * 2, Worker.longestRingRest)
     ringDue = now &+ ringRest
-    if isListening { for index in listeners.indices { try? watch(index) } }
     for token in outgoing {
       let connection = connections.record(token.slot)
       guard connection.pointee.token == token else { continue }

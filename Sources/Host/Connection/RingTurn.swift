@@ -5,14 +5,6 @@ import Wire
 /// First everything that came is put where it belongs, then it is served: no completion is left when an
 /// application runs, so that a successor finds all of it in the worker.
 extension Worker {
-  /// What came and is to be served.
-  enum News {
-    /// A connection has input, or has ended.
-    case input(Token)
-    /// A listener's new connection.
-    case accepted(fd: Int32, listener: Int)
-  }
-
   /// A body with more bytes to come than this is received straight to its place, which the ring cannot.
   private static let longBody: Int64 = 4 * Int64(BlockPool.blockBytes)
 
@@ -20,9 +12,11 @@ extension Worker {
   /// Reactor has beside that.
   func waitOnRing(milliseconds: Int32) throws(SystemError) -> Int {
     prepareOutgoing()
-    try ring.wait(milliseconds: reactorHasEvents || !arriving.isEmpty ? 0 : milliseconds)
-    takeCompletions()
-    settleOutgoing()
+    if !reactorHasEvents || ring.hasWork {
+      try ring.wait(milliseconds: reactorHasEvents || !arriving.isEmpty ? 0 : milliseconds)
+      takeCompletions()
+      settleOutgoing()
+    }
     guard reactorHasEvents else { return 0 }
     // It is told once of what is level-triggered: asked again until it has nothing, it forgets nothing.
     let count = try reactor.wait(milliseconds: 0)
@@ -33,11 +27,8 @@ extension Worker {
   /// Serves what has come.
   func serveNews() -> Turn {
     if fresh.isEmpty { fresh.begin(with: &arriving) }
-    while let news = fresh.next() {
-      switch news {
-      case .input(let token): if serveInput(token) == .handedOff { return .handedOff }
-      case .accepted(let fd, let index): if accepted(fd, index) == .handedOff { return .handedOff }
-      }
+    while let token = fresh.next() {
+      if serveInput(token) == .handedOff { return .handedOff }
       // Answers wait for the end of the turn, but not for calls of a millisecond each.
       let period = watched.pointee.period
       if period != lastPeriod {

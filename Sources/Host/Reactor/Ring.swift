@@ -4,8 +4,8 @@ import Glibc
 /// The event loop's kernel side on io_uring, beside the Reactor: sockets are received from into blocks that
 /// the kernel picks, answers leave and events come in one call a turn.
 ///
-/// It serves what is frequent and simple: accepting, receiving for connections that wait for a request,
-/// sending answers of one block. Everything else stays with epoll, which it watches like any descriptor.
+/// It serves what is frequent and simple: receiving for connections that wait for a request, sending answers
+/// of one block. Everything else stays with epoll, which it watches like any descriptor.
 ///
 /// The kernel does the work of a ring in the thread that has made it, and only while that one waits here. So
 /// a ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a
@@ -79,12 +79,6 @@ struct Ring: ~Copyable {
 
   // MARK: What is asked of it; takes effect with the next `submit` or `wait`
 
-  /// Connections of a listening socket, each as a completion with its descriptor.
-  func accept(_ fd: Int32, _ token: Token) {
-    makeRoom()
-    clinux_ring_accept(ring, fd, token.raw)
-  }
-
   /// What comes from a socket, as completions with a block each; 0 at its end.
   @inline(__always)
   func receive(_ fd: Int32, _ token: Token) {
@@ -117,6 +111,9 @@ struct Ring: ~Copyable {
   }
 
   // MARK: The kernel
+
+  /// Something is to be submitted, or has come.
+  @inline(__always) var hasWork: Bool { clinux_ring_has_work(ring) != 0 }
 
   /// Submits, and waits at most so many milliseconds (-1: for ever) for a completion.
   func wait(milliseconds: Int32) throws(SystemError) {

@@ -94,11 +94,6 @@ enum System {
       try retrying("accept4") { attempt(.accept, 0) { Int(clinux_accept(fd, &peer, &length)) } })
   }
 
-  /// The address of a connection's peer. The corresponding C function is `getpeername`.
-  static func peer(_ fd: Int32, _ peer: inout sockaddr_storage) throws(SystemError) {
-    _ = try retrying("getpeername") { Int(clinux_peer(fd, &peer)) }
-  }
-
   /// The corresponding C function is `socket`.
   static func socket(family: Int32) throws(SystemError) -> Int32 {
     Int32(try retrying("socket") { Int(clinux_socket(family)) })

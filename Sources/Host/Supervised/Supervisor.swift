@@ -96,7 +96,7 @@ extension Worker {
   private func rouse() {
     guard stopping == nil, !isAcceptPaused else { return }
     for index in listeners.indices {
-      unwatch(index)
+      try? reactor.remove(listeners[index].fd)
       do { try watch(index) } catch { isAcceptPaused = true }
     }
   }
