@@ -92,6 +92,16 @@ static inline bool py_has_length(PyObject *o) {
       || (type->tp_as_mapping && type->tp_as_mapping->mp_length);
 }
 
+/* A number that differs after every change of a dict; the same twice says nothing where it is always 0. */
+static inline uint64_t py_dict_version(PyObject *dict) {
+#if PY_VERSION_HEX < 0x030C0000
+  return ((PyDictObject *)dict)->ma_version_tag;
+#else
+  (void)dict;
+  return 0;
+#endif
+}
+
 static inline Py_ssize_t py_argument_count(size_t flags) { return PyVectorcall_NARGS(flags); }
 
 static inline PyObject *py_call2(PyObject *callable, PyObject *first, PyObject *second) {

@@ -24,7 +24,8 @@ enum Call {
     guard let object = StartResponse.take(app, request) else { return outOfMemory() }
     let start = StartResponse.at(object)
     var input: Object?
-    guard let environ = environ(app, request, &input) else {
+    var loan = EnvironLoan()
+    guard let environ = environ(app, request, &input, &loan) else {
       StartResponse.give(object)
       return failed(app, request, start)
     }
@@ -34,7 +35,7 @@ enum Call {
       if !Body.close(body) { isDone = isDone && start.pointee.isSent != 0 }
       py_release(body)
     }
-    py_release(environ)
+    loan.end(environ)
     let result = isDone ? NSGI_OK.rawValue : failed(app, request, start)
     if let input { Input.end(input) }
     StartResponse.give(object)
@@ -43,12 +44,13 @@ enum Call {
 
   @inline(__always)
   private static func environ(
-    _ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>, _ input: inout Object?
+    _ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>, _ input: inout Object?,
+    _ loan: inout EnvironLoan
   ) -> Object? {
     var count = 0
     let flags = request.pointee.flags
     guard let list = app.pointee.host.pointee.environ(request.pointee.id, &count),
-      let environ = app.pointee.shapes.environ(list, count, isTLS: flags & NSGI_TLS.rawValue != 0)
+      let environ = app.pointee.shapes.environ(list, count, isTLS: flags & NSGI_TLS.rawValue != 0, &loan)
     else { return nil }
     if flags & NSGI_HAS_BODY.rawValue == 0 { return environ }
     input = Input.make(request.pointee.id)

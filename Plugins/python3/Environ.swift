@@ -1,5 +1,6 @@
 // environ: a fresh dict for each request, copied from one that is kept for requests of the same shape, in
-// which only what differs from the request before has to be made anew.
+// which only what differs from the request before has to be made anew. A dict that comes back unchanged, and
+// that nobody else has, is as good as a fresh one and serves again.
 import CNSGI
 import CPython
 import Glibc
@@ -22,8 +23,29 @@ private struct KeptPair {
 /// The environ of the last request that had these variables in this order.
 private struct EnvironShape {
   var signature: UInt = 0
+  var isTLS = false
   var dict: Object?
   var pairs: UnsafeMutableBufferPointer<KeptPair> = .init(start: nil, count: 0)
+  /// An equal of `dict` that a request has given back as it was.
+  var spare: Object?
+  /// Counts what was done to `dict`.
+  var changes: UInt64 = 0
+}
+
+/// Where the dict of a request comes from, and how it was.
+struct EnvironLoan {
+  fileprivate var shape: UnsafeMutablePointer<EnvironShape>?
+  fileprivate var changes: UInt64 = 0
+  fileprivate var version: UInt64 = 0
+
+  /// The request is over: takes its reference to the dict.
+  @inline(__always)
+  func end(_ dict: Object) {
+    guard version != 0, py_refcount(dict) == 1, py_dict_version(dict) == version, let shape,
+      shape.pointee.changes == changes, shape.pointee.spare == nil
+    else { return py_release(dict) }
+    shape.pointee.spare = dict
+  }
 }
 
 /// The templates of one application; guarded by the interpreter's lock.
@@ -32,23 +54,56 @@ struct EnvironShapes {
   private static let capacity = 64
   private let facts: EnvironFacts
   private let shapes = UnsafeMutablePointer<EnvironShape>.allocate(capacity: EnvironShapes.capacity)
+  /// That of the last request: most often the next one's too.
+  private var last: UnsafeMutablePointer<EnvironShape>
 
   init(_ facts: EnvironFacts) {
     self.facts = facts
+    last = shapes
     shapes.initialize(repeating: EnvironShape(), count: Self.capacity)
   }
 
-  /// A new dict for the request, of one reference; nil with an exception set.
+  /// A dict for the request, of one reference; nil with an exception set.
   @inline(__always)
-  func environ(_ list: UnsafePointer<nsgi_pair>, _ count: Int, isTLS: Bool) -> Object? {
+  mutating func environ(
+    _ list: UnsafePointer<nsgi_pair>, _ count: Int, isTLS: Bool, _ loan: inout EnvironLoan
+  ) -> Object? {
+    let isLast = Self.fits(last, list, count, isTLS)
+    guard let shape = isLast ? last : find(list, count, isTLS) else { return nil }
+    loan.shape = shape
+    loan.changes = shape.pointee.changes
+    if let spare = shape.pointee.spare {
+      shape.pointee.spare = nil
+      loan.version = py_dict_version(spare)
+      return spare
+    }
+    // A new dict may make Python collect garbage, and so let other requests in.
+    let template = shape.pointee.dict
+    py_retain(template)
+    defer { py_release(template) }
+    guard let dict = PyDict_Copy(template) else { return nil }
+    loan.version = py_dict_version(dict)
+    return dict
+  }
+
+  /// Whether a template has these variables; its values are those of the list then.
+  @inline(__always)
+  private static func fits(
+    _ shape: UnsafeMutablePointer<EnvironShape>, _ list: UnsafePointer<nsgi_pair>, _ count: Int, _ isTLS: Bool
+  ) -> Bool {
+    shape.pointee.pairs.count == count && shape.pointee.isTLS == isTLS && refresh(shape, list, count)
+  }
+
+  /// The template for these variables, which becomes the last one; nil with an exception set.
+  private mutating func find(
+    _ list: UnsafePointer<nsgi_pair>, _ count: Int, _ isTLS: Bool
+  ) -> UnsafeMutablePointer<EnvironShape>? {
     let signature = Self.signature(list, count, isTLS)
     let shape = shapes + Int(signature & UInt(Self.capacity - 1))
-    if shape.pointee.signature == signature, shape.pointee.pairs.count == count,
-      Self.refresh(shape, list, count)
-    {
-      return PyDict_Copy(shape.pointee.dict)
-    }
-    return rebuild(shape, signature, list, count, isTLS)
+    let isKnown = shape.pointee.signature == signature && Self.fits(shape, list, count, isTLS)
+    guard isKnown || rebuild(shape, signature, list, count, isTLS) else { return nil }
+    last = shape
+    return shape
   }
 
   /// Names by length and last letter: what differs here is another shape. What does not is compared.
@@ -81,14 +136,23 @@ struct EnvironShapes {
   private static func same(_ text: nsgi_str, _ kept: UnsafeRawBufferPointer) -> Bool {
     guard text.n == kept.count else { return false }
     let (one, other) = (UnsafeRawPointer(text.p!), kept.baseAddress!)
-    // Most are short: two overlapping words say as much as a call.
-    if text.n >= 8, text.n <= 16 {
-      let last = text.n - 8
-      return one.loadUnaligned(as: UInt64.self) == other.loadUnaligned(as: UInt64.self)
-        && one.loadUnaligned(fromByteOffset: last, as: UInt64.self)
-          == other.loadUnaligned(fromByteOffset: last, as: UInt64.self)
-    }
+    // Most are short: two overlapping words say as much as a call. What is shorter than a word has a zero
+    // behind it on both sides, which counts as well.
+    if text.n >= 8, text.n <= 16 { return same(one, other, text.n, as: UInt64.self) }
+    if text.n >= 3, text.n < 8 { return same(one, other, text.n + 1, as: UInt32.self) }
+    if text.n < 3 { return text.n == 0 || same(one, other, text.n + 1, as: UInt16.self) }
     return memcmp(one, other, text.n) == 0
+  }
+
+  /// Two words, which may overlap.
+  @inline(__always)
+  private static func same<Word: FixedWidthInteger & BitwiseCopyable>(
+    _ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int, as: Word.Type
+  ) -> Bool {
+    let last = count - MemoryLayout<Word>.size
+    return one.loadUnaligned(as: Word.self) == other.loadUnaligned(as: Word.self)
+      && one.loadUnaligned(fromByteOffset: last, as: Word.self)
+        == other.loadUnaligned(fromByteOffset: last, as: Word.self)
   }
 
   private static func change(
@@ -96,7 +160,9 @@ struct EnvironShapes {
   ) -> Bool {
     guard let value = py_text(text.p, text.n) else { return false }
     let pair = shape.pointee.pairs.baseAddress! + index
+    shape.pointee.changes &+= 1
     guard PyDict_SetItem(shape.pointee.dict, pair.pointee.name, value) == 0 else { return false }
+    if let spare = shape.pointee.spare, PyDict_SetItem(spare, pair.pointee.name, value) != 0 { return false }
     py_release(value)
     pair.pointee.value = value
     pair.pointee.valueBytes = bytes(value)
@@ -114,11 +180,12 @@ struct EnvironShapes {
   private func rebuild(
     _ shape: UnsafeMutablePointer<EnvironShape>, _ signature: UInt, _ list: UnsafePointer<nsgi_pair>,
     _ count: Int, _ isTLS: Bool
-  ) -> Object? {
+  ) -> Bool {
+    // First, since others may use the shape while a dict is made: see `environ`.
+    guard let dict = PyDict_New() else { return false }
     clear(shape)
-    guard let dict = PyDict_New() else { return nil }
     shape.pointee.dict = dict
-    guard addFacts(to: dict, isTLS) else { return nil }
+    guard addFacts(to: dict, isTLS) else { return false }
     let pairs = UnsafeMutableBufferPointer<KeptPair>.allocate(capacity: count)
     var made = 0
     for index in 0..<count {
@@ -138,11 +205,11 @@ struct EnvironShapes {
     guard made == count else {
       pairs.deallocate()
       clear(shape)
-      return nil
+      return false
     }
     shape.pointee.pairs = pairs
-    shape.pointee.signature = signature
-    return PyDict_Copy(dict)
+    (shape.pointee.signature, shape.pointee.isTLS) = (signature, isTLS)
+    return true
   }
 
   private func addFacts(to dict: Object, _ isTLS: Bool) -> Bool {
@@ -166,8 +233,12 @@ struct EnvironShapes {
 
   private func clear(_ shape: UnsafeMutablePointer<EnvironShape>) {
     py_release_if(shape.pointee.dict)
+    py_release_if(shape.pointee.spare)
     shape.pointee.pairs.deallocate()
+    // Dicts that are lent are of what was there.
+    let changes = shape.pointee.changes &+ 1
     shape.pointee = EnvironShape()
+    shape.pointee.changes = changes
   }
 
   /// Gives all templates back.

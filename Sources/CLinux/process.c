@@ -9,6 +9,41 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+static sigset_t held_signals;
+static int signal_pipe[2] = {-1, -1};
+static pid_t signal_owner;
+
+static void take_signal(int number) {
+  int saved = errno;
+  if (getpid() != signal_owner) {
+    /* A copy that somebody's fork() has made: the signal is its own affair, the pipe is not. */
+    signal(number, SIG_DFL);
+    raise(number);
+  } else {
+    struct signalfd_siginfo information = {.ssi_signo = (uint32_t)number};
+    /* A full pipe has enough signals in it. */
+    if (write(signal_pipe[1], &information, sizeof information) < 0) errno = saved;
+  }
+  errno = saved;
+}
+
+int clinux_hold_signals(const int *signals, int count) {
+  sigemptyset(&held_signals);
+  for (int i = 0; i < count; i++) sigaddset(&held_signals, signals[i]);
+  if (sigprocmask(SIG_BLOCK, &held_signals, NULL)) return -1;
+  return pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) ? -1 : signal_pipe[0];
+}
+
+void clinux_let_signals(void) {
+  if (signal_pipe[1] < 0) return;
+  signal_owner = getpid();
+  struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  for (int number = 1; number < NSIG; number++)
+    if (sigismember(&held_signals, number) == 1) sigaction(number, &action, NULL);
+  sigprocmask(SIG_UNBLOCK, &held_signals, NULL);
+}
+
 int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,
                  const int *map, int pairs, int new_session) {
   posix_spawn_file_actions_t actions;

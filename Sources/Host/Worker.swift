@@ -181,6 +181,7 @@ final class Worker: @unchecked Sendable {
     if let link = supervisor?.link { try reactor.add(link.fd, .read, Token(.control, slot: 0)) }
     for index in listeners.indices { try watch(index) }
     reportReady()
+    System.letSignals()
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     leadership.waitForEnd()
     watchdog.end()

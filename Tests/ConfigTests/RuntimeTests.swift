@@ -35,6 +35,12 @@ import Testing
     ("--plugin python3 --mount /p=mod:app", ["/p|python3|mod:app|module=mod:app"]),
     ("--mount /p=mod:app --plugin python3", ["/p|python3|mod:app|module=mod:app"]),
     ("-w root --mount /p=mod:app", ["|python3|root|module=root", "/p|python3|mod:app|module=mod:app"]),
+    (
+      "-w root --mount /p=mod:make()",
+      ["|python3|root|module=root", "/p|python3|mod:make()|module=mod:make()"]
+    ),
+    ("-w root --mount /a=m.so:f()", ["|python3|root|module=root", "/a|ffi|m.so:f()|call=m.so:f()"]),
+    ("--mount /p=mod:make()", ["/p|ffi|mod:make()|call=mod:make()"]),
     ("--mount /p=mod:app", ["/p||mod"]),
     ("--plugin python3 --mount /n=n.so -w a", ["/n||n.so", "|python3|a|module=a"]),
     ("--call m:f() --call-file a.sig", ["|ffi|m:f()|call=m:f()|call-file=a.sig"]),

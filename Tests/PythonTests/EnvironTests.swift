@@ -56,6 +56,42 @@ import Testing
     }
   }
 
+  @Test("an environ that the application keeps stays as it is")
+  func kept() throws {
+    try Python.run { (server) throws in
+      let socket = try server.connect()
+      var queries: [String] = []
+      for index in 0..<6 {
+        queries.append("q\(index / 2)")
+        try socket.send("GET /keeps?\(queries.last!) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        #expect(try socket.receiveReply().text == queries.joined(separator: " "))
+      }
+    }
+  }
+
+  @Test("an environ that comes back late does not bring its values to a later request")
+  func late() throws {
+    try Python.run { (server) throws in
+      let slow = try server.connect()
+      try slow.send("GET /paced?old HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      _ = try slow.receive(until: "first \r\n")
+      let other = try server.connect()
+      func query(_ socket: RawSocket, _ value: String) throws -> String? {
+        try socket.send("GET /environ?\(value) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        let object = try JSONSerialization.jsonObject(with: Data(try socket.receiveReply().body))
+        return (object as? [String: Any])?["QUERY_STRING"] as? String
+      }
+      for value in ["a", "b"] { #expect(try query(other, value) == value) }
+      try other.send("GET /go?b HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(try other.receiveReply().text == "gone")
+      _ = try slow.receive(until: "0\r\n\r\n")
+      for value in ["b", "c", "c", "old", "a"] {
+        #expect(try query(slow, value) == value)
+        #expect(try query(other, value) == value)
+      }
+    }
+  }
+
   @Test("strings hold bytes as latin-1, and the path is percent-decoded")
   func latin1() throws {
     try Python.run { (server) throws in

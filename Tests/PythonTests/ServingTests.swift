@@ -104,12 +104,17 @@ import Testing
   @Test("several applications at mounts, beside a native one")
   func mounts() throws {
     let words = [
-      "--mount", "/py=pep3333:application", "--mount", "/file=\(Python.folder)/other.wsgi", "--mount",
+      "--mount", "/made=pep3333:make()", "--mount", "/py=pep3333:application",
+      "--mount", "/file=\(Python.folder)/other.wsgi", "--mount",
       "/file/deep=\(Python.folder)/other.wsgi:app", "--app", "/native=" + Repository.app("environ"),
     ]
     try Python.run("hello_world_app", words) { (server) throws in
       #expect(try server.get("/").text == "Hello World!\n")
       #expect(try server.object("/py/facts")["script"] as? String == "/py")
+      #expect(try server.object("/made/facts")["script"] as? String == "/made")
+      // One interpreter: the module is there once, whichever mount it is reached by.
+      #expect(try server.get("/py/go").text == "gone")
+      #expect(try server.get("/made/paced").text == "first second")
       #expect(try server.get("/file/a%20b").text == "/file /a b")
       #expect(try server.get("/file/deep/x").text == "/file/deep /x")
       #expect(try server.get("/filet").text == "Hello World!\n")

@@ -73,6 +73,12 @@ static inline int clinux_signalfd(const int *signals, int count) {
   if (sigprocmask(SIG_BLOCK, &set, NULL)) return -1;
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
+/* The same for a process in which others fork and start programs, which would find the signals blocked: they
+ * are blocked until clinux_let_signals, and come through a pipe then. Once a process. */
+int clinux_hold_signals(const int *signals, int count);
+/* Takes the handlers of those signals, whoever else has set one, and unblocks them in the calling thread and
+ * those that it starts. Nothing when none are held. */
+void clinux_let_signals(void);
 /* Number of the next signal, 0 when none is there. */
 static inline int clinux_next_signal(int fd) {
   struct signalfd_siginfo info;

@@ -17,6 +17,17 @@ struct EnvironLists {
   static let ownVariables = 17
 }
 
+/// Writes pairs one after the other into a list that has room for them.
+private struct PairWriter {
+  var next: UnsafeMutablePointer<nsgi_pair>
+
+  @inline(__always)
+  mutating func add(_ name: StaticString, _ value: Text) {
+    next.pointee = nsgi_pair(Text(name), value)
+    next += 1
+  }
+}
+
 extension Exchange {
   /// CGI meta-variables and HTTP_*, duplicates joined (RFC 3875 §4.1); the same for every gateway.
   mutating func environList() -> UnsafeMutablePointer<nsgi_pair> {
@@ -24,13 +35,7 @@ extension Exchange {
     let capacity = EnvironLists.ownVariables + head.count
     let list = arena.allocate(capacity * MemoryLayout<nsgi_pair>.stride).bindMemory(
       to: nsgi_pair.self, capacity: capacity)
-    var count = 0
-    let own = ownVariables()
-    for index in own.indices {
-      guard let pair = own[index] else { continue }
-      list[count] = pair
-      count += 1
-    }
+    var count = addOwnVariables(to: list)
     switch head.form {
     case .fields: count = addFields(to: list, from: count)
     case .variables: count = addVariables(to: list, from: count)
@@ -41,40 +46,36 @@ extension Exchange {
   }
 
   /// The variables that the server itself answers for, whatever the front end said.
-  private mutating func ownVariables() -> InlineArray<17, nsgi_pair?> {
-    var own = InlineArray<17, nsgi_pair?>(repeating: nil)
-    own[0] = nsgi_pair(Text("REQUEST_METHOD"), meta.method)
-    own[1] = nsgi_pair(Text("SCRIPT_NAME"), meta.scriptName)
-    own[2] = nsgi_pair(Text("PATH_INFO"), meta.pathInfo)
-    own[3] = nsgi_pair(Text("QUERY_STRING"), meta.query)
-    own[4] = nsgi_pair(Text("REQUEST_URI"), meta.requestURI)
-    own[5] = nsgi_pair(Text("SERVER_PROTOCOL"), meta.serverProtocol)
-    own[6] = nsgi_pair(Text("REQUEST_SCHEME"), meta.scheme)
-    own[7] = nsgi_pair(Text("REMOTE_ADDR"), meta.remoteAddr)
-    own[8] = nsgi_pair(Text("SERVER_NAME"), meta.serverName)
-    own[9] = nsgi_pair(Text("GATEWAY_INTERFACE"), Text("CGI/1.1"))
-    if meta.scheme.count == 5 { own[10] = nsgi_pair(Text("HTTPS"), Text("on")) }
-    if meta.contentType.start != nil { own[11] = nsgi_pair(Text("CONTENT_TYPE"), meta.contentType) }
-    if meta.contentLength > 0 {
-      own[12] = nsgi_pair(Text("CONTENT_LENGTH"), decimal(meta.contentLength))
-    }
-    // A front end that sends neither is completed (RFC 3875 §4.1.15, §4.1.17).
-    if head.form == .variables {
-      if head.first(.serverSoftware) == nil {
-        own[13] = nsgi_pair(Text("SERVER_SOFTWARE"), Text(Worker.software))
-      }
-      if head.first(.serverPort) == nil {
-        own[14] = nsgi_pair(Text("SERVER_PORT"), meta.scheme.count == 5 ? Text("443") : Text("80"))
-      }
-    }
-    if head.form == .fields {
-      own[13] = nsgi_pair(Text("SERVER_SOFTWARE"), Text(Worker.software))
-      own[14] = nsgi_pair(Text("SERVER_PORT"), decimal(Int64(worker.listeners[listenerIndex].port)))
-      own[15] = nsgi_pair(Text("REMOTE_PORT"), decimal(Int64(connection.pointee.peer.port)))
+  private mutating func addOwnVariables(to list: UnsafeMutablePointer<nsgi_pair>) -> Int {
+    var own = PairWriter(next: list)
+    own.add("REQUEST_METHOD", meta.method)
+    own.add("SCRIPT_NAME", meta.scriptName)
+    own.add("PATH_INFO", meta.pathInfo)
+    own.add("QUERY_STRING", meta.query)
+    own.add("REQUEST_URI", meta.requestURI)
+    own.add("SERVER_PROTOCOL", meta.serverProtocol)
+    own.add("REQUEST_SCHEME", meta.scheme)
+    own.add("REMOTE_ADDR", meta.remoteAddr)
+    own.add("SERVER_NAME", meta.serverName)
+    own.add("GATEWAY_INTERFACE", Text("CGI/1.1"))
+    let isTLS = meta.scheme.count == 5
+    if isTLS { own.add("HTTPS", Text("on")) }
+    if meta.contentType.start != nil { own.add("CONTENT_TYPE", meta.contentType) }
+    if meta.contentLength > 0 { own.add("CONTENT_LENGTH", decimal(meta.contentLength)) }
+    switch head.form {
+    case .variables:
+      // A front end that sends neither is completed (RFC 3875 §4.1.15, §4.1.17).
+      if head.first(.serverSoftware) == nil { own.add("SERVER_SOFTWARE", Text(Worker.software)) }
+      if head.first(.serverPort) == nil { own.add("SERVER_PORT", isTLS ? Text("443") : Text("80")) }
+    case .fields:
+      own.add("SERVER_SOFTWARE", Text(Worker.software))
+      let port = owner._withUnsafeGuaranteedRef { $0.listeners[listenerIndex].port }
+      own.add("SERVER_PORT", decimal(Int64(port)))
+      own.add("REMOTE_PORT", decimal(Int64(connection.pointee.peer.port)))
     }
     // Absent means RESPONDER; what the library of the FastCGI developer's kit does.
-    if head.isAuthorizer { own[16] = nsgi_pair(Text("FCGI_ROLE"), Text("AUTHORIZER")) }
-    return own
+    if head.isAuthorizer { own.add("FCGI_ROLE", Text("AUTHORIZER")) }
+    return own.next - list
   }
 
   private var listenerIndex: Int { Int(connection.pointee.listener) }
@@ -100,10 +101,12 @@ extension Exchange {
     var count = start
     for index in 0..<head.count {
       let field = head[index]
+      guard Exchange.isShown(field.known) else { continue }
       let name = field.name.bytes(in: base)
-      guard Exchange.isShown(field.known), !name.contains(UInt8(ascii: "_")) else { continue }
+      let out = arena.allocate(FieldVariable.room(name.count))
+      guard FieldVariable.write(name, to: out) else { continue }
+      let variable = Text(out.assumingMemoryBound(to: UInt8.self), name.count + 5)
       let text = terminated(field.value)
-      let variable = httpName(name)
       if let earlier = (start..<count).first(where: { Exchange.same(list[$0].name, variable) }) {
         list[earlier].value = joined(list[earlier].value, text, isCookie: field.known == .cookie)
         continue
@@ -126,18 +129,6 @@ extension Exchange {
     }
   }
 
-  /// "User-Agent" as "HTTP_USER_AGENT" (RFC 3875 §4.1.18).
-  private mutating func httpName(_ name: UnsafeRawBufferPointer) -> Text {
-    let out = arena.allocate(name.count + 6).assumingMemoryBound(to: UInt8.self)
-    for (index, byte) in "HTTP_".utf8.enumerated() { out[index] = byte }
-    for index in 0..<name.count {
-      let byte = name[index]
-      out[5 + index] = byte == UInt8(ascii: "-") ? UInt8(ascii: "_") : byte &- 0x61 < 26 ? byte & 0xdf : byte
-    }
-    out[5 + name.count] = 0
-    return Text(out, name.count + 5)
-  }
-
   /// A field's value with a NUL behind it.
   @inline(__always)
   mutating func terminated(_ range: ByteRange) -> Text { head.ended(range, base, &arena) }
@@ -154,11 +145,7 @@ extension Exchange {
   }
 
   static func same(_ name: nsgi_str, _ other: Text) -> Bool {
-    guard name.n == other.count else { return false }
-    for index in 0..<other.count where UInt8(bitPattern: name.p[index]) != other.start![index] {
-      return false
-    }
-    return true
+    name.n == other.count && memcmp(name.p, other.start!, other.count) == 0
   }
 
   // MARK: The front end's own variables

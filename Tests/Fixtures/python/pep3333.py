@@ -66,6 +66,15 @@ def fresh(environ, start):
   return say(start, "seen" if seen else "fresh")
 
 
+def keeps(environ, start):
+  """Keeps its environ as it is, and answers with what those of the requests before say by now."""
+  mine = kept.setdefault("environs", [])
+  mine.append(environ)
+  if len({id(one) for one in mine}) < len(mine):
+    return say(start, "the same dict again")
+  return say(start, " ".join(one["QUERY_STRING"] for one in mine))
+
+
 def text_blocks(environ, start):
   start("200 OK", TEXT)
   return ["Hello World!\n"]

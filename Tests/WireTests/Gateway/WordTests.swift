@@ -23,6 +23,23 @@ import Wire
     }
   }
 
+  @Test("the variable of a field's name, and none with an underscore") func fieldVariables() {
+    everyByteInEveryPlace { bytes, _, byte in
+      guard Ascii.isToken(byte) else { return }
+      let room = FieldVariable.room(bytes.count)
+      withUnsafeTemporaryAllocation(byteCount: room + 1, alignment: 1) { out in
+        out.initializeMemory(as: UInt8.self, repeating: 0xee)
+        let isWritten = FieldVariable.write(bytes, to: out.baseAddress!)
+        let expected =
+          Array("HTTP_".utf8)
+          + bytes.map { $0 == 0x2d ? 0x5f : (0x61...0x7a).contains($0) ? $0 - 0x20 : $0 } + [0, 0xee]
+        if isWritten != (byte != 0x5f) || isWritten && Array(out) != expected {
+          Issue.record("\(String(decoding: bytes, as: UTF8.self)): \(String(decoding: out, as: UTF8.self))")
+        }
+      }
+    }
+  }
+
   @Test func tokens() {
     everyByteInEveryPlace { bytes, _, byte in
       guard Ascii.isToken(bytes) != Ascii.isToken(byte) else { return }
