@@ -89,6 +89,26 @@ enum Language: String, CaseIterable, CustomTestStringConvertible {
     #expect(output.contains("no color today"), "\(output)")
   }
 
+  @Test("the task of an asynchronous handler is cancelled when its client goes, or its time is over")
+  func cancelledTask() throws {
+    for options in [[], ["--harakiri", "0.2"]] {
+      let server = try ServerProcess(
+        app: Language.swift.app, ["--http-socket", "127.0.0.1:0"] + options)
+      let socket = try server.connect()
+      try socket.send("GET /sleep HTTP/1.1\r\nHost: h\r\n\r\n")
+      if options.isEmpty {
+        _ = try server.process.waitForOutput("a task") { $0.contains("a task sleeps") ? () : nil }
+        socket.resetOnClose()
+      } else {
+        #expect(try socket.receiveReply().status == 504)
+      }
+      socket.close()
+      _ = try server.process.waitForOutput("the cancel") { $0.contains("the task is cancelled") ? () : nil }
+      #expect(try get("/hello", server).status == 200)
+      #expect(try server.stop() == .status(0), "\(server.process.output)")
+    }
+  }
+
   @Test("more asynchronous requests under way than there are threads")
   func manyAtOnce() throws {
     let server = try ServerProcess(

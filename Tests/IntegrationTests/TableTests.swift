@@ -147,7 +147,7 @@ private struct Notes {
       reply.text == """
         write -3 lend -3 sendfile -3 flush -3 start -3 start -3 start -3 respond -3 respond -3 read -3 \
         read 0 body -3 env 0 on_ready -3 on_ready -3 extension 0 write -3 write 0 lend -3 \
-        sendfile -6 sendfile -3 start -3 respond -3 released 2\u{20}
+        sendfile -3 sendfile -3 start -3 respond -3 released 2\u{20}
         """)
     #expect(try table.get("/").text == "table")
     try table.stop()

@@ -15,6 +15,12 @@ public enum Repository {
   public static let server =
     ProcessInfo.processInfo.environment["SERVER_UNDER_TEST"] ?? root + "/.build/release/server"
 
+  /// The server under test was built with a sanitizer (scripts/sanitize.sh): it takes more memory, keeps some
+  /// that was freed, and leaves fatal signals to the sanitizer.
+  public static let isSanitized = ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains {
+    ProcessInfo.processInfo.environment[$0] != nil
+  }
+
   /// A built app below `.build/apps` (or `APPS_UNDER_TEST`): `app("environ")` is `.build/apps/environ.so`.
   public static func app(_ name: String) -> String {
     let folder = ProcessInfo.processInfo.environment["APPS_UNDER_TEST"] ?? root + "/.build/apps"

@@ -36,7 +36,7 @@ extension Swaps {
       let after = try #require(ProcessUsage(server.pid))
       #expect(after.descriptors <= before.descriptors + 8, "from \(before) to \(after)")
       // A sanitizer keeps what was freed.
-      let room = Swaps.isSanitized ? 8 : 1
+      let room = Repository.isSanitized ? 8 : 1
       #expect(after.mappings <= before.mappings + 16 * room, "from \(before) to \(after)")
       #expect(after.resident <= before.resident + 8192 * room, "from \(before) to \(after)")
       print("chaos: \(kills) kills, \(report.answered) answered, \(lost.count) lost; master: \(after)")

@@ -115,7 +115,7 @@ extension Swaps {
       #expect(before.count == after.count)
       for (old, new) in zip(before, after) {
         #expect(new.descriptors <= old.descriptors + 16, "from \(old) to \(new)")
-        let room = Swaps.isSanitized ? 8 : 1
+        let room = Repository.isSanitized ? 8 : 1
         #expect(new.mappings <= old.mappings + 24 * room, "from \(old) to \(new)")
         #expect(new.resident <= old.resident + 16 * 1024 * room, "from \(old) to \(new)")
       }

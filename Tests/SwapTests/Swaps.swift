@@ -8,10 +8,6 @@ import Testing
   static let count = ProcessInfo.processInfo.environment["SWAPS"].flatMap { Int($0) }
   /// The long form of `make swap-proof`, which takes minutes.
   static let isProof = count != nil
-  /// The server was built with a sanitizer: it takes more memory, and keeps some that was freed.
-  static let isSanitized = ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains {
-    ProcessInfo.processInfo.environment[$0] != nil
-  }
 }
 
 /// The apps that are swapped.

@@ -144,7 +144,7 @@ extension Worker {
   func sendFile(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
     guard exchange.pointee.response.status != 0, offset >= 0 else { return NSGI_MISUSE.rawValue }
     // Asked whatever the count: a descriptor that is none must not pass for a client that is gone.
-    guard let size = try? System.fileSize(fd) else { return NSGI_IO.rawValue }
+    guard let size = try? System.fileSize(fd) else { return NSGI_MISUSE.rawValue }
     let left = count < 0 ? max(0, size - offset) : count
     guard hasSpace(exchange) else { return NSGI_AGAIN.rawValue }
     commitHeld(exchange)

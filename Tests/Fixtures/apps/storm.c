@@ -34,7 +34,8 @@ static void *work(void *unused) {
     nsgi_id id = queue[first % SLOTS].id;
     int is_held = queue[first++ % SLOTS].is_held;
     pthread_mutex_unlock(&mutex);
-    while (is_held && atomic_load(&cancelled[id % SLOTS]) != id) sched_yield();
+    /* A later life of the record has a larger number, and may have been cancelled meanwhile as well. */
+    while (is_held && atomic_load(&cancelled[id % SLOTS]) < id) sched_yield();
     int result = host->respond(id, 200, text, 1, "storm\n", 6);
     if (result != NSGI_OK && result != NSGI_GONE) atomic_fetch_add(&strange, 1);
     finish(id, result);

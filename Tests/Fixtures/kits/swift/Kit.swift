@@ -44,6 +44,13 @@ struct Kit: AsyncApp {
       try await out.sendFile(file, offset: 2, count: 4)
       try await out.write(">")
       return .streamed(out)
+    case "/sleep":
+      log.warning("a task sleeps")
+      do { try await Task.sleep(for: .seconds(600)) } catch {
+        log.warning("the task is cancelled")
+        throw error
+      }
+      return .text("slept")
     case "/abort": throw Abort(404, "nothing here")
     case "/throw", "/later-lost": throw Refusal(description: "thrown on purpose")
     case "/throw-after":
