@@ -38,9 +38,9 @@ final class Worker: @unchecked Sendable {
   var ring = Ring()
   /// When a leader may take one up, in monotonic nanoseconds.
   var ringDue: UInt64
-  /// Since when there is one, and for how long there was none last.
+  /// Since when there is one, and for how many seconds there is none after a hand-off.
   var ringSince: UInt64 = 0
-  var ringRest = Worker.shortestRingRest
+  var ringRest: Double
   /// With a ring: the Reactor has, or may have, events.
   var reactorHasEvents = false
   /// Connections for which the ring has brought something, and those of them whose turn it is.
@@ -119,6 +119,7 @@ final class Worker: @unchecked Sendable {
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
     if settings.eventLoop == .ioUring { try Ring.probe() }
+    ringRest = limits.ringRestSeconds / 2
     ringDue = settings.eventLoop == .epoll || settings.isCGI ? .max : 0
     timers = TimerWheel(now: now)
     watched.initialize(to: WatchedCall())

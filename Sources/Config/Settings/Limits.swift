@@ -101,6 +101,16 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: Erlang asks native functions to return within 1 ms.
   public var handOffMicroseconds: UInt32 = 1000
 
+  /// Seconds without io_uring after a call was handed off from a loop that had it; twice as many each time
+  /// for a ring that did not last.
+  public var ringRestSeconds = 1.0
+
+  /// Seconds without io_uring at most.
+  public var ringRestMostSeconds = 64.0
+
+  /// Seconds after which a ring has lasted.
+  public var ringLastsSeconds = 10.0
+
   /// Requests of one app that wait for a call of it to end; beyond it 503. Precedent: uWSGI leaves them
   /// in the backlog (`-l`), Apache `ListenBacklog` 511.
   public var queuedRequests = 1024

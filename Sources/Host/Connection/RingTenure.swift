@@ -3,13 +3,6 @@ import Glibc
 /// A leader's time with a ring: taken up when calls are fast, left by the successor of a leader whose call
 /// was handed off.
 extension Worker {
-  /// Nanoseconds without a ring after a call was handed off, for one that had lasted; twice as many each time
-  /// for others.
-  static let shortestRingRest: UInt64 = 1_000_000_000
-  static let longestRingRest: UInt64 = 64_000_000_000
-  /// Nanoseconds after which a ring has lasted.
-  private static let ringHasLasted: UInt64 = 10_000_000_000
-
   /// The leader, with nothing else to do: has its own ring from now on.
   func takeUpRing() {
     ringDue = .max
@@ -37,12 +30,13 @@ extension Worker {
     guard ring.isOpen else { return }
     now = System.now()
     closeRing()
-    let hasLasted = now &- ringSince > Worker.ringHasLasted
-    ringRest = hasLasted ? Worker.shortestRingRest : min(ringRest * 2, Worker.longestRingRest)
-    ringDue = now &+ ringRest
+    let hasLasted = now &- ringSince > UInt64(limits.ringLastsSeconds * 1e9)
+    ringRest = hasLasted ? limits.ringRestSeconds : min(ringRest * 2, limits.ringRestMostSeconds)
+    ringDue = now &+ UInt64(ringRest * 1e9)
     for token in outgoing {
       let connection = connections.record(token.slot)
       guard connection.pointee.token == token else { continue }
+      connection.pointee.isOutgoing = false
       flush(connection)
       if connection.pointee.isClosing, !connection.pointee.hasOutput { close(connection) }
     }

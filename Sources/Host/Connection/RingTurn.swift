@@ -46,9 +46,9 @@ extension Worker {
     switch connection.pointee.state {
     case .closed: return .goesOn
     case .calling:
-      if connection.pointee.streamsBody, let exchange = connection.pointee.exchange {
-        feedBeside(connection, exchange, hasReceived: true)
-      }
+      // One that waits for its call finds it in the input.
+      guard connection.pointee.isDetached, connection.pointee.streamsBody else { break }
+      if let exchange = connection.pointee.exchange { feedBeside(connection, exchange, hasReceived: true) }
     case .lingering: connection.pointee.input.removeAll()
     case .idle, .readingHead, .readingBody, .writing:
       if !connection.pointee.isPostponed, !connection.pointee.input.isEmpty {

@@ -9,14 +9,18 @@ import Testing
 
 extension WorkerSuites {
   @Suite struct RingTests {
-    private func bench(_ app: String = "generations", _ folder: TemporaryFolder) throws -> WorkerBench {
+    private func bench(_ app: String, _ folder: TemporaryFolder, rest: Double = 0.2) throws -> WorkerBench {
       try WorkerBench(
         loop: .ioUring, app: app,
         options: app == "generations"
           ? [
             Generation.Option(key: "version", value: "1"),
             Generation.Option(key: "log", value: folder.file("log")),
-          ] : [])
+          ] : [],
+        settings: {
+          $0.limits.ringRestSeconds = rest
+          $0.limits.ringRestMostSeconds = rest
+        })
     }
 
     private func awaitRing(_ bench: WorkerBench, isOpen: Bool) throws {
@@ -49,7 +53,7 @@ extension WorkerSuites {
       #expect(try bench.isWell("/"))
       try folder.write("", to: "gate.open")
       for _ in 0..<2 { #expect(try slow.receiveReply().text == "1") }
-      // A second of rest, and a leader has one again, with the connections that wait.
+      // Some rest, and a leader has one again, with the connections that wait.
       try Deadline.usual.wait(for: "a new ring") { () throws -> Void? in
         try others[0].socket.send(get("/"))
         guard try others[0].socket.receiveReply().text == "1" else { return nil }
@@ -58,6 +62,28 @@ extension WorkerSuites {
       for (socket, _) in others {
         try socket.send(get("/"))
         #expect(try socket.receiveReply().text == "1")
+      }
+      #expect(try bench.stop())
+    }
+
+    @Test("a call that is handed off in the middle of a turn keeps no answer of that turn back")
+    func handOffs() throws {
+      let folder = try TemporaryFolder()
+      let bench = try bench("generations", folder, rest: 0)
+      let sockets = try (0..<8).map { _ in try bench.connect() }
+      for round in 0..<40 {
+        // It has a ring only once it has had something to do.
+        #expect(try bench.isWell("/"))
+        try awaitRing(bench, isOpen: true)
+        let slow = round % sockets.count
+        for (index, socket) in sockets.enumerated() {
+          try socket.send(get(index == slow ? "/wait?\(folder.file("g\(round)"))" : "/"))
+        }
+        for (index, socket) in sockets.enumerated() where index != slow {
+          #expect(try socket.receiveReply().text == "1")
+        }
+        try folder.write("", to: "g\(round).open")
+        #expect(try sockets[slow].receiveReply().text == "1")
       }
       #expect(try bench.stop())
     }
