@@ -13,8 +13,8 @@ enum CGIHead {
     out.append(atMost: frame + response.textCount + body.count) { write(&response, plan, body: body, &$0) }
   }
 
-  /// Writes them at a place with so much room. `Status:` always: without it Apache turns a local Location into
-  /// an internal redirect.
+  /// Writes them at a place with so much room. `Status:` always: without it Apache turns a local Location
+  /// into an internal redirect.
   @inline(__always)
   static func write(
     _ response: inout ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer, _ cursor: inout Cursor

@@ -59,6 +59,10 @@ public struct ResponseHead: ~Copyable {
     self.status = status
   }
 
+  /// There is none any more: nothing of it counts until the next one begins.
+  @inline(__always)
+  public mutating func end() { status = 0 }
+
   /// Forgets everything; the memory is kept.
   public mutating func reset() {
     status = 0
