@@ -140,7 +140,7 @@ struct Exchange: ~Copyable {
     began = 0
     arena.reset()
     body.reset()
-    response.reset()
+    response.end()
     if isHeld { held.removeAll() }
     isHeld = false
     sendsFile = false

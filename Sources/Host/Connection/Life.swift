@@ -105,7 +105,7 @@ extension Worker {
         connection.pointee.input.consume(offset)
         guard prepare(connection, exchange) else { return .goesOn }
         // Without a body there is nothing more to read; a streamed one is the app's to wait for.
-        guard exchange.pointee.head.framing.isNone || exchange.pointee.stream.isOpen else { continue }
+        guard exchange.pointee.head.endsRequest || exchange.pointee.stream.isOpen else { continue }
         offset = 0
         fallthrough
       case .end:

@@ -18,8 +18,13 @@ struct RequestBody: ~Copyable {
     if file >= 0 { System.close(file) }
   }
 
-  /// Empties it for the next request.
+  /// Empties it for the next request; most had no body.
+  @inline(__always)
   mutating func reset() {
+    if length > 0 || memory.block != nil { empty() }
+  }
+
+  private mutating func empty() {
     if let mapping { System.unmap(mapping, Int(length) + 1) }
     if file >= 0 { System.close(file) }
     (borrowed, file, mapping, length, position) = (nil, -1, nil, 0, 0)

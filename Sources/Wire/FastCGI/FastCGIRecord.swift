@@ -74,14 +74,16 @@ struct FastCGIPairs {
   mutating func next() throws(FastCGIError) -> (name: ByteRange, value: ByteRange)? {
     if position == end { return nil }
     // The lengths of most pairs are a byte each.
-    if let base = bytes.baseAddress, end &- position >= 2 {
+    let start = position &+ 2
+    if start <= end {
+      let base = bytes.baseAddress.unsafelyUnwrapped
       let lengths = UInt16(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt16.self))
       if lengths & 0x8080 == 0 {
         let (name, value) = (Int(lengths & 0xff), Int(lengths >> 8))
-        let start = position &+ 2
-        guard name &+ value <= end &- start else { throw .pairTruncated }
-        position = start &+ name &+ value
-        return (ByteRange(start, name), ByteRange(start &+ name, value))
+        let middle = start &+ name
+        position = middle &+ value
+        guard position <= end else { throw .pairTruncated }
+        return (ByteRange(start, name), ByteRange(middle, value))
       }
     }
     return try longPair()

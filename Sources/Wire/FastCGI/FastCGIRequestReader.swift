@@ -20,7 +20,7 @@
     /// Behind PARAMS, inside the STDIN stream; becomes ended or closing.
     case body
     /// The next event is `.end`, whatever the bytes: behind the head of an Authorizer's request, which has
-    /// no body, or behind ABORT_REQUEST. Becomes ended.
+    /// no body, behind one that came with the end of STDIN, or behind ABORT_REQUEST. Becomes ended.
     case closing
     /// Behind the request, which is being answered; `reset` makes it idle.
     case ended
@@ -237,7 +237,9 @@
         offset = behind + last.size
         head.end = offset
         let first = start + FastCGIGrammar.headerBytes
-        return try finish(&head, all, from: first, count: params.contentLength)
+        let event = try finish(&head, all, from: first, count: params.contentLength)
+        endIfEmpty(all, &offset, &head)
+        return event
       }
     }
     head.reset(form: .variables)
@@ -246,13 +248,27 @@
     return nil
   }
 
+  /// The usual body is none: an empty STDIN record stands right behind the head. It is taken along, and the
+  /// next event is the end.
+  private mutating func endIfEmpty(
+    _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
+  ) {
+    // What is wrong there, the next event says.
+    guard state == .body, announced <= 0, let stdin = try? header(all, at: offset) else { return }
+    let isEnd = stdin.id == requestID && stdin.type == FastCGIType.stdin && stdin.contentLength == 0
+    guard isEnd, all.count - offset >= stdin.size else { return }
+    offset += stdin.size
+    head.isEmptyStream = true
+    state = .closing
+  }
+
   /// Reads the pairs and says `.head`.
   private mutating func finish(
     _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, from start: Int, count: Int
   ) throws(FastCGIError) -> ReadEvent {
     var pairs = FastCGIPairs(bytes, from: start, count: count)
     if let base = bytes.baseAddress {
-      var table = VariableTable(&head, base: base, limit: limits.fields)
+      var table = VariableTable(&head, base: base, end: start + count, limit: limits.fields)
       while let pair = try pairs.next() {
         switch table.append(name: pair.name, value: pair.value) {
         case nil: break

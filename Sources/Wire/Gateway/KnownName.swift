@@ -47,19 +47,7 @@
     case 4: Ascii.equals(name, "SCGI") ? .scgi : .other
     case 5: Ascii.equals(name, "HTTPS") ? .https : .other
     case 9: Ascii.equals(name, "PATH_INFO") ? .pathInfo : .other
-    case 11:
-      Ascii.equals(name, "SCRIPT_NAME")
-        ? .scriptName
-        : Ascii.equals(name, "REQUEST_URI")
-          ? .requestURI
-          : Ascii.equals(name, "REMOTE_ADDR")
-            ? .remoteAddr
-            : Ascii.equals(name, "REMOTE_PORT")
-              ? .remotePort
-              : Ascii.equals(name, "SERVER_NAME")
-                ? .serverName
-                : Ascii.equals(name, "SERVER_PORT")
-                  ? .serverPort : Ascii.equals(name, "SERVER_ADDR") ? .serverAddr : .other
+    case 11: variableOf11(name)
     case 12:
       Ascii.equals(name, "QUERY_STRING")
         ? .queryString
@@ -74,6 +62,23 @@
       Ascii.equals(name, "SERVER_PROTOCOL")
         ? .serverProtocol : Ascii.equals(name, "SERVER_SOFTWARE") ? .serverSoftware : .other
     default: .other
+    }
+  }
+
+  /// The same for names of eleven bytes. There are seven, of which the eighth byte leaves two at most.
+  @inline(always)
+  private static func variableOf11(_ name: UnsafeRawBufferPointer) -> KnownName {
+    switch name[7] {
+    case UInt8(ascii: "A"):
+      Ascii.equals(name, "REMOTE_ADDR")
+        ? .remoteAddr : Ascii.equals(name, "SERVER_ADDR") ? .serverAddr : .other
+    case UInt8(ascii: "P"):
+      Ascii.equals(name, "REMOTE_PORT")
+        ? .remotePort : Ascii.equals(name, "SERVER_PORT") ? .serverPort : .other
+    case UInt8(ascii: "N"):
+      Ascii.equals(name, "SCRIPT_NAME")
+        ? .scriptName : Ascii.equals(name, "SERVER_NAME") ? .serverName : .other
+    default: Ascii.equals(name, "REQUEST_URI") ? .requestURI : .other
     }
   }
 

@@ -31,7 +31,8 @@ public enum Normalizer {
     // The path of an absolute-form target may be empty: it means "/" (RFC 9112 §3.2.4).
     if target.isEmpty || target.bytes[0] == UInt8(ascii: "?") { target = joined(Text("/"), target, &arena) }
     meta.requestURI = target
-    try splitTarget(target, &meta, &arena)
+    let parts = try split(target, &arena)
+    (meta.pathInfo, meta.query) = (parts.path, parts.query)
     // "*" names no path at all.
     if target.count == 1, target.bytes[0] == UInt8(ascii: "*") { meta.pathInfo = .empty }
     meta.serverProtocol = head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
@@ -52,27 +53,48 @@ public enum Normalizer {
   }
 
   /// PATH_INFO and QUERY_STRING out of a request target (RFC 3875 §4.1.5, §4.1.7).
-  private static func splitTarget(
-    _ target: Text, _ meta: inout MetaVariables, _ arena: inout Arena
-  ) throws(NormalizeError) {
-    let bytes = target.bytes
-    var end = bytes.count
+  @inline(__always)
+  private static func split(
+    _ target: Text, _ arena: inout Arena
+  ) throws(NormalizeError) -> (path: Text, query: Text) {
+    let (end, isEncoded) = endOfPath(target.bytes)
+    if end == target.count, !isEncoded { return (target, .empty) }
+    return try splitUnusual(target, end, isEncoded, &arena)
+  }
+
+  @inline(never)
+  private static func splitUnusual(
+    _ target: Text, _ end: Int, _ isEncoded: Bool, _ arena: inout Arena
+  ) throws(NormalizeError) -> (path: Text, query: Text) {
+    let path = UnsafeRawBufferPointer(rebasing: target.bytes[..<end])
+    let query = end < target.count ? Text(target.start! + end + 1, target.count - end - 1) : .empty
+    if isEncoded { return (try PercentDecoding.decode(path, &arena), query) }
+    return (Text(arena.copy(path), end), query)
+  }
+
+  /// Where the query's "?" stands, or the end without one, and whether escapes stand before it.
+  @inline(__always)
+  private static func endOfPath(_ target: UnsafeRawBufferPointer) -> (end: Int, isEncoded: Bool) {
+    let count = target.count
     var isEncoded = false
-    for (position, byte) in bytes.enumerated() {
-      if byte == UInt8(ascii: "?") {
-        end = position
-        break
+    var position = 0
+    if count >= 8, let base = target.baseAddress {
+      while position < count {
+        // The last word overlaps the one before.
+        let start = min(position, count &- 8)
+        let word = Word.load(base, start)
+        let (query, escape) = (Word.equal(word, to: 0x3f), Word.equal(word, to: 0x25))
+        if Word.index(escape) < Word.index(query) { isEncoded = true }
+        if query != 0 { return (start &+ Word.index(query), isEncoded) }
+        position &+= 8
       }
-      if byte == UInt8(ascii: "%") { isEncoded = true }
+      return (count, isEncoded)
     }
-    if end < bytes.count { meta.query = Text(target.start! + end + 1, bytes.count - end - 1) }
-    if isEncoded {
-      meta.pathInfo = try PercentDecoding.decode(UnsafeRawBufferPointer(rebasing: bytes[..<end]), &arena)
-    } else if end == bytes.count {
-      meta.pathInfo = target
-    } else {
-      meta.pathInfo = Text(arena.copy(UnsafeRawBufferPointer(rebasing: bytes[..<end])), end)
+    while position < count, target[position] != 0x3f {
+      if target[position] == 0x25 { isEncoded = true }
+      position &+= 1
     }
+    return (position, isEncoded)
   }
 
   /// The host without its port (RFC 9110 §7.2).
@@ -122,15 +144,14 @@ public enum Normalizer {
     script: Text, info: Text, document: Text, query: Text, fixesRoot: Bool, _ meta: inout MetaVariables,
     _ arena: inout Arena
   ) throws(NormalizeError) {
-    var target = MetaVariables()
-    try splitTarget(meta.requestURI.start == nil ? .empty : meta.requestURI, &target, &arena)
+    let target = try split(meta.requestURI.start == nil ? .empty : meta.requestURI, &arena)
     meta.query = query.start == nil ? target.query : query
     if meta.requestURI.start == nil { meta.requestURI = info.isEmpty ? document : info }
     if meta.requestURI.start == nil { meta.requestURI = .empty }
     let (script, info) = try decodedIfRaw(script, info, of: meta.requestURI, &arena)
     meta.scriptName = isSlash(script) || script.start == nil ? .empty : script
     meta.pathInfo = info
-    if info.isEmpty { meta.pathInfo = derived(target.pathInfo, document, below: meta.scriptName) }
+    if info.isEmpty { meta.pathInfo = derived(target.path, document, below: meta.scriptName) }
     if fixesRoot {
       meta.pathInfo = joined(meta.scriptName, meta.pathInfo, &arena)
       meta.scriptName = .empty

@@ -34,6 +34,10 @@ public struct RequestHead: ~Copyable {
   /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
   public var minorVersion: UInt8 = 1
   public var framing = BodyFraming.none
+  /// FastCGI: the end of STDIN has come with the head.
+  @usableFromInline var isEmptyStream = false
+  /// No body follows: the reader's next event is `.end`, whatever the bytes.
+  @inlinable public var endsRequest: Bool { framing.isNone || isEmptyStream }
   /// The protocol and this request allow another request on the connection.
   public var persists = false
   /// `Expect: 100-continue` was sent by an HTTP/1.1 client.
@@ -80,6 +84,7 @@ public struct RequestHead: ~Copyable {
     authority = .none
     minorVersion = 1
     framing = .none
+    isEmptyStream = false
     persists = false
     expectsContinue = false
     isAuthorizer = false

@@ -81,6 +81,13 @@ public struct ResponseHead: ~Copyable {
     try begin(status: status, reason: text.bytes)
   }
 
+  /// There is none any more: nothing of it counts until the next one begins.
+  @inline(__always)
+  public mutating func end() {
+    status = 0
+    if !announced.isEmpty { announced.removeAll() }
+  }
+
   /// Forgets everything; the memory is kept.
   public mutating func reset() {
     status = 0

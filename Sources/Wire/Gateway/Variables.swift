@@ -20,17 +20,24 @@ enum VariableFault: Equatable {
 /// Fills the table of a head with variables. A block holds twenty of them or more: what the head has in
 /// memory stands in registers here.
 struct VariableTable {
+  /// What became of a variable of which the first one counts.
+  enum Added { case first, again, tooMany }
+
   private let fields: UnsafeMutablePointer<Field>
   private let index: UnsafeMutablePointer<UInt16>
   private let base: UnsafeRawPointer
+  /// The end of the block, counted from `base`.
+  private let end: Int
   private let limit: Int
   private var count: Int
 
-  /// For variables whose ranges count from `base`; at most `limit` of them, or what the head has room for.
+  /// For variables whose ranges count from `base`, in a block that goes to `end`; at most `limit` of them, or
+  /// what the head has room for.
   @inline(__always)
-  init(_ head: inout RequestHead, base: UnsafeRawPointer, limit: Int) {
+  init(_ head: inout RequestHead, base: UnsafeRawPointer, end: Int, limit: Int) {
     (fields, index, count) = (head.table, head.index, head.count)
     self.base = base
+    self.end = end
     self.limit = min(limit, head.capacity)
   }
 
@@ -48,13 +55,38 @@ struct VariableTable {
       let isBad = nameBytes.isEmpty || nameBytes.hasWord(where: { Word.equal($0, to: 0x3d) | Word.zeros($0) })
       if isBad { return .unusable }
     }
-    if value.bytes(in: base).hasWord(where: Word.zeros) { return .unusable }
+    if holdsNUL(value) { return .unusable }
     guard count < limit else { return .tooMany }
-    (fields + count).initialize(to: Field(name: name, value: value, known: known))
-    count &+= 1
+    put(name, value, known)
     // That of the unknown ones is taken back at the end.
     index[Int(known.rawValue)] = UInt16(truncatingIfNeeded: count)
     return nil
+  }
+
+  /// Adds a variable that NULs end, of which the first one counts.
+  @inline(__always)
+  mutating func append(first known: KnownName, name: ByteRange, value: ByteRange) -> Added {
+    guard count < limit else { return .tooMany }
+    put(name, value, known)
+    if known == .other { return .first }
+    if index[Int(known.rawValue)] != 0 { return .again }
+    index[Int(known.rawValue)] = UInt16(truncatingIfNeeded: count)
+    return .first
+  }
+
+  @inline(__always)
+  private mutating func put(_ name: ByteRange, _ value: ByteRange, _ known: KnownName) {
+    (fields + count).initialize(to: Field(name: name, value: value, known: known))
+    count &+= 1
+  }
+
+  @inline(__always)
+  private func holdsNUL(_ value: ByteRange) -> Bool {
+    let start = Int(value.start)
+    guard value.count < 8, start &+ 8 <= end else { return value.bytes(in: base).hasWord(where: Word.zeros) }
+    // What stands behind a short value is read with it and filled with ones: no branch for each length.
+    let behind = UInt64.max &<< (8 &* UInt64(value.count))
+    return Word.zeros(Word.load(base, start) | behind) != 0
   }
 
   /// Gives the head what was added.

@@ -63,6 +63,18 @@ enum Word {
     return (~isLetter | word) & isOther & highs
   }
 
+  /// The high bit of each byte that is no letter, digit, hyphen or dot, what the names of hosts are made of.
+  @inline(__always)
+  static func othersInHost(_ word: UInt64) -> UInt64 {
+    let low = (word | ones &* 0x20) & ~highs
+    let isLetter = (low &+ ones &* 0x1f) & ~(low &+ ones &* 0x05)
+    // "-", ".", "/" and the digits stand side by side.
+    let plain = word & ~highs
+    let isNear = (plain &+ ones &* 0x53) & ~(plain &+ ones &* 0x46)
+    let isNoSlash = (plain ^ ones &* 0x2f) &+ ~highs
+    return (~(isLetter | isNear & isNoSlash) | word) & highs
+  }
+
   /// Bit 5 of each byte that is a lower-case letter; all bytes are ASCII. Set in another text, it makes that
   /// one's letters lower-case where it must be equal to this one.
   @inline(__always)

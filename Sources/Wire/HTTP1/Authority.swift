@@ -13,8 +13,7 @@ enum Authority {
       }
       end += 1
     } else {
-      // Names mostly are letters and hyphens.
-      while end &+ 8 <= text.count, Word.others(Word.load(base, end)) == 0 { end &+= 8 }
+      end = endOfUsual(base, text.count)
       while end < text.count, text[end] != HTTP1Grammar.colon {
         guard isRegName(text, at: end) else { return false }
         end += 1
@@ -26,6 +25,21 @@ enum Authority {
     if port.isEmpty { return !needsPort }
     guard let number = Ascii.decimal(port) else { return false }
     return number <= 65535
+  }
+
+  /// Where the letters, digits, hyphens and dots end that names mostly are made of, as far as whole words
+  /// show it.
+  @inline(__always)
+  private static func endOfUsual(_ base: UnsafeRawPointer, _ count: Int) -> Int {
+    var end = 0
+    while end &+ 8 <= count {
+      let found = Word.othersInHost(Word.load(base, end))
+      if found != 0 { return end &+ Word.index(found) }
+      end &+= 8
+    }
+    // The last word overlaps the one before; two bytes are looked at sooner one by one.
+    let isUsual = end > 0 && count &- end > 2 && Word.othersInHost(Word.load(base, count &- 8)) == 0
+    return isUsual ? count : end
   }
 
   // unreserved = ALPHA / DIGIT / "-" / "." / "_" / "~"

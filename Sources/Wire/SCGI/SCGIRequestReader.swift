@@ -62,43 +62,39 @@
   private func readHeaders(
     _ base: UnsafeRawPointer, from start: Int, to end: Int, _ head: inout RequestHead
   ) throws(SCGIError) -> Int64 {
-    var contentLength: Int64 = -1
-    var hasVersion = false
+    var table = VariableTable(&head, base: base, end: end, limit: limits.fields)
     var position = start
     while position < end {
-      let name = try string(base, from: position, to: end)
-      let value = try string(base, from: name.end + 1, to: end)
-      position = value.end + 1
-      guard !name.isEmpty else { throw .headerUnterminated }
+      let nameEnd = SCGIGrammar.terminator(base, position, end)
+      guard nameEnd < end, nameEnd > position else { throw .headerUnterminated }
+      let valueEnd = SCGIGrammar.terminator(base, nameEnd &+ 1, end)
+      guard valueEnd < end else { throw .headerUnterminated }
+      let name = ByteRange(position, nameEnd &- position)
+      let value = ByteRange(nameEnd &+ 1, valueEnd &- nameEnd &- 1)
+      position = valueEnd &+ 1
       let known = KnownName.variable(name.bytes(in: base))
+      switch table.append(first: known, name: name, value: value) {
+      case .first: break
       // A request header given twice is passed on twice by nginx: those stay for the normaliser to join.
-      let isMeta = known != .other && known.rawValue <= KnownName.contentType.rawValue
-      if isMeta, head.first(known) != nil { throw .duplicateHeader }
-      guard head.count < limits.fields, head.append(name: name, value: value, known: known) else {
-        throw .tooManyHeaders
-      }
-      switch known {
-      case .contentLength:
-        guard head.count == 1 else { throw .contentLengthNotFirst }
-        guard let number = Ascii.decimal(value.bytes(in: base)) else { throw .contentLengthMalformed }
-        contentLength = number
-      case .scgi: hasVersion = Ascii.equals(value.bytes(in: base), "1")
-      case .requestMethod: head.method = value
-      case .requestURI: head.target = value
-      default: break
+      case .again where known.rawValue > KnownName.contentType.rawValue: break
+      case .again: throw .duplicateHeader
+      case .tooMany: throw .tooManyHeaders
       }
     }
-    guard contentLength >= 0 else { throw .contentLengthNotFirst }
-    guard hasVersion else { throw .versionMissing }
-    guard contentLength <= limits.bodyBytes else { throw .bodyTooLarge }
-    return contentLength
+    table.finish(&head)
+    return try contentLength(base, &head)
   }
 
-  /// The bytes at `start` without the NUL that ends them.
-  @inline(__always)
-  private func string(_ base: UnsafeRawPointer, from start: Int, to end: Int) throws(SCGIError) -> ByteRange {
-    let stop = SCGIGrammar.terminator(base, start, end)
-    guard stop < end else { throw .headerUnterminated }
-    return ByteRange(start, stop - start)
+  /// What CONTENT_LENGTH says, which must be the first header, with SCGI=1 among the others.
+  private func contentLength(
+    _ base: UnsafeRawPointer, _ head: inout RequestHead
+  ) throws(SCGIError) -> Int64 {
+    guard head.count > 0, head[0].known == .contentLength else { throw .contentLengthNotFirst }
+    guard let length = Ascii.decimal(head[0].value.bytes(in: base)) else { throw .contentLengthMalformed }
+    guard let version = head.first(.scgi), Ascii.equals(version.bytes(in: base), "1") else {
+      throw .versionMissing
+    }
+    guard length <= limits.bodyBytes else { throw .bodyTooLarge }
+    return length
   }
 }

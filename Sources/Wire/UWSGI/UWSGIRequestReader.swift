@@ -58,7 +58,7 @@
     _ all: UnsafeRawBufferPointer, from start: Int, size: Int, _ head: inout RequestHead
   ) throws(UWSGIError) {
     let end = start + size
-    var table = VariableTable(&head, base: all.baseAddress!, limit: limits.fields)
+    var table = VariableTable(&head, base: all.baseAddress!, end: end, limit: limits.fields)
     var position = start
     while position < end {
       let name = try text(all, from: position, before: end)

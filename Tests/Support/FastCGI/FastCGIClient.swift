@@ -56,11 +56,16 @@ public struct FastCGIClientRequest: Sendable {
 
 /// A name-value pair (§3.4).
 public func fastCGIPair(_ name: String, _ value: String) -> [UInt8] {
+  fastCGILengths(name.utf8.count, value.utf8.count) + Array(name.utf8) + Array(value.utf8)
+}
+
+/// The lengths of a name and its value (§3.4): a byte each below 128, else four.
+public func fastCGILengths(_ name: Int, _ value: Int) -> [UInt8] {
   func length(_ count: Int) -> [UInt8] {
     if count <= 127 { return [UInt8(count)] }
     return [24, 16, 8, 0].map { UInt8(count >> $0 & 0xff) | ($0 == 24 ? 0x80 : 0) }
   }
-  return length(name.utf8.count) + length(value.utf8.count) + Array(name.utf8) + Array(value.utf8)
+  return length(name) + length(value)
 }
 
 /// What an application sent for one request, or why it is no FastCGI.

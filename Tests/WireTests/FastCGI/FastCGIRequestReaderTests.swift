@@ -28,6 +28,24 @@ import Wire
     #expect(held.text(held.head.method) == "POST")
   }
 
+  @Test func emptyBodyComesWithTheHead() throws {
+    let get = fastCGIRecord(type: 4, fastCGIPair("REQUEST_METHOD", "GET"))
+    let held = HeldReader(FastCGIRequestReader.self)
+    #expect(try held.next(begin + get + paramsEnd + stdinEnd + begin) == .head)
+    #expect(held.endsRequest)
+    #expect(held.offset == held.bytes.count - begin.count)
+    #expect(try held.next() == .end)
+    let late = HeldReader(FastCGIRequestReader.self)
+    #expect(try late.next(begin + get + paramsEnd + stdinEnd.dropLast()) == .head)
+    #expect(!late.endsRequest, "the end of STDIN is not there as a whole")
+    #expect(try late.next([0]) == .end)
+    let length = fastCGIRecord(type: 4, fastCGIPair("CONTENT_LENGTH", "1"))
+    let short = HeldReader(FastCGIRequestReader.self)
+    #expect(try short.next(begin + length + paramsEnd + stdinEnd) == .head)
+    #expect(!short.endsRequest, "a body was announced")
+    #expect(throws: FastCGIError.self) { try short.next() }
+  }
+
   @Test func headInTwoRecordsIsBroughtTogether() throws {
     let held = HeldReader(FastCGIRequestReader.self)
     let pair = fastCGIPair("REQUEST_METHOD", "POST")

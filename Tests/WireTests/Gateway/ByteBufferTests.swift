@@ -100,7 +100,9 @@ import Wire
   }
 
   @Test func decimalNumbers() {
-    for value in [0, 1, 9, 10, 99, 100, 12345, Int64.max, -1, -10, Int64.min] {
+    let round = (0...18).map { power in (0..<power).reduce(Int64(1)) { product, _ in product * 10 } }
+    let numbers = round + round.map { $0 - 1 } + round.map { $0 * 9 } + (1000...1200)
+    for value in numbers + [12345, 90_807_060, Int64.max, -1, -10, Int64.min] {
       var buffer = ByteBuffer()
       buffer.append(decimal: value)
       #expect(text(buffer) == String(value))

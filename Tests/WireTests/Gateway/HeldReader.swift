@@ -36,6 +36,9 @@ final class HeldReader<Codec: RequestCodec> {
     }
   }
 
+  /// No body follows the head.
+  var endsRequest: Bool { head.endsRequest }
+
   /// The value that counts of a known name.
   func value(_ known: KnownName) -> String? { head.first(known).map(text) }
 }

@@ -43,6 +43,18 @@ import Wire
     #expect(head.status == 201 && head.contentLength == -1)
   }
 
+  @Test func keepsFieldsOfEveryLength() throws {
+    let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+    for length in 1...letters.count {
+      let name = String(decoding: letters.prefix(length), as: UTF8.self)
+      let value = String(decoding: letters.suffix(letters.count - length), as: UTF8.self)
+      let head = Held()
+      try head.begin(200)
+      try add(head, name, value)
+      #expect(head.fields == "\(name): \(value)\r\n")
+    }
+  }
+
   @Test func statusCodes() throws {
     let head = Held()
     for status in [100, 200, 299, 599] {

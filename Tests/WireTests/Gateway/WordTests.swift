@@ -106,15 +106,68 @@ import Wire
     }
   }
 
+  /// The bytes that say lengths may be 0, those of names and values may not, in blocks of any size.
+  @Test(arguments: [Gateway.uwsgi, .fastcgi])
+  func variablesOfAnyLength(_ gateway: Gateway) throws {
+    for length in Array(0...40) + [127, 128, 255, 256, 257, 512, 4075, 4080, 4096, 8192, 60_000] {
+      let value = Array(repeating: UInt8(ascii: "v"), count: length)
+      #expect(isTaken(gateway, name: [0x56], value: value), "\(length)")
+      for place in Set([0, 15, 16, length / 2, length - 16, length - 1]) where value.indices.contains(place) {
+        var text = value
+        text[place] = 0
+        #expect(!isTaken(gateway, name: [0x56], value: text), "NUL at \(place) of \(length)")
+      }
+    }
+    #expect(!isTaken(gateway, name: [], value: [0x76]), "a name of no bytes")
+  }
+
+  /// A host is made of the bytes that RFC 3986 gives it, wherever in a word they stand.
+  @Test func hosts() {
+    let usual = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=".utf8)
+    everyByteInEveryPlace(lengths: 7...18) { bytes, _, byte in
+      let place = bytes.firstIndex(of: byte) ?? 0
+      let isAtEnd = place == 0 || place == bytes.count - 1
+      // Blanks around the value are no part of it; a colon at the end has no port behind it.
+      let isLast = byte == UInt8(ascii: ":") && place == bytes.count - 1
+      let isBlank = (byte == 0x20 || byte == 0x09) && isAtEnd
+      let expected = usual.contains(byte) || isLast || isBlank
+      guard isHost(Array(bytes)) != expected else { return }
+      Issue.record("\(Array(bytes))")
+    }
+  }
+
+  private func isHost(_ host: [UInt8]) -> Bool {
+    let bytes = Array("GET / HTTP/1.1\r\nHost:".utf8) + host + Array("\r\n\r\n".utf8)
+    var codec = Codec(.http1, limits: .fixtures)
+    var head = RequestHead(capacity: 32)
+    var offset = 0
+    return (try? codec.next(bytes.span.bytes, &offset, &head)) == .head
+  }
+
+  /// Whether a variable is taken, as the last one and in front of another.
   private func isTaken(_ gateway: Gateway, name: [UInt8], value: [UInt8]) -> Bool {
-    let lengths = [UInt8(name.count), UInt8(value.count)]
-    let size = UInt8(name.count + value.count + 4)
-    let bytes: [UInt8] =
+    let block = pair(gateway, name, value)
+    let isTaken = isHead(gateway, block)
+    #expect(isTaken == isHead(gateway, block + pair(gateway, [0x57], [0x77])), "\(name) \(value)")
+    return isTaken
+  }
+
+  private func length(_ count: Int) -> [UInt8] { [UInt8(count & 0xff), UInt8(count >> 8)] }
+
+  private func pair(_ gateway: Gateway, _ name: [UInt8], _ value: [UInt8]) -> [UInt8] {
+    if gateway == .fastcgi { return fastCGILengths(name.count, value.count) + name + value }
+    return length(name.count) + name + length(value.count) + value
+  }
+
+  private func isHead(_ gateway: Gateway, _ block: [UInt8]) -> Bool {
+    let bytes =
       gateway == .uwsgi
-      ? [0, size, 0, 0, lengths[0], 0] + name + [lengths[1], 0] + value
-      : fastCGIRecord(type: 1, [0, 1, 0, 0, 0, 0, 0, 0])
-        + fastCGIRecord(type: 4, lengths + name + value) + fastCGIRecord(type: 4)
-    var codec = Codec(gateway, limits: .fixtures)
+      ? [0] + length(block.count) + [0] + block
+      : fastCGIRecord(type: 1, [0, 1, 0, 0, 0, 0, 0, 0]) + fastCGIRecord(type: 4, block)
+        + fastCGIRecord(type: 4)
+    let limits = HeadLimits(
+      headBytes: 65_000, fields: 32, targetBytes: 1024, chunkLineBytes: 64, bodyBytes: 0)
+    var codec = Codec(gateway, limits: limits)
     var head = RequestHead(capacity: 32)
     var offset = 0
     return (try? codec.next(bytes.span.bytes, &offset, &head)) == .head
