@@ -29,6 +29,7 @@ static int map_rings(struct clinux_ring *ring, const struct io_uring_params *mad
   ring->tail = *ring->submitted_tail;
   ring->completed_head = (unsigned *)(base + made->cq_off.head);
   ring->completed_tail = (unsigned *)(base + made->cq_off.tail);
+  ring->completion_flags = (unsigned *)(base + made->cq_off.flags);
   ring->completion_mask = made->cq_entries - 1;
   ring->completions = (struct io_uring_cqe *)(base + made->cq_off.cqes);
   /* Entry i is always the one at place i. */
@@ -47,7 +48,8 @@ static int map_blocks(struct clinux_ring *ring, unsigned count) {
   return (int)syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_PBUF_RING, &where, 1);
 }
 
-int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned completions, unsigned blocks) {
+int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned completions, unsigned blocks,
+                     int bell) {
   memset(ring, 0, sizeof *ring);
   struct io_uring_params made = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                           IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
@@ -55,9 +57,12 @@ int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned comple
                                  .cq_entries = completions};
   ring->fd = (int)syscall(SYS_io_uring_setup, entries, &made);
   if (ring->fd < 0) return -1;
-  const unsigned needed = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
-  if ((made.features & needed) == needed && !map_rings(ring, &made) && !map_blocks(ring, blocks)) return 0;
-  int reason = (made.features & needed) == needed ? errno : ENOSYS;
+  const unsigned needed = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP;
+  int suits = (made.features & needed) == needed;
+  if (suits && !map_rings(ring, &made) && !map_blocks(ring, blocks) &&
+      !syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_EVENTFD, &bell, 1))
+    return 0;
+  int reason = suits ? errno : ENOSYS;
   clinux_ring_close(ring);
   errno = reason;
   return -1;
@@ -72,23 +77,12 @@ void clinux_ring_close(struct clinux_ring *ring) {
   ring->fd = -1;
 }
 
-int clinux_ring_enter(struct clinux_ring *ring, unsigned least, int milliseconds) {
-  struct __kernel_timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
-  struct io_uring_getevents_arg limit = {.ts = (uint64_t)(uintptr_t)&time};
-  unsigned flags = IORING_ENTER_GETEVENTS, waiting = clinux_ring_waiting(ring);
-  void *argument = NULL;
-  size_t bytes = 0;
-  if (least && milliseconds >= 0) {
-    flags |= IORING_ENTER_EXT_ARG;
-    argument = &limit;
-    bytes = sizeof limit;
-  }
-  __atomic_store_n(ring->submitted_tail, ring->tail, __ATOMIC_RELEASE);
-  return (int)syscall(SYS_io_uring_enter, ring->fd, waiting, least, flags, argument, bytes);
-}
-
-int clinux_ring_submit(struct clinux_ring *ring) {
+static int enter(struct clinux_ring *ring, unsigned flags) {
   unsigned waiting = clinux_ring_waiting(ring);
   __atomic_store_n(ring->submitted_tail, ring->tail, __ATOMIC_RELEASE);
-  return (int)syscall(SYS_io_uring_enter, ring->fd, waiting, 0, 0, NULL, (size_t)0);
+  return (int)syscall(SYS_io_uring_enter, ring->fd, waiting, 0, flags, NULL, (size_t)0);
 }
+
+int clinux_ring_enter(struct clinux_ring *ring) { return enter(ring, IORING_ENTER_GETEVENTS); }
+
+int clinux_ring_submit(struct clinux_ring *ring) { return enter(ring, 0); }

@@ -41,8 +41,8 @@ final class Worker: @unchecked Sendable {
   /// Since when there is one, and for how many seconds there is none after a hand-off.
   var ringSince: UInt64 = 0
   var ringRest: Double
-  /// With a ring: the Reactor has, or may have, events.
-  var reactorHasEvents = false
+  /// Turns in a row in which the ring alone had something.
+  var ringTurns: UInt8 = 0
   /// Connections for which the ring has brought something, and those of them whose turn it is.
   var arriving: [Token] = []
   var fresh = Round<Token>()
@@ -257,7 +257,7 @@ final class Worker: @unchecked Sendable {
   }
 
   private var waitMilliseconds: Int32 {
-    if !postponed.isEmpty || !resumed.isEmpty { return 0 }
+    if !postponed.isEmpty || !resumed.isEmpty || !arriving.isEmpty { return 0 }
     if stopping != nil { return 100 }
     return timers.count > 0 || isAcceptPaused ? 250 : -1
   }
@@ -282,7 +282,7 @@ final class Worker: @unchecked Sendable {
     case .inbox: return serveInbox()
     case .control: serveControl()
     case .signal: signalled(Int32(event.token.slot))
-    case .nobody, .answer, .reactor, nil: break
+    case .nobody, .answer, .ring, nil: break
     }
     return .goesOn
   }

@@ -39,6 +39,7 @@ static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int
 #define CLINUX_EPOLLERR 0x008u
 #define CLINUX_EPOLLHUP 0x010u
 #define CLINUX_EPOLLEXCLUSIVE 0x10000000u
+#define CLINUX_EPOLLET 0x80000000u
 
 /* accept4, non-blocking and closed on exec. */
 int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length);

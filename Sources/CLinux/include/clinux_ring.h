@@ -13,7 +13,7 @@ struct clinux_ring {
   unsigned *submitted_head, *submitted_tail, *flags, entry_mask, entry_count, tail;
   struct io_uring_sqe *entries;
   /* Completion. */
-  unsigned *completed_head, *completed_tail, completion_mask;
+  unsigned *completed_head, *completed_tail, *completion_flags, completion_mask;
   struct io_uring_cqe *completions;
   void *rings, *entry_map;
   size_t rings_bytes, entry_bytes;
@@ -23,14 +23,16 @@ struct clinux_ring {
 };
 
 /* Makes a ring that the calling thread alone submits to and reaps, with `blocks` (a power of two) places for
- * blocks. 0, or -1 with errno: the kernel has none, forbids it, or is too old. */
-int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned completions, unsigned blocks);
+ * blocks; `bell` is an eventfd that is rung when there is work, if that is asked for. 0, or -1 with errno: the
+ * kernel has none, forbids it, or is too old. */
+int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned completions, unsigned blocks,
+                     int bell);
 /* Any thread: closes it. Whatever it was to do is cancelled, and nothing is received into its blocks any
  * more. */
 void clinux_ring_close(struct clinux_ring *ring);
-/* Submits what was prepared and waits for `least` completions, for so many milliseconds (-1: for ever). How
- * many were submitted, or -1 with errno. */
-int clinux_ring_enter(struct clinux_ring *ring, unsigned least, int milliseconds);
+/* Submits what was prepared and does what waits to be done, without waiting itself. How many were submitted,
+ * or -1 with errno. */
+int clinux_ring_enter(struct clinux_ring *ring);
 /* Submits only: what waits to be received goes on waiting. */
 int clinux_ring_submit(struct clinux_ring *ring);
 
@@ -68,14 +70,6 @@ static inline void clinux_ring_send(struct clinux_ring *ring, int fd, const void
   entry->msg_flags = 0x4000 | 0x40 | 0x100; /* MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL */
   entry->flags = IOSQE_CQE_SKIP_SUCCESS;
 }
-/* Says when a descriptor becomes readable, each time. */
-static inline void clinux_ring_watch(struct clinux_ring *ring, int fd, uint64_t token) {
-  struct io_uring_sqe *entry = clinux_ring_entry(ring, token);
-  entry->opcode = IORING_OP_POLL_ADD;
-  entry->fd = fd;
-  entry->poll32_events = 1; /* POLLIN */
-  entry->len = IORING_POLL_ADD_MULTI;
-}
 /* Ends what was begun with a token; completes only if that was not there. */
 static inline void clinux_ring_cancel(struct clinux_ring *ring, uint64_t begun, uint64_t token) {
   struct io_uring_sqe *entry = clinux_ring_entry(ring, token);
@@ -102,6 +96,10 @@ static inline int clinux_ring_has_work(const struct clinux_ring *ring) {
   unsigned flags = __atomic_load_n(ring->flags, __ATOMIC_RELAXED);
   return clinux_ring_waiting(ring) || clinux_ring_completed(ring) ||
          (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+/* Whether the bell is rung for work that comes from now on: look once more whether there is some. */
+static inline void clinux_ring_ask(struct clinux_ring *ring, int rings) {
+  __atomic_store_n(ring->completion_flags, rings ? 0u : IORING_CQ_EVENTFD_DISABLED, __ATOMIC_SEQ_CST);
 }
 /* More completions than there are places: the kernel keeps them until it is entered again. */
 static inline int clinux_ring_overflows(const struct clinux_ring *ring) {

@@ -20,10 +20,7 @@ extension Worker {
     switch completion.token.kind {
     case .connection: received(completion)
     case .answer: fellShort(Int(completion.token.slot), completion.result)
-    case .reactor:
-      reactorHasEvents = true
-      if !completion.goesOn { ring.watch(reactor.epoll, completion.token) }
-    case .nobody, .listener, .signal, .inbox, .control, nil: break
+    case .nobody, .listener, .signal, .inbox, .control, .ring, nil: break
     }
   }
 

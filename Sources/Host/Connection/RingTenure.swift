@@ -6,13 +6,16 @@ extension Worker {
   /// The leader, with nothing else to do: has its own ring from now on.
   func takeUpRing() {
     ringDue = .max
-    do { try ring.open(&blocks) } catch {
+    do throws(SystemError) {
+      let isFirst = ring.bell < 0
+      try ring.open(&blocks)
+      if isFirst { try reactor.add(ring.bell, [.read, .edges], Token(.ring, slot: 0)) }
+    } catch {
+      closeRing()
       log.info("io_uring cannot be had here (\(error.reason)): serving with epoll")
       return
     }
     ringSince = now
-    reactorHasEvents = true
-    ring.watch(reactor.epoll, Token(.reactor, slot: 0))
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       guard connection.pointee.state == .idle, connection.pointee.isRegistered,

@@ -1,27 +1,37 @@
 import Glibc
 import Wire
 
-/// The loop on io_uring: one call a turn sends the answers of the last one and brings what has come since.
+/// The loop on io_uring: one call a turn sends the answers of the last one and brings what has come since; only
+/// when that is nothing, the loop waits, as ever with epoll: what many workers listen for is told to one of them.
 /// First everything that came is put where it belongs, then it is served: no completion is left when an
 /// application runs, so that a successor finds all of it in the worker.
 extension Worker {
   /// A body with more bytes to come than this is received straight to its place, which the ring cannot.
   private static let longBody: Int64 = 4 * Int64(BlockPool.blockBytes)
 
-  /// Sends what is to leave, waits, and puts what has come where it belongs. Returns how many events the
-  /// Reactor has beside that.
+  /// Turns after which the Reactor is asked, however much the ring brings.
+  private static let turnsInARow: UInt8 = 8
+
+  /// Sends what is to leave, and puts what has come where it belongs; waits if that is nothing. Returns how
+  /// many events the Reactor has.
   func waitOnRing(milliseconds: Int32) throws(SystemError) -> Int {
     prepareOutgoing()
-    if !reactorHasEvents || ring.hasWork {
-      try ring.wait(milliseconds: reactorHasEvents || !arriving.isEmpty ? 0 : milliseconds)
+    if ring.hasWork {
+      try ring.enter()
       takeCompletions()
       settleOutgoing()
     }
-    guard reactorHasEvents else { return 0 }
-    // It is told once of what is level-triggered: asked again until it has nothing, it forgets nothing.
-    let count = try reactor.wait(milliseconds: 0)
-    reactorHasEvents = count > 0
-    return count
+    if !arriving.isEmpty {
+      ringTurns &+= 1
+      if ringTurns < Worker.turnsInARow { return 0 }
+    }
+    ringTurns = 0
+    guard arriving.isEmpty, milliseconds != 0, ring.mayWait() else {
+      ring.hasWaited()
+      return try reactor.wait(milliseconds: 0)
+    }
+    defer { ring.hasWaited() }
+    return try reactor.wait(milliseconds: milliseconds)
   }
 
   /// Serves what has come.

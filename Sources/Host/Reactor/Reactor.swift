@@ -12,8 +12,8 @@ struct Token: Equatable {
     case connection, listener, signal, inbox, control
     /// An answer that leaves by the ring; the slot is its place among those of the turn.
     case answer
-    /// The Reactor itself, as the ring watches it.
-    case reactor
+    /// The ring has work; the next turn does it.
+    case ring
   }
   let raw: UInt64
 
@@ -33,6 +33,8 @@ struct Interest: OptionSet {
   let rawValue: UInt32
   static let read = Interest(rawValue: CLINUX_EPOLLIN)
   static let write = Interest(rawValue: CLINUX_EPOLLOUT)
+  /// Told once of each change, not as long as it lasts.
+  static let edges = Interest(rawValue: CLINUX_EPOLLET)
   /// Shared listening sockets: wake one of the processes that wait.
   static let exclusive = Interest(rawValue: CLINUX_EPOLLEXCLUSIVE)
 }
@@ -54,8 +56,7 @@ struct Readiness {
 /// The event loop's kernel side: level-triggered epoll behind five functions. Where the kernel has io_uring,
 /// the `Ring` takes the frequent things from it.
 struct Reactor: ~Copyable {
-  /// Readable while events wait.
-  let epoll: Int32
+  private let epoll: Int32
   private let events: UnsafeMutablePointer<epoll_event>
   private let capacity: Int
 

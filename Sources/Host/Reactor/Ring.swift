@@ -2,13 +2,13 @@ import CLinux
 import Glibc
 
 /// The event loop's kernel side on io_uring, beside the Reactor: sockets are received from into blocks that
-/// the kernel picks, answers leave and events come in one call a turn.
+/// the kernel picks, and answers leave, all in one call a turn.
 ///
 /// It serves what is frequent and simple: receiving for connections that wait for a request, sending answers
-/// of one block. Everything else stays with epoll, which it watches like any descriptor.
+/// of one block. Everything else stays with epoll, where the loop also waits: a bell tells there of the ring.
 ///
-/// The kernel does the work of a ring in the thread that has made it, and only while that one waits here. So
-/// a ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a
+/// The kernel does the work of a ring in the thread that has made it, and only when that one enters it. So a
+/// ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a
 /// leader whose call is handed off leaves a ring behind that receives nothing more. Its successor closes that
 /// one.
 struct Ring: ~Copyable {
@@ -24,6 +24,8 @@ struct Ring: ~Copyable {
   /// The blocks lent to the kernel, by number.
   private let lent: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private(set) var isOpen = false
+  /// An eventfd for the Reactor to watch, by its edges; -1 while there was never a ring.
+  private(set) var bell: Int32 = -1
 
   init() {
     ring = .allocate(capacity: 1)
@@ -33,6 +35,7 @@ struct Ring: ~Copyable {
 
   /// A ring that is open must have been closed, for the blocks go back to their pool.
   deinit {
+    if bell >= 0 { System.close(bell) }
     ring.deallocate()
     lent.deallocate()
   }
@@ -62,9 +65,11 @@ struct Ring: ~Copyable {
 
   /// Makes it the calling thread's, with blocks of the pool.
   mutating func open(_ pool: inout BlockPool) throws(SystemError) {
+    if bell < 0 { bell = try System.eventDescriptor(blocking: false) }
     try System.openRing(
-      ring, entries: Ring.entries, completions: Ring.completions, blocks: UInt32(Ring.blocks))
+      ring, entries: Ring.entries, completions: Ring.completions, blocks: UInt32(Ring.blocks), bell: bell)
     isOpen = true
+    clinux_ring_ask(ring, 0)
     for number in 0..<Ring.blocks { lend(pool.take(), number) }
     showBlocks()
   }
@@ -77,7 +82,7 @@ struct Ring: ~Copyable {
     for number in 0..<Ring.blocks { pool.give(lent[number]) }
   }
 
-  // MARK: What is asked of it; takes effect with the next `submit` or `wait`
+  // MARK: What is asked of it; takes effect with the next `submit` or `enter`
 
   /// What comes from a socket, as completions with a block each; 0 at its end.
   @inline(__always)
@@ -91,12 +96,6 @@ struct Ring: ~Copyable {
   func send(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ token: Token) {
     makeRoom()
     clinux_ring_send(ring, fd, bytes, count, token.raw)
-  }
-
-  /// A completion when the descriptor becomes readable, each time that it does.
-  func watch(_ fd: Int32, _ token: Token) {
-    makeRoom()
-    clinux_ring_watch(ring, fd, token.raw)
   }
 
   /// Ends what was begun with a token; that completes once more, as cancelled.
@@ -115,11 +114,24 @@ struct Ring: ~Copyable {
   /// Something is to be submitted, or has come.
   @inline(__always) var hasWork: Bool { clinux_ring_has_work(ring) != 0 }
 
-  /// Submits, and waits at most so many milliseconds (-1: for ever) for a completion.
-  func wait(milliseconds: Int32) throws(SystemError) {
-    try System.enterRing(ring, atLeast: milliseconds == 0 ? 0 : 1, milliseconds: milliseconds)
+  /// Submits, receives and sends; never waits.
+  @inline(__always)
+  func enter() throws(SystemError) {
+    try System.enterRing(ring)
     while clinux_ring_waiting(ring) > 0 { submit() }
   }
+
+  /// The thread is about to wait for the Reactor: from now on the bell is rung. False when there is work
+  /// already.
+  @inline(__always)
+  func mayWait() -> Bool {
+    clinux_ring_ask(ring, 1)
+    return !hasWork
+  }
+
+  /// The thread has waited: the bell is not needed.
+  @inline(__always)
+  func hasWaited() { clinux_ring_ask(ring, 0) }
 
   /// Submits: sends have been made and cancellations carried out when it returns, and nothing was received.
   func submit() {
@@ -145,7 +157,7 @@ struct Ring: ~Copyable {
   /// Brings completions that found no place; false when there are none such.
   func takesOverflow() -> Bool {
     guard clinux_ring_overflows(ring) != 0 else { return false }
-    return (try? System.enterRing(ring, atLeast: 0, milliseconds: 0)) != nil
+    return (try? System.enterRing(ring)) != nil
   }
 
   // MARK: Blocks

@@ -175,25 +175,25 @@ enum System {
 
   // MARK: io_uring
 
-  /// Makes a ring of the calling thread; ENOSYS, EPERM or EINVAL where the kernel has none, forbids it or is
-  /// too old. The corresponding calls are `io_uring_setup` and `io_uring_register`.
+  /// Makes a ring of the calling thread, which rings `bell`, an eventfd; ENOSYS, EPERM or EINVAL where the
+  /// kernel has none, forbids it or is too old. The corresponding calls are `io_uring_setup` and
+  /// `io_uring_register`.
   static func openRing(
-    _ ring: UnsafeMutablePointer<clinux_ring>, entries: UInt32, completions: UInt32, blocks: UInt32
+    _ ring: UnsafeMutablePointer<clinux_ring>, entries: UInt32, completions: UInt32, blocks: UInt32,
+    bell: Int32
   ) throws(SystemError) {
-    guard clinux_ring_open(ring, entries, completions, blocks) == 0 else {
+    guard clinux_ring_open(ring, entries, completions, blocks, bell) == 0 else {
       throw SystemError("io_uring_setup")
     }
   }
 
-  /// Submits what was prepared and waits for completions, at most so many milliseconds (-1: for ever).
-  /// The corresponding call is `io_uring_enter`.
+  /// Submits what was prepared, and does what waits to be done; never waits. The corresponding call is
+  /// `io_uring_enter`.
   @inline(__always)
-  static func enterRing(
-    _ ring: UnsafeMutablePointer<clinux_ring>, atLeast least: UInt32, milliseconds: Int32
-  ) throws(SystemError) {
-    if attempt(.wait, 0, { Int(clinux_ring_enter(ring, least, milliseconds)) }) >= 0 { return }
-    // The time is over, a signal came, or completions have to be taken first.
-    if errno == ETIME || errno == EINTR || errno == EBUSY || errno == EAGAIN { return }
+  static func enterRing(_ ring: UnsafeMutablePointer<clinux_ring>) throws(SystemError) {
+    if clinux_ring_enter(ring) >= 0 { return }
+    // A signal came, or completions have to be taken first.
+    if errno == EINTR || errno == EBUSY || errno == EAGAIN { return }
     throw SystemError("io_uring_enter")
   }
 
