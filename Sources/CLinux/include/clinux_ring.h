@@ -23,8 +23,8 @@ struct clinux_ring {
 };
 
 /* Makes a ring that the calling thread alone submits to and reaps, with `blocks` (a power of two) places for
- * blocks; `bell` is an eventfd that is rung when there is work, if that is asked for. 0, or -1 with errno: the
- * kernel has none, forbids it, or is too old. */
+ * blocks; `bell` is an eventfd that is rung when there is work, if that is asked for. 0, or -1 with errno:
+ * the kernel has none, forbids it, or is too old. */
 int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned completions, unsigned blocks,
                      int bell);
 /* Any thread: closes it. Whatever it was to do is cancelled, and nothing is received into its blocks any

@@ -128,8 +128,7 @@ extension Worker {
     outlet.pointee.file.close()
     outlet.pointee.isBlocked = false
     outlet.pointee.isLost = false
-    // The ring holds the socket for as long as it receives.
-    if connection.pointee.onRing == .receiving, ring.isOpen { ring.cancel(connection.pointee.token) }
+    if connection.pointee.onRing != .no, ring.isOpen { endReceiving(connection) }
     System.close(connection.pointee.fd)
     connection.pointee.fd = -1
     connection.pointee.state = .closed

@@ -60,6 +60,8 @@ extension Worker {
     let outlet = connection.pointee.outlet
     if result > 0 { outlet.pointee.output.consume(Int(result)) }
     flush(connection)
-    if connection.pointee.isClosing, !connection.pointee.hasOutput { close(connection) }
+    guard connection.pointee.isClosing, !connection.pointee.hasOutput else { return }
+    connection.pointee.hasEnded = true
+    enlist(connection)
   }
 }

@@ -44,9 +44,15 @@ extension Worker {
     guard isCurrent else { return }
     if !completion.goesOn { receivingEnded(connection, completion.result) }
     if connection.pointee.input.count > Worker.mostAhead { leaveRing(connection) }
+    enlist(connection)
+  }
+
+  /// It is served when all completions are taken.
+  @inline(__always)
+  func enlist(_ connection: ConnectionPointer) {
     guard !connection.pointee.hasNews else { return }
     connection.pointee.hasNews = true
-    arriving.append(completion.token)
+    arriving.append(connection.pointee.token)
   }
 
   /// Nothing more is received for a connection: it has ended, was cancelled, or there was no block left.

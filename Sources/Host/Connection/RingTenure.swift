@@ -32,6 +32,8 @@ extension Worker {
   func leaveRing() {
     guard ring.isOpen else { return }
     now = System.now()
+    // What has completed is in memory; the rest will not.
+    takeCompletions()
     closeRing()
     let hasLasted = now &- ringSince > UInt64(limits.ringLastsSeconds * 1e9)
     ringRest = hasLasted ? limits.ringRestSeconds : min(ringRest * 2, limits.ringRestMostSeconds)
@@ -61,6 +63,13 @@ extension Worker {
     connection.pointee.prefersReactor = true
     connection.pointee.onRing = .leaving
     ring.cancel(connection.pointee.token)
+  }
+
+  /// A connection closes: the ring lets go of its socket now. What was asked in this turn has to be submitted
+  /// before, too: the number of a descriptor that is closed is another connection's a moment later.
+  func endReceiving(_ connection: ConnectionPointer) {
+    if connection.pointee.onRing == .receiving { ring.cancel(connection.pointee.token) }
+    ring.submit()
   }
 
   /// A connection that nobody watches, to be watched for what it waits for.

@@ -1,10 +1,9 @@
 import Glibc
 import Wire
 
-/// The loop on io_uring: one call a turn sends the answers of the last one and brings what has come since; only
-/// when that is nothing, the loop waits, as ever with epoll: what many workers listen for is told to one of them.
-/// First everything that came is put where it belongs, then it is served: no completion is left when an
-/// application runs, so that a successor finds all of it in the worker.
+/// The loop on io_uring: one call a turn sends the answers of the last one and brings what has come since.
+/// Only when that is nothing, the loop waits, as ever with epoll: what many workers listen for is told to one
+/// of them. All that came is put where it belongs before any of it is served.
 extension Worker {
   /// A body with more bytes to come than this is received straight to its place, which the ring cannot.
   private static let longBody: Int64 = 4 * Int64(BlockPool.blockBytes)
