@@ -10,9 +10,12 @@ place=$PWD/.build/sanitize-$kind
 reports=$place/reports
 build=(--sanitize="$kind" --scratch-path "$place")
 
-make --no-print-directory apps
+make --no-print-directory apps plugins
 swift build "${build[@]}" --product server
 swift build "${build[@]}" --build-tests
+# Plugins are loaded as they are, like applications: a sanitized library does not find its runtime in a
+# process that has it linked in.
+cp .build/release/lib*_plugin.so "$place/debug/"
 rm -rf "$reports"
 mkdir -p "$reports"
 

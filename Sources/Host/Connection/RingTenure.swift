@@ -65,11 +65,13 @@ extension Worker {
     ring.cancel(connection.pointee.token)
   }
 
-  /// A connection closes: the ring lets go of its socket now. What was asked in this turn has to be submitted
-  /// before, too: the number of a descriptor that is closed is another connection's a moment later.
+  /// A connection closes while the ring receives for it. What was asked in this turn has to be submitted
+  /// before: the number of a descriptor that is closed is another connection's a moment later. And the ring
+  /// lets go of the socket only when it is entered, but the peer is to see the end now, with the last bytes.
   func endReceiving(_ connection: ConnectionPointer) {
     if connection.pointee.onRing == .receiving { ring.cancel(connection.pointee.token) }
     ring.submit()
+    System.shutdown(connection.pointee.fd)
   }
 
   /// A connection that nobody watches, to be watched for what it waits for.

@@ -143,9 +143,13 @@ enum System {
     return address
   }
 
+  /// Ends both sides, whoever else holds the socket. The corresponding C function is `shutdown`; a peer that
+  /// is gone makes it fail, which is as good.
+  static func shutdown(_ fd: Int32) { _ = Glibc.shutdown(fd, Int32(SHUT_RDWR)) }
+
   /// Ends the sending side. The corresponding C function is `shutdown` with SHUT_WR.
   static func shutdownWriting(_ fd: Int32) throws(SystemError) {
-    _ = try retrying("shutdown") { Int(shutdown(fd, Int32(SHUT_WR))) }
+    _ = try retrying("shutdown") { Int(Glibc.shutdown(fd, Int32(SHUT_WR))) }
   }
 
   // MARK: Waiting
