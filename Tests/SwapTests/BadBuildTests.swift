@@ -90,6 +90,9 @@ extension Swaps {
       let (exit, output) = try server.ctl("swap")
       #expect(exit == 1 && output.contains("SIGABRT") && output.contains("crashed"), "\(output)")
       #expect(output.contains("generation 2 while serving"), "\(output)")
+      // The kernel ends the connections of a crashed process some time after it.
+      try Deadline.usual.wait(for: "the loss") { ledger.losses.isEmpty ? nil : () }
+      try ledger.waitForAnswers(100)
       let lost = ledger.losses
       #expect((1...4).contains(lost.count), "\(lost)")
       #expect(lost.allSatisfy { [.reset, .unanswered, .truncated].contains($0.kind) }, "\(lost)")
@@ -121,6 +124,7 @@ extension Swaps {
         #expect(server.log.contains("ledger generation 2 is taken back: "), "\(server.log)")
         #expect(generations.contains("generation 2 withdrawn"), "\(generations)")
       }
+      try ledger.waitForAnswers(200)
       let lost = ledger.losses
       #expect(lost.allSatisfy { [.reset, .unanswered, .truncated].contains($0.kind) }, "\(lost)")
       #expect(lost.count <= 3 * status.crashes.count, "\(lost)")

@@ -27,6 +27,8 @@ extension Swaps {
       try server.wait(for: "four workers", Deadline(seconds: 60)) { status in
         status.serving.count == 4 && status.respawns == kills
       }
+      // The kernel ends the connections of a killed process some time after it.
+      try ledger.waitForAnswers(200)
       let lost = ledger.losses
       #expect(lost.allSatisfy { [.reset, .unanswered, .truncated].contains($0.kind) }, "\(lost)")
       #expect(lost.count <= kills * 4, "\(kills) kills, \(lost)")

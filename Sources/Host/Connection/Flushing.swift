@@ -10,6 +10,10 @@ extension Worker {
     // The end of a connection comes with the last bytes: FastCGI has no word for it, and a front end that
     // sees it later may send a request first.
     let ends = connection.pointee.closesAfterOutput && outlet.pointee.file.left == 0
+    // An acknowledgement that comes between the two would push the last bytes out alone.
+    if ends, connection.pointee.gateway == .fastcgi, !connection.pointee.expectsNoMore {
+      System.cork(connection.pointee.fd)
+    }
     do throws(SystemError) {
       while !outlet.pointee.output.isEmpty {
         let count = try System.send(

@@ -123,6 +123,10 @@ enum System {
     _ = try retrying("setsockopt") { Int(setsockopt(fd, level, option, &value, size)) }
   }
 
+  /// TCP: what is sent waits for the end of the sending side. The corresponding C function is `setsockopt`
+  /// with TCP_CORK; other sockets do not know it.
+  static func cork(_ fd: Int32) { try? set(fd, Int32(IPPROTO_TCP), TCP_CORK, 1) }
+
   /// Reads an option of type int. The corresponding C function is `getsockopt`.
   static func get(_ fd: Int32, _ level: Int32, _ option: Int32) throws(SystemError) -> Int32 {
     var value: Int32 = 0
