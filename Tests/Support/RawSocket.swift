@@ -92,12 +92,26 @@ public final class RawSocket {
     // Bounds connect(2): a full backlog would hold it up for minutes.
     var limit = timeval(tv_sec: 10, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    let code = address.withSockaddr { connect(descriptor, $0, $1) }
+    var code = address.withSockaddr { connect(descriptor, $0, $1) }
+    // It goes on by itself, and must not be asked for again.
+    if code != 0, errno == EINTR { code = Self.awaitConnection(descriptor) }
     if code != 0 {
       let why = errno
       Glibc.close(descriptor)
       throw SupportError.system(call: "connect \(address)", errno: why)
     }
+  }
+
+  /// Waits for a connection that a signal has interrupted; 0, or -1 with errno.
+  private static func awaitConnection(_ descriptor: Int32) -> Int32 {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    var count = poll(&entry, 1, 10_000)
+    while count < 0, errno == EINTR { count = poll(&entry, 1, 10_000) }
+    var failure: Int32 = ETIMEDOUT
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    if count > 0 { getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &size) }
+    errno = failure
+    return failure == 0 ? 0 : -1
   }
 
   deinit { close() }
