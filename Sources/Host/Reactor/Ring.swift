@@ -133,8 +133,8 @@ struct Ring: ~Copyable {
   @inline(__always)
   func hasWaited() { clinux_ring_ask(ring, 0) }
 
-  /// Submits: sends have been made when it returns, and nothing that came later was received. What is cancelled
-  /// receives no more, and lets go of its socket with the next `enter`.
+  /// Submits: sends have been made when it returns, and nothing that came later was received. What is
+  /// cancelled receives no more, and lets go of its socket with the next `enter`.
   func submit() {
     while clinux_ring_waiting(ring) > 0 {
       // The kernel is out of memory for a moment; it has said so of no other reason.
