@@ -33,11 +33,17 @@ import Testing
 
   @Test("down", arguments: Route.all, ["/sized", "/pieces"])
   func down(route: Route, path: String) throws {
-    try route.run(app: try FixtureApp.path("blob")) { frontEnd, _ in
+    try route.run(app: try FixtureApp.path("blob")) { frontEnd, server in
       for size in Self.sizes {
         let reply = try Curl.get("\(frontEnd.url)\(route.prefix)\(path)?\(size)")
         #expect(reply.status == 200)
-        #expect(reply.body == TestBody.bytes(size), "\(route.file): \(reply.body.count) of \(size)")
+        #expect(
+          reply.body == TestBody.bytes(size),
+          """
+          \(route.file): \(reply.body.count) of \(size), \(reply.fields)
+          \(server.process.output)
+          \(frontEnd.process.output)
+          """)
       }
     }
   }

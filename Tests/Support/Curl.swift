@@ -8,21 +8,25 @@ public enum Curl {
     _ url: String, _ options: [String] = [], deadline: Deadline = .usual
   ) throws -> Reply {
     let folder = try TemporaryFolder()
-    let (exit, output) = try ChildProcess.run(
-      try Program.curl.path(),
-      ["-sS", "--max-time", "60", "-D", folder.file("head"), "-o", folder.file("body")] + options + [url],
+    let output = ["-D", folder.file("head"), "-o", folder.file("body"), "-w", "%{size_download}"]
+    let (exit, said) = try ChildProcess.run(
+      try Program.curl.path(), ["-sS", "--max-time", "60"] + output + options + [url],
       environment: ["http_proxy": "", "no_proxy": "*"], deadline: deadline)
     guard exit == .status(0) else {
       let command = "curl \(options.joined(separator: " ")) \(url)"
-      throw SupportError.ended(program: command, exit: exit, output: output)
+      throw SupportError.ended(program: command, exit: exit, output: said)
     }
     // Interim responses stand before the final one.
     let text = String(
       decoding: FileManager.default.contents(atPath: folder.file("head")) ?? Data(), as: UTF8.self)
     let heads = text.components(separatedBy: "\r\n\r\n").filter { !$0.isEmpty }
-    guard let last = heads.last else { throw SupportError.malformedReply("no head: \(output)") }
+    guard let last = heads.last else { throw SupportError.malformedReply("no head: \(said)") }
     var reply = try Reply(head: last + "\r\n\r\n")
     reply.body = Array(FileManager.default.contents(atPath: folder.file("body")) ?? Data())
+    // What curl received and the test cannot read would pass for an empty body.
+    guard !reply.body.isEmpty || said == "0" else {
+      throw SupportError.malformedReply("no body, of \(said) bytes")
+    }
     return reply
   }
 

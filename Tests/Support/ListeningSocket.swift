@@ -12,6 +12,7 @@ public final class ListeningSocket: Sendable {
   public init(_ address: Address) throws {
     let made = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard address.withSockaddr({ bind(made, $0, $1) }) == 0, listen(made, 64) == 0 else {
+      defer { close(made) }
       throw SupportError.system(call: "bind \(address)", errno: errno)
     }
     descriptor = made

@@ -95,11 +95,8 @@ public final class RawSocket {
     var code = address.withSockaddr { connect(descriptor, $0, $1) }
     // It goes on by itself, and must not be asked for again.
     if code != 0, errno == EINTR { code = Self.awaitConnection(descriptor) }
-    if code != 0 {
-      let why = errno
-      Glibc.close(descriptor)
-      throw SupportError.system(call: "connect \(address)", errno: why)
-    }
+    // deinit closes the descriptor here too: a second close could hit what another thread has opened since.
+    if code != 0 { throw SupportError.system(call: "connect \(address)", errno: errno) }
   }
 
   /// Waits for a connection that a signal has interrupted; 0, or -1 with errno.

@@ -7,8 +7,8 @@
 
 namespace {
 
+// No journal_mode = WAL: of two workers that change it at the same time, SQLite refuses one without waiting.
 constexpr const char *kSchema =
-    "PRAGMA journal_mode = WAL;"
     "CREATE TABLE IF NOT EXISTS notes ("
     "  id INTEGER PRIMARY KEY, text TEXT NOT NULL, made TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);";
 constexpr size_t kLongestNote = 64 * 1024;
