@@ -34,6 +34,23 @@ need() {
   missing+=("$package")
 }
 
+# PACKAGE…: into the virtual environment, which has the interpreter that the plugin embeds: the same for all.
+python_packages() {
+  local python=/usr/bin/python3 package mark
+  [ -x "$python" ] || python=python3
+  [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" ||
+    say "no virtual environment: python3-venv is missing"
+  for package; do
+    mark=$venv/lib/.installed-$package
+    [ ! -e "$mark" ] || continue
+    if "$venv/bin/pip" install -q 'setuptools<80' "$package" >/dev/null 2>&1; then
+      touch "$mark"
+    else
+      say "$package cannot be installed"
+    fi
+  done
+}
+
 missing=()
 need cc gcc
 need python3 python3
@@ -42,6 +59,7 @@ case ${1:-tools} in
 budget)
   need valgrind valgrind
   need strace strace
+  need /usr/share/doc/python3-venv python3-venv
   ;;
 peers | tools) need /usr/include/liburing.h liburing-dev ;;
 esac
@@ -53,6 +71,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     [ "${1:-tools}" = budget ] && exit 1
   fi
 fi
+[ "${1:-tools}" != budget ] || python_packages flask
 [ "${1:-tools}" = peers ] || exit 0
 
 # One by one: a package that this release does not have costs its own rows only.
@@ -63,17 +82,4 @@ for package in nginx-light lighttpd h2o kore spawn-fcgi libfcgi-dev \
   dpkg -s "$package" >/dev/null 2>&1 || apt_install "$package" || say "$package cannot be installed"
 done
 
-# The interpreter that the plugin embeds: the same Python for all.
-python=/usr/bin/python3
-[ -x "$python" ] || python=python3
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv" ||
-  say "no virtual environment: python3-venv is missing"
-for package in bjoern fastwsgi granian gunicorn; do
-  mark=$venv/lib/.installed-$package
-  [ ! -e "$mark" ] || continue
-  if "$venv/bin/pip" install -q 'setuptools<80' "$package" >/dev/null 2>&1; then
-    touch "$mark"
-  else
-    say "$package cannot be installed"
-  fi
-done
+python_packages flask bjoern fastwsgi granian gunicorn

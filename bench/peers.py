@@ -8,7 +8,7 @@ UWSGI = ("uwsgi --die-on-term --disable-logging --listen 4096 --processes 1 --bu
          "--plugin 0:symcall --dlopen {bin}/uwsgi_hello.so --symcall bench_hello ")
 
 UWSGI_PYTHON = ("uwsgi --die-on-term --need-app --disable-logging --listen 4096 --processes 1 "
-                "--plugin python3 --chdir {here}/peers --module wsgi_hello ")
+                "--plugin python3 --chdir {here}/peers --virtualenv {venv} --module {module} ")
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 20000; pid {directory}/nginx.pid;
@@ -94,14 +94,14 @@ PEERS = [
                 "uwsgi": UWSGI + "--socket {address}"}},
   {"name": "libfcgi", "title": "libfcgi, C app", "needs": ("spawn-fcgi", "{bin}/fcgi_hello"),
    "commands": {"fcgi": "spawn-fcgi -n -b 4096 {spawn_address} -- {bin}/fcgi_hello"}},
-  wsgi("bjoern", "bjoern", "{here}/peers/serve_wsgi.py bjoern {port}"),
-  wsgi("fastwsgi", "FastWSGI", "{here}/peers/serve_wsgi.py fastwsgi {port}"),
+  wsgi("bjoern", "bjoern", "{here}/peers/serve_wsgi.py bjoern {port} {module}"),
+  wsgi("fastwsgi", "FastWSGI", "{here}/peers/serve_wsgi.py fastwsgi {port} {module}"),
   wsgi("granian", "granian", "-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 "
        "--runtime-threads 1 --blocking-threads 1 --backlog 4096 --http 1 --no-access-log --log-level error "
-       "--working-dir {here}/peers wsgi_hello:application"),
+       "--working-dir {here}/peers {module}:application"),
   wsgi("gunicorn", "gunicorn, gthread", "-m gunicorn -w 1 -k gthread --threads 4 --bind 127.0.0.1:{port} "
        "--backlog 4096 --worker-connections 20000 --log-level error --keep-alive 300 --chdir {here}/peers "
-       "wsgi_hello:application"),
+       "{module}:application"),
   {"name": "uwsgi-python", "title": "uWSGI, Python app",
    "commands": {"http": UWSGI_PYTHON + "--http11-socket {address}",
                 "scgi": UWSGI_PYTHON + "--scgi-socket {address}",

@@ -77,7 +77,7 @@ class Run:
     # A big number of connections takes long to open; the reference is always measured without idle ones.
     warmup = 0.1 + workload.connections / 10000
     before = load(reference, workload, seconds * 0.5, warmup)
-    with Running(spec, workload.protocol, workload.family) as running:
+    with Running(spec, workload.protocol, workload.family, workload.module) as running:
       if workload.idle:
         with IdleConnections(running, workload, workload.idle) as idle:
           if idle.held < workload.idle:

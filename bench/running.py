@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import machine
+from peers import VENV
 from servers import BIN, Spec, base_protocol
 from workloads import Workload
 
@@ -31,7 +32,7 @@ def free_port() -> int:
 class Running:
   """One start of a server for one workload; a context manager."""
 
-  def __init__(self, spec: Spec, protocol: str, family: str):
+  def __init__(self, spec: Spec, protocol: str, family: str, module: str = "wsgi_hello"):
     self.spec = spec
     self.directory = Path(tempfile.mkdtemp(prefix="bench-"))
     self.directory.chmod(0o755)
@@ -40,7 +41,7 @@ class Running:
     self.address = f"unix:{path}" if is_unix else f"127.0.0.1:{port}"
     self._values = {
       "port": str(port), "socket": str(path), "directory": str(self.directory), "bin": str(BIN),
-      "here": str(HERE), "address": str(path) if is_unix else self.address,
+      "here": str(HERE), "venv": str(VENV), "module": module, "address": str(path) if is_unix else self.address,
       "reference_address": self.address if is_unix else str(port),
       "spawn_address": f"-s {path}" if is_unix else f"-a 127.0.0.1 -p {port}",
     }

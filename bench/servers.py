@@ -23,7 +23,8 @@ class Spec:
 
   The commands' placeholders: {address} (127.0.0.1:PORT or the socket's path), {port}, {socket},
   {reference_address} (as the references take it), {spawn_address} (as spawn-fcgi takes it), {directory} (the
-  server's own, holding `files`), {bin} and {here} (this folder).
+  server's own, holding `files`), {bin}, {here} (this folder), {venv} (the Python peers' packages) and {module}
+  (the Python application).
   """
   name: str
   title: str
@@ -63,12 +64,12 @@ def nsgi(name: str, title: str, app: str, server: Path = SERVER, workers: int = 
   return Spec(name, title, commands, needs=(str(server), str(APPS / app)), cpus=cpus)
 
 
-def wsgi(name: str, title: str, server: Path = SERVER) -> Spec:
+def wsgi(name: str, title: str, server: Path = SERVER, module: str = "{module}") -> Spec:
   """This server with the application of the Python peers, in the plugin python3 that lies beside it."""
-  command = (f"{server} --no-master --plugin python3 --pythonpath {ROOT}/bench/peers --module wsgi_hello -L "
-             "--listen 4096")
+  command = (f"{server} --no-master --plugin python3 --pythonpath {ROOT}/bench/peers --module {module} "
+             "--virtualenv {{venv}} -L --listen 4096")
   commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
-  return Spec(name, title, commands, needs=(str(server), str(server.parent / PYTHON_PLUGIN)))
+  return Spec(name, title, commands, needs=(str(server), str(server.parent / PYTHON_PLUGIN), peers.PYTHON))
 
 
 def reference(protocol: str) -> Spec:

@@ -23,6 +23,7 @@ class Workload:
   post: int | None = None  # bytes of the request's body
   connections: int = 64
   pipeline: int = 1
+  module: str = "wsgi_hello"  # the application of the Python servers, in peers/
   idle: int = 0  # further connections that do nothing meanwhile
   kind: Kind = Kind.LOAD
   quick: bool = False  # part of `make bench-quick`
@@ -74,6 +75,10 @@ WORKLOADS = [
   *gateway("scgi", "SCGI per connection"),
   *gateway("uwsgi", "uwsgi per connection"),
   Workload("wsgi", "WSGI hello, HTTP keep-alive", "http", WSGI_PEERS),
+  Workload("wsgi-flask", "Flask hello, HTTP keep-alive", "http", WSGI_PEERS, module="flask_hello"),
+  Workload("wsgi-100k", "WSGI, answers of 100 KiB", "http", WSGI_PEERS, path="/100k", module="wsgi_sizes"),
+  Workload("wsgi-upload", "WSGI, uploads of 1 MiB", "http", WSGI_PEERS, path="/len", post=1 << 20,
+           connections=16, module="wsgi_sizes"),
   *[Workload(f"wsgi-{protocol}", f"WSGI hello, {title} per connection, unix socket", protocol,
              ("nsgi-python", "uwsgi-python"), family="unix")
     for protocol, title in (("uwsgi", "uwsgi"), ("scgi", "SCGI"), ("fcgi", "FastCGI"))],
@@ -84,7 +89,7 @@ WORKLOADS = [
 ]
 
 # Not part of a full run; named with --only.
-ON_REQUEST = {"wsgi", "wsgi-uwsgi", "wsgi-scgi", "wsgi-fcgi", "http-two"}
+ON_REQUEST = {workload.name for workload in WORKLOADS if workload.name.startswith("wsgi")} | {"http-two"}
 
 
 def find(names: list[str], quick: bool) -> list[Workload]:

@@ -1,9 +1,9 @@
-"""serve_wsgi.py bjoern|fastwsgi PORT: serves wsgi_hello with a server that has no command line of its own."""
+"""serve_wsgi.py bjoern|fastwsgi PORT MODULE: serves an application with a server that has no command line."""
+import importlib
 import sys
 
-from wsgi_hello import application
-
 kind, port = sys.argv[1], int(sys.argv[2])
+application = importlib.import_module(sys.argv[3]).application
 if kind == "bjoern":
   import bjoern
   bjoern.run(application, "127.0.0.1", port)
