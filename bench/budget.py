@@ -3,9 +3,8 @@
 
 One connection sends N and 2N requests; the difference is free of start-up. Allocations are counted by a
 preloaded library, system calls by strace, instructions, retains and releases by callgrind. The figures are
-the same on an idle and on a busy machine. `limits` in a budget are aims, which `--update` leaves alone; for the
-rest it writes what was measured; `--profile` prints where
-the instructions go.
+the same on an idle and on a busy machine. `--update` writes what was measured, but for `limits`, which are
+aims; `--profile` prints where the instructions go.
 """
 import argparse
 import contextlib

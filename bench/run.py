@@ -16,7 +16,7 @@ import time
 import extras
 import machine
 import report
-from running import IdleConnections, Running, ServerError, load
+from running import IdleConnections, Running, ServerError, await_answer, load
 from servers import OUT, REFERENCES, SPECS, Spec, base_protocol
 from workloads import Kind, Workload, find
 
@@ -78,6 +78,7 @@ class Run:
     warmup = 0.1 + workload.connections / 10000
     before = load(reference, workload, seconds * 0.5, warmup)
     with Running(spec, workload.protocol, workload.family, workload.module) as running:
+      await_answer(running, workload)
       if workload.idle:
         with IdleConnections(running, workload, workload.idle) as idle:
           if idle.held < workload.idle:

@@ -1,4 +1,5 @@
 """A server that runs: started in its own directory on CPU 0, loaded from CPU 1, stopped with its children."""
+from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -41,7 +42,8 @@ class Running:
     self.address = f"unix:{path}" if is_unix else f"127.0.0.1:{port}"
     self._values = {
       "port": str(port), "socket": str(path), "directory": str(self.directory), "bin": str(BIN),
-      "here": str(HERE), "venv": str(VENV), "module": module, "address": str(path) if is_unix else self.address,
+      "here": str(HERE), "venv": str(VENV), "module": module,
+      "address": str(path) if is_unix else self.address,
       "reference_address": self.address if is_unix else str(port),
       "spawn_address": f"-s {path}" if is_unix else f"-a 127.0.0.1 -p {port}",
     }
@@ -123,6 +125,12 @@ def generator(running: Running, workload: Workload, *more: str) -> list[str]:
   if running.spec.uwsgi_modifier:
     command += ["-m", str(running.spec.uwsgi_modifier)]
   return command + list(more)
+
+
+def await_answer(running: Running, workload: Workload):
+  """Until the server answers: one that listens may still be loading its application."""
+  one = replace(workload, connections=1, pipeline=1)
+  subprocess.run(generator(running, one, "-n", "1", "-t", "20"), stdout=subprocess.DEVNULL, check=False)
 
 
 def load(running: Running, workload: Workload, seconds: float, warmup: float) -> dict:

@@ -23,8 +23,8 @@ class Spec:
 
   The commands' placeholders: {address} (127.0.0.1:PORT or the socket's path), {port}, {socket},
   {reference_address} (as the references take it), {spawn_address} (as spawn-fcgi takes it), {directory} (the
-  server's own, holding `files`), {bin}, {here} (this folder), {venv} (the Python peers' packages) and {module}
-  (the Python application).
+  server's own, holding `files`), {bin}, {here} (this folder), {venv} (packages of the Python peers) and
+  {module} (the Python application).
   """
   name: str
   title: str
@@ -67,7 +67,7 @@ def nsgi(name: str, title: str, app: str, server: Path = SERVER, workers: int = 
 def wsgi(name: str, title: str, server: Path = SERVER, module: str = "{module}") -> Spec:
   """This server with the application of the Python peers, in the plugin python3 that lies beside it."""
   command = (f"{server} --no-master --plugin python3 --pythonpath {ROOT}/bench/peers --module {module} "
-             "--virtualenv {{venv}} -L --listen 4096")
+             "--virtualenv {venv} -L --listen 4096")
   commands = {protocol: f"{command} {option} {{address}}" for protocol, option in OPTIONS.items()}
   return Spec(name, title, commands, needs=(str(server), str(server.parent / PYTHON_PLUGIN), peers.PYTHON))
 

@@ -63,7 +63,7 @@ enum Body {
   }
 
   /// From here on others may run Python while the bytes are copied and sent.
-  private static let largeBody = 64 * 1024
+  static let largeBody = 64 * 1024
 
   /// A list or tuple of several blocks: nothing is computed between them, so that they go as one.
   private static func sequence(

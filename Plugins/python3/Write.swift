@@ -75,7 +75,9 @@ enum Output {
   }
 
   /// Sends one block, the head before the first that is not empty. Each is with the operating system before
-  /// the application goes on ("Buffering and Streaming"). `length` is of the whole body, if that is known.
+  /// the application goes on ("Buffering and Streaming"), but for the one that completes the body: that one
+  /// leaves with the end of the response, or before it if the application takes longer than a moment, which
+  /// the same clause allows. `length` is of the whole body, if that is known.
   static func block(_ start: StartResponse.Record, _ block: Object, length: Int64 = -1) -> Outcome {
     let count = py_bytes_size(block)
     if start.pointee.isGone != 0 { return .gone }
@@ -84,6 +86,10 @@ enum Output {
     if start.pointee.isSent == 0, !begin(start, length: length) { return .refused }
     start.pointee.sent += Int64(count)
     let (host, id, bytes) = (host(start), start.pointee.id, py_bytes_start(block))
+    let total = start.pointee.declared >= 0 ? start.pointee.declared : length
+    if start.pointee.sent == total, count < Body.largeBody {
+      return outcome(start, host.pointee.write(id, bytes, count))
+    }
     let result = Interpreter.unlocked {
       let result = host.pointee.write(id, bytes, count)
       return result == NSGI_OK.rawValue ? host.pointee.flush(id) : result

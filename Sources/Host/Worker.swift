@@ -203,6 +203,7 @@ final class Worker: @unchecked Sendable {
         // What the last leader was calling for is no call on the loop any more.
         watched.pointee.ended()
         leaveRing()
+        sendOutgoing()
         for exchange in detached { takeOver(exchange) }
         if lead() == .ended {
           for app in apps { app.drain() }
@@ -247,8 +248,13 @@ final class Worker: @unchecked Sendable {
     now = System.now()
     if !arriving.isEmpty, serveNews() == .handedOff { return .handedOff }
     // What is left of the events when a call is handed off comes again: they are level-triggered.
-    for index in 0..<count where handle(reactor.event(index)) == .handedOff { return .handedOff }
+    for index in 0..<count {
+      if handle(reactor.event(index)) == .handedOff { return .handedOff }
+      sendOutgoingInTime()
+    }
     if !postponed.isEmpty || !resumed.isEmpty, servePostponed() == .handedOff { return .handedOff }
+    // The ring takes them with its next wait.
+    if !ring.isOpen { sendOutgoing() }
     advanceTimers()
     accessLog.flush()
     if !retiring.isEmpty { tendRetiring() }

@@ -67,6 +67,20 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test("the block that completes a body leaves although the application is not done", arguments: ["1", "4"])
+  func lastBlockLeaves(threads: String) throws {
+    let server = try Python.serve("pep3333", ["--http-socket", "127.0.0.1:0", "--threads", threads])
+    let gate = server.folder.file("gate")
+    let socket = try server.connect()
+    try socket.send("GET /closed-late?\(gate) HTTP/1.1\r\nHost: x\r\n\r\n")
+    _ = try socket.receive(until: "\r\n\r\nwhole")
+    try server.folder.write("", to: "gate")
+    try Deadline.usual.wait(for: "close()", output: { server.process.output }) {
+      try server.get("/closed-list").text.contains(gate) ? true : nil
+    }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("a body of one block has its length; of several in a list, theirs")
   func lengthOfOneBlock() throws {
     try Python.run { (server) throws in

@@ -38,14 +38,6 @@ extension Worker {
     let hasLasted = now &- ringSince > UInt64(limits.ringLastsSeconds * 1e9)
     ringRest = hasLasted ? limits.ringRestSeconds : min(ringRest * 2, limits.ringRestMostSeconds)
     ringDue = now &+ UInt64(ringRest * 1e9)
-    for token in outgoing {
-      let connection = connections.record(token.slot)
-      guard connection.pointee.token == token else { continue }
-      connection.pointee.isOutgoing = false
-      flush(connection)
-      if connection.pointee.isClosing, !connection.pointee.hasOutput { close(connection) }
-    }
-    outgoing.removeAll(keepingCapacity: true)
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       guard connection.pointee.onRing != .no else { continue }

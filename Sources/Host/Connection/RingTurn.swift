@@ -38,12 +38,7 @@ extension Worker {
     if fresh.isEmpty { fresh.begin(with: &arriving) }
     while let token = fresh.next() {
       if serveInput(token) == .handedOff { return .handedOff }
-      // Answers wait for the end of the turn, but not for calls of a millisecond each.
-      let period = watched.pointee.period
-      if period != lastPeriod {
-        lastPeriod = period
-        sendOutgoing()
-      }
+      sendOutgoingInTime()
     }
     return .goesOn
   }

@@ -301,6 +301,22 @@ def paced_large(environ, start):
   return blocks()
 
 
+class ClosedLate(Closing):
+  """Its close() waits until the file whose path is its name is there."""
+
+  def close(self):
+    end = time.monotonic() + 20
+    while not os.path.exists(self.name) and time.monotonic() < end:
+      time.sleep(0.001)
+    super().close()
+
+
+def closed_late(environ, start):
+  """The whole body is there, and the application is not done."""
+  start("200 OK", TEXT + [("Content-Length", "5")])
+  return ClosedLate(environ["QUERY_STRING"], [b"whole"])
+
+
 def handed(environ, start):
   """Answers once the large block has been taken from the application."""
   handed_over.wait(20)
@@ -427,7 +443,8 @@ def background(environ, start):
 
 
 APPS = {"/" + name.replace("_", "-"): value for name, value in list(globals().items())
-        if callable(value) and name not in ("say", "boom", "validator", "Closing", "OneBlock")}
+        if callable(value) and name not in ("say", "boom", "validator", "Closing", "ClosedLate",
+                                                  "OneBlock")}
 
 
 def application(environ, start_response):

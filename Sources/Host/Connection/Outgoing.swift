@@ -1,14 +1,14 @@
 import Wire
 
-/// Answers that leave by the ring: all of a turn with the wait that ends it.
+/// Answers of a turn leave together: a client that is woken for the first is awake for the rest, and the ring
+/// takes them all with the wait that ends the turn. None waits for calls of a millisecond and more.
 extension Worker {
   /// The answer of a connection that now waits for its next request leaves with those of the others.
   @inline(__always)
   func flushSoon(_ connection: ConnectionPointer) {
     let outlet = connection.pointee.outlet
-    guard ring.isOpen, outlet.pointee.file.left == 0, !connection.pointee.closesAfterOutput,
-      !outlet.pointee.isBlocked, stopping == nil, outlet.pointee.output.count <= BlockPool.blockBytes,
-      !outlet.pointee.output.isEmpty
+    guard outlet.pointee.file.left == 0, !connection.pointee.closesAfterOutput, !outlet.pointee.isBlocked,
+      stopping == nil, outlet.pointee.output.count <= BlockPool.blockBytes, !outlet.pointee.output.isEmpty
     else { return flush(connection) }
     guard !connection.pointee.isOutgoing else { return }
     connection.pointee.isOutgoing = true
@@ -43,13 +43,34 @@ extension Worker {
     outgoing.removeAll(keepingCapacity: true)
   }
 
-  /// In the middle of a turn: what is to leave, leaves.
+  /// Between two calls of a turn: what is to leave does so once a period of the watchdog.
+  @inline(__always)
+  func sendOutgoingInTime() {
+    let period = watched.pointee.period
+    guard period != lastPeriod else { return }
+    lastPeriod = period
+    sendOutgoing()
+  }
+
+  /// What is to leave, leaves.
   func sendOutgoing() {
     guard !outgoing.isEmpty else { return }
+    guard ring.isOpen else { return flushOutgoing() }
     prepareOutgoing()
     ring.submit()
     takeCompletions()
     settleOutgoing()
+  }
+
+  private func flushOutgoing() {
+    for token in outgoing {
+      let connection = connections.record(token.slot)
+      guard connection.pointee.token == token else { continue }
+      connection.pointee.isOutgoing = false
+      flush(connection)
+      if connection.pointee.isClosing, !connection.pointee.hasOutput { close(connection) }
+    }
+    outgoing.removeAll(keepingCapacity: true)
   }
 
   /// An answer was not taken whole: the rest goes when it can, as ever.
