@@ -87,6 +87,8 @@ SPECS = {spec.name: spec for spec in [
   nsgi("nsgi-swift", "nsgi-server, Swift app", "hello_swift.so"),
   wsgi("nsgi-python", "nsgi-server, Python app"),
   nsgi("nsgi-two", "nsgi-server, two workers on two cores", "bench_app.so", workers=2),
+  Spec("limit_whole", "bare C, epoll, the body kept whole",
+       {"http": "{bin}/limit_http {reference_address} whole"}),
   Spec("limit_uring", "bare C, io_uring", {"http": "{bin}/limit_uring {port}"}, needs=("{bin}/limit_uring",),
        families=("tcp",)),
   *[Spec(**peer) for peer in peers.PEERS],

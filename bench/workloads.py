@@ -54,8 +54,8 @@ HTTP = [
   Workload("http-close", "HTTP close", "http-close", NATIVE + HTTP_PEERS, quick=True),
   Workload("http-close-unix", "HTTP close, unix socket", "http-close", NATIVE, family="unix"),
   Workload("http-100k", "HTTP, answers of 100 KiB", "http", NATIVE, path="/100k", quick=True),
-  Workload("http-upload", "HTTP, uploads of 1 MiB", "http", NATIVE, path="/len", post=1 << 20, connections=16,
-           quick=True),
+  Workload("http-upload", "HTTP, uploads of 1 MiB", "http", NATIVE + ("limit_whole",), path="/len",
+           post=1 << 20, connections=16, quick=True),
 ]
 
 

@@ -1,6 +1,7 @@
-/* limit_http PORT|unix:PATH: the least a single-threaded epoll HTTP/1.1 server can do. Reads, finds the
- * blank line, writes a fixed answer: 12 bytes at /, 100 KiB at /100k, the length of the body at POST. Keeps
- * the connection unless the request says "Connection: close". */
+/* limit_http PORT|unix:PATH [whole]: the least a single-threaded epoll HTTP/1.1 server can do. Reads, finds
+ * the blank line, writes a fixed answer: 12 bytes at /, 100 KiB at /100k, the length of the body at POST.
+ * Keeps the connection unless the request says "Connection: close". With `whole` a body is kept in one piece
+ * until it is answered, as for an app that asks for it so; else it is dropped as it comes. */
 #include "reference.h"
 
 #define HEAD(length) "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " length "\r\n"
@@ -12,14 +13,16 @@ static char large[sizeof large_head - 1 + 102400];
 struct connection {
   unsigned have;
   long body_left, body_bytes; /* of a POST */
+  char *body;                 /* where it is kept */
   size_t large_left;          /* of an answer that did not fit into the socket */
   char input[2000];
 };
 
 static struct connection *table[DESCRIPTORS];
-static int poller;
+static int poller, keeps_body;
 
 static void shut(int fd) {
+  free(table[fd]->body);
   free(table[fd]);
   table[fd] = NULL;
   close(fd);
@@ -47,14 +50,17 @@ static void answer_length(int fd, struct connection *connection) {
   int digits = snprintf(body, sizeof body, "%ld\n", connection->body_bytes);
   int count = snprintf(answer, sizeof answer, HEAD("%d") "\r\n%s", digits, body);
   connection->have = 0;
+  free(connection->body);
+  connection->body = NULL;
   if (send(fd, answer, (size_t)count, MSG_NOSIGNAL) != count) shut(fd);
 }
 
-/* A body is read and dropped. */
+/* A body is read, and dropped or kept. */
 static void read_body(int fd, struct connection *connection) {
   static char sink[256 * 1024];
   while (connection->body_left > 0) {
-    ssize_t count = recv(fd, sink, sizeof sink, 0);
+    char *to = keeps_body ? connection->body + connection->body_bytes - connection->body_left : sink;
+    ssize_t count = recv(fd, to, keeps_body ? (size_t)connection->body_left : sizeof sink, 0);
     if (count < 0 && errno == EAGAIN) return;
     if (count <= 0) return shut(fd);
     connection->body_left -= count;
@@ -66,6 +72,10 @@ static void begin_post(int fd, struct connection *connection, char *head, char *
   char *length = memmem(head, (size_t)(end - head), "Content-Length: ", 16);
   connection->body_bytes = length ? atol(length + 16) : 0;
   connection->body_left = connection->body_bytes - (have_end - end - 4);
+  if (keeps_body) {
+    connection->body = malloc((size_t)connection->body_bytes + 1);
+    memcpy(connection->body, end + 4, (size_t)(have_end - end - 4));
+  }
   read_body(fd, connection);
 }
 
@@ -117,6 +127,7 @@ int main(int count, char **words) {
   int listener = listen_on(words[1]);
   memcpy(large, large_head, sizeof large_head - 1);
   memset(large + sizeof large_head - 1, 'x', 102400);
+  keeps_body = count > 2;
   raise_descriptor_limit();
   poller = epoll_create1(EPOLL_CLOEXEC);
   watch(poller, listener, EPOLL_CTL_ADD, EPOLLIN);

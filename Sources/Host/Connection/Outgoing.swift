@@ -31,7 +31,8 @@ extension Worker {
 
   /// What was submitted has left.
   func settleOutgoing() {
-    for token in outgoing {
+    for index in outgoing.indices {
+      let token = outgoing[index]
       let connection = connections.record(token.slot)
       guard connection.pointee.token == token, connection.pointee.isOutgoing else { continue }
       connection.pointee.isOutgoing = false
@@ -63,7 +64,8 @@ extension Worker {
   }
 
   private func flushOutgoing() {
-    for token in outgoing {
+    for index in outgoing.indices {
+      let token = outgoing[index]
       let connection = connections.record(token.slot)
       guard connection.pointee.token == token else { continue }
       connection.pointee.isOutgoing = false

@@ -39,7 +39,7 @@ final class Watchdog: @unchecked Sendable {
   private let watched: UnsafeMutablePointer<WatchedCall>
   private let isOver = Atomic<Bool>(false)
   /// Quiet periods before it falls asleep.
-  private static let patience = 16
+  private static let patience = 1
 
   /// - Parameters:
   ///   - watched: what the leader tells; lives as long as the watchdog.
