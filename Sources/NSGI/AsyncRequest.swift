@@ -150,6 +150,15 @@ public struct AsyncResponseStream: Sendable {
     }
   }
 
+  /// Sends bytes without a copy; waits, without a thread, while the client is slower than the application.
+  /// They stay where and as they are for as long as `owner` lives, which the server keeps until it is done
+  /// with them.
+  public func lend(_ bytes: UnsafeRawBufferPointer, keeping owner: AnyObject & Sendable) async throws {
+    _ = try await exchange.retrying(.space) {
+      Lending.lend(bytes, keeping: owner, to: exchange.host, exchange.id)
+    }
+  }
+
   /// Sends `count` bytes of an open file from `offset` on; waits, without a thread, while the client is slow.
   /// The descriptor stays the caller's, and open until this returns.
   public func sendFile(_ descriptor: Int32, offset: Int64 = 0, count: Int64) async throws {

@@ -118,6 +118,14 @@ public struct ResponseStream {
     try HostError.check(bytes.withUnsafeBytes { host.pointee.write(id, $0.baseAddress, $0.count) })
   }
 
+  /// Sends bytes without a copy; waits while the client is slower than the application. They stay where and
+  /// as they are for as long as `owner` lives, which the server keeps until it is done with them.
+  public func lend(
+    _ bytes: UnsafeRawBufferPointer, keeping owner: AnyObject & Sendable
+  ) throws(HostError) {
+    try HostError.check(Lending.lend(bytes, keeping: owner, to: host, id))
+  }
+
   /// Sends `count` bytes of an open file from `offset` on, to its end without a count. The descriptor stays
   /// the caller's, who may close it at once.
   public func sendFile(_ descriptor: Int32, offset: Int64 = 0, count: Int64? = nil) throws(HostError) {

@@ -71,6 +71,12 @@ struct FakeHost {
       current.sent += Array(UnsafeRawBufferPointer(start: bytes, count: n))
       return NSGI_OK.rawValue
     }
+    table.pointee.lend = { _, bytes, n, release, argument in
+      defer { release?(argument) }
+      guard current.writeResult == NSGI_OK.rawValue else { return current.writeResult }
+      current.sent += Array(UnsafeRawBufferPointer(start: bytes, count: n))
+      return NSGI_OK.rawValue
+    }
     table.pointee.flush = { _ in
       current.flushes += 1
       return NSGI_OK.rawValue

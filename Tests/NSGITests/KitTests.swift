@@ -175,6 +175,22 @@ private final class Counter: App {
     #expect(current.flushes == 1)
   }
 
+  @Test(arguments: [NSGI_OK.rawValue, NSGI_GONE.rawValue])
+  func lentBytesAreLetGoOnce(result: Int32) {
+    current.writeResult = result
+    weak var lent: Kept?
+    let ended = call { request in
+      let out = try request.start()
+      let kept = Kept("lent")
+      lent = kept
+      try out.lend(kept.bytes, keeping: kept)
+      return .streamed(out)
+    }
+    #expect(ended == result)
+    #expect(current.sentText == (result == NSGI_OK.rawValue ? "lent" : ""))
+    #expect(lent == nil)
+  }
+
   @Test func errorsEndAtTheEdge() {
     current.path = "/x"
     #expect(call { _ in throw Abort(404, "nothing here") } == NSGI_OK.rawValue)
@@ -210,4 +226,17 @@ private final class Counter: App {
     }
     #expect(late < 0)
   }
+}
+
+/// Bytes at one place for as long as it lives.
+private final class Kept: Sendable {
+  nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+
+  init(_ text: String) {
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
+    copy.copyBytes(from: text.utf8)
+    bytes = UnsafeRawBufferPointer(copy)
+  }
+
+  deinit { bytes.deallocate() }
 }
