@@ -38,6 +38,7 @@ FORMS = NATIVE + ("nsgi-plain", "nsgi-swift")
 GATEWAY_PEERS = ("uwsgi", "libfcgi")
 # Apps of a Python server, WSGI: measured with --only wsgi, once there is something to compare them with.
 WSGI_PEERS = ("nsgi-python", "bjoern", "fastwsgi", "granian", "gunicorn", "uwsgi-python")
+FAST_WSGI_PEERS = ("nsgi-python", "bjoern", "fastwsgi", "granian")
 
 HTTP = [
   Workload("http-keep", "HTTP keep-alive", "http", FORMS + ("limit_uring",) + HTTP_PEERS, quick=True),
@@ -75,9 +76,10 @@ WORKLOADS = [
   *gateway("scgi", "SCGI per connection"),
   *gateway("uwsgi", "uwsgi per connection"),
   Workload("wsgi", "WSGI hello, HTTP keep-alive", "http", WSGI_PEERS),
-  Workload("wsgi-flask", "Flask hello, HTTP keep-alive", "http", WSGI_PEERS, module="flask_hello"),
-  Workload("wsgi-100k", "WSGI, answers of 100 KiB", "http", WSGI_PEERS, path="/100k", module="wsgi_sizes"),
-  Workload("wsgi-upload", "WSGI, uploads of 1 MiB", "http", WSGI_PEERS, path="/len", post=1 << 20,
+  Workload("wsgi-flask", "Flask hello, HTTP keep-alive", "http", FAST_WSGI_PEERS, module="flask_hello"),
+  Workload("wsgi-100k", "WSGI, answers of 100 KiB", "http", FAST_WSGI_PEERS, path="/100k",
+           module="wsgi_sizes"),
+  Workload("wsgi-upload", "WSGI, uploads of 1 MiB", "http", FAST_WSGI_PEERS, path="/len", post=1 << 20,
            connections=16, module="wsgi_sizes"),
   *[Workload(f"wsgi-{protocol}", f"WSGI hello, {title} per connection, unix socket", protocol,
              ("nsgi-python", "uwsgi-python"), family="unix")

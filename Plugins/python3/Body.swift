@@ -36,7 +36,7 @@ enum Body {
 
   /// The whole response in one piece; nil when Content-Length says something else.
   @inline(__always)
-  private static func respond(
+  static func respond(
     _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record, _ bytes: UnsafePointer<CChar>?,
     _ count: Int
   ) -> Bool? {

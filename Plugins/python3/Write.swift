@@ -75,26 +75,37 @@ enum Output {
   }
 
   /// Sends one block, the head before the first that is not empty. Each is with the operating system before
-  /// the application goes on ("Buffering and Streaming"), but for the one that completes the body: that one
-  /// leaves with the end of the response, or before it if the application takes longer than a moment, which
-  /// the same clause allows. `length` is of the whole body, if that is known.
+  /// the application goes on ("Buffering and Streaming"), but for one that is the whole body: that leaves
+  /// with the end of the response, or before it if the application takes longer than a moment, which the same
+  /// clause allows. `length` is of the whole body, if that is known.
   static func block(_ start: StartResponse.Record, _ block: Object, length: Int64 = -1) -> Outcome {
     let count = py_bytes_size(block)
     if start.pointee.isGone != 0 { return .gone }
     guard start.pointee.status != 0 else { return refuseHead(start) }
     guard count > 0 else { return .taken }
-    if start.pointee.isSent == 0, !begin(start, length: length) { return .refused }
+    if start.pointee.isSent == 0 {
+      let total = start.pointee.declared >= 0 ? start.pointee.declared : length
+      if total == Int64(count), count < Body.largeBody { return whole(start, block, count) }
+      guard begin(start, length: length) else { return .refused }
+    }
     start.pointee.sent += Int64(count)
     let (host, id, bytes) = (host(start), start.pointee.id, py_bytes_start(block))
-    let total = start.pointee.declared >= 0 ? start.pointee.declared : length
-    if start.pointee.sent == total, count < Body.largeBody {
-      return outcome(start, host.pointee.write(id, bytes, count))
-    }
     let result = Interpreter.unlocked {
       let result = host.pointee.write(id, bytes, count)
       return result == NSGI_OK.rawValue ? host.pointee.flush(id) : result
     }
     return outcome(start, result)
+  }
+
+  /// The block is the whole body: the server takes it at once, whatever the client does, so that others need
+  /// not be let at the interpreter.
+  private static func whole(_ start: StartResponse.Record, _ block: Object, _ count: Int) -> Outcome {
+    let app = start.pointee.app.assumingMemoryBound(to: WSGIApp.self)
+    guard Body.respond(app, start, py_bytes_start(block), count) == true else {
+      return start.pointee.isGone != 0 ? .gone : .refused
+    }
+    start.pointee.sent += Int64(count)
+    return .taken
   }
 
   static func outcome(_ start: StartResponse.Record, _ result: Int32) -> Outcome {
