@@ -38,8 +38,6 @@ final class Watchdog: @unchecked Sendable {
   private let alarm: Int32
   private let watched: UnsafeMutablePointer<WatchedCall>
   private let isOver = Atomic<Bool>(false)
-  /// Quiet periods before it falls asleep.
-  private static let patience = 1
 
   /// - Parameters:
   ///   - watched: what the leader tells; lives as long as the watchdog.
@@ -67,20 +65,17 @@ final class Watchdog: @unchecked Sendable {
   /// The thread's life. `detached` is told of each call that was taken off the loop.
   func run(_ detached: (ExchangePointer) -> Void) {
     var seen: UInt64 = 0
-    var quiet = 0
     while !isOver.load(ordering: .acquiring) {
       System.pause(microseconds: microseconds)
       watched.pointee.periods.store(watched.pointee.period &+ 1, ordering: .relaxed)
       let count = watched.pointee.calls.load(ordering: .acquiring)
       let exchange = ExchangePointer(bitPattern: watched.pointee.current.load(ordering: .relaxed))
       if count != seen {
-        (seen, quiet) = (count, 0)
+        seen = count
       } else if let exchange {
-        quiet = 0
         if exchange.pointee.word.detach() { detached(exchange) }
       } else {
-        quiet += 1
-        if quiet >= Watchdog.patience { sleep(unless: seen) }
+        sleep(unless: seen)
       }
     }
   }
