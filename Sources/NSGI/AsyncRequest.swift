@@ -159,6 +159,9 @@ public struct AsyncResponseStream: Sendable {
     }
   }
 
+  /// Sends bytes that are kept already, without another copy.
+  public func lend(_ kept: LentBytes) async throws { try await lend(kept.bytes, keeping: kept) }
+
   /// Sends `count` bytes of an open file from `offset` on; waits, without a thread, while the client is slow.
   /// The descriptor stays the caller's, and open until this returns.
   public func sendFile(_ descriptor: Int32, offset: Int64 = 0, count: Int64) async throws {

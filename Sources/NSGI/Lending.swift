@@ -1,5 +1,19 @@
 import CNSGI
 
+/// A copy of bytes that stays at one place for as long as it lives: made once, lent to many responses.
+public final class LentBytes: Sendable {
+  /// The bytes; valid while the object is.
+  public nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+
+  public init(_ source: some Collection<UInt8>) {
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 16)
+    copy.copyBytes(from: source)
+    bytes = UnsafeRawBufferPointer(copy)
+  }
+
+  deinit { bytes.deallocate() }
+}
+
 /// Bytes that the server sends from where they are.
 enum Lending {
   /// Hands them to the server with one reference to `owner`, which it lets go exactly once, on any thread:

@@ -126,6 +126,9 @@ public struct ResponseStream {
     try HostError.check(Lending.lend(bytes, keeping: owner, to: host, id))
   }
 
+  /// Sends bytes that are kept already, without another copy.
+  public func lend(_ kept: LentBytes) throws(HostError) { try lend(kept.bytes, keeping: kept) }
+
   /// Sends `count` bytes of an open file from `offset` on, to its end without a count. The descriptor stays
   /// the caller's, who may close it at once.
   public func sendFile(_ descriptor: Int32, offset: Int64 = 0, count: Int64? = nil) throws(HostError) {

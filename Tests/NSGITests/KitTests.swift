@@ -178,12 +178,12 @@ private final class Counter: App {
   @Test(arguments: [NSGI_OK.rawValue, NSGI_GONE.rawValue])
   func lentBytesAreLetGoOnce(result: Int32) {
     current.writeResult = result
-    weak var lent: Kept?
+    weak var lent: LentBytes?
     let ended = call { request in
       let out = try request.start()
-      let kept = Kept("lent")
+      let kept = LentBytes("lent".utf8)
       lent = kept
-      try out.lend(kept.bytes, keeping: kept)
+      try out.lend(kept)
       return .streamed(out)
     }
     #expect(ended == result)
@@ -226,17 +226,4 @@ private final class Counter: App {
     }
     #expect(late < 0)
   }
-}
-
-/// Bytes at one place for as long as it lives.
-private final class Kept: Sendable {
-  nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
-
-  init(_ text: String) {
-    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
-    copy.copyBytes(from: text.utf8)
-    bytes = UnsafeRawBufferPointer(copy)
-  }
-
-  deinit { bytes.deallocate() }
 }

@@ -33,8 +33,7 @@ struct Kit: AsyncApp {
       let out = try request.start(201, type: "text/plain", headers: ["X-Kit": "1"])
       try await out.write("one ")
       try await out.flush()
-      let kept = Kept("two")
-      try await out.lend(kept.bytes, keeping: kept)
+      try await out.lend(LentBytes("two".utf8))
       return .streamed(out)
     case "/variables": return .text(request.environ["HTTP_X_COLOR"] ?? "none")
     case "/file":
@@ -72,19 +71,6 @@ struct Kit: AsyncApp {
     for byte in body { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
     return .text("\(body.count) \(String(hash, radix: 16))")
   }
-}
-
-/// Bytes at one place for as long as it lives.
-final class Kept: Sendable {
-  nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
-
-  init(_ text: String) {
-    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
-    copy.copyBytes(from: text.utf8)
-    bytes = UnsafeRawBufferPointer(copy)
-  }
-
-  deinit { bytes.deallocate() }
 }
 
 struct Refusal: Error, CustomStringConvertible { let description: String }
