@@ -14,14 +14,7 @@ import Testing
   /// PATH with the server in it.
   private var path: String { "\(folder.path):/usr/bin:/bin" }
 
-  private func script(_ name: String, _ text: String) throws -> String {
-    let (draft, file) = (try folder.write(text, to: name + ".draft"), folder.file(name))
-    // Written by another process: a child that this one starts meanwhile would hold the file open for
-    // writing, and such a file cannot be executed.
-    let (exit, output) = try ChildProcess.run("/usr/bin/install", ["-m", "755", draft, file])
-    #expect(exit == .status(0), "\(output)")
-    return file
-  }
+  private func script(_ name: String, _ text: String) throws -> String { try folder.program(text, name) }
 
   private static let line = "#!/usr/bin/env -S server --plugin python3 --wsgi-file\n"
   private static let hello = """

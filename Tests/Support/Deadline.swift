@@ -75,6 +75,19 @@ public final class TemporaryFolder: Sendable {
     return path
   }
 
+  /// Writes a program's text and returns its path.
+  ///
+  /// Another process writes it: a child that this one starts meanwhile would hold the file open for writing,
+  /// and such a file cannot be executed.
+  public func program(_ text: String, _ name: String) throws -> String {
+    let (draft, path) = (try write(text, to: name + ".draft"), file(name))
+    let (exit, output) = try ChildProcess.run("/usr/bin/install", ["-m", "755", draft, path])
+    guard exit == .status(0) else {
+      throw SupportError.ended(program: "install", exit: exit, output: output)
+    }
+    return path
+  }
+
   /// Makes a folder inside and returns its path.
   @discardableResult
   public func folder(_ name: String) throws -> String {

@@ -72,7 +72,7 @@ public final class FrontEnd: Sendable {
     let program = try Repository.text("docs/deploy/cgi/hello.cgi")
       .replacingOccurrences(of: "/usr/local/bin/server", with: Repository.server)
       .replacingOccurrences(of: "/usr/local/lib/nsgi/hello_world_app.so", with: app)
-    chmod(try folder.write(program, to: "cgi-bin/hello.cgi"), 0o755)
+    _ = try folder.program(program, "cgi-bin/hello.cgi")
     return try folder.write(text, to: "site.conf")
   }
 

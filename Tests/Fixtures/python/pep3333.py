@@ -444,7 +444,7 @@ def background(environ, start):
 
 APPS = {"/" + name.replace("_", "-"): value for name, value in list(globals().items())
         if callable(value) and name not in ("say", "boom", "validator", "Closing", "ClosedLate",
-                                                  "OneBlock")}
+                                            "OneBlock")}
 
 
 def application(environ, start_response):
