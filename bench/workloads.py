@@ -36,7 +36,7 @@ NATIVE = ("nsgi-full", "nsgi-epoll", "nsgi-other")
 HTTP_PEERS = ("nginx", "kore", "h2o", "lighttpd", "uwsgi")
 FORMS = NATIVE + ("nsgi-plain", "nsgi-swift")
 GATEWAY_PEERS = ("uwsgi", "libfcgi")
-# Apps of a Python server, WSGI: measured with --only wsgi, once there is something to compare them with.
+# Apps of a Python server, WSGI; where each request is heavy, without the slowest two.
 WSGI_PEERS = ("nsgi-python", "bjoern", "fastwsgi", "granian", "gunicorn", "uwsgi-python")
 FAST_WSGI_PEERS = ("nsgi-python", "bjoern", "fastwsgi", "granian")
 
