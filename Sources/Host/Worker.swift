@@ -75,8 +75,11 @@ final class Worker: @unchecked Sendable {
   let isStopping = Atomic<Bool>(false)
   /// Why the loop ends; nil while it runs.
   var stopping: Stop?
-  /// It leaves, and others go on accepting: connections between two requests are served once more.
+  /// It leaves, and others go on accepting: connections between two requests are served once more
+  /// (Leaving.swift).
   var isRetired = false
+  /// Monotonic nanoseconds from which on a worker that leaves waits for no connection that asks nothing.
+  var lateFrom: UInt64 = .max
   /// Why the loop could not go on.
   private(set) var failure: SystemError?
   /// No call of an application outlasts the loop: they may be unloaded.
@@ -84,6 +87,8 @@ final class Worker: @unchecked Sendable {
   /// Connections that this worker accepts before it lets others go first.
   var acceptsLeft = Worker.acceptsInARow
   static let acceptsInARow = 16
+  /// What the connection under way has received was all there was: it ended within a block.
+  var hasDrained = false
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
   /// Generations that were replaced in place and have not left memory, or cannot.
@@ -326,18 +331,9 @@ final class Worker: @unchecked Sendable {
       stopping = .immediate
       return
     }
-    isStopping.store(true, ordering: .releasing)
-    stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
+    beginToLeave()
     if supervisor == nil { ProcessSetup.notify("STOPPING=1") }
-    sendOutgoing()
-    for slot in 0..<UInt32(connections.capacity) {
-      let connection = connections.record(slot)
-      let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
-      // An answer that is still on its way, or requests in the buffer, end by themselves.
-      guard isIdle, !connection.pointee.hasOutput else { continue }
-      // So does a request that has reached the machine: a close would answer it with a reset.
-      if !hasInput(connection) { close(connection) }
-    }
+    closeIdle()
     closeListeners()
     drainWhenQuiet()
   }

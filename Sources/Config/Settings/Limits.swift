@@ -65,6 +65,10 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: nginx `lingering_timeout` 5, Apache 2.
   public var lingerSeconds = 5.0
 
+  /// Seconds without a request after which a worker that leaves to others closes a connection that a FastCGI
+  /// front end keeps: it cannot be told, and may be sending. No precedent.
+  public var quietSeconds = 0.5
+
   /// Seconds for the requests under way when the server is told to stop; then they are cut off.
   /// Precedent: uWSGI `--worker-reload-mercy` 60.
   public var gracefulSeconds = 60.0

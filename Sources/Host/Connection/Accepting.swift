@@ -172,6 +172,7 @@ extension Worker {
     case .body: limits.bodyTimeoutSeconds
     case .write: limits.writeTimeoutSeconds
     case .keepAlive: limits.keepAliveTimeoutSeconds
+    case .quiet: limits.quietSeconds
     case .linger: limits.lingerSeconds
     case .request: limits.requestTimeoutSeconds
     case .stuck: limits.cancelGraceSeconds
@@ -193,6 +194,7 @@ extension Worker {
     case .body where connection.pointee.state == .calling: streamIsLate(connection)
     case .head where connection.pointee.exchange != nil, .body:
       refuse(connection, 408, "the request did not arrive in time")
+    case .quiet where hasInput(connection): break
     default: close(connection)
     }
   }

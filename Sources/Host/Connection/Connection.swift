@@ -18,8 +18,11 @@ struct Connection: ~Copyable {
     /// The head is there, the body is coming in. May become calling, lingering.
     case readingBody
     /// An application has the request, or it waits in that one's queue. May become writing, idle,
-    /// lingering.
+    /// skipping, lingering.
     case calling
+    /// FastCGI: the answer came before the end of its request, the rest of which is read over. May become
+    /// idle, closed.
+    case skipping
     /// The answer is complete and waits for the socket. May become idle, lingering, closed.
     case writing
     /// The answer is sent, our side is shut; what still comes in is read and dropped, so that no reset
@@ -38,7 +41,7 @@ struct Connection: ~Copyable {
   }
 
   /// What the deadline of a connection is for.
-  enum Timeout: UInt8 { case none, head, body, write, keepAlive, linger, request, stuck }
+  enum Timeout: UInt8 { case none, head, body, write, keepAlive, quiet, linger, request, stuck }
 
   let slot: UInt32
   /// Counts the lives of the record; part of the epoll token.

@@ -87,6 +87,8 @@ struct Exchange: ~Copyable {
   var isHeld = false
   /// Body bytes the app has written, sent or not (HEAD).
   var written: Int64 = 0
+  /// Something of the response may have been sent before its end.
+  var isUnderway = false
   /// The body is a file that the app named by X-Sendfile.
   var sendsFile = false
   /// The app that answers, once the head is normalised: it stays, whatever takes that one's place.
@@ -143,7 +145,7 @@ struct Exchange: ~Copyable {
     response.end()
     if isHeld { held.removeAll() }
     isHeld = false
-    sendsFile = false
+    (sendsFile, isUnderway) = (false, false)
     isDetached = false
     (isAsync, isOver, isCancelled, earlyResult, neverWaits) = (false, false, false, nil, false)
     (isCounted, isStuck) = (false, false)

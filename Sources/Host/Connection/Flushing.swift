@@ -11,9 +11,7 @@ extension Worker {
     // sees it later may send a request first.
     let ends = connection.pointee.closesAfterOutput && outlet.pointee.file.left == 0
     // An acknowledgement that comes between the two would push the last bytes out alone.
-    if ends, connection.pointee.gateway == .fastcgi, !connection.pointee.expectsNoMore {
-      System.cork(connection.pointee.fd)
-    }
+    if ends, !connection.pointee.expectsNoMore { System.cork(connection.pointee.fd) }
     do throws(SystemError) {
       while !outlet.pointee.output.isEmpty {
         let count = try System.send(
@@ -47,6 +45,7 @@ extension Worker {
   /// Owner of an exchange: sends what the socket takes without waiting; the rest is sent when it takes more.
   func pushOutBeside(_ exchange: ExchangePointer) {
     let outlet = exchange.pointee.outlet
+    exchange.pointee.isUnderway = true
     do throws(SystemError) {
       while !outlet.pointee.output.isEmpty {
         outlet.pointee.output.consume(
@@ -60,10 +59,10 @@ extension Worker {
   }
 
   /// Owner of an exchange: sends the end of its response, unless the connection ends with it and the client
-  /// was not told (FastCGI): then the leader sends both at once.
+  /// is not told (FastCGI): then the leader sends both at once.
   func pushOutLast(_ exchange: ExchangePointer) {
-    let isUntold = exchange.pointee.plan.framing == .records && exchange.pointee.head.persists
-    if exchange.pointee.plan.persists || !isUntold { pushOutBeside(exchange) }
+    let isUntold = exchange.pointee.plan.framing == .records && exchange.pointee.plan.persists
+    if !isUntold || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
   }
 
   private func sendFile(_ fd: Int32, _ outlet: OutletPointer) throws(SystemError) {

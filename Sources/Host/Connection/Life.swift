@@ -33,6 +33,7 @@ extension Worker {
       ended(connection)
       return .goesOn
     }
+    hasDrained = count < connection.pointee.input.room
     connection.pointee.input.commit(count)
     if !connection.pointee.preface.isEmpty, !readPreface(connection) { return .goesOn }
     return decode(connection)
@@ -54,6 +55,7 @@ extension Worker {
     exchange.pointee.body.received(count)
     connection.pointee.codec.bypassed(count)
     if Int64(count) == left { return decode(connection) }
+    if count < BlockPool.blockBytes { acknowledge(connection) }
     setTimeout(connection, .body)
     return .goesOn
   }
@@ -64,15 +66,6 @@ extension Worker {
     if connection.pointee.hasOutput { setInterest(connection, .write) } else { close(connection) }
   }
 
-  /// Reads and drops what a peer still sends after its answer.
-  private func drain(_ connection: ConnectionPointer) throws(SystemError) {
-    blocks.fill(&connection.pointee.input)
-    connection.pointee.input.removeAll()
-    let count = try System.receive(
-      connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
-    if count == 0 { close(connection) }
-  }
-
   // MARK: Decode
 
   /// Turns the bytes that are there into events and acts on them.
@@ -81,9 +74,12 @@ extension Worker {
     while true {
       // A client that does not take its answers gets no further ones.
       if connection.pointee.outlet.pointee.isBlocked { return .goesOn }
-      if connection.pointee.exchange == nil, connection.pointee.input.isEmpty {
-        becomeIdle(connection)
-        return .goesOn
+      if connection.pointee.exchange == nil {
+        if connection.pointee.state == .skipping, !skip(connection) { return .goesOn }
+        if connection.pointee.input.isEmpty {
+          becomeIdle(connection)
+          return .goesOn
+        }
       }
       let exchange = connection.pointee.exchange ?? begin(connection)
       var offset = 0
@@ -169,6 +165,7 @@ extension Worker {
       return becomeIdle(connection)
     default: setTimeout(connection, .head)
     }
+    if hasDrained { acknowledge(connection) }
     flush(connection)
     watchOrClose(connection)
   }
@@ -204,7 +201,7 @@ extension Worker {
     }
     exchange.pointee.calls = calls
     calls.pointee.exchanges += 1
-    if calls.pointee.streamsIn, !exchange.pointee.head.framing.isNone, connection.pointee.gateway != .cgi {
+    if calls.pointee.streamsIn, !exchange.pointee.head.endsRequest, connection.pointee.gateway != .cgi {
       exchange.pointee.stream.state = .coming
       connection.pointee.streamsBody = true
       return true
@@ -237,7 +234,7 @@ extension Worker {
 
   /// The front end takes a request back before the app has seen it (FastCGI §5.4).
   private func aborted(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
-    exchange.pointee.plan.persists = exchange.pointee.head.persists && !isStopping.load(ordering: .relaxed)
+    exchange.pointee.plan.persists = exchange.pointee.head.persists
     exchange.pointee.phase = .finished
     endRecords(exchange, appStatus: 0)
   }
@@ -258,30 +255,43 @@ extension Worker {
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
   func keepOrClose(_ connection: ConnectionPointer) -> Bool {
     guard let exchange = connection.pointee.exchange else { return false }
-    let hasWholeBody = exchange.pointee.stream.isComplete
-    let persists = exchange.pointee.plan.persists && exchange.pointee.phase != .gone && hasWholeBody
-    // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
-    connection.pointee.expectsNoMore = !exchange.pointee.head.persists && hasWholeBody
+    let next = afterAnswer(connection, exchange)
     give(exchange)
-    if persists, !connection.pointee.isClosing {
-      connection.pointee.codec.reset()
-      connection.pointee.state = .idle
-      // Answers to pipelined requests leave together, but never wait for a request that is not there.
-      let outlet = connection.pointee.outlet
-      let leavesNow = outlet.pointee.file.left > 0 || connection.pointee.input.isEmpty
-      if leavesNow || outlet.pointee.output.count > BlockPool.blockBytes {
-        leavesNow ? flushSoon(connection) : flush(connection)
-        if connection.pointee.isClosing, !connection.pointee.hasOutput {
-          close(connection)
-          return false
-        }
-      }
-      return true
+    guard next != .closed, !connection.pointee.isClosing else {
+      connection.pointee.closesAfterOutput = true
+      flush(connection)
+      if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
+      return false
     }
-    connection.pointee.closesAfterOutput = true
-    flush(connection)
-    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
-    return false
+    connection.pointee.state = next
+    if next == .idle { connection.pointee.codec.reset() }
+    // Answers to pipelined requests leave together, but never wait for a request that is not there.
+    let outlet = connection.pointee.outlet
+    let leavesNow = outlet.pointee.file.left > 0 || connection.pointee.input.isEmpty
+    if leavesNow || outlet.pointee.output.count > BlockPool.blockBytes {
+      leavesNow ? flushSoon(connection) : flush(connection)
+      if connection.pointee.isClosing, !connection.pointee.hasOutput {
+        close(connection)
+        return false
+      }
+    }
+    return true
+  }
+
+  /// What a connection does behind its answer: idle, skipping or closed.
+  @inline(__always)
+  private func afterAnswer(
+    _ connection: ConnectionPointer, _ exchange: ExchangePointer
+  ) -> Connection.State {
+    let mayGoOn = exchange.pointee.plan.persists && exchange.pointee.phase != .gone
+    if exchange.pointee.stream.isComplete {
+      // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
+      connection.pointee.expectsNoMore = !exchange.pointee.head.persists
+      return mayGoOn && !endsUnsaid(connection, exchange) ? .idle : .closed
+    }
+    connection.pointee.expectsNoMore = false
+    let isComing = exchange.pointee.stream.state == .coming
+    return isComing && mayGoOn && !endsUnsaid(connection, exchange) ? .skipping : .closed
   }
 
   /// Between two requests: no block, no exchange, only the keep-alive timer.
@@ -294,7 +304,11 @@ extension Worker {
     connection.pointee.state = .idle
     blocks.empty(&connection.pointee.input)
     if connection.pointee.outlet.pointee.isBlocked { return }
-    setTimeout(connection, .keepAlive)
+    if stopping != nil, connection.pointee.gateway == .fastcgi {
+      setTimeout(connection, .quiet)
+    } else {
+      setTimeout(connection, .keepAlive)
+    }
     watchInput(connection)
   }
 

@@ -118,8 +118,7 @@ extension Worker {
     let question = ResponsePlan.Question(
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
-      persists: exchange.pointee.head.persists && exchange.pointee.stream.isComplete
-        && limits.keepAliveTimeoutSeconds > 0
+      persists: exchange.pointee.head.persists && limits.keepAliveTimeoutSeconds > 0
         && !saysClose(exchange) && !exchange.pointee.outlet.pointee.isLost,
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
@@ -159,14 +158,6 @@ extension Worker {
         &exchange.pointee.response, exchange.pointee.plan,
         id: exchange.pointee.connection.pointee.codec.requestID, into: &outlet.pointee.output)
     }
-  }
-
-  /// The worker leaves: connections end, but not before the requests that are there already. Beside the
-  /// loop nobody may look whether there are.
-  @inline(__always)
-  private func saysClose(_ exchange: ExchangePointer) -> Bool {
-    guard isStopping.load(ordering: .relaxed) else { return false }
-    return exchange.pointee.isDetached || exchange.pointee.connection.pointee.input.isEmpty
   }
 
   // MARK: Body
@@ -242,6 +233,7 @@ extension Worker {
 
   private func putLarge(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) {
     let outlet = exchange.pointee.outlet
+    exchange.pointee.isUnderway = true
     var done = 0
     do {
       done = try System.send(exchange.pointee.connection.pointee.fd, outlet.pointee.output.bytes, bytes)
@@ -285,6 +277,7 @@ extension Worker {
   func pushOut(_ exchange: ExchangePointer, toTheEnd: Bool) -> Int32 {
     let outlet = exchange.pointee.outlet
     let bound = toTheEnd ? 0 : limits.responseBufferBytes
+    exchange.pointee.isUnderway = true
     while outlet.pointee.output.count > 0 {
       do {
         outlet.pointee.output.consume(

@@ -54,8 +54,9 @@ extension Worker {
       guard connection.pointee.isDetached, connection.pointee.streamsBody else { break }
       if let exchange = connection.pointee.exchange { feedBeside(connection, exchange, hasReceived: true) }
     case .lingering: connection.pointee.input.removeAll()
-    case .idle, .readingHead, .readingBody, .writing:
+    case .idle, .readingHead, .readingBody, .skipping, .writing:
       if !connection.pointee.isPostponed, !connection.pointee.input.isEmpty {
+        hasDrained = connection.pointee.input.count % BlockPool.blockBytes != 0
         if !connection.pointee.preface.isEmpty, !readPreface(connection) { break }
         if decode(connection) == .handedOff { return .handedOff }
       }
@@ -79,7 +80,7 @@ extension Worker {
 
   private func isReading(_ connection: ConnectionPointer) -> Bool {
     switch connection.pointee.state {
-    case .idle, .readingHead, .readingBody:
+    case .idle, .readingHead, .readingBody, .skipping:
       !connection.pointee.isPostponed && !connection.pointee.outlet.pointee.isBlocked
     case .lingering: true
     case .closed, .calling, .writing: false

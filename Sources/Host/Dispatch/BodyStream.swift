@@ -189,13 +189,18 @@ extension Worker {
         exchange.pointee.stream.state = .broken
         return true
       }
+      hasDrained = count < connection.pointee.input.room
       connection.pointee.input.commit(count)
     } catch {
-      if error.wouldBlock { return false }
+      if error.wouldBlock {
+        acknowledge(connection)
+        return false
+      }
       exchange.pointee.stream.state = .broken
       return true
     }
     feed(connection, exchange)
+    if exchange.pointee.stream.state == .coming, hasDrained { acknowledge(connection) }
     return true
   }
 
@@ -246,7 +251,10 @@ extension Worker {
   func feedBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer, hasReceived: Bool = false) {
     exchange.pointee.lock.lock()
     var isNew = exchange.pointee.stream.state == .coming
-    if isNew, hasReceived { feed(connection, exchange) } else if isNew {
+    if isNew, hasReceived {
+      feed(connection, exchange)
+      if exchange.pointee.stream.state == .coming { acknowledge(connection) }
+    } else if isNew {
       isNew = receiveStream(connection, exchange)
     }
     let isDone = exchange.pointee.stream.state != .coming

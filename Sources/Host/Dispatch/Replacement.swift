@@ -15,7 +15,7 @@ final class Replacement: Sendable {
   }
 }
 
-/// Replacing an app, and telling apps that nothing more comes.
+/// Replacing an app.
 ///
 /// Exchanges keep the app that they began with. The old one is drained when all of them have been called
 /// for, retired when all are over, and unloaded when every host thread that it was told of has left.
@@ -74,23 +74,5 @@ extension Worker {
       if !isStarted { retiring[index].isUnloading = false }
     }
     retiring.removeAll { $0.isUnloading }
-  }
-
-  /// Leader, when the worker stops: tells the apps, as soon as no call can come any more. Until then
-  /// requests that have reached the machine are still called for.
-  func drainWhenQuiet() {
-    guard !isDrained else { return }
-    // Connections that ask nothing do not hold it up for longer than half of the time that there is.
-    let patience = UInt64(limits.gracefulSeconds / 2 * 1e9)
-    if case .graceful(let deadline) = stopping, now &+ patience > deadline { hurry() }
-    guard mounts.apps.allSatisfy({ $0.calls.pointee.uncalled == 0 }) else { return }
-    for slot in 0..<UInt32(connections.capacity) {
-      switch connections.record(slot).pointee.state {
-      case .idle, .readingHead, .readingBody: return
-      case .closed, .calling, .writing, .lingering: break
-      }
-    }
-    isDrained = true
-    for app in mounts.apps { app.drain() }
   }
 }

@@ -40,6 +40,10 @@ enum System {
     }
   }
 
+  /// TCP: acknowledges now what has come, instead of with the next bytes that are sent or in 40 ms. The
+  /// corresponding C function is `setsockopt` with TCP_QUICKACK.
+  static func acknowledge(_ fd: Int32) { try? set(fd, Int32(IPPROTO_TCP), TCP_QUICKACK, 1) }
+
   /// Whether bytes wait to be received. The corresponding C function is `recv` with MSG_PEEK.
   static func hasInput(_ fd: Int32) -> Bool {
     var byte: UInt8 = 0
@@ -121,6 +125,12 @@ enum System {
     var value = value
     let size = socklen_t(MemoryLayout<Int32>.size)
     _ = try retrying("setsockopt") { Int(setsockopt(fd, level, option, &value, size)) }
+  }
+
+  /// Bytes that leave in one segment; 0 for a socket without segments (unix). The corresponding C function is
+  /// `getsockopt` with TCP_MAXSEG.
+  static func segmentBytes(_ fd: Int32) -> Int {
+    Int((try? get(fd, Int32(IPPROTO_TCP), TCP_MAXSEG)) ?? 0)
   }
 
   /// TCP: what is sent waits for the end of the sending side. The corresponding C function is `setsockopt`
@@ -375,8 +385,7 @@ enum System {
     _ = try retrying("chown") { Int(chown(path, user, group)) }
   }
 
-  /// Makes a file, opened for appending, standard error. The corresponding C functions are `open` and
-  /// `dup2`.
+  /// Makes a file, opened for appending, standard error. The corresponding C function is `dup2`.
   static func redirectErrors(to path: String) throws(SystemError) {
     let fd = Int32(
       try retrying("open") { Int(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)) })

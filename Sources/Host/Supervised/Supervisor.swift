@@ -101,30 +101,6 @@ extension Worker {
     }
   }
 
-  /// Others go on accepting on the same sockets: finish what is here and leave. A connection that waits
-  /// between two requests is served once more and told to close: a close of ours could meet its request.
-  func retire() {
-    guard stopping == nil else { return }
-    isRetired = true
-    isStopping.store(true, ordering: .releasing)
-    stopping = .graceful(deadline: now &+ UInt64(limits.gracefulSeconds * 1e9))
-    // First deaf, then empty: what the kernel has woken this worker for must not be left lying.
-    closeListeners()
-    supervisor?.link.send(Message(.retiring))
-    drainWhenQuiet()
-  }
-
-  /// A retired worker is told not to wait for connections that ask nothing.
-  func hurry() {
-    isRetired = false
-    sendOutgoing()
-    for slot in 0..<UInt32(connections.capacity) {
-      let connection = connections.record(slot)
-      let isIdle = connection.pointee.state == .idle && !connection.pointee.isPostponed
-      if isIdle, !connection.pointee.hasOutput, !hasInput(connection) { close(connection) }
-    }
-  }
-
   /// The state of an app, for the generation that follows it in another worker.
   private func save(_ message: Message, _ descriptor: Int32) {
     guard let place = message.number("app") else { return }

@@ -4,6 +4,7 @@
  *   /           the version
  *   /wait?PATH  makes PATH.entered, answers when PATH.open is there
  *   /later?PATH the same, asynchronously
+ *   /stream?PATH the version before it waits, and after
  *   /echo       the length of the body, and the version */
 #include <nsgi.h>
 #include <pthread.h>
@@ -87,6 +88,13 @@ static int call(void *state, const nsgi_request *request) {
   (void)state;
   if (!is_known()) return host->respond(request->id, 200, text, 1, "stranger", 8);
   if (strcmp(request->path_info.p, "/later") == 0) return later(request);
+  if (strcmp(request->path_info.p, "/stream") == 0) {
+    int result = host->start(request->id, 200, text, 1);
+    if (result >= 0) result = host->write(request->id, version, strlen(version));
+    if (result >= 0) result = host->flush(request->id);
+    pass(request->query.p);
+    return result < 0 ? result : host->write(request->id, version, strlen(version));
+  }
   if (strcmp(request->path_info.p, "/wait") == 0) pass(request->query.p);
   if (strcmp(request->path_info.p, "/echo") == 0) {
     nsgi_str body;

@@ -2,6 +2,7 @@
 // a test may script.
 import CLinux
 import Config
+import Control
 import Foundation
 import Support
 import Testing
@@ -17,6 +18,7 @@ final class WorkerBench {
   let worker: Worker
   let folder: TemporaryFolder
   private let runtime: RuntimeDirectory
+  private let master: TestMaster?
   let generation: Generation
   private let reference: AppReference
   /// What `run` reads its signals from: a pipe in the place of a signalfd.
@@ -37,12 +39,13 @@ final class WorkerBench {
   ///   - symbol: its entry; nil for the usual one.
   ///   - gateways: what is spoken on the sockets, one a listener, on 127.0.0.1.
   ///   - isStarted: false leaves the start to the test.
+  ///   - isSupervised: there is a master, which is the test (`order`).
   init(
     loop: EventLoop? = nil,
     app: String = "conformance", symbol: String? = nil, _ gateways: [ListenerProtocol] = [.http1],
     onUnixSockets: Bool = false,
     mounts: [String] = [""], options: [Generation.Option] = [], threads: Int = 4,
-    isStarted: Bool = true, settings change: (inout Settings) -> Void = { _ in }
+    isStarted: Bool = true, isSupervised: Bool = false, settings change: (inout Settings) -> Void = { _ in }
   ) throws {
     var settings = Settings()
     settings.log.requests = false
@@ -68,7 +71,10 @@ final class WorkerBench {
           ListenerSettings(address: address, gateway: gateway), files: settings.socketFiles,
           limits: settings.limits))
     }
-    worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
+    master = isSupervised ? try TestMaster(settings.supervision) : nil
+    worker = try Worker(
+      settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
+      supervisor: master?.supervisor)
     // The watchdog's thread may outlive `run` by a moment.
     _ = Unmanaged.passRetained(worker)
     signals = try WorkerBench.pipe()
@@ -108,6 +114,14 @@ final class WorkerBench {
     try next.start()
     try next.probe()
     return App(mount: mount, name: next.name, generation: next, threads: 4)
+  }
+
+  /// Says what a master says, and waits until the worker leaves.
+  func order(_ verb: Message.Verb) throws {
+    try master?.send(verb)
+    try Deadline.usual.wait(for: "the worker to leave") {
+      worker.isStopping.load(ordering: .acquiring) ? () : nil
+    }
   }
 
   /// Says a signal to the worker alone.

@@ -301,25 +301,12 @@ extension WorkerSuites {
           rest = rest.dropFirst(count)
         }
       }
-      var bytes: [UInt8] = []
       for body in bodies {
-        while true {
-          var rest = bytes[...]
-          if let reply = try? FastCGIReply(&rest) {
-            #expect(try reply.reply.body == Array("POST \(body.count) ".utf8) + body)
-            bytes = Array(rest)
-            break
-          }
-          let some = try socket.receive()
-          guard !some.isEmpty else {
-            Issue.record("the connection ended before the answer to \(body.count) bytes")
-            return
-          }
-          bytes += some
-        }
+        let reply = try socket.receiveFastCGI().reply
+        #expect(reply.body == Array("POST \(body.count) ".utf8) + body)
       }
-      #expect(bytes.isEmpty)
       #expect(try bench.stop())
+      #expect(try socket.receiveAll().isEmpty)
     }
   }
 }

@@ -31,13 +31,7 @@ extension WorkerSuites {
       switch gateway {
       case .http1, .auto: return try socket.receiveReply()
       case .scgi, .uwsgi: return try Reply(gateway: try socket.receiveAll())
-      case .fastcgi:
-        var bytes: [UInt8] = []
-        while true {
-          bytes += try socket.receive()
-          var slice = bytes[...]
-          if let reply = try? FastCGIReply(&slice) { return try reply.reply }
-        }
+      case .fastcgi: return try socket.receiveFastCGI().reply
       }
     }
 

@@ -35,6 +35,60 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
+    @Test(
+      "a FastCGI connection goes on behind an answer that did not wait for the body, wherever that is cut",
+      arguments: ["/ignored", "/", "/late"], [0, 5000, 300_000])
+    func skipsUnread(path: String, size: Int) throws {
+      let bench = try WorkerBench(app: "streams", [.fastcgi], settings: { $0.limits.lingerSeconds = 0.1 })
+      let socket = try bench.connect()
+      var request = FastCGIClientRequest(
+        params: [("REQUEST_METHOD", "POST"), ("REQUEST_URI", path), ("CONTENT_LENGTH", "\(size)")],
+        body: TestBody.bytes(size))
+      (request.keepsConnection, request.stdinPiece) = (true, 30_000)
+      let whole = request.bytes
+      // At its end, inside the last record, before that, and within the body.
+      let cuts = size == 0 ? [0, 1, 8] : [0, 1, 8, 9, size / 2]
+      for end in cuts.map({ whole.count - $0 }) {
+        try socket.send(whole[..<end])
+        // Only who ignores the body answers before its end.
+        if path == "/ignored" { #expect(try socket.receiveFastCGI().reply.text == "ignored") }
+        try socket.send(whole[end...])
+        guard path != "/ignored" else { continue }
+        let text = "\(size) \(TestBody.checksum(request.body)), then 0"
+        #expect(try socket.receiveFastCGI().reply.text == text)
+      }
+      #expect(try bench.stop())
+      #expect(try socket.receiveAll().isEmpty)
+    }
+
+    @Test(
+      "what is read over is taken back, malformed, or does not come: the connection ends as it should",
+      arguments: [false, true])
+    func skipsNoMore(isGlued: Bool) throws {
+      let bench = try WorkerBench(app: "streams", [.fastcgi], settings: { $0.limits.lingerSeconds = 0.1 })
+      var request = FastCGIClientRequest(
+        params: [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/ignored"), ("CONTENT_LENGTH", "6")])
+      (request.keepsConnection, request.sendsStdin) = (true, false)
+      let half = fastCGIRecord(type: 5, Array("abc".utf8))
+      // ABORT_REQUEST ends it (§5.4); a record too long, one of another version, and nothing at all.
+      for (more, goesOn) in [
+        (fastCGIRecord(type: 2), true), (fastCGIRecord(type: 5, Array("defg".utf8)), false),
+        (fastCGIRecord(type: 5, version: 9), false), ([], false),
+      ] {
+        let socket = try bench.connect()
+        try socket.send(request.bytes + half + (isGlued ? more : []))
+        #expect(try socket.receiveFastCGI().reply.text == "ignored")
+        if !isGlued { try socket.send(more) }
+        if goesOn {
+          try socket.send(request.bytes)
+          #expect(try socket.receiveFastCGI().reply.text == "ignored")
+        } else {
+          #expect(try socket.receiveAll().isEmpty)
+        }
+      }
+      #expect(try bench.stop())
+    }
+
     @Test("a body that comes byte by byte, held back until the app asks for it")
     func dripping() throws {
       let bench = try WorkerBench(app: "streams")

@@ -155,3 +155,20 @@ extension FastCGIRequestReader: RequestCodec {
   public static var name: String { "fastcgi" }
   public static var carriesManyRequests: Bool { true }
 }
+
+extension RawSocket {
+  /// Receives up to the END_REQUEST for `id`; what came behind it is received next.
+  public func receiveFastCGI(id: Int = 1, _ deadline: Deadline = .usual) throws -> FastCGIReply {
+    var bytes: [UInt8] = []
+    while true {
+      var rest = bytes[...]
+      if let reply = try? FastCGIReply(&rest, id: id) {
+        putBack(rest)
+        return reply
+      }
+      let some = try receive(65536, deadline)
+      guard !some.isEmpty else { throw SupportError.malformedReply("the connection ended after \(bytes)") }
+      bytes += some
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import Wire
+
+/// What has not come yet: hastened while it is wanted, read over when it is not.
+extension Worker {
+  /// Half of something is there, and nothing more is waiting. A peer may hold a small rest back until it
+  /// hears of what it has sent (Nagle's algorithm, RFC 1122 §4.2.3.4), and the kernel does not tell it for
+  /// 40 ms (§4.2.3.2): so nginx sends a POST over a kept FastCGI connection.
+  func acknowledge(_ connection: ConnectionPointer) {
+    switch connection.pointee.peer.family {
+    case .v4, .v6: System.acknowledge(connection.pointee.fd)
+    case .local, .none: break
+    }
+  }
+
+  /// FastCGI: reads over what is left of a request whose answer did not wait for it. True when the next one
+  /// may be read.
+  func skip(_ connection: ConnectionPointer) -> Bool {
+    // The reader asks for a head, and leaves it alone inside a body.
+    var head = RequestHead(capacity: 1)
+    while true {
+      var offset = 0
+      let bytes = connection.pointee.input.bytes
+      guard let event = try? connection.pointee.codec.next(bytes.bytes, &offset, &head) else {
+        flush(connection)
+        close(connection)
+        return false
+      }
+      connection.pointee.input.consume(offset)
+      switch event {
+      case .head, .body, .abort: break
+      case .answer(let answer): guard answered(connection, answer) else { return false }
+      case .end:
+        connection.pointee.codec.reset()
+        connection.pointee.state = .idle
+        return true
+      case .needMore:
+        flush(connection)
+        if connection.pointee.timeout != .linger { setTimeout(connection, .linger) }
+        if hasDrained { acknowledge(connection) }
+        watchOrClose(connection)
+        return false
+      }
+    }
+  }
+
+  /// Reads and drops what a peer still sends after its answer.
+  func drain(_ connection: ConnectionPointer) throws(SystemError) {
+    blocks.fill(&connection.pointee.input)
+    connection.pointee.input.removeAll()
+    let count = try System.receive(
+      connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
+    if count == 0 { close(connection) }
+  }
+}
