@@ -80,6 +80,8 @@ final class Worker: @unchecked Sendable {
   var isRetired = false
   /// Monotonic nanoseconds from which on a worker that leaves waits for no connection that asks nothing.
   var lateFrom: UInt64 = .max
+  /// From then on it does not wait for the end of a call before it tells the apps that nothing more comes.
+  var drainFrom: UInt64 = .max
   /// Why the loop could not go on.
   private(set) var failure: SystemError?
   /// No call of an application outlasts the loop: they may be unloaded.

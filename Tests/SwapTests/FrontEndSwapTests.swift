@@ -12,12 +12,15 @@ extension Swaps {
         ("lighttpd/scgi-tcp.conf", "scgi"), ("lighttpd/fastcgi-tcp.conf", "fastcgi"),
         ("lighttpd/uwsgi-tcp.conf", "uwsgi"), ("lighttpd/proxy-tcp.conf", "http"),
         ("nginx/scgi-tcp.conf", "scgi"), ("nginx/fastcgi-tcp.conf", "fastcgi"),
-        ("nginx/fastcgi-keep-tcp.conf", "fastcgi"), ("nginx/uwsgi-tcp.conf", "uwsgi"),
-        ("nginx/proxy-tcp.conf", "http"),
+        ("nginx/fastcgi-keep-tcp.conf", "fastcgi"), ("nginx/fastcgi-keep-unix.conf", "fastcgi"),
+        ("nginx/uwsgi-tcp.conf", "uwsgi"), ("nginx/proxy-tcp.conf", "http"),
       ])
     func behind(file: String, gateway: String) throws {
+      let onUnixSocket = file.contains("unix")
       let server = try SupervisedServer(
-        Fixture.good, gateways: [gateway], ["--swap-soak", "0", "--swap-probation", "0"])
+        Fixture.good, gateways: onUnixSocket ? [] : [gateway],
+        ["--swap-soak", "0", "--swap-probation", "0"]
+          + (onUnixSocket ? ["--\(gateway)-socket", "DIR/gateway.sock"] : []))
       let frontEnd = try FrontEnd(file, before: server.server)
       let builds = [try Fixture.good, try Fixture.better]
       let ledger = try Ledger(

@@ -69,6 +69,11 @@ public struct Limits: Sendable, Equatable {
   /// front end keeps: it cannot be told, and may be sending. No precedent.
   public var quietSeconds = 0.5
 
+  /// Seconds after which a worker that leaves to others tells the apps that nothing more comes (`drain`)
+  /// although an answer is under way whose client was promised another turn: such a stream may last until it
+  /// is told. No precedent.
+  public var drainSeconds = 5.0
+
   /// Seconds for the requests under way when the server is told to stop; then they are cut off.
   /// Precedent: uWSGI `--worker-reload-mercy` 60.
   public var gracefulSeconds = 60.0

@@ -58,11 +58,10 @@ extension Worker {
     }
   }
 
-  /// Owner of an exchange: sends the end of its response, unless the connection ends with it and the client
-  /// is not told (FastCGI): then the leader sends both at once.
+  /// Owner of an exchange: sends the end of its response, unless the connection may end with it and the
+  /// client is not told: then the leader sends both at once.
   func pushOutLast(_ exchange: ExchangePointer) {
-    let isUntold = exchange.pointee.plan.framing == .records && exchange.pointee.plan.persists
-    if !isUntold || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
+    if !exchange.pointee.plan.persists || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
   }
 
   private func sendFile(_ fd: Int32, _ outlet: OutletPointer) throws(SystemError) {

@@ -29,13 +29,15 @@ extension Worker {
     stopping = .graceful(deadline: now &+ UInt64(seconds * 1e9))
     // What only waits does not hold it up for longer than half of the time that there is.
     lateFrom = now &+ UInt64(seconds / 2 * 1e9)
+    drainFrom = now &+ UInt64(min(limits.drainSeconds, seconds / 2) * 1e9)
   }
 
-  /// Too many retired workers wait, or the master is gone: what asks nothing is closed at once, what cannot
-  /// be told of it a little later.
+  /// Too many retired workers wait, or the master is gone: what has been quiet for a while is closed.
   func hurry() {
     lateFrom = min(lateFrom, now &+ UInt64(limits.quietSeconds * 1e9))
-    closeIdle()
+    forEachIdle { connection in
+      if connection.pointee.timeout != .quiet { setTimeout(connection, .quiet) }
+    }
   }
 
   var isLate: Bool { now >= lateFrom }
@@ -45,8 +47,7 @@ extension Worker {
   func closeIdle() {
     sendOutgoing()
     forEachIdle { connection in
-      let endsByItself = connection.pointee.timeout == .quiet && !isLate
-      if !endsByItself, !connection.pointee.hasOutput, !hasInput(connection) { close(connection) }
+      if !connection.pointee.hasOutput, !hasInput(connection) { close(connection) }
     }
   }
 
@@ -97,14 +98,24 @@ extension Worker {
     for app in mounts.apps { app.drain() }
   }
 
+  /// Nobody has told the client of a call that its connection ends with the answer.
+  private func mayGoOn(_ connection: ConnectionPointer) -> Bool {
+    guard let exchange = connection.pointee.exchange else { return false }
+    if connection.pointee.gateway == .fastcgi { return exchange.pointee.head.persists }
+    exchange.pointee.lock.lock()
+    defer { exchange.pointee.lock.unlock() }
+    switch exchange.pointee.phase {
+    case .responding, .finished: return exchange.pointee.plan.persists
+    case .free, .reading, .called, .gone: return false
+    }
+  }
+
   /// Another request may come from a connection of a worker that stops.
   private func mayAsk(_ connection: ConnectionPointer) -> Bool {
     switch connection.pointee.state {
     case .idle, .readingHead, .readingBody, .skipping: return true
-    case .calling where isLate: return false
-    case .calling:
-      let isKept = connection.pointee.gateway == .fastcgi && isRetired
-      return isKept || !connection.pointee.input.isEmpty
+    case .calling where isLate || now >= drainFrom: return false
+    case .calling: return !connection.pointee.input.isEmpty || isRetired && mayGoOn(connection)
     case .closed, .writing, .lingering: return false
     }
   }

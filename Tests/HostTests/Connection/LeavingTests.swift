@@ -19,13 +19,14 @@ extension WorkerSuites {
 
     private func bench(
       _ app: String = "conformance", onUnixSockets: Bool = false, quiet: Double,
-      options: [Generation.Option] = [], graceful: Double = 600
+      options: [Generation.Option] = [], graceful: Double = 600, drain: Double = 600
     ) throws -> WorkerBench {
       try WorkerBench(
         app: app, [.fastcgi, .http1], onUnixSockets: onUnixSockets, options: options, isSupervised: true,
         settings: {
           $0.limits.quietSeconds = quiet
           $0.limits.gracefulSeconds = graceful
+          $0.limits.drainSeconds = drain
         })
     }
 
@@ -110,10 +111,28 @@ extension WorkerSuites {
       #expect(try bench.waitForEnd())
     }
 
-    @Test("no call comes after the drain: a stream that it ends is the last of its connection")
-    func drainedStream() throws {
+    @Test("a stream that began with a promise holds the drain up, and its connection is served once more")
+    func promisedStream() throws {
       let book = try Book()
       let bench = try bench("generations", quiet: 600, options: book.options(1))
+      let socket = try bench.connect(1)
+      try socket.send(get("/stream?\(book.gate("g"))"))
+      try book.awaitCall("g")
+      try bench.order(.retire)
+      try book.open("g")
+      #expect(try socket.receiveReply().text == "11")
+      #expect(!book.lines(1).contains("drain"))
+      try socket.send(get("/"))
+      let last = try socket.receiveLastReply()
+      #expect(last.text == "1" && last["connection"] == "close")
+      socket.close()
+      #expect(try bench.waitForEnd())
+    }
+
+    @Test("no call comes after the drain: a stream that outlasts it is the last of its connection")
+    func drainedStream() throws {
+      let book = try Book()
+      let bench = try bench("generations", quiet: 600, options: book.options(1), drain: 0.1)
       let socket = try bench.connect(1)
       try socket.send(get("/stream?\(book.gate("g"))"))
       try book.awaitCall("g")
