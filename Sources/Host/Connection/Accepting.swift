@@ -147,6 +147,7 @@ extension Worker {
     connection.pointee.closesAfterOutput = false
     connection.pointee.expectsNoMore = false
     connection.pointee.timeout = .none
+    connection.pointee.lowWater = 1
     connection.pointee.preface = []
     connections.give(connection.pointee.slot)
   }
@@ -192,6 +193,10 @@ extension Worker {
     case .request: deadlinePassed(connection)
     case .stuck: callIsStuck(connection)
     case .body where connection.pointee.state == .calling: streamIsLate(connection)
+    case .body where connection.pointee.lowWater > 1 && System.hasInput(connection.pointee.fd):
+      // What has come was too little to be told of; now it is.
+      expect(connection, 0)
+      setTimeout(connection, .body)
     case .head where connection.pointee.exchange != nil, .body:
       refuse(connection, 408, "the request did not arrive in time")
     case .quiet where hasInput(connection): break

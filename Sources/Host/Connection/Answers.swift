@@ -12,6 +12,7 @@ extension Worker {
   /// Answers a request that no app will see, and closes.
   func refuse(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
     guard let exchange = connection.pointee.exchange else { return close(connection) }
+    expect(connection, 0)
     exchange.pointee.head.persists = false
     exchange.pointee.phase = .called
     answer(exchange, status, sentence)

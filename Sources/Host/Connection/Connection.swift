@@ -71,6 +71,8 @@ struct Connection: ~Copyable {
   var isPostponed = false
   /// The request that was answered was the peer's last: a close cannot meet bytes on their way.
   var expectsNoMore = false
+  /// Bytes below which the kernel does not tell of input.
+  var lowWater: Int32 = 1
   /// Which deadline runs.
   var timeout = Timeout.none
   /// What must be read before the first request; usually nothing.

@@ -54,6 +54,7 @@ extension Worker {
     }
     exchange.pointee.body.received(count)
     connection.pointee.codec.bypassed(count)
+    expect(connection, left - Int64(count))
     if Int64(count) == left { return decode(connection) }
     if count < BlockPool.blockBytes { acknowledge(connection) }
     setTimeout(connection, .body)
@@ -160,6 +161,7 @@ extension Worker {
       if connection.pointee.gateway == .cgi { return }
       moveOn(connection, exchange)
       setTimeout(connection, .body)
+      expect(connection, connection.pointee.codec.bodyLeft)
     case _ where connection.pointee.codec.isIdle && connection.pointee.input.isEmpty:
       give(exchange)
       return becomeIdle(connection)

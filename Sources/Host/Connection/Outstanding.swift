@@ -12,6 +12,27 @@ extension Worker {
     }
   }
 
+  /// At the end of a body every piece is told of, for a peer may hold it back (`acknowledge`).
+  private static let lastBytes: Int64 = 64 * 1024
+
+  /// A long body is told of when most of it is there: to be woken for each piece costs more than the piece.
+  /// Fewer bytes are told of too if the kernel is short of memory, and at the peer's end.
+  func expect(_ connection: ConnectionPointer, _ left: Int64) {
+    let most = left - Worker.lastBytes
+    let before = connection.pointee.exchange?.pointee.body.length ?? 0
+    // What goes to a file is received by the block.
+    let isLong = most >= Worker.lastBytes && before + left <= limits.bodyMemoryBytes
+    let lowWater = isLong ? Int32(most) : 1
+    let isSet = isLong ? 2...lowWater ~= connection.pointee.lowWater : connection.pointee.lowWater == 1
+    if isSet { return }
+    switch connection.pointee.peer.family {
+    case .v4, .v6: break
+    case .local, .none: return
+    }
+    connection.pointee.lowWater = lowWater
+    System.setLowWater(connection.pointee.fd, lowWater)
+  }
+
   /// FastCGI: reads over what is left of a request whose answer did not wait for it. True when the next one
   /// may be read.
   func skip(_ connection: ConnectionPointer) -> Bool {

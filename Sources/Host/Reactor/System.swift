@@ -1,3 +1,4 @@
+// One file because whoever asks what the server does to the machine finds all of it here.
 import CLinux
 import Glibc
 
@@ -43,6 +44,9 @@ enum System {
   /// TCP: acknowledges now what has come, instead of with the next bytes that are sent or in 40 ms. The
   /// corresponding C function is `setsockopt` with TCP_QUICKACK.
   static func acknowledge(_ fd: Int32) { try? set(fd, Int32(IPPROTO_TCP), TCP_QUICKACK, 1) }
+
+  /// Input of fewer bytes is not told of. The corresponding C function is `setsockopt` with SO_RCVLOWAT.
+  static func setLowWater(_ fd: Int32, _ bytes: Int32) { try? set(fd, SOL_SOCKET, SO_RCVLOWAT, bytes) }
 
   /// Whether bytes wait to be received. The corresponding C function is `recv` with MSG_PEEK.
   static func hasInput(_ fd: Int32) -> Bool {
