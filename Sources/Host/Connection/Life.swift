@@ -107,6 +107,8 @@ extension Worker {
         fallthrough
       case .end:
         connection.pointee.input.consume(offset)
+        // The ring may have brought the rest of a long body.
+        if connection.pointee.lowWater > 1 { expect(connection, 0) }
         // Nobody announced the length of a chunked body; now it is known.
         if exchange.pointee.meta.contentLength < 0, !exchange.pointee.stream.isOpen {
           exchange.pointee.meta.contentLength = exchange.pointee.body.length

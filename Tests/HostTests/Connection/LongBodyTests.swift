@@ -35,6 +35,23 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
+    @Test("a body that is there as a whole when the worker looks, and a short request after it")
+    func allAtOnce() throws {
+      let bench = try WorkerBench(app: "host_calls", symbol: "pinned_nsgi_entry")
+      let (socket, other) = (try bench.connect(), try bench.connect())
+      for size in [150_000, 200_000, 300_000, 500_000] {
+        // A call that stays on the loop meanwhile.
+        try other.send(get("/sleep?100"))
+        try socket.send(post("/long", TestBody.bytes(size)))
+        #expect(try other.receiveReply().text == "/sleep")
+        #expect(try socket.receiveReply().text == "/long")
+        try socket.send(get("/short"))
+        #expect(try socket.receiveReply().text == "/short")
+      }
+      for each in [socket, other] { each.close() }
+      #expect(try bench.stop())
+    }
+
     @Test("a client that sends slower than the kernel tells, but sends, is not timed out")
     func slowSender() throws {
       let bench = try WorkerBench(settings: { $0.limits.bodyTimeoutSeconds = 0.6 })
