@@ -90,7 +90,7 @@ final class Worker: @unchecked Sendable {
   var acceptsLeft = Worker.acceptsInARow
   static let acceptsInARow = 16
   /// What the connection under way has received was all there was: it ended within a block.
-  var hasDrained = false
+  var hasReadAll = false
   /// Accepting pauses after EMFILE until a descriptor is free.
   var isAcceptPaused = false
   /// Generations that were replaced in place and have not left memory, or cannot.

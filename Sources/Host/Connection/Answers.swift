@@ -19,9 +19,7 @@ extension Worker {
     if accessLog.isEnabled { accessLog.add(exchange, now: System.now()) }
     give(exchange)
     connection.pointee.expectsNoMore = false
-    connection.pointee.closesAfterOutput = true
-    flush(connection)
-    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
+    endWithOutput(connection)
   }
 
   /// A plain-text answer with the status and one sentence.
@@ -44,10 +42,8 @@ extension Worker {
     let outlet = connection.pointee.outlet
     blocks.fill(&outlet.pointee.output)
     guard encode(answer, outlet) else { return true }
-    connection.pointee.closesAfterOutput = true
     connection.pointee.expectsNoMore = true
-    flush(connection)
-    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
+    endWithOutput(connection)
     return false
   }
 

@@ -33,7 +33,7 @@ extension Worker {
       ended(connection)
       return .goesOn
     }
-    hasDrained = count < connection.pointee.input.room
+    hasReadAll = count < connection.pointee.input.room
     connection.pointee.input.commit(count)
     if !connection.pointee.preface.isEmpty, !readPreface(connection) { return .goesOn }
     return decode(connection)
@@ -169,7 +169,7 @@ extension Worker {
       return becomeIdle(connection)
     default: setTimeout(connection, .head)
     }
-    if hasDrained { acknowledge(connection) }
+    if hasReadAll { acknowledge(connection) }
     flush(connection)
     watchOrClose(connection)
   }
@@ -262,9 +262,7 @@ extension Worker {
     let next = afterAnswer(connection, exchange)
     give(exchange)
     guard next != .closed, !connection.pointee.isClosing else {
-      connection.pointee.closesAfterOutput = true
-      flush(connection)
-      if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
+      endWithOutput(connection)
       return false
     }
     connection.pointee.state = next
@@ -287,15 +285,20 @@ extension Worker {
   private func afterAnswer(
     _ connection: ConnectionPointer, _ exchange: ExchangePointer
   ) -> Connection.State {
-    let mayGoOn = exchange.pointee.plan.persists && exchange.pointee.phase != .gone
-    if exchange.pointee.stream.isComplete {
-      // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
-      connection.pointee.expectsNoMore = !exchange.pointee.head.persists
-      return mayGoOn && !endsUnsaid(connection, exchange) ? .idle : .closed
-    }
-    connection.pointee.expectsNoMore = false
-    let isComing = exchange.pointee.stream.state == .coming
-    return isComing && mayGoOn && !endsUnsaid(connection, exchange) ? .skipping : .closed
+    let hasWholeBody = exchange.pointee.stream.isComplete
+    // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
+    connection.pointee.expectsNoMore = !exchange.pointee.head.persists && hasWholeBody
+    guard exchange.pointee.plan.persists, exchange.pointee.phase != .gone, !endsUnsaid(connection, exchange)
+    else { return .closed }
+    if hasWholeBody { return .idle }
+    return exchange.pointee.stream.state == .coming ? .skipping : .closed
+  }
+
+  /// The connection ends when its output is sent.
+  func endWithOutput(_ connection: ConnectionPointer) {
+    connection.pointee.closesAfterOutput = true
+    flush(connection)
+    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
   }
 
   /// Between two requests: no block, no exchange, only the keep-alive timer.

@@ -6,10 +6,7 @@ extension Worker {
   /// hears of what it has sent (Nagle's algorithm, RFC 1122 §4.2.3.4), and the kernel does not tell it for
   /// 40 ms (§4.2.3.2): so nginx sends a POST over a kept FastCGI connection.
   func acknowledge(_ connection: ConnectionPointer) {
-    switch connection.pointee.peer.family {
-    case .v4, .v6: System.acknowledge(connection.pointee.fd)
-    case .local, .none: break
-    }
+    if connection.pointee.peer.isInternet { System.acknowledge(connection.pointee.fd) }
   }
 
   /// At the end of a body every piece is told of, for a peer may hold it back (`acknowledge`).
@@ -24,11 +21,7 @@ extension Worker {
     let isLong = most >= Worker.lastBytes && before + left <= limits.bodyMemoryBytes
     let lowWater = isLong ? Int32(most) : 1
     let isSet = isLong ? 2...lowWater ~= connection.pointee.lowWater : connection.pointee.lowWater == 1
-    if isSet { return }
-    switch connection.pointee.peer.family {
-    case .v4, .v6: break
-    case .local, .none: return
-    }
+    guard !isSet, connection.pointee.peer.isInternet else { return }
     connection.pointee.lowWater = lowWater
     System.setLowWater(connection.pointee.fd, lowWater)
   }
@@ -57,7 +50,7 @@ extension Worker {
       case .needMore:
         flush(connection)
         if connection.pointee.timeout != .linger { setTimeout(connection, .linger) }
-        if hasDrained { acknowledge(connection) }
+        if hasReadAll { acknowledge(connection) }
         watchOrClose(connection)
         return false
       }

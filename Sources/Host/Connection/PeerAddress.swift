@@ -13,6 +13,10 @@ struct PeerAddress {
   private var shortText = InlineArray<16, UInt8>(repeating: 0)
   private var shortCount: UInt8 = 0
 
+  /// The socket is one of TCP, as far as a PROXY header does not say otherwise.
+  @inline(__always)
+  var isInternet: Bool { family == .v4 || family == .v6 }
+
   init() {}
 
   init(_ storage: sockaddr_storage) {

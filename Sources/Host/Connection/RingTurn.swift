@@ -56,7 +56,7 @@ extension Worker {
     case .lingering: connection.pointee.input.removeAll()
     case .idle, .readingHead, .readingBody, .skipping, .writing:
       if !connection.pointee.isPostponed, !connection.pointee.input.isEmpty {
-        hasDrained = connection.pointee.input.count % BlockPool.blockBytes != 0
+        hasReadAll = connection.pointee.input.count % BlockPool.blockBytes != 0
         if !connection.pointee.preface.isEmpty, !readPreface(connection) { break }
         if decode(connection) == .handedOff { return .handedOff }
       }

@@ -189,7 +189,7 @@ extension Worker {
         exchange.pointee.stream.state = .broken
         return true
       }
-      hasDrained = count < connection.pointee.input.room
+      hasReadAll = count < connection.pointee.input.room
       connection.pointee.input.commit(count)
     } catch {
       if error.wouldBlock {
@@ -200,7 +200,7 @@ extension Worker {
       return true
     }
     feed(connection, exchange)
-    if exchange.pointee.stream.state == .coming, hasDrained { acknowledge(connection) }
+    if exchange.pointee.stream.state == .coming, hasReadAll { acknowledge(connection) }
     return true
   }
 
