@@ -41,7 +41,7 @@ public struct Message: Equatable, Sendable {
     case rouse
     /// Show on the scoreboard what requests do that take long.
     case trace
-    /// Open the log file again.
+    /// The log file was opened again, and comes along: it takes the place of `standard`, which is 1 or 2.
     case reopen
     /// Write the state of `app` into the file that comes along.
     case save

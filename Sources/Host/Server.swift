@@ -1,4 +1,5 @@
 import Config
+import Control
 import Glibc
 
 /// Why a server did not start or did not go on: one sentence for the operator and the exit code.
@@ -70,7 +71,12 @@ public enum Server {
 
   /// Tells the operator a sentence, on standard error.
   public static func announce(_ text: String) {
-    var line = "server: \(text)\n"
+    show("server: \(Printable.paragraph(text))")
+  }
+
+  /// Writes a text of the server's own on standard error as it stands.
+  public static func show(_ text: String) {
+    var line = text + "\n"
     line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
   }
 

@@ -235,18 +235,30 @@ public final class Master {
   private func signalled(_ signal: Int32) {
     switch signal {
     case SIGHUP: submit(.reload(cause: "SIGHUP"), watcher: nil)
-    case SIGUSR1: reopenLogs()
+    case SIGUSR1: _ = reopenLogs()
     default: phase == .stopping ? hurry() : stop(code: 0)
     }
   }
 
-  /// Opens the log by its name again, and hands it to the workers: they may not be allowed to.
-  func reopenLogs() {
-    guard let path = current?.settings.log.file ?? plan.settings.log.file else { return }
-    do {
-      try System.redirectErrors(to: path)
-    } catch { return MasterLog.error("log \(path) cannot be reopened: \(error)") }
-    for worker in workers.values { worker.send(Message(.reopen), descriptor: STDERR_FILENO) }
+  /// Opens the logs by their names again, and hands them to the workers: they may not be allowed to.
+  func reopenLogs() -> Outcome {
+    let daemonLog = plan.settings.process.daemonLog
+    let errorLog = current?.settings.log.file ?? plan.settings.log.file ?? daemonLog
+    let logs = [(STDERR_FILENO, errorLog), (STDOUT_FILENO, daemonLog)].compactMap { standard, path in
+      path.map { (standard, $0) }
+    }
+    for (standard, path) in logs {
+      do { try System.redirect(standard, to: path) } catch {
+        let reason = "log \(path) cannot be reopened: \(error)"
+        MasterLog.error(reason)
+        return .refused(reason)
+      }
+      let message = Message(.reopen, [.init("standard", "\(standard)")])
+      for worker in workers.values { worker.send(message, descriptor: standard) }
+    }
+    return logs.isEmpty
+      ? .done("there is no log file: the log is standard error", changed: false)
+      : .done("logs are reopened", changed: true)
   }
 
   /// No new connections; what is under way is answered, then the server ends.

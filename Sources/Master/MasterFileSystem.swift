@@ -146,11 +146,11 @@ extension System {
     return try duplicate(low)
   }
 
-  /// Opens a log for appending in place of standard error. The corresponding C functions are `open` and
-  /// `dup2`.
-  static func redirectErrors(to path: String) throws(SystemError) {
+  /// Opens a log for appending in place of a standard descriptor. The corresponding C functions are `open`
+  /// and `dup2`.
+  static func redirect(_ standard: Int32, to path: String) throws(SystemError) {
     let fd = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o640))
     defer { close(fd) }
-    _ = try check("dup2", dup2(fd, STDERR_FILENO))
+    _ = try check("dup2", dup2(fd, standard))
   }
 }

@@ -1,3 +1,4 @@
+import Control
 import Glibc
 import Host
 
@@ -57,14 +58,15 @@ enum CtlCommand {
     let line = ([isJSON ? "json" : "text"] + words.map(encoded)).joined(separator: " ") + "\n"
     var code: Int32?
     try ControlSocket.converse(path, line) { line in
+      // Who answers at that path may be anybody.
       if isJSON {
-        print(line)
+        print(Printable.text(line))
         if line.hasSuffix("\"exit\":0}") { code = 0 }
         if line.hasSuffix("\"exit\":1}") { code = 1 }
       } else if line.hasPrefix("exit ") {
         code = Int32(line.dropFirst(5))
       } else {
-        print(line)
+        print(Printable.text(line))
       }
       fflush(nil)
     }

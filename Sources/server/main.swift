@@ -41,6 +41,9 @@ do {
     leave(0)
   case .run(let settings): leave(try Roles.serve(settings, arguments: arguments))
   }
+} catch ConfigError.nothingAsked(let help) {
+  Server.show(help)
+  leave(1)
 } catch let error as ConfigError {
   Server.announce(error.description)
   leave(error.exitCode)

@@ -7,17 +7,19 @@ public enum GatewayRequest {
   public static let gateways = ["http", "scgi", "uwsgi", "fastcgi"]
 
   /// The bytes of one request over `gateway`, after which the client expects the connection to end, unless
-  /// it `keepsConnection` (FastCGI).
+  /// it `keepsConnection` (FastCGI). `extra` takes the place of variables, or adds some; HTTP has none.
   public static func bytes(
-    _ gateway: String, _ target: String, body: [UInt8] = [], keepsConnection: Bool = false
+    _ gateway: String, _ target: String, body: [UInt8] = [], keepsConnection: Bool = false,
+    extra: [String: String] = [:]
   ) -> [UInt8] {
     let parts = target.split(separator: "?", maxSplits: 1)
-    let variables = [
-      (name: "REQUEST_METHOD", value: body.isEmpty ? "GET" : "POST"), ("REQUEST_URI", target),
+    var variables: [(name: String, value: String)] = [
+      ("REQUEST_METHOD", body.isEmpty ? "GET" : "POST"), ("REQUEST_URI", target),
       ("SCRIPT_NAME", ""), ("PATH_INFO", String(parts[0])),
       ("QUERY_STRING", parts.count > 1 ? String(parts[1]) : ""), ("SERVER_PROTOCOL", "HTTP/1.1"),
       ("SERVER_NAME", "localhost"), ("SERVER_PORT", "80"), ("REMOTE_ADDR", "192.0.2.1"),
     ]
+    variables = variables.filter { extra[$0.name] == nil } + extra.map { (name: $0.key, value: $0.value) }
     let sized = variables + [(name: "CONTENT_LENGTH", value: "\(body.count)")]
     switch gateway {
     case "scgi":

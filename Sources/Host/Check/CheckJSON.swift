@@ -1,3 +1,5 @@
+import Control
+
 /// The report for programs (RFC 8259): every member is always there, null where nothing is known.
 extension CheckReport {
   /// One object on one line, without a line end behind it.
@@ -74,29 +76,10 @@ enum JSON {
     case .null: "null"
     case .flag(let value): value ? "true" : "false"
     case .number(let text): text
-    case .string(let text): Self.quoted(text)
+    case .string(let text): Printable.json(text)
     case .list(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
     case .object(let members):
-      "{" + members.map { Self.quoted($0.0) + ":" + $0.1.text }.joined(separator: ",") + "}"
+      "{" + members.map { Printable.json($0.0) + ":" + $0.1.text }.joined(separator: ",") + "}"
     }
-  }
-
-  /// RFC 8259 §7: quotation mark, reverse solidus and control characters are escaped.
-  private static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case "\u{0}"..."\u{1f}", "\u{7f}":
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }

@@ -1,3 +1,5 @@
+import Control
+
 /// The report for people: a line a fact, then the verdict.
 extension CheckReport {
   /// The report, without a line end behind it.
@@ -33,7 +35,7 @@ extension CheckReport {
       }
     }
     add("verdict", isGood ? "good" : "bad")
-    return lines.joined(separator: "\n")
+    return lines.map(Printable.text).joined(separator: "\n")
   }
 
   static var machine: String {

@@ -1,5 +1,6 @@
 import CLinux
 import CNSGI
+import Control
 import Wire
 
 /// Encode: from what the app says to the bytes of its connection's protocol.
@@ -373,8 +374,11 @@ extension Worker {
     let outlet = exchange.pointee.outlet
     guard settings.log.fastCGIStderr, connection.pointee.gateway == .fastcgi else { return }
     fillOutput(exchange)
-    FastCGIResponseWriter.stderr(
-      line, id: connection.pointee.codec.requestID, into: &outlet.pointee.output)
+    var text = Printable.paragraph(String(decoding: line, as: UTF8.self))
+    text.withUTF8 {
+      FastCGIResponseWriter.stderr(
+        UnsafeRawBufferPointer($0), id: connection.pointee.codec.requestID, into: &outlet.pointee.output)
+    }
   }
 
   /// FastCGI: empty STDOUT and END_REQUEST (§5.5).

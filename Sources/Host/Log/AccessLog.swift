@@ -1,5 +1,6 @@
 import CLinux
 import Config
+import Control
 import Glibc
 import Wire
 
@@ -47,10 +48,11 @@ struct AccessLog: ~Copyable {
     if lines.count > 64 * 1024 { flush() }
   }
 
-  /// The client's address; of a request that was refused before it was understood, the peer's.
+  /// The client's address, in a front end's words; of a request that was refused before it was understood,
+  /// the peer's.
   private mutating func appendClient(_ exchange: ExchangePointer) {
     if !exchange.pointee.meta.remoteAddr.isEmpty {
-      return lines.append(exchange.pointee.meta.remoteAddr.bytes)
+      return appendEscaped(exchange.pointee.meta.remoteAddr.bytes)
     }
     let peer = exchange.pointee.connection.pointee.peer.text
     lines.append(string: peer.isEmpty ? "-" : peer)
@@ -83,15 +85,7 @@ struct AccessLog: ~Copyable {
   /// Quotes, backslashes and what is not printable ASCII as \xNN: no request can forge a line.
   private mutating func appendEscaped(_ bytes: UnsafeRawBufferPointer) {
     if bytes.isEmpty { return lines.append(UInt8(ascii: "-")) }
-    for byte in bytes {
-      if byte >= 0x20, byte < 0x7f, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-        lines.append(byte)
-      } else {
-        lines.append("\\x")
-        if byte < 16 { lines.append(0x30) }
-        lines.append(hex: UInt64(byte))
-      }
-    }
+    Printable.field(bytes) { lines.append($0) }
   }
 
   private mutating func appendTime() {

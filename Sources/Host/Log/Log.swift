@@ -1,3 +1,4 @@
+import Control
 import Glibc
 import Logging
 
@@ -44,15 +45,14 @@ final class Log: @unchecked Sendable {
     }
   }
 
-  /// A line of an application; control characters are escaped, so that no app can forge one.
+  /// A line of an application.
   func app(level: Int32, _ text: UnsafeRawBufferPointer) {
     let known = Log.levels[Int(max(0, min(5, level)))]
-    let line = String(decoding: text, as: UTF8.self)
-    logger.log(level: known, "\(line)")
+    logger.log(level: known, "\(Printable.text(text))")
   }
 }
 
-/// Writes log lines: time (UTC), level, text.
+/// Writes log lines: time (UTC), level, text. The text is escaped: nobody can forge a line.
 private struct LineHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.info
@@ -67,19 +67,9 @@ private struct LineHandler: LogHandler {
     line.reserveCapacity(128)
     line += LineHandler.time()
     line += " \(event.level): "
-    for scalar in "\(event.message)".unicodeScalars {
-      if scalar.value < 0x20 || scalar.value == 0x7f {
-        line += scalar.value == 9 ? "\t" : escaped(scalar.value)
-      } else {
-        line.unicodeScalars.append(scalar)
-      }
-    }
+    line += Printable.text("\(event.message)")
     line += "\n"
     line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
-  }
-
-  private func escaped(_ value: UInt32) -> String {
-    value == 10 ? "\\n" : value == 13 ? "\\r" : "\\x" + (value < 16 ? "0" : "") + String(value, radix: 16)
   }
 
   private static func time() -> String {

@@ -41,12 +41,11 @@ enum LastWords {
   }
 
   private static func append(_ bytes: UnsafeRawBufferPointer, _ count: inout Int) {
-    var index = 0
-    while index < bytes.count, count < 1000 {
-      let byte = bytes[index]
-      text[count] = CChar(bitPattern: byte < 0x20 || byte > 0x7e ? UInt8(ascii: "?") : byte)
-      count += 1
-      index += 1
+    Printable.field(bytes) { piece in
+      for byte in piece where count < 1000 {
+        text[count] = CChar(bitPattern: byte)
+        count += 1
+      }
     }
     text[count] = 0
   }

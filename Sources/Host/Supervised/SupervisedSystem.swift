@@ -53,6 +53,11 @@ extension System {
     guard fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) == 0 else { throw SystemError("fcntl") }
   }
 
+  /// Puts a copy of a descriptor in the place of another. The corresponding C function is `dup2`.
+  static func replace(_ fd: Int32, by other: Int32) throws(SystemError) {
+    guard dup2(other, fd) >= 0 else { throw SystemError("dup2") }
+  }
+
   /// The parent's death brings SIGTERM. The corresponding C function is `prctl`.
   static func endWithParent() { _ = clinux_death_signal(SIGTERM) }
 

@@ -84,10 +84,20 @@ extension Worker {
     case .quit: stopping = .immediate
     case .rouse: rouse()
     case .trace: showStacks()
-    case .reopen: log.reopen()
+    case .reopen: takeLog(message, descriptor)
     case .save: save(message, descriptor)
     case .swap: swapInPlace(message)
     default: log.warning("the master said \(message.verb.rawValue), which a worker does not do")
+    }
+  }
+
+  /// The master has opened a log again; what the worker wrote into is renamed by now.
+  private func takeLog(_ message: Message, _ descriptor: Int32) {
+    guard descriptor >= 0, let standard = message.number("standard"), [1, 2].contains(standard) else {
+      return
+    }
+    do { try System.replace(Int32(standard), by: descriptor) } catch {
+      log.error("the log cannot be reopened: \(error)")
     }
   }
 

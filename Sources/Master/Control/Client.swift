@@ -1,3 +1,4 @@
+import Control
 import Glibc
 
 /// One connection to the control socket: a line asks, lines answer, the last of them ends it.
@@ -37,8 +38,8 @@ enum Reply {
   /// A step on the way.
   case progress(String)
   case end(Outcome)
-  /// The whole answer to a question.
-  case answer(text: String, JSON)
+  /// The whole answer to a question, a line each.
+  case answer(lines: [String], JSON)
 }
 
 /// The control socket.
@@ -102,10 +103,11 @@ extension Master {
     let line: String
     switch (reply, client.isJSON) {
     case (.progress(let text), true): line = JSON.object([("progress", .string(text))]).description
-    case (.progress(let text), false): line = text
+    case (.progress(let text), false): line = Printable.paragraph(text)
     case (.end(let outcome), let isJSON): line = last(outcome, isJSON)
     case (.answer(_, let json), true): line = JSON.object([("answer", json), ("exit", .int(0))]).description
-    case (.answer(let text, _), false): line = text + "\nexit 0"
+    case (.answer(let lines, _), false):
+      line = lines.map { Printable.text($0) + "\n" }.joined() + "exit 0"
     }
     clients[id]!.output += Array((line + "\n").utf8)
     if case .progress = reply {} else { clients[id]!.isOver = true }
@@ -118,10 +120,11 @@ extension Master {
       let members: [(String, JSON)] = [
         ("ok", .bool(true)), ("changed", .bool(changed)), ("text", .string(text)), ("exit", .int(0)),
       ]
-      return isJSON ? JSON.object(members).description : text + "\nexit 0"
+      return isJSON ? JSON.object(members).description : Printable.paragraph(text) + "\nexit 0"
     case .refused(let reason):
       let members: [(String, JSON)] = [("ok", .bool(false)), ("text", .string(reason)), ("exit", .int(1))]
-      return isJSON ? JSON.object(members).description : "refused: \(reason)\nexit 1"
+      return isJSON
+        ? JSON.object(members).description : "refused: \(Printable.paragraph(reason))\nexit 1"
     }
   }
 

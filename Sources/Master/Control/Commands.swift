@@ -22,9 +22,7 @@ extension Master {
       }
     case "upgrade": upgrade(id, words.first)
     case "reload": submit(.reload(cause: "ctl"), watcher: id)
-    case "log-reopen":
-      reopenLogs()
-      tell(id, .end(.done("logs are reopened", changed: true)))
+    case "log-reopen": tell(id, .end(reopenLogs()))
     case "stop":
       // Answered when the last worker has left.
       tell(id, .progress("stops when what is under way is answered"))

@@ -12,7 +12,7 @@ extension Master {
     for build in current?.builds ?? [] {
       lines.append("app \(build.mount.isEmpty ? "/" : build.mount) \(build.title) \(build.source)")
     }
-    lines += list.map(workerText)
+    lines += list.flatMap(workerLines)
     if let word = changeText { lines.append(word) }
     if let lastOutcome { lines.append("last change: \(lastOutcome)") }
     lines += crashes.suffix(5).map { "crash: \($0.sentence)" }
@@ -34,7 +34,7 @@ extension Master {
         .array(crashes.map { .object([("at", .int(Int($0.at))), ("text", .string($0.sentence))]) })
       ),
     ])
-    return .answer(text: lines.joined(separator: "\n"), json)
+    return .answer(lines: lines, json)
   }
 
   /// The builds of one application, or of all, oldest first.
@@ -49,7 +49,7 @@ extension Master {
       if case .withdrawn(let reason) = build.status { line += " (\(reason))" }
       return line
     }
-    return .answer(text: lines.joined(separator: "\n"), .array(builds.map(buildJSON)))
+    return .answer(lines: lines, .array(builds.map(buildJSON)))
   }
 
   private var changeText: String? {
@@ -61,16 +61,17 @@ extension Master {
     }
   }
 
-  private func workerText(_ worker: WorkerHandle) -> String {
+  private func workerLines(_ worker: WorkerHandle) -> [String] {
     let generations = worker.release.builds.map { "\($0.generation)" }.joined(separator: ",")
-    var text =
+    var lines = [
       "\(worker.title) \(worker.state), generation \(generations), "
       + "\(worker.board[.requests].value) requests, \(worker.board[.connections].value) connections"
+    ]
     for entry in worker.board.entries.prefix(3) {
-      text += "\n  \((System.now() &- entry.began) / 1_000_000) ms: \(entry.line)"
-      for line in (worker.board.stack(of: entry) ?? "").split(separator: "\n") { text += "\n    \(line)" }
+      lines.append("  \((System.now() &- entry.began) / 1_000_000) ms: \(entry.line)")
+      lines += (worker.board.stack(of: entry) ?? "").split(separator: "\n").map { "    \($0)" }
     }
-    return text
+    return lines
   }
 
   private func workerJSON(_ worker: WorkerHandle) -> JSON {

@@ -1,3 +1,4 @@
+import Control
 import Glibc
 
 /// The master's lines in the error log: the form that workers use. What cannot be written at once is lost;
@@ -13,11 +14,11 @@ enum MasterLog {
     gmtime_r(&now, &parts)
     var stamp = [CChar](repeating: 0, count: 32)
     let count = strftime(&stamp, stamp.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-    let clean = text.split(whereSeparator: \.isNewline).joined(separator: " ")
     System.writeLine(
-      String(decoding: stamp[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) + " \(level): \(clean)")
+      String(decoding: stamp[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+        + " \(level): \(Printable.text(text))")
   }
 
   /// A sentence for the operator at the terminal.
-  static func announce(_ text: String) { System.writeLine("server: \(text)") }
+  static func announce(_ text: String) { System.writeLine("server: \(Printable.paragraph(text))") }
 }

@@ -52,6 +52,36 @@ extension WorkerSuites {
       #expect(found.first?.contains(#""\x22 200 0 \x22" "a\x22b\x5cc\x09d\xc3\xa9""#) == true, "\(found)")
     }
 
+    @Test(
+      "what a front end says of the client is escaped: no line is forged",
+      arguments: [ListenerProtocol.scgi, .uwsgi, .fastcgi])
+    func forgedAddress(gateway: ListenerProtocol) throws {
+      let address = "1.2.3.4\" 200 0\n6.6.6.6\u{1b}[2J\u{9b}"
+      let bench = try WorkerBench([gateway], settings: { $0.log = LogSettings() })
+      let text = try capturingErrors {
+        let socket = try bench.connect()
+        try socket.send(GatewayRequest.bytes("\(gateway)", "/ok", extra: ["REMOTE_ADDR": address]))
+        _ = try socket.receiveAll()
+        try bench.stop()
+      }
+      let lines = text.split(separator: "\n").filter { $0.contains("GET /ok") }
+      #expect(lines.count == 1 && !text.contains("\u{1b}") && !text.contains("\n6.6.6.6"), "\(text)")
+      let shown = #"1.2.3.4\x22 200 0\x0a6.6.6.6\x1b[2J\xc2\x9b - - ["#
+      #expect(lines.first?.hasPrefix(shown) == true, "\(lines)")
+    }
+
+    @Test("a line of an application stays one line")
+    func lineOfAnApp() throws {
+      let text = try capturingErrors {
+        let bytes = Array("one\n2026-01-01T00:00:00Z error: forged\u{1b}[2J\u{85}".utf8) + [0x9b]
+        bytes.withUnsafeBytes { Log.shared.app(level: 4, $0) }
+      }
+      let line = text.split(separator: "\n").filter { $0.contains("forged") }
+      #expect(line.count == 1, "\(text)")
+      let words = #"error: one\n2026-01-01T00:00:00Z error: forged\x1b[2J\xc2\x85\x9b"#
+      #expect(line.first?.hasSuffix(words) == true, "\(text)")
+    }
+
     @Test("a request that was refused is one line, with the client's address")
     func refused() throws {
       for request in [

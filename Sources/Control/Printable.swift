@@ -1,0 +1,116 @@
+/// Text for a log or a terminal, whoever it comes from: nothing in it moves a cursor, ends a line, or turns
+/// the order of what is read. The one escaper of the project; everything that is shown passes through it.
+///
+/// What is escaped: control characters (C0, DEL, and C1, which terminals obey in UTF-8 too), bytes that are
+/// not UTF-8, separators of lines and paragraphs, and what cannot be seen, such as the characters that turn
+/// the direction of text (Unicode TR36 §2.5, "Trojan Source"). Each byte of such a character is written
+/// as \xNN; \n and \r stand for themselves in prose. The other letters of the world stay as they are.
+public enum Printable {
+  /// A field of the request log: printable ASCII only, and neither a quote nor a backslash, so that the log
+  /// can be read by a program. Handed over in pieces; allocates nothing.
+  @inlinable
+  public static func field(_ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) -> Void) {
+    var start = 0
+    for index in bytes.indices where !isPlain(bytes[index]) {
+      if start < index { take(UnsafeRawBufferPointer(rebasing: bytes[start..<index])) }
+      withUnsafeBytes(of: escape(bytes[index]), take)
+      start = index + 1
+    }
+    if start < bytes.count { take(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
+  }
+
+  /// One line of prose. Backslashes stay, so that what is escaped already is not escaped twice.
+  public static func text(_ text: String) -> String {
+    if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) { return text }
+    var text = text
+    return text.withUTF8 { Printable.text(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// One line of prose from bytes that claim to be UTF-8.
+  public static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+    var result = ""
+    result.reserveCapacity(bytes.count)
+    var parser = Unicode.UTF8.ForwardParser()
+    var iterator = bytes.makeIterator()
+    var place = 0
+    while true {
+      switch parser.parseScalar(from: &iterator) {
+      case .valid(let encoded):
+        let scalar = Unicode.UTF8.decode(encoded)
+        let end = place + encoded.count
+        if isShown(scalar) {
+          result.unicodeScalars.append(scalar)
+        } else {
+          append(bytes[place..<end], to: &result)
+        }
+        place = end
+      case .error(let length):
+        append(bytes[place..<(place + length)], to: &result)
+        place += length
+      case .emptyInput: return result
+      }
+    }
+  }
+
+  /// Prose of several lines: the line ends stay, and each later line is indented, so that none can be taken
+  /// for a line of the log's own.
+  public static func paragraph(_ text: String) -> String {
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    if lines.count < 2 { return Printable.text(text) }
+    return lines.map { Printable.text(String($0)) }.joined(separator: "\n  ")
+  }
+
+  /// A JSON string with its quotation marks (RFC 8259 §7); what is not shown is escaped as \uXXXX.
+  public static func json(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\r": result += "\\r"
+      case "\t": result += "\\t"
+      case _ where isShown(scalar): result.unicodeScalars.append(scalar)
+      default:
+        for unit in Character(scalar).utf16 {
+          let digits = String(unit, radix: 16)
+          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+      }
+    }
+    return result + "\""
+  }
+
+  private static func isShown(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.value < 0x7f { return scalar.value >= 0x20 || scalar == "\t" }
+    return switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: false
+    default: !scalar.properties.isDefaultIgnorableCodePoint
+    }
+  }
+
+  private static func append(_ bytes: Slice<UnsafeRawBufferPointer>, to result: inout String) {
+    for byte in bytes {
+      switch byte {
+      case 10: result += "\\n"
+      case 13: result += "\\r"
+      default: result += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      }
+    }
+  }
+
+  /// Byte by byte in a request's line: not a call of another module.
+  @inlinable
+  static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  }
+
+  @usableFromInline
+  static func escape(_ byte: UInt8) -> (UInt8, UInt8, UInt8, UInt8) {
+    (UInt8(ascii: "\\"), UInt8(ascii: "x"), digit(byte >> 4), digit(byte & 15))
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  }
+}
