@@ -91,12 +91,12 @@ let bootstrapSource = #"""
 
   def load(module, file, callable_name, directories):
       '''The application object, and the directories that were added for it.'''
-      import importlib
+      import importlib, os
       served.clear()
       added = []
       if file is not None:
           path, colon, name = file.rpartition(":")
-          if not colon or "/" in name:
+          if not colon or "/" in name or os.path.isfile(file):
               path, name = file, ""
           added = add_path(directories, path)
           found, where, option = load_file(path), path, "--wsgi-file"

@@ -20,9 +20,7 @@ static void take_signal(int number) {
     signal(number, SIG_DFL);
     raise(number);
   } else {
-    struct signalfd_siginfo information = {.ssi_signo = (uint32_t)number};
-    /* A full pipe has enough signals in it. */
-    if (write(signal_pipe[1], &information, sizeof information) < 0) errno = saved;
+    clinux_pass_signal(number);
   }
   errno = saved;
 }
@@ -42,6 +40,21 @@ void clinux_let_signals(void) {
   for (int number = 1; number < NSIG; number++)
     if (sigismember(&held_signals, number) == 1) sigaction(number, &action, NULL);
   sigprocmask(SIG_UNBLOCK, &held_signals, NULL);
+}
+
+int clinux_holds_signals(void) { return signal_pipe[1] >= 0; }
+
+int clinux_wait_signal(int milliseconds) {
+  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  pthread_sigmask(SIG_BLOCK, &held_signals, NULL);
+  int number = sigtimedwait(&held_signals, NULL, milliseconds < 0 ? NULL : &time);
+  return number < 0 ? errno == EAGAIN ? 0 : -1 : number;
+}
+
+void clinux_pass_signal(int number) {
+  struct signalfd_siginfo information = {.ssi_signo = (uint32_t)number};
+  /* A full pipe has enough signals in it. */
+  if (write(signal_pipe[1], &information, sizeof information) < 0) return;
 }
 
 int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,

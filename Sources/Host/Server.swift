@@ -36,14 +36,14 @@ public enum Server {
     defer { for listener in listeners { listener.removeFile() } }
     try ProcessSetup.settle(settings.process)
     defer { ProcessSetup.end(settings.process) }
+    if settings.isCGI { return try answerOnce(settings) }
     let signals: Int32
     do { signals = try Worker.takeSignals() } catch {
       throw ServerFailure("signals cannot be read: \(error)")
     }
     let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
-    let apps = try load(settings, runtime)
-    if settings.isCGI { return try runCGI(settings, apps) }
+    let apps = try load(settings, runtime, listeners)
     let worker: Worker
     do {
       worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
@@ -52,15 +52,19 @@ public enum Server {
     ProcessSetup.notify("READY=1")
     do {
       // Apps whose calls have not returned cannot be unloaded under them.
-      if try worker.run(signals: signals) { for app in worker.apps { app.generation.unload() } }
+      if try worker.run(signals: signals) { unload(worker) }
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
-  private static func runCGI(_ settings: Settings, _ apps: [App]) throws(ServerFailure) {
+  /// CGI. Signals are left as they are: SIGTERM ends the process, whatever the app is doing.
+  private static func answerOnce(_ settings: Settings) throws(ServerFailure) {
+    let runtime = try runtimeDirectory(settings)
+    defer { runtime.remove() }
+    let apps = try load(settings, runtime)
     do {
       let worker = try Worker(settings: settings, listeners: [], mounts: MountTable(apps), log: .shared)
       let code = worker.runCGI()
-      if worker.isQuiet { for app in worker.apps { app.generation.unload() } }
+      if worker.isQuiet { unload(worker) }
       guard code == 0 else { throw ServerFailure("the answer could not be delivered whole") }
     } catch let error as SystemError {
       throw ServerFailure(loop: error)
@@ -93,6 +97,24 @@ public enum Server {
     do { return try RuntimeDirectory.create(sweeps: !settings.isCGI) } catch {
       throw ServerFailure("\(error)")
     }
+  }
+
+  /// The same while signals are held: whoever stops the server does not wait for a load() that waits.
+  private static func load(
+    _ settings: Settings, _ runtime: RuntimeDirectory, _ listeners: [Listener]
+  ) throws(ServerFailure) -> [App] {
+    // Read by the other thread alone until this one is back from the apps.
+    nonisolated(unsafe) let made = runtime
+    let watch = SignalWatch { event in
+      guard case .stop(let signal) = event else { return .heeded }
+      announce("\(System.signalName(signal)) before the applications were loaded: nothing is under way")
+      made.remove()
+      for listener in listeners { listener.removeFile() }
+      ProcessSetup.end(settings.process)
+      System.endAtOnce(0)
+    }
+    defer { watch.end() }
+    return try load(settings, runtime)
   }
 
   private static func load(

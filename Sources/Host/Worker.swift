@@ -191,7 +191,7 @@ final class Worker: @unchecked Sendable {
     reportReady()
     System.letSignals()
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
-    leadership.waitForEnd()
+    System.readsSignals ? leadership.readSignals() : leadership.waitForEnd()
     watchdog.end()
     isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
@@ -339,6 +339,9 @@ final class Worker: @unchecked Sendable {
     closeListeners()
     drainWhenQuiet()
   }
+
+  /// A second signal has come, or the master has said so: nothing is waited for.
+  var endsAtOnce: Bool { if case .immediate? = stopping { true } else { false } }
 
   /// Something that the peer has sent waits to be served.
   func hasInput(_ connection: ConnectionPointer) -> Bool {

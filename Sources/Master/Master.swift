@@ -264,8 +264,6 @@ public final class Master {
   /// No new connections; what is under way is answered, then the server ends.
   func stop(code: Int32) {
     guard phase != .stopping else { return }
-    // Who still loads then has nothing to finish, and may never come to read a message.
-    let isFailedStart = phase == .starting && code != 0
     phase = .stopping
     exitCode = code
     plan.notify("STOPPING=1")
@@ -273,7 +271,7 @@ public final class Master {
     for job in jobs.values { System.signal(job.pid, SIGKILL) }
     for worker in workers.values {
       worker.send(Message(.stop))
-      if isFailedStart, worker.state == .starting { System.signal(worker.pid, SIGKILL) }
+      if worker.state == .starting { endLoading(worker) }
       worker.state = .retiring
       alarms.set(.mercy(worker: worker.id), seconds: plan.settings.limits.gracefulSeconds + 3)
     }

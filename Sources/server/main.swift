@@ -19,12 +19,8 @@ func environment() -> [String: String] {
   return result
 }
 
-/// Ends the process without running destructors under threads of applications; what they printed is
-/// written.
-func leave(_ code: Int32) -> Never {
-  fflush(nil)
-  _exit(code)
-}
+/// Ends the process.
+func leave(_ code: Int32) -> Never { Server.leave(code) }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 if arguments.first == ChildRole.name { leave(Roles.child()) }
@@ -34,7 +30,7 @@ do {
   let invocation = try Settings.parse(
     arguments: arguments, environment: environment(),
     standardInputIsListening: InheritedSockets.isStandardInputListening,
-    workingDirectory: Files.workingDirectory(), readFile: Files.read)
+    workingDirectory: Files.workingDirectory(), isFile: Files.isThere, readFile: Files.read)
   switch invocation {
   case .help(let text), .version(let text), .showConfig(let text), .checkConfig(let text, _):
     print(text)

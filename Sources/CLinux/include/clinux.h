@@ -80,6 +80,14 @@ int clinux_hold_signals(const int *signals, int count);
 /* Takes the handlers of those signals, whoever else has set one, and unblocks them in the calling thread and
  * those that it starts. Nothing when none are held. */
 void clinux_let_signals(void);
+/* Whether some are held, or were. */
+int clinux_holds_signals(void);
+/* Waits for one of them, blocked in the calling thread from now on: its number, 0 when the time (-1: none) is
+ * over, -1 when a handler of another signal has run. The first thread of a process that waits like this gets
+ * a signal before any handler, whosever that is: the kernel offers it to that thread before all others. */
+int clinux_wait_signal(int milliseconds);
+/* Sends one to the descriptor of clinux_hold_signals. */
+void clinux_pass_signal(int number);
 /* Number of the next signal, 0 when none is there. */
 static inline int clinux_next_signal(int fd) {
   struct signalfd_siginfo info;
@@ -145,6 +153,8 @@ int clinux_processors(void);
 void clinux_watch_crashes(const char *(*note)(int signal));
 /* Makes a thread of this process write its backtrace to standard error, if crashes are watched. */
 void clinux_trace(pthread_t thread);
+/* From now on the process only runs destructors: a fatal signal is told, and ends it with this code. */
+void clinux_end_with(int code);
 
 /* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */
 int clinux_is_noexec(const char *path);

@@ -7,8 +7,8 @@ let applicationOptions = OptionGroup(
       "app", repeats: true,
       "serve this shared library, at the root or below /mount; :symbol names an entry of its own",
       .value(placeholder: "[/mount=]PATH[:symbol]") { (draft, text) throws(ValueError) in
-        if FFITarget.isSignature(text[...]) { return try draft.addEntry(text) }
-        draft.settings.apps.append(try AppSettings(parsing: text))
+        if FFITarget.isSignature(text[...]), !draft.isFile(text) { return try draft.addEntry(text) }
+        draft.settings.apps.append(try AppSettings(parsing: text, isFile: draft.isFile))
       }),
     OptionSpec(
       "mount", repeats: true,
@@ -48,25 +48,63 @@ let applicationOptions = OptionGroup(
   ])
 
 extension AppSettings {
-  /// Reads `[/mount=]PATH[:symbol]`. A mount ends at the first `=`; a path that holds one is written after
-  /// `/=`.
-  init(parsing text: String) throws(ValueError) {
+  /// Reads `[/mount=]PATH[:symbol]`. What is there as a file by the name that is written is that file,
+  /// whatever stands in its name. Otherwise a mount ends at the first `=`, and a symbol begins behind the
+  /// last `:`; a path that holds an `=` is written after `/=`, one with a `:` in its last part with another
+  /// one at the end.
+  init(parsing text: String, isFile: (String) -> Bool = { _ in false }) throws(ValueError) {
+    if let (path, symbol) = Self.file(text[...], isFile) {
+      self.init(path: path, symbol: symbol)
+      return
+    }
     var mount = ""
     var path = text[...]
     if text.hasPrefix("/"), let (front, back) = text.cut(at: Ascii.equals) {
       mount = try Self.mountPoint(front)
       path = back
     }
+    if let (path, symbol) = Self.file(path, isFile) {
+      self.init(mount: mount, path: path, symbol: symbol)
+      return
+    }
     var symbol: String?
-    if let colon = path.utf8.lastIndex(of: Ascii.colon) {
-      let tail = path[path.utf8.index(after: colon)...]
-      if !tail.utf8.contains(Ascii.slash) {
-        symbol = try Self.identifier(tail)
-        path = path[..<colon]
-      }
+    if let (front, tail) = Self.cutSymbol(path) {
+      let isEnded = tail.isEmpty && Self.cutSymbol(front) != nil
+      symbol = isEnded ? nil : try Self.identifier(tail, of: path)
+      path = front
     }
     if path.isEmpty { throw .empty(example: "--app ./hello.so") }
     self.init(mount: mount, path: String(path), symbol: symbol)
+  }
+
+  /// A file that is there: the whole text, or all before a symbol.
+  private static func file(_ text: Substring, _ isFile: (String) -> Bool) -> (String, symbol: String?)? {
+    if text.isEmpty { return nil }
+    if isFile(String(text)) { return (String(text), nil) }
+    guard let (path, tail) = cutSymbol(text), let symbol = try? identifier(tail, of: text),
+      isFile(String(path))
+    else { return nil }
+    return (String(path), symbol)
+  }
+
+  /// What stands before and behind the last colon of the last part of a path.
+  private static func cutSymbol(_ path: Substring) -> (Substring, Substring)? {
+    guard let colon = path.utf8.lastIndex(of: Ascii.colon) else { return nil }
+    let tail = path[path.utf8.index(after: colon)...]
+    return tail.utf8.contains(Ascii.slash) ? nil : (path[..<colon], tail)
+  }
+
+  /// As `init(parsing:)` reads it without looking at any file.
+  var written: String {
+    let end = symbol.map { ":" + $0 } ?? (Self.cutSymbol(path[...]) == nil ? "" : ":")
+    return "\(mount.isEmpty ? "/" : mount)=\(path)\(end)"
+  }
+
+  /// How the file may have been meant that is not there by `path`; nil if there is but one way.
+  public var otherReading: String? {
+    guard runtime == nil, !mount.isEmpty else { return nil }
+    return "`\(mount)=\(path)` stands for \(path) at the mount point \(mount); a path that holds an `=` is "
+      + "written /=\(mount)=\(path)"
   }
 
   /// A mount point in its one form: "" for `/`, otherwise `/name` without a slash at the end.
@@ -80,7 +118,8 @@ extension AppSettings {
     return String(bare)
   }
 
-  private static func identifier(_ text: Substring) throws(ValueError) -> String {
+  private static func identifier(_ text: Substring, of path: Substring) throws(ValueError) -> String {
+    if text.utf8.contains(Ascii.dot) { throw .colonInPath(String(path)) }
     guard let first = text.utf8.first, !Ascii.isDigit(first) else { throw .badSymbol(String(text)) }
     guard text.utf8.allSatisfy({ Ascii.isLetter($0) || Ascii.isDigit($0) || $0 == Ascii.underscore }) else {
       throw .badSymbol(String(text))

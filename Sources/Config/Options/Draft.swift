@@ -9,6 +9,8 @@ struct Draft {
   var appOptions: [(mount: String?, option: AppOption)] = []
   var wantsCGI = false
   var runtimes = RuntimeDraft()
+  /// Whether a file of this name is there: what may be read in two ways is read as that file.
+  var isFile: @Sendable (String) -> Bool = { _ in false }
 
   mutating func listen(_ text: String, _ gateway: ListenerProtocol) throws(ValueError) {
     do {

@@ -40,7 +40,10 @@ extension Draft {
   mutating func addEntry(_ text: String) throws(ValueError) {
     var (mount, signature) = ("", text[...])
     let front = text.utf8.prefix { $0 != UInt8(ascii: "(") }
-    if text.hasPrefix("/"), let (name, rest) = text.cut(at: Ascii.equals), name.utf8.count < front.count {
+    let library = front.lastIndex(of: Ascii.colon).map { String(Substring(front[..<$0])) } ?? ""
+    if !isFile(library), text.hasPrefix("/"), let (name, rest) = text.cut(at: Ascii.equals),
+      name.utf8.count < front.count
+    {
       mount = try AppSettings.mountPoint(name)
       signature = rest
     }

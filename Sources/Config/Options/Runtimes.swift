@@ -92,7 +92,7 @@ extension Draft {
   mutating func mount(_ text: String) throws(ValueError) {
     guard text.hasPrefix("/"), let (front, target) = text.cut(at: Ascii.equals), !Self.isLibrary(target)
     else {
-      settings.apps.append(try AppSettings(parsing: text))
+      settings.apps.append(try AppSettings(parsing: text, isFile: isFile))
       return
     }
     if target.isEmpty { throw .empty(example: "--mount /blog=blog.wsgi") }
@@ -103,7 +103,7 @@ extension Draft {
     text.hasSuffix(".so") || text.utf8.contains(Ascii.slash)
   }
 
-  private static func isLibrary(_ target: Substring) -> Bool {
+  static func isLibrary(_ target: Substring) -> Bool {
     target.hasSuffix(".so") || target.holds(".so:") && !FFITarget.isSignature(target)
   }
 
@@ -150,7 +150,7 @@ extension Draft {
       guard let option = row.accepts(target) else { continue }
       return runtimes.made.append(.init(mount: mount, runtime: row.name, option: option))
     }
-    do { settings.apps.append(try AppSettings(parsing: text)) } catch {
+    do { settings.apps.append(try AppSettings(parsing: text, isFile: isFile)) } catch {
       throw .badValue(place: "`--mount \(text)`", error)
     }
   }

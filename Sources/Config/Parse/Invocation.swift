@@ -22,7 +22,8 @@ public enum Program {
 
 extension Settings {
   /// Reads the configuration: ini files first, then `NSGI_*` variables, then arguments; the later wins, and
-  /// what can be repeated adds up. Opens nothing but the ini files, through `readFile`.
+  /// what can be repeated adds up. Opens nothing but the ini files, through `readFile`; of other files it
+  /// asks at most whether they are there, through `isFile`.
   ///
   /// - Parameters:
   ///   - arguments: the command line without the program's name.
@@ -30,10 +31,12 @@ extension Settings {
   /// - standardInputIsListening: descriptor 0 is a listening socket, as spawn-fcgi and lighttpd's
   /// `bin-path` leave it.
   ///   - workingDirectory: what relative ini files are relative to, for `%p` and `%d`.
+  ///   - isFile: whether a path names something that is there and no directory.
   ///   - readFile: the text of the file at a path; its error's description is shown.
   public static func parse(
     arguments: [String], environment: [String: String], standardInputIsListening: Bool = false,
-    workingDirectory: String = "", readFile: (String) throws -> String
+    workingDirectory: String = "", isFile: @escaping @Sendable (String) -> Bool = { _ in false },
+    readFile: (String) throws -> String
   ) throws(ConfigError) -> Invocation {
     let given = try CommandLineReader.read(try CGIArguments.own(arguments, environment))
     for case .action(let action) in given.map(\.spec.shape) {
@@ -49,6 +52,7 @@ extension Settings {
 
     let options = try withFiles(variables + given, environment, workingDirectory, readFile)
     var draft = Draft()
+    draft.isFile = lookup(options, isFile)
     for option in options { try option.apply(to: &draft) }
     if given.contains(action: .showConfig) { return .showConfig(ConfigListing.text(of: options)) }
     let settings = try draft.finish(hasInheritedSockets: hasInheritedSockets, isGateway: isGateway)
@@ -62,17 +66,38 @@ extension Settings {
   /// ini files and variables are resolved. Throws what `parse` throws.
   public static func effectiveArguments(
     arguments: [String], environment: [String: String], workingDirectory: String = "",
-    readFile: (String) throws -> String
+    isFile: @escaping @Sendable (String) -> Bool = { _ in false }, readFile: (String) throws -> String
   ) throws(ConfigError) -> [String] {
     let given = try CommandLineReader.read(try CGIArguments.own(arguments, environment))
     let options = try withFiles(
       try EnvironmentReader.read(environment) + given, environment, workingDirectory, readFile)
+    let isFile = lookup(options, isFile)
     return options.compactMap { option in
       switch option.spec.shape {
       case .configuration, .action: nil
-      default: "--\(option.spec.name)" + (option.value.map { "=" + $0 } ?? "")
+      default: plainApp(option, isFile) ?? "--\(option.spec.name)" + (option.value.map { "=" + $0 } ?? "")
       }
     }
+  }
+
+  /// Relative paths of applications begin where the server goes (`--chdir`).
+  private static func lookup(
+    _ options: [Occurrence], _ isFile: @escaping @Sendable (String) -> Bool
+  ) -> @Sendable (String) -> Bool {
+    let directory = options.last { $0.spec.name == "chdir" }?.value
+    guard let directory else { return isFile }
+    return { isFile($0.hasPrefix("/") ? $0 : "\(directory)/\($0)") }
+  }
+
+  /// The option for an application whose file decides how it is read, in words that say it without the file;
+  /// nil for any other.
+  private static func plainApp(_ option: Occurrence, _ isFile: (String) -> Bool) -> String? {
+    guard let text = option.value, ["app", "mount"].contains(option.spec.name),
+      let found = try? AppSettings(parsing: text, isFile: isFile),
+      option.spec.name == "app" || Draft.isLibrary(found.path[...]),
+      isFile(found.path), found != (try? AppSettings(parsing: text))
+    else { return nil }
+    return "--app=\(found.written)"
   }
 
   /// The options of the ini files named by `options`, in front of them.

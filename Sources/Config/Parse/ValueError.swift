@@ -28,6 +28,7 @@ public enum ValueError: ComplaintError {
   case optionWithoutEquals(String)
   case badMount(String)
   case badSymbol(String)
+  case colonInPath(String)
   case moduleIsPath(String)
   case variableWithoutEquals(String)
   case signatureIncomplete(String)
@@ -49,6 +50,7 @@ public enum ValueError: ComplaintError {
     case .optionWithoutEquals(let text): "\"\(text)\" has no key and value"
     case .badMount(let text): "\"\(text)\" is not a mount point"
     case .badSymbol(let text): "\"\(text)\" is not a symbol's name"
+    case .colonInPath(let text): "there is no file \(text), and no symbol stands behind its colon"
     case .moduleIsPath(let text): "\"\(text)\" is a path and no module"
     case .variableWithoutEquals(let text): "\"\(text)\" has no name and value"
     case .signatureIncomplete(let text): "\"\(text)\" names no function of a library with its parameters"
@@ -72,6 +74,7 @@ public enum ValueError: ComplaintError {
     case .optionWithoutEquals: "write key=value, or /mount:key=value for one app"
     case .badMount: "write it as in /blog=PATH, without empty, . or .. parts"
     case .badSymbol: "write PATH:symbol with a C identifier"
+    case .colonInPath: "correct the path, or write PATH:symbol with a C identifier"
     case .moduleIsPath(let text): "write --wsgi-file \(text), or the name that Python imports it by"
     case .variableWithoutEquals: "write NAME=value"
     case .signatureIncomplete: "write it as in /pow=libm.so.6:pow(x: f64, y: f64) -> f64"

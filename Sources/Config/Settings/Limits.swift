@@ -78,6 +78,9 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: uWSGI `--worker-reload-mercy` 60.
   public var gracefulSeconds = 60.0
 
+  /// Seconds for destructors and atexit handlers of applications at a graceful end. No precedent.
+  public static let endSeconds = 2.0
+
   // MARK: Sockets and threads
 
   /// Connections waiting to be accepted, per listener; the kernel cuts it to `net.core.somaxconn`.

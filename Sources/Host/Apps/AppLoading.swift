@@ -48,9 +48,7 @@ struct AppLoading {
       try generation.start(worker: start.worker, workers: start.workers, from: start.saved)
       try generation.probe()
       return generation
-    } catch {
-      throw ServerFailure("application cannot be loaded: \(error)", exitCode: LoadError.exitCode)
-    }
+    } catch { throw error.failure(of: app) }
   }
 
   private mutating func load(

@@ -1,3 +1,4 @@
+import Config
 import Wire
 
 /// Why an application cannot be loaded: one sentence for the operator, with the fix where there is one.
@@ -46,6 +47,13 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   public static let exitCode: Int32 = 22
   /// Whose fault it is: the one who named the file can mend it.
   public var blame: Blame { .operator }
+
+  /// Why the server, or a swap, ends with it.
+  func failure(of app: AppSettings) -> ServerFailure {
+    var text = "application cannot be loaded: \(self)"
+    if case .missing = self, let reading = app.otherReading { text += "; \(reading)" }
+    return ServerFailure(text, exitCode: LoadError.exitCode)
+  }
 
   /// The sentence for the operator.
   public var description: String {

@@ -138,7 +138,7 @@ extension System {
     let names: [Int32: String] = [
       SIGSEGV: "SIGSEGV", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGFPE: "SIGFPE",
       SIGTRAP: "SIGTRAP", SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", SIGALRM: "SIGALRM", SIGPIPE: "SIGPIPE",
-      SIGSYS: "SIGSYS", SIGXCPU: "SIGXCPU",
+      SIGSYS: "SIGSYS", SIGXCPU: "SIGXCPU", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT",
     ]
     return names[number] ?? "signal \(number)"
   }

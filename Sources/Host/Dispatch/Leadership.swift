@@ -22,6 +22,8 @@ final class Leadership: @unchecked Sendable {
   private var threads = 0
   private var stirs: UInt64 = 0
   private var detached: [ExchangePointer] = []
+  /// Waits for signals until the loop has ended.
+  private var reader: pthread_t?
   /// Seconds after which a follower that nobody needed ends.
   private static let idleSeconds = 10.0
 
@@ -82,6 +84,22 @@ final class Leadership: @unchecked Sendable {
     mutex.unlock()
   }
 
+  /// Waits until the loop has ended, and passes signals on to it meanwhile.
+  ///
+  /// To be called on the first thread of the process, which runs nothing of an app: so whoever has taken a
+  /// signal's handler does not get the signal (`clinux_wait_signal`).
+  func readSignals() {
+    mutex.lock()
+    reader = pthread_self()
+    while !isOver {
+      mutex.unlock()
+      if let signal = System.awaitSignal(milliseconds: -1) { System.passSignal(signal) }
+      mutex.lock()
+    }
+    reader = nil
+    mutex.unlock()
+  }
+
   /// Waits until the loop has ended.
   func waitForEnd() {
     mutex.lock()
@@ -94,6 +112,7 @@ final class Leadership: @unchecked Sendable {
     mutex.lock()
     isOver = true
     mutex.broadcast()
+    if let reader { System.wake(reader) }
     mutex.unlock()
   }
 

@@ -232,17 +232,6 @@ enum System {
     return try retrying("poll") { Int(poll(&entry, 1, milliseconds)) } > 0
   }
 
-  /// Blocks the signals and returns a descriptor that reads them once they are let through. The
-  /// corresponding C functions are `sigprocmask` and `pipe2`.
-  static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {
-    Int32(try retrying("pipe2") { Int(clinux_hold_signals(signals, Int32(signals.count))) })
-  }
-
-  /// Lets them through: programs that an app starts must not find them blocked, as they would with a
-  /// signalfd. After the apps have loaded, whose handlers are replaced. The corresponding C function is
-  /// `sigaction`.
-  static func letSignals() { clinux_let_signals() }
-
   /// A counter that wakes who waits for it. The corresponding C function is `eventfd`.
   static func eventDescriptor(blocking: Bool) throws(SystemError) -> Int32 {
     Int32(

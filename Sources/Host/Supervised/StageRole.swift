@@ -9,7 +9,7 @@ import Glibc
 public enum StageRole {
   /// Does it, and says each step.
   public static func run(_ settings: Settings, _ assignment: Assignment) {
-    System.endWithParent()
+    System.dieWithParent()
     System.leaveNoCore()
     let orders = assignment.orders
     do throws(ServerFailure) {
@@ -44,9 +44,7 @@ public enum StageRole {
             .init("build", image.buildID ?? ""),
           ]))
       return copy
-    } catch {
-      throw ServerFailure("application cannot be loaded: \(error)", exitCode: LoadError.exitCode)
-    }
+    } catch { throw error.failure(of: wanted) }
   }
 
   /// load() and probe(), where they can do no harm.

@@ -16,7 +16,7 @@ extension Server {
     do { signals = try Worker.takeSignals() } catch {
       throw ServerFailure("signals cannot be read: \(error)")
     }
-    let apps = try load(settings, orders)
+    let apps = try load(settings, orders, assignment.link)
     let worker: Worker
     do {
       let board = try System.mapShared(HandedDescriptor.scoreboard, Scoreboard.bytes)
@@ -26,7 +26,7 @@ extension Server {
         supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision))
     } catch { throw ServerFailure(loop: error) }
     do {
-      if try worker.run(signals: signals) { for app in worker.apps { app.generation.unload() } }
+      if try worker.run(signals: signals) { unload(worker) }
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
@@ -46,6 +46,19 @@ extension Server {
           ownsFile: settings.listeners.contains { $0.address == address }, limits: settings.limits))
     }
     return listeners
+  }
+
+  /// A master that is gone is not waited for, even if a load() waits: it can say nothing more.
+  private static func load(
+    _ settings: Settings, _ orders: Orders, _ link: ControlLink
+  ) throws(ServerFailure) -> [App] {
+    let watch = SignalWatch { event in
+      if System.isHungUp(link.fd) { System.endAtOnce(0) }
+      if case .stop = event { return .passed }
+      return .heeded
+    }
+    defer { watch.end() }
+    return try load(settings, orders)
   }
 
   private static func load(_ settings: Settings, _ orders: Orders) throws(ServerFailure) -> [App] {

@@ -175,9 +175,13 @@ extension Master {
 
   // MARK: Leaving
 
+  /// A worker that still loads has nothing to finish, and may never come to read a message.
+  func endLoading(_ worker: WorkerHandle) { System.signal(worker.pid, SIGKILL) }
+
   /// A worker accepts no more; it ends when it has answered what it has.
   func retire(_ worker: WorkerHandle) {
     guard worker.state == .serving || worker.state == .starting else { return }
+    if worker.state == .starting { endLoading(worker) }
     worker.state = .retiring
     alarms.cancel(.startTimeout(worker: worker.id))
     alarms.cancel(.lifetime(worker: worker.id))

@@ -40,6 +40,12 @@ enum LibrarySystem {
     cffi_file_with(address).map { String(cString: $0) }
   }
 
+  /// Whether something of that name is there that is no directory. Corresponding C function: stat.
+  static func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
+  }
+
   /// Reads a small text file; nil if there is none.
   static func text(of path: String, most: Int = 1 << 20) throws(LibraryError) -> String {
     guard let file = fopen(path, "re") else { throw .unreadable(file: path, reason: reason(errno)) }

@@ -197,6 +197,12 @@ private struct Front {
   /// Bytes before the parenthesis.
   var open: Int
 
+  /// `/srv/app=blue/lib.so:` is the library that is there by that name, and no path of an endpoint.
+  private static func isLibrary(_ front: ArraySlice<UInt8>) -> Bool {
+    front.last == UInt8(ascii: ":")
+      && LibrarySystem.isFile(String(decoding: trimmed(front.dropLast()), as: UTF8.self))
+  }
+
   init(_ text: String, library known: String?) throws(SignatureError) {
     let bytes = Array(text.utf8)
     guard let open = bytes.firstIndex(of: UInt8(ascii: "(")) else {
@@ -215,7 +221,9 @@ private struct Front {
       throw SignatureError("the name of a function is wanted before \"(\"", column: column)
     }
     var front = Self.trimmed(bytes[..<start])
-    if front.first == UInt8(ascii: "/"), let equals = front.firstIndex(of: UInt8(ascii: "=")) {
+    if !Self.isLibrary(front), front.first == UInt8(ascii: "/"),
+      let equals = front.firstIndex(of: UInt8(ascii: "="))
+    {
       path = try Self.path(Self.trimmed(front[..<equals]), bytes)
       front = Self.trimmed(front[(equals + 1)...])
     }
