@@ -54,6 +54,13 @@ enum FileSystem {
     return true
   }
 
+  /// Whether something of that name is there that is no directory. The corresponding C function is `stat`.
+  @Sendable
+  static func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
+  }
+
   /// What is before the last slash; empty without one.
   static func parent(_ path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "" }

@@ -23,13 +23,6 @@ enum Files {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Whether something of that name is there that is no directory. The corresponding C function is `stat`.
-  @Sendable
-  static func isThere(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
-  }
-
   /// The working directory; empty when it has none.
   static func workingDirectory() -> String {
     guard let path = getcwd(nil, 0) else { return "" }

@@ -27,7 +27,7 @@ enum Roles {
   ) throws -> Int32 {
     let effective = try Settings.effectiveArguments(
       arguments: arguments, environment: environment(), workingDirectory: Files.workingDirectory(),
-      isFile: Files.isThere, readFile: Files.read)
+      isFile: FileSystem.isFile, readFile: Files.read)
     let ground = try Groundwork(settings, following: assignment)
     let sockets = ground.sockets.map {
       MasterSocket(
@@ -72,7 +72,7 @@ enum Roles {
       assignment.configured(
         try Settings.effectiveArguments(
           arguments: orders.arguments, environment: environment(),
-          workingDirectory: Files.workingDirectory(), isFile: Files.isThere, readFile: Files.read))
+          workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile, readFile: Files.read))
     case .stage: StageRole.run(try effective(orders.arguments), assignment)
     case .worker: try Server.work(try effective(orders.arguments), assignment)
     case .master:
@@ -86,7 +86,7 @@ enum Roles {
   private static func settings(_ arguments: [String]) throws -> Settings {
     let invocation = try Settings.parse(
       arguments: arguments, environment: environment(), standardInputIsListening: true,
-      workingDirectory: Files.workingDirectory(), isFile: Files.isThere, readFile: Files.read)
+      workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile, readFile: Files.read)
     guard case .run(let settings) = invocation else { throw ServerFailure("there is nothing to serve") }
     return settings
   }

@@ -30,7 +30,7 @@ do {
   let invocation = try Settings.parse(
     arguments: arguments, environment: environment(),
     standardInputIsListening: InheritedSockets.isStandardInputListening,
-    workingDirectory: Files.workingDirectory(), isFile: Files.isThere, readFile: Files.read)
+    workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile, readFile: Files.read)
   switch invocation {
   case .help(let text), .version(let text), .showConfig(let text), .checkConfig(let text, _):
     print(text)

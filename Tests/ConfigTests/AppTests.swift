@@ -13,10 +13,38 @@ import Testing
     ("/=/srv/a=b.so", AppSettings(path: "/srv/a=b.so")),
     ("a=b.so", AppSettings(path: "a=b.so")),
     ("/srv:1/a.so", AppSettings(path: "/srv:1/a.so")),
+    ("/srv/a:b.so:", AppSettings(path: "/srv/a:b.so")),
+    ("/=/srv/x=1/a:b:", AppSettings(path: "/srv/x=1/a:b")),
+    ("/=/srv/x=1/a:b:c", AppSettings(path: "/srv/x=1/a:b", symbol: "c")),
   ]
 
   @Test(arguments: good.indices) func isRead(_ row: Int) throws {
     #expect(try AppSettings(parsing: Self.good[row].0) == Self.good[row].1)
+  }
+
+  /// Files that are there, what is written, and how it is read.
+  static let there: [(file: String, text: String, app: AppSettings)] = [
+    ("/srv/x=1/a.so", "/srv/x=1/a.so", AppSettings(path: "/srv/x=1/a.so")),
+    ("/srv/x=1/a.so", "/srv/x=1/a.so:s", AppSettings(path: "/srv/x=1/a.so", symbol: "s")),
+    ("/srv/x=1/a.so", "/m=/srv/x=1/a.so", AppSettings(mount: "/m", path: "/srv/x=1/a.so")),
+    ("a:b", "a:b", AppSettings(path: "a:b")),
+    ("a:b", "/m=a:b", AppSettings(mount: "/m", path: "a:b")),
+    ("a:b", "/m=a:b:c", AppSettings(mount: "/m", path: "a:b", symbol: "c")),
+    ("a", "a:b", AppSettings(path: "a", symbol: "b")),
+  ]
+
+  @Test("a file that is there is meant by its name, and says so to a process that does not see it")
+  func isThere() throws {
+    for (file, text, app) in Self.there {
+      #expect(try AppSettings(parsing: text) { $0 == file } == app, "\(text)")
+      for option in ["--app", "--mount"] where option == "--app" || file.hasSuffix(".so") {
+        let effective = try Settings.effectiveArguments(
+          arguments: [option, text], environment: [:], isFile: { $0 == file },
+          readFile: { _ in throw NoSuchFile() })
+        let value = try #require(effective.first?.split(separator: "=", maxSplits: 1).last)
+        #expect(try AppSettings(parsing: String(value)) == app, "\(effective)")
+      }
+    }
   }
 
   @Test(arguments: [
@@ -25,6 +53,11 @@ import Testing
     ("--app a.so:", "`--app a.so:`: \"\" is not a symbol's name; write PATH:symbol with a C identifier"),
     (
       "--app a.so:2x", "`--app a.so:2x`: \"2x\" is not a symbol's name; write PATH:symbol with a C identifier"
+    ),
+    (
+      "--app a:b.so",
+      "`--app a:b.so`: there is no file a:b.so, and no symbol stands behind its colon; correct the path, or "
+        + "write PATH:symbol with a C identifier"
     ),
     (
       "--app /a//b=x.so",

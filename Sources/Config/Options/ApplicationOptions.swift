@@ -94,10 +94,10 @@ extension AppSettings {
     return tail.utf8.contains(Ascii.slash) ? nil : (path[..<colon], tail)
   }
 
-  /// As `init(parsing:)` reads it without looking at any file.
-  var written: String {
+  /// The option that `init(parsing:)` reads like this without looking at any file.
+  var option: String {
     let end = symbol.map { ":" + $0 } ?? (Self.cutSymbol(path[...]) == nil ? "" : ":")
-    return "\(mount.isEmpty ? "/" : mount)=\(path)\(end)"
+    return "--app=\(mount.isEmpty ? "/" : mount)=\(path)\(end)"
   }
 
   /// How the file may have been meant that is not there by `path`; nil if there is but one way.

@@ -11,11 +11,13 @@ let ffiRuntime = RuntimeSpec(
 
 /// What a function is named by.
 enum FFITarget {
-  /// `LIBRARY:SYMBOL(`, whatever follows.
+  /// `LIBRARY:SYMBOL(`, whatever follows; not `/srv/a:b(2)/c.so`, whose parenthesis is in a name.
   static func isSignature(_ text: Substring) -> Bool {
     guard let open = text.utf8.firstIndex(of: UInt8(ascii: "(")),
       let colon = text.utf8[..<open].lastIndex(of: Ascii.colon), colon != text.startIndex
     else { return false }
+    let behind = text.utf8[open...].firstIndex(of: UInt8(ascii: ")")).map { text.utf8[$0...].dropFirst() }
+    if let next = behind?.first, [Ascii.slash, Ascii.dot, Ascii.colon].contains(next) { return false }
     let symbol = text.utf8[text.utf8.index(after: colon)..<open]
     return !symbol.isEmpty
       && symbol.allSatisfy { Ascii.isLetter($0) || Ascii.isDigit($0) || $0 == Ascii.underscore }

@@ -90,7 +90,8 @@ extension Draft {
 
   /// `--mount /p=TARGET`: a shared library now, anything else once the plugins are known.
   mutating func mount(_ text: String) throws(ValueError) {
-    guard text.hasPrefix("/"), let (front, target) = text.cut(at: Ascii.equals), !Self.isLibrary(target)
+    guard text.hasPrefix("/"), let (front, target) = text.cut(at: Ascii.equals),
+      !Self.isLibrary(target, isFile)
     else {
       settings.apps.append(try AppSettings(parsing: text, isFile: isFile))
       return
@@ -103,8 +104,11 @@ extension Draft {
     text.hasSuffix(".so") || text.utf8.contains(Ascii.slash)
   }
 
-  static func isLibrary(_ target: Substring) -> Bool {
-    target.hasSuffix(".so") || target.holds(".so:") && !FFITarget.isSignature(target)
+  /// By its name, or because it is a file that no runtime takes for its own.
+  static func isLibrary(_ target: Substring, _ isFile: (String) -> Bool) -> Bool {
+    if target.hasSuffix(".so") || target.holds(".so:") && !FFITarget.isSignature(target) { return true }
+    return target.utf8.contains(Ascii.slash) && isFile(String(target))
+      && !RuntimeTable.all.contains { $0.claims(target) != nil }
   }
 
   // MARK: Once all options are known

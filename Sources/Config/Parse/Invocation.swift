@@ -94,10 +94,10 @@ extension Settings {
   private static func plainApp(_ option: Occurrence, _ isFile: (String) -> Bool) -> String? {
     guard let text = option.value, ["app", "mount"].contains(option.spec.name),
       let found = try? AppSettings(parsing: text, isFile: isFile),
-      option.spec.name == "app" || Draft.isLibrary(found.path[...]),
-      isFile(found.path), found != (try? AppSettings(parsing: text))
+      option.spec.name == "app" || Draft.isLibrary(found.path[...], isFile), isFile(found.path),
+      found != (try? AppSettings(parsing: text))
     else { return nil }
-    return "--app=\(found.written)"
+    return found.option
   }
 
   /// The options of the ini files named by `options`, in front of them.

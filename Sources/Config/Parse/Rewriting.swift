@@ -9,7 +9,7 @@ extension Settings {
       guard let (name, value) = argument[...].cut(at: Ascii.equals), name == "--app" || name == "--mount",
         let app = try? AppSettings(parsing: String(value)), app.mount == mount
       else { return argument }
-      return "--app=\(AppSettings(mount: mount, path: path, symbol: app.symbol).written)"
+      return AppSettings(mount: mount, path: path, symbol: app.symbol).option
     }
   }
 

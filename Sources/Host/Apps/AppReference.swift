@@ -11,9 +11,10 @@ public struct AppReference: Equatable, Sendable, CustomStringConvertible {
     self.symbol = symbol
   }
 
-  /// Reads `PATH` or `PATH:symbol`. What follows the last colon is a symbol if it is a C identifier.
+  /// Reads `PATH` or `PATH:symbol`. What follows the last colon is a symbol if it is a C identifier, and if
+  /// there is no file of the whole name.
   public init(parsing text: String) {
-    if let colon = text.lastIndex(of: ":") {
+    if !System.exists(text), let colon = text.lastIndex(of: ":") {
       let name = text[text.index(after: colon)...]
       if colon != text.startIndex, Self.isIdentifier(name) {
         self.init(path: String(text[..<colon]), symbol: String(name))
