@@ -7,50 +7,52 @@ import Testing
 @Suite struct ProcessEndTests {
   // MARK: While an app loads
 
-  /// Starts a server whose app never comes back from load().
-  private func loading(_ folder: TemporaryFolder, _ options: [String]) throws -> ChildProcess {
-    let sockets = ["--socket", folder.file("s"), "--pidfile", folder.file("pid")]
-    let app = try FixtureApp.path("hangs_in_load")
-    let server = try ChildProcess(
-      Repository.server, ["--app", app, "--worker-reload-mercy", "60"] + sockets + options,
-      environment: ["TMPDIR": folder.path, "XDG_RUNTIME_DIR": folder.path])
-    try Deadline.usual.wait(for: "load()", output: { server.output }) {
-      try waits(folder, in: "hangs_in_load") ? true : nil
-    }
-    return server
-  }
+  /// A server whose app does not come back from load(), and the process that is in it.
+  private struct Loading {
+    let folder: TemporaryFolder
+    let server: ChildProcess
+    let loader: pid_t
 
-  /// Whether a process has a library of the folder in memory.
-  private func waits(_ folder: TemporaryFolder, in library: String) throws -> Bool {
-    for process in try FileManager.default.contentsOfDirectory(atPath: "/proc") where Int(process) != nil {
-      guard let maps = try? String(contentsOfFile: "/proc/\(process)/maps", encoding: .utf8) else { continue }
-      if maps.contains(folder.path), maps.contains(library) { return true }
+    init(_ options: [String]) throws {
+      let folder = try TemporaryFolder()
+      let sockets = ["--socket", folder.file("s"), "--pidfile", folder.file("pid")]
+      // Far more than the test waits.
+      let app = ["--app", try FixtureApp.path("hangs_in_load"), "--worker-reload-mercy", "60"]
+      let entered = try TemporaryFolder()
+      let server = try ChildProcess(
+        Repository.server,
+        app + sockets + ["--app-option", "entered=\(entered.file("in"))"] + options,
+        environment: ["TMPDIR": folder.path, "XDG_RUNTIME_DIR": folder.path])
+      (self.folder, self.server) = (folder, server)
+      loader = try Deadline.usual.wait(for: "load()", output: { server.output }) {
+        (try? String(contentsOfFile: entered.file("in"), encoding: .utf8))
+          .flatMap { $0.hasSuffix("\n") ? pid_t($0.dropLast()) : nil }
+      }
     }
-    return false
+
+    /// Waits for the end of the process that is in load().
+    func expectEnd() throws {
+      try Deadline.usual.wait(for: "the end of the worker") { kill(loader, 0) == 0 ? nil : true }
+    }
   }
 
   private static let modes = [["--no-master"], ["-p", "1"], ["-p", "2"]]
 
   @Test("a signal while an app loads ends the server at once", arguments: modes, [SIGTERM, SIGINT])
   func stopsWhileLoading(mode: [String], signal: Int32) throws {
-    let folder = try TemporaryFolder()
-    let server = try loading(folder, mode)
-    // Far below the mercy, far above what it takes.
-    let exit = try server.stop(signal, Deadline(seconds: 20))
-    #expect(exit == .status(0), "\(server.output)")
-    let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    let loading = try Loading(mode)
+    let exit = try loading.server.stop(signal, Deadline(seconds: 20))
+    #expect(exit == .status(0), "\(loading.server.output)")
+    let left = try FileManager.default.contentsOfDirectory(atPath: loading.folder.path)
     #expect(left.isEmpty, "\(left)")
-    #expect(try !waits(folder, in: "hangs_in_load"))
+    try loading.expectEnd()
   }
 
   @Test("a worker that loads does not outlive its master")
   func masterKilledWhileLoading() throws {
-    let folder = try TemporaryFolder()
-    let server = try loading(folder, ["-p", "1"])
-    #expect(try server.stop(SIGKILL) == .signal(SIGKILL))
-    try Deadline.usual.wait(for: "the end of the worker") {
-      try waits(folder, in: "hangs_in_load") ? nil : true
-    }
+    let loading = try Loading(["-p", "1"])
+    #expect(try loading.server.stop(SIGKILL) == .signal(SIGKILL))
+    try loading.expectEnd()
   }
 
   // MARK: Apps that take signals

@@ -1,5 +1,8 @@
-/* An app whose load() waits for something that never comes. */
+/* An app whose load() waits for something that never comes. With `entered=FILE` it writes its process id into
+ * the file first. */
 #include <nsgi.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int call(void *state, const nsgi_request *request) {
@@ -9,8 +12,13 @@ static int call(void *state, const nsgi_request *request) {
 }
 
 static int load(const nsgi_boot *boot, void **state) {
-  (void)boot;
   *state = NULL;
+  for (const char *const *option = boot->options; *option; option += 2) {
+    FILE *file = strcmp(option[0], "entered") ? NULL : fopen(option[1], "w");
+    if (!file) continue;
+    fprintf(file, "%d\n", (int)getpid());
+    fclose(file);
+  }
   while (pause() < 0) continue;
   return NSGI_OK;
 }
