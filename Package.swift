@@ -50,7 +50,7 @@ let package = Package(
     .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
     .target(name: "sse", dependencies: ["NSGI"], path: "apps/sse", exclude: ["README.md"]),
 
-    .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
+    .target(name: "Support", dependencies: ["Wire", "Config"], path: "Tests/Support"),
     .target(name: "kit_swift", dependencies: ["NSGI"], path: "Tests/Fixtures/kits/swift"),
     .target(name: "table_swift", dependencies: ["CNSGI"], path: "Tests/Fixtures/table/swift"),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),

@@ -56,4 +56,27 @@ extension System {
     guard let entry = getgrnam(name) else { throw SystemError("getgrnam", ENOENT) }
     return entry.pointee.gr_gid
   }
+
+  /// What execve(2) was given for this process. The corresponding C function is `getauxval`.
+  static func executedFile() -> String? { clinux_executed().map { String(cString: $0) } }
+
+  /// Whether both paths are there and lead to one file. The corresponding C function is `stat`.
+  static func areSame(_ first: String, _ second: String) -> Bool {
+    var (one, other) = (stat(), stat())
+    return stat(first, &one) == 0 && stat(second, &other) == 0 && one.st_dev == other.st_dev
+      && one.st_ino == other.st_ino
+  }
+
+  /// The text of a file of at most `most` bytes; nil for a longer one, and one that cannot be read. The
+  /// corresponding C functions are `fopen` and `fread`.
+  static func text(of path: String, most: Int) -> String? {
+    guard let file = fopen(path, "re") else { return nil }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: most + 1)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return count > most ? nil : String(decoding: bytes[..<count], as: UTF8.self)
+  }
+
+  /// Takes a variable out of this process's environment. The corresponding C function is `unsetenv`.
+  static func removeVariable(_ name: String) { unsetenv(name) }
 }

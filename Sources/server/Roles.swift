@@ -7,6 +7,7 @@ import Master
 enum Roles {
   /// Serves as the settings say, to the end; the exit code.
   static func serve(_ settings: Settings, arguments: [String]) throws -> Int32 {
+    if !settings.isCGI { GatewayEnvironment.leave() }
     guard settings.process.hasMaster, !settings.isCGI else {
       if settings.process.daemonLog != nil {
         throw ServerFailure(

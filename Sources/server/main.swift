@@ -23,19 +23,25 @@ func environment() -> [String: String] {
 func leave(_ code: Int32) -> Never { Server.leave(code) }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
-if arguments.first == ChildRole.name { leave(Roles.child()) }
-if let code = Subcommand.run(arguments, environment: environment()) { leave(code) }
+let surroundings = environment()
+let isGateway = surroundings["GATEWAY_INTERFACE"] != nil
+if isGateway { GatewayEnvironment.removeProxy() }
+// A CGI program has no role: its arguments can be the client's (RFC 3875 §4.4).
+if arguments.first == ChildRole.name, !isGateway { leave(Roles.child()) }
+if let code = Subcommand.run(arguments, environment: surroundings) { leave(code) }
 
 do {
+  let own = try Settings.operatorArguments(
+    arguments, environment: surroundings, launch: .ofThisProcess())
   let invocation = try Settings.parse(
-    arguments: arguments, environment: environment(),
+    arguments: own, environment: surroundings,
     standardInputIsListening: InheritedSockets.isStandardInputListening,
     workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile, readFile: Files.read)
   switch invocation {
   case .help(let text), .version(let text), .showConfig(let text), .checkConfig(let text, _):
     print(text)
     leave(0)
-  case .run(let settings): leave(try Roles.serve(settings, arguments: arguments))
+  case .run(let settings): leave(try Roles.serve(settings, arguments: own))
   }
 } catch ConfigError.nothingAsked(let help) {
   Server.show(help)

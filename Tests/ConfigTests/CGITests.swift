@@ -4,74 +4,153 @@ import Testing
 
 /// Under a CGI front end, arguments may be the client's.
 @Suite struct CGITests {
-  private func run(_ arguments: [String], query: String = "", script: String = "/www/app.cgi") throws
-    -> Settings
-  {
-    let environment = [
-      "GATEWAY_INTERFACE": "CGI/1.1", "QUERY_STRING": query, "SCRIPT_FILENAME": script, "NSGI_APP": "own.so",
+  private static let script = "/www/app.cgi"
+
+  /// How the server is started: the ways in which a CGI program can be written.
+  struct Form: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    var start = Launch.Start.program
+    /// The script's text; nil for the server itself.
+    var text: String?
+    /// What stands before what the front end adds.
+    let before: [String]
+    /// What is the operator's of it.
+    let own: [String]
+
+    var launch: Launch {
+      let text = text
+      return Launch(
+        start: start, name: "server", isProgram: { text == nil && $0 == CGITests.script },
+        areSame: { $0.split(separator: "/").last == $1.split(separator: "/").last },
+        text: { $0 == CGITests.script ? text : nil })
+    }
+  }
+
+  static let forms = [
+    Form(testDescription: "the server itself", before: [], own: []),
+    Form(
+      testDescription: "a first line", start: .script(path: script), text: "#!/usr/bin/server --cgi -L\n",
+      before: ["--cgi -L", script], own: ["--cgi", "-L"]),
+    Form(
+      testDescription: "a first line that ends with an option of the script's path",
+      start: .script(path: script), text: "#!/usr/bin/server --wsgi-file\n",
+      before: ["--wsgi-file", script], own: ["--wsgi-file", script]),
+    Form(
+      testDescription: "a first line without words", start: .script(path: script),
+      text: "#!/usr/bin/server\n", before: [script], own: []),
+    Form(
+      testDescription: "a script as the interpreter of another", start: .script(path: script),
+      text: "#!/www/other.cgi -x\n", before: ["--cgi -L", "/www/other.cgi", "-x", script],
+      own: ["--cgi", "-L"]),
+    Form(
+      testDescription: "a first line with env", text: "#!/usr/bin/env -S server --plugin python3 --wsgi-file\n",
+      before: ["--plugin", "python3", "--wsgi-file", script],
+      own: ["--plugin", "python3", "--wsgi-file", script]),
+    Form(
+      testDescription: "a first line with env, of an app", text: "#!/usr/bin/env -S A=b /opt/server -L --cgi\n",
+      before: ["-L", "--cgi", "app.cgi"], own: ["-L", "--cgi"]),
+    Form(
+      testDescription: "a first line with env alone", text: "#! /usr/bin/env server\n", before: [script],
+      own: []),
+    Form(testDescription: "a file that the front end lets the server run", text: "", before: [script], own: []),
+  ]
+
+  static let words: [[String]] = [
+    ["--app", "/tmp/evil.so"], ["--ini", "/dev/stdin"], ["--limit-post", "10"], ["-L"], ["evil.ini"],
+    ["--app=/tmp/evil.so", script], [script, "--app", "/tmp/evil.so"], ["--wsgi-file", "app.cgi"],
+    ["10"], ["", "", "--cgi"], ["--help"], ["check", "/tmp/evil.so"], ["\\--http", ":80"], ["a\nb"], ["--"],
+    ["--cgi --app /tmp/evil.so", script],
+  ]
+
+  private func own(
+    _ form: Form, adding words: [String] = [], query: String? = nil, script: String? = Self.script
+  ) throws -> [String] {
+    var environment = [
+      "GATEWAY_INTERFACE": "CGI/1.1", "QUERY_STRING": query ?? words.joined(separator: "+"),
     ]
-    return try served(try invoke(arguments, environment: environment))
+    environment["SCRIPT_FILENAME"] = script
+    return try Settings.operatorArguments(
+      form.before + words, environment: environment, launch: form.launch)
+  }
+
+  @Test(arguments: forms) func whatTheFrontEndAddsIsNoOption(_ form: Form) throws {
+    #expect(try own(form) == form.own)
+    for words in Self.words { #expect(try own(form, adding: words) == form.own, "\(words)") }
+  }
+
+  /// A program that runs the server with words of its own.
+  private func wrapper(_ text: String?, _ before: [String] = ["--cgi", "--limit-post", "10"]) -> Form {
+    Form(testDescription: "a program", text: text ?? "", before: before, own: before)
+  }
+
+  private static let scripts = [
+    "#!/bin/sh\nexec server --cgi --limit-post 10\n",
+    "#!/bin/sh\n# never \"$@\" here\nexec server --cgi --limit-post 10 # $0 $# $$\n",
+    "#!/usr/bin/env -S bash -e\nPATH=/opt:$PATH exec server --cgi --limit-post 10\n",
+    "#!/usr/bin/perl\nexec 'server', '--cgi', '--limit-post', '10';\n",
+  ]
+
+  @Test(arguments: scripts) func aQueryTakesNothingAwayFromAScriptOfItsOwnWords(_ text: String) throws {
+    for query in ["--limit-post+10", "10", "+", "--cgi", "search", "", "a=b", "--limit-post%0010"] {
+      #expect(try own(wrapper(text), query: query) == wrapper(text).before, "\(query)")
+    }
+  }
+
+  private static let passing = [
+    "#!/bin/sh\nexec server --cgi \"$@\"\n", "#!/bin/sh\nexec server --cgi $*\n",
+    "#!/bin/sh\nexec server --cgi ${1+\"$@\"}\n", "#!/bin/bash\nexec server --cgi \"${@:1}\"\n",
+    "#!/usr/bin/env bash\nexec server --cgi \"$2\"\n",
+    "#!/usr/bin/python3\nimport os, sys\nos.execvp('server', ['server', '--cgi'] + sys.argv[1:])\n",
+    "#!/usr/bin/perl\nexec 'server', '--cgi', @ARGV;\n",
+  ]
+
+  @Test(arguments: passing) func aScriptThatMayPassTheQueryOnIsRefused(_ text: String) throws {
+    let form = wrapper(text, ["--cgi"])
+    for words in Self.words where !words.joined().contains("=") {
+      #expect(throws: ConfigError.queryAsArguments, "\(words)") { try own(form, adding: words) }
+    }
+    #expect(try own(form, query: "") == ["--cgi"])
+    #expect(try own(form, query: "a=b") == ["--cgi"])
+  }
+
+  @Test func whereNothingSaysWhoseArgumentsTheyAreTheQueryIsNoOption() throws {
+    for form in [wrapper(nil), Form(testDescription: "?", text: "", before: ["--cgi", "-L"], own: [])] {
+      for script in [Self.script, nil] {
+        #expect(try own(form, query: "search", script: script) == form.before)
+        #expect(try own(form, query: "x=--cgi", script: script) == form.before)
+        for query in ["--cgi", "%2d%2dcgi", "x+--c%2567i%00+y", "-%2Dcg\\i"] {
+          #expect(throws: ConfigError.queryAsArguments) { try own(form, query: query, script: script) }
+        }
+      }
+    }
+    let bare = Form(testDescription: "?", text: "", before: ["search", "me"], own: [])
+    #expect(try own(bare, query: "search+me", script: nil) == [])
+  }
+
+  @Test func aProcessOfWhichNothingIsKnownHasNoArguments() throws {
+    var form = wrapper(nil)
+    form.start = .unknown
+    #expect(try own(form) == [])
+  }
+
+  @Test func byHandTheFirstLineAndWhatFollowsCount() throws {
+    func byHand(_ arguments: [String], _ start: Launch.Start) throws -> [String] {
+      var form = wrapper(nil)
+      form.start = start
+      return try Settings.operatorArguments(arguments, environment: [:], launch: form.launch)
+    }
+    let line = ["--app b.so\t-L", "./app", "--http", ":1"]
+    #expect(try byHand(line, .script(path: "./app")) == ["--app", "b.so", "-L", "--http", ":1"])
+    #expect(try byHand(["--app=/a b.so", "s.ini"], .program) == ["--app=/a b.so", "s.ini"])
+    #expect(try byHand(["--wsgi-file", "./app", "-L"], .script(path: "./app")) == ["--wsgi-file", "./app", "-L"])
+    #expect(try byHand(["--cgi"], .unknown) == ["--cgi"])
   }
 
   @Test func itIsNoticed() throws {
-    #expect(try run([]).isCGI)
-    #expect(try run(["--cgi"]).isCGI)
-    #expect(try !run(["--http", ":1"]).isCGI)
-  }
-
-  @Test func itIsAskedFor() throws {
-    let settings = try served(try invoke(["--cgi", "--app", "a.so"]))
-    #expect(settings.isCGI)
-  }
-
-  static let queries: [(String, [String])] = [
-    ("--app+/tmp/evil.so", ["--app", "/tmp/evil.so"]),
-    ("%2d%2dapp+%2Ftmp/evil.so", ["--app", "/tmp/evil.so"]),
-    ("--http+:80", ["--http", ":80"]),
-    ("--app+/tmp/a;b.so", ["--app", "/tmp/a\\;b.so"]),
-    ("-L", ["-L"]),
-    ("a+", ["a", ""]),
-    ("-M+100%", ["-M", "100%"]),
-  ]
-
-  @Test(arguments: queries.indices) func theQueryIsNoOption(_ row: Int) throws {
-    let (query, arguments) = Self.queries[row]
-    for own in [[], ["--cgi"]] {
-      let settings = try run(own + arguments, query: query)
-      #expect(settings.apps.map(\.path) == ["own.so"] && settings.isCGI && settings.log.requests)
-    }
-  }
-
-  @Test func aQueryThatCannotBeToldApartIsRefused() {
-    #expect(throws: ConfigError.queryAsArguments) {
-      try run(["--http", ":80", "--cgi"], query: "--http+:80")
-    }
-  }
-
-  @Test func anOrdinaryQueryTakesNothingAway() throws {
-    #expect(try !run(["-L"], query: "a=-L").log.requests)
-    #expect(try !run(["-L"], query: "search").log.requests)
-  }
-
-  @Test func theScriptsOwnPathIsNoArgument() throws {
-    #expect(try run(["/www/app.cgi"]).apps.count == 1)
-    #expect(try run(["--app", "/x=/www/app.cgi", "/www/app.cgi"]).apps.count == 2)
-    #expect(try run(["--logto", "/www/app.cgi"]).log.file == "/www/app.cgi")
-    #expect(throws: ConfigError.unexpectedArgument("/www/other.cgi")) { try run(["/www/other.cgi"]) }
-  }
-
-  @Test func anInterpreterLineIsOneArgument() throws {
-    let line = "--cgi --app /x=b.so\t-L"
-    let settings = try run([line, "/www/app.cgi", "--app", "/y=evil.so"], query: "--app+/y=evil.so")
-    #expect(settings.apps.map(\.path) == ["own.so", "b.so"] && !settings.log.requests)
-    let byHand = try invoke(["--app b.so -L", "./app", "--http", ":1"])
-    let handMade = try served(byHand)
-    #expect(handMade.apps.count == 1 && handMade.listeners.count == 1)
-  }
-
-  @Test func aPathWithASpaceIsNoInterpreterLine() throws {
-    let files = ["s.ini": "[server]\nhttp=:1"]
-    let settings = try served(try invoke(["--app=/a b.so", "s.ini"], files: files))
-    #expect(settings.apps[0].path == "/a b.so")
+    let gateway = ["GATEWAY_INTERFACE": "CGI/1.1", "NSGI_APP": "own.so"]
+    #expect(try served(try invoke([], environment: gateway)).isCGI)
+    #expect(try served(try invoke(["--cgi"], environment: gateway)).isCGI)
+    #expect(try !served(try invoke(["--http", ":1"], environment: gateway)).isCGI)
+    #expect(try served(try invoke(["--cgi", "--app", "a.so"])).isCGI)
   }
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -155,6 +156,10 @@ void clinux_watch_crashes(const char *(*note)(int signal));
 void clinux_trace(pthread_t thread);
 /* From now on the process only runs destructors: a fatal signal is told, and ends it with this code. */
 void clinux_end_with(int code);
+
+/* The path that execve(2) was given for this process: this program's, or a script's whose first line names
+ * it. NULL when the kernel does not say. */
+static inline const char *clinux_executed(void) { return (const char *)getauxval(AT_EXECFN); }
 
 /* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */
 int clinux_is_noexec(const char *path);

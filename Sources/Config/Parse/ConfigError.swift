@@ -40,7 +40,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .badValue(let place, let error): "\(place): \(error.problem)"
     case .unexpectedArgument(let text): "`\(text)` is not expected here"
     case .commandLineOnly(let place): "\(place): this option works on the command line only"
-    case .queryAsArguments: "the front end passed the request's query as arguments"
+    case .queryAsArguments: "the request's query may be among the arguments"
     case .unreadable(let place, let path, let reason): "\(place): cannot read \(path): \(reason)"
     case .iniCircle(let place): "\(place): the files include each other"
     case .iniSection(let place, let line): "\(place): `\(line)` has no closing bracket"
@@ -74,7 +74,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .unexpectedArgument(let text):
       text.hasSuffix(".so") ? "write --app \(text)" : "options begin with --; see --help"
     case .commandLineOnly: "take it out"
-    case .queryAsArguments: "call the server from a script that passes no arguments on"
+    case .queryAsArguments: "take \"$@\" out of the script that runs the server"
     case .unreadable: "check the path and its permissions"
     case .iniCircle: "take one of their `ini` lines out"
     case .iniSection: "write it as in [server]"

@@ -21,15 +21,28 @@ public enum Program {
 }
 
 extension Settings {
+  /// Those arguments of a process that are its operator's: the first line of a script in words, and none
+  /// that a CGI front end may have made of a query.
+  ///
+  /// - Parameters:
+  ///   - arguments: the command line without the program's name.
+  ///   - environment: the process's environment.
+  ///   - launch: how the process was started.
+  public static func operatorArguments(
+    _ arguments: [String], environment: [String: String], launch: Launch
+  ) throws(ConfigError) -> [String] {
+    try CGIArguments.own(arguments, environment, launch)
+  }
+
   /// Reads the configuration: ini files first, then `NSGI_*` variables, then arguments; the later wins, and
   /// what can be repeated adds up. Opens nothing but the ini files, through `readFile`; of other files it
   /// asks at most whether they are there, through `isFile`.
   ///
   /// - Parameters:
-  ///   - arguments: the command line without the program's name.
+  ///   - arguments: the operator's (`operatorArguments`).
   ///   - environment: the process's environment.
-  /// - standardInputIsListening: descriptor 0 is a listening socket, as spawn-fcgi and lighttpd's
-  /// `bin-path` leave it.
+  ///   - standardInputIsListening: descriptor 0 is a listening socket, as spawn-fcgi and lighttpd's
+  ///     `bin-path` leave it.
   ///   - workingDirectory: what relative ini files are relative to, for `%p` and `%d`.
   ///   - isFile: whether a path names something that is there and no directory.
   ///   - readFile: the text of the file at a path; its error's description is shown.
@@ -38,7 +51,7 @@ extension Settings {
     workingDirectory: String = "", isFile: @escaping @Sendable (String) -> Bool = { _ in false },
     readFile: (String) throws -> String
   ) throws(ConfigError) -> Invocation {
-    let given = try CommandLineReader.read(try CGIArguments.own(arguments, environment))
+    let given = try CommandLineReader.read(arguments)
     for case .action(let action) in given.map(\.spec.shape) {
       if case .help = action { return .help(Help.long()) }
       if case .version = action { return .version("nsgi-server \(Program.version)") }
@@ -68,7 +81,7 @@ extension Settings {
     arguments: [String], environment: [String: String], workingDirectory: String = "",
     isFile: @escaping @Sendable (String) -> Bool = { _ in false }, readFile: (String) throws -> String
   ) throws(ConfigError) -> [String] {
-    let given = try CommandLineReader.read(try CGIArguments.own(arguments, environment))
+    let given = try CommandLineReader.read(arguments)
     let options = try withFiles(
       try EnvironmentReader.read(environment) + given, environment, workingDirectory, readFile)
     let isFile = lookup(options, isFile)

@@ -35,6 +35,8 @@ import Wire
     try replay("fastcgi") { verifyInvariants(FastCGIRequestReader.self, $0, limits: .fuzzing) }
   }
 
+  @Test func arguments() throws { try replay("arguments", verifyArguments) }
+
   @Test func uwsgi() throws {
     try replay("uwsgi") { verifyInvariants(UWSGIRequestReader.self, $0, limits: .fuzzing) }
   }

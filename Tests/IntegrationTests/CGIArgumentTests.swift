@@ -1,0 +1,174 @@
+// Queries that CGI front ends make arguments of, before the programs that an operator may write.
+import Foundation
+import Support
+import Testing
+
+/// A web server whose cgi-bin holds the server in every form of a program.
+private final class CGIFrontEnd {
+  enum Kind: String, CaseIterable {
+    case apacheCGI = "Apache mod_cgi"
+    case apacheCGID = "Apache mod_cgid"
+    case lighttpd = "lighttpd mod_cgi"
+  }
+
+  let folder: TemporaryFolder
+  let process: ChildProcess
+  let url: String
+
+  init(_ kind: Kind, options: [(String, String)] = []) throws {
+    folder = try TemporaryFolder()
+    let port = try FreePort.any()
+    try folder.folder("cgi-bin")
+    symlink(Repository.server, folder.file("server"))
+    let words = "--cgi --app \(Repository.app("environ")) --limit-post 10"
+    for (name, text) in [
+      ("line", "#!\(Repository.server) \(words)"),
+      ("env", "#!/usr/bin/env -S server \(words)"),
+      ("python", "#!/usr/bin/env -S server --plugin python3 --limit-post 10 --wsgi-file\n" + Self.wsgi),
+      ("wrapper", "#!/bin/sh\nexec \(Repository.server) \(words)"),
+      ("passing", "#!/bin/sh\nexec \(Repository.server) \(words) \"$@\""),
+    ] {
+      _ = try folder.program(text + "\n", "cgi-bin/\(name)")
+    }
+    symlink(Repository.server, folder.file("cgi-bin/program"))
+    let variables = [("PATH", "\(folder.path):/usr/bin:/bin")] + options
+    let configuration =
+      kind == .lighttpd
+      ? Self.lighttpd(folder, port, variables) : Self.apache(kind, folder, port, variables)
+    let main = try folder.write(configuration, to: "main.conf")
+    process =
+      kind == .lighttpd
+      ? try ChildProcess(try Program.lighttpd.path(), ["-D", "-f", main])
+      : try ChildProcess(try Program.apache2.path(), ["-DFOREGROUND", "-d", folder.path, "-f", main])
+    url = "http://127.0.0.1:\(port)/bin"
+    _ = try process.waitForOutput("port \(port)") { _ in
+      try? RawSocket(.tcp(host: "127.0.0.1", port: port))
+    }
+  }
+
+  private static let wsgi = """
+    def application(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"QUERY_STRING={environ['QUERY_STRING']}\\n".encode()]
+    """
+
+  /// Options for the program that has no words of its own.
+  static let variables = [("NSGI_APP", Repository.app("environ")), ("NSGI_LIMIT_POST", "10")]
+
+  private static func apache(
+    _ kind: Kind, _ folder: TemporaryFolder, _ port: UInt16, _ variables: [(String, String)]
+  ) -> String {
+    let isEvent = kind == .apacheCGID
+    let modules =
+      ["authz_core", "env", "alias"] + (isEvent ? ["mpm_event", "cgid"] : ["mpm_prefork", "cgi"])
+    let loads = modules.map { "LoadModule \($0)_module /usr/lib/apache2/modules/mod_\($0).so" }
+    return """
+      Listen 127.0.0.1:\(port)
+      ServerName localhost
+      DefaultRuntimeDir \(folder.path)
+      PidFile \(folder.path)/pid
+      ErrorLog /dev/stderr
+      \(loads.joined(separator: "\n"))
+      \(getuid() == 0 ? "User www-data\nGroup www-data" : "")
+      \(isEvent ? "ScriptSock \(folder.path)/cgisock" : "")
+      \(variables.map { "SetEnv \($0) \($1)" }.joined(separator: "\n"))
+      ScriptAlias "/bin" "\(folder.path)/cgi-bin"
+      <Directory "\(folder.path)/cgi-bin">
+        Require all granted
+      </Directory>
+
+      """
+  }
+
+  private static func lighttpd(
+    _ folder: TemporaryFolder, _ port: UInt16, _ variables: [(String, String)]
+  ) -> String {
+    """
+    server.modules = ( "mod_alias", "mod_setenv", "mod_cgi" )
+    server.bind = "127.0.0.1"
+    server.port = \(port)
+    server.document-root = "\(folder.path)"
+    server.upload-dirs = ( "\(folder.path)" )
+    server.http-parseopts = ( "url-ctrls-reject" => "disable", "url-normalize" => "disable" )
+    alias.url = ( "/bin" => "\(folder.path)/cgi-bin" )
+    cgi.assign = ( "" => "" )
+    setenv.add-environment = (
+      \(variables.map { "\"\($0)\" => \"\($1)\"" }.joined(separator: ", ")) )
+
+    """
+  }
+}
+
+@Suite struct CGIArgumentTests {
+  /// What a client would like the server to do: load a library of its choice, or a configuration that it
+  /// sends itself, listen, run another command, forget its limits.
+  private static let queries = [
+    "--ini%00+/dev/stdin", "--ini+/dev/stdin", "--limit-post+1000", "--limit-post%001000",
+    "--limit-post=1000", "-L", "--app+/tmp/evil.so", "%2d%2dapp%20/tmp/evil.so", "--app%0a+/tmp/evil.so", "--help", "--version",
+    "--http-socket+:0", "\\--ini+/dev/stdin", "check+/tmp/evil.so", "supervised-child", "+", "a+b", "10",
+    "--+--ini+/dev/stdin", "/dev/stdin.ini", "%ff%fe+--ini+/dev/stdin", "--show-config", "--cgi+--cgi",
+  ]
+
+  /// An app of the client's choice, which would run its field X as a command.
+  private static func configuration(_ name: String) -> [UInt8] {
+    Array("[server]\napp = /bin/\(name)=libc.so.6:system(http_x: cstr) -> i32\n".utf8)
+  }
+
+  @Test(
+    "no query is an option of a CGI program, whatever its form",
+    arguments: CGIFrontEnd.Kind.allCases, ["line", "env", "python", "wrapper", "program"])
+  fileprivate func hostileQueries(_ kind: CGIFrontEnd.Kind, _ form: String) throws {
+    let frontEnd = try CGIFrontEnd(kind, options: form == "program" ? CGIFrontEnd.variables : [])
+    let marker = frontEnd.folder.file("marker")
+    let url = "\(frontEnd.url)/\(form)/x?"
+    for query in Self.queries {
+      let reply = try Curl.get(url + query)
+      #expect(reply.status == 200, "\(query): \(reply.text) \(frontEnd.process.output)")
+      let report = reply.text.split(separator: "\n")
+      #expect(report.contains { $0.hasPrefix("QUERY_STRING=") }, "\(query): \(reply.text)")
+    }
+    for query in Self.queries.prefix(6) {
+      let sent = try Curl.post(
+        url + query, Self.configuration(form),
+        ["-H", "X: touch \(marker)", "-H", "Transfer-Encoding: chunked"])
+      #expect([411, 413].contains(sent.status), "\(query): \(sent.text) \(frontEnd.process.output)")
+    }
+    #expect(access(marker, F_OK) != 0)
+    _ = try frontEnd.process.stop()
+  }
+
+  @Test(
+    "a script that passes its arguments on is refused where the query may be among them",
+    arguments: CGIFrontEnd.Kind.allCases)
+  fileprivate func passedOn(_ kind: CGIFrontEnd.Kind) throws {
+    let frontEnd = try CGIFrontEnd(kind)
+    #expect(try Curl.get("\(frontEnd.url)/passing?a=b").status == 200)
+    for query in ["--ini+/dev/stdin", "--ini%00+/dev/stdin", "a+b"] {
+      #expect(try Curl.get("\(frontEnd.url)/passing?\(query)").status == 500, "\(query)")
+    }
+    #expect(frontEnd.process.output.contains("take \"$@\" out of the script"), "\(frontEnd.process.output)")
+    _ = try frontEnd.process.stop()
+  }
+
+  @Test("a client's Proxy field does not reach the environment of a CGI program")
+  func proxyField() throws {
+    let (exit, output) = try ChildProcess.run(
+      Repository.server, ["--cgi", "-L", "--app", try FixtureApp.path("getenv")],
+      environment: [
+        "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "QUERY_STRING": "",
+        "HTTP_PROXY": "http://evil.example", "HTTP_X": "kept",
+      ])
+    #expect(exit == .status(0))
+    #expect(output.hasSuffix("HTTP_PROXY absent, HTTP_X kept"), "\(output)")
+  }
+
+  @Test("a CGI program takes no role of a child, whatever its descriptors are")
+  func noRole() throws {
+    let (exit, output) = try ChildProcess.run(
+      Repository.server, ["supervised-child"],
+      environment: ["GATEWAY_INTERFACE": "CGI/1.1", "QUERY_STRING": "supervised-child"])
+    #expect(exit == .status(1))
+    #expect(output.contains("no application"), "\(output)")
+  }
+}
