@@ -147,6 +147,18 @@ let bootstrapSource = #"""
       lines = traceback.format_exception(type(error), error, trace)
       return "".join(lines), "".join(traceback.format_exception_only(type(error), error)).strip()
 
+  def exit_status(error):
+      '''What a SystemExit says, as the interpreter has it at its own end.'''
+      for stream in (sys.stdout, sys.stderr):
+          try:
+              stream.flush()
+          except Exception:
+              pass
+      if error.code is None or isinstance(error.code, int):
+          return (error.code or 0) & 0xff
+      print(error.code, file=sys.stderr)
+      return 1
+
   def end():
       import atexit
       try:

@@ -30,12 +30,16 @@ enum Call {
       return failed(app, request, start)
     }
     var isDone = false
-    if let body = py_call2(app.pointee.callable, environ, object) {
+    let body = py_call2(app.pointee.callable, environ, object)
+    if Copy.isThis { Copy.end(heading(request)) }
+    if let body {
       isDone = Body.send(body, app, start)
       if !Body.close(body) { isDone = isDone && start.pointee.isSent != 0 }
       py_release(body)
     }
     loan.end(environ)
+    // The blocks of the body may have been made by code that forks.
+    if Copy.isThis { Copy.end(heading(request)) }
     let result = isDone ? NSGI_OK.rawValue : failed(app, request, start)
     if let input { Input.end(input) }
     StartResponse.give(object)

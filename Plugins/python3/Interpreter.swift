@@ -24,6 +24,7 @@ enum Interpreter {
     }
     try initialize(options)
     Threads.start()
+    Copy.watch()
     defer { PyEval_SaveThread() }
     try Types.make()
     module = try bootstrap(boot)
@@ -186,6 +187,7 @@ enum Interpreter {
     apps -= 1
     guard apps == 0 else { return }
     if let result = PyObject_CallMethod0(module, "end") { py_release(result) } else { PyErr_Clear() }
+    if Copy.isThis { Copy.end() }
     Log.flush()
   }
 

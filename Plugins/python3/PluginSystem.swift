@@ -40,6 +40,13 @@ enum System {
     return true
   }
 
+  /// Does something in each copy of the process, before fork() returns there. The corresponding C function is
+  /// `pthread_atfork`.
+  static func whenForked(_ body: @convention(c) () -> Void) { pthread_atfork(nil, nil, body) }
+
+  /// Ends the process at once. The corresponding C function is `_exit`.
+  static func end(_ status: Int32) -> Never { _exit(status) }
+
   /// The corresponding C function is `free`.
   static func release(_ memory: UnsafeMutableRawPointer?) { free(memory) }
 }

@@ -18,7 +18,9 @@ struct WSGIApp {
   static func make(
     _ options: PythonOptions, _ boot: UnsafePointer<nsgi_boot>
   ) throws(LoadFailure) -> UnsafeMutablePointer<WSGIApp> {
-    guard let callable = find(options) else {
+    let found = find(options)
+    if Copy.isThis { Copy.end() }
+    guard let callable = found else {
       let words = Log.exception()
       Log.flush()
       throw LoadFailure(words.trace.isEmpty ? words.sentence : "importing it failed with \(words.sentence)")

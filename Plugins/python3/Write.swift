@@ -46,6 +46,9 @@ enum Write {
     guard let start = at(callable).pointee.start, start.pointee.id != 0 else {
       return raise(py_assertion_error(), "write was called after the request was over")
     }
+    if Copy.isThis {
+      return raise(py_assertion_error(), "this process is a copy made by fork(): it answers no request")
+    }
     switch Output.block(start, arguments[0]!) {
     case .taken:
       py_retain(py_none())

@@ -13,7 +13,9 @@ _Static_assert(CLINUX_EPOLLIN == EPOLLIN && CLINUX_EPOLLOUT == EPOLLOUT && CLINU
 _Thread_local void *clinux_current;
 
 int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length) {
-  return accept4(fd, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  int accepted = accept4(fd, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  clinux_own(accepted);
+  return accepted;
 }
 
 /* The thread sanitizer learns from libc's functions who waits for whom. */

@@ -70,7 +70,9 @@ static void crashed(int signal_number, siginfo_t *information, void *context) {
   signal(signal_number, SIG_DFL);
   alarm(PATIENCE_SECONDS);
   if (ending_code >= 0) ended_badly(signal_number, information, context);
-  const char *note = crash_note ? crash_note(signal_number) : NULL;
+  /* A copy is the application's: its crash is no request's. */
+  const char *note = clinux_is_copy() ? "in a copy of the process that an application has made by fork()"
+                     : crash_note     ? crash_note(signal_number) : NULL;
   say("server: crash: ");
   say(note ? note : "unknown");
   say("\n");

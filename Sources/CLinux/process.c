@@ -29,7 +29,22 @@ int clinux_hold_signals(const int *signals, int count) {
   sigemptyset(&held_signals);
   for (int i = 0; i < count; i++) sigaddset(&held_signals, signals[i]);
   if (sigprocmask(SIG_BLOCK, &held_signals, NULL)) return -1;
-  return pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) ? -1 : signal_pipe[0];
+  if (pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC)) return -1;
+  clinux_own(signal_pipe[0]);
+  clinux_own(signal_pipe[1]);
+  return signal_pipe[0];
+}
+
+void clinux_free_signals(void) {
+  if (signal_pipe[1] >= 0) sigprocmask(SIG_UNBLOCK, &held_signals, NULL);
+}
+
+static void do_nothing(int number) { (void)number; }
+
+void clinux_disarm_sigpipe(void) {
+  struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGPIPE, &action, NULL);
 }
 
 void clinux_let_signals(void) {

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "clinux_ring.h"
+#include "clinux_fork.h"
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -10,7 +11,9 @@ _Static_assert((0x4000 | 0x40 | 0x100) == (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAI
 
 static void *map(size_t bytes, int fd, off_t what) {
   void *place = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, what);
-  return place == MAP_FAILED ? NULL : place;
+  if (place == MAP_FAILED) return NULL;
+  madvise(place, bytes, MADV_DONTFORK);
+  return place;
 }
 
 static int map_rings(struct clinux_ring *ring, const struct io_uring_params *made) {
@@ -42,6 +45,9 @@ static int map_blocks(struct clinux_ring *ring, unsigned count) {
   size_t bytes = count * sizeof(struct io_uring_buf);
   void *place = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (place == MAP_FAILED) return -1;
+  /* Shared with a copy, the first entry written after a fork() would go to a page that the kernel does not
+   * look at. */
+  madvise(place, bytes, MADV_DONTFORK);
   ring->blocks = place;
   ring->block_mask = (uint16_t)(count - 1);
   struct io_uring_buf_reg where = {.ring_addr = (uint64_t)(uintptr_t)place, .ring_entries = count};
@@ -57,6 +63,7 @@ int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned comple
                                  .cq_entries = completions};
   ring->fd = (int)syscall(SYS_io_uring_setup, entries, &made);
   if (ring->fd < 0) return -1;
+  clinux_own(ring->fd);
   const unsigned needed = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP;
   int suits = (made.features & needed) == needed;
   if (suits && !map_rings(ring, &made) && !map_blocks(ring, blocks) &&
@@ -69,6 +76,7 @@ int clinux_ring_open(struct clinux_ring *ring, unsigned entries, unsigned comple
 }
 
 void clinux_ring_close(struct clinux_ring *ring) {
+  clinux_disown(ring->fd);
   if (ring->fd >= 0) close(ring->fd);
   if (ring->rings) munmap(ring->rings, ring->rings_bytes);
   if (ring->entry_map) munmap(ring->entry_map, ring->entry_bytes);

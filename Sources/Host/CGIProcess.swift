@@ -9,12 +9,12 @@ import Wire
 /// loop runs if the answer is not there when the call has returned.
 extension Worker {
   /// Serves the one request; returns the process's exit code: 0 when the whole answer went out.
-  func runCGI() -> Int32 {
-    clinux_ignore_sigpipe()
+  func runCGI(_ streams: CGIStreams) -> Int32 {
+    clinux_disarm_sigpipe()
     let thread = HostThread()
     lead(as: thread)
     let connection = connections.take()
-    connection.pointee.fd = STDOUT_FILENO
+    connection.pointee.fd = streams.output
     connection.pointee.gateway = .cgi
     connection.pointee.isNonParsed = CGIEnvironment.isNonParsed
     connection.pointee.codec = Codec(.cgi, limits: HeadLimits(limits))
@@ -33,7 +33,7 @@ extension Worker {
       now = System.now()
       do {
         let count = try System.read(
-          STDIN_FILENO, connection.pointee.input.tail, connection.pointee.input.room)
+          streams.input, connection.pointee.input.tail, connection.pointee.input.room)
         if count == 0 {
           log.error("the web server promised more body than it sent")
           refuse(connection, 400, "the request body is shorter than CONTENT_LENGTH")
@@ -62,6 +62,20 @@ extension Worker {
     }
     for app in apps { app.drain() }
     thread.leave(all: true)
+  }
+}
+
+/// The web server's two streams. Apps do not have them: what they print must not become part of the answer,
+/// and what they start and leave running must not keep the web server waiting for its end.
+struct CGIStreams {
+  let input: Int32
+  let output: Int32
+
+  /// Takes them from where a CGI program finds them.
+  static func take() throws(ServerFailure) -> CGIStreams {
+    do throws(SystemError) {
+      return CGIStreams(input: try System.moveStandardInput(), output: try System.moveStandardOutput())
+    } catch { throw ServerFailure("the web server's streams are not there (\(error.reason))") }
   }
 }
 

@@ -9,6 +9,13 @@ enum ProcessSetup {
     if let mask = settings.umask { System.setUmask(mask) }
   }
 
+  /// Before anything of an app runs.
+  static func tellCopiesApart() throws(ServerFailure) {
+    do throws(SystemError) { try ForkedCopy.watch() } catch {
+      throw ServerFailure("copies that an application makes of the process cannot be told (\(error))")
+    }
+  }
+
   /// After the sockets are bound and before an app is loaded: the pid file, the directory, then the user.
   static func settle(_ settings: ProcessSettings) throws(ServerFailure) {
     try writePID(settings)

@@ -79,4 +79,23 @@ extension System {
 
   /// Takes a variable out of this process's environment. The corresponding C function is `unsetenv`.
   static func removeVariable(_ name: String) { unsetenv(name) }
+
+  /// Standard input under another number, the process's own; /dev/null stands in its place. The
+  /// corresponding C functions are `fcntl` with F_DUPFD_CLOEXEC, `open` and `dup2`.
+  static func moveStandardInput() throws(SystemError) -> Int32 {
+    let nothing = Int32(try retrying("open") { Int(open("/dev/null", O_RDWR | O_CLOEXEC)) })
+    defer { close(nothing) }
+    return try move(STDIN_FILENO, leaving: nothing)
+  }
+
+  /// Standard output likewise; what is printed from now on goes to standard error.
+  static func moveStandardOutput() throws(SystemError) -> Int32 {
+    try move(STDOUT_FILENO, leaving: STDERR_FILENO)
+  }
+
+  private static func move(_ stream: Int32, leaving other: Int32) throws(SystemError) -> Int32 {
+    let moved = own(Int32(try retrying("fcntl") { Int(clinux_duplicate(stream, 3)) }))
+    _ = try retrying("dup2") { Int(dup2(other, stream)) }
+    return moved
+  }
 }

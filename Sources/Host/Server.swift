@@ -32,11 +32,13 @@ public enum Server {
   public static func run(_ settings: Settings) throws(ServerFailure) {
     if let path = settings.log.file { try redirectLog(path) }
     ProcessSetup.begin(settings.process)
+    try ProcessSetup.tellCopiesApart()
+    let streams = settings.isCGI ? try CGIStreams.take() : nil
     let listeners = settings.isCGI ? [] : try listen(settings)
     defer { for listener in listeners { listener.removeFile() } }
     try ProcessSetup.settle(settings.process)
     defer { ProcessSetup.end(settings.process) }
-    if settings.isCGI { return try answerOnce(settings) }
+    if let streams { return try answerOnce(settings, streams) }
     let signals: Int32
     do { signals = try Worker.takeSignals() } catch {
       throw ServerFailure("signals cannot be read: \(error)")
@@ -57,13 +59,13 @@ public enum Server {
   }
 
   /// CGI. Signals are left as they are: SIGTERM ends the process, whatever the app is doing.
-  private static func answerOnce(_ settings: Settings) throws(ServerFailure) {
+  private static func answerOnce(_ settings: Settings, _ streams: CGIStreams) throws(ServerFailure) {
     let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
     let apps = try load(settings, runtime)
     do {
       let worker = try Worker(settings: settings, listeners: [], mounts: MountTable(apps), log: .shared)
-      let code = worker.runCGI()
+      let code = worker.runCGI(streams)
       if worker.isQuiet { unload(worker) }
       guard code == 0 else { throw ServerFailure("the answer could not be delivered whole") }
     } catch let error as SystemError {

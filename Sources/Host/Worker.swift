@@ -173,7 +173,7 @@ final class Worker: @unchecked Sendable {
   /// Blocks the signals that the worker reads itself, and returns the descriptor that brings them. To be
   /// called before anything of an app runs: threads that it starts inherit the mask.
   static func takeSignals() throws(SystemError) -> Int32 {
-    clinux_ignore_sigpipe()
+    clinux_disarm_sigpipe()
     return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
   }
 

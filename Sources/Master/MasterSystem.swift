@@ -131,7 +131,7 @@ enum System {
   /// Blocks the signals and returns a descriptor that reads them. The corresponding C function is
   /// `signalfd`.
   static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {
-    clinux_ignore_sigpipe()
+    clinux_disarm_sigpipe()
     return try check("signalfd", clinux_signalfd(signals, Int32(signals.count)))
   }
 

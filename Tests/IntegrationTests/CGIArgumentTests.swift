@@ -48,7 +48,7 @@ private final class CGIFrontEnd {
   }
 
   func get(_ target: String) throws -> Reply {
-    try RawSocket(address).exchange("http", "/bin/\(target)")
+    try RawSocket(address).ask("/bin/\(target)")
   }
 
   private static let wsgi = """

@@ -2,6 +2,7 @@
  * No logic: one call a function. */
 #ifndef CLINUX_H
 #define CLINUX_H
+#include "clinux_fork.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -42,10 +43,12 @@ static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int
 #define CLINUX_EPOLLEXCLUSIVE 0x10000000u
 #define CLINUX_EPOLLET 0x80000000u
 
-/* accept4, non-blocking and closed on exec. */
+/* accept4, non-blocking, closed on exec, our own. */
 int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length);
 static inline int clinux_socket(int family) {
-  return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  clinux_own(fd);
+  return fd;
 }
 
 static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t count) {
@@ -94,7 +97,11 @@ static inline int clinux_next_signal(int fd) {
   struct signalfd_siginfo info;
   return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
-static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+/* In a copy made by fork(): no signal is held any more, whatever its thread did in the server. */
+void clinux_free_signals(void);
+/* A peer that is gone is an error of the call. By a handler that does nothing: programs that are started
+ * find the signal at its default, as they would not if it were ignored. */
+void clinux_disarm_sigpipe(void);
 
 /* Whether `text` stands somewhere in `bytes`. */
 int clinux_contains(const void *bytes, size_t count, const void *text, size_t length);

@@ -89,7 +89,12 @@ extension System {
 
   /// Loads a library, every symbol resolved at once and none of them shared; nil on failure
   /// (`linkerError`). The corresponding C function is `dlopen`.
-  static func openLibrary(_ path: String) -> UnsafeMutableRawPointer? { dlopen(path, RTLD_NOW | RTLD_LOCAL) }
+  static func openLibrary(_ path: String) -> UnsafeMutableRawPointer? {
+    let library = dlopen(path, RTLD_NOW | RTLD_LOCAL)
+    // Its constructors have run.
+    ForkedCopy.end()
+    return library
+  }
 
   /// The corresponding C function is `dlsym`.
   static func symbol(_ name: String, in library: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
@@ -103,7 +108,10 @@ extension System {
   static func linkerError() -> String { dlerror().map { String(cString: $0) } ?? "unknown error" }
 
   /// The corresponding C function is `dlclose`.
-  static func closeLibrary(_ library: UnsafeMutableRawPointer) { _ = dlclose(library) }
+  static func closeLibrary(_ library: UnsafeMutableRawPointer) {
+    _ = dlclose(library)
+    ForkedCopy.end()
+  }
 
   private static func interruptible(
     _ call: StaticString, _ body: () -> Int32

@@ -150,6 +150,7 @@ final class Generation: @unchecked Sendable {
         return load(&boot, &state)
       }
     }
+    ForkedCopy.end(result)
     guard result >= 0 else {
       error[room - 2] = 0
       throw .loadFailed(path: label ?? reference.path, reason: Self.reason(String(cString: error), result))
@@ -161,6 +162,7 @@ final class Generation: @unchecked Sendable {
   func probe() throws(LoadError) {
     guard case .full(let app) = form, let probe = app.probe else { return }
     let result = probe(state)
+    ForkedCopy.end(result)
     guard result >= 0 else {
       throw .probeFailed(path: reference.path, result: Self.resultName(result))
     }
@@ -185,6 +187,7 @@ final class Generation: @unchecked Sendable {
         sink.pointee.count += count
         return NSGI_OK.rawValue
       }, &sink)
+    ForkedCopy.end(result)
     return result >= 0 ? sink.count : nil
   }
 
@@ -202,6 +205,7 @@ final class Generation: @unchecked Sendable {
     guard isStarted else { return }
     isStarted = false
     if case .full(let app) = form { app.unload?(state) }
+    ForkedCopy.end()
     state = nil
   }
 

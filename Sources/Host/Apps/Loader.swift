@@ -33,7 +33,9 @@ enum Loader {
     guard AppReference.isEntry(symbol) else {
       return (handle, .plain(unsafeBitCast(address, to: Application.self)))
     }
-    guard let table = unsafeBitCast(address, to: Entry.self)(host) else {
+    let found = unsafeBitCast(address, to: Entry.self)(host)
+    ForkedCopy.end()
+    guard let table = found else {
       throw .refusedHost(path: copy.source)
     }
     try shakeHands(with: table, host: host, path: copy.source)

@@ -12,6 +12,7 @@ public enum CheckChild {
     guard let order = CheckOrder(arguments: arguments) else { return }
     System.closeOnExec(reportDescriptor)
     System.dieWithParent()
+    try? ForkedCopy.watch()
     System.leaveNoCore()
     let reporter = CheckReporter(descriptor: reportDescriptor)
     ExerciseHost.shared.reporter = reporter

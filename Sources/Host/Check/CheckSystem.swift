@@ -20,8 +20,11 @@ extension System {
     return ends
   }
 
-  /// The corresponding C function is `fcntl` with F_SETFD.
-  static func closeOnExec(_ fd: Int32) { _ = fcntl(fd, F_SETFD, FD_CLOEXEC) }
+  /// Neither programs that are started nor copies of the process keep the descriptor. The corresponding C
+  /// function is `fcntl` with F_SETFD.
+  static func closeOnExec(_ fd: Int32) {
+    _ = fcntl(own(fd), F_SETFD, FD_CLOEXEC)
+  }
 
   /// Starts this very program again: nothing to read, standard error for both outputs, `report` as
   /// descriptor 3, a process group of its own. `variables` are set in its environment unless they are in

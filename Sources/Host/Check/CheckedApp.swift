@@ -96,6 +96,7 @@ final class CheckedApp: @unchecked Sendable {
         return load(&boot, &state)
       }
     }
+    ForkedCopy.end(result)
     self.state = state
     guard result >= 0 else {
       error[room - 2] = 0
@@ -108,7 +109,11 @@ final class CheckedApp: @unchecked Sendable {
   }
 
   /// probe(); NSGI_OK without one.
-  func probe() -> Int32 { table.probe?(state) ?? NSGI_OK.rawValue }
+  func probe() -> Int32 {
+    let result = table.probe?(state) ?? NSGI_OK.rawValue
+    ForkedCopy.end(result)
+    return result
+  }
 
   /// What save() writes; nil when it has none or fails.
   func save() -> [UInt8]? {
@@ -121,6 +126,7 @@ final class CheckedApp: @unchecked Sendable {
       sink.bytes += UnsafeRawBufferPointer(start: bytes, count: count)
       return NSGI_OK.rawValue
     }, Unmanaged.passUnretained(sink).toOpaque())
+    ForkedCopy.end(result)
     return result >= 0 ? sink.bytes : nil
   }
 
@@ -132,17 +138,25 @@ final class CheckedApp: @unchecked Sendable {
       argument?.storeBytes(of: true, as: Bool.self)
       return NSGI_IO.rawValue
     }, &wasAsked)
+    ForkedCopy.end(result)
     return wasAsked ? result : nil
   }
 
-  func drain() { table.drain?(state) }
+  func drain() {
+    table.drain?(state)
+    ForkedCopy.end()
+  }
 
   func unload() {
     table.unload?(state)
+    ForkedCopy.end()
     state = nil
   }
 
-  func thread(entering: Bool) { table.thread?(state, entering ? 1 : 0) }
+  func thread(entering: Bool) {
+    table.thread?(state, entering ? 1 : 0)
+    ForkedCopy.end()
+  }
 
   // MARK: The library
 

@@ -113,6 +113,7 @@ struct Exercise {
     do { exchange = try host.open(scenario) } catch { throw .system(error) }
     let canceller = cancels && scenario.client != .leavesAfterReturn ? cancelFromBeside(exchange) : nil
     let result = call(exchange)
+    ForkedCopy.end(result)
     let mayAsync = app.promises(NSGI_MAY_ASYNC)
     if exchange.returned(result, mayAsync: mayAsync) {
       if scenario.client == .leavesAfterReturn { cancel(exchange) }
@@ -141,6 +142,7 @@ struct Exercise {
   private func cancel(_ exchange: ExerciseExchange) {
     guard exchange.beginCancel(afterFirstCall: false) else { return }
     app.table.cancel?(app.state, exchange.request.view)
+    ForkedCopy.end()
     exchange.endCancel()
   }
 
@@ -153,6 +155,7 @@ struct Exercise {
     let started = System.startThread {
       if exchange.beginCancel(afterFirstCall: waits) {
         function(state, exchange.request.view)
+        ForkedCopy.end()
         exchange.endCancel()
       }
       completion.done()

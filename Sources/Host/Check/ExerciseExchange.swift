@@ -277,6 +277,7 @@ final class ExerciseExchange: @unchecked Sendable {
     readyThread = System.threadID()
     mutex.unlock()
     wanted.function(wanted.argument)
+    ForkedCopy.end()
     mutex.lock()
     readyThread = nil
     mutex.broadcast()

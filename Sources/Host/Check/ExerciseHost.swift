@@ -57,6 +57,7 @@ final class ExerciseHost: @unchecked Sendable {
 
   /// The exchange of an id; an id that never was is told.
   private func find(_ id: nsgi_id, _ call: String) -> ExerciseExchange? {
+    if ForkedCopy.isThis { return nil }
     mutex.lock()
     let index = id &- Self.firstID
     let exchange = index < exchanges.count ? exchanges[Int(index)] : nil
@@ -109,11 +110,11 @@ final class ExerciseHost: @unchecked Sendable {
       }
     }
     host.read = { id, buffer, capacity in
-      ExerciseHost.shared.with(id, "read()", gone: Int64(NSGI_GONE.rawValue)) { $0.read(buffer, capacity) }
+      ExerciseHost.shared.with(id, "read()", gone: Int64(ForkedCopy.absent)) { $0.read(buffer, capacity) }
     }
     host.body = { id, whole in
       let host = ExerciseHost.shared
-      return host.with(id, "body()", gone: NSGI_GONE.rawValue) {
+      return host.with(id, "body()", gone: ForkedCopy.absent) {
         $0.wholeBody(whole, streams: host.promises(NSGI_STREAMS_IN))
       }
     }
@@ -121,40 +122,40 @@ final class ExerciseHost: @unchecked Sendable {
 
   private static func addResponse(to host: inout nsgi_host) {
     host.respond = { id, status, fields, count, body, length in
-      ExerciseHost.shared.with(id, "respond()", gone: NSGI_GONE.rawValue) {
+      ExerciseHost.shared.with(id, "respond()", gone: ForkedCopy.absent) {
         $0.respond(status, fields, count, body, length)
       }
     }
     host.start = { id, status, fields, count in
-      ExerciseHost.shared.with(id, "start()", gone: NSGI_GONE.rawValue) { $0.start(status, fields, count) }
+      ExerciseHost.shared.with(id, "start()", gone: ForkedCopy.absent) { $0.start(status, fields, count) }
     }
     host.write = { id, bytes, count in
-      ExerciseHost.shared.with(id, "write()", gone: NSGI_GONE.rawValue) { $0.write("write()", bytes, count) }
+      ExerciseHost.shared.with(id, "write()", gone: ForkedCopy.absent) { $0.write("write()", bytes, count) }
     }
     host.lend = { id, bytes, count, release, argument in
       guard let exchange = ExerciseHost.shared.find(id, "lend()") else {
         release?(argument)
-        return NSGI_GONE.rawValue
+        return ForkedCopy.absent
       }
       return exchange.lend(bytes, count, release, argument)
     }
     host.sendfile = { id, fd, offset, count in
-      ExerciseHost.shared.with(id, "sendfile()", gone: NSGI_GONE.rawValue) { $0.sendFile(fd, offset, count) }
+      ExerciseHost.shared.with(id, "sendfile()", gone: ForkedCopy.absent) { $0.sendFile(fd, offset, count) }
     }
-    host.flush = { id in ExerciseHost.shared.with(id, "flush()", gone: NSGI_GONE.rawValue) { $0.flush() } }
+    host.flush = { id in ExerciseHost.shared.with(id, "flush()", gone: ForkedCopy.absent) { $0.flush() } }
     host.on_ready = { id, what, function, argument in
-      ExerciseHost.shared.with(id, "on_ready()", gone: NSGI_GONE.rawValue) {
+      ExerciseHost.shared.with(id, "on_ready()", gone: ForkedCopy.absent) {
         $0.onReady(what, function, argument)
       }
     }
     host.finish = { id, result in
       let host = ExerciseHost.shared
-      return host.with(id, "finish()", gone: NSGI_GONE.rawValue) {
+      return host.with(id, "finish()", gone: ForkedCopy.absent) {
         $0.finish(result, mayAsync: host.promises(NSGI_MAY_ASYNC))
       }
     }
     host.reason = { id, phrase in
-      ExerciseHost.shared.with(id, "reason()", gone: NSGI_GONE.rawValue) { $0.announce(phrase) }
+      ExerciseHost.shared.with(id, "reason()", gone: ForkedCopy.absent) { $0.announce(phrase) }
     }
   }
 

@@ -117,6 +117,10 @@ struct Listener {
     _ fd: Int32, gateway: ListenerProtocol, limits: Limits
   ) throws(ListenError) -> Listener {
     guard (try? System.get(fd, SOL_SOCKET, SO_ACCEPTCONN)) == 1 else { throw .notListening(fd) }
+    // Programs that an app starts would have it as their standard input, and keep the address for as long as
+    // they live.
+    let fd = fd == STDIN_FILENO ? (try? System.moveStandardInput()) ?? fd : fd
+    System.closeOnExec(fd)
     try? System.setNonBlocking(fd)
     let address = SocketAddress.bound(fd, as: nil)
     return Listener(fd: fd, gateway: gateway, address: address, ownsFile: false, limits: limits)

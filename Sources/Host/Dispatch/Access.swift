@@ -34,6 +34,7 @@ enum Access {
   /// The record of an exchange that may be alive.
   @inline(__always)
   private static func find(_ id: nsgi_id) -> ExchangePointer? {
+    if ForkedCopy.isThis { return nil }
     if let current = clinux_get_current() {
       let exchange = current.assumingMemoryBound(to: Exchange.self)
       if exchange.pointee.id == id { return exchange }

@@ -37,6 +37,7 @@ final class App: @unchecked Sendable {
   func cancel(_ exchange: ExchangePointer) {
     guard case .full(let table) = generation.form, let cancel = table.cancel else { return }
     cancel(generation.state, exchange.pointee.request)
+    ForkedCopy.end()
   }
 
   /// Tells the app, once, that no new call will come.
@@ -44,6 +45,7 @@ final class App: @unchecked Sendable {
     guard !isDrained else { return }
     isDrained = true
     if case .full(let table) = generation.form { table.drain?(generation.state) }
+    ForkedCopy.end()
   }
 
   /// Tells the app of this host thread: it is about to make its first call, or has made its last.
@@ -51,6 +53,7 @@ final class App: @unchecked Sendable {
     guard case .full(let table) = generation.form, let hook = table.thread else { return }
     if entering { threads.add(1, ordering: .relaxed) }
     hook(generation.state, entering ? 1 : 0)
+    ForkedCopy.end()
     if !entering { threads.subtract(1, ordering: .releasing) }
   }
 }

@@ -89,6 +89,7 @@ extension Worker {
     exchange.pointee.lock.unlock()
     guard isAsked else { return }
     call.function?(call.argument)
+    ForkedCopy.end()
     exchange.pointee.lock.lock()
     exchange.pointee.readyRunner = nil
     exchange.pointee.lock.broadcast()

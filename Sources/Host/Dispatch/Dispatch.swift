@@ -56,6 +56,7 @@ extension Worker {
     // The last word as leader: from here on the call may be taken off the loop.
     exchange.pointee.word.begin()
     let result = calls.pointee.call(exchange)
+    ForkedCopy.end(result)
     clinux_set_current(nil)
     if result == NSGI_ASYNC.rawValue { return returnedAsync(exchange, calls) }
     if exchange.pointee.word.end() {

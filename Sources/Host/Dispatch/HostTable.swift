@@ -50,10 +50,10 @@ enum HostTable {
     table.flush = { id in HostTable.flush(id) }
     table.on_ready = { id, what, function, argument in
       let call = ReadyCall(what: what, function: function, argument: argument)
-      return Access.with(id) { $0.pointee.worker.onReady($0, call) } ?? NSGI_GONE.rawValue
+      return Access.with(id) { $0.pointee.worker.onReady($0, call) } ?? ForkedCopy.absent
     }
     table.finish = { id, result in
-      Access.with(id) { $0.pointee.worker.finish($0, result) } ?? NSGI_GONE.rawValue
+      Access.with(id) { $0.pointee.worker.finish($0, result) } ?? ForkedCopy.absent
     }
     table.reason = { id, phrase in HostTable.reason(id, phrase) }
     return table
@@ -94,7 +94,7 @@ enum HostTable {
   }
 
   private static func read(_ id: nsgi_id, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
-    Access.with(id) { $0.pointee.worker.read($0, buffer, capacity) } ?? Int64(NSGI_GONE.rawValue)
+    Access.with(id) { $0.pointee.worker.read($0, buffer, capacity) } ?? Int64(ForkedCopy.absent)
   }
 
   private static func body(_ id: nsgi_id, _ whole: UnsafeMutablePointer<nsgi_str>?) -> Int32 {
@@ -107,7 +107,7 @@ enum HostTable {
         whole.pointee = nsgi_str(p: start.assumingMemoryBound(to: CChar.self), n: bytes.count)
         return NSGI_OK.rawValue
       }
-    } ?? NSGI_GONE.rawValue
+    } ?? ForkedCopy.absent
   }
 
   // MARK: Response
@@ -123,12 +123,12 @@ enum HostTable {
       return exchange.pointee.owner._withUnsafeGuaranteedRef {
         $0.respond(exchange, status, fields, count, bytes)
       }
-    } ?? NSGI_GONE.rawValue
+    } ?? ForkedCopy.absent
   }
 
   private static func reason(_ id: nsgi_id, _ phrase: nsgi_str) -> Int32 {
     guard let text = checked(phrase.p, phrase.n) else { return NSGI_MISUSE.rawValue }
-    return Access.with(id) { $0.pointee.worker.announce($0, reason: text) } ?? NSGI_GONE.rawValue
+    return Access.with(id) { $0.pointee.worker.announce($0, reason: text) } ?? ForkedCopy.absent
   }
 
   private static func start(
@@ -137,22 +137,22 @@ enum HostTable {
     guard count == 0 || fields != nil else { return NSGI_MISUSE.rawValue }
     return Access.with(id) { exchange in
       exchange.pointee.owner._withUnsafeGuaranteedRef { $0.begin(exchange, status, fields, count) }
-    } ?? NSGI_GONE.rawValue
+    } ?? ForkedCopy.absent
   }
 
   private static func write(_ id: nsgi_id, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int32 {
     Access.with(id) { exchange in
       guard let bytes = checked(bytes, count) else { return NSGI_MISUSE.rawValue }
       return exchange.pointee.owner._withUnsafeGuaranteedRef { $0.write(exchange, bytes) }
-    } ?? NSGI_GONE.rawValue
+    } ?? ForkedCopy.absent
   }
 
   private static func sendfile(_ id: nsgi_id, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
-    Access.with(id) { $0.pointee.worker.sendFile($0, fd, offset, count) } ?? NSGI_GONE.rawValue
+    Access.with(id) { $0.pointee.worker.sendFile($0, fd, offset, count) } ?? ForkedCopy.absent
   }
 
   private static func flush(_ id: nsgi_id) -> Int32 {
-    Access.with(id) { $0.pointee.worker.flushResponse($0) } ?? NSGI_GONE.rawValue
+    Access.with(id) { $0.pointee.worker.flushResponse($0) } ?? ForkedCopy.absent
   }
 
   // MARK: Log

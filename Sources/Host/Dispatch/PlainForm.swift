@@ -116,7 +116,7 @@ enum PlainForm {
       return exchange.pointee.owner._withUnsafeGuaranteedRef {
         $0.write(exchange, UnsafeRawBufferPointer(start: bytes, count: count))
       }
-    } ?? NSGI_GONE.rawValue
+    } ?? ForkedCopy.absent
   }
 
   private static let refusedWrite: nsgi_write = { _, _ in NSGI_MISUSE.rawValue }

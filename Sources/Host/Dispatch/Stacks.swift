@@ -21,6 +21,7 @@ extension App {
     let stack = found.assumingMemoryBound(to: StackTable.self).pointee.stack
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16 * 1024) { text in
       let count = stack(generation.state, id, text.baseAddress, text.count)
+      ForkedCopy.end()
       guard count > 0, count <= text.count else { return nil }
       return String(decoding: UnsafeRawBufferPointer(start: text.baseAddress, count: count), as: UTF8.self)
     }

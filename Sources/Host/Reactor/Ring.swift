@@ -118,7 +118,7 @@ struct Ring: ~Copyable {
   @inline(__always)
   func enter() throws(SystemError) {
     try System.enterRing(ring)
-    while clinux_ring_waiting(ring) > 0 { submit() }
+    if clinux_ring_waiting(ring) > 0 { submit() }
   }
 
   /// The thread is about to wait for the Reactor: from now on the bell is rung. False when there is work
@@ -137,8 +137,12 @@ struct Ring: ~Copyable {
   /// cancelled receives no more, and lets go of its socket with the next `enter`.
   func submit() {
     while clinux_ring_waiting(ring) > 0 {
-      // The kernel is out of memory for a moment; it has said so of no other reason.
-      do { try System.submitRing(ring) } catch { System.yieldThread() }
+      do throws(SystemError) { try System.submitRing(ring) } catch {
+        // The kernel is out of memory for a moment. For any other reason the ring is of no use any more,
+        // which the next `enter` tells.
+        guard [EAGAIN, EBUSY, ENOMEM].contains(error.code) else { return }
+        System.yieldThread()
+      }
     }
   }
 

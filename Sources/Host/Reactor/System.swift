@@ -174,7 +174,7 @@ enum System {
 
   /// The corresponding C function is `epoll_create1`.
   static func epollCreate() throws(SystemError) -> Int32 {
-    Int32(try retrying("epoll_create1") { Int(epoll_create1(Int32(EPOLL_CLOEXEC))) })
+    own(Int32(try retrying("epoll_create1") { Int(epoll_create1(Int32(EPOLL_CLOEXEC))) }))
   }
 
   /// The corresponding C function is `epoll_ctl`.
@@ -234,8 +234,10 @@ enum System {
 
   /// A counter that wakes who waits for it. The corresponding C function is `eventfd`.
   static func eventDescriptor(blocking: Bool) throws(SystemError) -> Int32 {
-    Int32(
-      try retrying("eventfd") { Int(eventfd(0, Int32(EFD_CLOEXEC) | (blocking ? 0 : Int32(EFD_NONBLOCK)))) })
+    own(
+      Int32(
+        try retrying("eventfd") { Int(eventfd(0, Int32(EFD_CLOEXEC) | (blocking ? 0 : Int32(EFD_NONBLOCK)))) }
+      ))
   }
 
   /// Wakes who waits for an eventfd. The corresponding C function is `eventfd_write`.
@@ -291,11 +293,20 @@ enum System {
   // MARK: Files
 
   /// The corresponding C function is `close`; Linux frees the descriptor whatever it answers.
-  static func close(_ fd: Int32) { _ = Glibc.close(fd) }
+  static func close(_ fd: Int32) {
+    clinux_disown(fd)
+    _ = Glibc.close(fd)
+  }
+
+  /// No copy of the process that an application makes by fork() keeps the descriptor.
+  static func own(_ fd: Int32) -> Int32 {
+    clinux_own(fd)
+    return fd
+  }
 
   /// A file without a name in `directory`. The corresponding C function is `open` with O_TMPFILE.
   static func unnamedFile(in directory: String) throws(SystemError) -> Int32 {
-    Int32(try retrying("open") { Int(clinux_unnamed_file(directory)) })
+    own(Int32(try retrying("open") { Int(clinux_unnamed_file(directory)) }))
   }
 
   /// Writes all of the bytes. The corresponding C function is `write`.

@@ -13,6 +13,7 @@ public enum StageRole {
     System.leaveNoCore()
     let orders = assignment.orders
     do throws(ServerFailure) {
+      try ProcessSetup.tellCopiesApart()
       try ProcessSetup.enter(settings.process, worker: nil)
       var loading = AppLoading(plugins: settings.pluginDirectories)
       for build in orders.builds where build.app < settings.apps.count {

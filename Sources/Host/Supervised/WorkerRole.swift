@@ -10,6 +10,7 @@ extension Server {
     let orders = assignment.orders
     if !ProcessSetup.isSanitized { LastWords.watch() }
     System.endWithParent()
+    try ProcessSetup.tellCopiesApart()
     try ProcessSetup.enter(settings.process, worker: orders.worker)
     let listeners = try inherit(orders.sockets, settings)
     let signals: Int32
