@@ -124,6 +124,8 @@ enum Body {
     defer { py_release(iterator) }
     while let block = PyIter_Next(iterator) {
       defer { py_release(block) }
+      // Nobody waits for the blocks of a copy.
+      if Copy.isThis { Copy.end() }
       guard py_is_bytes(block) else { return notBytes(block) }
       if py_bytes_size(block) == 0 { continue }
       let known = isOneBlock && start.pointee.isSent == 0 ? Int64(py_bytes_size(block)) : length

@@ -241,5 +241,24 @@ let bootstrapSource = #"""
           own = tuple(one.rstrip("/") + "/" for one in directories)
           threading.Thread(target=run, name="nsgi-autoreload", daemon=True).start()
 
+  def keep_threads_over_fork():
+      '''A thread of the server is a dummy to threading. Before Python 3.13 a copy that such a thread makes
+      cannot shut threading down, so that multiprocessing tells of its processes that they have failed.'''
+      import _thread, os
+      dummies = {}
+      def before():
+          threading = sys.modules.get("threading")
+          if threading is not None:
+              found = threading._active.get(_thread.get_ident())
+              if isinstance(found, threading._DummyThread):
+                  dummies[_thread.get_ident()] = threading._active.pop(_thread.get_ident())
+      def in_parent():
+          found = dummies.pop(_thread.get_ident(), None)
+          if found is not None:
+              sys.modules["threading"]._active[_thread.get_ident()] = found
+      os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=dummies.clear)
+
+  if sys.version_info < (3, 13):
+      keep_threads_over_fork()
   make_module()
   """#

@@ -29,6 +29,7 @@ extension Worker {
       return 1
     }
     var turn = decode(connection)
+    var unread = CGIEnvironment.bodyBytes
     while turn == .goesOn, connection.pointee.state == .readingBody {
       now = System.now()
       do {
@@ -39,6 +40,7 @@ extension Worker {
           refuse(connection, 400, "the request body is shorter than CONTENT_LENGTH")
           break
         }
+        unread -= Int64(count)
         connection.pointee.input.commit(count)
       } catch {
         log.error("standard input cannot be read: \(error)")
@@ -47,8 +49,25 @@ extension Worker {
       turn = decode(connection)
     }
     awaitAnswer(connection, turn, thread)
+    if unread > 0 { readOver(streams) }
     accessLog.flush()
     return cgiFailed || failure != nil ? 1 : 0
+  }
+
+  /// The answer came before the end of the request. mod_cgid of Apache makes both streams of one socket, and
+  /// the end of a socket with bytes that nobody has read takes along what was sent.
+  private func readOver(_ streams: CGIStreams) {
+    guard System.isSocket(streams.input) else { return }
+    try? System.shutdownWriting(streams.output)
+    let buffer = UnsafeMutableRawPointer.allocate(byteCount: BlockPool.blockBytes, alignment: 16)
+    defer { buffer.deallocate() }
+    let deadline = System.now() &+ UInt64(limits.lingerSeconds * 1e9)
+    while System.now() < deadline {
+      let left = Int32((deadline &- System.now()) / 1_000_000)
+      guard (try? System.waitReadable(streams.input, milliseconds: left)) == true,
+        let count = try? System.read(streams.input, buffer, BlockPool.blockBytes), count > 0
+      else { return }
+    }
   }
 
   /// An asynchronous answer, a call that has left the loop, an output that is full: the loop runs to the end
@@ -88,6 +107,13 @@ enum CGIEnvironment {
       buffer.append(UnsafeRawBufferPointer(start: text, count: strlen(text) + 1))
       entry += 1
     }
+  }
+
+  /// Bytes that may come on standard input. Without a length there is no body (§4.1.2), but a front end that
+  /// has got one in chunks may send it.
+  static var bodyBytes: Int64 {
+    if let length = System.environmentValue("CONTENT_LENGTH") { return Int64(length) ?? .max }
+    return System.environmentValue("HTTP_TRANSFER_ENCODING") == nil ? 0 : .max
   }
 
   /// The script's name begins with "nph-": its output is the whole HTTP response (§5.1).

@@ -379,6 +379,9 @@ enum System {
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
   }
 
+  /// Whether the descriptor is a socket. The corresponding C function is `getsockopt` with SO_TYPE.
+  static func isSocket(_ fd: Int32) -> Bool { (try? get(fd, SOL_SOCKET, SO_TYPE)) != nil }
+
   /// The corresponding C function is `chmod`.
   static func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
     _ = try retrying("chmod") { Int(chmod(path, mode_t(mode))) }

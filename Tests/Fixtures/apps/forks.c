@@ -4,6 +4,7 @@
  * async_nsgi_entry: a thread of the app forks. plain: the plain form. */
 #include <nsgi.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,14 +28,16 @@ static void say(const char *format, ...) {
   host->log(0, NSGI_INFO, (nsgi_str){line, (size_t)count});
 }
 
-/* Descriptors of this process that are sockets, eventfds, rings and the like. */
+/* Sockets, eventfds, rings and the like that this process has opened: those that it was started with are not
+ * closed on exec. */
 static int descriptors(void) {
   int count = 0;
   DIR *list = opendir("/proc/self/fd");
   for (struct dirent *entry; (entry = readdir(list));) {
     char target[100] = "";
     if (readlinkat(dirfd(list), entry->d_name, target, sizeof target - 1) < 0) continue;
-    if (strncmp(target, "socket:", 7) == 0 || strncmp(target, "anon_inode:", 11) == 0) count++;
+    if (strncmp(target, "socket:", 7) && strncmp(target, "anon_inode:", 11)) continue;
+    if (fcntl(atoi(entry->d_name), F_GETFD) & FD_CLOEXEC) count++;
   }
   closedir(list);
   return count;
