@@ -64,7 +64,7 @@ extension Worker {
     let deadline = System.now() &+ UInt64(limits.lingerSeconds * 1e9)
     while System.now() < deadline {
       let left = Int32((deadline &- System.now()) / 1_000_000)
-      guard (try? System.waitReadable(streams.input, milliseconds: left)) == true,
+      guard System.waitReadable(streams.input, milliseconds: left),
         let count = try? System.read(streams.input, buffer, BlockPool.blockBytes), count > 0
       else { return }
     }
