@@ -1,4 +1,4 @@
-// A copy of the process that the application has made by fork(): it is the application's, and answers nothing.
+// A copy of the process, made by fork() in the application: it is that one's, and answers nothing.
 // Like os._exit(), its end runs neither atexit nor destructors: they are the worker's.
 import CPython
 import Glibc

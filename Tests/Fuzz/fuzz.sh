@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs the libFuzzer targets of the codecs and of CGI arguments: fuzz.sh [TARGET|all] [SECONDS]      (all targets, 60 s each)
+# Runs the libFuzzer targets of the codecs and of CGI arguments: fuzz.sh [TARGET|all] [SECONDS]
+# (all targets, 60 s each)
 # TARGET is the name of a folder in Tests/Fuzz/corpus, and of a file FuzzTARGET.swift whatever its case.
 # An input that breaks an invariant is left in .build/fuzz/; put it into the corpus: `make test` replays that.
 # Inputs that reach new code gather in .build/fuzz/corpus; `fuzz.sh TARGET merge` takes the useful ones over.
