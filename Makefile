@@ -60,7 +60,7 @@ swap-proof: ## hundreds of swaps under a load of every kind, and killed workers 
 	@scripts/install.sh test
 	@scripts/swap_proof.sh $(or $(SWAPS),200) $(SANITIZER)
 
-fuzz: ## run the fuzz targets of the codecs and of CGI arguments for a while
+fuzz: ## run the fuzz targets of the codecs, of CGI arguments, and of what workers say to their master
 	@scripts/install.sh build
 	Tests/Fuzz/fuzz.sh
 

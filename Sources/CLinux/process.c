@@ -125,18 +125,45 @@ ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descript
 ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor) {
   struct iovec part = {bytes, count};
   union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
-  struct msghdr message = {
-    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
-  *descriptor = -1;
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  /* Without room the kernel drops descriptors that come along, however many. */
+  if (descriptor) {
+    message.msg_control = control.room;
+    message.msg_controllen = sizeof control.room;
+    *descriptor = -1;
+  }
   ssize_t received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (received < 0) return received;
-  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-  if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-    memcpy(descriptor, CMSG_DATA(head), sizeof *descriptor);
+  for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+    int given;
+    /* The room for one has room for two, by its alignment. */
+    for (size_t place = CMSG_LEN(0); place + sizeof given <= head->cmsg_len; place += sizeof given) {
+      memcpy(&given, (char *)head + place, sizeof given);
+      if (*descriptor < 0) *descriptor = given;
+      else close(given);
+    }
+  }
+  if (message.msg_flags & MSG_TRUNC) {
+    if (descriptor && *descriptor >= 0) close(*descriptor);
+    errno = EMSGSIZE;
+    return -1;
+  }
   return received;
 }
 
 int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int clinux_sealed_memory(const char *name, size_t count) {
+  int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return -1;
+  if (!ftruncate(fd, (off_t)count) && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+    return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
 
 int clinux_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 

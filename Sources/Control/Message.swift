@@ -28,7 +28,7 @@ public struct Message: Equatable, Sendable {
     case copied
     /// The build may be put to work: `name`, `version`, `unloadable`.
     case passed
-    /// The configuration, as the options in effect: `option`, repeated.
+    /// The configuration, as the options in effect: `option`, repeated; several such messages add up.
     case configured
     // From the master.
     /// Finish what is under way and leave; others go on accepting.

@@ -92,27 +92,28 @@ public struct Orders: Equatable, Sendable {
   /// Reads what `message` wrote; nil for anything else.
   public init?(_ message: Message) {
     guard message.verb == .orders, let role = message["role"].flatMap({ Role(rawValue: $0) }),
-      let worker = message.number("worker"), let workers = message.number("workers")
+      let workers = message.number("workers").flatMap({ UInt32(exactly: $0) }),
+      let worker = message.place("worker", of: Int(workers))
     else { return nil }
     self.init(role)
-    (self.worker, self.workers, tries) = (worker, workers, message["tries"] == "1")
+    (self.worker, self.workers, tries) = (worker, Int(workers), message["tries"] == "1")
     arguments = message.all("argument")
     for text in message.all("socket") {
       let parts = text.split(separator: " ", maxSplits: 2)
-      guard parts.count == 3, let descriptor = Int32(parts[0]) else { return nil }
+      guard parts.count == 3, let descriptor = Int32(parts[0]), descriptor >= 0 else { return nil }
       sockets.append(Socket(descriptor: descriptor, gateway: String(parts[1]), address: String(parts[2])))
     }
     let (paths, currents) = (message.all("path"), message.all("current"))
     let versions = message.all("version")
     for (index, text) in message.all("build").enumerated() {
-      let numbers = text.split(separator: " ").compactMap { Int($0) }
-      guard numbers.count == 3, index < paths.count, index < currents.count, index < versions.count else {
-        return nil
-      }
+      let numbers = text.split(separator: " ").compactMap { Int32($0) }
+      guard numbers.count == 3, numbers[0] >= 0, numbers[1] >= 0, index < paths.count,
+        index < currents.count, index < versions.count
+      else { return nil }
       builds.append(
         Build(
-          app: numbers[0], generation: numbers[1], path: paths[index], current: currents[index],
-          state: Int32(numbers[2]), stateVersion: versions[index]))
+          app: Int(numbers[0]), generation: Int(numbers[1]), path: paths[index], current: currents[index],
+          state: numbers[2], stateVersion: versions[index]))
     }
   }
 }

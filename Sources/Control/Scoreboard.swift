@@ -1,8 +1,11 @@
 import Synchronization
 
 /// The page of memory that a worker shares with its master: who serves what since when, and how much was
-/// served. The worker writes, the master reads at any time, also after the worker's death; a torn line of
-/// text is possible and harmless.
+/// served. The worker writes; the master copies the page at any time, also after the worker's death, and
+/// reads the copy. A torn line of text is possible and harmless.
+///
+/// An application in the worker can write there too: whatever the page holds, reading it gives numbers and
+/// places in their ranges, and nothing beyond the page is touched. The text is anybody's.
 ///
 /// The memory is the maker's; the value is only a view of it and lives no longer than the mapping.
 public struct Scoreboard: @unchecked Sendable {
@@ -41,6 +44,9 @@ public struct Scoreboard: @unchecked Sendable {
       nonmutating set { place.pointee.store(newValue, ordering: .relaxed) }
     }
 
+    /// Its value as a number that can be added up: one beyond what any worker counts is that bound.
+    public var count: Int { Int(min(value, 1 << 48)) }
+
     /// Adds one. A single thread of the worker writes each cell: no locked instruction is needed.
     @inline(__always)
     public func increment() { value = value &+ 1 }
@@ -73,7 +79,7 @@ public struct Scoreboard: @unchecked Sendable {
   /// A number of an application, by its place in the mount table.
   @inline(__always)
   public subscript(count: Count, app app: Int) -> Cell {
-    Cell(base + 1024 + min(app, Scoreboard.apps - 1) * Scoreboard.appBytes + count.rawValue * 8)
+    Cell(base + 1024 + min(max(app, 0), Scoreboard.apps - 1) * Scoreboard.appBytes + count.rawValue * 8)
   }
 
   /// A request under way.
@@ -123,6 +129,7 @@ public struct Scoreboard: @unchecked Sendable {
 
   /// The request in a slot; nil if none is.
   public func entry(at slot: Int) -> Entry? {
+    guard (0..<Scoreboard.slots).contains(slot) else { return nil }
     let entry = entry(slot)
     let began = Cell(entry).value
     guard began != 0 else { return nil }
@@ -134,6 +141,14 @@ public struct Scoreboard: @unchecked Sendable {
     return Entry(
       slot: slot, began: began, app: Int(entry.load(fromByteOffset: 8, as: UInt32.self)),
       generation: UInt64(entry.load(fromByteOffset: 12, as: UInt32.self)), line: "\(method) \(path)")
+  }
+
+  /// The request that the crashed thread was in, or, where no thread has told, the oldest one; nil if it
+  /// was in none that is known.
+  public var crashed: Entry? {
+    let place = self[.crashedSlot].value
+    if place == 0 { return entries.first }
+    return place <= UInt64(Scoreboard.slots) ? entry(at: Int(place) - 1) : nil
   }
 
   // MARK: Stacks

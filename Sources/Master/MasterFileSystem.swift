@@ -6,8 +6,7 @@ import Glibc
 extension System {
   /// A file in memory with these bytes, out of the way of what children get. The corresponding C function
   /// is `memfd_create`.
-  static func memoryFile(_ name: String, _ bytes: [UInt8] = [], size: Int? = nil) throws(SystemError) -> Int32
-  {
+  static func memoryFile(_ name: String, _ bytes: [UInt8] = []) throws(SystemError) -> Int32 {
     let low = try check("memfd_create", clinux_memory_file(name))
     defer { close(low) }
     let fd = try duplicate(low)
@@ -20,22 +19,29 @@ extension System {
       }
       done += count
     }
-    if let size, ftruncate(fd, off_t(size)) != 0 {
-      close(fd)
-      throw SystemError("ftruncate")
-    }
     return fd
   }
 
-  /// Maps memory that another process writes. The corresponding C function is `mmap`.
-  static func mapShared(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeMutableRawPointer {
-    let address = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+  /// Memory for another process to write into, out of the way of what children get. Its size is sealed: who
+  /// cuts a file that is mapped here ends this process by SIGBUS. The corresponding C functions are
+  /// `memfd_create` and `fcntl` with F_ADD_SEALS.
+  static func sealedMemory(_ name: String, _ count: Int) throws(SystemError) -> Int32 {
+    let low = try check("memfd_create", clinux_sealed_memory(name, count))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Maps memory that another process writes, to read it. The corresponding C function is `mmap`.
+  static func mapShared(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
+    let address = mmap(nil, count, PROT_READ, MAP_SHARED, fd, 0)
     guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
-    return address
+    return UnsafeRawPointer(address)
   }
 
   /// The corresponding C function is `munmap`.
-  static func unmap(_ address: UnsafeMutableRawPointer, _ count: Int) { _ = munmap(address, count) }
+  static func unmap(_ address: UnsafeRawPointer, _ count: Int) {
+    _ = munmap(UnsafeMutableRawPointer(mutating: address), count)
+  }
 
   /// Binds a unix socket for its owner alone, and listens. A file that nobody answers on is replaced.
   static func controlSocket(_ path: String) throws(SystemError) -> Int32 {

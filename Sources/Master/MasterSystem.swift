@@ -198,12 +198,11 @@ enum System {
     if clinux_send_packet(fd, bytes, bytes.count, descriptor) < 0 { throw SystemError("sendmsg") }
   }
 
-  /// The next packet; empty when the other end is gone. The corresponding C function is `recvmsg`.
+  /// The next packet; empty when the other end is gone. Nobody has descriptors to give to a master: what
+  /// comes along is dropped. The corresponding C function is `recvmsg`.
   static func receivePacket(_ fd: Int32) throws(SystemError) -> [UInt8] {
-    var descriptor: Int32 = -1
-    var buffer = [UInt8](repeating: 0, count: 128 * 1024)
-    let count = clinux_receive_packet(fd, &buffer, buffer.count, &descriptor)
-    if descriptor >= 0 { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: Message.packetBytes)
+    let count = clinux_receive_packet(fd, &buffer, buffer.count, nil)
     if count < 0 { throw SystemError("recvmsg") }
     return Array(buffer[..<count])
   }

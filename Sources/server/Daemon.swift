@@ -17,7 +17,7 @@ enum Daemon {
     case .ready: return 0
     case .failed:
       Server.announce(verdict?["reason"] ?? "the server did not start")
-      return Int32(verdict?.number("code") ?? 1)
+      return verdict?.exitCode ?? 1
     default:
       Server.announce("the server did not start; see \(log)")
       return 1

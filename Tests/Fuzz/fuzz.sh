@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the libFuzzer targets of the codecs and of CGI arguments: fuzz.sh [TARGET|all] [SECONDS]
-# (all targets, 60 s each)
+# Runs the libFuzzer targets of the codecs, of CGI arguments, and of what workers say to their master:
+# fuzz.sh [TARGET|all] [SECONDS]      (all targets, 60 s each)
 # TARGET is the name of a folder in Tests/Fuzz/corpus, and of a file FuzzTARGET.swift whatever its case.
 # An input that breaks an invariant is left in .build/fuzz/; put it into the corpus: `make test` replays that.
 # Inputs that reach new code gather in .build/fuzz/corpus; `fuzz.sh TARGET merge` takes the useful ones over.
@@ -13,14 +13,13 @@ mkdir -p $out
 common="-O -swift-version 6 -parse-as-library -sanitize=address"
 
 build() {
-  mapfile -t wire < <(find Sources/Wire -name '*.swift')
-  mapfile -t support < <(find Tests/Support -name '*.swift')
   # Only the server's own modules steer the fuzzer by their coverage.
-  swiftc $common -sanitize=fuzzer -wmo -module-name Wire \
-    -emit-module -emit-module-path $out/Wire.swiftmodule -c "${wire[@]}" -o $out/Wire.o
-  mapfile -t config < <(find Sources/Config -name '*.swift')
-  swiftc $common -sanitize=fuzzer -wmo -module-name Config \
-    -emit-module -emit-module-path $out/Config.swiftmodule -c "${config[@]}" -o $out/Config.o
+  for module in Wire Config Control; do
+    mapfile -t files < <(find Sources/$module -name '*.swift')
+    swiftc $common -sanitize=fuzzer -wmo -module-name $module \
+      -emit-module -emit-module-path $out/$module.swiftmodule -c "${files[@]}" -o $out/$module.o
+  done
+  mapfile -t support < <(find Tests/Support -name '*.swift')
   swiftc $common -wmo -I $out -module-name Support -emit-module -emit-module-path $out/Support.swiftmodule \
     -c "${support[@]}" -o $out/Support.o
 }
@@ -30,7 +29,7 @@ fuzz() {
   source=$(find Tests/Fuzz -iname "Fuzz$target.swift")
   [ -n "$source" ] || { echo "no Tests/Fuzz/Fuzz*.swift for $target" >&2; exit 1; }
   mkdir -p "$corpus"
-  swiftc $common -sanitize=fuzzer -I $out "$source" $out/Support.o $out/Wire.o $out/Config.o -o "$out/$target"
+  swiftc $common -sanitize=fuzzer -I $out "$source" $out/{Support,Wire,Config,Control}.o -o "$out/$target"
   if [ "$seconds" = merge ]; then
     "$out/$target" -set_cover_merge=1 "Tests/Fuzz/corpus/$target" "$corpus"
   else

@@ -141,10 +141,13 @@ int clinux_reap(pid_t pid, int *status);
 int clinux_packet_pair(int ends[2]);
 /* One packet with at most one descriptor (-1 for none). */
 ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descriptor);
-/* One packet; *descriptor is -1 or a new descriptor, closed on exec. */
+/* One packet; *descriptor is -1 or a new descriptor, closed on exec; without `descriptor` none is taken.
+ * A packet longer than `count` is lost: EMSGSIZE. */
 ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor);
 /* A file in memory, closed on exec. */
 int clinux_memory_file(const char *name);
+/* Memory of a fixed size to share, closed on exec: nobody it is given to can make it smaller or larger. */
+int clinux_sealed_memory(const char *name, size_t count);
 /* A copy of a descriptor at `least` or above, closed on exec. */
 static inline int clinux_duplicate(int fd, int least) { return fcntl(fd, F_DUPFD_CLOEXEC, least); }
 /* The signal that this process gets when its parent dies; 0, or -1 with errno. */

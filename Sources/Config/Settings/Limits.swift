@@ -130,6 +130,13 @@ public struct Limits: Sendable, Equatable {
   /// The defaults.
   public init() {}
 
+  /// Packets that the master takes from one worker or child before it turns to others. No precedent.
+  public static let messagesPerTurn = 64
+
+  /// Packets of one worker in a second; one that says more is ended. It has a handful to say in its life, and
+  /// one for each `ctl status`. No precedent.
+  public static let messagesPerSecond = 4096
+
   /// The highest value `connections` may take: the default `fs.nr_open` of Linux.
   public static let connectionsMaximum = 1_048_576
 }

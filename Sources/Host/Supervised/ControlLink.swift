@@ -24,7 +24,10 @@ struct ControlLink {
     do throws(SystemError) {
       let (bytes, descriptor) = try System.receivePacket(fd)
       if bytes.isEmpty { return .ended }
-      guard let message = Message(bytes) else { return .nothing }
+      guard let message = Message(bytes) else {
+        if descriptor >= 0 { System.close(descriptor) }
+        return .nothing
+      }
       return .message(message, descriptor: descriptor)
     } catch { return error.wouldBlock || error.code == EINTR ? .nothing : .ended }
   }
@@ -51,11 +54,24 @@ public struct Assignment {
 
   /// Says why the process cannot do it, and with which code it ends.
   public func fail(_ reason: String, code: Int32) {
-    link.send(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
+    link.send(Message(.failed, [Message.reason(reason), .init("code", "\(code)")]))
   }
 
-  /// Answers with the options in effect.
+  /// Answers with the options in effect, in as many messages as that takes.
   public func configured(_ options: [String]) {
-    link.send(Message(.configured, options.map { .init("option", $0) }))
+    var message = Message(.configured)
+    for option in options {
+      let longer = Message(.configured, message.fields + [.init("option", option)])
+      guard longer.bytes.count > Message.packetBytes else {
+        message = longer
+        continue
+      }
+      if !message.fields.isEmpty { link.send(message) }
+      message = Message(.configured, [.init("option", option)])
+      if message.bytes.count > Message.packetBytes {
+        return fail("an option of \(option.utf8.count) bytes is too long; shorten it", code: 1)
+      }
+    }
+    link.send(message)
   }
 }

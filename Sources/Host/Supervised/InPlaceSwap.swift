@@ -10,7 +10,7 @@ extension Worker {
   /// Leader: begins what the master asks for. Loading takes its time, on a thread of its own; requests go
   /// on meanwhile.
   func swapInPlace(_ message: Message) {
-    guard let link = supervisor?.link, let wanted = SwapOrder(message), wanted.app < settings.apps.count,
+    guard let link = supervisor?.link, let wanted = SwapOrder(message, apps: settings.apps.count),
       let index = mounts.index(of: wanted.app)
     else { return }
     guard stopping == nil else { return refuse(wanted, "the worker leaves", link) }
@@ -35,7 +35,7 @@ extension Worker {
     link.send(
       Message(
         .refused,
-        [.init("app", "\(wanted.app)"), .init("reason", reason), .init("full", isFull ? "1" : "0")]))
+        [.init("app", "\(wanted.app)"), Message.reason(reason), .init("full", isFull ? "1" : "0")]))
   }
 
   /// Loads, starts and probes the build with the state of the one that serves; on any thread.
@@ -51,7 +51,7 @@ extension Worker {
       AppSettings(mount: app.mount, path: wanted.source, symbol: app.symbol, options: app.options),
       from: .copied(path: wanted.path),
       AppLoading.Start(
-        number: UInt32(wanted.generation), worker: old.worker, workers: old.workers,
+        number: wanted.generation, worker: old.worker, workers: old.workers,
         saved: Generation.Saved(version: old.version, bytes: state)))
     return App(
       mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads,
@@ -72,14 +72,15 @@ extension Supervisor {
 /// What the master asks for.
 private struct SwapOrder: Sendable {
   let app: Int
-  let generation: Int
+  let generation: UInt32
   /// The private copy.
   let path: String
   /// The operator's file.
   let source: String
 
-  init?(_ message: Message) {
-    guard let app = message.number("app"), let generation = message.number("generation"),
+  init?(_ message: Message, apps: Int) {
+    guard let app = message.place("app", of: apps),
+      let generation = message.number("generation").flatMap({ UInt32(exactly: $0) }),
       let path = message["path"], let source = message["source"]
     else { return nil }
     (self.app, self.generation, self.path, self.source) = (app, generation, path, source)

@@ -4,9 +4,6 @@ import Glibc
 
 /// System calls of a process that a master started: the packet socket to it, and shared memory.
 extension System {
-  /// The longest packet: a fatal sentence with its traceback is cut to it.
-  static let packetBytes = 128 * 1024
-
   /// Sends one packet, with a descriptor or -1. The corresponding C function is `sendmsg`.
   static func sendPacket(_ fd: Int32, _ bytes: [UInt8], descriptor: Int32 = -1) throws(SystemError) {
     let count = clinux_send_packet(fd, bytes, bytes.count, descriptor)
@@ -17,7 +14,7 @@ extension System {
   /// `recvmsg`.
   static func receivePacket(_ fd: Int32) throws(SystemError) -> (bytes: [UInt8], descriptor: Int32) {
     var descriptor: Int32 = -1
-    var buffer = [UInt8](repeating: 0, count: packetBytes)
+    var buffer = [UInt8](repeating: 0, count: Message.packetBytes)
     let count = clinux_receive_packet(fd, &buffer, buffer.count, &descriptor)
     if count < 0 { throw SystemError("recvmsg") }
     return (Array(buffer[..<count]), descriptor)

@@ -39,7 +39,7 @@ struct Supervisor {
   mutating func expire(_ reason: String) {
     guard !hasExpired else { return }
     hasExpired = true
-    link.send(Message(.expired, [.init("reason", reason)]))
+    link.send(Message(.expired, [Message.reason(reason)]))
   }
 }
 

@@ -17,11 +17,14 @@ extension Server {
     do { signals = try Worker.takeSignals() } catch {
       throw ServerFailure("signals cannot be read: \(error)")
     }
+    let board: UnsafeMutableRawPointer
+    do {
+      board = try System.mapShared(HandedDescriptor.scoreboard, Scoreboard.bytes)
+      System.close(HandedDescriptor.scoreboard)
+    } catch { throw ServerFailure("the scoreboard cannot be mapped: \(error)") }
     let apps = try load(settings, orders, assignment.link)
     let worker: Worker
     do {
-      let board = try System.mapShared(HandedDescriptor.scoreboard, Scoreboard.bytes)
-      System.close(HandedDescriptor.scoreboard)
       worker = try Worker(
         settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
         supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision))

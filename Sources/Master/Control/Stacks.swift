@@ -12,7 +12,7 @@ extension Master {
     let now = System.now()
     let asked = workers.values.filter { worker in
       guard worker.state == .serving || worker.state == .retiring else { return false }
-      return worker.board.entries.first.map { now > $0.began &+ Master.longRequest } ?? false
+      return worker.board.entries.first.map { now > $0.began && now - $0.began > Master.longRequest } ?? false
     }
     guard !asked.isEmpty else { return tell(id, status()) }
     for worker in asked { worker.send(Message(.trace)) }

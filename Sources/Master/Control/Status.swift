@@ -63,32 +63,39 @@ extension Master {
 
   private func workerLines(_ worker: WorkerHandle) -> [String] {
     let generations = worker.release.builds.map { "\($0.generation)" }.joined(separator: ",")
+    let board = worker.board
     var lines = [
       "\(worker.title) \(worker.state), generation \(generations), "
-      + "\(worker.board[.requests].value) requests, \(worker.board[.connections].value) connections"
+        + "\(board[.requests].count) requests, \(board[.connections].count) connections"
     ]
-    for entry in worker.board.entries.prefix(3) {
-      lines.append("  \((System.now() &- entry.began) / 1_000_000) ms: \(entry.line)")
-      lines += (worker.board.stack(of: entry) ?? "").split(separator: "\n").map { "    \($0)" }
+    for entry in board.entries.prefix(3) {
+      lines.append("  \(milliseconds(of: entry)) ms: \(entry.line)")
+      lines += (board.stack(of: entry) ?? "").split(separator: "\n").map { "    \($0)" }
     }
     return lines
   }
 
-  private func workerJSON(_ worker: WorkerHandle) -> JSON {
+  /// How long a request takes by now.
+  private func milliseconds(of entry: Scoreboard.Entry) -> Int {
     let now = System.now()
+    return now > entry.began ? Int((now - entry.began) / 1_000_000) : 0
+  }
+
+  private func workerJSON(_ worker: WorkerHandle) -> JSON {
+    let board = worker.board
     return .object([
       ("place", .int(worker.place + 1)), ("pid", .int(Int(worker.pid))),
       ("state", .string("\(worker.state)")),
       ("generations", .array(worker.release.builds.map { .int($0.generation) })),
-      ("requests", .int(Int(worker.board[.requests].value))),
-      ("connections", .int(Int(worker.board[.connections].value))),
+      ("requests", .int(board[.requests].count)),
+      ("connections", .int(board[.connections].count)),
       (
         "serving",
         .array(
-          worker.board.entries.prefix(16).map {
+          board.entries.prefix(16).map {
             .object([
-              ("milliseconds", .int(Int((now &- $0.began) / 1_000_000))), ("request", .string($0.line)),
-              ("stack", worker.board.stack(of: $0).map { .string($0) } ?? .null),
+              ("milliseconds", .int(milliseconds(of: $0))), ("request", .string($0.line)),
+              ("stack", board.stack(of: $0).map { .string($0) } ?? .null),
             ])
           })
       ),

@@ -1,3 +1,4 @@
+import Config
 import Control
 import Glibc
 
@@ -14,19 +15,44 @@ struct Crash {
 
 /// What workers say, and how they end.
 extension Master {
-  /// Takes what a worker says.
+  /// Takes what a worker says; what is left of a lot comes with the next turn.
   func workerSpeaks(_ id: Int) {
-    while let worker = workers[id] {
+    for _ in 0..<Limits.messagesPerTurn {
+      guard let worker = workers[id] else { return }
       do throws(SystemError) {
         let bytes = try System.receivePacket(worker.link)
         guard !bytes.isEmpty else { return unlink(worker) }
-        guard let message = Message(bytes) else { continue }
-        heed(worker, message)
+        guard worker.hearing.admits(at: System.now()) else { return silence(worker) }
+        guard let report = WorkerReport(bytes, apps: worker.release.builds.count) else {
+          misheard(worker)
+          continue
+        }
+        heed(worker, report)
       } catch {
-        if !error.wouldBlock { unlink(worker) }
-        return
+        if error.code == EMSGSIZE {
+          misheard(worker)
+        } else {
+          if !error.wouldBlock { unlink(worker) }
+          return
+        }
       }
     }
+  }
+
+  /// It floods the master: nothing more is read of it, and its place gets another.
+  private func silence(_ worker: WorkerHandle) {
+    unlink(worker)
+    MasterLog.error(
+      "\(worker.title) said more than \(Limits.messagesPerSecond) things within a second and is ended; "
+        + "something in it writes to descriptor \(HandedDescriptor.control)")
+    System.signal(worker.pid, SIGKILL)
+  }
+
+  private func misheard(_ worker: WorkerHandle) {
+    guard worker.hearing.misspeaks() else { return }
+    MasterLog.warning(
+      "\(worker.title) said what no worker says; something in it writes to descriptor "
+        + "\(HandedDescriptor.control), which is not its own")
   }
 
   /// Its end of the socket is closed: the process ends, or has ended.
@@ -35,19 +61,18 @@ extension Master {
     sources[worker.link] = nil
   }
 
-  private func heed(_ worker: WorkerHandle, _ message: Message) {
-    switch message.verb {
-    case .ready: becameReady(worker, message)
-    case .failed:
-      worker.failure = (message["reason"] ?? "no reason given", Int32(message.number("code") ?? 1))
-    case .expired: replace(worker.id, message["reason"] ?? "it asked for it")
+  private func heed(_ worker: WorkerHandle, _ report: WorkerReport) {
+    switch report {
+    case .ready(let apps): becameReady(worker, apps)
+    case .failed(let reason, let code): worker.failure = (reason, code)
+    case .expired(let reason): replace(worker.id, reason)
     case .retiring:
       worker.isDeaf = true
       rolloutProgress()
-    case .saved: saved(worker, message)
+    case .saved(let app, let hasState): saved(worker, app, hasState: hasState)
     case .traced: traced(worker.id)
-    case .swapped, .refused: inPlaceAnswer(worker, message)
-    default: MasterLog.warning("\(worker.title) said \(message.verb.rawValue)")
+    case .swapped(let app, let generation): swappedInPlace(worker, app, generation)
+    case .refused(let app, let reason, let isFull): refusedInPlace(worker, app, reason, isFull: isFull)
     }
   }
 
@@ -88,7 +113,7 @@ extension Master {
     let reason = worker.failure?.reason ?? "it ended with \(ending.description) before it was ready"
     if phase == .starting {
       let code = worker.failure?.code ?? 22
-      tellParent(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
+      tellParent(Message(.failed, [Message.reason(reason), .init("code", "\(code)")]))
       MasterLog.announce(
         worker.failure == nil ? "application cannot be loaded: the worker \(reason.dropFirst(3))" : reason)
       return stop(code: code)
@@ -118,8 +143,8 @@ extension Master {
   /// Says what the worker died of, and what it was doing, and remembers it.
   private func record(_ worker: WorkerHandle, _ ending: Ending) {
     var sentence = "\(worker.title) died of \(ending.description)"
-    let slot = Int(worker.board[.crashedSlot].value) - 1
-    let entry = slot >= 0 ? worker.board.entry(at: slot) : worker.board.entries.first
+    let board = worker.board
+    let entry = board.crashed
     var mount: String?
     var generation: Int?
     if let entry, entry.app < worker.release.builds.count {
@@ -127,7 +152,7 @@ extension Master {
       (mount, generation) = (build.mount, Int(entry.generation))
       sentence += " in \(name(of: build)) generation \(entry.generation) while serving \(entry.line)"
     }
-    let others = worker.board.entries.count - (entry == nil ? 0 : 1)
+    let others = board.entries.count - (entry == nil ? 0 : 1)
     if others > 0 { sentence += ", with \(others) other request\(others == 1 ? "" : "s") under way" }
     MasterLog.error(sentence)
     crashes.append(Crash(at: System.seconds(), sentence: sentence, mount: mount, generation: generation))

@@ -36,10 +36,9 @@ extension Master {
   }
 
   /// A worker has written the state of one application.
-  func saved(_ worker: WorkerHandle, _ message: Message) {
-    guard let app = message.number("app"), worker.saving != nil else { return }
-    worker.saving!.open.remove(app)
-    if message.number("bytes") ?? -1 <= 0, let state = worker.saving!.files.removeValue(forKey: app) {
+  func saved(_ worker: WorkerHandle, _ app: Int, hasState: Bool) {
+    guard worker.saving?.open.remove(app) != nil else { return }
+    if !hasState, let state = worker.saving!.files.removeValue(forKey: app) {
       System.close(state.descriptor)
     }
     if worker.saving!.open.isEmpty { savingEnded(worker) }

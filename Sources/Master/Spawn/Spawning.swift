@@ -76,7 +76,7 @@ extension Master {
       }
       orders.builds.append(wanted)
     }
-    let board = try System.memoryFile("scoreboard", size: Scoreboard.bytes)
+    let board = try System.sealedMemory("scoreboard", Scoreboard.bytes)
     defer { System.close(board) }
     let memory = try System.mapShared(board, Scoreboard.bytes)
     do throws(SystemError) {
@@ -118,14 +118,14 @@ extension Master {
   // MARK: Ready
 
   /// A worker accepts: what follows depends on why it was started.
-  func becameReady(_ worker: WorkerHandle, _ message: Message) {
+  func becameReady(_ worker: WorkerHandle, _ apps: [WorkerReport.App]) {
     guard worker.state == .starting else { return }
     worker.state = .serving
     worker.readyAt = System.now()
     alarms.cancel(.startTimeout(worker: worker.id))
     backoffs[worker.place, default: Backoff()].becameReady()
     abandoned.remove(worker.place)
-    nameBuilds(worker.release, message)
+    nameBuilds(worker.release, apps)
     let lifetime = worker.release.settings.supervision.maxLifetimeSeconds
     if lifetime > 0 { alarms.set(.lifetime(worker: worker.id), seconds: lifetime) }
     if phase == .stopping {
@@ -140,23 +140,20 @@ extension Master {
     }
   }
 
-  private func nameBuilds(_ release: Release, _ message: Message) {
-    let (apps, names) = (message.all("app"), message.all("name"))
-    let (versions, flags) = (message.all("version"), message.all("unloadable"))
-    for (index, app) in apps.enumerated() {
-      guard let place = Int(app), place < release.builds.count, index < names.count, index < versions.count,
-        index < flags.count
-      else { continue }
-      let build = release.builds[place]
+  private func nameBuilds(_ release: Release, _ apps: [WorkerReport.App]) {
+    for app in apps where release.builds.indices.contains(app.place) {
+      let build = release.builds[app.place]
       func rename(_ builds: inout [Build]) {
-        guard place < builds.count, builds[place].generation == build.generation else { return }
-        builds[place].name = names[index]
-        builds[place].version = versions[index]
-        builds[place].isUnloadable = flags[index] == "1"
+        guard builds.indices.contains(app.place), builds[app.place].generation == build.generation else {
+          return
+        }
+        builds[app.place].name = app.name
+        builds[app.place].version = app.version
+        builds[app.place].isUnloadable = app.isUnloadable
       }
       if current != nil { rename(&current!.builds) }
       if rollout != nil { rename(&rollout!.target.builds) }
-      history.name(build.mount, build.generation, names[index], versions[index], flags[index] == "1")
+      history.name(build.mount, build.generation, app.name, app.version, app.isUnloadable)
     }
   }
 

@@ -23,8 +23,9 @@ extension Master {
     let bound = UInt64((seconds + Master.grace) * 1e9)
     let now = System.now()
     for worker in workers.values where worker.state == .serving || worker.state == .retiring {
-      guard let oldest = worker.board.entries.first, now > oldest.began &+ bound,
-        now > worker.board[.lastTurn].value &+ bound
+      let board = worker.board
+      guard let oldest = board.entries.first, now > oldest.began, now - oldest.began > bound,
+        now > board[.lastTurn].value, now - board[.lastTurn].value > bound
       else { continue }
       guard worker.sentence != Master.stuck else {
         System.signal(worker.pid, SIGKILL)

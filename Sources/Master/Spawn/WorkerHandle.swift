@@ -31,8 +31,10 @@ final class WorkerHandle {
   let processDescriptor: Int32
   /// The packet socket.
   let link: Int32
-  let board: Scoreboard
-  private let memory: UnsafeMutableRawPointer
+  /// The page that the worker writes.
+  private let memory: UnsafeRawPointer
+  /// What was read of it last.
+  private let copy: UnsafeMutableRawPointer
   /// What it runs; an in-place swap changes it.
   var release: Release
   let purpose: Purpose
@@ -48,18 +50,30 @@ final class WorkerHandle {
   var saving: Saving?
   /// It has said that it accepts no more.
   var isDeaf = false
+  /// How much it says.
+  var hearing = Hearing()
 
   init(
     id: Int, place: Int, pid: Int32, processDescriptor: Int32, link: Int32,
-    memory: UnsafeMutableRawPointer, release: Release, purpose: Purpose
+    memory: UnsafeRawPointer, release: Release, purpose: Purpose
   ) {
     (self.id, self.place, self.pid, self.processDescriptor) = (id, place, pid, processDescriptor)
     (self.link, self.memory, self.release, self.purpose) = (link, memory, release, purpose)
-    board = Scoreboard(memory)
+    copy = .allocate(byteCount: Scoreboard.bytes, alignment: 64)
     began = System.now()
   }
 
-  deinit { System.unmap(memory, Scoreboard.bytes) }
+  deinit {
+    System.unmap(memory, Scoreboard.bytes)
+    copy.deallocate()
+  }
+
+  /// The scoreboard as it is now. A copy: what the worker writes meanwhile, into the middle of a text for
+  /// example, changes nothing of what is being read. Valid until the next look.
+  var board: Scoreboard {
+    copy.copyMemory(from: memory, byteCount: Scoreboard.bytes)
+    return Scoreboard(copy)
+  }
 
   /// Says something. A worker that takes no packets is stuck; the clock deals with it.
   func send(_ message: Message, descriptor: Int32 = -1) {

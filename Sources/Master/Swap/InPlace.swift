@@ -49,18 +49,23 @@ extension Master {
         ]))
   }
 
-  /// A worker runs the build, or says why it does not.
-  func inPlaceAnswer(_ worker: WorkerHandle, _ message: Message) {
-    guard let swap = inPlace, swap.asked == worker.id else { return }
+  /// A worker runs the build.
+  func swappedInPlace(_ worker: WorkerHandle, _ app: Int, _ generation: Int) {
+    guard let swap = inPlace, swap.asked == worker.id, swap.app == app,
+      swap.build.generation == generation
+    else { return }
     alarms.cancel(.swapTimeout(worker: worker.id))
-    if message.verb == .swapped {
-      inPlace!.done.append(worker.id)
-      inPlace!.asked = nil
-      worker.release = swap.target
-      return askNext()
-    }
-    let reason = message["reason"] ?? "no reason given"
-    if message["full"] == "1" {
+    inPlace!.done.append(worker.id)
+    inPlace!.asked = nil
+    worker.release = swap.target
+    askNext()
+  }
+
+  /// A worker says why it does not run the build.
+  func refusedInPlace(_ worker: WorkerHandle, _ app: Int, _ reason: String, isFull: Bool) {
+    guard let swap = inPlace, swap.asked == worker.id, swap.app == app else { return }
+    alarms.cancel(.swapTimeout(worker: worker.id))
+    if isFull {
       // Too many generations are left over in the process: a new one has none.
       tell(underWay?.watcher, .progress("\(worker.title): \(reason); worker by worker"))
       inPlace = nil

@@ -62,34 +62,32 @@ extension Master {
 
   /// Takes what a child says.
   func jobSpeaks(_ id: Int) {
-    while let job = jobs[id] {
+    for _ in 0..<Limits.messagesPerTurn {
+      guard let job = jobs[id] else { return }
       do throws(SystemError) {
         let bytes = try System.receivePacket(job.link)
         guard !bytes.isEmpty else {
           System.unwatch(epoll, job.link)
           return
         }
-        if let message = Message(bytes) { heed(job, message) }
-      } catch { return }
+        // What makes no sense is the build's; the trial ends with what the child itself says.
+        if let report = JobReport(bytes, apps: job.orders.builds.map(\.app)) { heed(job, report) }
+      } catch { if error.code != EMSGSIZE { return } }
     }
   }
 
-  private func heed(_ job: Job, _ message: Message) {
-    let app = message.number("app") ?? 0
-    switch message.verb {
-    case .step: job.step = message["step"] ?? ""
-    case .copied:
-      job.staged[app] = Job.Staged(
-        path: message["path"] ?? "", isSame: message["same"] == "1", buildID: message["build"] ?? "")
-    case .passed:
-      job.staged[app]?.name = message["name"] ?? ""
-      job.staged[app]?.version = message["version"] ?? ""
-      job.staged[app]?.isUnloadable = message["unloadable"] == "1"
+  private func heed(_ job: Job, _ report: JobReport) {
+    switch report {
+    case .step(let step): job.step = step
+    case .copied(let app, let path, let isSame, let buildID):
+      job.staged[app] = Job.Staged(path: path, isSame: isSame, buildID: buildID)
+    case .passed(let app, let name, let version, let isUnloadable):
+      job.staged[app]?.name = name
+      job.staged[app]?.version = version
+      job.staged[app]?.isUnloadable = isUnloadable
       job.staged[app]?.hasPassed = true
-    case .configured: job.options = message.all("option")
-    case .failed:
-      job.failure = (message["reason"] ?? "no reason given", Int32(message.number("code") ?? 1))
-    default: break
+    case .configured(let options): job.options = (job.options ?? []) + options
+    case .failed(let reason, let code): job.failure = (reason, code)
     }
   }
 
@@ -181,7 +179,7 @@ extension Master {
           if spawn(place, release, .fill, states: [:]) == nil { stop(code: 1) }
         }
       case .failed(let reason, let code):
-        tellParent(Message(.failed, [.init("reason", reason), .init("code", "\(code)")]))
+        tellParent(Message(.failed, [Message.reason(reason), .init("code", "\(code)")]))
         MasterLog.announce(reason)
         stop(code: code)
       case .configured: stop(code: 1)

@@ -76,8 +76,8 @@ extension Master {
     for (app, build) in release.builds.enumerated() {
       let isNew = !previous.builds.contains { $0.mount == build.mount && $0.generation == build.generation }
       guard isNew else { continue }
-      let requests = its.reduce(0) { $0 + Int($1.board[.requests, app: app].value) }
-      let errors = its.reduce(0) { $0 + Int($1.board[.errors, app: app].value) }
+      let requests = its.reduce(0) { $0 + $1.board[.requests, app: app].count }
+      let errors = its.reduce(0) { $0 + $1.board[.errors, app: app].count }
       guard errors >= Master.leastFailures, errors * 2 >= requests else { continue }
       let share = Double(errors) / Double(max(requests, 1))
       if share > 2 * (before[build.mount] ?? 0) {
@@ -93,8 +93,8 @@ extension Master {
     var shares: [String: Double] = [:]
     for (app, build) in release.builds.enumerated() {
       let its = workers.values.filter { $0.release.number == release.number }
-      let requests = its.reduce(0) { $0 + Int($1.board[.requests, app: app].value) }
-      let errors = its.reduce(0) { $0 + Int($1.board[.errors, app: app].value) }
+      let requests = its.reduce(0) { $0 + $1.board[.requests, app: app].count }
+      let errors = its.reduce(0) { $0 + $1.board[.errors, app: app].count }
       shares[build.mount] = requests == 0 ? 0 : Double(errors) / Double(requests)
     }
     return shares

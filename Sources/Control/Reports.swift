@@ -1,0 +1,146 @@
+/// What a worker says to its master, read and checked. An application in the worker can say it too, or
+/// anything else, on purpose or by an accident with descriptors: so nothing here is taken for more than it
+/// is, each number has its range, each text its length, and what does not fit is no report at all.
+public enum WorkerReport: Equatable, Sendable {
+  /// What an application says of itself once it is loaded.
+  public struct App: Equatable, Sendable {
+    /// Its place in the configuration.
+    public let place: Int
+    public let name: String
+    public let version: String
+    public let isUnloadable: Bool
+  }
+
+  /// It accepts.
+  case ready([App])
+  /// It cannot start; the exit code that follows, from 1 to 255.
+  case failed(reason: String, code: Int32)
+  /// It asks to be replaced.
+  case expired(reason: String)
+  /// It accepts no more.
+  case retiring
+  /// The state of an application is written, if it has any.
+  case saved(app: Int, hasState: Bool)
+  /// The application runs this generation.
+  case swapped(app: Int, generation: Int)
+  /// The application runs what it ran; `isFull`: a new process can help.
+  case refused(app: Int, reason: String, isFull: Bool)
+  /// The scoreboard shows what long requests do.
+  case traced
+
+  /// Reads a packet of a worker that has so many applications; nil for what no worker says.
+  public init?(_ bytes: some Sequence<UInt8>, apps: Int) {
+    guard let message = Message(bytes) else { return nil }
+    switch message.verb {
+    case .ready:
+      guard let list = WorkerReport.apps(message, count: apps) else { return nil }
+      self = .ready(list)
+    case .failed: self = .failed(reason: message.reason, code: message.exitCode)
+    case .expired: self = .expired(reason: message.reason)
+    case .retiring: self = .retiring
+    case .saved:
+      guard let app = message.place("app", of: apps), let bytes = message.number("bytes") else { return nil }
+      self = .saved(app: app, hasState: bytes > 0)
+    case .swapped:
+      guard let app = message.place("app", of: apps), let generation = message.number("generation"),
+        generation > 0
+      else { return nil }
+      self = .swapped(app: app, generation: generation)
+    case .refused:
+      guard let app = message.place("app", of: apps) else { return nil }
+      self = .refused(app: app, reason: message.reason, isFull: message["full"] == "1")
+    case .traced: self = .traced
+    case .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .trace, .reopen, .save, .swap,
+      .orders:
+      return nil
+    }
+  }
+
+  private static func apps(_ message: Message, count: Int) -> [App]? {
+    let (places, names) = (message.all("app"), message.all("name"))
+    let (versions, flags) = (message.all("version"), message.all("unloadable"))
+    guard places.count <= count, [names.count, versions.count, flags.count].allSatisfy({ $0 == places.count })
+    else { return nil }
+    var result: [App] = []
+    for (index, text) in places.enumerated() {
+      guard let place = Int(text), (0..<count).contains(place) else { return nil }
+      result.append(
+        App(
+          place: place, name: Message.cut(names[index], Message.nameBytes),
+          version: Message.cut(versions[index], Message.nameBytes), isUnloadable: flags[index] == "1"))
+    }
+    return result
+  }
+}
+
+/// What a child that works for the master says, read and checked: code of the build runs in it.
+public enum JobReport: Equatable, Sendable {
+  /// What it does now, for the case that it dies of it.
+  case step(String)
+  /// The private copy of an application's build is made.
+  case copied(app: Int, path: String, isSame: Bool, buildID: String)
+  /// The build may be put to work.
+  case passed(app: Int, name: String, version: String, isUnloadable: Bool)
+  /// Options in effect; further ones may follow.
+  case configured([String])
+  case failed(reason: String, code: Int32)
+
+  /// Reads a packet of a child that was to stage builds of these applications; nil for what none says.
+  public init?(_ bytes: some Sequence<UInt8>, apps: [Int]) {
+    guard let message = Message(bytes) else { return nil }
+    let app = message.number("app").flatMap { apps.contains($0) ? $0 : nil }
+    switch message.verb {
+    case .step: self = .step(message.name("step"))
+    case .copied:
+      guard let app, let path = message["path"] else { return nil }
+      self = .copied(
+        app: app, path: path, isSame: message["same"] == "1", buildID: message.name("build"))
+    case .passed:
+      guard let app else { return nil }
+      self = .passed(
+        app: app, name: message.name("name"), version: message.name("version"),
+        isUnloadable: message["unloadable"] == "1")
+    case .configured: self = .configured(message.all("option"))
+    case .failed: self = .failed(reason: message.reason, code: message.exitCode)
+    case .ready, .expired, .retiring, .saved, .swapped, .refused, .traced, .retire, .stop, .quit, .rouse,
+      .trace, .reopen, .save, .swap, .orders:
+      return nil
+    }
+  }
+}
+
+extension Message {
+  /// The longest packet. The kernel's bound for one that a process may send is a little higher.
+  public static let packetBytes = 128 * 1024
+  /// The longest sentence with its traceback.
+  public static let reasonBytes = 64 * 1024
+  /// The longest name or version of an application that is shown.
+  public static let nameBytes = 256
+
+  /// A sentence that says why, cut so that it fits a packet.
+  public static func reason(_ text: String) -> Field { Field("reason", cut(text, reasonBytes)) }
+
+  /// Why; a sentence is made up for one who does not say.
+  var reason: String {
+    let text = Message.cut(self["reason"] ?? "", Message.reasonBytes)
+    return text.isEmpty ? "no reason given" : text
+  }
+
+  /// The exit code that is announced: from 1 to 255.
+  public var exitCode: Int32 {
+    let code = number("code") ?? 1
+    return (1...255).contains(code) ? Int32(code) : 1
+  }
+
+  /// A value that is a place in a list; nil without, and for a place that the list has not.
+  public func place(_ name: String, of count: Int) -> Int? {
+    number(name).flatMap { $0 >= 0 && $0 < count ? $0 : nil }
+  }
+
+  /// A short value; empty without.
+  func name(_ field: String) -> String { Message.cut(self[field] ?? "", Message.nameBytes) }
+
+  static func cut(_ text: String, _ count: Int) -> String {
+    text.utf8.count <= count ? text : String(decoding: text.utf8.prefix(count), as: UTF8.self)
+  }
+}

@@ -1,0 +1,87 @@
+// What must hold for everything that a worker can say and show to its master.
+import Control
+
+/// Reads `input` as a packet, in each of the ways in which master, workers and children read packets. Returns
+/// what is wrong; empty if all is well.
+public func verifyMessage(_ input: [UInt8]) -> [String] {
+  var problems: [String] = []
+  for apps in [0, 1, 3] {
+    if let report = WorkerReport(input, apps: apps) { problems += check(report, apps: apps) }
+  }
+  switch JobReport(input, apps: [0, 2]) {
+  case .copied(let app, _, _, let buildID):
+    if ![0, 2].contains(app) { problems.append("a copy of app \(app)") }
+    problems += shortness(buildID)
+  case .passed(let app, let name, let version, _):
+    if ![0, 2].contains(app) { problems.append("app \(app) has passed") }
+    problems += shortness(name) + shortness(version)
+  case .failed(_, let code) where !(1...255).contains(code): problems.append("exit code \(code)")
+  case .step, .configured, .failed, nil: break
+  }
+  guard let message = Message(input) else { return problems }
+  if Message(message.bytes) != message { problems.append("the message is another when it is read again") }
+  if let orders = Orders(message) {
+    if Orders(orders.message) != orders { problems.append("the orders are others when they are read again") }
+    if orders.builds.contains(where: { $0.app < 0 || $0.generation < 0 }) { problems.append("build below 0") }
+    if orders.worker < 0 || orders.worker >= orders.workers { problems.append("worker \(orders.worker)") }
+  }
+  return problems
+}
+
+private func check(_ report: WorkerReport, apps: Int) -> [String] {
+  let places = 0..<apps
+  switch report {
+  case .ready(let list):
+    return list.flatMap { app in
+      (places.contains(app.place) ? [] : ["app \(app.place) of \(apps)"]) + shortness(app.name)
+        + shortness(app.version)
+    }
+  case .failed(let reason, let code):
+    return ((1...255).contains(code) && !reason.isEmpty ? [] : ["exit code \(code), \(reason)"])
+  case .saved(let app, _), .refused(let app, _, _):
+    return places.contains(app) ? [] : ["app \(app) of \(apps)"]
+  case .swapped(let app, let generation):
+    return places.contains(app) && generation > 0 ? [] : ["app \(app) of \(apps), generation \(generation)"]
+  case .expired, .retiring, .traced: return []
+  }
+}
+
+/// Not longer than a name may be, but for the mark of half a character.
+private func shortness(_ text: String) -> [String] {
+  text.utf8.count <= Message.nameBytes + 3 ? [] : ["a name of \(text.utf8.count) bytes"]
+}
+
+/// Writes `input` onto a scoreboard, as places (three bytes), counts (one byte) and as many bytes, and reads
+/// everything that a master reads, against an inaccessible page. Returns what is wrong.
+public func verifyScoreboard(_ input: [UInt8]) -> [String] {
+  var page = [UInt8](repeating: 0, count: Scoreboard.bytes)
+  var rest = input[...]
+  while rest.count > 4 {
+    let place = rest.prefix(3).reduce(0) { $0 << 8 | Int($1) } % page.count
+    let bytes = rest.dropFirst(4).prefix(Int(rest[rest.startIndex + 3]))
+    for (index, byte) in bytes.enumerated() where place + index < page.count { page[place + index] = byte }
+    rest = rest.dropFirst(4 + bytes.count)
+  }
+  let memory = GuardedMemory(capacity: page.count)
+  let board = Scoreboard(memory.place(page[...]).baseAddress!)
+  var problems: [String] = []
+  var counts = Scoreboard.Total.allCases.map { board[$0].count }
+  for app in [Int.min, -1, 0, Scoreboard.apps, Int.max] {
+    counts += Scoreboard.Count.allCases.map { board[$0, app: app].count }
+  }
+  if counts.contains(where: { $0 < 0 || $0 > 1 << 48 }) { problems.append("a count of no range: \(counts)") }
+  for slot in [Int.min, -1, Scoreboard.slots, Int.max] where board.entry(at: slot) != nil {
+    problems.append("an entry at \(slot)")
+  }
+  let entries = board.entries
+  if entries.count > Scoreboard.slots { problems.append("\(entries.count) entries") }
+  for entry in entries + [board.crashed].compactMap({ $0 }) {
+    if !(0..<Scoreboard.slots).contains(entry.slot) { problems.append("an entry in slot \(entry.slot)") }
+    // A byte that is no UTF-8 becomes a mark of three bytes.
+    if entry.line.utf8.count > 3 * Scoreboard.textBytes { problems.append("a line of many bytes") }
+    if let stack = board.stack(of: entry), stack.utf8.count > 3 * Scoreboard.stackBytes {
+      problems.append("a stack of \(stack.utf8.count) bytes")
+    }
+  }
+  return problems
+}

@@ -1,0 +1,78 @@
+// An app that turns against the master of its worker: the worker is its own, the server goes on.
+import Foundation
+import Support
+import Testing
+
+extension Swaps {
+  @Suite struct HostileWorkerTests {
+    private func server() throws -> SupervisedServer {
+      try SupervisedServer(try FixtureApp.path("hostile"), workers: 2)
+    }
+
+    /// The same master serves with two workers, and ends well.
+    private func goesOn(_ server: SupervisedServer) throws {
+      try server.wait(for: "two workers") { $0.pid == server.pid && $0.serving.count == 2 }
+      #expect(try server.get("/hello").text == "done")
+      #expect(try server.ctl("status").exit == 0)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test(
+      "whatever a worker says, the master goes on",
+      arguments: ["/numbers", "/noise", "/descriptors", "/long", "/page"])
+    func says(path: String) throws {
+      let server = try server()
+      let before = try #require(ProcessUsage(server.pid)).descriptors
+      for _ in 0..<3 { _ = try? server.get(path) }
+      #expect(try server.ctl("--json", "status").exit == 0, "\(server.log)")
+      #expect(try server.ctl("status").exit == 0, "\(server.log)")
+      if path == "/numbers" || path == "/long" { try server.waitForLog("said what no worker says") }
+      let after = try #require(ProcessUsage(server.pid)).descriptors
+      #expect(after < before + 20, "\(before) and \(after) descriptors")
+      try goesOn(server)
+    }
+
+    @Test("a worker that floods its master is ended, and says what wrote there")
+    func floods() throws {
+      let server = try server()
+      _ = try? server.get("/flood")
+      try server.waitForLog("said more than 4096 things within a second and is ended")
+      try goesOn(server)
+    }
+
+    @Test("the page cannot be cut under the master")
+    func cuts() throws {
+      let server = try server()
+      let answer = try server.get("/cut").text
+      // Only root may open the page by its mapping at all.
+      #expect(answer.hasSuffix("cut -1"), "\(answer)")
+      if geteuid() == 0 { #expect(answer == "open 1 cut -1") }
+      try goesOn(server)
+    }
+
+    @Test("a crash in a slot that is none is told without it", arguments: ["/crash-nowhere", "/crash-beyond"])
+    func crashesNowhere(path: String) throws {
+      let server = try server()
+      _ = try? server.get(path)
+      try server.waitForLog("died of SIGKILL")
+      try goesOn(server)
+    }
+
+    @Test("what a worker leaves as its request forges no line and commands no terminal")
+    func forges() throws {
+      let server = try server()
+      _ = try? server.get("/crash-text")
+      try server.waitForLog("died of SIGKILL")
+      let shown = #"while serving GET  /x\nforged: \x1b[2J\xc2\x9b"#
+      let status = try server.wait(for: "two workers") { $0.serving.count == 2 }
+      #expect(status.crashes.first?.contains("GET  /x\nforged: \u{1b}[2J") == true, "\(status.crashes)")
+      let json = try server.ctl("--json", "status").output
+      #expect(json.contains(#"/x\nforged: \u001b[2J\u009b"#), "\(json)")
+      for text in [server.log, try server.ctl("status").output, json] {
+        #expect(text == json || text.contains(shown), "\(text)")
+        #expect(!text.contains("\u{1b}") && !text.contains("\u{9b}"), "\(text)")
+      }
+      try goesOn(server)
+    }
+  }
+}
