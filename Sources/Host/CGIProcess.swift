@@ -35,7 +35,7 @@ extension Worker {
       do {
         let count = try System.read(
           streams.input, connection.pointee.input.tail, connection.pointee.input.room)
-        if count == 0 {
+        if count == 0, !connection.pointee.codec.inputEnded() {
           log.error("the web server promised more body than it sent")
           refuse(connection, 400, "the request body is shorter than CONTENT_LENGTH")
           break

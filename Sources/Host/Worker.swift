@@ -135,7 +135,7 @@ final class Worker: @unchecked Sendable {
     webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
       $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
     }
-    date = DateField()
+    date = DateField(server: settings.namesServer ? Worker.software : "")
     blocks = BlockPool(kept: 256)
     accessLog = AccessLog(settings.log)
     let headLimits = HeadLimits(limits)

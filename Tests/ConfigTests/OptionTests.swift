@@ -42,6 +42,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--chown-socket www-data:adm") { $0.socketFiles.owner == Owner(user: "www-data", group: "adm") },
     Effect("--chown-socket www-data") { $0.socketFiles.owner == Owner(user: "www-data", group: nil) },
     Effect("--chown-socket :adm") { $0.socketFiles.owner == Owner(user: nil, group: "adm") },
+    Effect("--server-header off") { !$0.namesServer }, Effect("--server-header on") { $0.namesServer },
     Effect("--trusted-proxy unix --trusted-proxy ::1") { $0.trustedProxies.count == 2 },
   ]
 
@@ -49,7 +50,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("") { $0.limits == Limits() },
     Effect("-b 32768") { $0.limits.headBytes == 32768 },
     Effect("--buffer-size 32k") { $0.limits.headBytes == 32768 },
-    Effect("-b 4096") { $0.limits.targetBytes == 4096 }, Effect("-b 1m") { $0.limits.targetBytes == 16384 },
+    Effect("--response-head-size 256k") { $0.limits.responseHeadBytes == 256 << 10 },
     Effect("-v 100") { $0.limits.headerFields == 100 },
     Effect("--max-vars 65535") { $0.limits.headerFields == 65535 },
     Effect("--limit-post 10M") { $0.limits.bodyBytes == 10 << 20 },

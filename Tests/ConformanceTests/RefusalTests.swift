@@ -65,7 +65,12 @@ struct Refusal: Sendable, CustomStringConvertible {
     Refusal("a head above the limit", get("Host: h", "X: " + many("x", 70_000)), 431),
     Refusal("a head above a smaller limit", get("Host: h", "X: " + many("x", 3000)), 431, "-b", "2k"),
     Refusal("too many fields", get("Host: h", (0..<300).map { "X\($0): y" }.joined(separator: "\r\n")), 431),
-    Refusal("a target above the limit", "GET /\(many("x", 20_000)) HTTP/1.1\r\nHost: h\r\n\r\n", 414),
+    Refusal("a target above the limit", "GET /\(many("x", 70_000)) HTTP/1.1\r\nHost: h\r\n\r\n", 414),
+    Refusal(
+      "a target above a smaller limit", "GET /\(many("x", 3000)) HTTP/1.1\r\nHost: h\r\n\r\n", 414, "-b", "2k"
+    ),
+    Refusal("two Content-Types", post("Content-Type: a/b", "Content-Type: c/d", "Content-Length: 0"), 400),
+    Refusal("a chunk extension that is none", post("Transfer-Encoding: chunked", body: "1;\r\nx\r\n"), 400),
     Refusal("a length above the limit", post("Content-Length: 2000"), 413, "--limit-post", "1000"),
     Refusal(
       "chunks above the limit",
@@ -109,11 +114,12 @@ struct Refusal: Sendable, CustomStringConvertible {
       ("an empty line first", "\r\nGET /ok HTTP/1.1\r\nHost: h\r\n\r\n", "ok"),
       ("absolute form", "GET http://example.org/ok HTTP/1.1\r\nHost: h\r\n\r\n", "ok"),
       ("HTTP/1.0 without Host", "GET /ok HTTP/1.0\r\n\r\n", "ok"),
+      ("absolute form with an empty Host", "GET http://example.org/ok HTTP/1.1\r\nHost:\r\n\r\n", "ok"),
       ("an empty Host", "GET /ok HTTP/1.1\r\nHost:\r\n\r\n", "ok"),
       (
         "chunks with extensions and trailers",
         "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-          + "2;a=b\r\nab\r\n1\r\nc\r\n0\r\nX: y\r\n\r\n",
+          + "2;a=b ; c=\"d;e\"\r\nab\r\n1\r\nc\r\n0\r\nX: y\r\n\r\n",
         "POST 3 abc"
       ),
     ] {

@@ -100,6 +100,9 @@ enum EnvironTable {
         ("CONTENT_LENGTH", "3"), ("HTTP_CONTENT_LENGTH", .absent), ("HTTP_CONTENT_TYPE", .absent),
       ]),
     Row(
+      name: "POST of nothing", target: "/n", options: ["-X", "POST", "-H", "Content-Length: 0"],
+      expected: [("REQUEST_METHOD", "POST"), ("CONTENT_LENGTH", "0"), ("HTTP_CONTENT_LENGTH", .absent)]),
+    Row(
       name: "another method", target: "/m", options: ["-X", "DELETE"],
       expected: [("REQUEST_METHOD", "DELETE"), ("PATH_INFO", "/m")]),
     Row(
@@ -108,6 +111,14 @@ enum EnvironTable {
   ]
 
   static let exceptions: [Exception] = [
+    Exception(
+      routes: { route in
+        let isHTTP = route.options.contains("--http-socket")
+        let statesAlways = ["lighttpd", "haproxy"].contains(route.frontEnd) && !isHTTP
+        return route.options.contains("--scgi-socket") || statesAlways
+      },
+      row: "plain GET", variable: "CONTENT_LENGTH", value: "0",
+      why: "SCGI wants a length of every request, and these front ends give one on other protocols too"),
     Exception(
       routes: { $0.frontEnd == "nginx" }, row: "plain GET", variable: "HTTP_HOST", value: "127.0.0.1",
       why: "nginx passes $host, which has no port: $http_host is whatever an absolute-form request likes"),

@@ -60,6 +60,52 @@ import Testing
     #expect(try server.stop() == .status(0))
   }
 
+  @Test(
+    "X-Sendfile twice is refused, and neither file is named to anybody",
+    arguments: GatewayRequest.gateways)
+  func sendfileTwice(gateway: String) throws {
+    let server = try ServerProcess(
+      app: try app(), ["--\(gateway)-socket", "127.0.0.1:0", "--sendfile-root", "/"])
+    let socket = try server.connect(gateway)
+    try socket.send(GatewayRequest.bytes(gateway, "/sendfile-twice"))
+    let bytes = try socket.receiveAll()
+    let reply = try GatewayRequest.reply(gateway, bytes)
+    #expect(reply.status == 500 && reply.text == "refused")
+    #expect(!String(decoding: bytes, as: UTF8.self).contains("secret"))
+    #expect(try server.stop() == .status(0))
+    #expect(server.process.output.contains("X-Sendfile is given twice"), "\(server.process.output)")
+  }
+
+  // MARK: Large heads
+
+  @Test("a response head has a limit, and an option for it", arguments: GatewayRequest.gateways)
+  func largeHeads(gateway: String) throws {
+    let usual = try ServerProcess(app: try app(), ["--\(gateway)-socket", "127.0.0.1:0"])
+    #expect(try usual.connect(gateway).exchange(gateway, "/large-head?65000").status == 200)
+    #expect(try usual.connect(gateway).exchange(gateway, "/large-head?200000").status == 500)
+    #expect(try usual.stop() == .status(0))
+    #expect(usual.process.output.contains("--response-head-size"), "\(usual.process.output)")
+    let wide = try ServerProcess(
+      app: try app(), ["--\(gateway)-socket", "127.0.0.1:0", "--response-head-size", "256k"])
+    let reply = try wide.connect(gateway).exchange(gateway, "/large-head?200000")
+    #expect(reply.status == 200 && reply["x-large"]?.utf8.count == 200_000 && reply.text == "large")
+    #expect(try wide.stop() == .status(0))
+  }
+
+  @Test("the Server field can be left out", arguments: ["off", "on"])
+  func serverField(word: String) throws {
+    let server = try ServerProcess(
+      app: try app(), ["--http-socket", "127.0.0.1:0", "--server-header", word])
+    let reply = try server.connect().ask("/")
+    #expect((reply["server"] != nil) == (word == "on") && reply["date"] != nil)
+    // What the server itself answers follows the same rule.
+    let socket = try server.connect()
+    try socket.send("GET\r\n\r\n")
+    let refusal = try socket.receiveLastReply()
+    #expect(refusal.status == 400 && (refusal["server"] != nil) == (word == "on"))
+    #expect(try server.stop() == .status(0))
+  }
+
   // MARK: FastCGI roles, STDERR and allowed web servers
 
   @Test("a FastCGI authorizer allows with variables, or answers the client itself")

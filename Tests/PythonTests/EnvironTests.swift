@@ -24,6 +24,28 @@ import Testing
     }
   }
 
+  @Test(
+    "the server's own objects are its own, whatever a front end names",
+    arguments: ["scgi", "uwsgi", "fastcgi"])
+  func ownObjects(gateway: String) throws {
+    try Python.run("pep3333", ["--\(gateway)-socket", "127.0.0.1:0"]) { (server) throws in
+      let forged = [
+        "wsgi.url_scheme", "wsgi.input", "wsgi.errors", "wsgi.version", "wsgi.file_wrapper", "nsgi.version",
+        "wsgi.multithread",
+      ]
+      let variables = [(name: "REQUEST_METHOD", value: "GET"), (name: "PATH_INFO", value: "/environ")]
+      let socket = try server.connect(gateway)
+      try socket.send(
+        GatewayRequest.bytes(gateway, variables: variables + forged.map { (name: $0, value: "forged") }))
+      let reply = try GatewayRequest.reply(gateway, try socket.receiveAll())
+      #expect(reply.status == 200 && !reply.text.contains("forged"), "\(reply.text)")
+      let object = try JSONSerialization.jsonObject(with: Data(reply.body))
+      let environ = try #require(object as? [String: Any])
+      #expect(environ["wsgi.url_scheme"] as? String == "http")
+      #expect(environ["version is a tuple"] as? Bool == true)
+    }
+  }
+
   @Test("each request has a fresh environ, which the application may modify in any way")
   func freshForEachRequest() throws {
     try Python.run { (server) throws in

@@ -20,23 +20,35 @@ public enum GatewayRequest {
       ("SERVER_NAME", "localhost"), ("SERVER_PORT", "80"), ("REMOTE_ADDR", "192.0.2.1"),
     ]
     variables = variables.filter { extra[$0.name] == nil } + extra.map { (name: $0.key, value: $0.value) }
-    let sized = variables + [(name: "CONTENT_LENGTH", value: "\(body.count)")]
+    switch gateway {
+    case "scgi", "uwsgi", "fastcgi":
+      return bytes(gateway, variables: variables, body: body, keepsConnection: keepsConnection)
+    default:
+      let length = body.isEmpty ? "" : "Content-Length: \(body.count)\r\n"
+      let method = body.isEmpty ? "GET" : "POST"
+      let head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(length)\r\n"
+      return Array(head.utf8) + body
+    }
+  }
+
+  /// The bytes of a request of these variables over SCGI, uwsgi or FastCGI; CONTENT_LENGTH is the body's, if
+  /// `statesLength`.
+  public static func bytes(
+    _ gateway: String, variables: [(name: String, value: String)], body: [UInt8] = [],
+    statesLength: Bool = true, keepsConnection: Bool = false
+  ) -> [UInt8] {
+    let length = statesLength ? [(name: "CONTENT_LENGTH", value: "\(body.count)")] : []
     switch gateway {
     case "scgi":
       var request = SCGIRequest()
       request.variables = variables
       request.body = body
       return request.bytes
-    case "uwsgi": return UWSGIClientRequest(variables: sized, body: body).bytes
-    case "fastcgi":
-      var request = FastCGIClientRequest(params: sized, body: body)
+    case "uwsgi": return UWSGIClientRequest(variables: variables + length, body: body).bytes
+    default:
+      var request = FastCGIClientRequest(params: variables + length, body: body)
       request.keepsConnection = keepsConnection
       return request.bytes
-    default:
-      let length = body.isEmpty ? "" : "Content-Length: \(body.count)\r\n"
-      let method = body.isEmpty ? "GET" : "POST"
-      let head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(length)\r\n"
-      return Array(head.utf8) + body
     }
   }
 

@@ -24,7 +24,6 @@ struct Draft {
   consuming func finish(hasInheritedSockets: Bool, isGateway: Bool) throws(ConfigError) -> Settings {
     for index in plainSockets { settings.listeners[index].gateway = socketProtocol }
     settings.inheritedProtocol = socketProtocol
-    settings.limits.targetBytes = min(settings.limits.targetBytes, settings.limits.headBytes)
     try checkListeners()
     try makeRuntimeApps()
     try checkApps()

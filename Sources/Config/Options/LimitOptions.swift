@@ -7,7 +7,8 @@ let requestOptions = OptionGroup(
   title: "Requests (BYTES: 65536, 64k, 1m, 2g)",
   options: [
     OptionSpec(
-      "buffer-size", short: "b", default: "\(limits.headBytes)", "largest head of a request; beyond it 431",
+      "buffer-size", short: "b", default: "\(limits.headBytes)",
+      "largest head of a request; beyond it 431, or 414",
       .value(placeholder: "BYTES") { (draft, text) throws(ValueError) in
         draft.settings.limits.headBytes = Int(try Value.bytes(text, 1024...16 << 20))
       }),
@@ -16,6 +17,12 @@ let requestOptions = OptionGroup(
       "most fields of a request's head; beyond it 431",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
         draft.settings.limits.headerFields = try Value.number(text, 1...65_535)
+      }),
+    OptionSpec(
+      "response-head-size", default: "\(limits.responseHeadBytes)",
+      "largest head of a response; beyond it 500",
+      .value(placeholder: "BYTES") { (draft, text) throws(ValueError) in
+        draft.settings.limits.responseHeadBytes = Int(try Value.bytes(text, 1024...16 << 20))
       }),
     OptionSpec(
       "limit-post", default: "\(limits.bodyBytes)", "largest body of a request; beyond it 413; 0: no limit",

@@ -30,6 +30,11 @@ let socketOptions = OptionGroup(
       "fix-root-scriptname", "take SCRIPT_NAME and PATH_INFO together as the path (lighttpd's prefix \"/\")",
       .flag { $0.settings.fixesRootScriptName = $1 }),
     OptionSpec(
+      "server-header", default: "on", "whether HTTP responses name the server (Server:): on or off",
+      .value(placeholder: "WORD") { (draft, text) throws(ValueError) in
+        draft.settings.namesServer = try Value.boolean(text)
+      }),
+    OptionSpec(
       "fastcgi-stderr", "send an app's error lines to the FastCGI front end too (STDERR records)",
       .flag { $0.settings.log.fastCGIStderr = $1 }),
     OptionSpec(

@@ -5,7 +5,8 @@
 public struct Limits: Sendable, Equatable {
   // MARK: Requests
 
-  /// Whole head of a request in bytes: request line and fields, or the block of variables; beyond it 431.
+  /// Whole head of a request in bytes: request line and fields, or the block of variables; beyond it 431, or
+  /// 414 if the request line alone is longer. RFC 9112 §3 asks for 8000 at least for that one.
   /// Precedent: `-b/--buffer-size` of uWSGI, at most 65535; nginx 4 buffers of 8 KiB; lighttpd 8 KiB;
   /// Tomcat 8 KiB.
   public var headBytes = 64 * 1024
@@ -13,10 +14,6 @@ public struct Limits: Sendable, Equatable {
   /// Header fields or variables of one head; beyond it 431. Precedent: Apache `LimitRequestFields` 100,
   /// uWSGI `-v` 100.
   public var headerFields = 256
-
-  /// Request target in bytes, never above `headBytes`; beyond it 414. RFC 9112 §3 asks for 8000 at least;
-  /// nginx (8 KiB) and Apache (8190) stop earlier, so that behind them the front end answers first.
-  public var targetBytes = 16 * 1024
 
   /// One chunk-size line with its extensions, in bytes; beyond it 400. Precedent: Go's net/http 4096.
   public var chunkLineBytes = 4096
@@ -36,7 +33,7 @@ public struct Limits: Sendable, Equatable {
   // MARK: Responses
 
   /// Head of a response in bytes; an app that sends more gets an error, its client 500. Precedent: equal to
-  /// `headBytes`.
+  /// `headBytes`. Front ends take less as they come: nginx 4 or 8 KiB (`*_buffer_size`), Apache 8190 a line.
   public var responseHeadBytes = 64 * 1024
 
   /// Response bytes waiting in memory for one slow client before the app is made to wait.

@@ -28,6 +28,8 @@ public struct Settings: Sendable, Equatable {
   public var trustedProxies: [TrustedProxy]
   /// The directory below which `X-Sendfile` is honoured over HTTP; nil: nowhere.
   public var sendfileRoot: String?
+  /// HTTP responses have a Server field.
+  public var namesServer = true
   /// SCRIPT_NAME and PATH_INFO of the front end are taken together as the path (lighttpd's "/" prefix).
   public var fixesRootScriptName = false
   /// One request from the environment and standard input (CGI/1.1), then exit.

@@ -4,7 +4,7 @@ import Wire
 extension Worker {
   /// A codec refused the bytes: answer in kind, or in HTTP when HTTP was spoken to a gateway socket.
   func refuse(_ connection: ConnectionPointer, _ error: CodecError) {
-    if error.answersInHTTP { connection.pointee.gateway = .http1 }
+    if let spoken = error.spoken { connection.pointee.gateway = spoken }
     if log.isDebug { log.debug("\(connection.pointee.peer.text): \(error)") }
     refuse(connection, error.status, error.description)
   }

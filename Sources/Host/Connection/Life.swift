@@ -199,6 +199,10 @@ extension Worker {
       refuse(connection, error.status, error.description)
       return false
     }
+    if exchange.pointee.head.mayHaveChunks, hasMore(connection) {
+      refuse(connection, 411, "a body in chunks came without its length, which this protocol cannot carry")
+      return false
+    }
     guard let calls = mounts.find(&exchange.pointee) else {
       refuse(connection, 404, "no application is mounted here")
       return false
@@ -234,6 +238,12 @@ extension Worker {
       &exchange.pointee.arena)
     exchange.pointee.isNormalized = true
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
+  }
+
+  /// Bytes have come behind the head.
+  @inline(never)
+  private func hasMore(_ connection: ConnectionPointer) -> Bool {
+    !connection.pointee.input.isEmpty || System.hasInput(connection.pointee.fd)
   }
 
   /// The front end takes a request back before the app has seen it (FastCGI §5.4).

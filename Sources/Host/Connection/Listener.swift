@@ -176,7 +176,7 @@ extension Gateway {
 extension HeadLimits {
   init(_ limits: Limits) {
     self.init(
-      headBytes: limits.headBytes, fields: limits.headerFields, targetBytes: limits.targetBytes,
-      chunkLineBytes: limits.chunkLineBytes, bodyBytes: limits.bodyBytes)
+      headBytes: limits.headBytes, fields: limits.headerFields, chunkLineBytes: limits.chunkLineBytes,
+      bodyBytes: limits.bodyBytes)
   }
 }

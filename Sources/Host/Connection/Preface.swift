@@ -75,34 +75,43 @@ extension Worker {
   func applyForwarded(_ exchange: ExchangePointer) {
     guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { return }
     let base = exchange.pointee.base
+    var (isSchemeKnown, isSecure, isWalking) = (false, true, true)
     // What the trusted front end added stands last, after whatever the client sent of its own.
-    var isSchemeKnown = false
     for index in (0..<exchange.pointee.head.count).reversed() {
       let field = exchange.pointee.head[index]
       switch field.known {
-      case .forwardedProto where !isSchemeKnown:
+      case .forwardedProto:
+        // Several fields are one list (RFC 9110 §5.3): https is what every proxy was spoken to in.
         isSchemeKnown = true
-        let isSecure = Ascii.matches(field.value.bytes(in: base), "https")
-        exchange.pointee.meta.scheme = isSecure ? Text("https") : Text("http")
-      case .forwardedFor:
-        guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { continue }
-        believe(String(decoding: field.value.bytes(in: base), as: UTF8.self), exchange)
+        isSecure = isSecure && ForwardedList.isSecure(field.value.bytes(in: base))
+      case .forwardedFor where isWalking: isWalking = believe(field.value.bytes(in: base), exchange)
       default: break
       }
     }
+    if isSchemeKnown { exchange.pointee.meta.scheme = isSecure ? Text("https") : Text("http") }
   }
 
-  /// Walks a list of addresses from its end, as far as they are trusted proxies.
-  private func believe(_ list: String, _ exchange: ExchangePointer) {
-    for part in list.split(separator: ",").reversed() {
-      var address = part.filter { $0 != " " && $0 != "\t" }
-      guard IPAddress(parsing: address) != nil else { return }
-      address.withUTF8 { bytes in
-        let copy = exchange.pointee.arena.copy(UnsafeRawBufferPointer(bytes))
-        exchange.pointee.meta.remoteAddr = Text(copy, bytes.count)
+  /// Walks a list of addresses from its end, as far as they are trusted proxies; false when it ends the walk.
+  private func believe(_ list: UnsafeRawBufferPointer, _ exchange: ExchangePointer) -> Bool {
+    var end = list.count
+    var believed: ForwardedNode?
+    var goesOn = true
+    while goesOn, let member = ForwardedList.last(list, before: &end) {
+      if member.isEmpty { continue }
+      guard let node = ForwardedNode(member) else {
+        goesOn = false
+        break
       }
-      guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { return }
+      believed = node
+      goesOn = isTrusted(node.address)
     }
+    guard let believed else { return goesOn }
+    let (address, port) = (believed.address, believed.port)
+    exchange.pointee.meta.remoteAddr = Text(exchange.pointee.arena.copy(address), address.count)
+    exchange.pointee.meta.remotePort =
+      port.isEmpty ? .absent : Text(exchange.pointee.arena.copy(port), port.count)
+    exchange.pointee.meta.isForwarded = true
+    return goesOn
   }
 }
 

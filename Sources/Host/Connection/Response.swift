@@ -72,8 +72,9 @@ extension Worker {
 
   @inline(never)
   private func freshFields(_ exchange: ExchangePointer) -> ServerFields {
-    let memory = exchange.pointee.arena.allocate(ServerFields.size(server: Worker.software))
-    return ServerFields(seconds: clinux_realtime_s(), server: Worker.software, in: memory)
+    let server = date.server
+    let memory = exchange.pointee.arena.allocate(ServerFields.size(server: server))
+    return ServerFields(seconds: clinux_realtime_s(), server: server, in: memory)
   }
 
   // MARK: Head

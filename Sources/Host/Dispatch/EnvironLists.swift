@@ -7,6 +7,8 @@ struct EnvironLists {
   /// CGI meta-variables.
   var environ: UnsafeMutablePointer<nsgi_pair>?
   var environCount = 0
+  /// Finds a variable of a long list.
+  var index: NameIndex?
   /// Header fields, names in lower case.
   var fields: UnsafeMutablePointer<nsgi_pair>?
   var fieldCount = 0
@@ -14,7 +16,7 @@ struct EnvironLists {
   var vars: UnsafeMutablePointer<UnsafePointer<CChar>?>?
 
   /// Room for the variables that the server itself answers for.
-  static let ownVariables = 17
+  static let ownVariables = 18
 }
 
 /// Writes pairs one after the other into a list that has room for them.
@@ -35,13 +37,15 @@ extension Exchange {
     let capacity = EnvironLists.ownVariables + head.count
     let list = arena.allocate(capacity * MemoryLayout<nsgi_pair>.stride).bindMemory(
       to: nsgi_pair.self, capacity: capacity)
-    var count = addOwnVariables(to: list)
+    var table = PairTable(list, count: addOwnVariables(to: list), more: head.count, &arena)
     switch head.form {
-    case .fields: count = addFields(to: list, from: count)
-    case .variables: count = addVariables(to: list, from: count)
+    case .fields: addFields(&table)
+    case .variables: addVariables(&table)
     }
+    table.join(&arena)
     lists.environ = list
-    lists.environCount = count
+    lists.environCount = table.count
+    lists.index = table.index
     return list
   }
 
@@ -61,24 +65,41 @@ extension Exchange {
     let isTLS = meta.scheme.count == 5
     if isTLS { own.add("HTTPS", Text("on")) }
     if meta.contentType.start != nil { own.add("CONTENT_TYPE", meta.contentType) }
-    if meta.contentLength > 0 { own.add("CONTENT_LENGTH", decimal(meta.contentLength)) }
-    switch head.form {
-    case .variables:
-      // A front end that sends neither is completed (RFC 3875 §4.1.15, §4.1.17).
-      if head.first(.serverSoftware) == nil { own.add("SERVER_SOFTWARE", Text(Worker.software)) }
-      if head.first(.serverPort) == nil { own.add("SERVER_PORT", isTLS ? Text("443") : Text("80")) }
-    case .fields:
+    // What was stated is told, be it 0; so is what was counted of a body in chunks.
+    let isKnown = meta.contentLength > 0 || meta.contentLength == 0 && (head.statesLength || head.isChunked)
+    if isKnown { own.add("CONTENT_LENGTH", decimal(meta.contentLength)) }
+    // A front end that sends none is completed (RFC 3875 §4.1.15, §4.1.17).
+    if head.form == .fields || head.first(.serverSoftware) == nil {
       own.add("SERVER_SOFTWARE", Text(Worker.software))
-      let port = owner._withUnsafeGuaranteedRef { $0.listeners[listenerIndex].port }
-      own.add("SERVER_PORT", decimal(Int64(port)))
-      own.add("REMOTE_PORT", decimal(Int64(connection.pointee.peer.port)))
     }
+    own.add("SERVER_PORT", serverPort(isTLS))
+    if let port = remotePort { own.add("REMOTE_PORT", port) }
+    if meta.host.start != nil { own.add("HTTP_HOST", meta.host) }
     // Absent means RESPONDER; what the library of the FastCGI developer's kit does.
     if head.isAuthorizer { own.add("FCGI_ROLE", Text("AUTHORIZER")) }
     return own.next - list
   }
 
   private var listenerIndex: Int { Int(connection.pointee.listener) }
+
+  /// The port of the request: as the front end says it, else the socket's own, else that of the scheme.
+  private mutating func serverPort(_ isTLS: Bool) -> Text {
+    if meta.serverPort.start != nil { return meta.serverPort }
+    if head.form == .fields {
+      let port = owner._withUnsafeGuaranteedRef { $0.listeners[listenerIndex].port }
+      if port > 0 { return decimal(Int64(port)) }
+    }
+    return isTLS ? Text("443") : Text("80")
+  }
+
+  /// The client's port; nil where it is not known, as on a unix socket.
+  private var remotePort: Text? {
+    mutating get {
+      if meta.remotePort.start != nil { return meta.remotePort }
+      let port = connection.pointee.peer.port
+      return head.form == .fields && !meta.isForwarded && port > 0 ? decimal(Int64(port)) : nil
+    }
+  }
 
   private mutating func decimal(_ value: Int64) -> Text {
     let out = arena.allocate(24).assumingMemoryBound(to: UInt8.self)
@@ -97,33 +118,30 @@ extension Exchange {
 
   // MARK: HTTP header fields as HTTP_ variables
 
-  private mutating func addFields(to list: UnsafeMutablePointer<nsgi_pair>, from start: Int) -> Int {
-    var count = start
+  private mutating func addFields(_ table: inout PairTable) {
+    // The server's own variables have no such names, but for HTTP_HOST, which is not added again.
+    let start = table.count
     for index in 0..<head.count {
       let field = head[index]
       guard Exchange.isShown(field.known) else { continue }
+      if field.known == .host, meta.host.start != nil { continue }
       let name = field.name.bytes(in: base)
       let out = arena.allocate(FieldVariable.room(name.count))
       guard FieldVariable.write(name, to: out) else { continue }
       let variable = Text(out.assumingMemoryBound(to: UInt8.self), name.count + 5)
       let text = terminated(field.value)
-      if let earlier = (start..<count).first(where: { Exchange.same(list[$0].name, variable) }) {
-        list[earlier].value = joined(list[earlier].value, text, isCookie: field.known == .cookie)
-        continue
+      if let earlier = table.add(variable, text, from: start) {
+        table.join(text, to: earlier, isCookie: field.known == .cookie, &arena)
       }
-      list[count] = nsgi_pair(variable, text)
-      count += 1
     }
-    return count
   }
 
   /// Fields that become no HTTP_ variable: they have one of their own, speak of the connection that ends
-  /// here, or are "Proxy" (httpoxy, CVE-2016-5385).
+  /// here, or are "Proxy" (httpoxy, CVE-2016-5385). And names that are the server's own.
   static func isShown(_ known: KnownName) -> Bool {
     switch known {
     case .contentLength, .contentType, .proxy, .transferEncoding, .httpContentDouble, .connection, .keepAlive,
-      .te,
-      .trailer, .upgrade:
+      .te, .trailer, .upgrade, .reserved:
       false
     default: true
     }
@@ -131,18 +149,7 @@ extension Exchange {
 
   /// A field's value with a NUL behind it.
   @inline(__always)
-  mutating func terminated(_ range: ByteRange) -> Text { head.ended(range, base, &arena) }
-
-  private mutating func joined(_ first: nsgi_str, _ second: Text, isCookie: Bool) -> nsgi_str {
-    let separator: StaticString = isCookie ? "; " : ", "
-    let count = first.n + separator.utf8CodeUnitCount + second.count
-    let out = arena.allocate(count + 1)
-    out.copyMemory(from: first.p, byteCount: first.n)
-    (out + first.n).copyMemory(from: separator.utf8Start, byteCount: separator.utf8CodeUnitCount)
-    (out + first.n + separator.utf8CodeUnitCount).copyMemory(from: second.start!, byteCount: second.count)
-    out.assumingMemoryBound(to: UInt8.self)[count] = 0
-    return nsgi_str(p: UnsafePointer(out.assumingMemoryBound(to: CChar.self)), n: count)
-  }
+  mutating func terminated(_ range: DelimitedRange) -> Text { head.ended(range, base, &arena) }
 
   static func same(_ name: nsgi_str, _ other: Text) -> Bool {
     name.n == other.count && memcmp(name.p, other.start!, other.count) == 0
@@ -150,31 +157,20 @@ extension Exchange {
 
   // MARK: The front end's own variables
 
-  private mutating func addVariables(to list: UnsafeMutablePointer<nsgi_pair>, from start: Int) -> Int {
-    var count = start
+  private mutating func addVariables(_ table: inout PairTable) {
+    let start = table.count
     for index in 0..<head.count {
       let field = head[index]
       guard Exchange.isShown(field.known), !Exchange.isOwn(field.known) else { continue }
-      let name = variableName(field.name)
+      let name = head.endedName(field, base, &arena)
       let text = terminated(field.value)
-      if let earlier = (0..<count).first(where: { Exchange.same(list[$0].name, name) }) {
-        guard earlier >= start else { continue }
-        // Repeated header fields are one list (RFC 9110 §5.3); of any other variable the last one counts.
-        let isField = name.count > 5 && memcmp(name.start!, "HTTP_", 5) == 0
-        list[earlier].value =
-          isField ? joined(list[earlier].value, text, isCookie: field.known == .cookie) : nsgi_str(text)
-        continue
+      guard let earlier = table.add(name, text), earlier >= start else { continue }
+      // Repeated header fields are one list (RFC 9110 §5.3); of any other variable the last one counts.
+      if name.count > 5, memcmp(name.start!, "HTTP_", 5) == 0 {
+        table.join(text, to: earlier, isCookie: field.known == .cookie, &arena)
+      } else {
+        table.list[earlier].value = nsgi_str(text)
       }
-      list[count] = nsgi_pair(name, text)
-      count += 1
-    }
-    return count
-  }
-
-  private mutating func variableName(_ range: ByteRange) -> Text {
-    switch connection.pointee.gateway {
-    case .scgi, .cgi: terminated(range)
-    case .http1, .uwsgi, .fastcgi: Text(arena.copy(range.bytes(in: base)), Int(range.count))
     }
   }
 
@@ -182,7 +178,7 @@ extension Exchange {
   static func isOwn(_ known: KnownName) -> Bool {
     switch known {
     case .requestMethod, .scriptName, .pathInfo, .queryString, .requestURI, .serverProtocol, .requestScheme,
-      .remoteAddr, .serverName, .https, .contentType, .contentLength, .scgi:
+      .remoteAddr, .remotePort, .serverName, .serverPort, .https, .contentType, .contentLength, .scgi:
       true
     default: false
     }
@@ -196,8 +192,13 @@ extension Exchange {
     let list = arena.allocate((head.count + 2) * MemoryLayout<nsgi_pair>.stride).bindMemory(
       to: nsgi_pair.self, capacity: head.count + 2)
     var count = 0
+    if meta.host.start != nil {
+      list[0] = nsgi_pair(Text("host"), meta.host)
+      count = 1
+    }
     for index in 0..<head.count {
       let field = head[index]
+      if field.known == .host, meta.host.start != nil { continue }
       guard let name = fieldName(field) else { continue }
       list[count] = nsgi_pair(name, terminated(field.value))
       count += 1
@@ -211,7 +212,7 @@ extension Exchange {
     var name = field.name.bytes(in: base)
     if head.form == .variables {
       if field.known == .contentType || field.known == .contentLength {
-        if field.value.isEmpty { return nil }
+        if field.value.isEmpty || field.known == .contentLength && !head.statesLength { return nil }
       } else {
         guard name.count > 5, Ascii.equals(UnsafeRawBufferPointer(rebasing: name[..<5]), "HTTP_"),
           field.known != .httpContentDouble, field.known != .proxy
@@ -247,6 +248,10 @@ extension Exchange {
   /// One meta-variable by name; absent when there is none.
   mutating func variable(named name: UnsafeRawBufferPointer) -> nsgi_str {
     let pairs = environList()
+    if let index = lists.index {
+      let place = index.find(name) { pairs[$0].name.bytes }
+      return place.map { pairs[$0].value } ?? nsgi_str(p: nil, n: 0)
+    }
     for index in 0..<lists.environCount where pairs[index].name.n == name.count {
       if memcmp(pairs[index].name.p, name.baseAddress!, name.count) == 0 { return pairs[index].value }
     }

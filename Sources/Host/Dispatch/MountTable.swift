@@ -46,7 +46,13 @@ struct MountTable: @unchecked Sendable {
   func find(_ exchange: inout Exchange) -> AppCallsPointer? { root.pointee ?? search(&exchange) }
 
   private func search(_ exchange: inout Exchange) -> AppCallsPointer? {
-    let path = Normalizer.joined(exchange.meta.scriptName, exchange.meta.pathInfo, &exchange.arena)
+    let script = exchange.meta.scriptName.bytes
+    // A front end that says SCRIPT_NAME beside the whole path means the mount, where one has that name.
+    let isWhole = exchange.meta.mayHaveWholePath && mounted.contains { script.elementsEqual($0.mount) }
+    let path =
+      isWhole
+      ? exchange.meta.pathInfo
+      : Normalizer.joined(exchange.meta.scriptName, exchange.meta.pathInfo, &exchange.arena)
     for app in mounted where matches(app.mount, path.bytes) {
       let count = app.mount.count
       if count == 0 { return app.calls }

@@ -218,7 +218,8 @@ extension ResponseError {
     case .invalidValue: "a field value holds a control character such as CR or LF"
     case .reservedName: "a field belongs to the connection and is the server's to send"
     case .invalidLength: "Content-Length is not one number"
-    case .tooLarge: "the head is too large"
+    case .sendfileTwice: "X-Sendfile is given twice"
+    case .tooLarge: "the head is larger than --response-head-size"
     }
   }
 }

@@ -5,12 +5,15 @@ import Wire
 struct DateField: ~Copyable {
   private let memory: UnsafeMutableRawPointer
   private var lines: ServerFields
+  /// The value of Server; empty: without one.
+  let server: StaticString
   private var until: UInt64 = 0
   private static let nanosecondsPerSecond: UInt64 = 1_000_000_000
 
-  init() {
-    memory = .allocate(byteCount: ServerFields.size(server: Worker.software), alignment: 16)
-    lines = ServerFields(seconds: 0, server: Worker.software, in: memory)
+  init(server: StaticString) {
+    self.server = server
+    memory = .allocate(byteCount: ServerFields.size(server: server), alignment: 16)
+    lines = ServerFields(seconds: 0, server: server, in: memory)
   }
 
   deinit { memory.deallocate() }
@@ -23,7 +26,7 @@ struct DateField: ~Copyable {
   }
 
   private mutating func renew(_ now: UInt64) {
-    lines = ServerFields(seconds: clinux_realtime_s(), server: Worker.software, in: memory)
+    lines = ServerFields(seconds: clinux_realtime_s(), server: server, in: memory)
     until = now + DateField.nanosecondsPerSecond / 4
   }
 }

@@ -69,9 +69,10 @@ struct FastCGIPairs {
     end = start + count
   }
 
-  /// The next pair as ranges over `bytes`, nil at the end.
+  /// The next pair as ranges over `bytes`, nil at the end. Behind a value stands the length of the next name,
+  /// of which nothing is left to be read once the pairs are.
   @inline(__always)
-  mutating func next() throws(FastCGIError) -> (name: ByteRange, value: ByteRange)? {
+  mutating func next() throws(FastCGIError) -> (name: ByteRange, value: DelimitedRange)? {
     if position == end { return nil }
     // The lengths of most pairs are a byte each.
     let start = position &+ 2
@@ -83,21 +84,22 @@ struct FastCGIPairs {
         let middle = start &+ name
         position = middle &+ value
         guard position <= end else { throw .pairTruncated }
-        return (ByteRange(start, name), ByteRange(middle, value))
+        return (ByteRange(start, name), DelimitedRange(middle, endedAt: position))
       }
     }
     return try longPair()
   }
 
   @inline(never)
-  private mutating func longPair() throws(FastCGIError) -> (name: ByteRange, value: ByteRange) {
+  private mutating func longPair() throws(FastCGIError) -> (name: ByteRange, value: DelimitedRange) {
     let nameLength = try length()
     let valueLength = try length()
     guard nameLength <= end - position, valueLength <= end - position - nameLength else {
       throw .pairTruncated
     }
-    defer { position += nameLength + valueLength }
-    return (ByteRange(position, nameLength), ByteRange(position + nameLength, valueLength))
+    let name = ByteRange(position, nameLength)
+    position += nameLength + valueLength
+    return (name, DelimitedRange(name.end, endedAt: position))
   }
 
   /// A length of one byte or of four.

@@ -286,11 +286,13 @@
     }
     if head.count > 0 {
       switch head.announcedLength(base: bytes.baseAddress!) {
-      case .absent: break
+      // STDIN has an end of its own.
+      case .absent, .unknown: break
       case .malformed: throw .contentLengthMalformed
       case .bytes(let count):
         guard count <= limits.bodyBytes else { throw .bodyTooLarge }
         announced = count
+        head.statesLength = true
       }
     }
     head.framing = .stream(announced: announced < 0 ? nil : announced)

@@ -103,6 +103,11 @@ public struct Codec: Sendable {
     }
   }
 
+  /// CGI: standard input has ended; true when the body ends with it, see the reader.
+  public mutating func inputEnded() -> Bool {
+    gateway == .cgi && with(CGIRequestReader.self) { $0.inputEnded() }
+  }
+
   /// No request has begun as far as the reader knows. With nothing left in the host's buffer, the end of
   /// the connection is a clean one here.
   public var isIdle: Bool {

@@ -26,12 +26,13 @@
     }
   }
 
-  /// HTTP was spoken to a socket of another protocol: the answer that its sender understands is an HTTP 400
-  /// with `description` as its text, which names the socket's protocol.
-  public var answersInHTTP: Bool {
+  /// The protocol that was spoken to a socket of another one, where it shows: the answer goes out in it, so
+  /// that its sender understands it, with `description` as its text, which names the socket's protocol.
+  public var spoken: Gateway? {
     switch self {
-    case .scgi(.spokenHTTP), .uwsgi(.spokenHTTP), .fastcgi(.spokenHTTP): true
-    default: false
+    case .scgi(.spokenHTTP), .uwsgi(.spokenHTTP), .fastcgi(.spokenHTTP): .http1
+    case .uwsgi(.spokenSCGI): .scgi
+    default: nil
     }
   }
 }

@@ -4,17 +4,14 @@
   public var headBytes: Int
   /// Header fields or variables in one head; at most 65535.
   public var fields: Int
-  /// Request target in bytes (HTTP request line).
-  public var targetBytes: Int
   /// One chunk-size line with its extensions, in bytes.
   public var chunkLineBytes: Int
   /// Request body in bytes, as announced; a chunked body is counted by the host.
   public var bodyBytes: Int64
 
-  public init(headBytes: Int, fields: Int, targetBytes: Int, chunkLineBytes: Int, bodyBytes: Int64) {
+  public init(headBytes: Int, fields: Int, chunkLineBytes: Int, bodyBytes: Int64) {
     self.headBytes = headBytes
     self.fields = fields
-    self.targetBytes = targetBytes
     self.chunkLineBytes = chunkLineBytes
     self.bodyBytes = bodyBytes
   }

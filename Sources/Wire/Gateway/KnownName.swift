@@ -7,6 +7,8 @@
   // Meta-variables without a field of their own.
   case requestMethod, scriptName, pathInfo, queryString, requestURI, documentURI, serverProtocol
   case remoteAddr, remotePort, serverName, serverPort, serverAddr, serverSoftware, https, requestScheme, scgi
+  /// The scheme in uWSGI's own words.
+  case uwsgiScheme
   // Both a field and a meta-variable.
   case contentLength, contentType
   // HTTP fields; as meta-variables they carry HTTP_.
@@ -14,6 +16,8 @@
   case forwardedFor, forwardedProto, forwardedHost
   /// HTTP_CONTENT_LENGTH and HTTP_CONTENT_TYPE: doubles that some front ends add; never shown to an app.
   case httpContentDouble
+  /// `wsgi.…` and `nsgi.…`: what the server itself says to an app; from a peer it is never shown to one.
+  case reserved
 
   /// The known name of an HTTP field, whatever its case (RFC 9110 §5.1).
   public static func field(_ name: UnsafeRawBufferPointer) -> KnownName {
@@ -40,8 +44,12 @@
   /// The known name of a CGI meta-variable; these are upper case as they stand.
   @inline(__always)
   public static func variable(_ name: UnsafeRawBufferPointer) -> KnownName {
-    if name.count > 5, let base = name.baseAddress, Ascii.begins(base, "HTTP"), name[4] == 0x5f {
-      return httpVariable(UnsafeRawBufferPointer(start: base + 5, count: name.count &- 5))
+    if name.count > 5, let base = name.baseAddress {
+      let fifth = name[4]
+      if fifth == 0x5f, Ascii.begins(base, "HTTP") {
+        return httpVariable(UnsafeRawBufferPointer(start: base + 5, count: name.count &- 5))
+      }
+      if fifth == 0x2e, Ascii.begins(base, "wsgi") || Ascii.begins(base, "nsgi") { return .reserved }
     }
     return switch name.count {
     case 4: Ascii.equals(name, "SCGI") ? .scgi : .other
@@ -52,7 +60,9 @@
       Ascii.equals(name, "QUERY_STRING")
         ? .queryString
         : Ascii.equals(name, "CONTENT_TYPE")
-          ? .contentType : Ascii.equals(name, "DOCUMENT_URI") ? .documentURI : .other
+          ? .contentType
+          : Ascii.equals(name, "DOCUMENT_URI")
+            ? .documentURI : Ascii.equals(name, "UWSGI_SCHEME") ? .uwsgiScheme : .other
     case 14:
       Ascii.equals(name, "REQUEST_METHOD")
         ? .requestMethod

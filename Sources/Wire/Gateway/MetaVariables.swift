@@ -15,11 +15,22 @@
   /// "http" or "https".
   public var scheme = Text("http")
   public var remoteAddr = Text.empty
+  /// The client's port as a trusted peer says it, a number; absent when none does.
+  public var remotePort = Text.absent
+  /// A proxy has said who the client is: the connection's own port is not the client's.
+  public var isForwarded = false
+  /// A host name or an address, without a port.
   public var serverName = Text.empty
+  /// As a front end says it, a number; absent when none does.
+  public var serverPort = Text.absent
+  /// HTTP: the authority of an absolute-form target, which stands for Host; absent with any other.
+  public var host = Text.absent
   /// Absent without a body or when the client named none.
   public var contentType = Text.absent
   /// Body length; -1 unknown (chunked), 0 none.
   public var contentLength: Int64 = 0
+  /// PATH_INFO begins with SCRIPT_NAME, and nothing says whether it is the whole path.
+  public var mayHaveWholePath = false
 
   public init() {}
 }

@@ -38,15 +38,16 @@ public enum Normalizer {
     meta.serverProtocol = head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
     meta.remoteAddr = facts.remoteAddr
     meta.serverName = facts.localName
-    if let host = head.authority.isEmpty ? head.first(.host) : head.authority, host.count > 0 {
-      let name = hostName(host.bytes(in: base))
-      // What stays as it is: the colon in front of a port, since the field is shown whole, and the path
-      // behind the authority of a target.
-      if name.count == host.count, Int(host.start) > head.target.end {
-        meta.serverName = head.ended(host, base, &arena)
-      } else if name.count > 0 {
-        meta.serverName = Text(arena.copy(name), name.count)
-      }
+    if !head.authority.isEmpty {
+      // A copy: what follows it is the path, which has begun already.
+      let authority = head.authority.bytes(in: base)
+      meta.host = Text(arena.copy(authority), authority.count)
+      meta.serverName = name(of: meta.host, &arena)
+    } else if let host = head.first(.host), !host.isEmpty {
+      let name = HostPort(host.bytes(in: base)).name
+      // The colon in front of a port stays, since the field is shown whole.
+      meta.serverName =
+        name.count == host.count ? head.ended(host, base, &arena) : Text(arena.copy(name), name.count)
     }
     if let type = head.first(.contentType) { meta.contentType = head.ended(type, base, &arena) }
     meta.contentLength = head.framing.knownLength ?? -1
@@ -66,15 +67,23 @@ public enum Normalizer {
   private static func splitUnusual(
     _ target: Text, _ end: Int, _ isEncoded: Bool, _ arena: inout Arena
   ) throws(NormalizeError) -> (path: Text, query: Text) {
-    let path = UnsafeRawBufferPointer(rebasing: target.bytes[..<end])
     let query = end < target.count ? Text(target.start! + end + 1, target.count - end - 1) : .empty
-    if isEncoded { return (try PercentDecoding.decode(path, &arena), query) }
-    return (Text(arena.copy(path), end), query)
+    return (try decodedPath(target, end, isEncoded, &arena), query)
+  }
+
+  /// The path of a target, decoded; `endOfPath` says where it ends.
+  static func decodedPath(
+    _ target: Text, _ end: Int, _ isEncoded: Bool, _ arena: inout Arena
+  ) throws(NormalizeError) -> Text {
+    if end == target.count, !isEncoded { return target }
+    let path = UnsafeRawBufferPointer(rebasing: target.bytes[..<end])
+    if isEncoded { return try PercentDecoding.decode(path, &arena) }
+    return Text(arena.copy(path), end)
   }
 
   /// Where the query's "?" stands, or the end without one, and whether escapes stand before it.
   @inline(__always)
-  private static func endOfPath(_ target: UnsafeRawBufferPointer) -> (end: Int, isEncoded: Bool) {
+  static func endOfPath(_ target: UnsafeRawBufferPointer) -> (end: Int, isEncoded: Bool) {
     let count = target.count
     var isEncoded = false
     var position = 0
@@ -97,12 +106,10 @@ public enum Normalizer {
     return (position, isEncoded)
   }
 
-  /// The host without its port (RFC 9110 §7.2).
-  private static func hostName(_ host: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    var end = host.count
-    while end > 0, Ascii.isDigit(host[end - 1]) { end -= 1 }
-    guard end > 0, host[end - 1] == UInt8(ascii: ":") else { return host }
-    return UnsafeRawBufferPointer(rebasing: host[..<(end - 1)])
+  /// The host of a text that may have a port behind it.
+  private static func name(of host: Text, _ arena: inout Arena) -> Text {
+    let name = HostPort(host.bytes).name
+    return name.count == host.count ? host : Text(arena.copy(name), name.count)
   }
 
   // MARK: CGI meta-variables
@@ -123,75 +130,40 @@ public enum Normalizer {
     meta.serverProtocol = version.isEmpty ? Text("HTTP/1.0") : version
     meta.remoteAddr = text(.remoteAddr, &arena)
     if meta.remoteAddr.start == nil { meta.remoteAddr = facts.remoteAddr }
-    let name = text(.serverName, &arena)
-    meta.serverName = name.isEmpty ? facts.localName : name
+    setServer(text(.serverName, &arena), port: text(.serverPort, &arena), facts.localName, &meta, &arena)
+    let port = text(.remotePort, &arena)
+    if HostPort.isPort(port.bytes) { meta.remotePort = port }
     let type = text(.contentType, &arena)
     if !type.isEmpty { meta.contentType = type }
     meta.contentLength = head.framing.knownLength ?? -1
-    if isSecure(text(.https, &arena), text(.requestScheme, &arena)) { meta.scheme = Text("https") }
-    try path(
+    let isSecure = isSecure(
+      uwsgi: text(.uwsgiScheme, &arena), text(.https, &arena), text(.requestScheme, &arena))
+    if isSecure { meta.scheme = Text("https") }
+    let told = ToldPath(
       script: text(.scriptName, &arena), info: text(.pathInfo, &arena), document: text(.documentURI, &arena),
-      query: text(.queryString, &arena), fixesRoot: facts.fixesRootScriptName, &meta, &arena)
+      query: text(.queryString, &arena), isWhole: head.hasWholePath, fixesRoot: facts.fixesRootScriptName)
+    try told.put(into: &meta, &arena)
   }
 
-  private static func isSecure(_ https: Text, _ scheme: Text) -> Bool {
-    Ascii.matches(https.bytes, "on") || Ascii.equals(https.bytes, "1") || Ascii.matches(scheme.bytes, "https")
+  /// uWSGI's own word comes first, as there: nginx configurations have it where TLS ends before nginx.
+  private static func isSecure(uwsgi: Text, _ https: Text, _ scheme: Text) -> Bool {
+    if !uwsgi.isEmpty { return ForwardedList.isSecure(uwsgi.bytes) }
+    return Ascii.matches(https.bytes, "on") || Ascii.equals(https.bytes, "1")
+      || Ascii.matches(scheme.bytes, "https")
   }
 
-  /// SCRIPT_NAME and PATH_INFO as front ends mean them: nginx sends neither or only one, lighttpd's "/"
-  /// prefix puts the first segment into SCRIPT_NAME.
-  private static func path(
-    script: Text, info: Text, document: Text, query: Text, fixesRoot: Bool, _ meta: inout MetaVariables,
-    _ arena: inout Arena
-  ) throws(NormalizeError) {
-    let target = try split(meta.requestURI.start == nil ? .empty : meta.requestURI, &arena)
-    meta.query = query.start == nil ? target.query : query
-    if meta.requestURI.start == nil { meta.requestURI = info.isEmpty ? document : info }
-    if meta.requestURI.start == nil { meta.requestURI = .empty }
-    let (script, info) = try decodedIfRaw(script, info, of: meta.requestURI, &arena)
-    meta.scriptName = isSlash(script) || script.start == nil ? .empty : script
-    meta.pathInfo = info
-    if info.isEmpty { meta.pathInfo = derived(target.path, document, below: meta.scriptName) }
-    if fixesRoot {
-      meta.pathInfo = joined(meta.scriptName, meta.pathInfo, &arena)
-      meta.scriptName = .empty
+  /// SERVER_NAME without the port that some front ends leave there (HAProxy), SERVER_PORT if it is one
+  /// (RFC 3875 §4.1.14, §4.1.15); nginx has none on a unix socket.
+  private static func setServer(
+    _ name: Text, port: Text, _ localName: Text, _ meta: inout MetaVariables, _ arena: inout Arena
+  ) {
+    meta.serverName = self.name(of: name, &arena)
+    if HostPort.isPort(port.bytes) {
+      meta.serverPort = port
+    } else if case let port = HostPort(name.bytes).port, HostPort.isPort(port) {
+      meta.serverPort = Text(arena.copy(port), port.count)
     }
-    if !meta.pathInfo.isEmpty, meta.pathInfo.bytes[0] != UInt8(ascii: "/") {
-      meta.pathInfo = joined(Text("/"), meta.pathInfo, &arena)
-    }
-  }
-
-  /// Apache's mod_proxy_scgi passes the path as the client encoded it, and, where that holds escapes, the
-  /// decoded one as SCRIPT_NAME too. It shows: PATH_INFO is the request's raw path to the letter,
-  /// although that holds escapes.
-  private static func decodedIfRaw(
-    _ script: Text, _ info: Text, of target: Text, _ arena: inout Arena
-  ) throws(NormalizeError) -> (script: Text, info: Text) {
-    guard isPath(info, of: target), info.bytes.contains(UInt8(ascii: "%")) else { return (script, info) }
-    let decoded = try PercentDecoding.decode(info.bytes, &arena)
-    let isDoubled = script.count == decoded.count && isPath(decoded, of: script)
-    return (isDoubled ? .empty : script, decoded)
-  }
-
-  /// Whether `path` is the path of `target`, its query left out.
-  private static func isPath(_ path: Text, of target: Text) -> Bool {
-    let count = path.count
-    guard count > 0, target.count >= count else { return false }
-    guard target.count == count || target.bytes[count] == UInt8(ascii: "?") else { return false }
-    for index in 0..<count where target.bytes[index] != path.bytes[index] { return false }
-    return true
-  }
-
-  private static func isSlash(_ text: Text) -> Bool { text.count == 1 && text.bytes[0] == UInt8(ascii: "/") }
-
-  /// The path of the request below SCRIPT_NAME, when the front end left PATH_INFO out.
-  private static func derived(_ decoded: Text, _ document: Text, below script: Text) -> Text {
-    let path = decoded.isEmpty ? document : decoded
-    guard path.count >= script.count, let start = path.start else { return .empty }
-    for index in 0..<script.count where path.bytes[index] != script.bytes[index] { return .empty }
-    let rest = Text(start + script.count, path.count - script.count)
-    guard rest.isEmpty || rest.bytes[0] == UInt8(ascii: "/") else { return .empty }
-    return rest
+    if meta.serverName.isEmpty { meta.serverName = localName }
   }
 
   /// Two texts one behind the other; one of them itself when the other is empty.

@@ -22,4 +22,13 @@ enum PercentDecoding {
     out[count] = 0
     return Text(out, count)
   }
+
+  /// The byte that stands at a position, and how many it is written in; a % that two digits do not follow is
+  /// itself.
+  static func byte(_ source: UnsafeRawBufferPointer, at position: Int) -> (byte: UInt8, size: Int) {
+    guard source[position] == UInt8(ascii: "%"), position + 2 < source.count,
+      let high = Ascii.hex(source[position + 1]), let low = Ascii.hex(source[position + 2])
+    else { return (source[position], 1) }
+    return (high << 4 | low, 3)
+  }
 }

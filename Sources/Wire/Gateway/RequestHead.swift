@@ -1,8 +1,19 @@
 /// One name and its value, as ranges over the head's bytes.
 @frozen public struct Field: Sendable {
-  public var name: ByteRange
-  public var value: ByteRange
-  public var known: KnownName
+  public let name: ByteRange
+  public let value: DelimitedRange
+  public let known: KnownName
+
+  @inline(__always)
+  init(name: ByteRange, value: DelimitedRange, known: KnownName) {
+    (self.name, self.value, self.known) = (name, value, known)
+  }
+
+  /// The same after the bytes have moved in their buffer.
+  func moved(by distance: Int) -> Field {
+    let name = ByteRange(Int(name.start) + distance, Int(name.count))
+    return Field(name: name, value: value.moved(by: distance), known: known)
+  }
 }
 
 /// The head of a request: what the wire said, as ranges, before the normaliser gives it meaning.
@@ -20,20 +31,21 @@ public struct RequestHead: ~Copyable {
   }
 
   public var form: Form = .fields
-  /// Request method; empty when the front end sent no REQUEST_METHOD.
-  public var method = ByteRange.none
-  /// HTTP: the request target as it stands on the request line. Variables: REQUEST_URI.
-  public var target = ByteRange.none
+  /// HTTP: the method.
+  public var method = DelimitedRange.none
+  /// HTTP: the request target as it stands on the request line.
+  public var target = DelimitedRange.none
   /// HTTP: path and query of the target: the whole of it in origin-form, `*` in asterisk-form, what follows
   /// the authority in absolute-form (RFC 9112 §3.2; empty or beginning with `?` means `/` in front).
-  /// Empty with variables.
-  public var path = ByteRange.none
-  /// HTTP: whom the request is for: the authority of an absolute-form target, else the value of Host
-  /// (RFC 9112 §3.3); empty when neither says it. Empty with variables.
+  public var path = DelimitedRange.none
+  /// HTTP: the authority of an absolute-form target, which counts instead of Host (RFC 9112 §3.2.2); empty
+  /// with any other. A piece of the target, whose path begins right behind it.
   public var authority = ByteRange.none
   /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
   public var minorVersion: UInt8 = 1
   public var framing = BodyFraming.none
+  /// The body comes in chunks.
+  @inlinable public var isChunked: Bool { if case .chunked = framing { true } else { false } }
   /// FastCGI: the end of STDIN has come with the head.
   @usableFromInline var isEmptyStream = false
   /// No body follows: the reader's next event is `.end`, whatever the bytes.
@@ -44,9 +56,18 @@ public struct RequestHead: ~Copyable {
   public var expectsContinue = false
   /// FastCGI role is Authorizer (§6.3): no body, the answer may carry `Variable-` headers.
   public var isAuthorizer = false
+  /// The length of the body was said, be it 0: an app is told the same.
+  public var statesLength = false
+  /// Variables say that there is no body, and that the client sent it in chunks: what comes behind the head
+  /// all the same would be those.
+  public var mayHaveChunks = false
+  /// uwsgi, modifier1 30: PATH_INFO is the whole path, from which SCRIPT_NAME is to be taken off.
+  public var hasWholePath = false
+  /// The names of the table own the byte behind them, as the values do.
+  var hasDelimitedNames = false
 
-  /// Up to here the bytes that the ranges count from are the head's own: behind a value that ends before
-  /// it stands nothing that anyone still reads, and a NUL may be written there.
+  /// Up to here the bytes that the ranges count from are the head's own. What stands behind belongs to
+  /// somebody else, also to a delimited range that ends there: it is copied.
   public var end = 0
 
   public private(set) var count = 0
@@ -82,6 +103,10 @@ public struct RequestHead: ~Copyable {
     target = .none
     path = .none
     authority = .none
+    statesLength = false
+    mayHaveChunks = false
+    hasWholePath = false
+    hasDelimitedNames = false
     minorVersion = 1
     framing = .none
     isEmptyStream = false
@@ -97,7 +122,7 @@ public struct RequestHead: ~Copyable {
   /// Adds a field; false when the table is full. The first of several with one known name is the one
   /// that `first` finds.
   @inline(__always)
-  public mutating func append(name: ByteRange, value: ByteRange, known: KnownName) -> Bool {
+  mutating func append(name: ByteRange, value: DelimitedRange, known: KnownName) -> Bool {
     guard count < capacity else { return false }
     (table + count).initialize(to: Field(name: name, value: value, known: known))
     count &+= 1
@@ -113,40 +138,44 @@ public struct RequestHead: ~Copyable {
 
   public subscript(position: Int) -> Field { table[position] }
 
-  /// Gives the first field of this name another value; nothing happens without one.
-  mutating func replaceFirst(_ known: KnownName, value: ByteRange) {
-    let position = Int(index[Int(known.rawValue)])
-    if position > 0 { table[position - 1].value = value }
-  }
-
   /// The bytes of an incomplete head have moved in their buffer: all ranges go with them.
   mutating func shift(by distance: Int) {
-    func moved(_ range: ByteRange) -> ByteRange {
-      range == .none ? range : ByteRange(Int(range.start) + distance, Int(range.count))
-    }
-    (method, target, path, authority) = (moved(method), moved(target), moved(path), moved(authority))
-    for position in 0..<count {
-      table[position].name = moved(table[position].name)
-      table[position].value = moved(table[position].value)
-    }
+    (method, target, path) = (
+      method.moved(by: distance), target.moved(by: distance), path.moved(by: distance)
+    )
+    if !authority.isEmpty { authority.start = UInt32(Int(authority.start) + distance) }
+    for position in 0..<count { table[position] = table[position].moved(by: distance) }
   }
 
   /// The value that counts among those of this name, or nil: the first one of HTTP, SCGI and CGI, the last
   /// one of FastCGI and uwsgi.
   @inline(__always)
-  public func first(_ known: KnownName) -> ByteRange? {
+  public func first(_ known: KnownName) -> DelimitedRange? {
     let position = index[Int(known.rawValue)]
     return position == 0 ? nil : table[Int(position) &- 1].value
   }
 
-  /// The bytes of a value with a NUL behind them: over the delimiter or the length of the next name that
-  /// the reader has passed, where it is one; else in a copy.
+  /// The bytes with a NUL behind them: over the delimiter or the length that is theirs; in a copy where that
+  /// stands outside the head.
   @inline(__always)
-  public func ended(_ range: ByteRange, _ base: UnsafeMutableRawPointer, _ arena: inout Arena) -> Text {
+  public func ended(
+    _ range: DelimitedRange, _ base: UnsafeMutableRawPointer, _ arena: inout Arena
+  ) -> Text {
     guard range.end < end else { return Text(arena.copy(range.bytes(in: base)), Int(range.count)) }
     let bytes = base.assumingMemoryBound(to: UInt8.self)
     bytes[range.end] = 0
     return Text(bytes + Int(range.start), Int(range.count))
+  }
+
+  /// The name of a variable with a NUL behind it: in place, where the protocol leaves a byte for it.
+  @inline(__always)
+  public func endedName(
+    _ field: Field, _ base: UnsafeMutableRawPointer, _ arena: inout Arena
+  ) -> Text {
+    guard hasDelimitedNames else {
+      return Text(arena.copy(field.name.bytes(in: base)), Int(field.name.count))
+    }
+    return ended(DelimitedRange(range: field.name), base, &arena)
   }
 
   /// Where the ranges count from, `buffer` being the buffer that the reader was given.

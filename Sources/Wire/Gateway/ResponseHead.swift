@@ -11,6 +11,8 @@
   case reservedName
   /// Content-Length that is not a number, or two that differ (RFC 9110 §8.6).
   case invalidLength
+  /// X-Sendfile twice: one file is sent, and the other one's name is no business of a client.
+  case sendfileTwice
   /// More than `Limits.responseHeadBytes`.
   case tooLarge
 }
@@ -110,6 +112,7 @@ public struct ResponseHead: ~Copyable {
     if !isType, try !classify(name, value) { return }
     guard fields.count + name.count + value.count + 4 <= limit else { throw .tooLarge }
     if name.count == 10, Ascii.matches(name, "x-sendfile") {
+      if hasSendfile { throw .sendfileTwice }
       sendfileLine = ByteRange(fields.count, name.count + value.count + 4)
     }
     write(name, value)

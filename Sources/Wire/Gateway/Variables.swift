@@ -4,6 +4,8 @@
 enum AnnouncedLength: Equatable {
   /// Absent or empty; nginx sends an empty one with requests that have no body.
   case absent
+  /// -1: there is a body, and the front end does not know how long it is. (Caddy, of one in chunks.)
+  case unknown
   case bytes(Int64)
   /// Neither empty nor a decimal number that fits.
   case malformed
@@ -47,15 +49,15 @@ struct VariableTable {
   ///
   /// - Returns: nil, or why it was not added.
   @inline(__always)
-  mutating func append(name: ByteRange, value: ByteRange) -> VariableFault? {
+  mutating func append(name: ByteRange, value: DelimitedRange) -> VariableFault? {
     let nameBytes = name.bytes(in: base)
     let known = KnownName.variable(nameBytes)
     // A known name is its own proof.
-    if known == .other {
+    if known == .other || known == .reserved {
       let isBad = nameBytes.isEmpty || nameBytes.hasWord(where: { Word.equal($0, to: 0x3d) | Word.zeros($0) })
       if isBad { return .unusable }
     }
-    if holdsNUL(value) { return .unusable }
+    if holdsNUL(value.range) { return .unusable }
     guard count < limit else { return .tooMany }
     put(name, value, known)
     // That of the unknown ones is taken back at the end.
@@ -65,7 +67,7 @@ struct VariableTable {
 
   /// Adds a variable that NULs end, of which the first one counts.
   @inline(__always)
-  mutating func append(first known: KnownName, name: ByteRange, value: ByteRange) -> Added {
+  mutating func append(first known: KnownName, name: ByteRange, value: DelimitedRange) -> Added {
     guard count < limit else { return .tooMany }
     put(name, value, known)
     if known == .other { return .first }
@@ -75,7 +77,7 @@ struct VariableTable {
   }
 
   @inline(__always)
-  private mutating func put(_ name: ByteRange, _ value: ByteRange, _ known: KnownName) {
+  private mutating func put(_ name: ByteRange, _ value: DelimitedRange, _ known: KnownName) {
     (fields + count).initialize(to: Field(name: name, value: value, known: known))
     count &+= 1
   }
@@ -94,8 +96,6 @@ struct VariableTable {
   func finish(_ head: inout RequestHead) {
     index[Int(KnownName.other.rawValue)] = 0
     head.added(count)
-    head.method = head.first(.requestMethod) ?? .none
-    head.target = head.first(.requestURI) ?? .none
   }
 }
 
@@ -103,7 +103,33 @@ extension RequestHead {
   /// What the CONTENT_LENGTH that counts says, ranges counting from `base`.
   func announcedLength(base: UnsafeRawPointer) -> AnnouncedLength {
     guard let range = first(.contentLength), !range.isEmpty else { return .absent }
-    guard let number = Ascii.decimal(range.bytes(in: base)) else { return .malformed }
+    let text = range.bytes(in: base)
+    guard let number = Ascii.decimal(text) else { return Ascii.equals(text, "-1") ? .unknown : .malformed }
     return .bytes(number)
+  }
+
+  /// The client has sent its body in a transfer coding, which a front end takes off before it says the
+  /// length; without a length nobody has.
+  func saysCoding(base: UnsafeRawPointer) -> Bool {
+    guard let coding = first(.transferEncoding), !coding.isEmpty else { return false }
+    return !Ascii.matches(coding.bytes(in: base), "identity")
+  }
+
+  /// Takes note that variables have stated a length of the body.
+  mutating func stated(length: Int64, base: UnsafeRawPointer) {
+    statesLength = true
+    mayHaveChunks = length == 0 && saysCoding(base: base)
+  }
+}
+
+extension Ascii {
+  /// A name for a message: 64 characters of it, others than letters, digits and `_` shown as `?`.
+  static func shown(_ name: UnsafeRawBufferPointer) -> String {
+    var shown = ""
+    for byte in name.prefix(64) {
+      let isShown = lower(byte) &- 0x61 < 26 || isDigit(byte) || byte == 0x5f
+      shown.append(isShown ? Character(Unicode.Scalar(byte)) : "?")
+    }
+    return shown
   }
 }

@@ -3,15 +3,15 @@
 ///
 ///     chunked-body = *( chunk-size [ chunk-ext ] CRLF chunk-data CRLF ) 1*"0" [ chunk-ext ] CRLF
 ///                    *( field-line CRLF ) CRLF
+///     chunk-ext    = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+///     chunk-ext-val = token / quoted-string
 struct ChunkedReader: Sendable {
   /// Which byte comes next.
   private enum State {
-    /// A digit of the size; may become space, extension or sizeLF.
+    /// A digit of the size; may become extension or sizeLF.
     case size
-    /// White space before an extension; becomes extension.
-    case space
     /// Inside an extension; becomes sizeLF.
-    case `extension`
+    case `extension`(ChunkExtension)
     /// LF of a chunk-size line; becomes data, or trailer after the last chunk.
     case sizeLF
     /// Data, `left` of it; becomes dataCR.
@@ -51,7 +51,7 @@ struct ChunkedReader: Sendable {
         if isLast { return .end }
       case .dataCR: try expect(HTTP1Grammar.carriageReturn, all[offset], then: .dataLF, &offset)
       case .dataLF: try expect(HTTP1Grammar.lineFeed, all[offset], then: .size, &offset)
-      case .size, .space, .extension, .sizeLF:
+      case .size, .extension, .sizeLF:
         lineBytes += 1
         guard lineBytes <= limits.chunkLineBytes else { throw .chunkLineTooLong }
         try sizeLine(all[offset], limits)
@@ -75,14 +75,11 @@ struct ChunkedReader: Sendable {
   private mutating func sizeLine(_ byte: UInt8, _ limits: HeadLimits) throws(HTTP1Error) {
     switch state {
     case .size: try size(byte)
-    case .space:
-      if byte == HTTP1Grammar.semicolon { state = .extension } else if !HTTP1Grammar.isBlank(byte) {
-        throw .chunkSizeMalformed
+    case .extension(let part):
+      guard let next = part.after(byte) else {
+        throw byte == HTTP1Grammar.lineFeed ? .bareLF : .chunkExtensionMalformed
       }
-    case .extension:
-      if byte == HTTP1Grammar.carriageReturn { state = .sizeLF } else if !Ascii.isFieldValue(byte) {
-        throw byte == HTTP1Grammar.lineFeed ? .bareLF : .chunkExtensionByte
-      }
+      state = next == .lineEnd ? .sizeLF : .extension(next)
     default:
       guard byte == HTTP1Grammar.lineFeed else { throw .bareCR }
       try sizeComplete(limits)
@@ -100,8 +97,8 @@ struct ChunkedReader: Sendable {
     guard digits > 0 else { throw .chunkSizeMalformed }
     switch byte {
     case HTTP1Grammar.carriageReturn: state = .sizeLF
-    case HTTP1Grammar.semicolon: state = .extension
-    case HTTP1Grammar.space, HTTP1Grammar.tab: state = .space
+    case HTTP1Grammar.semicolon: state = .extension(.nameStart)
+    case HTTP1Grammar.space, HTTP1Grammar.tab: state = .extension(.end)
     case HTTP1Grammar.lineFeed: throw .bareLF
     default: throw .chunkSizeMalformed
     }

@@ -8,7 +8,7 @@ struct FieldLine: Sendable {
     case incomplete
     /// The empty line; the next byte stands at `next`.
     case blank(next: Int)
-    case field(name: ByteRange, value: ByteRange, next: Int)
+    case field(name: ByteRange, value: DelimitedRange, next: Int)
   }
 
   /// Bytes of the line that are already known to be good.
@@ -45,7 +45,9 @@ struct FieldLine: Sendable {
       throw .bareCR
     }
     let name = ByteRange(line, colon)
-    let value = FieldLine.trim(base, line &+ colon &+ 1, position)
+    // White space or CR stands behind it.
+    let text = FieldLine.trim(base, line &+ colon &+ 1, position)
+    let value = DelimitedRange(Int(text.start), endedAt: text.end)
     (scanned, colon) = (0, 0)
     return .field(name: name, value: value, next: position &+ 2)
   }

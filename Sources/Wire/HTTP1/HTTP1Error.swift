@@ -18,7 +18,7 @@
   case targetMalformed
   /// A byte in the target that is no visible ASCII, or "#" (RFC 9112 §3.2, RFC 3986 §2).
   case targetByte
-  /// The target is longer than the server's limit (RFC 9112 §3).
+  /// The request line alone is longer than the server's limit for a head (RFC 9112 §3).
   case targetTooLong
   /// The request line does not end in a well-formed HTTP-version (RFC 9112 §2.3).
   case versionMalformed
@@ -48,6 +48,9 @@
   case lengthDuplicate
   /// Content-Length is not 1*DIGIT, or does not fit 63 bits (RFC 9110 §8.6).
   case lengthMalformed
+  /// Content-Type given twice: it has one value, and which one counts two readers would not agree upon
+  /// (RFC 9110 §8.3).
+  case typeDuplicate
   /// Content-Length and Transfer-Encoding in one request (RFC 9112 §6.1: may be refused).
   case lengthAndCoding
   /// Transfer-Encoding in an HTTP/1.0 request (RFC 9112 §6.1).
@@ -67,8 +70,8 @@
   case chunkSizeMalformed
   /// A chunk size that does not fit 63 bits (RFC 9112 §7.1).
   case chunkSizeOverflow
-  /// A control character in a chunk extension (RFC 9112 §7.1.1).
-  case chunkExtensionByte
+  /// A chunk extension that is no `";" name [ "=" value ]` (RFC 9112 §7.1.1).
+  case chunkExtensionMalformed
   /// A chunk-size line longer than the server's limit (RFC 9112 §7.1.1).
   case chunkLineTooLong
   /// No CR LF behind the data of a chunk (RFC 9112 §7.1).
@@ -101,7 +104,7 @@
     case .connectUnsupported: "CONNECT is for proxies, which this server is not"
     case .targetMalformed: "request target is in none of the forms that its method allows"
     case .targetByte: "request target holds a byte that is not visible ASCII, or #"
-    case .targetTooLong: "request target is above the limit"
+    case .targetTooLong: "request line is above the limit for a head"
     case .versionMalformed: "request line does not end with an HTTP version"
     case .versionUnsupported: "HTTP version is not 1.0 or 1.1"
     case .headTooLarge: "request head is above the limit"
@@ -122,6 +125,7 @@
     case .hostMalformed: "Host or the target's authority is not a host with an optional port"
     case .lengthDuplicate: "Content-Length is given twice"
     case .lengthMalformed: "Content-Length is not a number"
+    case .typeDuplicate: "Content-Type is given twice"
     case .lengthAndCoding: "both Content-Length and Transfer-Encoding are given"
     case .codingInHTTP10: "Transfer-Encoding in an HTTP/1.0 request"
     case .codingMalformed: "Transfer-Encoding is not a list of tokens"
@@ -131,7 +135,7 @@
     case .bodyTooLarge: "request body is above the limit"
     case .chunkSizeMalformed: "chunk size is not a hexadecimal number"
     case .chunkSizeOverflow: "chunk size does not fit 63 bits"
-    case .chunkExtensionByte: "control character in a chunk extension"
+    case .chunkExtensionMalformed: "chunk extension is not a name, perhaps with = and a value"
     case .chunkLineTooLong: "chunk-size line is above the limit"
     case .chunkEndMissing: "chunk data is not followed by CR LF"
     default: "trailer section is above the limit"

@@ -15,6 +15,9 @@ enum HTTP1Grammar {
   static let colon = UInt8(ascii: ":")
   static let comma = UInt8(ascii: ",")
   static let semicolon = UInt8(ascii: ";")
+  static let equals = UInt8(ascii: "=")
+  static let quote = UInt8(ascii: "\"")
+  static let backslash = UInt8(ascii: "\\")
 
   /// CR LF as a little-endian word.
   static let lineEnd: UInt16 = 0x0a0d

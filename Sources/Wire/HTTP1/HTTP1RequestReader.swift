@@ -105,7 +105,7 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
     given = count - origin
     if line == 0 {
       head.reset(form: .fields)
-      let next = try requestLine.scan(base, from: origin, to: end, targetBytes: limits.targetBytes, &head)
+      let next = try requestLine.scan(base, from: origin, to: end, &head)
       guard let next else { return try needMore() }
       try RequestLine.classifyTarget(base, &head)
       line = next - origin
@@ -119,7 +119,7 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
         guard head.count < limits.fields, head.append(name: name, value: value, known: known) else {
           throw .tooManyFields
         }
-        if known != .other { try rules.note(known, value, base) }
+        if known != .other { try rules.note(known, value.range, base) }
       case .blank(let next):
         try rules.conclude(&head, bodyBytes: limits.bodyBytes)
         head.end = next
@@ -131,7 +131,7 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
   }
 
   private func needMore() throws(HTTP1Error) -> ReadEvent {
-    if given >= limits.headBytes { throw .headTooLarge }
+    if given >= limits.headBytes { throw line == 0 ? .targetTooLong : .headTooLarge }
     return .needMore
   }
 

@@ -3,6 +3,7 @@
 struct MessageRules: Sendable {
   private var contentLength: Int64 = -1
   private var hasHost = false
+  private var hasType = false
   private var hasCoding = false
   private var isChunked = false
   private var isUnknownCoding = false
@@ -26,6 +27,9 @@ struct MessageRules: Sendable {
       if contentLength >= 0 { throw .lengthDuplicate }
       guard let length = Ascii.decimal(range.bytes(in: base)) else { throw .lengthMalformed }
       contentLength = length
+    case .contentType:
+      if hasType { throw .typeDuplicate }
+      hasType = true
     case .transferEncoding: try noteCoding(range.bytes(in: base))
     case .expect:
       let isKnown = Ascii.matches(range.bytes(in: base), "100-continue")
@@ -72,7 +76,7 @@ struct MessageRules: Sendable {
   func conclude(_ head: inout RequestHead, bodyBytes: Int64) throws(HTTP1Error) {
     let isCurrent = head.minorVersion >= 1
     if isCurrent, !hasHost { throw .hostMissing }
-    try concludeAuthority(&head)
+    head.statesLength = contentLength >= 0
     if hasCoding {
       if !isCurrent { throw .codingInHTTP10 }
       if contentLength >= 0 { throw .lengthAndCoding }
@@ -85,17 +89,5 @@ struct MessageRules: Sendable {
     if expectsOther { throw .expectationUnknown }
     head.expectsContinue = continues && isCurrent && !head.framing.isNone
     head.persists = !closes && (isCurrent || keepsAlive)
-  }
-
-  /// The authority of an absolute target stands for Host, whatever Host says (RFC 9112 §3.2.2).
-  @inline(__always)
-  private func concludeAuthority(_ head: inout RequestHead) throws(HTTP1Error) {
-    guard let host = head.first(.host) else { return }
-    if head.authority.isEmpty {
-      head.authority = host
-    } else {
-      if host.isEmpty { throw .hostMalformed }
-      head.replaceFirst(.host, value: head.authority)
-    }
   }
 }

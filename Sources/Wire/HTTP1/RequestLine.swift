@@ -7,10 +7,10 @@ struct RequestLine: Sendable {
   /// next line begins, or nil while this one is incomplete. Bytes at and behind `end` are not touched.
   @inline(always)
   mutating func scan(
-    _ base: UnsafeRawPointer, from line: Int, to end: Int, targetBytes: Int, _ head: inout RequestHead
+    _ base: UnsafeRawPointer, from line: Int, to end: Int, _ head: inout RequestHead
   ) throws(HTTP1Error) -> Int? {
     var position = Ascii.endOfToken(base, line, end)
-    let method = ByteRange(line, position &- line)
+    let method = DelimitedRange(line, endedAt: position)
     guard method.count <= HTTP1Grammar.methodBytes else { throw .methodTooLong }
     guard position < end else { return nil }
     guard HTTP1Grammar.byte(base, position) == HTTP1Grammar.space, !method.isEmpty else {
@@ -19,7 +19,6 @@ struct RequestLine: Sendable {
     let target = position &+ 1
     position = HTTP1Grammar.endOfTarget(base, max(target, line &+ scanned), end)
     scanned = position &- line
-    guard position &- target <= targetBytes else { throw .targetTooLong }
     guard position < end else { return nil }
     guard HTTP1Grammar.byte(base, position) == HTTP1Grammar.space else {
       throw RequestLine.endsLine(HTTP1Grammar.byte(base, position)) ? .versionMalformed : .targetByte
@@ -28,7 +27,7 @@ struct RequestLine: Sendable {
     guard let (minor, next) = try RequestLine.version(base, position &+ 1, end) else { return nil }
     scanned = 0
     head.method = method
-    head.target = ByteRange(target, position &- target)
+    head.target = DelimitedRange(target, endedAt: position)
     head.minorVersion = minor
     return next
   }
@@ -104,7 +103,7 @@ struct RequestLine: Sendable {
       throw .hostMalformed
     }
     head.authority = ByteRange(Int(head.target.start) + scheme, end - scheme)
-    head.path = ByteRange(Int(head.target.start) + end, target.count - end)
+    head.path = head.target.dropping(end)
   }
 
   /// Length of `http://` or `https://` at the beginning, in any case (RFC 9110 §4.2.1, §4.2.2).

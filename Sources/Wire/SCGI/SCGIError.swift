@@ -14,12 +14,15 @@
   case contentLengthNotFirst
   /// CONTENT_LENGTH is not a decimal number.
   case contentLengthMalformed
+  /// The client's body is of unknown length: CONTENT_LENGTH -1.
+  case lengthMissing
   /// CONTENT_LENGTH is above the server's limit.
   case bodyTooLarge
   /// No header SCGI with the value 1.
   case versionMissing
-  /// The same meta-variable twice ("Duplicate names are not allowed"); request headers (HTTP_) may be.
-  case duplicateHeader
+  /// The same variable twice ("Duplicate names are not allowed"); request headers (HTTP_) may be. Its name,
+  /// shortened to 64 characters, others than letters, digits and `_` shown as `?`.
+  case duplicateHeader(String)
   /// More headers than the server's limit.
   case tooManyHeaders
   /// The bytes are HTTP: this socket speaks SCGI.
@@ -29,6 +32,7 @@
   public var status: Int {
     switch self {
     case .headTooLarge, .tooManyHeaders: 431
+    case .lengthMissing: 411
     case .bodyTooLarge: 413
     default: 400
     }
@@ -44,9 +48,10 @@
     case .headerUnterminated: "SCGI header is empty or not ended by NUL"
     case .contentLengthNotFirst: "SCGI header CONTENT_LENGTH is not the first"
     case .contentLengthMalformed: "SCGI CONTENT_LENGTH is not a number"
+    case .lengthMissing: "SCGI cannot carry a body of unknown length: CONTENT_LENGTH has to tell it"
     case .bodyTooLarge: "SCGI CONTENT_LENGTH is above the limit"
     case .versionMissing: "SCGI header SCGI=1 is missing"
-    case .duplicateHeader: "SCGI header is given twice"
+    case .duplicateHeader(let name): "SCGI header \(name) is given twice"
     case .tooManyHeaders: "SCGI request has more headers than the limit"
     case .spokenHTTP: "this socket speaks SCGI, the client spoke HTTP"
     }

@@ -70,19 +70,56 @@
       let valueEnd = SCGIGrammar.terminator(base, nameEnd &+ 1, end)
       guard valueEnd < end else { throw .headerUnterminated }
       let name = ByteRange(position, nameEnd &- position)
-      let value = ByteRange(nameEnd &+ 1, valueEnd &- nameEnd &- 1)
+      let value = DelimitedRange(nameEnd &+ 1, endedAt: valueEnd)
       position = valueEnd &+ 1
       let known = KnownName.variable(name.bytes(in: base))
       switch table.append(first: known, name: name, value: value) {
       case .first: break
       // A request header given twice is passed on twice by nginx: those stay for the normaliser to join.
       case .again where known.rawValue > KnownName.contentType.rawValue: break
-      case .again: throw .duplicateHeader
+      case .again: throw .duplicateHeader(Ascii.shown(name.bytes(in: base)))
       case .tooMany: throw .tooManyHeaders
       }
     }
     table.finish(&head)
+    head.hasDelimitedNames = true
+    try refuseDuplicates(base, head)
     return try contentLength(base, &head)
+  }
+
+  /// The same for names that the server does not know, but for request headers.
+  private func refuseDuplicates(
+    _ base: UnsafeRawPointer, _ head: borrowing RequestHead
+  ) throws(SCGIError) {
+    let table = UnsafeMutableBufferPointer(start: head.table, count: head.count)
+    let duplicate: UnsafeRawBufferPointer? =
+      if table.count <= NameIndex.worthwhile {
+        SCGIRequestReader.duplicate(base, table) { place, name in
+          table[..<place].contains { $0.known == .other && NameIndex.same($0.name.bytes(in: base), name) }
+        }
+      } else {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: NameIndex.slots(for: table.count)) { slots in
+          let index = NameIndex(slots)
+          return SCGIRequestReader.duplicate(base, table) { place, name in
+            index.find(name, orAdd: place) { table[$0].name.bytes(in: base) } != nil
+          }
+        }
+      }
+    if let duplicate { throw .duplicateHeader(Ascii.shown(duplicate)) }
+  }
+
+  /// The first name that `isKnown`, told of each one and its place, has met before.
+  @inline(__always)
+  private static func duplicate(
+    _ base: UnsafeRawPointer, _ table: UnsafeMutableBufferPointer<Field>,
+    isKnown: (Int, UnsafeRawBufferPointer) -> Bool
+  ) -> UnsafeRawBufferPointer? {
+    for place in table.indices where table[place].known == .other {
+      let name = table[place].name.bytes(in: base)
+      if name.count > 5, Ascii.begins(name.baseAddress!, "HTTP"), name[4] == 0x5f { continue }
+      if isKnown(place, name) { return name }
+    }
+    return nil
   }
 
   /// What CONTENT_LENGTH says, which must be the first header, with SCGI=1 among the others.
@@ -90,7 +127,10 @@
     _ base: UnsafeRawPointer, _ head: inout RequestHead
   ) throws(SCGIError) -> Int64 {
     guard head.count > 0, head[0].known == .contentLength else { throw .contentLengthNotFirst }
-    guard let length = Ascii.decimal(head[0].value.bytes(in: base)) else { throw .contentLengthMalformed }
+    guard case .bytes(let length) = head.announcedLength(base: base) else {
+      throw head.announcedLength(base: base) == .unknown ? .lengthMissing : .contentLengthMalformed
+    }
+    head.stated(length: length, base: base)
     guard let version = head.first(.scgi), Ascii.equals(version.bytes(in: base), "1") else {
       throw .versionMissing
     }

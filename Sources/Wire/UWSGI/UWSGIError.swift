@@ -17,17 +17,22 @@
   case variableUnusable
   /// CONTENT_LENGTH is neither empty nor a decimal number.
   case contentLengthMalformed
+  /// The client's body came in chunks and its length is not said, or CONTENT_LENGTH is -1.
+  case lengthMissing
   /// CONTENT_LENGTH is above the server's limit.
   case bodyTooLarge
   /// The connection ended inside the request.
   case truncated
   /// The bytes are HTTP: this socket speaks uwsgi.
   case spokenHTTP
+  /// The bytes are SCGI.
+  case spokenSCGI
 
   public var status: Int {
     switch self {
     case .modifierRefused, .variableRefused: 403
     case .blockTooLarge, .tooManyVariables: 431
+    case .lengthMissing: 411
     case .bodyTooLarge: 413
     default: 400
     }
@@ -43,9 +48,11 @@
     case .variableTruncated: "uwsgi variable does not end where the block ends"
     case .variableUnusable: "uwsgi variable with an empty name, or with NUL in it"
     case .contentLengthMalformed: "uwsgi CONTENT_LENGTH is not a number"
+    case .lengthMissing: "uwsgi cannot carry a body of unknown length: CONTENT_LENGTH has to tell it"
     case .bodyTooLarge: "uwsgi CONTENT_LENGTH is above the limit"
     case .truncated: "connection ended inside a uwsgi request"
     case .spokenHTTP: "this socket speaks uwsgi, the client spoke HTTP"
+    case .spokenSCGI: "this socket speaks uwsgi, the front end spoke SCGI"
     }
   }
 }

@@ -7,6 +7,8 @@ enum UWSGIGrammar {
   static let headerBytes = 4
   /// modifier1 of a ping and of its answer.
   static let ping: UInt8 = 100
+  /// modifier1 that asks for SCRIPT_NAME to be taken off PATH_INFO, which is the whole path.
+  static let wholePath: UInt8 = 30
   /// Variables with this prefix are uWSGI's own: they load code, set its environment or change its
   /// directory.
   static let magicPrefix: StaticString = "UWSGI_"
@@ -20,6 +22,17 @@ enum UWSGIGrammar {
     default: false
     }
   }
+
+  /// What the digits say that a packet begins with: those of an SCGI netstring have a colon behind them. No
+  /// modifier1 has one of these values.
+  static func digits(_ all: UnsafeRawBufferPointer, from start: Int) -> Digits {
+    for position in start..<min(all.count, start + 8) where !Ascii.isDigit(all[position]) {
+      return position > start && all[position] == SCGIGrammar.colon ? .netstring : .none
+    }
+    return all.count - start < 8 ? .undecided : .none
+  }
+
+  enum Digits { case none, undecided, netstring }
 
   /// Variables of uWSGI that only describe: the URL scheme, as many nginx configurations send it, and
   /// uWSGI's HTTP router saying who it is. Everything else with the prefix is refused.

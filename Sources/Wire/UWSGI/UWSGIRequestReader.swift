@@ -1,11 +1,12 @@
 /// uwsgi request reader: a header of four bytes, a block of variables, then CONTENT_LENGTH bytes.
 /// Bytes in, events out; owns no memory and no descriptor. One request per connection.
 ///
-/// modifier1 0 and every value without a meaning of its own is a request; 100 is a ping.
+/// modifier1 0 and every value without a meaning of its own is a request; 30 is one whose PATH_INFO is the
+/// whole path; 100 is a ping.
 @frozen public struct UWSGIRequestReader: BitwiseCopyable, Sendable {
   /// Where the reader stands; a ping ends it as a request does.
   public private(set) var state = SizedRequestState.head
-  /// The packet's modifiers, once the head is there. 30 asks that SCRIPT_NAME be taken off PATH_INFO.
+  /// The packet's modifiers, once the head is there.
   public private(set) var modifier1: UInt8 = 0
   public private(set) var modifier2: UInt8 = 0
   private let limits: HeadLimits
@@ -30,6 +31,13 @@
     _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
   ) throws(UWSGIError) -> ReadEvent {
     let header = UWSGIGrammar.headerBytes
+    if offset < all.count, Ascii.isDigit(all[offset]) {
+      switch UWSGIGrammar.digits(all, from: offset) {
+      case .netstring: throw .spokenSCGI
+      case .undecided: return .needMore
+      case .none: break
+      }
+    }
     guard all.count - offset >= header else { return .needMore }
     if isLetter(all[offset]), isLetter(all[offset + 1]), isLetter(all[offset + 2]) { throw .spokenHTTP }
     modifier1 = all[offset]
@@ -48,7 +56,8 @@
     guard all.count - offset >= header + size else { return .needMore }
     head.reset(form: .variables)
     try readBlock(all, from: offset + header, size: size, &head)
-    head.framing = state.headEnded(bodyLength: try contentLength(head, all))
+    head.hasWholePath = modifier1 == UWSGIGrammar.wholePath
+    head.framing = state.headEnded(bodyLength: try contentLength(&head, all))
     offset += header + size
     head.end = offset
     return .head
@@ -63,7 +72,8 @@
     while position < end {
       let name = try text(all, from: position, before: end)
       let value = try text(all, from: name.end, before: end)
-      switch table.append(name: name, value: value) {
+      // The length of what comes next stands behind each, and is read by then.
+      switch table.append(name: name, value: DelimitedRange(range: value)) {
       case nil: break
       case .unusable: throw .variableUnusable
       case .tooMany: throw .tooManyVariables
@@ -72,6 +82,7 @@
       position = value.end
     }
     table.finish(&head)
+    head.hasDelimitedNames = true
   }
 
   /// A length and the bytes it counts.
@@ -92,22 +103,22 @@
       Ascii.equals(UnsafeRawBufferPointer(rebasing: name.prefix(prefix.utf8CodeUnitCount)), prefix),
       !UWSGIGrammar.isHarmless(name)
     else { return }
-    var shown = ""
-    for byte in name.prefix(64) {
-      let isShown = isLetter(byte) || Ascii.isDigit(byte) || byte == 0x5f
-      shown.append(isShown ? Character(Unicode.Scalar(byte)) : "?")
-    }
-    throw .variableRefused(shown)
+    throw .variableRefused(Ascii.shown(name))
   }
 
   private func contentLength(
-    _ head: borrowing RequestHead, _ all: UnsafeRawBufferPointer
+    _ head: inout RequestHead, _ all: UnsafeRawBufferPointer
   ) throws(UWSGIError) -> Int64 {
-    switch head.announcedLength(base: all.baseAddress!) {
-    case .absent: return 0
+    let base = UnsafeRawPointer(all.baseAddress!)
+    switch head.announcedLength(base: base) {
+    case .absent:
+      if head.saysCoding(base: base) { throw .lengthMissing }
+      return 0
+    case .unknown: throw .lengthMissing
     case .malformed: throw .contentLengthMalformed
     case .bytes(let count):
       guard count <= limits.bodyBytes else { throw .bodyTooLarge }
+      head.stated(length: count, base: base)
       return count
     }
   }

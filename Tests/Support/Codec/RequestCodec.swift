@@ -32,11 +32,11 @@ extension SCGIRequestReader: RequestCodec {
 extension HeadLimits {
   /// The limits that fixtures are read with: small, so that the fixtures about them are small.
   public static var fixtures: HeadLimits {
-    HeadLimits(headBytes: 4096, fields: 32, targetBytes: 1024, chunkLineBytes: 64, bodyBytes: 100_000)
+    HeadLimits(headBytes: 4096, fields: 32, chunkLineBytes: 64, bodyBytes: 100_000)
   }
 
   /// The limits of fuzzing and of the corpus replay: so small that short inputs reach them.
   public static var fuzzing: HeadLimits {
-    HeadLimits(headBytes: 400, fields: 10, targetBytes: 100, chunkLineBytes: 32, bodyBytes: 200)
+    HeadLimits(headBytes: 400, fields: 10, chunkLineBytes: 32, bodyBytes: 200)
   }
 }

@@ -135,24 +135,26 @@ private func describe(_ head: borrowing RequestHead, _ base: UnsafeRawPointer) -
   var lines: [String] = []
   switch head.form {
   case .fields:
-    words = [text(head.method), text(head.target), "HTTP/1.\(head.minorVersion)", name(head.framing)]
+    words = [
+      text(head.method.range), text(head.target.range), "HTTP/1.\(head.minorVersion)", name(head.framing),
+    ]
     words.append(head.persists ? "persists" : "closes")
     if head.expectsContinue { words.append("continue") }
-    if head.path != head.target { lines.append("path \(text(head.path))") }
-    if head.authority != head.first(.host) ?? .none || head.path != head.target {
-      lines.append("authority \(text(head.authority))")
-    }
+    if head.path != head.target { lines.append("path \(text(head.path.range))") }
+    if !head.authority.isEmpty { lines.append("authority \(text(head.authority))") }
   case .variables:
     words = ["variables", name(head.framing)]
     if head.persists { words.append("persists") }
     if head.isAuthorizer { words.append("authorizer") }
+    if head.hasWholePath { words.append("whole-path") }
+    if head.mayHaveChunks { words.append("may-have-chunks") }
   }
   for position in 0..<head.count {
     let field = head[position]
     lines.append(
       head.form == .fields
-        ? "field \(text(field.name)): \(text(field.value))"
-        : "variable \(text(field.name))=\(text(field.value))")
+        ? "field \(text(field.name)): \(text(field.value.range))"
+        : "variable \(text(field.name))=\(text(field.value.range))")
   }
   return ["head " + words.joined(separator: " ")] + lines
 }

@@ -38,16 +38,23 @@ import Wire
 
   @Test(arguments: [Gateway.scgi, .uwsgi, .fastcgi]) func httpIsAnsweredInHTTP(_ gateway: Gateway) {
     let error = #expect(throws: CodecError.self) { try read(gateway, Array("GET / HTTP/1.1\r\n\r\n".utf8)) }
-    #expect(error?.answersInHTTP == true)
+    #expect(error?.spoken == .http1)
     #expect(error?.status == 400)
     let name = gateway == .scgi ? "SCGI" : gateway == .uwsgi ? "uwsgi" : "FastCGI"
     #expect(error?.description.contains("this socket speaks \(name)") == true)
   }
 
+  @Test func scgiOnAUWSGISocketIsAnsweredInSCGI() {
+    let error = #expect(throws: CodecError.self) { try read(.uwsgi, Array("24:CONTENT_LENGTH\0".utf8)) }
+    #expect(error?.spoken == .scgi)
+    #expect(error?.status == 400)
+    #expect(error?.description == "this socket speaks uwsgi, the front end spoke SCGI")
+  }
+
   @Test func otherErrorsAreAnsweredInKind() {
     let error = #expect(throws: CodecError.self) { try read(.uwsgi, [22, 1, 0, 0, 65]) }
     #expect(error == .uwsgi(.modifierRefused(22)))
-    #expect(error?.answersInHTTP == false)
+    #expect(error?.spoken == nil)
     #expect(error?.status == 403)
   }
 

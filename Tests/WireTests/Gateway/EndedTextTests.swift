@@ -65,6 +65,39 @@ import Wire
     #expect(Array(bytes[used...]) == stdin + fastCGIRecord(type: 5, padding: padding))
   }
 
+  @Test(
+    "whom an absolute target names ends in a copy, wherever Host is asked for",
+    arguments: ["", "/admin/x", "?q", "/", "//x", ":81/a", "/a%20b?c"], ["", "other.example", "a:1"])
+  func authorityOfATarget(rest: String, host: String) throws {
+    var bytes = Array("GET http://h.test\(rest) HTTP/1.1\r\nHost: \(host)\r\n\r\n".utf8)
+    let whole = "http://h.test\(rest)"
+    var codec = Codec(.http1, limits: .fixtures)
+    var head = RequestHead(capacity: 32)
+    var arena = Arena(size: 64)
+    var offset = 0
+    try bytes.withUnsafeMutableBytes { buffer in
+      #expect(try codec.next(UnsafeRawBufferPointer(buffer).bytes, &offset, &head) == .head)
+      var meta = MetaVariables()
+      let facts = ConnectionFacts(
+        gateway: .http1, remoteAddr: .empty, localName: Text("localhost"), fixesRootScriptName: false)
+      try Normalizer.normalize(&head, buffer.baseAddress!, facts, into: &meta, &arena)
+      // All that an environ ends, in any order.
+      for place in 0..<head.count {
+        let value = head.ended(head[place].value, buffer.baseAddress!, &arena)
+        let name = head.endedName(head[place], buffer.baseAddress!, &arena)
+        #expect(value.start != nil && name.start != nil)
+      }
+      func text(_ text: Text) -> String { String(decoding: text.bytes, as: UTF8.self) }
+      #expect(text(meta.host) == "h.test" + (rest.hasPrefix(":81") ? ":81" : ""))
+      #expect(text(meta.serverName) == "h.test")
+      #expect(!text(meta.requestURI).contains("\0") && !text(meta.pathInfo).contains("\0"))
+      #expect(meta.requestURI.bytes.first == UInt8(ascii: "/"))
+      #expect(whole.hasSuffix(text(meta.requestURI)) || ["", "?q"].contains(rest))
+      #expect(
+        String(decoding: buffer[4..<(4 + whole.utf8.count)], as: UTF8.self) == whole, "the target is whole")
+    }
+  }
+
   @Test func nextHTTPRequestStays() throws {
     let first = "GET http://other.example/last/one HTTP/1.1\r\nHost: other.example\r\n\r\n"
     let (uri, bytes, used) = try read(Array((first + first).utf8), .http1)

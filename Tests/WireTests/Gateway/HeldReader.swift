@@ -40,7 +40,7 @@ final class HeldReader<Codec: RequestCodec> {
   var endsRequest: Bool { head.endsRequest }
 
   /// The value that counts of a known name.
-  func value(_ known: KnownName) -> String? { head.first(known).map(text) }
+  func value(_ known: KnownName) -> String? { head.first(known).map { text($0.range) } }
 }
 
 extension SeededRandom {

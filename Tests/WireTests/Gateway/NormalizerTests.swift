@@ -4,84 +4,6 @@ import Support
 import Testing
 import Wire
 
-/// The values of one request.
-private struct Normalized: Equatable {
-  var method = "GET"
-  var script = ""
-  var path = ""
-  var query = ""
-  var uri = ""
-  var version = "HTTP/1.0"
-  var scheme = "http"
-  var address = "192.0.2.1"
-  var name = "localhost"
-  var type: String?
-  var length: Int64 = 0
-
-  init() {}
-
-  /// Every text must end with NUL, which is not counted.
-  init(_ meta: MetaVariables) {
-    func text(_ text: Text) -> String {
-      if let start = text.start { #expect(start[text.count] == 0, "no NUL behind a text") }
-      return String(decoding: text.bytes, as: UTF8.self)
-    }
-    (method, script, path, query) = (
-      text(meta.method), text(meta.scriptName), text(meta.pathInfo), text(meta.query)
-    )
-    (uri, version, scheme) = (text(meta.requestURI), text(meta.serverProtocol), text(meta.scheme))
-    (address, name) = (text(meta.remoteAddr), text(meta.serverName))
-    type = meta.contentType.start == nil ? nil : text(meta.contentType)
-    length = meta.contentLength
-  }
-}
-
-/// Reads a head and normalises it.
-private func normalize(
-  _ bytes: [UInt8], _ gateway: Gateway, fixesRoot: Bool = false, peer: StaticString = "192.0.2.1"
-) throws -> Normalized {
-  var buffer = bytes
-  var codec = Codec(gateway, limits: .fixtures)
-  var head = RequestHead(capacity: HeadLimits.fixtures.fields)
-  var arena = Arena(size: 64)
-  return try buffer.withUnsafeMutableBytes { buffer in
-    var offset = 0
-    let event = try codec.next(UnsafeRawBufferPointer(buffer).bytes, &offset, &head)
-    guard event == .head else { throw SupportError.malformedReply("\(event) instead of a head") }
-    let facts = ConnectionFacts(
-      gateway: gateway, remoteAddr: Text(peer), localName: Text("localhost"), fixesRootScriptName: fixesRoot)
-    var meta = MetaVariables()
-    try Normalizer.normalize(&head, head.base(buffer.baseAddress!), facts, into: &meta, &arena)
-    return Normalized(meta)
-  }
-}
-
-private func http(_ requestLine: String, _ fields: String = "Host: h\r\n") throws -> Normalized {
-  try normalize(Array("\(requestLine)\r\n\(fields)\r\n".utf8), .http1)
-}
-
-/// The same variables over SCGI, uwsgi and FastCGI must mean the same.
-private func variables(
-  _ variables: KeyValuePairs<String, String>, fixesRoot: Bool = false, peer: StaticString = "192.0.2.1"
-) throws -> Normalized {
-  let list = variables.map { (name: $0.key, value: $0.value) }
-  var request = SCGIRequest()
-  request.variables = list
-  let scgi = try normalize(request.bytes, .scgi, fixesRoot: fixesRoot, peer: peer)
-  let uwsgi = try normalize(
-    UWSGIClientRequest(variables: list).bytes, .uwsgi, fixesRoot: fixesRoot, peer: peer)
-  #expect(uwsgi == scgi, "uwsgi")
-  let params = FastCGIClientRequest(params: [("CONTENT_LENGTH", "0")] + list)
-  #expect(try normalize(params.bytes, .fastcgi, fixesRoot: fixesRoot, peer: peer) == scgi, "FastCGI")
-  return scgi
-}
-
-/// SCRIPT_NAME and PATH_INFO, which is what most tests are about.
-private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = false) throws -> [String] {
-  let found = try variables(list, fixesRoot: fixesRoot)
-  return [found.script, found.path]
-}
-
 @Suite struct NormalizerOfFieldsTests {
   @Test func ordinaryRequest() throws {
     var expected = Normalized()
@@ -179,6 +101,7 @@ private func paths(_ list: KeyValuePairs<String, String>, fixesRoot: Bool = fals
     (expected.method, expected.path, expected.query) = ("POST", "/a b/", "x=%20")
     (expected.uri, expected.version) = ("//a%20b/?x=%20", "HTTP/1.1")
     (expected.address, expected.name) = ("198.51.100.4", "example.org")
+    (expected.port, expected.remotePort) = ("80", "5")
     #expect(found == expected)
   }
 

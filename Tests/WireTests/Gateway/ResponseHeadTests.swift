@@ -121,6 +121,17 @@ import Wire
     #expect(head.notes == [false, false, false] && head.fields.isEmpty)
   }
 
+  @Test("X-Sendfile names one file: the other one's name never leaves", arguments: ["/same", "/other"])
+  func sendfileTwice(second: String) throws {
+    let head = Held()
+    try head.begin(200)
+    try add(head, "X-Sendfile", "/same")
+    #expect(throws: ResponseError.sendfileTwice) { try self.add(head, "x-sendFILE", second) }
+    try head.begin(200)
+    try add(head, "X-Sendfile", second)
+    #expect(head.fields == "X-Sendfile: \(second)\r\n")
+  }
+
   @Test func limit() throws {
     let head = Held(limit: 10)
     try head.begin(200)

@@ -165,8 +165,7 @@ import Wire
       ? [0] + length(block.count) + [0] + block
       : fastCGIRecord(type: 1, [0, 1, 0, 0, 0, 0, 0, 0]) + fastCGIRecord(type: 4, block)
         + fastCGIRecord(type: 4)
-    let limits = HeadLimits(
-      headBytes: 65_000, fields: 32, targetBytes: 1024, chunkLineBytes: 64, bodyBytes: 0)
+    let limits = HeadLimits(headBytes: 65_000, fields: 32, chunkLineBytes: 64, bodyBytes: 0)
     var codec = Codec(gateway, limits: limits)
     var head = RequestHead(capacity: 32)
     var offset = 0

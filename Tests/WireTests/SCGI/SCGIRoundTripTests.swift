@@ -40,7 +40,28 @@ import Wire
     var request = SCGIRequest()
     request.variables = [("REQUEST_METHOD", "PUT"), ("REQUEST_URI", "/a?b")]
     #expect(try held.next(request.bytes) == .head)
-    #expect(held.text(held.head.method) == "PUT" && held.text(held.head.target) == "/a?b")
+    #expect(held.value(.requestMethod) == "PUT" && held.value(.requestURI) == "/a?b")
+  }
+
+  @Test(
+    "of a name twice the first is told, harmlessly", arguments: [0, 40, 400],
+    ["DOCUMENT_ROOT", "REQUEST_URI", "x\n\u{1b}]0;y", "wsgi", "HTTPS", "HTTP"])
+  func duplicateIsNamed(others: Int, name: String) {
+    var limits = HeadLimits.fixtures
+    (limits.fields, limits.headBytes) = (1000, 65_536)
+    let held = HeldReader(SCGIRequestReader.self, limits: limits)
+    var request = SCGIRequest()
+    let many = (0..<others).map { (name: "OTHER_\($0)", value: "") }
+    let fields = (0..<others).map { (name: "HTTP_X\($0 % 2)", value: "\($0)") }
+    request.variables = [(name: name, value: "a")] + many + fields + [(name: name, value: "b")]
+    held.give(request.bytes)
+    let error = #expect(throws: SCGIError.self) { try held.next() }
+    let shown = name.hasPrefix("x") ? "x???0?y" : name
+    #expect(error == .duplicateHeader(shown))
+    #expect(error?.description == "SCGI header \(shown) is given twice" && error?.status == 400)
+    request.variables.removeLast()
+    let without = HeldReader(SCGIRequestReader.self, limits: limits)
+    #expect(throws: Never.self) { try without.next(request.bytes) }
   }
 
   @Test func responseHead() throws {
