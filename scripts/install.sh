@@ -68,15 +68,18 @@ install_python_clients() {
   touch .build/venv/flup
 }
 
-# Frameworks from PyPI, for the tests of WSGI.
+# Frameworks from PyPI, for the tests of WSGI; made anew when the list is another one.
+python_frameworks=(
+  Flask==3.1.3 Django==5.2.19 bottle==0.13.4 falcon==4.4.0 pyramid==2.1 WsgiDAV==4.4.0 httpbin==0.10.4
+  gevent==23.9.0.post1 eventlet==0.41.3
+)
 install_python_frameworks() {
-  [ ! -e .build/frameworks/complete ] || return 0
-  say "installing Flask, Django, Bottle, Falcon, Pyramid, WsgiDAV and httpbin with pip in .build/frameworks"
+  [ "$(cat .build/frameworks/complete 2>/dev/null)" != "${python_frameworks[*]}" ] || return 0
+  say "installing ${python_frameworks[*]} with pip in .build/frameworks"
   mkdir -p .build
   /usr/bin/python3 -m venv --clear .build/frameworks
-  .build/frameworks/bin/pip install -q --disable-pip-version-check Flask==3.1.3 Django==5.2.19 \
-    bottle==0.13.4 falcon==4.4.0 pyramid==2.1 WsgiDAV==4.4.0 httpbin==0.10.4
-  touch .build/frameworks/complete
+  .build/frameworks/bin/pip install -q --disable-pip-version-check "${python_frameworks[@]}"
+  echo "${python_frameworks[*]}" >.build/frameworks/complete
 }
 
 verb=${1:-build}

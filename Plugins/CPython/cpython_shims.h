@@ -24,16 +24,15 @@ typedef struct {
   PyObject *statusText;    /* the status as it was given, with a reference */
   const char *reason;      /* its phrase, if the server has to be told */
   Py_ssize_t reasonCount;  /* bytes of that; 0: the standard one will do */
-  PyObject **texts;        /* names and values of the head, each with a reference */
-  void *pairs;             /* the same as nsgi_pair, room for `capacity` */
-  Py_ssize_t count;        /* of fields in the head */
-  Py_ssize_t kept;         /* of checked fields; those of the request before stay until others come */
-  Py_ssize_t capacity;
+  void *head;              /* its fields: a KeptHead */
   int64_t declared;        /* Content-Length of the head, or -1 */
   int64_t sent;            /* body bytes handed to the host */
   int32_t status;          /* 0: none yet */
   int32_t keptStatus;      /* what statusText says */
   uint8_t wasCalled, isSent, isGone, isHead;
+  uint8_t isTaking;        /* it looks at a head just now */
+  uint8_t isBusy;          /* a thread is in the server on its behalf, without the interpreter's lock */
+  uint8_t isWanted;        /* the thread of the call waits for that one */
 } nsgi_py_start;
 
 /* The write callable. */
@@ -51,6 +50,7 @@ typedef struct {
   Py_ssize_t length, position;
   uint8_t isLoaded;        /* bytes and length are known */
   uint8_t isOver;          /* so is the request */
+  Py_ssize_t copies;       /* under way without the interpreter's lock: the request waits for them */
 } nsgi_py_input;
 
 /* ---- Macros ---- */

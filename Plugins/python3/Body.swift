@@ -10,6 +10,7 @@ enum Body {
   static func send(
     _ body: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
   ) -> Bool {
+    Output.settle(start)
     if py_is_list(body) {
       if py_list_size(body) == 1 { return single(py_list_item(body, 0)!, app, start) }
       return sequence(body, app, start)
@@ -27,9 +28,25 @@ enum Body {
   private static func single(
     _ block: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
   ) -> Bool {
-    guard py_is_bytes(block) else { return notBytes(block) }
-    if start.pointee.isSent != 0 { return pass(start, block) && finish(start) }
-    guard start.pointee.status != 0 else { return !isRefused(Output.block(start, block)) }
+    guard py_is_bytes(block) else { return notBytes(block, start) }
+    let count = py_bytes_size(block)
+    if count < largeBody, start.pointee.isSent == 0, start.pointee.status != 0,
+      let isDone = respond(app, start, py_bytes_start(block), count)
+    {
+      return isDone
+    }
+    return held(block, app, start)
+  }
+
+  /// While others run Python, they may put another block into the list that this one is from.
+  private static func held(
+    _ block: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
+  ) -> Bool {
+    py_retain(block)
+    defer { py_release(block) }
+    guard start.pointee.isSent == 0, start.pointee.status != 0 else {
+      return pass(start, block) && finish(start)
+    }
     return respond(app, start, py_bytes_start(block), py_bytes_size(block))
       ?? (pass(start, block) && finish(start))
   }
@@ -47,18 +64,16 @@ enum Body {
     start.pointee.isSent = 1
     let (host, id, status) = (app.pointee.host, start.pointee.id, start.pointee.status)
     if start.pointee.reasonCount > 0 { Output.announceReason(start) }
-    let (pairs, fields) = (start.pointee.pairs?.assumingMemoryBound(to: nsgi_pair.self), start.pointee.count)
+    let fields = StartResponse.fields(start)
     let result =
       count < largeBody
-      ? host.pointee.respond(id, status, pairs, fields, bytes, count)
-      : Interpreter.unlocked { host.pointee.respond(id, status, pairs, fields, bytes, count) }
+      ? host.pointee.respond(id, status, fields.baseAddress, fields.count, bytes, count)
+      : Output.away(start) {
+        host.pointee.respond(id, status, fields.baseAddress, fields.count, bytes, count)
+      }
     if result == NSGI_OK.rawValue { return true }
-    guard result == NSGI_MISUSE.rawValue || result == NSGI_TOOBIG.rawValue else {
-      start.pointee.isGone = 1
-      return false
-    }
     start.pointee.isSent = 0
-    _ = raise(py_value_error(), "the server refuses this response head; its reason is in the log")
+    Output.notTaken(start, result)
     return false
   }
 
@@ -74,8 +89,11 @@ enum Body {
     var total = 0
     for index in 0..<count {
       let block = isList ? py_list_item(body, index)! : py_tuple_item(body, index)!
-      guard py_is_bytes(block) else { return notBytes(block) }
-      total += py_bytes_size(block)
+      guard py_is_bytes(block) else { return notBytes(block, start) }
+      // One block may be there many times over.
+      let (sum, isTooMuch) = total.addingReportingOverflow(py_bytes_size(block))
+      if isTooMuch { return each(body, start, length: -1) }
+      total = sum
     }
     guard start.pointee.isSent == 0, start.pointee.status != 0, total <= joinedAtMost else {
       return each(body, start, length: Int64(total))
@@ -102,7 +120,7 @@ enum Body {
     _ body: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
   ) -> Bool {
     if py_is_bytes(body) { return bare(body, app, start) }
-    if py_is_str(body) { return notBytes(body) }
+    if py_is_str(body) { return notBytes(body, start) }
     if py_is_exactly(body, Names.fileWrapperType) {
       if let isDone = FileBody.send(body, start) { return isDone }
       if PyErr_Occurred() != nil { return false }
@@ -120,13 +138,13 @@ enum Body {
   private static func each(
     _ body: Object, _ start: StartResponse.Record, length: Int64, isOneBlock: Bool = false
   ) -> Bool {
-    guard let iterator = PyObject_GetIter(body) else { return false }
+    guard let iterator = PyObject_GetIter(body) else { return notIterable(body, start) }
     defer { py_release(iterator) }
     while let block = PyIter_Next(iterator) {
       defer { py_release(block) }
       // Nobody waits for the blocks of a copy.
       if Copy.isThis { Copy.end() }
-      guard py_is_bytes(block) else { return notBytes(block) }
+      guard py_is_bytes(block) else { return notBytes(block, start, in: body) }
       if py_bytes_size(block) == 0 { continue }
       let known = isOneBlock && start.pointee.isSent == 0 ? Int64(py_bytes_size(block)) : length
       switch Output.block(start, block, length: known) {
@@ -140,10 +158,12 @@ enum Body {
 
   /// The end of the iteration: a head that nothing has followed goes now.
   private static func finish(_ start: StartResponse.Record) -> Bool {
+    Output.settle(start)
     if start.pointee.isSent != 0 { return true }
     guard start.pointee.status != 0 else {
       let what = start.pointee.wasCalled == 0 ? "was never called" : "had refused the head"
-      _ = raise(py_assertion_error(), "the application ended its response, and start_response \(what)")
+      Place.raise(
+        py_assertion_error(), "the application ended its response, and start_response \(what)", start)
       return false
     }
     return Output.begin(start)
@@ -157,18 +177,14 @@ enum Body {
     }
   }
 
-  private static func isRefused(_ outcome: Output.Outcome) -> Bool {
-    if case .taken = outcome { false } else { true }
-  }
-
   /// What fits has been sent, and is a whole response to the client; the server has logged it.
   private static func excess() -> Bool { true }
 
   private static func bare(
     _ body: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
   ) -> Bool {
-    if !app.pointee.hasWarned {
-      app.pointee.hasWarned = true
+    if !app.pointee.hasWarnedOfBytes {
+      app.pointee.hasWarnedOfBytes = true
       Log.line(
         "the application returned bytes, which would go byte by byte: they are sent whole; return [body]",
         NSGI_WARNING)
@@ -176,11 +192,31 @@ enum Body {
     return single(body, app, start)
   }
 
-  private static func notBytes(_ block: Object) -> Bool {
-    let name = py_type(block)!.pointee.tp_name.map { String(cString: $0) } ?? "?"
+  private static func notBytes(
+    _ block: Object, _ start: StartResponse.Record, in body: Object? = nil
+  ) -> Bool {
+    let name = typeName(block)
     let fix = name == "str" ? "; write b'…', or encode it" : ""
-    _ = raise(py_type_error(), "the blocks of a response body must be bytes, and this one is \(name)\(fix)")
+    Place.raise(
+      py_type_error(), "the blocks of a response body must be bytes, and this one is \(name)\(fix)", start,
+      body)
     return false
+  }
+
+  /// What iter() has raised: in the application's own `__iter__`, or because there is none.
+  private static func notIterable(_ body: Object, _ start: StartResponse.Record) -> Bool {
+    var (type, value, trace): (Object?, Object?, Object?)
+    PyErr_Fetch(&type, &value, &trace)
+    PyErr_Restore(type, value, trace)
+    guard trace == nil else { return false }
+    Place.raise(
+      py_type_error(),
+      "the application returned \(typeName(body)), which is no iterable of bytes; return [body]", start)
+    return false
+  }
+
+  private static func typeName(_ object: Object) -> String {
+    py_type(object)!.pointee.tp_name.map { String(cString: $0) } ?? "?"
   }
 
   // MARK: close()

@@ -51,7 +51,7 @@ let bootstrapSource = #"""
               file.flush()
       elif type(file) is not io.FileIO:
           return None
-      return file.fileno(), file.tell()
+      return (file.fileno(), file.tell()) if file.readable() else None
 
   class CannotLoad(Exception):
       '''The whole reason is in the sentence: nobody needs a traceback.'''
@@ -89,15 +89,20 @@ let bootstrapSource = #"""
       loader.exec_module(module)
       return module
 
+  def split_file(file):
+      '''A file, and what is called in it: "blog.py:make('/x')".'''
+      import os, re
+      found = None if os.path.isfile(file) else re.fullmatch(
+          r"(.+?):([^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\(.*\))?)", file, re.DOTALL)
+      return found.groups() if found else (file, "")
+
   def load(module, file, callable_name, directories):
-      '''The application object, and the directories that were added for it.'''
-      import importlib, os
+      '''The application object, the directories that were added for it, and what it is called.'''
+      import importlib
       served.clear()
       added = []
       if file is not None:
-          path, colon, name = file.rpartition(":")
-          if not colon or "/" in name or os.path.isfile(file):
-              path, name = file, ""
+          path, name = split_file(file)
           added = add_path(directories, path)
           found, where, option = load_file(path), path, "--wsgi-file"
       else:
@@ -113,13 +118,33 @@ let bootstrapSource = #"""
           where, option = f"module {path}", "-w"
       name = name or callable_name or ""
       if not name and served:
-          return served[-1], added
-      return resolve(found, name or "application", where, path, option), added
+          return served[-1], added, path
+      name = name or "application"
+      return resolve(found, name, where, path, option), added, f"{path}:{name}"
+
+  def parse_call(name, where):
+      '''The dotted name of a factory, and its arguments, which are literals as in gunicorn's command line.'''
+      import ast
+      try:
+          call = ast.parse(name, mode="eval").body
+          parts, target = [], call.func
+          while isinstance(target, ast.Attribute):
+              parts.insert(0, target.attr)
+              target = target.value
+          arguments = [ast.literal_eval(one) for one in call.args]
+          options = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+          if None in options:
+              raise ValueError
+          return ".".join([target.id] + parts), arguments, options
+      except (SyntaxError, ValueError, AttributeError):
+          raise CannotLoad(f"{name} of {where} is no call that can be made here: write a name and, in "
+                           "brackets, literals such as create_app('prod', debug=True)") from None
 
   def resolve(module, name, where, path, option):
-      makes = name.endswith("()")
+      call = name.endswith(")")
+      dotted, arguments, options = parse_call(name, where) if call else (name, (), {})
       target = module
-      for part in (name[:-2] if makes else name).split("."):
+      for part in dotted.split("."):
           try:
               target = getattr(target, part)
           except AttributeError:
@@ -128,12 +153,63 @@ let bootstrapSource = #"""
               raise CannotLoad(f"{where} has no {part}: write {option} {fix}, or --callable NAME") from None
       if not callable(target):
           raise CannotLoad(f"{name} of {where} is a {type(target).__name__} and cannot be called")
-      if makes:
-          target = target()
+      if call:
+          import inspect
+          try:
+              inspect.signature(target).bind(*arguments, **options)
+          except TypeError as error:
+              raise CannotLoad(f"{name} of {where} does not fit its parameters: {error}") from None
+          except ValueError:
+              pass
+          target = target(*arguments, **options)
           if not callable(target):
               kind = type(target).__name__
               raise CannotLoad(f"{name} of {where} returned a {kind}, which cannot be called")
       return target
+
+  def source(target):
+      '''File and first line of what runs when an object is called; None if that is no Python.'''
+      import functools, types
+      for _ in range(32):
+          if isinstance(target, types.FunctionType) and not hasattr(target, "__wrapped__"):
+              return target.__code__.co_filename, target.__code__.co_firstlineno
+          if isinstance(target, functools.partial):
+              target = target.func
+          elif isinstance(target, types.MethodType):
+              target = target.__func__
+          elif hasattr(target, "__wrapped__"):
+              target = target.__wrapped__
+          else:
+              target = target.__init__ if isinstance(target, type) else type(target).__call__
+      return None
+
+  def place(name, application, body):
+      '''Words for an error without a traceback: whose it is.'''
+      frame = getattr(body, "gi_frame", None)
+      found = (frame.f_code.co_filename, frame.f_lineno) if frame else source(application)
+      return f'{name}, File "{found[0]}", line {found[1]}' if found else name
+
+  def patched():
+      '''Who has put threads of its own in the place of Python's.'''
+      monkey, patcher = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+      if monkey is not None and (monkey.is_module_patched("threading") or monkey.is_module_patched("thread")):
+          return "gevent"
+      if patcher is not None and patcher.is_monkey_patched("thread"):
+          return "eventlet"
+      return None
+
+  def add_packages(prefix):
+      '''Packages of another prefix of this Python, before those of the own one.'''
+      import os, site
+      before = list(sys.path)
+      for folder in ("lib64", "lib"):
+          place = os.path.join(prefix, folder, "python%d.%d" % sys.version_info[:2], "site-packages")
+          if os.path.isdir(place):
+              site.addsitedir(place)
+      added = [one for one in sys.path if one not in before]
+      first = next((i for i, one in enumerate(before) if one.endswith(("site-packages", "dist-packages"))),
+                   len(before))
+      sys.path[:] = before[:first] + added + before[first:]
 
   def describe(error):
       '''A traceback for the log without the server's own frames, and one sentence.'''

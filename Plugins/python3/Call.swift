@@ -26,8 +26,9 @@ enum Call {
     var input: Object?
     var loan = EnvironLoan()
     guard let environ = environ(app, request, &input, &loan) else {
+      let result = failed(app, request, start)
       StartResponse.give(object)
-      return failed(app, request, start)
+      return result
     }
     var isDone = false
     let body = py_call2(app.pointee.callable, environ, object)
@@ -40,6 +41,7 @@ enum Call {
     loan.end(environ)
     // The blocks of the body may have been made by code that forks.
     if Copy.isThis { Copy.end(heading(request)) }
+    Output.settle(start)
     let result = isDone ? NSGI_OK.rawValue : failed(app, request, start)
     if let input { Input.end(input) }
     StartResponse.give(object)

@@ -12,7 +12,7 @@ struct EnvironFacts {
   let version: UnsafePointer<CChar>?
 }
 
-/// One variable of a template: the objects in it, and their bytes to compare with.
+/// One variable of a template: its objects, with a reference to each, and their bytes to compare with.
 private struct KeptPair {
   let name: Object
   let nameBytes: UnsafeRawBufferPointer
@@ -161,9 +161,13 @@ struct EnvironShapes {
     guard let value = py_text(text.p, text.n) else { return false }
     let pair = shape.pointee.pairs.baseAddress! + index
     shape.pointee.changes &+= 1
-    guard PyDict_SetItem(shape.pointee.dict, pair.pointee.name, value) == 0 else { return false }
-    if let spare = shape.pointee.spare, PyDict_SetItem(spare, pair.pointee.name, value) != 0 { return false }
-    py_release(value)
+    var isSet = PyDict_SetItem(shape.pointee.dict, pair.pointee.name, value) == 0
+    if isSet, let spare = shape.pointee.spare { isSet = PyDict_SetItem(spare, pair.pointee.name, value) == 0 }
+    guard isSet else {
+      py_release(value)
+      return false
+    }
+    py_release(pair.pointee.value)
     pair.pointee.value = value
     pair.pointee.valueBytes = bytes(value)
     return true
@@ -186,30 +190,37 @@ struct EnvironShapes {
     clear(shape)
     shape.pointee.dict = dict
     guard addFacts(to: dict, isTLS) else { return false }
-    let pairs = UnsafeMutableBufferPointer<KeptPair>.allocate(capacity: count)
+    let pairs = UnsafeMutablePointer<KeptPair>.allocate(capacity: count)
     var made = 0
-    for index in 0..<count {
-      var name = py_text(list[index].name.p, list[index].name.n)
-      guard name != nil, let value = py_text(list[index].value.p, list[index].value.n) else { break }
-      PyUnicode_InternInPlace(&name)
-      guard let name, PyDict_SetItem(dict, name, value) == 0 else { break }
-      // The dict holds both from here on.
-      py_release(name)
-      py_release(value)
-      pairs.initializeElement(
-        at: index,
-        to: KeptPair(
-          name: name, nameBytes: Self.bytes(name), value: value, valueBytes: Self.bytes(value)))
+    while made < count, let pair = Self.pair(list[made], in: dict) {
+      (pairs + made).initialize(to: pair)
       made += 1
     }
+    shape.pointee.pairs = UnsafeMutableBufferPointer(start: pairs, count: made)
     guard made == count else {
-      pairs.deallocate()
       clear(shape)
       return false
     }
-    shape.pointee.pairs = pairs
     (shape.pointee.signature, shape.pointee.isTLS) = (signature, isTLS)
     return true
+  }
+
+  /// A variable that has been put into a dict; nil with an exception set.
+  private static func pair(_ variable: nsgi_pair, in dict: Object) -> KeptPair? {
+    var name = py_text(variable.name.p, variable.name.n)
+    guard name != nil else { return nil }
+    PyUnicode_InternInPlace(&name)
+    guard let name else { return nil }
+    guard let value = py_text(variable.value.p, variable.value.n) else {
+      py_release(name)
+      return nil
+    }
+    guard PyDict_SetItem(dict, name, value) == 0 else {
+      py_release(name)
+      py_release(value)
+      return nil
+    }
+    return KeptPair(name: name, nameBytes: bytes(name), value: value, valueBytes: bytes(value))
   }
 
   private func addFacts(to dict: Object, _ isTLS: Bool) -> Bool {
@@ -234,6 +245,10 @@ struct EnvironShapes {
   private func clear(_ shape: UnsafeMutablePointer<EnvironShape>) {
     py_release_if(shape.pointee.dict)
     py_release_if(shape.pointee.spare)
+    for pair in shape.pointee.pairs {
+      py_release(pair.name)
+      py_release(pair.value)
+    }
     shape.pointee.pairs.deallocate()
     // Dicts that are lent are of what was there.
     let changes = shape.pointee.changes &+ 1

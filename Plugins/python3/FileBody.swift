@@ -6,7 +6,7 @@ import CPython
 /// The body of a response that is a file wrapper.
 enum FileBody {
   /// Sends the file; false with an exception set or a client gone; nil when it has to be read instead, as
-  /// with anything that is no file of the operating system.
+  /// with anything that is no file of the operating system, or does not know its size.
   static func send(_ body: Object, _ start: StartResponse.Record) -> Bool? {
     guard start.pointee.status != 0, start.pointee.isSent == 0,
       let file = PyObject_GetAttr(body, Names.filelike)
@@ -15,8 +15,8 @@ enum FileBody {
       return nil
     }
     defer { py_release(file) }
-    guard let (descriptor, position) = place(file), let size = System.regularSize(descriptor),
-      position <= size
+    guard let (descriptor, position) = place(file), let size = System.trustworthySize(descriptor),
+      position <= size, start.pointee.isSent == 0, start.pointee.status != 0
     else {
       return nil
     }
@@ -25,7 +25,12 @@ enum FileBody {
     guard Output.begin(start, length: left) else { return false }
     if start.pointee.isHead != 0 || count == 0 { return true }
     let (host, id) = (Interpreter.host!, start.pointee.id)
-    let result = Interpreter.unlocked { host.pointee.sendfile(id, descriptor, position, count) }
+    let result = Output.away(start) { host.pointee.sendfile(id, descriptor, position, count) }
+    guard result != NSGI_IO.rawValue else {
+      Place.raise(
+        py_os_error(), "the file of a response cannot be read, or has become shorter meanwhile", start)
+      return false
+    }
     switch Output.outcome(start, result) {
     case .taken, .excess: return true
     case .gone, .refused: return false

@@ -39,9 +39,18 @@ enum Head {
     return Int32(number)
   }
 
-  /// One field; `declared` learns of Content-Length. nil with an exception set.
+  /// What becomes of a field.
+  enum Field {
+    case good(nsgi_pair)
+    /// The server says it, or something better, by itself: nothing is lost.
+    case dropped
+    /// An exception is set.
+    case refused
+  }
+
+  /// One field; `declared` learns of Content-Length.
   @inline(__always)
-  static func field(_ name: Object, _ value: Object, _ declared: inout Int64) -> nsgi_pair? {
+  static func field(_ name: Object, _ value: Object, _ declared: inout Int64) -> Field {
     var (nameCount, valueCount) = (0, 0)
     guard py_is_str(name), py_is_str(value) else {
       return refuse(py_type_error(), "the name and the value of a header are str", name)
@@ -58,12 +67,14 @@ enum Head {
         return refuse(py_value_error(), "Content-Length is a number", name)
       }
       declared = length
+    } else if nameCount == connectionCount, isConnection(nameBytes) {
+      return .dropped
     } else if isReserved(nameBytes, nameCount) {
       return refuse(
         py_assertion_error(), "this header belongs to the connection, which is the server's (hop-by-hop)",
         name)
     }
-    return nsgi_pair(name: string(nameBytes, nameCount), value: string(valueBytes, valueCount))
+    return .good(nsgi_pair(name: string(nameBytes, nameCount), value: string(valueBytes, valueCount)))
   }
 
   /// Bytes of "Content-Length".
@@ -76,7 +87,7 @@ enum Head {
     declared = digits(bytes(field.value), field.value.n) ?? -1
   }
 
-  private static func refuse(_ type: Object?, _ message: String, _ name: Object) -> nsgi_pair? {
+  private static func refuse(_ type: Object?, _ message: String, _ name: Object) -> Field {
     var shown = "?"
     if let text = PyObject_Repr(name) {
       shown = Log.string(text)
@@ -85,7 +96,7 @@ enum Head {
       PyErr_Clear()
     }
     _ = raise(type, "\(message): \(shown)")
-    return nil
+    return .refused
   }
 
   @inline(__always)
@@ -123,7 +134,14 @@ enum Head {
       UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), name.utf8CodeUnitCount) == 0
   }
 
-  /// Fields of the connection (RFC 9110 §7.6.1), and `Status`, which is CGI's.
+  private static let connectionCount = 10
+
+  /// `Connection` and `Keep-Alive`, which many recipes for streams of events set.
+  private static func isConnection(_ bytes: UnsafePointer<UInt8>) -> Bool {
+    isSame(bytes, "connection") || isSame(bytes, "keep-alive")
+  }
+
+  /// Other fields of the connection (RFC 9110 §7.6.1), and `Status`, which is CGI's.
   @inline(__always)
   private static func isReserved(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     switch count {
@@ -131,7 +149,6 @@ enum Head {
     case 6: isSame(bytes, "status")
     case 7: isSame(bytes, "trailer") || isSame(bytes, "upgrade")
     case 8: isSame(bytes, "trailers")
-    case 10: isSame(bytes, "connection") || isSame(bytes, "keep-alive")
     case 17: isSame(bytes, "transfer-encoding")
     case 18: isSame(bytes, "proxy-authenticate")
     case 19: isSame(bytes, "proxy-authorization")

@@ -20,10 +20,12 @@ enum Input {
     return object
   }
 
-  /// The request is over: the bytes are no longer there.
+  /// The request is over: the bytes are no longer there. A thread of the application that copies some of them
+  /// just now is waited for.
   static func end(_ object: Object) {
-    at(object).pointee.bytes = nil
     at(object).pointee.isOver = 1
+    while at(object).pointee.copies > 0 { Interpreter.unlocked { System.pause(microseconds: 200) } }
+    at(object).pointee.bytes = nil
     py_release(object)
   }
 
@@ -41,6 +43,7 @@ enum Input {
     var whole = nsgi_str()
     let (host, id) = (Interpreter.host!, input.pointee.id)
     let result = Interpreter.unlocked { host.pointee.body(id, &whole) }
+    guard input.pointee.isOver == 0 else { return load(input) }
     guard result == NSGI_OK.rawValue else {
       _ = raise(
         result == NSGI_GONE.rawValue ? py_gone_error() : py_os_error(),
@@ -54,22 +57,24 @@ enum Input {
   // MARK: Methods
 
   static let read: PyCFunctionFast = { object, arguments, count in
-    guard let input = ready(object, count), let size = size(arguments, count) else { return nil }
+    guard let size = size(arguments, count), let input = ready(object, count) else { return nil }
     return take(input, min(size, input.pointee.length - input.pointee.position))
   }
 
   static let readline: PyCFunctionFast = { object, arguments, count in
-    guard let input = ready(object, count), let size = size(arguments, count) else { return nil }
+    guard let size = size(arguments, count), let input = ready(object, count) else { return nil }
     return line(input, size)
   }
 
   static let readlines: PyCFunctionFast = { object, arguments, count in
-    guard let input = ready(object, count), var left = size(arguments, count), let list = PyList_New(0) else {
+    guard var left = size(arguments, count), let list = PyList_New(0) else { return nil }
+    guard let input = ready(object, count) else {
+      py_release(list)
       return nil
     }
     // As the library's files: a hint of zero is none.
     if left == 0 { left = .max }
-    while left > 0, input.pointee.position < input.pointee.length {
+    while left > 0, input.pointee.isOver == 0, input.pointee.position < input.pointee.length {
       guard let line = line(input, .max) else {
         py_release(list)
         return nil
@@ -82,12 +87,11 @@ enum Input {
   }
 
   static let readinto: PyCFunctionFast = { object, arguments, count in
-    guard count == 1, let arguments, let input = ready(object, count) else {
-      return PyErr_Occurred() != nil ? nil : raise(py_type_error(), "readinto takes one buffer")
-    }
+    guard count == 1, let arguments else { return raise(py_type_error(), "readinto takes one buffer") }
     var view = Py_buffer()
     guard PyObject_GetBuffer(arguments[0], &view, PyBUF_WRITABLE) == 0 else { return nil }
     defer { PyBuffer_Release(&view) }
+    guard let input = ready(object, count) else { return nil }
     let size = min(view.len, input.pointee.length - input.pointee.position)
     if size > 0 { memcpy(view.buf, input.pointee.bytes + input.pointee.position, size) }
     input.pointee.position += size
@@ -116,7 +120,8 @@ enum Input {
     return load(at(object!)) ? at(object!) : nil
   }
 
-  /// The argument: none, None and anything negative mean all there is.
+  /// The argument: none, None and anything negative mean all there is. To be asked first: it may be an object
+  /// of the application's that runs Python, and the request may end meanwhile.
   private static func size(_ arguments: UnsafePointer<Object?>?, _ count: Int) -> Int? {
     guard count == 1, let argument = arguments?[0], argument != py_none() else { return .max }
     let size = PyNumber_AsSsize_t(argument, nil)
@@ -142,7 +147,9 @@ enum Input {
     guard size >= largePiece else { return PyBytes_FromStringAndSize(start, size) }
     guard let bytes = py_new_bytes(size) else { return nil }
     let target = UnsafeMutableRawPointer(mutating: py_bytes_start(bytes)!)
+    input.pointee.copies += 1
     Interpreter.unlocked { _ = memcpy(target, start, size) }
+    input.pointee.copies -= 1
     return bytes
   }
 }

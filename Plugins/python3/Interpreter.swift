@@ -22,13 +22,15 @@ enum Interpreter {
       let name = line.prefix { $0 != "=" }
       setenv(String(name), String(line.dropFirst(name.count + 1)), 1)
     }
-    try initialize(options)
+    let home = try initialize(options)
     Threads.start()
     Copy.watch()
     defer { PyEval_SaveThread() }
     try Types.make()
     module = try bootstrap(boot)
     Names.make(module)
+    if let packages = home.packages { call("add_packages", packages) }
+    if let remark = home.remark { Log.line(remark, NSGI_WARNING) }
     isStarted = true
   }
 
@@ -38,11 +40,11 @@ enum Interpreter {
     System.shareSymbols(of: path)
   }
 
-  private static func libraryPath() -> String? { py_library().map { String(cString: $0) } }
+  static func libraryPath() -> String? { py_library().map { String(cString: $0) } }
 
   // MARK: Start
 
-  private static func initialize(_ options: PythonOptions) throws(LoadFailure) {
+  private static func initialize(_ options: PythonOptions) throws(LoadFailure) -> Home {
     var early = PyPreConfig()
     PyPreConfig_InitPythonConfig(&early)
     try check(Py_PreInitialize(&early))
@@ -52,59 +54,22 @@ enum Interpreter {
     // The server reads signals itself; what argv says was for the server.
     config.install_signal_handlers = 0
     config.parse_argv = 0
-    if let home = options.home {
-      try setHome(home, &config)
-    } else if let program = ownProgram() {
-      try set(&config, \.program_name, program)
-    }
+    let home = try Home.find(options.home)
+    if let program = home.program { try set(&config, \.program_name, program) }
+    if let prefix = home.prefix { try set(&config, \.home, prefix) }
+    // Of an environment whose library is not used: its packages are found by its program.
+    if home.prefix != nil, let program = home.program { try set(&config, \.executable, program) }
     for word in ["server"] + options.arguments {
       guard let wide = Py_DecodeLocale(word, nil) else { continue }
       defer { PyMem_RawFree(wide) }
       try check(PyWideStringList_Append(&config.argv, wide))
     }
     try check(Py_InitializeFromConfig(&config))
-  }
-
-  /// A virtual environment is found by the program in it (PEP 405); any other prefix is said outright.
-  private static func setHome(_ home: String, _ config: inout PyConfig) throws(LoadFailure) {
-    let path = absolute(home)
-    guard access(path, F_OK) == 0 else {
-      throw LoadFailure(
-        "the virtual environment \(home) does not exist: correct --venv, or make it with "
-          + "python\(Self.release) -m venv \(home)")
-    }
-    guard access("\(path)/pyvenv.cfg", F_OK) == 0 else { return try set(&config, \.home, path) }
-    guard access("\(path)/lib/python\(Self.release)", F_OK) == 0 else {
-      throw LoadFailure(
-        "the virtual environment \(home) is of another Python than the \(Self.release) of "
-          + "this plugin: make it anew with python\(Self.release) -m venv \(home)")
-    }
-    let programs = ["python\(Self.release)", "python3", "python"].map { "\(path)/bin/\($0)" }
-    try set(&config, \.program_name, programs.first { access($0, X_OK) == 0 } ?? programs[2])
-  }
-
-  /// The interpreter's own program, which stands somewhere above its library; not the first of PATH, which
-  /// may be another's.
-  private static func ownProgram() -> String? {
-    guard let library = libraryPath(), let real = realpath(library, nil) else { return nil }
-    defer { free(real) }
-    var folder = String(cString: real)
-    while let slash = folder.utf8.lastIndex(of: UInt8(ascii: "/")), slash > folder.startIndex {
-      folder = String(folder[..<slash])
-      let program = "\(folder)/bin/python\(Self.release)"
-      if access(program, X_OK) == 0 { return program }
-    }
-    return nil
+    return home
   }
 
   /// "3.11".
   static var release: String { "\(PY_MAJOR_VERSION).\(PY_MINOR_VERSION)" }
-
-  private static func absolute(_ path: String) -> String {
-    guard !path.hasPrefix("/"), let here = getcwd(nil, 0) else { return path }
-    defer { free(here) }
-    return String(cString: here) + "/" + path
-  }
 
   private static func set(
     _ config: inout PyConfig, _ member: WritableKeyPath<PyConfig, UnsafeMutablePointer<wchar_t>?>,
@@ -144,6 +109,8 @@ enum Interpreter {
     }
     py_release(code)
     py_release(result)
+    // sys.modules is the application's to empty.
+    py_retain(module)
     return module
   }
 
@@ -189,6 +156,15 @@ enum Interpreter {
     if let result = PyObject_CallMethod0(module, "end") { py_release(result) } else { PyErr_Clear() }
     if Copy.isThis { Copy.end() }
     Log.flush()
+  }
+
+  /// Calls a function of Bootstrap.swift, which may fail.
+  private static func call(_ name: String, _ argument: String) {
+    guard let function = PyObject_GetAttrString(module, name) else { return PyErr_Clear() }
+    defer { py_release(function) }
+    guard let text = PyUnicode_DecodeFSDefault(argument) else { return PyErr_Clear() }
+    defer { py_release(text) }
+    if let result = PyObject_CallOneArg(function, text) { py_release(result) } else { Log.exception() }
   }
 
   private static func PyObject_CallMethod0(_ object: Object, _ name: String) -> Object? {

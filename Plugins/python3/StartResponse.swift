@@ -2,7 +2,6 @@
 // until the body begins.
 import CNSGI
 import CPython
-import Glibc
 
 /// The object that an application gets for one request.
 enum StartResponse {
@@ -32,15 +31,26 @@ enum StartResponse {
     guard let object = py_alloc(Types.start) else { return nil }
     at(object).pointee.vectorcall = call
     at(object).pointee.declared = -1
+    at(object).pointee.head = UnsafeMutableRawPointer(KeptHead.make())
     return object
   }
+
+  @inline(__always)
+  private static func head(_ start: Record) -> UnsafeMutablePointer<KeptHead> {
+    start.pointee.head.assumingMemoryBound(to: KeptHead.self)
+  }
+
+  /// The application's fields, to be handed on as they are.
+  @inline(__always)
+  static func fields(_ start: Record) -> UnsafeBufferPointer<nsgi_pair> { head(start).pointee.fields }
 
   /// The request is over: whoever still has the object can do nothing with it.
   @inline(__always)
   static func give(_ object: Object) {
     let start = at(object)
     start.pointee.id = 0
-    start.pointee.count = 0
+    Output.settle(start)
+    head(start).pointee.end()
     if let write = start.pointee.write {
       Write.end(write)
       start.pointee.write = nil
@@ -51,21 +61,14 @@ enum StartResponse {
     spare = object
   }
 
-  /// Lets checked fields go, from one on.
-  private static func forget(_ start: Record, from first: Int) {
-    for index in stride(from: first * 2, to: start.pointee.kept * 2, by: 1) {
-      py_release(start.pointee.texts[index]!)
-    }
-    start.pointee.kept = min(start.pointee.kept, first)
-  }
-
   static let free: destructor = { object in
     guard let object else { return }
     let start = at(object)
-    forget(start, from: 0)
+    if start.pointee.head != nil {
+      head(start).pointee.removeAll()
+      head(start).deallocate()
+    }
     py_release_if(start.pointee.statusText)
-    System.release(start.pointee.texts)
-    System.release(start.pointee.pairs)
     py_free(object)
   }
 
@@ -86,7 +89,14 @@ enum StartResponse {
     guard allows(start, excInfo) else { return nil }
     start.pointee.wasCalled = 1
     start.pointee.status = 0
-    guard takeStatus(start, arguments[0]!), takeHeaders(start, arguments[1]!) else { return nil }
+    start.pointee.isTaking = 1
+    let isGood = takeStatus(start, arguments[0]!) && takeHeaders(start, arguments[1]!)
+    start.pointee.isTaking = 0
+    // The end of an object of the head before may have let others go on, and the request end.
+    guard isGood else { return nil }
+    guard start.pointee.id != 0 else {
+      return raise(py_assertion_error(), "start_response was called after the request was over")
+    }
     start.pointee.status = start.pointee.keptStatus
     return Write.of(start)
   }
@@ -97,10 +107,11 @@ enum StartResponse {
     if start.pointee.statusText == text { return true }
     var reason = nsgi_str()
     guard let status = Head.status(text, &reason) else { return false }
-    py_release_if(start.pointee.statusText)
+    let old = start.pointee.statusText
     py_retain(text)
     (start.pointee.statusText, start.pointee.keptStatus) = (text, status)
     (start.pointee.reason, start.pointee.reasonCount) = (reason.p, reason.n)
+    py_release_if(old)
     return true
   }
 
@@ -110,10 +121,15 @@ enum StartResponse {
       && PyUnicode_CompareWithASCIIString(py_tuple_item(names, 0), "exc_info") == 0
   }
 
-  /// A second call needs exc_info, and comes too late once bytes have left: then that exception goes on.
+  /// A call after one that was taken needs exc_info, and comes too late once bytes have left: then that
+  /// exception goes on. One that was refused leaves no head, and asks for nothing.
   private static func allows(_ start: Record, _ excInfo: Object?) -> Bool {
+    guard start.pointee.isTaking == 0 else {
+      _ = raise(py_assertion_error(), "start_response was called while it was looking at another head")
+      return false
+    }
     guard let excInfo else {
-      if start.pointee.wasCalled == 0 { return true }
+      if start.pointee.status == 0, start.pointee.isSent == 0 { return true }
       _ = raise(py_assertion_error(), "start_response was called a second time without exc_info")
       return false
     }
@@ -138,48 +154,13 @@ enum StartResponse {
       _ = raise(py_type_error(), "the headers of start_response are a list of (name, value) tuples")
       return false
     }
-    let count = py_list_size(list)
-    if count + 1 > start.pointee.capacity, !grow(start, to: count + 1) { return false }
-    start.pointee.declared = -1
-    start.pointee.count = 0
-    let pairs = start.pointee.pairs.assumingMemoryBound(to: nsgi_pair.self)
-    for index in 0..<count {
-      let item = py_list_item(list, index)!
-      guard py_is_tuple(item), py_tuple_size(item) == 2 else {
-        _ = raise(py_type_error(), "a header is a tuple of a name and a value, both str")
-        return false
-      }
-      let (name, value) = (py_tuple_item(item, 0)!, py_tuple_item(item, 1)!)
-      if index < start.pointee.kept, start.pointee.texts[index * 2] == name,
-        start.pointee.texts[index * 2 + 1] == value
-      {
-        if pairs[index].name.n == Head.lengthName { Head.note(pairs[index], &start.pointee.declared) }
-        continue
-      }
-      forget(start, from: index)
-      guard let field = Head.field(name, value, &start.pointee.declared) else { return false }
-      pairs[index] = field
-      py_retain(name)
-      py_retain(value)
-      start.pointee.texts[index * 2] = name
-      start.pointee.texts[index * 2 + 1] = value
-      start.pointee.kept = index + 1
+    let app = start.pointee.app.assumingMemoryBound(to: WSGIApp.self)
+    return head(start).pointee.take(list, &start.pointee.declared) { name in
+      guard !app.pointee.hasWarnedOfConnection else { return }
+      app.pointee.hasWarnedOfConnection = true
+      Log.line(
+        "the application sends the header \(Log.string(name)), which belongs to the connection and is the "
+          + "server's to say (hop-by-hop): it is left out, now and from here on", NSGI_WARNING)
     }
-    start.pointee.count = count
-    return true
-  }
-
-  private static func grow(_ start: Record, to capacity: Int) -> Bool {
-    let room = max(16, capacity * 2)
-    let texts = realloc(start.pointee.texts, room * 2 * MemoryLayout<Object?>.stride)
-    if let texts { start.pointee.texts = texts.assumingMemoryBound(to: Object?.self) }
-    let pairs = realloc(start.pointee.pairs, room * MemoryLayout<nsgi_pair>.stride)
-    if let pairs { start.pointee.pairs = pairs }
-    guard texts != nil, pairs != nil else {
-      PyErr_NoMemory()
-      return false
-    }
-    start.pointee.capacity = room
-    return true
   }
 }

@@ -7,12 +7,16 @@ struct WSGIApp {
   let host: UnsafePointer<nsgi_host>
   /// What the server calls: application(environ, start_response).
   let callable: Object
+  /// "module:callable", as the operator would write it.
+  let name: String
   /// Clients see the traceback of an exception.
   let showsTracebacks: Bool
   /// Templates of environ.
   var shapes: EnvironShapes
   /// A response that is bytes itself has been complained about.
-  var hasWarned = false
+  var hasWarnedOfBytes = false
+  /// A header of the connection has been complained about.
+  var hasWarnedOfConnection = false
 
   /// Finds the application; the interpreter is locked.
   static func make(
@@ -20,26 +24,40 @@ struct WSGIApp {
   ) throws(LoadFailure) -> UnsafeMutablePointer<WSGIApp> {
     let found = find(options)
     if Copy.isThis { Copy.end() }
-    guard let callable = found else {
+    guard let (callable, name) = found else {
       let words = Log.exception()
       Log.flush()
       throw LoadFailure(words.trace.isEmpty ? words.sentence : "importing it failed with \(words.sentence)")
     }
     Log.flush()
+    warnOfForeignThreads(options)
     let facts = EnvironFacts(
       isMultithread: options.threads > 1, isMultiprocess: boot.pointee.workers > 1,
       runsOnce: options.runsOnce, version: boot.pointee.host.pointee.version)
     let app = UnsafeMutablePointer<WSGIApp>.allocate(capacity: 1)
     app.initialize(
       to: WSGIApp(
-        host: boot.pointee.host, callable: callable, showsTracebacks: options.showsTracebacks,
+        host: boot.pointee.host, callable: callable, name: name, showsTracebacks: options.showsTracebacks,
         shapes: EnvironShapes(facts)))
     Interpreter.loaded()
     return app
   }
 
-  /// The application, of one reference; its hooks have run, and its files are watched if that is asked for.
-  private static func find(_ options: PythonOptions) -> Object? {
+  /// gevent and eventlet give locks and thread-locals to green threads of one thread: calls on others wait
+  /// there for ever, and only under load.
+  private static func warnOfForeignThreads(_ options: PythonOptions) {
+    guard options.threads > 1, let found = call("patched", PyTuple_New(0)) else { return PyErr_Clear() }
+    defer { py_release(found) }
+    guard found != py_none() else { return }
+    Log.line(
+      "\(Log.string(found)) has patched Python's threads, and requests on several threads of the server can "
+        + "wait for each other for ever: serve this application with --threads 1, and with more processes "
+        + "(-p) for more at once", NSGI_WARNING)
+  }
+
+  /// The application, of one reference, and its name; its hooks have run, and its files are watched if that
+  /// is asked for.
+  private static func find(_ options: PythonOptions) -> (Object, String)? {
     guard let found = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
       return nil
     }
@@ -52,7 +70,7 @@ struct WSGIApp {
     }
     let callable = py_tuple_item(found, 0)
     py_retain(callable)
-    return callable
+    return callable.map { ($0, Log.string(py_tuple_item(found, 2))) }
   }
 
   private static func arguments(_ options: PythonOptions) -> Object? {

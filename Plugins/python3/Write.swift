@@ -49,6 +49,10 @@ enum Write {
     if Copy.isThis {
       return raise(py_assertion_error(), "this process is a copy made by fork(): it answers no request")
     }
+    // Another thread may end the request meanwhile, and the record must not be the next one's by then.
+    let owner = UnsafeMutableRawPointer(start).assumingMemoryBound(to: PyObject.self)
+    py_retain(owner)
+    defer { py_release(owner) }
     switch Output.block(start, arguments[0]!) {
     case .taken:
       py_retain(py_none())
@@ -83,21 +87,53 @@ enum Output {
   /// clause allows. `length` is of the whole body, if that is known.
   static func block(_ start: StartResponse.Record, _ block: Object, length: Int64 = -1) -> Outcome {
     let count = py_bytes_size(block)
+    guard settle(start) else {
+      _ = raise(py_assertion_error(), "write was called after the request was over")
+      return .refused
+    }
     if start.pointee.isGone != 0 { return .gone }
     guard start.pointee.status != 0 else { return refuseHead(start) }
     guard count > 0 else { return .taken }
     if start.pointee.isSent == 0 {
       let total = start.pointee.declared >= 0 ? start.pointee.declared : length
       if total == Int64(count), count < Body.largeBody { return whole(start, block, count) }
-      guard begin(start, length: length) else { return .refused }
+      guard begin(start, length: length) else { return start.pointee.isGone != 0 ? .gone : .refused }
     }
     start.pointee.sent += Int64(count)
     let (host, id, bytes) = (host(start), start.pointee.id, py_bytes_start(block))
-    let result = Interpreter.unlocked {
+    let result = away(start) {
       let result = host.pointee.write(id, bytes, count)
       return result == NSGI_OK.rawValue ? host.pointee.flush(id) : result
     }
     return outcome(start, result)
+  }
+
+  /// A call of the server that may take long: others run Python meanwhile. The server takes one call for a
+  /// request at a time (nsgi.h), and `settle` is how everybody else waits for the end of this one.
+  static func away(_ start: StartResponse.Record, _ body: () -> Int32) -> Int32 {
+    start.pointee.isBusy = 1
+    defer { start.pointee.isBusy = 0 }
+    return Interpreter.unlocked(body)
+  }
+
+  /// Waits until no thread of the application is in the server for this request; false when it is over.
+  @inline(__always)
+  @discardableResult
+  static func settle(_ start: StartResponse.Record) -> Bool {
+    if start.pointee.isBusy | start.pointee.isWanted != 0 { wait(start) }
+    return start.pointee.id != 0
+  }
+
+  /// The thread of the call goes first: others that write on and on must not keep it from the end.
+  private static func wait(_ start: StartResponse.Record) {
+    let pause = { Interpreter.unlocked { System.pause(microseconds: 200) } }
+    guard Threads.slot().id == start.pointee.id || start.pointee.id == 0 else {
+      while start.pointee.isBusy | start.pointee.isWanted != 0 { pause() }
+      return
+    }
+    start.pointee.isWanted = 1
+    while start.pointee.isBusy != 0 { pause() }
+    start.pointee.isWanted = 0
   }
 
   /// The block is the whole body: the server takes it at once, whatever the client does, so that others need
@@ -121,30 +157,50 @@ enum Output {
     }
   }
 
-  /// Gives the head to the server; `length` becomes Content-Length if the application gave none.
+  /// Gives the head to the server; `length` becomes Content-Length if the application gave none. False when
+  /// the server does not take it, with an exception set, or when the client is gone.
   static func begin(_ start: StartResponse.Record, length: Int64 = -1) -> Bool {
-    start.pointee.isSent = 1
-    let pairs = start.pointee.pairs.assumingMemoryBound(to: nsgi_pair.self)
-    var count = start.pointee.count
-    var digits = InlineArray<20, UInt8>(repeating: 0)
     let (host, id, status) = (host(start), start.pointee.id, start.pointee.status)
+    let fields = StartResponse.fields(start)
     if start.pointee.reasonCount > 0 { announceReason(start) }
-    guard length >= 0, start.pointee.declared < 0 else {
-      return host.pointee.start(id, status, pairs, count) == NSGI_OK.rawValue || refuseByHost()
+    let result =
+      length >= 0 && start.pointee.declared < 0
+      ? with(fields, length: length) { host.pointee.start(id, status, $0.baseAddress, $0.count) }
+      : host.pointee.start(id, status, fields.baseAddress, fields.count)
+    guard result == NSGI_OK.rawValue else {
+      notTaken(start, result)
+      return false
     }
-    return withUnsafeMutableBytes(of: &digits) { room in
-      var first = room.count
-      var left = length
-      repeat {
-        first -= 1
-        room[first] = 0x30 + UInt8(left % 10)
-        left /= 10
-      } while left > 0
-      let value = room.baseAddress!.assumingMemoryBound(to: CChar.self) + first
-      pairs[count] = nsgi_pair(name: contentLength, value: nsgi_str(p: value, n: room.count - first))
-      count += 1
-      return host.pointee.start(id, status, pairs, count) == NSGI_OK.rawValue || refuseByHost()
+    start.pointee.isSent = 1
+    return true
+  }
+
+  /// The application's fields and the server's own behind them, in memory that lasts as long as `body` does.
+  private static func with(
+    _ fields: UnsafeBufferPointer<nsgi_pair>, length: Int64,
+    _ body: (UnsafeBufferPointer<nsgi_pair>) -> Int32
+  ) -> Int32 {
+    var digits = "\(length)"
+    return digits.withUTF8 { digits in
+      withUnsafeTemporaryAllocation(of: nsgi_pair.self, capacity: fields.count + 1) { all in
+        let end = all.initialize(fromContentsOf: fields)
+        let value = UnsafeRawPointer(digits.baseAddress!).assumingMemoryBound(to: CChar.self)
+        all.initializeElement(
+          at: end, to: nsgi_pair(name: contentLength, value: nsgi_str(p: value, n: digits.count)))
+        return body(UnsafeBufferPointer(all))
+      }
     }
+  }
+
+  /// The server did not take a head: there is none then, and the application may try another one.
+  static func notTaken(_ start: StartResponse.Record, _ result: Int32) {
+    guard result == NSGI_MISUSE.rawValue || result == NSGI_TOOBIG.rawValue else {
+      start.pointee.isGone = 1
+      return
+    }
+    start.pointee.status = 0
+    Place.raise(
+      py_value_error(), "the server refuses this response head; its reason is in the log", start)
   }
 
   /// Tells the server the phrase of the head that comes next.
@@ -159,17 +215,12 @@ enum Output {
       p: UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), n: name.utf8CodeUnitCount)
   }
 
-  private static func refuseByHost() -> Bool {
-    _ = raise(py_value_error(), "the server refuses this response head; its reason is in the log")
-    return false
-  }
-
   private static func refuseHead(_ start: StartResponse.Record) -> Outcome {
-    _ = raise(
+    Place.raise(
       py_assertion_error(),
       start.pointee.wasCalled == 0
         ? "the body began before start_response was called"
-        : "the body began although start_response had refused the head")
+        : "the body began although start_response had refused the head", start)
     return .refused
   }
 }

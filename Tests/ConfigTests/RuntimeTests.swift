@@ -39,8 +39,23 @@ import Testing
       "-w root --mount /p=mod:make()",
       ["|python3|root|module=root", "/p|python3|mod:make()|module=mod:make()"]
     ),
+    (
+      "--mount /p=/srv/x.py:make('b:c')",
+      ["/p|python3|/srv/x.py:make('b:c')|wsgi-file=/srv/x.py:make('b:c')"]
+    ),
     ("-w root --mount /a=m.so:f()", ["|python3|root|module=root", "/a|ffi|m.so:f()|call=m.so:f()"]),
     ("--mount /p=mod:make()", ["/p|ffi|mod:make()|call=mod:make()"]),
+    (
+      "-w root --mount /p=mod:make('a:b.py',c=[1])",
+      [
+        "|python3|root|module=root",
+        "/p|python3|mod:make('a:b.py',c=[1])|module=mod:make('a:b.py',c=[1])",
+      ]
+    ),
+    (
+      "--mount /p=/srv/a(1)/x.py:make('b:c')",
+      ["/p|python3|/srv/a(1)/x.py:make('b:c')|wsgi-file=/srv/a(1)/x.py:make('b:c')"]
+    ),
     ("--mount /p=mod:app", ["/p||mod"]),
     ("--plugin python3 --mount /n=n.so -w a", ["/n||n.so", "|python3|a|module=a"]),
     ("--call m:f() --call-file a.sig", ["|ffi|m:f()|call=m:f()|call-file=a.sig"]),

@@ -17,6 +17,52 @@ import Testing
     #expect(output.contains("must be bytes"))
   }
 
+  @Test("an error without a traceback names the application, its file and the line")
+  func places() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write(
+      """
+      import functools
+      def text(environ, start_response):
+          start_response('200 OK', [])
+          return [environ['PATH_INFO']]
+      def generator(environ, start_response):
+          start_response('200 OK', [])
+          yield b''
+          yield 'text'
+      def nothing(environ, start_response):
+          start_response('200 OK', [])
+      def silent(environ, start_response):
+          return [b'no head']
+      class Called:
+          def __call__(self, environ, start_response):
+              return text(environ, start_response)
+      class Made:
+          def __init__(self, environ, start_response):
+              start_response('200 OK', [])
+          def __iter__(self):
+              return iter(['text'])
+      called, part = Called(), functools.partial(text)
+      @functools.wraps(text)
+      def wrapped(environ, start_response):
+          return text(environ, start_response)
+
+      """, to: "wrong.py")
+    for (name, line, words) in [
+      ("text", 2, "this one is str"), ("generator", 8, "this one is str"),
+      ("nothing", 9, "returned NoneType"),
+      ("silent", 11, "before start_response was called"), ("called", 14, "this one is str"),
+      ("Made", 17, "this one is str"), ("part", 2, "this one is str"), ("wrapped", 2, "this one is str"),
+    ] {
+      let output = try Python.run("wrong:\(name)", ["--pp", folder.path]) { (server) throws in
+        #expect(try server.get("/").status == 500)
+      }
+      let place = ": wrong:\(name), File \"\(file)\", line \(line)"
+      let lines = output.split(separator: "\n").filter { $0.contains(words) && $0.contains(place) }
+      #expect(lines.count == 1, "\(name): \(output)")
+    }
+  }
+
   @Test("a bare bytes result is sent whole, with one warning")
   func bare() throws {
     let output = try Python.run { (server) throws in

@@ -45,6 +45,11 @@ extension ServerProcess {
     return try socket.receiveReply(toHead: method == "HEAD")
   }
 
+  /// GET of a target over any protocol, on a connection of its own.
+  func ask(_ gateway: String, _ target: String) throws -> Reply {
+    gateway == "http" ? try get(target) : try connect(gateway).exchange(gateway, target)
+  }
+
   /// POST of a body.
   func post(_ target: String, _ body: [UInt8]) throws -> Reply {
     let socket = try connect()

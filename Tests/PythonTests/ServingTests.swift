@@ -101,6 +101,27 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test(
+    "a factory may have literal arguments, as in gunicorn's command line",
+    arguments: [
+      "pep3333:make_with(\"prod\", True, size=8)",
+      "pep3333:namespace.make_with('a:b/c.py', size=[1, {'x': None}])",
+      "\(Python.folder)/pep3333.py:make_with('x.py:1', size=(-1.5, b'y'))",
+    ])
+  func literals(name: String) throws {
+    let shown = name.contains("prod")
+      ? "('prod', True, {'size': 8})"
+      : name.contains("a:b")
+        ? "('a:b/c.py', False, {'size': [1, {'x': None}]})" : "('x.py:1', False, {'size': (-1.5, b'y')})"
+    let option = name.hasPrefix("/") ? "--wsgi-file" : "-w"
+    for words in [[option, name], ["--plugin", "python3", "--mount", "/=\(name)"]] {
+      let server = try ServerProcess(
+        app: nil, words + ["--pythonpath", Python.folder, "--http-socket", "127.0.0.1:0", "-L"])
+      #expect(try server.get("/").text == shown)
+      #expect(try server.stop() == .status(0), "\(server.process.output)")
+    }
+  }
+
   @Test("several applications at mounts, beside a native one")
   func mounts() throws {
     let words = [
@@ -139,34 +160,6 @@ import Testing
     }
   }
 
-  @Test("a virtual environment is honoured, whether it is named -H, --venv or --virtualenv")
-  func venv() throws {
-    let folder = try TemporaryFolder()
-    let home = folder.file("venv")
-    let (exit, output) = try ChildProcess.run(
-      "/usr/bin/python3", ["-m", "venv", "--without-pip", home], deadline: Deadline(seconds: 60))
-    #expect(exit == .status(0), "\(output)")
-    let release = try #require(
-      FileManager.default.contentsOfDirectory(atPath: home + "/lib").first { $0.hasPrefix("python3") })
-    try "text = 'in the environment'".write(
-      toFile: "\(home)/lib/\(release)/site-packages/only_here.py", atomically: false, encoding: .utf8)
-    try folder.write(
-      "import only_here, sys\ndef application(environ, start):\n  start('200 OK', [])\n"
-        + "  return [f'{only_here.text} {sys.prefix}'.encode()]\n", to: "inside.py")
-    for option in ["-H", "--venv", "--virtualenv", "--home"] {
-      try Python.run("inside", [option, home, "--pp", folder.path]) { (server) throws in
-        #expect(try server.get("/").text == "in the environment \(home)")
-      }
-    }
-    let absent = try Python.refusal(["-w", "hello_world_app", "-H", folder.file("absent")])
-    #expect(absent.exit == .status(22))
-    #expect(absent.output.contains("does not exist"))
-    try FileManager.default.moveItem(atPath: "\(home)/lib/\(release)", toPath: "\(home)/lib/python3.1")
-    let other = try Python.refusal(["-w", "hello_world_app", "-H", home])
-    #expect(other.exit == .status(22))
-    #expect(other.output.contains("is of another Python"))
-  }
-
   @Test(
     "what cannot be loaded ends the start with 22 and a sentence",
     arguments: [
@@ -175,6 +168,10 @@ import Testing
       (["-w", "pep3333:absent"], "module pep3333 has no absent: write -w pep3333:application"),
       (["-w", "pep3333:not_callable"], "is a int and cannot be called"),
       (["--wsgi-file", "absent.py"], "there is no file absent.py"),
+      (["-w", "pep3333:make(name)"], "make(name) of module pep3333 is no call that can be made here"),
+      (["-w", "pep3333:make(*[1])"], "literals such as create_app('prod', debug=True)"),
+      (["-w", "pep3333:make(1)"], "does not fit its parameters: too many positional arguments"),
+      (["-w", "pep3333:make("], "module pep3333 has no make(: write -w pep3333:application"),
     ])
   func cannotLoad(words: [String], sentence: String) throws {
     let (exit, output) = try Python.refusal(words)

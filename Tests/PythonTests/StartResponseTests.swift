@@ -16,7 +16,9 @@ import Testing
       ]
       for name in types { #expect(answers[name] == "TypeError", "\(name)") }
       for name in values { #expect(answers[name] == "ValueError", "\(name)") }
-      for (name, answer) in answers where !types.contains(name) && !values.contains(name) {
+      let left = ["Connection", "Keep-Alive"]
+      for name in left { #expect(answers[name] == "accepted", "\(name) is left out") }
+      for (name, answer) in answers where !(types + values + left).contains(name) {
         #expect(answer == "AssertionError", "\(name) belongs to the connection")
       }
       #expect(answers.count == 25)
@@ -45,11 +47,29 @@ import Testing
     #expect(output.contains("AssertionError: start_response was called a second time without exc_info"))
   }
 
-  @Test("so it is when the first one was refused")
+  @Test("after one that was refused it is the first")
   func twiceAfterRefusal() throws {
     try Python.run { (server) throws in
-      #expect(try server.get("/twice-after-refusal").text == "AssertionError")
+      #expect(try server.get("/twice-after-refusal").text == "allowed")
+      for how in ["large", "reserved"] {
+        let reply = try server.get("/page-after-refusal?\(how)")
+        #expect(reply.status == 500 && reply.reason == "Mine", "\(how): \(reply)")
+        #expect(reply.text == "my own page")
+      }
     }
+  }
+
+  @Test("Connection and Keep-Alive are left out, with one warning", arguments: GatewayRequest.gateways)
+  func connectionFields(gateway: String) throws {
+    let output = try Python.run("pep3333", ["--\(gateway)-socket", "127.0.0.1:0"]) { (server) throws in
+      for _ in 0..<3 {
+        let reply = try server.ask(gateway, "/events")
+        #expect(reply.status == 200 && reply.text == "data: 1\n\ndata: 2\n\n", "\(reply)")
+        #expect(reply["Content-Type"] == "text/event-stream" && reply["Cache-Control"] == "no-cache")
+        #expect(reply["Keep-Alive"] == nil && [nil, "close"].contains(reply["Connection"]))
+      }
+    }
+    #expect(output.components(separatedBy: "sends the header Connection").count == 2)
   }
 
   @Test("with exc_info a head that has not left is replaced; empty blocks do not send it")

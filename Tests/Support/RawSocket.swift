@@ -152,6 +152,8 @@ public final class RawSocket {
       pending.removeFirst(taken.count)
       return taken
     }
+    // A length that a peer states is no reason to have room for all of it.
+    let limit = min(limit, 1 << 20)
     var buffer = [UInt8](repeating: 0, count: limit)
     while true {
       try ready(POLLIN, "bytes", deadline)

@@ -13,8 +13,22 @@ let pythonRuntime = RuntimeSpec(
 enum PythonTarget {
   /// `blog.wsgi` or `blog.py`, with `:callable` behind it if need be.
   static func isFile(_ text: Substring) -> Bool {
-    let path = text.utf8.lastIndex(of: Ascii.colon).map { text[..<$0] } ?? text
-    return [text, path].contains { $0.hasSuffix(".py") || $0.hasSuffix(".wsgi") }
+    [text, path(text)].contains { $0.hasSuffix(".py") || $0.hasSuffix(".wsgi") }
+  }
+
+  /// What stands before `:callable`. A call may hold colons of its own, in its brackets.
+  private static func path(_ text: Substring) -> Substring {
+    let bytes = text.utf8
+    for colon in bytes.indices where bytes[colon] == Ascii.colon {
+      let name = text[bytes.index(after: colon)...].utf8
+      let end = name.last == UInt8(ascii: ")") ? name.firstIndex(of: UInt8(ascii: "(")) : name.endIndex
+      if let end, end > name.startIndex, name[..<end].allSatisfy(isOfName) { return text[..<colon] }
+    }
+    return text
+  }
+
+  private static func isOfName(_ byte: UInt8) -> Bool {
+    Ascii.isLetter(byte) || Ascii.isDigit(byte) || byte == Ascii.underscore || byte == UInt8(ascii: ".")
   }
 
   /// `module`, `package.module:callable` or `module:factory()`.

@@ -140,8 +140,8 @@ extension Draft {
       runtimes.plugins.contains { $0.reference.name == row.name }
         || runtimes.made.contains { $0.runtime == row.name }
     }
-    // `module:factory()` looks like a C function: beside an option of its runtime it is none.
-    let isFactory = target.hasSuffix("()") && !target.holds(".so:")
+    // `module:factory("prod")` looks like a C function: beside an option of its runtime it is none.
+    let isFactory = target.hasSuffix(")") && !target.holds(".so:") && !target.holds(".so.")
     for row in named where isFactory {
       guard let option = row.accepts(target) else { continue }
       return runtimes.made.append(.init(mount: mount, runtime: row.name, option: option))

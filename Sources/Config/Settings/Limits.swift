@@ -40,6 +40,10 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: Apache `FlushMaxThreshold` 64 KiB, waitress `outbuf_overflow` 1 MiB.
   public var responseBufferBytes = 1 << 20
 
+  /// A file for `X-Sendfile` that occupies no space on its disk, as those of /proc, is read for its length up
+  /// to so many bytes; a longer one is taken by its word.
+  public var unsizedFileBytes = 1 << 20
+
   // MARK: Time
 
   /// Seconds for a whole request head, from its first byte (or from accept); beyond it 408.

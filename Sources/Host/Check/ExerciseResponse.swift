@@ -114,7 +114,8 @@ struct ExerciseResponse: ~Copyable {
         ? Answer(code: NSGI_MISUSE.rawValue, violation: nil) : .misuse("\(call) before start()")
     }
     let declared = head.contentLength
-    written += count
+    let (sum, isTooMuch) = written.addingReportingOverflow(count)
+    written = isTooMuch ? .max : sum
     guard declared < 0 || isBodiless || written <= declared else {
       return .misuse("\(call) beyond the Content-Length of \(declared)")
     }

@@ -102,7 +102,7 @@ extension Worker {
   }
 
   /// An app that never waits gets NSGI_AGAIN instead of a place in a full output.
-  private func hasSpace(_ exchange: ExchangePointer) -> Bool {
+  func hasSpace(_ exchange: ExchangePointer) -> Bool {
     guard exchange.pointee.neverWaits else { return true }
     let outlet = exchange.pointee.outlet
     guard outlet.pointee.output.count >= limits.responseBufferBytes else { return true }
@@ -140,68 +140,7 @@ extension Worker {
     }
   }
 
-  /// sendfile(): bytes of a file where the framing lets them through as they are, else read and written.
-  func sendFile(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
-    guard exchange.pointee.response.status != 0, offset >= 0 else { return NSGI_MISUSE.rawValue }
-    // Asked whatever the count: a descriptor that is none must not pass for a client that is gone.
-    guard let size = try? System.fileSize(fd) else { return NSGI_MISUSE.rawValue }
-    let left = count < 0 ? max(0, size - offset) : count
-    guard hasSpace(exchange) else { return NSGI_AGAIN.rawValue }
-    commitHeld(exchange)
-    guard exchange.pointee.phase == .responding else { return outOfOrder(exchange) }
-    if case .length(let total) = exchange.pointee.plan.framing, exchange.pointee.written + left <= total {
-      return sendRaw(exchange, fd, offset, left)
-    }
-    if exchange.pointee.plan.framing == .untilClose { return sendRaw(exchange, fd, offset, left) }
-    return copyFile(exchange, fd, offset, left)
-  }
-
-  /// sendfile(2), waiting beside the loop for a socket that is full.
-  private func sendRaw(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
-    let socket = exchange.pointee.connection.pointee.fd
-    let pushed = pushOut(exchange, toTheEnd: true)
-    guard pushed == NSGI_OK.rawValue else { return pushed }
-    // For an app that never waits something may be left: the file goes behind it.
-    if !exchange.pointee.outlet.pointee.output.isEmpty { return copyFile(exchange, fd, offset, count) }
-    var (place, left) = (offset, count)
-    while left > 0 {
-      do {
-        let sent = try System.sendFile(socket, fd, &place, Int(min(left, 1 << 30)))
-        if sent == 0 { return NSGI_IO.rawValue }
-        left -= Int64(sent)
-        exchange.pointee.written += Int64(sent)
-      } catch {
-        if error.code == EINVAL || error.code == ENOSYS { return copyFile(exchange, fd, place, left) }
-        guard error.wouldBlock else {
-          lost(exchange)
-          return NSGI_GONE.rawValue
-        }
-        if exchange.pointee.neverWaits { return copyFile(exchange, fd, place, left) }
-        let waited = awaitSocket(exchange)
-        guard waited == NSGI_OK.rawValue else { return waited }
-      }
-    }
-    return NSGI_OK.rawValue
-  }
-
-  private func copyFile(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
-    let piece = 64 * 1024
-    let buffer = UnsafeMutableRawPointer.allocate(byteCount: piece, alignment: 16)
-    defer { buffer.deallocate() }
-    var (place, left) = (offset, count)
-    while left > 0 {
-      guard let got = try? System.read(fd, buffer, Int(min(left, Int64(piece))), at: place), got > 0 else {
-        return NSGI_IO.rawValue
-      }
-      let result = encodeBody(exchange, UnsafeRawBufferPointer(start: buffer, count: got))
-      guard result == NSGI_OK.rawValue else { return result }
-      place += Int64(got)
-      left -= Int64(got)
-    }
-    return NSGI_OK.rawValue
-  }
-
-  private func outOfOrder(_ exchange: ExchangePointer) -> Int32 {
+  func outOfOrder(_ exchange: ExchangePointer) -> Int32 {
     if exchange.pointee.phase == .gone { return NSGI_GONE.rawValue }
     log.error(
       "\(app(exchange).name) went on after its response was complete: \(exchange.pointee.requestLine)")

@@ -346,28 +346,6 @@ enum System {
     _ = munmap(UnsafeMutableRawPointer(mutating: address), count)
   }
 
-  /// The corresponding C function is `open` with O_DIRECTORY and O_PATH.
-  static func openDirectory(_ path: String) throws(SystemError) -> Int32 {
-    Int32(try retrying("open") { Int(clinux_open_directory(path)) })
-  }
-
-  /// Opens for reading what lies below a directory, wherever links lead. The corresponding call is
-  /// `openat2` with RESOLVE_BENEATH.
-  static func openBeneath(_ directory: Int32, _ path: String) throws(SystemError) -> Int32 {
-    Int32(try retrying("openat2") { Int(clinux_open_beneath(directory, path)) })
-  }
-
-  /// Size in bytes; EISDIR or EINVAL for what is no regular file. The corresponding C function is `fstat`.
-  static func regularFileSize(_ fd: Int32) throws(SystemError) -> Int64 {
-    var status = stat()
-    _ = try retrying("fstat") { Int(fstat(fd, &status)) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      close(fd)
-      throw SystemError("fstat", status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
-    }
-    return Int64(status.st_size)
-  }
-
   /// Removes a name. The corresponding C function is `unlink`.
   static func unlink(_ path: String) throws(SystemError) {
     _ = try retrying("unlink") { Int(Glibc.unlink(path)) }

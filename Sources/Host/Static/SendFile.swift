@@ -13,9 +13,9 @@ extension Worker {
     let path = String(decoding: value.bytes, as: UTF8.self)
     do {
       let fd = try SendFile.open(path, below: root)
-      let size = try System.regularFileSize(fd)
-      exchange.pointee.response.setLength(size)
-      return FileStretch(fd: fd, offset: 0, count: size)
+      let file = try SendFile.whole(fd, copies: limits.unsizedFileBytes)
+      exchange.pointee.response.setLength(file.left)
+      return file
     } catch {
       let isForbidden = error.code == EXDEV || error.code == EACCES || error.code == ELOOP
       log.error("X-Sendfile \(path) of \(app(exchange).name): \(error.reason)")
@@ -28,6 +28,22 @@ extension Worker {
 
 /// Opening a file that must lie below a directory.
 enum SendFile {
+  /// All of an open file, whose descriptor it takes. A file that does not know its size is read beforehand,
+  /// up to so many bytes: its length is in the head.
+  static func whole(_ fd: Int32, copies limit: Int) throws(SystemError) -> FileStretch {
+    let size = try System.regularFileSize(fd)
+    do throws(SystemError) {
+      guard try !System.fileStatus(fd).knowsSize, let copy = try System.copy(fd, atMost: limit) else {
+        return FileStretch(fd: fd, offset: 0, count: size)
+      }
+      System.close(fd)
+      return FileStretch(fd: copy.fd, offset: 0, count: copy.size)
+    } catch {
+      System.close(fd)
+      throw error
+    }
+  }
+
   /// Opens `path`, absolute below `root` or relative to it; EXDEV when it leads outside, by "..", a link
   /// or an absolute path elsewhere.
   static func open(_ path: String, below root: String) throws(SystemError) -> Int32 {

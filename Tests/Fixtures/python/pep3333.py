@@ -148,13 +148,35 @@ def twice_after_refusal(environ, start):
     pass
   try:
     start("200 OK", TEXT)
-  except AssertionError as error:
-    try:
-      raise RuntimeError
-    except RuntimeError:
-      start("200 OK", TEXT, sys.exc_info())
+  except AssertionError:
     return [b"AssertionError"]
   return [b"allowed"]
+
+
+def page_after_refusal(environ, start):
+  """An error page of its own in place of a head that is refused: by the plugin, or by the server when the
+  body begins, since it is too large."""
+  large = [("X-%d" % number, "x" * 1000) for number in range(200)]
+  if environ["QUERY_STRING"] == "large":
+    write = start("200 OK", large)
+    try:
+      write(b"nothing of this leaves")
+      write(b"nor of this")
+    except ValueError:
+      start("500 Mine", TEXT)
+  else:
+    try:
+      start("200 OK", TEXT + [("Upgrade", "x")])
+    except AssertionError:
+      start("500 Mine", TEXT)
+  return [b"my own page"]
+
+
+def events(environ, start):
+  """As recipes for server-sent events have it."""
+  start("200 OK", [("Content-Type", "text/event-stream"), ("Connection", "keep-alive"),
+                   ("keep-alive", "timeout=5"), ("Cache-Control", "no-cache")])
+  return iter([b"data: 1\n\n", b"data: 2\n\n"])
 
 
 BAD_HEADS = {
@@ -463,8 +485,16 @@ def make():
   return application
 
 
+def make_with(name, debug=False, /, **options):
+  """Another one, which shows what it was given."""
+  def shows(environ, start):
+    return say(start, repr((name, debug, options)))
+  return shows
+
+
 class namespace:
   app = staticmethod(application)
+  make_with = staticmethod(make_with)
 
 
 not_callable = 42
