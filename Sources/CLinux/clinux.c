@@ -1,8 +1,11 @@
 #define _GNU_SOURCE
 #include "clinux.h"
+#include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
 
@@ -73,4 +76,30 @@ int clinux_open_beneath(int directory, const char *path) {
 
 int clinux_contains(const void *bytes, size_t count, const void *text, size_t length) {
   return memmem(bytes, count, text, length) != NULL;
+}
+
+struct each_library {
+  int (*each)(const char *name, void *argument);
+  void *argument;
+};
+
+static int take_library(struct dl_phdr_info *information, size_t size, void *argument) {
+  struct each_library *call = argument;
+  (void)size;
+  return !call->each(information->dlpi_name ? information->dlpi_name : "", call->argument);
+}
+
+void clinux_each_library(int (*each)(const char *name, void *argument), void *argument) {
+  struct each_library call = {each, argument};
+  dl_iterate_phdr(take_library, &call);
+}
+
+int clinux_loaded_as(const char *name, char *path, size_t room) {
+  struct link_map *map = NULL;
+  void *library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+  if (!library) return 0;
+  int is_known = !dlinfo(library, RTLD_DI_LINKMAP, &map) && map->l_name && strlen(map->l_name) < room;
+  if (is_known) strcpy(path, map->l_name);
+  dlclose(library);
+  return is_known;
 }

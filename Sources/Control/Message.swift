@@ -15,12 +15,15 @@ public struct Message: Equatable, Sendable {
     case retiring
     /// `app`'s state is written into the file that came with `save`: `bytes`, or -1 for none.
     case saved
-    /// `app` runs `generation` now; `old` is what is left of older ones.
+    /// `app` runs `generation` now.
     case swapped
     /// `app` still runs what it ran: `reason`.
     case refused
     /// The scoreboard shows what long requests do.
     case traced
+    // From a staging child, for `app`, or from a worker.
+    /// What the process has loaded: `library`, repeated (LibraryReport).
+    case loaded
     // From a staging child.
     /// What it does now: `step`, and `app` by its place.
     case step

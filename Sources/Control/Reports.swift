@@ -13,6 +13,8 @@ public enum WorkerReport: Equatable, Sendable {
 
   /// It accepts.
   case ready([App])
+  /// What it has loaded as libraries.
+  case loaded(LibraryReport)
   /// It cannot start; the exit code that follows, from 1 to 255.
   case failed(reason: String, code: Int32)
   /// It asks to be replaced.
@@ -35,6 +37,7 @@ public enum WorkerReport: Equatable, Sendable {
     case .ready:
       guard let list = WorkerReport.apps(message, count: apps) else { return nil }
       self = .ready(list)
+    case .loaded: self = .loaded(LibraryReport(message))
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .expired: self = .expired(reason: message.reason)
     case .retiring: self = .retiring
@@ -79,6 +82,8 @@ public enum JobReport: Equatable, Sendable {
   case step(String)
   /// The private copy of an application's build is made.
   case copied(app: Int, path: String, isSame: Bool, buildID: String)
+  /// What the trial of an application's build has loaded as libraries.
+  case loaded(app: Int, LibraryReport)
   /// The build may be put to work.
   case passed(app: Int, name: String, version: String, isUnloadable: Bool)
   /// Options in effect; further ones may follow.
@@ -95,6 +100,9 @@ public enum JobReport: Equatable, Sendable {
       guard let app, let path = message["path"] else { return nil }
       self = .copied(
         app: app, path: path, isSame: message["same"] == "1", buildID: message.name("build"))
+    case .loaded:
+      guard let app else { return nil }
+      self = .loaded(app: app, LibraryReport(message))
     case .passed:
       guard let app else { return nil }
       self = .passed(

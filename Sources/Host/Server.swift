@@ -8,6 +8,8 @@ public struct ServerFailure: Error, CustomStringConvertible {
   public let description: String
   /// 1, or 22 when an application cannot be loaded.
   public let exitCode: Int32
+  /// What failed here could succeed in a process where nothing is loaded yet.
+  var needsNewProcess = false
 
   /// - Parameter exitCode: 1 for the operator's configuration, 22 for an application.
   public init(_ description: String, exitCode: Int32 = 1) {
@@ -62,7 +64,8 @@ public enum Server {
   private static func answerOnce(_ settings: Settings, _ streams: CGIStreams) throws(ServerFailure) {
     let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
-    let apps = try load(settings, runtime)
+    // An app alone gets the libraries that it finds, and each request pays for looking.
+    let apps = try load(settings, runtime, looksAtLibraries: settings.apps.count > 1)
     do {
       let worker = try Worker(settings: settings, listeners: [], mounts: MountTable(apps), log: .shared)
       let code = worker.runCGI(streams)
@@ -120,9 +123,10 @@ public enum Server {
   }
 
   private static func load(
-    _ settings: Settings, _ runtime: RuntimeDirectory
+    _ settings: Settings, _ runtime: RuntimeDirectory, looksAtLibraries: Bool = true
   ) throws(ServerFailure) -> [App] {
     var loading = AppLoading(plugins: settings.pluginDirectories)
+    if !looksAtLibraries { loading.libraries = .untold }
     var apps: [App] = []
     for (place, app) in settings.apps.enumerated() {
       let generation = try loading.start(app, from: .runtime(runtime))

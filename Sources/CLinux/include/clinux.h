@@ -171,6 +171,12 @@ void clinux_end_with(int code);
  * it. NULL when the kernel does not say. */
 static inline const char *clinux_executed(void) { return (const char *)getauxval(AT_EXECFN); }
 
+/* Names each library of the process, as the dynamic linker knows it; ends when `each` answers 0. */
+void clinux_each_library(int (*each)(const char *name, void *argument), void *argument);
+/* The name of the library that the linker would answer with for `name`, of those that are loaded; 0 when it
+ * would have to look for one. */
+int clinux_loaded_as(const char *name, char *path, size_t room);
+
 /* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */
 int clinux_is_noexec(const char *path);
 #endif

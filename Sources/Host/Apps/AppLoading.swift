@@ -22,6 +22,17 @@ struct AppLoading {
     var saved = Generation.Saved()
   }
 
+  /// What is done about a library that an app would get from somebody else.
+  enum Libraries {
+    /// From another app: refused. From the server: a line in the log.
+    case told
+    /// Refused in any case: a new process would have the right one.
+    case exact
+    /// Nothing.
+    case untold
+  }
+
+  var libraries = Libraries.told
   private let search: PluginSearch
   private let host: UnsafePointer<nsgi_host>
   /// The first app of each plugin, by file.
@@ -46,7 +57,14 @@ struct AppLoading {
     do throws(LoadError) {
       let generation = try load(app, path, place, number: start.number)
       try generation.start(worker: start.worker, workers: start.workers, from: start.saved)
-      try generation.probe()
+      let fresh = LoadedLibraries.shared.update(for: .app(Self.label(app)))
+      do throws(LoadError) {
+        if libraries != .untold { try judge(LibraryCheck().after(generation.copy, fresh), app) }
+        try generation.probe()
+      } catch {
+        generation.unload()
+        throw error
+      }
       return generation
     } catch { throw error.failure(of: app) }
   }
@@ -54,6 +72,7 @@ struct AppLoading {
   private mutating func load(
     _ app: AppSettings, _ path: String, _ place: Place, number: UInt32
   ) throws(LoadError) -> Generation {
+    let given = app
     let app = KeptFiles.substitute(app, place)
     let options = app.options.map { Generation.Option(key: $0.key, value: $0.value) }
     if app.runtime != nil, let plugin = plugins[path] {
@@ -64,10 +83,28 @@ struct AppLoading {
       case .runtime(let directory): try PrivateCopy(of: path, in: directory)
       case .copied(let copy): try PrivateCopy(source: path, path: copy)
       }
+    LoadedLibraries.shared.hide(copy.path)
+    LoadedLibraries.shared.update(for: .app("another application"))
+    if libraries != .untold { try judge(LibraryCheck().before(copy), given) }
     let generation = try Generation.load(
       copy, AppReference(path: path, symbol: app.symbol), named: app.runtime == nil ? nil : app.path,
       options: options, number: number, host: host)
     if app.runtime != nil { plugins[path] = generation }
     return generation
+  }
+
+  /// "/b (shop.so)".
+  private static func label(_ app: AppSettings) -> String {
+    "\(app.mount.isEmpty ? "/" : app.mount) (\(app.path))"
+  }
+
+  private func judge(_ conflicts: [LibraryConflict], _ app: AppSettings) throws(LoadError) {
+    for conflict in conflicts {
+      if conflict.owner == .server, libraries == .told {
+        Log.shared.warning("\(Self.label(app)) \(conflict)")
+      } else {
+        throw .otherLibrary(app: Self.label(app), conflict)
+      }
+    }
   }
 }

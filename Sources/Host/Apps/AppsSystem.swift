@@ -101,6 +101,38 @@ extension System {
     dlsym(library, name)
   }
 
+  /// The libraries of this process by the linker's names for them, without those that are no files. The
+  /// corresponding C function is `dl_iterate_phdr`.
+  static func loadedLibraries() -> [String] {
+    var names: [String] = []
+    withUnsafeMutablePointer(to: &names) { names in
+      clinux_each_library(
+        { name, argument in
+          guard let name, let argument else { return 0 }
+          let text = String(cString: name)
+          if text.utf8.contains(UInt8(ascii: "/")) {
+            argument.assumingMemoryBound(to: [String].self).pointee.append(text)
+          }
+          return 1
+        }, names)
+    }
+    return names
+  }
+
+  /// The loaded library that the linker would answer with for a name; nil if it would have to look for one.
+  /// The corresponding C functions are `dlopen` with RTLD_NOLOAD and `dlinfo`.
+  static func loadedLibrary(_ name: String) -> String? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { path in
+      clinux_loaded_as(name, path.baseAddress!, path.count) == 0 ? nil : String(cString: path.baseAddress!)
+    }
+  }
+
+  /// Of a file by its name; nil if it is not there. The corresponding C function is `stat`.
+  static func status(of path: String) -> stat? {
+    var result = stat()
+    return stat(path, &result) == 0 ? result : nil
+  }
+
   /// Whether the process itself has a symbol. The corresponding C function is `dlsym` with RTLD_DEFAULT.
   static func isDefined(_ name: String) -> Bool { dlsym(nil, name) != nil }
 

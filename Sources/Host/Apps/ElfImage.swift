@@ -12,12 +12,8 @@ struct ElfImage: Equatable, Sendable {
   /// How a symbol is defined.
   enum Definition: Equatable, Sendable { case function, data }
 
-  /// Libraries it links, in order (DT_NEEDED).
-  private(set) var needed: [String] = []
-  /// Where it looks for them (DT_RUNPATH, or DT_RPATH), split at the colons.
-  private(set) var searchPath: [String] = []
-  /// Its own name (DT_SONAME).
-  private(set) var soname: String?
+  /// What the dynamic linker looks for on its behalf, and where.
+  private(set) var links = ElfLinks()
   /// The GNU build-id in hexadecimal.
   private(set) var buildID: String?
   /// Has thread-local variables (PT_TLS).
@@ -31,6 +27,13 @@ struct ElfImage: Equatable, Sendable {
   private(set) var language = Language.c
   /// Exported symbols among those that were asked for.
   private(set) var symbols: [String: Definition] = [:]
+
+  /// Libraries it links, in order (DT_NEEDED).
+  var needed: [String] { links.needed }
+  /// Its own name (DT_SONAME).
+  var soname: String? { links.soname }
+  /// Where it looks for what it links (DT_RUNPATH, or DT_RPATH).
+  var searchPath: [String] { links.runpath ?? links.rpath }
 
   /// Why the image cannot be unloaded whatever it promises; nil if nothing speaks against it.
   var pinned: String? {
@@ -63,11 +66,7 @@ struct ElfImage: Equatable, Sendable {
     guard dynamic.flags1 & ElfDynamic.isExecutable == 0 else { throw .notShared("an executable") }
     isNoDelete = dynamic.flags1 & ElfDynamic.isNoDelete != 0
     needsStaticTLS = dynamic.flags & ElfDynamic.hasStaticTLS != 0
-    for offset in dynamic.needed { needed.append(try dynamic.string(offset)) }
-    if let offset = dynamic.soname { soname = try dynamic.string(offset) }
-    if let offset = dynamic.runpath ?? dynamic.rpath {
-      searchPath = try dynamic.string(offset).split(separator: ":").map(String.init)
-    }
+    links = try ElfLinks(dynamic)
     for index in 0..<(try dynamic.symbolCount()) {
       let symbol = try dynamic.symbol(index)
       guard symbol.isDefined else { continue }

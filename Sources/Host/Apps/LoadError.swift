@@ -27,6 +27,8 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   case copyFailed(path: String, reason: String)
   /// The dynamic linker's own words: an undefined symbol, a library that is not there.
   case unresolved(path: String, reason: String)
+  /// The process has another library of a name than the one that the app, in the operator's words, finds.
+  case otherLibrary(app: String, LibraryConflict)
   /// Neither of the standard symbols, or not the one that was asked for.
   case noEntry(path: String, symbol: String?)
   /// The symbol is there, as data.
@@ -52,7 +54,9 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   func failure(of app: AppSettings) -> ServerFailure {
     var text = "application cannot be loaded: \(self)"
     if case .missing = self, let reading = app.otherReading { text += "; \(reading)" }
-    return ServerFailure(text, exitCode: LoadError.exitCode)
+    var failure = ServerFailure(text, exitCode: LoadError.exitCode)
+    if case .otherLibrary = self { failure.needsNewProcess = true }
+    return failure
   }
 
   /// The sentence for the operator.
@@ -69,6 +73,7 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
     case .copyFailed(let path, let reason): "cannot copy \(path) to the runtime directory: \(reason)"
     case .unresolved(let path, let reason):
       "\(path) cannot be linked: \(reason); link it with all the libraries it uses (ldd -r \(path))"
+    case .otherLibrary(let app, let conflict): "\(app) \(conflict)"
     default: entryDescription
     }
   }

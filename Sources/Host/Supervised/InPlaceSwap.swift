@@ -26,7 +26,7 @@ extension Worker {
         replace(index, with: app) { [unowned(unsafe) self] old in
           if old.generation.close() { leftOver.subtract(1, ordering: .relaxed) }
         }
-      } catch { refuse(wanted, error.description, link) }
+      } catch { refuse(wanted, error.description, link, isFull: error.needsNewProcess) }
     }
     if !isStarted { refuse(wanted, "the system gives no thread", link) }
   }
@@ -47,6 +47,7 @@ extension Worker {
       if old.save(into: fd) ?? 0 > 0 { state = (try? System.contents(fd)) ?? [] }
     }
     var loading = AppLoading(plugins: settings.pluginDirectories)
+    loading.libraries = .exact
     let generation = try loading.start(
       AppSettings(mount: app.mount, path: wanted.source, symbol: app.symbol, options: app.options),
       from: .copied(path: wanted.path),
@@ -63,6 +64,7 @@ extension Supervisor {
   /// Leader: requests go to the new build from now on.
   func installed(_ app: App) {
     board[.generation, app: app.place].value = UInt64(app.generation.number)
+    link.send(Message(.loaded, LoadedLibraries.shared.report.fields))
     link.send(
       Message(
         .swapped, [.init("app", "\(app.place)"), .init("generation", "\(app.generation.number)")]))

@@ -59,6 +59,7 @@ public enum StageRole {
       wanted, from: .copied(path: copy.path),
       AppLoading.Start(
         number: UInt32(build.generation), workers: UInt32(assignment.orders.workers)))
+    assignment.link.send(Message(.loaded, [place] + LoadedLibraries.shared.report.fields))
     assignment.link.send(
       Message(
         .passed,

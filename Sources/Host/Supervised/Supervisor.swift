@@ -56,6 +56,7 @@ extension Worker {
       fields.append(.init("version", app.generation.version))
       fields.append(.init("unloadable", app.generation.isUnloadable ? "1" : "0"))
     }
+    supervisor.link.send(Message(.loaded, LoadedLibraries.shared.report.fields))
     supervisor.link.send(Message(.ready, fields))
   }
 

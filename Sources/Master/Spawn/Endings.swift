@@ -63,6 +63,7 @@ extension Master {
 
   private func heed(_ worker: WorkerHandle, _ report: WorkerReport) {
     switch report {
+    case .loaded(let libraries): worker.libraries = libraries
     case .ready(let apps): becameReady(worker, apps)
     case .failed(let reason, let code): worker.failure = (reason, code)
     case .expired(let reason): replace(worker.id, reason)

@@ -126,6 +126,7 @@ extension Master {
     backoffs[worker.place, default: Backoff()].becameReady()
     abandoned.remove(worker.place)
     nameBuilds(worker.release, apps)
+    noteLibraries(of: worker)
     let lifetime = worker.release.settings.supervision.maxLifetimeSeconds
     if lifetime > 0 { alarms.set(.lifetime(worker: worker.id), seconds: lifetime) }
     if phase == .stopping {

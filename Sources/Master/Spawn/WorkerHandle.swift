@@ -44,6 +44,8 @@ final class WorkerHandle {
   var state = State.starting
   /// What it said before it failed, and the exit code it announced.
   var failure: (reason: String, code: Int32)?
+  /// What it has loaded as libraries.
+  var libraries = LibraryReport()
   /// Why it is being replaced or ended by the master.
   var sentence: String?
   /// The state that it is writing for its successor.

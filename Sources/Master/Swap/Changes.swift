@@ -140,7 +140,13 @@ extension Master {
     let builds = settings.apps.indices.map { app -> Build in
       let serving = current?.builds.first { $0.mount == settings.apps[app].mount }
       guard let result = staged[app] else { return serving! }
-      let isSame = result.isSame && settings.apps[app].isKeptWhole
+      let changed = changedLibraries(result.libraries)
+      let isSame = result.isSame && settings.apps[app].isKeptWhole && changed.isEmpty
+      if result.isSame, !changed.isEmpty {
+        let sentence = "the file is the one that serves; what it loads has changed: \(Master.list(changed))"
+        MasterLog.info(sentence)
+        tell(underWay?.watcher, .progress(sentence))
+      }
       let hasSameOptions = current?.settings.apps.contains(settings.apps[app]) ?? false
       if isSame, hasSameOptions, let serving {
         history.giveBack(serving.mount, generations[app]!)

@@ -66,10 +66,10 @@ extension Master {
     guard let swap = inPlace, swap.asked == worker.id, swap.app == app else { return }
     alarms.cancel(.swapTimeout(worker: worker.id))
     if isFull {
-      // Too many generations are left over in the process: a new one has none.
+      // Too many generations are left over in the process, or it has another library: a new one has not.
       tell(underWay?.watcher, .progress("\(worker.title): \(reason); worker by worker"))
       inPlace = nil
-      return beginRollout(swap.target, soak: 0)
+      return beginRollout(swap.target, soak: swap.target.settings.supervision.soakSeconds)
     }
     endInPlace(swap, reason)
   }

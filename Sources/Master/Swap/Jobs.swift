@@ -12,6 +12,7 @@ final class Job {
     var name = ""
     var version = ""
     var isUnloadable = false
+    var libraries = LibraryReport()
     /// load() and probe() have succeeded.
     var hasPassed = false
   }
@@ -81,6 +82,7 @@ extension Master {
     case .step(let step): job.step = step
     case .copied(let app, let path, let isSame, let buildID):
       job.staged[app] = Job.Staged(path: path, isSame: isSame, buildID: buildID)
+    case .loaded(let app, let libraries): job.staged[app]?.libraries = libraries
     case .passed(let app, let name, let version, let isUnloadable):
       job.staged[app]?.name = name
       job.staged[app]?.version = version
@@ -158,7 +160,7 @@ extension Master {
     return Build(
       mount: wanted.mount, source: wanted.path, generation: generation, path: staged.path,
       buildID: staged.buildID, name: name, version: staged.version, isUnloadable: staged.isUnloadable,
-      staged: System.seconds())
+      libraries: staged.libraries, staged: System.seconds())
   }
 
   /// The first builds: copied and inspected; that they load is for the first workers to show.

@@ -1,4 +1,5 @@
 import Config
+import Control
 
 /// One build of an application, staged: its private copy and what it says of itself.
 struct Build {
@@ -17,6 +18,8 @@ struct Build {
   var version = ""
   /// Promised, and nothing in the file speaks against it.
   var isUnloadable = false
+  /// What it has loaded beside its own file, as the process said that had last loaded it.
+  var libraries = LibraryReport()
   /// Seconds of the calendar.
   let staged: Int64
   var status = Status.staged
@@ -106,6 +109,12 @@ struct History {
     builds[mount]![index].name = name
     builds[mount]![index].version = version
     builds[mount]![index].isUnloadable = isUnloadable
+  }
+
+  /// Which libraries a worker has loaded for it last.
+  mutating func adopt(_ mount: String, _ generation: Int, _ libraries: LibraryReport) {
+    guard let index = builds[mount]?.firstIndex(where: { $0.generation == generation }) else { return }
+    builds[mount]![index].libraries = libraries
   }
 
   /// The build to bring back: the youngest that has retired.

@@ -1,0 +1,105 @@
+import CLinux
+import Control
+
+/// A file as it was at one moment. Another file by its name, and the same one written anew, are another
+/// identity.
+struct FileIdentity: Equatable, Sendable, CustomStringConvertible {
+  private let device: UInt64
+  private let inode: UInt64
+  private let size: Int64
+  private let seconds: Int64
+  private let nanoseconds: Int64
+
+  /// Nil for what is not there.
+  init?(_ path: String) {
+    guard let status = System.status(of: path) else { return nil }
+    (device, inode, size) = (UInt64(status.st_dev), UInt64(status.st_ino), Int64(status.st_size))
+    (seconds, nanoseconds) = (Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec))
+  }
+
+  var description: String { "\(device):\(inode):\(size):\(seconds).\(nanoseconds)" }
+}
+
+/// The libraries in this process: which file each was when it came, and who has brought it.
+///
+/// The dynamic linker has one library of a name (its soname, or the name it was linked by) in a process: who
+/// needs it later gets that one, whatever file it would have found.
+///
+/// Unchecked: what changes is guarded by `mutex`.
+final class LoadedLibraries: @unchecked Sendable {
+  /// Those of this process.
+  static let shared = LoadedLibraries()
+
+  /// One library.
+  struct Library: Sendable {
+    /// By the linker's own name for it.
+    let path: String
+    /// Of its file, when it came; nil if it was not there any more.
+    let identity: FileIdentity?
+    let owner: Owner
+  }
+
+  /// Who has brought a library.
+  enum Owner: Equatable, Sendable {
+    case server
+    /// An app, in the operator's words.
+    case app(String)
+  }
+
+  private let mutex = Mutex()
+  private var known: [String: Library] = [:]
+  /// Private copies of apps and plugins: each is another file in each process.
+  private var copies: Set<String> = []
+  private var isBegun = false
+
+  /// Takes up what has come. What was there when an app first asked is the server's.
+  ///
+  /// - Returns: what has come since the last time.
+  @discardableResult
+  func update(for owner: Owner) -> [Library] {
+    mutex.lock()
+    defer { mutex.unlock() }
+    let owner = isBegun ? owner : .server
+    isBegun = true
+    let paths = System.loadedLibraries()
+    var fresh: [Library] = []
+    for path in paths where known[path] == nil {
+      fresh.append(Library(path: path, identity: FileIdentity(path), owner: owner))
+    }
+    let present = Set(paths)
+    known = known.filter { present.contains($0.key) }
+    for library in fresh { known[library.path] = library }
+    return fresh
+  }
+
+  /// A private copy is none of the files that a build is told from another by.
+  func hide(_ copy: String) {
+    mutex.lock()
+    copies.insert(copy)
+    mutex.unlock()
+  }
+
+  /// Whether it is the private copy of an app or a plugin.
+  func isCopy(_ path: String) -> Bool {
+    mutex.lock()
+    defer { mutex.unlock() }
+    return copies.contains(path)
+  }
+
+  /// The library that the linker has for a name; nil if it would have to look for one.
+  func provider(of name: String) -> Library? {
+    guard let path = System.loadedLibrary(name) else { return nil }
+    mutex.lock()
+    defer { mutex.unlock() }
+    return known[path]
+  }
+
+  /// Which files this process has loaded.
+  var report: LibraryReport {
+    mutex.lock()
+    defer { mutex.unlock() }
+    return LibraryReport(
+      known.values.filter { !copies.contains($0.path) }
+        .map { ($0.path, $0.identity?.description ?? "gone") })
+  }
+}
