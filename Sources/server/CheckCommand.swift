@@ -7,10 +7,13 @@ enum CheckCommand {
     Usage: server check FILE.so[:symbol] [OPTION...]
 
     Says whether FILE.so is an application that this server can serve, and what is in it. The file is
-    loaded in a process of its own: whatever it does there harms nothing. Exits 0 if it is good; else 1,
-    with the reason.
+    read, and nothing of it runs, unless --load or --exercise says so. Exits 0 if it is good; else 1, with
+    the reason.
 
-      --exercise               drive it through requests, clients that leave, cancels, threads, reloads
+      --load                   run its constructors, nsgi_entry, load() and probe(), in a process of its
+                               own that has your rights: for files that you trust
+      --exercise               load it and drive it through requests, clients that leave, cancels, threads,
+                               reloads
       --path PATH              where the requests of the exercise go (default: /)
       --json                   print the report as JSON
       --time-limit SECONDS     for each stage: linking, load, probe, a step of the exercise (default: 10)
@@ -49,6 +52,7 @@ enum CheckCommand {
     while let word = try words.next() {
       switch word.name {
       case "--json": try words.flag(word) { invocation.isJSON = true }
+      case "--load": try words.flag(word) { invocation.request.loads = true }
       case "--exercise": try words.flag(word) { invocation.request.exercises = true }
       case "--path":
         let path = try words.value(of: word, "PATH")
@@ -74,6 +78,9 @@ enum CheckCommand {
       }
     }
     guard let file else { throw UsageError("no file to check: write server check FILE.so") }
+    guard invocation.request.loads || invocation.request.options.isEmpty else {
+      throw UsageError("--app-option is for load(), which does not run: add --load")
+    }
     invocation.request.reference = AppReference(parsing: file)
     return invocation
   }

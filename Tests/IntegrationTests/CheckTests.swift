@@ -24,9 +24,15 @@ struct CheckResult: Decodable {
     let violations: Int
     let steps: [Step]
   }
+  struct Library: Decodable {
+    let name: String
+    let file: String?
+    let `for`: String
+  }
 
   let file: String
-  let good: Bool
+  let good, loaded: Bool
+  let libraries: [Library]
   let reason: String?
   let size: Int?
   let build_id: String?
@@ -38,8 +44,10 @@ struct CheckResult: Decodable {
   let breakdown: Breakdown?
   let exercise: Exercise?
 
-  /// Runs `server check FILE --json OPTIONS`; its exit code has to fit what it says.
-  static func of(_ file: String, _ options: [String] = []) throws -> CheckResult {
+  /// Runs `server check FILE --load --json OPTIONS`, without `--load` if not `loads`; its exit code has to
+  /// fit what it says.
+  static func of(_ file: String, _ options: [String] = [], loads: Bool = true) throws -> CheckResult {
+    let options = (loads ? ["--load"] : []) + options
     let (exit, output) = try ChildProcess.run(
       "/bin/sh",
       ["-c", "exec \"$0\" \"$@\" 2>/dev/null", Repository.server, "check", file, "--json"] + options,
@@ -102,11 +110,11 @@ struct CheckResult: Decodable {
 
   @Test("people get a line a fact, and the reason as the last one")
   func text() throws {
-    let good = try ServerProcess.run(["check", Repository.app("environ")])
+    let good = try ServerProcess.run(["check", "--load", Repository.app("environ")])
     #expect(good.exit == .status(0))
     #expect(good.output.contains("\nentry       nsgi_entry (full form)\n"), "\(good.output)")
     #expect(good.output.hasSuffix("verdict     good\n"), "\(good.output)")
-    let bad = try ServerProcess.run(["check", try FixtureApp.path("load_fails")])
+    let bad = try ServerProcess.run(["check", "--load", try FixtureApp.path("load_fails")])
     #expect(bad.exit == .status(1))
     #expect(bad.output.contains("verdict     bad\n"), "\(bad.output)")
     #expect(bad.output.hasSuffix("cannot start: the answers are not there yet\n"), "\(bad.output)")
@@ -177,11 +185,53 @@ struct CheckResult: Decodable {
     for fixture in ["plain", "crashes_in_entry", "hangs_in_load"] {
       let path = try FixtureApp.path(fixture)
       _ = try ServerProcess.run(
-        ["check", path, "--time-limit", "0.3"],
+        ["check", path, "--load", "--time-limit", "0.3"],
         environment: ["TMPDIR": folder.path, "XDG_RUNTIME_DIR": folder.path])
       let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
       #expect(left.isEmpty, "\(fixture) leaves \(left)")
     }
+  }
+
+  // MARK: Of the file alone
+
+  @Test(
+    "without --load nothing of the file runs",
+    arguments: ["crashes_in_constructor", "crashes_in_entry", "hangs_in_load", "exits_in_load", "load_fails"])
+  func runsNothing(fixture: String) throws {
+    let result = try CheckResult.of(try FixtureApp.path(fixture), loads: false)
+    #expect(result.good && !result.loaded, "\(result.reason ?? "")")
+    #expect(result.breakdown == nil && result.load_ms == nil && result.name == nil)
+    #expect(result.entry != nil && result.build_id != nil)
+  }
+
+  @Test("what the file tells without running is told", arguments: [
+    ("entry_is_data", "is data"), ("no_entry", "exports neither"),
+  ])
+  func refusedUnread(fixture: String, words: String) throws {
+    let result = try CheckResult.of(try FixtureApp.path(fixture), loads: false)
+    #expect(result.reason?.contains(words) == true, "\(result.reason ?? "")")
+  }
+
+  @Test("libraries are found where the linker finds them, and one that is nowhere is told")
+  func libraries() throws {
+    let folder = try TemporaryFolder()
+    let first = try LinkedApp.library(1, at: folder.file("a/libdep.so.1"))
+    let app = try LinkedApp.build("shop", 1, with: first, in: folder)
+    let result = try CheckResult.of(app, loads: false)
+    #expect(result.good)
+    #expect(result.libraries.first { $0.name == "libdep.so.1" }?.file == first)
+    #expect(result.libraries.first { $0.name == "libc.so.6" }?.file?.contains("libc.so.6") == true)
+    try FileManager.default.removeItem(atPath: first)
+    let missing = try CheckResult.of(app, loads: false)
+    #expect(missing.reason?.contains("libdep.so.1, for \(app), is not found") == true, "\(missing)")
+    #expect(try CheckResult.of(app).reason?.contains("libdep.so.1") == true)
+  }
+
+  @Test("every example app is good without being run, and people are told that it was not", arguments: apps)
+  func examplesUnread(name: String) throws {
+    let (exit, output) = try ServerProcess.run(["check", Repository.app(name)])
+    #expect(exit == .status(0), "\(output)")
+    #expect(output.hasSuffix("verdict     good, as far as the file tells; --load runs it\n"), "\(output)")
   }
 
   // MARK: The exercise
@@ -270,7 +320,8 @@ struct CheckResult: Decodable {
     (["--jsn", "a.so"], "`--jsn` is not an option"),
     (["a.so", "--time-limit"], "the value is missing"), (["a.so", "--time-limit=0"], "is no time limit"),
     (["a.so", "--json=1"], "takes no value"), (["a.so", "--path", "x"], "begin it with a slash"),
-    (["a.so", "--app-option", "x"], "key=value"),
+    (["a.so", "--app-option", "x"], "key=value"), (["a.so", "--app-option", "x=y"], "add --load"),
+    (["a.so", "--load=1"], "takes no value"),
   ])
   func mistakes(arguments: [String], words: String) throws {
     let (exit, output) = try ServerProcess.run(["check"] + arguments)

@@ -1,14 +1,18 @@
 import CNSGI
 
-/// `server check`: is this file a good application, and what is in it? The file is read here and run in a
-/// child process alone, which may crash and hang as it likes.
+/// `server check`: is this file a good application, and what is in it? The file is read here. It is run only
+/// where that is asked for, and in a child process, which may crash and hang as it likes.
 public enum AppCheck {
   /// What is to be checked, and how.
   public struct Request: Equatable, Sendable {
     /// The file, and a symbol if one was named.
     public var reference: AppReference
+    /// Load it and run its load() and probe(), with the rights of the caller.
+    public var loads = false
     /// Drive the application through requests too.
-    public var exercises = false
+    public var exercises = false {
+      didSet { if exercises { loads = true } }
+    }
     /// Seconds for each stage: linking, load(), probe(), each step of the exercise.
     public var timeLimit = 10.0
     /// Options for load(), as `--app-option` gives them.
@@ -16,24 +20,27 @@ public enum AppCheck {
     /// Where the requests of the exercise go.
     public var path = "/"
 
-    /// The whole of a check but the exercise.
+    /// Of the file alone.
     public init(_ reference: AppReference) { self.reference = reference }
 
     /// Two requests ask for the same.
     public static func == (left: Request, right: Request) -> Bool {
-      left.reference == right.reference && left.exercises == right.exercises
+      left.reference == right.reference && left.loads == right.loads && left.exercises == right.exercises
         && left.timeLimit == right.timeLimit && left.path == right.path
         && left.options.elementsEqual(right.options, by: ==)
     }
   }
 
-  /// Inspects the file, and runs it in a child unless its headers say already that it cannot be loaded.
+  /// Inspects the file. If it is to be loaded, runs it in a child unless its headers say already that it
+  /// cannot be.
   public static func run(_ request: Request) -> CheckReport {
     var report = CheckReport(request.reference)
+    report.isLoaded = request.loads
     do throws(LoadError) {
       let runtime = try RuntimeDirectory.create()
       defer { runtime.remove() }
       try inspect(&report, runtime)
+      guard request.loads else { return report }
       do throws(SystemError) { try runChild(request, runtime, &report) } catch {
         report.failure = "the check itself failed: \(error)"
       }
@@ -54,6 +61,10 @@ public enum AppCheck {
     guard image.symbols[symbol] == .function else {
       throw .notAFunction(path: reference.path, symbol: symbol)
     }
+    report.libraries = LibraryCheck().files(of: copy)
+    // The linker has words of its own for it.
+    guard !report.isLoaded, let missing = report.libraries.first(where: { $0.file == nil }) else { return }
+    throw .unresolved(path: reference.path, reason: "\(missing.name), for \(missing.user), is not found")
   }
 
   // MARK: The child

@@ -23,6 +23,10 @@ public struct CheckReport: Sendable {
   var image: ElfImage?
   /// Bytes.
   var size = 0
+  /// It was run, or at least that was tried.
+  var isLoaded = false
+  /// What it links, directly or through others, for whom, and where that is.
+  var libraries: [(name: String, user: String, file: String?)] = []
   /// The entry that is used.
   var symbol: String?
   /// Why it cannot be used, when it says so itself.
@@ -126,8 +130,10 @@ public struct CheckReport: Sendable {
 
   func microseconds(_ stage: CheckStage) -> UInt64? { times.last { $0.stage == stage }?.microseconds }
 
-  /// Whether the library can leave memory, and what is against it.
-  var unloading: (isPossible: Bool, why: String) {
+  /// Whether the library can leave memory, and what is against it; nil as long as the application has not
+  /// said so.
+  var unloading: (isPossible: Bool, why: String)? {
+    if !isLoaded, !isPlain, image?.pinned == nil { return nil }
     if let pinned = image?.pinned { return (false, pinned) }
     if facts[.unloaded] == "0" { return (false, "dlclose leaves it in memory") }
     if facts[.unloaded] == "1" { return (true, "tried") }

@@ -14,6 +14,10 @@ extension CheckReport {
       add("format", "ELF shared library for \(Self.machine), \(language), \(size) bytes")
       add("build-id", image.buildID ?? "none")
       add("needs", image.needed.isEmpty ? "no libraries" : image.needed.joined(separator: ", "))
+      for library in libraries {
+        let user = library.user == reference.path ? "" : ", for \(library.user)"
+        lines.append("  \(library.name): \(library.file ?? "not found")\(user)")
+      }
     }
     add("entry", symbol.map { "\($0) (\(isPlain ? "plain" : "full") form)" })
     if let needs { add("interface", "needs NSGI \(needs), this server offers \(Self.offered)") }
@@ -21,7 +25,7 @@ extension CheckReport {
     if facts[.flags] != nil {
       add("promises", promises.isEmpty ? "nothing" : promises.joined(separator: ", "))
     }
-    if image != nil {
+    if let unloading, image != nil {
       add("unloading", "\(unloading.isPossible ? "possible" : "not possible"): \(unloading.why)")
     }
     for stage in [CheckStage.load, .probe] {
@@ -34,7 +38,9 @@ extension CheckReport {
         for violation in step.violations { lines.append("    violation: \(violation)") }
       }
     }
-    add("verdict", isGood ? "good" : "bad")
+    let isRead = isGood && !isLoaded
+    add(
+      "verdict", isRead ? "good, as far as the file tells; --load runs it" : isGood ? "good" : "bad")
     return lines.map(Printable.text).joined(separator: "\n")
   }
 

@@ -163,8 +163,14 @@ extension Master {
     let isInPlace = target.settings.supervision.swap == .inPlace && !isReload && fresh.count == 1
     if isInPlace, let build = fresh.first {
       let old = current.builds.first { $0.mount == build.mount }
-      if build.isUnloadable, old?.isUnloadable ?? false { return beginInPlace(target, build) }
-      tell(underWay?.watcher, .progress("the build cannot be unloaded: worker by worker"))
+      let replaced = replacedLibraries(build.libraries)
+      if build.isUnloadable, old?.isUnloadable ?? false, replaced.isEmpty {
+        return beginInPlace(target, build)
+      }
+      let reason =
+        replaced.isEmpty
+        ? "the build cannot be unloaded" : "workers have loaded an earlier \(Master.list(replaced))"
+      tell(underWay?.watcher, .progress("\(reason): worker by worker"))
     }
     beginRollout(target, soak: target.settings.supervision.soakSeconds)
   }

@@ -15,6 +15,16 @@ extension Master {
     return result.sorted()
   }
 
+  /// Libraries that a trial has loaded and that some serving worker has loaded when they were other files: a
+  /// build that comes into that process would get those.
+  func replacedLibraries(_ report: LibraryReport) -> [String] {
+    var result: Set<String> = []
+    for worker in workers.values where worker.state == .serving {
+      result.formUnion(report.replacements(in: worker.libraries))
+    }
+    return result.sorted()
+  }
+
   /// A worker has loaded its builds: says what has changed since they were loaded first.
   func noteLibraries(of worker: WorkerHandle) {
     var changed: Set<String> = []
