@@ -15,6 +15,9 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
   case .passed(let app, let name, let version, _):
     if ![0, 2].contains(app) { problems.append("app \(app) has passed") }
     problems += shortness(name) + shortness(version)
+  case .loaded(let app, let libraries):
+    if ![0, 2].contains(app) { problems.append("libraries of app \(app)") }
+    problems += bounds(libraries)
   case .failed(_, let code) where !(1...255).contains(code): problems.append("exit code \(code)")
   case .step, .configured, .failed, nil: break
   }
@@ -42,8 +45,17 @@ private func check(_ report: WorkerReport, apps: Int) -> [String] {
     return places.contains(app) ? [] : ["app \(app) of \(apps)"]
   case .swapped(let app, let generation):
     return places.contains(app) && generation > 0 ? [] : ["app \(app) of \(apps), generation \(generation)"]
+  case .loaded(let libraries): return bounds(libraries)
   case .expired, .retiring, .traced: return []
   }
+}
+
+/// Not more libraries than a process may tell of, and none with a name beyond all measure.
+private func bounds(_ libraries: LibraryReport) -> [String] {
+  let longest = libraries.identities.map { max($0.key.utf8.count, $0.value.utf8.count) }.max() ?? 0
+  // A byte that is no UTF-8 becomes a mark of three bytes.
+  return libraries.identities.count <= LibraryReport.most + 1 && longest <= 6 * LibraryReport.mostBytes
+    ? [] : ["\(libraries.identities.count) libraries, \(longest) bytes"]
 }
 
 /// Not longer than a name may be, but for the mark of half a character.
