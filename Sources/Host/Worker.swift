@@ -70,6 +70,8 @@ final class Worker: @unchecked Sendable {
   var isDrained = false
   let watched = UnsafeMutablePointer<WatchedCall>.allocate(capacity: 1)
   let watchdog: Watchdog
+  /// Requests have a deadline: every call is watched.
+  let watchesAll: Bool
   let inbox: Inbox
   /// Read by calls beside the loop: responses say `Connection: close`.
   let isStopping = Atomic<Bool>(false)
@@ -130,7 +132,9 @@ final class Worker: @unchecked Sendable {
     ringDue = settings.eventLoop == .epoll || settings.isCGI ? .max : 0
     timers = TimerWheel(now: now)
     watched.initialize(to: WatchedCall())
-    watchdog = try Watchdog(watched, microseconds: limits.handOffMicroseconds)
+    watchesAll = limits.requestTimeoutSeconds > 0
+    watchdog = try Watchdog(
+      watched, microseconds: limits.handOffMicroseconds, patience: limits.requestTimeoutSeconds)
     inbox = try Inbox()
     webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
       $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }

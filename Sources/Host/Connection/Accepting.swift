@@ -147,6 +147,7 @@ extension Worker {
     connection.pointee.closesAfterOutput = false
     connection.pointee.expectsNoMore = false
     connection.pointee.timeout = .none
+    connection.pointee.deadline = 0
     connection.pointee.lowWater = 1
     connection.pointee.preface = []
     connections.give(connection.pointee.slot)

@@ -73,6 +73,9 @@ struct Connection: ~Copyable {
   var expectsNoMore = false
   /// Bytes below which the kernel does not tell of input.
   var lowWater: Int32 = 1
+  /// When the time of its request is over that waits for a call, or is beside the loop, in monotonic
+  /// nanoseconds; 0: no time is set.
+  var deadline: UInt64 = 0
   /// Which deadline runs.
   var timeout = Timeout.none
   /// What must be read before the first request; usually nothing.

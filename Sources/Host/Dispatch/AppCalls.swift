@@ -81,6 +81,18 @@ struct AppCalls {
     waiting += 1
   }
 
+  /// Takes one out that waits; false when it does not.
+  mutating func remove(_ exchange: ExchangePointer) -> Bool {
+    var before: ExchangePointer?
+    var place = first
+    while let found = place, found != exchange { (before, place) = (found, found.pointee.next) }
+    guard place != nil else { return false }
+    if let before { before.pointee.next = exchange.pointee.next } else { first = exchange.pointee.next }
+    if last == exchange { last = before }
+    waiting -= 1
+    return true
+  }
+
   mutating func next() -> ExchangePointer? {
     guard let exchange = first else { return nil }
     first = exchange.pointee.next

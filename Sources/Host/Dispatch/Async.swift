@@ -16,7 +16,7 @@ struct ReadyCall {
   }
 }
 
-/// Asynchronous exchanges: finish() and on_ready() from any thread, cancel and deadline from the leader.
+/// Asynchronous exchanges: finish() and on_ready() from any thread, cancel from the leader.
 extension Worker {
   // MARK: The app's side
 
@@ -131,38 +131,6 @@ extension Worker {
     becameReady(exchange, NSGI_READY_GONE)
   }
 
-  /// The deadline of a request has passed: the client gets a 504 if nothing was sent yet.
-  func deadlinePassed(_ connection: ConnectionPointer) {
-    guard let exchange = connection.pointee.exchange else { return close(connection) }
-    log.warning("\(app(exchange).name) takes too long for \(exchange.pointee.requestLine)")
-    guard connection.pointee.isDetached else { return }
-    // First, since the answer may be what the call waits for.
-    logStack(exchange)
-    exchange.pointee.lock.lock()
-    if exchange.pointee.phase == .called, !exchange.pointee.isOver {
-      answer(exchange, 504, "the application did not answer in time")
-      pushOutBeside(exchange)
-      exchange.pointee.phase = .gone
-    }
-    exchange.pointee.lock.unlock()
-    abandoned(exchange)
-    if !exchange.pointee.isAsync { setTimeout(connection, .stuck) }
-  }
-
-  /// A call was cancelled and goes on: its thread cannot be had back. The log gets its stack; under a
-  /// master the worker is replaced, answers what else it has, and leaves without that thread.
-  func callIsStuck(_ connection: ConnectionPointer) {
-    guard let exchange = connection.pointee.exchange, connection.pointee.isDetached else { return }
-    setTimeout(connection, .none)
-    guard !exchange.pointee.isStuck, !exchange.pointee.isAsync else { return }
-    exchange.pointee.isStuck = true
-    stuckCalls += 1
-    let line = exchange.pointee.requestLine
-    log.error("\(app(exchange).name) is stuck in \(line): cancelled, and has not returned (--harakiri)")
-    System.trace(exchange.pointee.thread)
-    supervisor?.expire("a call is stuck in \(line) (--harakiri)")
-  }
-
   /// Leader: an event of a connection whose exchange is beside the loop.
   func besideEvent(_ connection: ConnectionPointer, _ event: Readiness) {
     guard let exchange = connection.pointee.exchange else { return }
@@ -182,6 +150,7 @@ extension Worker {
     pushOutBeside(exchange)
     let isEmpty = !exchange.pointee.outlet.pointee.hasOutput
     exchange.pointee.lock.unlock()
+    if isEmpty, connection.pointee.closesAfterOutput { return hangUp(connection) }
     if isEmpty { setInterest(connection, connection.pointee.interest.subtracting(.write)) }
     becameReady(exchange, NSGI_READY_SPACE)
   }

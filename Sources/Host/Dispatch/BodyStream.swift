@@ -261,7 +261,7 @@ extension Worker {
     exchange.pointee.stream.isFull = exchange.pointee.stream.bytes.count >= BodyStream.bound
     let isReadable = isNew && (isDone || !exchange.pointee.stream.isGathered)
     if isDone || exchange.pointee.stream.isFull { setInterest(connection, []) }
-    setTimeout(connection, isDone || exchange.pointee.stream.isFull ? .none : .body)
+    setTimeoutBeside(connection, isDone || exchange.pointee.stream.isFull ? .none : .body)
     if exchange.pointee.stream.state == .broken {
       exchange.pointee.isAbandoned.store(true, ordering: .releasing)
     }
@@ -279,6 +279,7 @@ extension Worker {
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
     setInterest(connection, [])
+    setTimeoutBeside(connection, .none)
     becameReady(exchange, NSGI_READY_BODY)
   }
 
@@ -291,7 +292,7 @@ extension Worker {
     exchange.pointee.lock.unlock()
     if isComing {
       setInterest(connection, .read)
-      setTimeout(connection, .body)
+      setTimeoutBeside(connection, .body)
     } else {
       becameReady(exchange, NSGI_READY_BODY)
     }

@@ -50,8 +50,12 @@ extension Worker {
         exchange.pointee.slot, at: now, app: calls.pointee.place, generation: calls.pointee.generation,
         exchange.pointee.meta.method.bytes, exchange.pointee.meta.requestURI.bytes)
     }
-    // An app that promised never to wait is not watched.
-    if !calls.pointee.neverWaits, watched.pointee.began(exchange) { watchdog.wake() }
+    // An app that promised never to wait is watched only for its deadline.
+    if !calls.pointee.neverWaits || watchesAll,
+      watched.pointee.began(exchange, neverWaits: calls.pointee.neverWaits)
+    {
+      watchdog.wake()
+    }
     clinux_set_current(exchange)
     // The last word as leader: from here on the call may be taken off the loop.
     exchange.pointee.word.begin()
@@ -183,6 +187,8 @@ extension Worker {
     exchange.pointee.lock.unlock()
     if hasOutput { watchOutput(connection) }
     if connection.pointee.streamsBody { resumeStream(connection, exchange) }
+    // One that never waits has been left alone up to its deadline.
+    if exchange.pointee.neverWaits { deadlinePassed(connection) }
   }
 
   /// The exchange leaves the loop: its head keeps the block, its connection rests.
@@ -195,7 +201,7 @@ extension Worker {
 
   /// No event but the peer's reset is of interest now, and no timer runs but the request's own.
   private func rest(_ connection: ConnectionPointer) {
-    setTimeout(connection, limits.requestTimeoutSeconds > 0 ? .request : .none)
+    startDeadline(connection)
     setInterest(connection, [])
   }
 
@@ -247,6 +253,7 @@ extension Worker {
     exchange.pointee.isDetached = false
     exchange.pointee.lock.unlock()
     connection.pointee.isDetached = false
+    connection.pointee.deadline = 0
     setTimeout(connection, .none)
     if wasCall { calls.pointee.active -= 1 } else { calls.pointee.asynchronous -= 1 }
     if exchange.pointee.isStuck { stuckCalls -= 1 }

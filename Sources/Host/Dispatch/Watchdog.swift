@@ -5,7 +5,8 @@ import Synchronization
 struct WatchedCall: ~Copyable {
   /// Counts calls: a number that stands still with a call under way means that this call is slow.
   fileprivate let calls = Atomic<UInt64>(0)
-  /// Address of the exchange that the leader is calling for; 0 for none.
+  /// Address of the exchange that the leader is calling for; 0 for none. The lowest bit says that its app
+  /// has promised never to wait.
   fileprivate let current = Atomic<UInt>(0)
   fileprivate let isAsleep = Atomic<Bool>(false)
   /// Counts the watchdog's periods while calls are made.
@@ -17,8 +18,8 @@ struct WatchedCall: ~Copyable {
 
   /// The leader begins a call; true when the watchdog has to be woken.
   @inline(__always)
-  func began(_ exchange: ExchangePointer) -> Bool {
-    current.store(UInt(bitPattern: exchange), ordering: .relaxed)
+  func began(_ exchange: ExchangePointer, neverWaits: Bool) -> Bool {
+    current.store(UInt(bitPattern: exchange) | (neverWaits ? 1 : 0), ordering: .relaxed)
     calls.store(calls.load(ordering: .relaxed) &+ 1, ordering: .releasing)
     return isAsleep.load(ordering: .relaxed)
   }
@@ -37,13 +38,19 @@ final class Watchdog: @unchecked Sendable {
   /// An eventfd, on which it sleeps.
   private let alarm: Int32
   private let watched: UnsafeMutablePointer<WatchedCall>
+  /// For how many nanoseconds an app that has promised never to wait is believed.
+  private let patience: UInt64
   private let isOver = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - watched: what the leader tells; lives as long as the watchdog.
   ///   - microseconds: how long a call may hold the loop; it is taken off within twice this time.
-  init(_ watched: UnsafeMutablePointer<WatchedCall>, microseconds: UInt32) throws(SystemError) {
+  ///   - patience: seconds for the calls of apps that have promised never to wait.
+  init(
+    _ watched: UnsafeMutablePointer<WatchedCall>, microseconds: UInt32, patience: Double
+  ) throws(SystemError) {
     self.watched = watched
+    self.patience = UInt64(patience * 1e9)
     self.microseconds = microseconds
     alarm = try System.eventDescriptor(blocking: true)
   }
@@ -64,15 +71,16 @@ final class Watchdog: @unchecked Sendable {
 
   /// The thread's life. `detached` is told of each call that was taken off the loop.
   func run(_ detached: (ExchangePointer) -> Void) {
-    var seen: UInt64 = 0
+    var (seen, since): (UInt64, UInt64) = (0, 0)
     while !isOver.load(ordering: .acquiring) {
       System.pause(microseconds: microseconds)
       watched.pointee.periods.store(watched.pointee.period &+ 1, ordering: .relaxed)
       let count = watched.pointee.calls.load(ordering: .acquiring)
-      let exchange = ExchangePointer(bitPattern: watched.pointee.current.load(ordering: .relaxed))
+      let current = watched.pointee.current.load(ordering: .relaxed)
       if count != seen {
-        seen = count
-      } else if let exchange {
+        (seen, since) = (count, System.now())
+      } else if let exchange = ExchangePointer(bitPattern: current & ~1) {
+        if current & 1 != 0, System.now() &- since < patience { continue }
         if exchange.pointee.word.detach() { detached(exchange) }
       } else {
         sleep(unless: seen)

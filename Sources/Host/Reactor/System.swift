@@ -165,6 +165,14 @@ enum System {
   /// is gone makes it fail, which is as good.
   static func shutdown(_ fd: Int32) { _ = Glibc.shutdown(fd, Int32(SHUT_RDWR)) }
 
+  /// Breaks a TCP connection off, and keeps the descriptor: the peer gets a reset. The corresponding C
+  /// function is `connect` with AF_UNSPEC.
+  static func reset(_ fd: Int32) {
+    var nowhere = sockaddr()
+    nowhere.sa_family = sa_family_t(AF_UNSPEC)
+    _ = Glibc.connect(fd, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+  }
+
   /// Ends the sending side. The corresponding C function is `shutdown` with SHUT_WR.
   static func shutdownWriting(_ fd: Int32) throws(SystemError) {
     _ = try retrying("shutdown") { Int(Glibc.shutdown(fd, Int32(SHUT_WR))) }
