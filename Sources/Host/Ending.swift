@@ -18,7 +18,8 @@ extension Server {
       System.endAtOnce(0)
     }
     defer { watch.end() }
-    for app in worker.apps { app.generation.unload() }
+    let unloadAll = { for app in worker.apps { app.generation.unload() } }
+    worker.home?.perform(unloadAll) ?? unloadAll()
     isGraceful = !worker.endsAtOnce
   }
 

@@ -47,11 +47,13 @@ public enum Server {
     }
     let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
-    let apps = try load(settings, runtime, listeners)
+    let home = try HomeThread.start(threads: settings.limits.threads)
+    let apps = try load(settings, runtime, listeners, home)
     let worker: Worker
     do {
       worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
     } catch { throw ServerFailure(loop: error) }
+    worker.home = home
     for listener in listeners { announce(listener.readyLine) }
     ProcessSetup.notify("READY=1")
     do {
@@ -106,7 +108,7 @@ public enum Server {
 
   /// The same while signals are held: whoever stops the server does not wait for a load() that waits.
   private static func load(
-    _ settings: Settings, _ runtime: RuntimeDirectory, _ listeners: [Listener]
+    _ settings: Settings, _ runtime: RuntimeDirectory, _ listeners: [Listener], _ home: HomeThread?
   ) throws(ServerFailure) -> [App] {
     // Read by the other thread alone until this one is back from the apps.
     nonisolated(unsafe) let made = runtime
@@ -119,7 +121,7 @@ public enum Server {
       System.endAtOnce(0)
     }
     defer { watch.end() }
-    return try load(settings, runtime)
+    return try home.perform { () throws(ServerFailure) in try load(settings, runtime) }
   }
 
   private static func load(

@@ -64,6 +64,12 @@ final class Worker: @unchecked Sendable {
   /// The thread that leads, and its number apart: a call compares that.
   private(set) var leader = HostThread()
   private(set) var leaderID: UInt64 = 0
+  /// `--threads 1`: the thread on which apps were loaded; set before `run`.
+  var home: HomeThread?
+  /// There is a home thread, and it does not lead: no app may be called.
+  private(set) var isAway = false
+  /// It has just begun to lead: requests may have queued meanwhile.
+  var hasQueues = false
   /// Apps that were replaced and still have exchanges, or threads that they were told of.
   var retiring: [Retiring] = []
   /// The apps know that no call will come.
@@ -204,8 +210,8 @@ final class Worker: @unchecked Sendable {
   }
 
   /// A thread's life: leads when it is its turn, follows otherwise.
-  func serve(_ first: Leadership.Wake?) {
-    let thread = HostThread()
+  func serve(_ first: Leadership.Wake?, isHome: Bool = false) {
+    let thread = HostThread(isHome: isHome)
     var wake = first ?? leadership.follow(thread)
     while true {
       switch wake {
@@ -225,12 +231,17 @@ final class Worker: @unchecked Sendable {
         if thread.leave(all: true) { inbox.post(.threadLeft) }
         return
       }
+      cameHome(thread)
       wake = leadership.follow(thread)
     }
   }
 
   /// This thread makes the calls from now on.
-  func lead(as thread: HostThread) { (leader, leaderID) = (thread, thread.id) }
+  func lead(as thread: HostThread) {
+    (leader, leaderID) = (thread, thread.id)
+    isAway = home != nil && !thread.isHome
+    hasQueues = home != nil && thread.isHome
+  }
 
   /// How a time as leader ends.
   enum Tenure { case ended, handedOff }
@@ -251,6 +262,7 @@ final class Worker: @unchecked Sendable {
   private func turn() throws(SystemError) -> Turn {
     // What the last leader had begun comes first: its order counts.
     if !messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
+    if hasQueues, serveQueues() == .handedOff { return .handedOff }
     if !fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
     if now >= ringDue { takeUpRing() }
     let count =

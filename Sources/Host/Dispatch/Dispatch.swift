@@ -28,7 +28,7 @@ extension Worker {
   @inline(__always)
   func dispatch(_ exchange: ExchangePointer) -> Dispatched {
     let calls = exchange.pointee.calls.unsafelyUnwrapped
-    guard calls.pointee.active < calls.pointee.limit else {
+    guard calls.pointee.active < calls.pointee.limit, !isAway else {
       enqueue(exchange, calls)
       return .parked
     }
@@ -151,7 +151,17 @@ extension Worker {
   }
 
   /// Starts the first leader.
-  func startLeader() -> Bool { startCounted { $0.serve(.lead([])) } }
+  func startLeader() -> Bool {
+    guard let home else { return startCounted { $0.serve(.lead([])) } }
+    leadership.threadStarts()
+    home.begin { [unowned(unsafe) self] in
+      // Programs that an app starts there must not find signals blocked either.
+      System.letSignals()
+      self.serve(.lead([]), isHome: true)
+      self.leadership.threadEnded()
+    }
+    return true
+  }
 
   /// Another thread is to lead: `exchange` has left the loop.
   func vacate(_ exchange: ExchangePointer) {
@@ -236,6 +246,7 @@ extension Worker {
     case .wantsOutput(let exchange): watchOutput(exchange.pointee.connection)
     case .asksReadiness(let exchange, let id): checkReadiness(exchange, id)
     case .replaces(let replacement): install(replacement)
+    case .cameHome: return giveBack()
     case .threadLeft: break
     }
     return .goesOn
@@ -276,8 +287,8 @@ extension Worker {
   }
 
   /// Calls for requests that had to wait, as far as the app may have calls.
-  private func serveQueue(_ calls: AppCallsPointer) -> Turn {
-    while calls.pointee.active < calls.pointee.limit, let exchange = calls.pointee.next() {
+  func serveQueue(_ calls: AppCallsPointer) -> Turn {
+    while !isAway, calls.pointee.active < calls.pointee.limit, let exchange = calls.pointee.next() {
       let connection = exchange.pointee.connection
       if exchange.pointee.isAbandoned.load(ordering: .relaxed) {
         close(connection)

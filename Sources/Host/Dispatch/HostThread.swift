@@ -7,10 +7,15 @@ final class HostThread {
   let id: UInt64
   /// What the leadership has asked of it so far; see `Leadership.stir`.
   var stirs: UInt64 = 0
+  /// It is the thread on which the apps were loaded, and the only one that calls them; see `HomeThread`.
+  let isHome: Bool
   private var entered: [App] = []
   private static let last = Atomic<UInt64>(0)
 
-  init() { id = Self.last.add(1, ordering: .relaxed).newValue }
+  init(isHome: Bool = false) {
+    self.isHome = isHome
+    id = Self.last.add(1, ordering: .relaxed).newValue
+  }
 
   /// It is about to call the app, maybe for the first time.
   func enter(_ app: App) {

@@ -20,6 +20,8 @@ final class Inbox: @unchecked Sendable {
     case asksReadiness(ExchangePointer, UInt64)
     /// Another app is to take a place in the mount table.
     case replaces(Replacement)
+    /// The home thread has returned from a call that had left the loop.
+    case cameHome
     /// A host thread has taken its leave of an app that is retired.
     case threadLeft
   }

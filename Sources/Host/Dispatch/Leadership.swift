@@ -17,6 +17,10 @@ final class Leadership: @unchecked Sendable {
 
   private let mutex = Mutex()
   private var isVacant = false
+  /// The place is for the home thread alone.
+  private var isReserved = false
+  /// The home thread waits, or is about to.
+  private var isHomeFree = false
   private var isOver = false
   private var waiting = 0
   private var threads = 0
@@ -34,11 +38,29 @@ final class Leadership: @unchecked Sendable {
     mutex.lock()
     detached.append(exchange)
     isVacant = true
+    isReserved = false
     let needsThread = waiting == 0
     if needsThread { threads += 1 }
     mutex.broadcast()
     mutex.unlock()
     if needsThread, !startThread() { threadEnded() }
+  }
+
+  /// The home thread is through with a call, and about to wait.
+  func homeIsFree() {
+    mutex.lock()
+    isHomeFree = true
+    mutex.unlock()
+  }
+
+  /// Makes the leader's place free for the home thread; false while that is with a call.
+  func reserve() -> Bool {
+    mutex.lock()
+    defer { mutex.unlock() }
+    guard isHomeFree else { return false }
+    (isVacant, isReserved) = (true, true)
+    mutex.broadcast()
+    return true
   }
 
   /// A thread that `threadEnded` will speak of is about to start.
@@ -63,15 +85,20 @@ final class Leadership: @unchecked Sendable {
     waiting += 1
     defer { waiting -= 1 }
     let deadline = Mutex.deadline(seconds: Leadership.idleSeconds)
-    while !isVacant {
+    while !isVacant || isReserved && !thread.isHome {
       if isOver { return .end }
       if thread.stirs != stirs {
         thread.stirs = stirs
         return .stir
       }
-      if !mutex.wait(until: deadline), !isVacant { return .end }
+      if thread.isHome {
+        mutex.wait()
+      } else if !mutex.wait(until: deadline), !isVacant || isReserved {
+        return .end
+      }
     }
-    isVacant = false
+    (isVacant, isReserved) = (false, false)
+    if thread.isHome { isHomeFree = false }
     defer { detached.removeAll() }
     return .lead(detached)
   }

@@ -22,13 +22,15 @@ extension Server {
       board = try System.mapShared(HandedDescriptor.scoreboard, Scoreboard.bytes)
       System.close(HandedDescriptor.scoreboard)
     } catch { throw ServerFailure("the scoreboard cannot be mapped: \(error)") }
-    let apps = try load(settings, orders, assignment.link)
+    let home = try HomeThread.start(threads: settings.limits.threads)
+    let apps = try load(settings, orders, assignment.link, home)
     let worker: Worker
     do {
       worker = try Worker(
         settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
         supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision))
     } catch { throw ServerFailure(loop: error) }
+    worker.home = home
     do {
       if try worker.run(signals: signals) { unload(worker) }
     } catch { throw ServerFailure("the event loop failed: \(error)") }
@@ -54,7 +56,7 @@ extension Server {
 
   /// A master that is gone is not waited for, even if a load() waits: it can say nothing more.
   private static func load(
-    _ settings: Settings, _ orders: Orders, _ link: ControlLink
+    _ settings: Settings, _ orders: Orders, _ link: ControlLink, _ home: HomeThread?
   ) throws(ServerFailure) -> [App] {
     let watch = SignalWatch { event in
       if System.isHungUp(link.fd) { System.endAtOnce(0) }
@@ -62,7 +64,7 @@ extension Server {
       return .heeded
     }
     defer { watch.end() }
-    return try load(settings, orders)
+    return try home.perform { () throws(ServerFailure) in try load(settings, orders) }
   }
 
   private static func load(_ settings: Settings, _ orders: Orders) throws(ServerFailure) -> [App] {

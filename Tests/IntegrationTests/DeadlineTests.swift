@@ -1,0 +1,120 @@
+// --harakiri: the time of a request is over, and its call goes on. Whoever waits learns it then.
+import Foundation
+import Support
+import Testing
+
+@Suite struct DeadlineTests {
+  /// What a call would take; far more than a request may take to be answered at its deadline.
+  private static let patience = 20.0
+
+  private func server(_ entry: String = "", _ options: [String] = []) throws -> ServerProcess {
+    let app = try FixtureApp.path("late")
+    let sockets = options.contains { $0.hasSuffix("-socket") } ? [] : ["--http-socket", "127.0.0.1:0"]
+    return try ServerProcess(
+      app: entry.isEmpty ? app : "\(app):\(entry)", sockets + ["-L", "--harakiri", "0.5"] + options)
+  }
+
+  /// What came up to the end of the connection, which comes long before the call's.
+  private func all(
+    _ server: ServerProcess, _ gateway: String, _ target: String, body: [UInt8] = []
+  ) throws -> [UInt8] {
+    let socket = try server.connect(gateway)
+    let start = Date()
+    try socket.send(GatewayRequest.bytes(gateway, target, body: body))
+    let bytes = (try? socket.receiveAll()) ?? []
+    #expect(Date().timeIntervalSince(start) < Self.patience, "\(gateway) \(target)")
+    return bytes
+  }
+
+  /// The calls of the fixture outlive their server's patience: it ends without them.
+  private func end(_ server: ServerProcess) { server.process.send(SIGKILL) }
+
+  @Test(
+    "before the head there is a 504 at the deadline, and the end of the connection",
+    arguments: GatewayRequest.gateways, ["epoll", "auto"])
+  func unanswered(gateway: String, io: String) throws {
+    for place in ["127.0.0.1:0", "DIR/s.sock"] {
+      let server = try server("", ["--\(gateway)-socket", place, "--io", io, "--no-master"])
+      for path in ["/sleep", "/begun", "/held"] {
+        let reply = try GatewayRequest.reply(gateway, all(server, gateway, path))
+        #expect(reply.status == 504, "\(path): \(reply.text) \(server.process.output)")
+      }
+      #expect(try server.connect(gateway).exchange(gateway, "/quick").status == 200)
+      end(server)
+    }
+  }
+
+  @Test("a connection that would go on says that it ends")
+  func keptConnection() throws {
+    let server = try server()
+    let socket = try server.connect()
+    try socket.send("GET /sleep HTTP/1.1\r\nHost: x\r\n\r\n")
+    let reply = try Reply(gateway: try socket.receiveAll())
+    #expect(reply.status == 504 && reply["connection"] == "close")
+    end(server)
+  }
+
+  @Test(
+    "a response that is under way is cut at the deadline", arguments: GatewayRequest.gateways,
+    ["/half", "/declared"])
+  func underWay(gateway: String, path: String) throws {
+    let server = try server("", ["--\(gateway)-socket", "127.0.0.1:0"])
+    let socket = try server.connect(gateway)
+    try socket.send(GatewayRequest.bytes(gateway, path))
+    let start = Date()
+    var bytes: [UInt8] = []
+    var isReset = false
+    do {
+      while case let piece = try socket.receive(), !piece.isEmpty { bytes += piece }
+    } catch { isReset = true }
+    #expect(Date().timeIntervalSince(start) < Self.patience)
+    let text = String(decoding: bytes, as: UTF8.self)
+    #expect(text.contains("half "), "\(text)")
+    // Nothing says that it was whole: over HTTP by its framing, elsewhere by a reset.
+    if gateway == "http" {
+      #expect(!text.hasSuffix("0\r\n\r\n"))
+    } else if path == "/half" || gateway == "fastcgi" {
+      #expect(isReset, "\(text)")
+    }
+    end(server)
+  }
+
+  @Test("a response that is all said ends though its call goes on")
+  func allSaid() throws {
+    let server = try server()
+    let reply = try Reply(gateway: try all(server, "http", "/said"))
+    #expect(reply.status == 200 && reply.text == "said")
+    end(server)
+  }
+
+  @Test(
+    "whatever the app has promised", arguments: [
+      ("never_waits_nsgi_entry", "/sleep"), ("streams_nsgi_entry", "/read"), ("streams_nsgi_entry", "/sleep"),
+      ("async_nsgi_entry", "/sleep"), ("plain", "/sleep"),
+    ], ["epoll", "auto"])
+  func otherForms(form: (entry: String, path: String), io: String) throws {
+    let server = try server(form.entry, ["--io", io, "--no-master"])
+    let socket = try server.connect()
+    // The rest of the body never comes.
+    let length = form.entry.hasPrefix("streams") ? "Content-Length: 10\r\n" : ""
+    try socket.send("POST \(form.path) HTTP/1.1\r\nHost: x\r\n\(length)\r\n" + (length.isEmpty ? "" : "abc"))
+    let reply = try Reply(gateway: try socket.receiveAll())
+    #expect(reply.status == 504, "\(reply.text) \(server.process.output)")
+    end(server)
+  }
+
+  @Test("a request that waits for its turn gets its 504 as well")
+  func inTheQueue() throws {
+    let server = try server("single_nsgi_entry", ["--no-master"])
+    let sockets = try (0..<3).map { _ in
+      let socket = try server.connect()
+      try socket.send("GET /sleep HTTP/1.1\r\nHost: x\r\n\r\n")
+      return socket
+    }
+    for socket in sockets {
+      #expect(try Reply(gateway: try socket.receiveAll()).status == 504, "\(server.process.output)")
+    }
+    #expect(server.process.output.contains("has no turn in time for GET /sleep"))
+    end(server)
+  }
+}
