@@ -1,7 +1,7 @@
 /* Answers late, or never: the call sleeps where the path says.
  *
- * nsgi_entry; never_waits_nsgi_entry, which promises NSGI_NONBLOCKING and breaks it; streams_nsgi_entry, which
- * reads its body (NSGI_STREAMS_IN); async_nsgi_entry, which never finishes; plain. */
+ * nsgi_entry; never_waits_nsgi_entry, which promises NSGI_NONBLOCKING and breaks it; streams_nsgi_entry
+ * (NSGI_STREAMS_IN); single_nsgi_entry, one call at a time; async_nsgi_entry, which never finishes; plain. */
 #include <nsgi.h>
 #include <string.h>
 #include <unistd.h>
