@@ -1,6 +1,7 @@
 /* Starting processes, talking to them, and their ends. */
 #define _GNU_SOURCE
 #include "clinux.h"
+#include <linux/capability.h>
 #include <sched.h>
 #include <spawn.h>
 #include <string.h>
@@ -166,6 +167,39 @@ int clinux_sealed_memory(const char *name, size_t count) {
 }
 
 int clinux_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+int clinux_may_change_user(void) {
+  struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct own[_LINUX_CAPABILITY_U32S_3];
+  unsigned wanted = 1u << CAP_SETUID | 1u << CAP_SETGID;
+  return !syscall(SYS_capget, &head, own) && (own[0].effective & wanted) == wanted;
+}
+
+int clinux_drop_capabilities(void) {
+  struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+  return (int)syscall(SYS_capset, &head, none);
+}
+
+int clinux_forbid_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+int clinux_peer_user(int fd, uid_t *user) {
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length)) return -1;
+  *user = peer.uid;
+  return 0;
+}
+
+int clinux_give(int fd, uid_t user, gid_t group) { return fchownat(fd, "", user, group, AT_EMPTY_PATH); }
+
+int clinux_identity(uint32_t ids[6]) {
+  return getresuid(&ids[0], &ids[1], &ids[2]) || getresgid(&ids[3], &ids[4], &ids[5]) ? -1 : 0;
+}
+
+int clinux_set_user(uid_t user) { return setresuid(user, user, user); }
+
+int clinux_set_group(gid_t group) { return setresgid(group, group, group); }
 
 int clinux_processors(void) {
   cpu_set_t set;

@@ -27,7 +27,7 @@ public struct Message: Equatable, Sendable {
     // From a staging child.
     /// What it does now: `step`, and `app` by its place.
     case step
-    /// A private copy is made: `path`, `same` ("1" if it equals the current one), `build`.
+    /// A private copy is filled: `same` ("1" if it equals the current one), `build`.
     case copied
     /// The build may be put to work: `name`, `version`, `unloadable`.
     case passed

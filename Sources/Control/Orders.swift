@@ -33,8 +33,10 @@ public struct Orders: Equatable, Sendable {
     public var app: Int
     /// Counts the builds of this application from 1.
     public var generation: Int
-    /// A worker: the private copy. A staging child: the directory for it, which is not there yet.
+    /// The private copy, which a staging child is to fill.
     public var path: String
+    /// A staging child: descriptors of the copy's files, the library first, then those kept with it.
+    public var outputs: [Int32] = []
     /// A staging child: the copy to compare with; empty for none.
     public var current: String
     /// A worker: the descriptor of a file with saved state; -1 for none.
@@ -81,7 +83,8 @@ public struct Orders: Equatable, Sendable {
       fields.append(.init("socket", "\(socket.descriptor) \(socket.gateway) \(socket.address)"))
     }
     for build in builds {
-      fields.append(.init("build", "\(build.app) \(build.generation) \(build.state)"))
+      let numbers = [build.app, build.generation, Int(build.state)] + build.outputs.map { Int($0) }
+      fields.append(.init("build", numbers.map { "\($0)" }.joined(separator: " ")))
       fields.append(.init("path", build.path))
       fields.append(.init("current", build.current))
       fields.append(.init("version", build.stateVersion))
@@ -107,13 +110,14 @@ public struct Orders: Equatable, Sendable {
     let versions = message.all("version")
     for (index, text) in message.all("build").enumerated() {
       let numbers = text.split(separator: " ").compactMap { Int32($0) }
-      guard numbers.count == 3, numbers[0] >= 0, numbers[1] >= 0, index < paths.count,
-        index < currents.count, index < versions.count
+      guard numbers.count >= 3, numbers[0] >= 0, numbers[1] >= 0, numbers[3...].allSatisfy({ $0 >= 0 }),
+        index < paths.count, index < currents.count, index < versions.count
       else { return nil }
       builds.append(
         Build(
           app: Int(numbers[0]), generation: Int(numbers[1]), path: paths[index], current: currents[index],
           state: numbers[2], stateVersion: versions[index]))
+      builds[index].outputs = Array(numbers[3...])
     }
   }
 }

@@ -80,8 +80,8 @@ public enum WorkerReport: Equatable, Sendable {
 public enum JobReport: Equatable, Sendable {
   /// What it does now, for the case that it dies of it.
   case step(String)
-  /// The private copy of an application's build is made.
-  case copied(app: Int, path: String, isSame: Bool, buildID: String)
+  /// The private copy of an application's build is filled. Where it lies is the master's to know.
+  case copied(app: Int, isSame: Bool, buildID: String)
   /// What the trial of an application's build has loaded as libraries.
   case loaded(app: Int, LibraryReport)
   /// The build may be put to work.
@@ -97,9 +97,8 @@ public enum JobReport: Equatable, Sendable {
     switch message.verb {
     case .step: self = .step(message.name("step"))
     case .copied:
-      guard let app, let path = message["path"] else { return nil }
-      self = .copied(
-        app: app, path: path, isSame: message["same"] == "1", buildID: message.name("build"))
+      guard let app else { return nil }
+      self = .copied(app: app, isSame: message["same"] == "1", buildID: message.name("build"))
     case .loaded:
       guard let app else { return nil }
       self = .loaded(app: app, LibraryReport(message))

@@ -16,18 +16,12 @@ enum ProcessSetup {
     }
   }
 
-  /// After the sockets are bound and before an app is loaded: the pid file, the directory, then the user.
-  static func settle(_ settings: ProcessSettings) throws(ServerFailure) {
-    try writePID(settings)
-    try enter(settings, worker: 0)
-  }
-
   /// The pid file, if one is asked for.
   static func writePID(_ settings: ProcessSettings) throws(ServerFailure) {
     if let path = settings.pidFile {
       do { try System.writeFile(path, "\(getpid())\n") } catch {
         throw ServerFailure(
-          "the pid file \(path) cannot be written (\(error.reason)); choose another --pidfile")
+          "the pid file \(path) cannot be written (\(System.guardedReason(error))); choose another --pidfile")
       }
     }
   }
@@ -53,41 +47,26 @@ enum ProcessSetup {
         throw ServerFailure("the directory \(directory) cannot be entered (\(error.reason)); correct --chdir")
       }
     }
-    try becomeUser(settings)
+    try Identity(settings)?.assume()
+    if settings.forbidsPrivileges {
+      do { try System.forbidPrivileges() } catch {
+        throw ServerFailure("new privileges cannot be forbidden (\(error)); leave out --no-new-privs")
+      }
+    }
   }
 
   /// A sanitizer has handlers of its own for crashes.
   static var isSanitized: Bool { System.isDefined("__asan_init") || System.isDefined("__tsan_init") }
 
-  /// The workers' user may write into a directory that the master has made.
-  static func grant(_ path: String, _ settings: ProcessSettings) throws(ServerFailure) {
-    guard settings.user != nil || settings.group != nil else { return }
-    do throws(SystemError) {
-      let user = try settings.user.map { name throws(SystemError) in try System.user(name) }
-      let group = try settings.group.map { name throws(SystemError) in try System.group(name) }
-      try System.changeOwner(path, user ?? uid_t.max, group ?? gid_t.max)
-    } catch {
-      throw ServerFailure(
-        "\(settings.user ?? "-"):\(settings.group ?? "-") cannot be given \(path) (\(error)); "
-          + "start it as root and name a user and group that exist")
-    }
-  }
-
-  private static func becomeUser(_ settings: ProcessSettings) throws(ServerFailure) {
-    do throws(SystemError) {
-      let group = try settings.group.map { name throws(SystemError) in try System.group(name) }
-      let user = try settings.user.map { name throws(SystemError) in try System.user(name) }
-      if group != nil || user != nil { try System.become(user: user, group: group) }
-    } catch {
-      throw ServerFailure(
-        "the process cannot become \(settings.user ?? "itself"):\(settings.group ?? "-") (\(error)); "
-          + "start it as root and name a user and group that exist")
-    }
+  /// What a server says once that runs its apps as root because nobody said otherwise; nil for any other.
+  static func warning(_ settings: ProcessSettings) -> String? {
+    guard Identity.staysRoot(settings) else { return nil }
+    return "apps run as root, with all its rights; name a user with --uid, or --uid root if that is meant"
   }
 
   /// When the process ends.
   static func end(_ settings: ProcessSettings) {
-    if let path = settings.pidFile { try? System.unlink(path) }
+    if let path = settings.pidFile { try? System.unlinkGuarded(path) }
   }
 
   /// Tells systemd (sd_notify(3)); nothing happens without NOTIFY_SOCKET.

@@ -36,10 +36,11 @@ public enum Server {
     ProcessSetup.begin(settings.process)
     try ProcessSetup.tellCopiesApart()
     let streams = settings.isCGI ? try CGIStreams.take() : nil
+    let identity = try Identity.ofChildren(settings.process)
     let listeners = settings.isCGI ? [] : try listen(settings)
-    defer { for listener in listeners { listener.removeFile() } }
-    try ProcessSetup.settle(settings.process)
-    defer { ProcessSetup.end(settings.process) }
+    let files = try OwnFiles(listeners, settings.process, for: identity)
+    defer { files.remove() }
+    try ProcessSetup.enter(settings.process, worker: 0)
     if let streams { return try answerOnce(settings, streams) }
     let signals: Int32
     do { signals = try Worker.takeSignals() } catch {
@@ -48,12 +49,13 @@ public enum Server {
     let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
     let home = try HomeThread.start(threads: settings.limits.threads)
-    let apps = try load(settings, runtime, listeners, home)
+    let apps = try load(settings, runtime, files, home)
     let worker: Worker
     do {
       worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
     } catch { throw ServerFailure(loop: error) }
     worker.home = home
+    if let warning = ProcessSetup.warning(settings.process) { announce(warning) }
     for listener in listeners { announce(listener.readyLine) }
     ProcessSetup.notify("READY=1")
     do {
@@ -94,21 +96,24 @@ public enum Server {
   static func redirectLog(_ path: String) throws(ServerFailure) {
     do { try Log.shared.redirect(to: path) } catch {
       throw ServerFailure(
-        "the log file \(path) cannot be opened (\(error.reason)); choose a place you may write to")
+        "the log file \(path) cannot be opened (\(System.guardedReason(error))); choose a place that you may "
+          + "write to")
     }
   }
 
   // MARK: Applications
 
-  static func runtimeDirectory(_ settings: Settings) throws(ServerFailure) -> RuntimeDirectory {
-    do { return try RuntimeDirectory.create(sweeps: !settings.isCGI) } catch {
+  static func runtimeDirectory(
+    _ settings: Settings, for identity: Identity? = nil
+  ) throws(ServerFailure) -> RuntimeDirectory {
+    do { return try RuntimeDirectory.create(for: identity, sweeps: !settings.isCGI) } catch {
       throw ServerFailure("\(error)")
     }
   }
 
   /// The same while signals are held: whoever stops the server does not wait for a load() that waits.
   private static func load(
-    _ settings: Settings, _ runtime: RuntimeDirectory, _ listeners: [Listener], _ home: HomeThread?
+    _ settings: Settings, _ runtime: RuntimeDirectory, _ files: OwnFiles, _ home: HomeThread?
   ) throws(ServerFailure) -> [App] {
     // Read by the other thread alone until this one is back from the apps.
     nonisolated(unsafe) let made = runtime
@@ -116,8 +121,7 @@ public enum Server {
       guard case .stop(let signal) = event else { return .heeded }
       announce("\(System.signalName(signal)) before the applications were loaded: nothing is under way")
       made.remove()
-      for listener in listeners { listener.removeFile() }
-      ProcessSetup.end(settings.process)
+      files.remove()
       System.endAtOnce(0)
     }
     defer { watch.end() }

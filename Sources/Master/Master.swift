@@ -31,7 +31,9 @@ public struct MasterPlan {
   /// The sockets to serve.
   public var sockets: [MasterSocket]
   /// The server's own directory: private copies and the control socket.
-  public var directory: String
+  public var directory: MasterDirectory
+  /// What the operator is told once when the server serves; nil for nothing.
+  public var warning: String?
   /// Tells the launcher (sd_notify).
   public var notify: (String) -> Void
   /// Packet socket to the process that waits for this master's readiness; -1 for none.
@@ -44,7 +46,7 @@ public struct MasterPlan {
   /// A plan.
   public init(
     settings: Settings, arguments: [String], commandLine: [String], sockets: [MasterSocket],
-    directory: String, notify: @escaping (String) -> Void
+    directory: MasterDirectory, notify: @escaping (String) -> Void
   ) {
     (self.settings, self.arguments, self.commandLine) = (settings, arguments, commandLine)
     (self.sockets, self.directory, self.notify) = (sockets, directory, notify)
@@ -112,7 +114,7 @@ public final class Master {
   /// Changes that wait for it.
   var queue: [Request] = []
   /// Private copies on disk.
-  var copies: Set<String> = []
+  var copies: Copies
   var probation: Probation?
   /// What the last change came to.
   var lastOutcome: String?
@@ -149,8 +151,9 @@ public final class Master {
       System.release(socket.descriptor)
     }
     sockets = kept
+    copies = Copies(in: plan.directory)
     epoll = try System.duplicate(try System.epollCreate())
-    controlPath = plan.settings.supervision.controlSocket ?? plan.directory + "/control.sock"
+    controlPath = plan.settings.supervision.controlSocket ?? plan.directory.path + "/control.sock"
   }
 
   /// A number for a worker, a job, a client or a release.
@@ -249,7 +252,7 @@ public final class Master {
     }
     for (standard, path) in logs {
       do { try System.redirect(standard, to: path) } catch {
-        let reason = "log \(path) cannot be reopened: \(error)"
+        let reason = "log \(path) cannot be reopened: \(System.guardedReason(error))"
         MasterLog.error(reason)
         return .refused(reason)
       }

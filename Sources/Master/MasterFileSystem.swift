@@ -48,9 +48,9 @@ extension System {
     let fd = try check("socket", clinux_socket(AF_UNIX))
     do throws(SystemError) {
       guard var address = unixAddress(path) else { throw SystemError("bind", ENAMETOOLONG) }
+      try guardPlace(of: path)
       if connects(address) { throw SystemError("bind", EADDRINUSE) }
-      var status = stat()
-      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+      removeSocket(path)
       let mask = umask(0o177)
       defer { _ = umask(mask) }
       let length = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -108,55 +108,10 @@ extension System {
     return accepted < 0 ? nil : accepted
   }
 
-  /// The corresponding C function is `unlink`.
-  static func unlink(_ path: String) { _ = Glibc.unlink(path) }
-
-  /// Removes a file, what lies beside it, and their directory. The corresponding C functions are `unlink`
-  /// and `rmdir`.
-  static func removeCopy(_ path: String) {
-    unlink(path)
-    guard let slash = path.lastIndex(of: "/") else { return }
-    let directory = String(path[..<slash])
-    guard rmdir(directory) != 0, errno == ENOTEMPTY, let stream = opendir(directory) else { return }
-    defer { closedir(stream) }
-    while let entry = readdir(stream) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if !name.hasPrefix(".") { unlink("\(directory)/\(name)") }
-    }
-    _ = rmdir(directory)
-  }
-
-  /// Writes a small file anew; false if it cannot be.
-  static func writeFile(_ path: String, _ text: String) -> Bool {
-    let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0o644)
-    guard fd >= 0 else { return false }
-    defer { close(fd) }
-    let bytes = Array(text.utf8)
-    return write(fd, bytes, bytes.count) == bytes.count
-  }
-
-  /// Opens a log for appending, out of the way of what children get. The corresponding C function is
-  /// `open`.
-  static func openLog(_ path: String) throws(SystemError) -> Int32 {
-    let low = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640))
-    defer { close(low) }
-    return try duplicate(low)
-  }
-
   /// Opens the null device. The corresponding C function is `open`.
   static func openNull() throws(SystemError) -> Int32 {
     let low = try check("open", open("/dev/null", O_RDWR | O_CLOEXEC))
     defer { close(low) }
     return try duplicate(low)
-  }
-
-  /// Opens a log for appending in place of a standard descriptor. The corresponding C functions are `open`
-  /// and `dup2`.
-  static func redirect(_ standard: Int32, to path: String) throws(SystemError) {
-    let fd = try check("open", open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o640))
-    defer { close(fd) }
-    _ = try check("dup2", dup2(fd, standard))
   }
 }

@@ -47,18 +47,21 @@ enum CtlCommand {
       {
         question[question.count - 1] = Files.workingDirectory() + "/" + file
       }
-      return try ask(try path ?? ControlSocket.find(), question, isJSON)
+      return try ask(try path.map { ControlSocket.Server(at: $0) } ?? ControlSocket.find(), question, isJSON)
     } catch {
       Server.announce("ctl: \(error)")
       return 1
     }
   }
 
-  private static func ask(_ path: String, _ words: [String], _ isJSON: Bool) throws -> Int32 {
+  private static func ask(
+    _ server: ControlSocket.Server, _ words: [String], _ isJSON: Bool
+  ) throws -> Int32 {
     let line = ([isJSON ? "json" : "text"] + words.map(encoded)).joined(separator: " ") + "\n"
     var code: Int32?
-    try ControlSocket.converse(path, line) { line in
-      // Who answers at that path may be anybody.
+    let met = { (user: UInt32) in Server.announce("ctl: this is user \(user)'s server") }
+    try ControlSocket.converse(server, line, met: met) { line in
+      // The server may have it from somebody else.
       if isJSON {
         print(Printable.text(line))
         if line.hasSuffix("\"exit\":0}") { code = 0 }

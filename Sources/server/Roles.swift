@@ -36,7 +36,9 @@ enum Roles {
     }
     var plan = MasterPlan(
       settings: settings, arguments: effective, commandLine: arguments, sockets: sockets,
-      directory: ground.directory, notify: { ground.notify($0) })
+      directory: .init(path: ground.directory, descriptor: ground.directoryDescriptor, group: ground.group),
+      notify: { ground.notify($0) })
+    plan.warning = ground.warning
     plan.parent = assignment?.descriptor ?? -1
     plan.follows = !(assignment?.orders.sockets.isEmpty ?? true)
     plan.takeOver = { ground.takeOver() }

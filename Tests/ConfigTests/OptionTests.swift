@@ -99,6 +99,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--chdir /srv") { $0.process.directory == "/srv" },
     Effect("--pidfile p") { $0.process.pidFile == "p" },
     Effect("--uid www-data --gid 33") { $0.process.user == "www-data" && $0.process.group == "33" },
+    Effect("--no-new-privs") { $0.process.forbidsPrivileges }, Effect("") { !$0.process.forbidsPrivileges },
     Effect("--umask 027") { $0.process.umask == 0o27 },
     Effect("--sendfile-root /srv") { $0.sendfileRoot == "/srv" },
     Effect("--enable-threads -T --need-app --strict --lazy-apps --lazy --vacuum --die-on-term") {

@@ -6,7 +6,8 @@ import Testing
 @Suite struct HistoryTests {
   private func build(_ generation: Int, _ mount: String = "") -> Build {
     Build(
-      mount: mount, source: "/a.so", generation: generation, path: "/g\(generation)/a.so", buildID: "",
+      mount: mount, source: "/a.so", generation: generation, copy: 1, path: "/g\(generation)/a.so",
+      buildID: "",
       name: "a", staged: 0)
   }
 

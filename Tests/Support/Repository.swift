@@ -87,6 +87,7 @@ public enum SupportError: Error, CustomStringConvertible {
   case timedOut(waitingFor: String, output: String)
   case ended(program: String, exit: ChildProcess.Exit, output: String)
   case malformedReply(String)
+  case needsRoot
 
   public var description: String {
     switch self {
@@ -97,6 +98,7 @@ public enum SupportError: Error, CustomStringConvertible {
     case .timedOut(let what, let output): "timed out waiting for \(what); so far:\n\(output)"
     case .ended(let program, let exit, let output): "\(program) ended (\(exit)) too early:\n\(output)"
     case .malformedReply(let why): "malformed reply: \(why)"
+    case .needsRoot: "this test is about what root gives up; use: sudo make test"
     }
   }
 }

@@ -26,7 +26,8 @@ extension Swaps {
         }
         let text = try Deadline.usual.wait(for: "the server") { [folder] () -> String? in
           guard (try? RawSocket(.unix(path: folder.file("http.sock")))) != nil else { return nil }
-          return try? String(contentsOfFile: folder.file("pid"), encoding: .utf8)
+          let text = try? String(contentsOfFile: folder.file("pid"), encoding: .utf8)
+          return text?.hasSuffix("\n") ?? false ? text : nil
         }
         pid = try #require(pid_t(text.dropLast()))
       }

@@ -157,6 +157,49 @@ int clinux_bind_processor(unsigned place, unsigned per_worker);
 /* How many processors the process may use. */
 int clinux_processors(void);
 
+/* ---- Names that others may have a hand in (guarded.c) ---- */
+
+/* Opens a file as open(2) does, but follows no link that another user can have made, and takes no file of
+ * another user's where others can make names: -1 with ELOOP or EPERM then. O_TRUNC is the caller's to do. */
+int clinux_open_guarded(const char *path, int flags, mode_t mode);
+/* Opens (O_PATH) the directory that the last name of `path` is in, following links as above; `name`, of
+ * NAME_MAX + 1 bytes, gets that name. */
+int clinux_open_parent(const char *path, char *name);
+/* What an error of these two means, for the operator. */
+const char *clinux_guarded_reason(int error);
+/* Opens (O_PATH) what a name in a directory stands for, a link itself included. */
+int clinux_open_name(int directory, const char *name);
+/* Whether the user is root, or ours. */
+int clinux_trusts_owner(uid_t owner);
+
+/* ---- Another user (process.c) ---- */
+
+/* Whether this thread may change its groups and its user. */
+int clinux_may_change_user(void);
+/* Gives up all capabilities of this thread. */
+int clinux_drop_capabilities(void);
+/* No program that this process starts gets more rights than it has; 0, or -1 with errno. */
+int clinux_forbid_privileges(void);
+static inline int clinux_forbids_privileges(void) { return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); }
+/* The user at the other end of a unix socket. */
+int clinux_peer_user(int fd, uid_t *user);
+/* Gives the file behind a descriptor, which may be of O_PATH, to a user and group. */
+int clinux_give(int fd, uid_t user, gid_t group);
+/* The real, effective and saved ids of this process: 3 users, then 3 groups. */
+int clinux_identity(uint32_t ids[6]);
+/* Sets all three. */
+int clinux_set_user(uid_t user);
+int clinux_set_group(gid_t group);
+
+/* ---- A process that removes the files of one that has given up its rights (remover.c) ---- */
+
+/* Forks it: it waits until this process has ended, or is asked, and removes the names in their directories
+ * (open descriptors) that still lead to the files they lead to now. A descriptor for clinux_finish_remover,
+ * -1 with errno. */
+int clinux_start_remover(const int *directories, const char *const *names, int count);
+/* Asks for it, and waits until it is done, for three seconds at most. */
+void clinux_finish_remover(int link);
+
 /* ---- A worker's last words (crash.c) ---- */
 
 /* From now on a fatal signal writes what crashed and a backtrace to standard error before it kills.

@@ -24,15 +24,18 @@ let processOptions = OptionGroup(
         draft.settings.process.pidFile = try Value.text(text, example: "/run/server.pid")
       }),
     OptionSpec(
-      "uid", "become this user once the sockets are bound",
+      "uid", "run apps as this user, with its groups alone; a number that has no name needs --gid",
       .value(placeholder: "USER") { (draft, text) throws(ValueError) in
         draft.settings.process.user = try Value.text(text, example: "www-data")
       }),
     OptionSpec(
-      "gid", "become this group once the sockets are bound",
+      "gid", "run apps with this group, and without those of root",
       .value(placeholder: "GROUP") { (draft, text) throws(ValueError) in
         draft.settings.process.group = try Value.text(text, example: "www-data")
       }),
+    OptionSpec(
+      "no-new-privs", "programs that apps start gain no rights by set-user-ID bits or file capabilities",
+      .flag { $0.settings.process.forbidsPrivileges = $1 }),
     OptionSpec(
       "umask", "permission bits withheld from new files",
       .value(placeholder: "MODE") { (draft, text) throws(ValueError) in

@@ -182,6 +182,22 @@ extension Draft {
 }
 
 extension AppSettings {
+  /// What a private copy of a library is called: as its file, so that a backtrace names it.
+  public static func copyName(of path: String) -> String {
+    let slash = path.utf8.lastIndex(of: Ascii.slash)
+    let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
+    return ["", ".", ".."].contains(name) ? "app.so" : name
+  }
+
+  /// The name of the private copy of what is loaded for this app: of a runtime its plugin.
+  public var copyName: String {
+    guard let runtime else { return AppSettings.copyName(of: path) }
+    return runtime.path.map { AppSettings.copyName(of: $0) } ?? "\(runtime.name)_plugin.so"
+  }
+
+  /// The name of the private copy of a kept file, by its place in `options`.
+  public static func keptName(_ index: Int) -> String { "file-\(index)" }
+
   /// Places in `options` of files that belong to the app and are kept with each generation of it.
   public var keptFiles: [Int] {
     guard let row = runtime.flatMap({ RuntimeTable.row(named: $0.name) }) else { return [] }

@@ -13,12 +13,22 @@ extension Settings {
     }
   }
 
+  /// The arguments with the user, the group and the privileges of others; both are effective ones.
+  public static func arguments(_ arguments: [String], asIdentifiedBy others: [String]) -> [String] {
+    func isIdentity(_ argument: String) -> Bool {
+      let name = argument[...].cut(at: Ascii.equals)?.0 ?? argument[...]
+      return name == "--uid" || name == "--gid" || name == "--no-new-privs"
+    }
+    return arguments.filter { !isIdentity($0) } + others.filter(isIdentity)
+  }
+
   /// Names of options that differ between the two and take effect at a start only.
   public static func fixed(_ old: Settings, _ new: Settings) -> [String] {
     var names: [String] = []
     if old.listeners != new.listeners || old.socketFiles != new.socketFiles { names.append("the sockets") }
     if old.process.user != new.process.user { names.append("uid") }
     if old.process.group != new.process.group { names.append("gid") }
+    if old.process.forbidsPrivileges != new.process.forbidsPrivileges { names.append("no-new-privs") }
     if old.process.pidFile != new.process.pidFile { names.append("pidfile") }
     if old.process.hasMaster != new.process.hasMaster { names.append("master") }
     if old.process.daemonLog != new.process.daemonLog { names.append("daemonize") }

@@ -10,6 +10,8 @@ public struct ProcessSettings: Sendable, Equatable {
   public var user: String?
   /// Group to become after the sockets are bound: a name or a number.
   public var group: String?
+  /// Programs that apps start get no rights that the apps have not: set-user-ID has no effect.
+  public var forbidsPrivileges = false
   /// Directory to enter before apps are loaded.
   public var directory: String?
   /// File that gets the process id.

@@ -47,14 +47,19 @@ extension System {
     return bytes.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
   }
 
-  /// The corresponding C function is `rmdir`.
-  static func removeDirectory(_ path: String) throws(SystemError) {
-    _ = try interruptible("rmdir") { rmdir(path) }
+  /// Removes a directory that is empty. The corresponding C function is `unlinkat` with AT_REMOVEDIR.
+  static func removeDirectory(_ name: String, in directory: Int32) throws(SystemError) {
+    _ = try interruptible("unlinkat") { unlinkat(directory, name, AT_REMOVEDIR) }
   }
 
-  /// Opens a directory to lock it, not through a symbolic link. The corresponding C function is `open`.
-  static func openOwnDirectory(_ path: String) throws(SystemError) -> Int32 {
-    try interruptible("open") { open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+  /// Removes a name. The corresponding C function is `unlinkat`.
+  static func unlink(_ name: String, in directory: Int32) throws(SystemError) {
+    _ = try interruptible("unlinkat") { unlinkat(directory, name, 0) }
+  }
+
+  /// Opens a directory to lock it, not through a symbolic link. The corresponding C function is `openat`.
+  static func openOwnDirectory(_ path: String, in directory: Int32 = AT_FDCWD) throws(SystemError) -> Int32 {
+    try interruptible("open") { openat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
   }
 
   /// Locks a file for this process; fails if another holds it. The corresponding C function is `flock`.
@@ -65,6 +70,21 @@ extension System {
   /// Names in a directory, without "." and "..". The corresponding C functions are `opendir` and `readdir`.
   static func names(in directory: String) throws(SystemError) -> [String] {
     guard let stream = opendir(directory) else { throw SystemError("opendir") }
+    return names(stream)
+  }
+
+  /// The same of one that is open, from its beginning. The corresponding C function is `fdopendir`.
+  static func names(in directory: Int32) throws(SystemError) -> [String] {
+    let own = try interruptible("openat") { openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    guard let stream = fdopendir(own) else {
+      let error = SystemError("fdopendir")
+      close(own)
+      throw error
+    }
+    return names(stream)
+  }
+
+  private static func names(_ stream: OpaquePointer) -> [String] {
     defer { closedir(stream) }
     var result: [String] = []
     while let entry = readdir(stream) {

@@ -68,8 +68,8 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
     case .changing(let path): "\(path) changed while it was read: wait until it is built, and try again"
     case .badImage(let path, let error): "\(path) \(error)"
     case .noRuntimeDirectory(let reason):
-      "no directory for private copies of applications (\(reason)): set TMPDIR to one that is writable "
-        + "and not mounted noexec"
+      "no directory for private copies of applications (\(reason)): set TMPDIR to one that this user "
+        + "can write to, nobody else can change, and that is not mounted noexec"
     case .copyFailed(let path, let reason): "cannot copy \(path) to the runtime directory: \(reason)"
     case .unresolved(let path, let reason):
       "\(path) cannot be linked: \(reason); link it with all the libraries it uses (ldd -r \(path))"

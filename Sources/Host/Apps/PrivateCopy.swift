@@ -1,3 +1,4 @@
+import Config
 import Glibc
 
 /// The server's own copy of an application's file: immutable, and under a name that is never used again.
@@ -24,22 +25,19 @@ struct PrivateCopy {
 
   /// Copies the file into a new directory of `runtime`; refuses one that changes meanwhile.
   init(of source: String, in runtime: RuntimeDirectory) throws(LoadError) {
-    let directory: String
-    do { directory = try runtime.makeCopyDirectory() } catch {
-      throw .copyFailed(path: source, reason: "\(error)")
-    }
-    try self.init(of: source, filling: directory)
+    let path: String
+    let output: Int32
+    do {
+      path = try runtime.makeCopyDirectory() + "/" + AppSettings.copyName(of: source)
+      output = try System.createFile(path)
+    } catch { throw .copyFailed(path: source, reason: "\(error)") }
+    defer { System.close(output) }
+    try self.init(of: source, at: path, into: output)
+    do { try System.setMode(output, 0o400) } catch { throw .copyFailed(path: source, reason: "\(error)") }
   }
 
-  /// Copies the file into `directory`, which is made for it and used by nothing else.
-  init(of source: String, into directory: String) throws(LoadError) {
-    do { try System.makeDirectory(directory, 0o700) } catch {
-      throw .copyFailed(path: source, reason: "\(error)")
-    }
-    try self.init(of: source, filling: directory)
-  }
-
-  private init(of source: String, filling directory: String) throws(LoadError) {
+  /// Copies the file into the one at `path` that is open as `output`, made for it and used by nothing else.
+  init(of source: String, at path: String, into output: Int32) throws(LoadError) {
     let input: Int32
     let before: stat
     do throws(SystemError) {
@@ -54,23 +52,16 @@ struct PrivateCopy {
     }
     guard before.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: source) }
 
-    let copied: Int
     do {
-      let name = source.split(separator: "/").last.map(String.init) ?? "app.so"
-      path = directory + "/" + name
-      let output = try System.createFile(path)
-      defer { System.close(output) }
-      copied = try Self.copy(input, to: output)
-      try System.setMode(output, 0o400)
+      size = try Self.copy(input, to: output)
       let after = try System.status(input)
-      guard copied == Int(before.st_size), Self.isSame(before, after) else {
+      guard size == Int(before.st_size), Self.isSame(before, after) else {
         throw LoadError.changing(path: source)
       }
     } catch let error as LoadError { throw error } catch {
       throw .copyFailed(path: source, reason: "\(error)")
     }
-    self.source = source
-    size = copied
+    (self.source, self.path) = (source, path)
   }
 
   private static func copy(_ input: Int32, to output: Int32) throws(SystemError) -> Int {

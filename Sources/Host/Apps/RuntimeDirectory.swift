@@ -1,53 +1,76 @@
 import Glibc
 
-/// The server's own directory for private copies: mode 0700, a fresh name for each process, gone when the
-/// server ends. A crash leaves it behind, so that the addresses of a backtrace still have a file; a later
-/// server removes it after a day.
+/// The server's own directory: private copies of builds and the control socket. Nobody but its owner can
+/// write in it; a master's workers of another user may read the copies through their group. It has a fresh
+/// name for each process and is gone when the server ends. A crash leaves it behind, so that the addresses
+/// of a backtrace still have a file; a later server removes it after a day.
 final class RuntimeDirectory {
   /// Absolute path.
   let path: String
-  /// Holds the lock that says "in use".
-  private let descriptor: Int32
+  /// The directory itself; holds the lock that says "in use".
+  let descriptor: Int32
+  private let parent: Int32
   private var copies = 0
   private var isRemoved = false
 
   private static let keptAfterCrashSeconds = 24 * 60 * 60
+  /// The service's directory (systemd: RuntimeDirectory=nsgi-server).
+  static let service = "/run/nsgi-server"
+  private static let fallback = "/tmp"
 
-  private init(in parent: String) throws(SystemError) {
+  private init(in parent: String, for identity: Identity?) throws(SystemError) {
+    self.parent = System.own(try System.openDirectory(parent))
     path = try System.makeUniqueDirectory("\(parent)/nsgi-\(getpid())-XXXXXX")
-    descriptor = try System.openOwnDirectory(path)
+    // A copy of the process that an app makes does not say "in use" when this one has ended.
+    descriptor = System.own(try System.openOwnDirectory(path))
+    if let identity {
+      try System.give(descriptor, uid_t.max, identity.group)
+      try System.setMode(descriptor, 0o710)
+    }
     try System.lock(descriptor)
   }
 
   /// Makes one: in `parent` if given, else where the system has a place for it.
   ///
-  /// - Parameter sweeps: look for what killed servers left; a CGI program, which lives for one request,
-  /// does not.
-  static func create(in parent: String? = nil, sweeps: Bool = true) throws(LoadError) -> RuntimeDirectory {
-    var reason = "nowhere to look"
+  /// - Parameters:
+  ///   - identity: who is to read the copies, if that is somebody else.
+  ///   - sweeps: look for what killed servers left; a CGI program, which lives for one request, does not.
+  static func create(
+    in parent: String? = nil, for identity: Identity? = nil, sweeps: Bool = true
+  ) throws(LoadError) -> RuntimeDirectory {
+    var reasons: [String] = []
     for candidate in parent.map({ [$0] }) ?? candidates() {
       do throws(SystemError) {
-        // Debian mounts /run noexec when it boots through an initramfs: dlopen would fail there.
-        guard try System.allowsExecution(candidate) else {
-          reason = "\(candidate) is mounted noexec"
+        if let obstacle = try obstacle(candidate, identity) {
+          reasons.append("\(candidate) \(obstacle)")
           continue
         }
-        let directory = try RuntimeDirectory(in: candidate)
+        let directory = try RuntimeDirectory(in: candidate, for: identity)
         if sweeps { sweep(candidate, olderThan: keptAfterCrashSeconds) }
         return directory
-      } catch { reason = "\(candidate): \(error.reason)" }
+      } catch { reasons.append("\(candidate): \(error.reason)") }
     }
-    throw .noRuntimeDirectory(reason: reason)
+    throw .noRuntimeDirectory(reason: reasons.joined(separator: "; "))
   }
 
-  /// The user's runtime directory, the service's (systemd: RuntimeDirectory=nsgi-server), the temporary
-  /// one.
+  /// Why a directory cannot hold ours; nil for nothing.
+  private static func obstacle(_ parent: String, _ identity: Identity?) throws(SystemError) -> String? {
+    // Debian mounts /run noexec when it boots through an initramfs: dlopen would fail there.
+    guard try System.allowsExecution(parent) else { return "is mounted noexec" }
+    guard System.isStable(parent) else { return "can be changed by other users" }
+    guard let user = identity?.user,
+      !System.isReachable(parent, by: user, identity!.groups.union([identity!.group]))
+    else { return nil }
+    return "is closed to \(identity!)"
+  }
+
+  /// The user's runtime directory, the service's, the temporary one; the last is for want of a better.
   private static func candidates() -> [String] {
     var result: [String] = []
     if let own = System.environmentValue("XDG_RUNTIME_DIR"), own.hasPrefix("/") { result.append(own) }
-    if System.exists("/run/nsgi-server") { result.append("/run/nsgi-server") }
-    result.append(System.environmentValue("TMPDIR") ?? "/tmp")
-    return result
+    if System.exists(service) { result.append(service) }
+    if let own = System.environmentValue("TMPDIR") { result.append(own) }
+    return result + [fallback]
   }
 
   /// A new directory for one copy; its name is never used again.
@@ -62,53 +85,80 @@ final class RuntimeDirectory {
   func remove() {
     guard !isRemoved else { return }
     isRemoved = true
-    Self.removeTree(path)
+    Self.removeTree(descriptor, named: Paths.name(of: path), in: parent)
     System.close(descriptor)
+    System.close(parent)
   }
 
-  /// Directories of this user whose servers run.
-  static func inUse() -> [String] {
-    var result: [String] = []
-    for parent in candidates() {
-      guard let names = try? System.names(in: parent) else { continue }
-      for name in names where name.hasPrefix("nsgi-") {
+  // MARK: Other servers
+
+  /// A server that runs: its control socket, and the user that it has to be.
+  struct Running {
+    let socket: String
+    let owner: UInt32
+  }
+
+  /// The servers that this user may take at their word: its own, and to root those of the service, whose
+  /// directory root has made.
+  static func running() -> [Running] {
+    var result: [Running] = []
+    var seen: Set<String> = []
+    for parent in candidates() where seen.insert(parent).inserted {
+      if parent == fallback, seen.count > 1, !result.isEmpty { continue }
+      guard let holder = System.owner(of: parent) else { continue }
+      let isService = parent == service && System.isStable(service, besides: holder)
+      func trusts(_ owner: UInt32) -> Bool {
+        owner == System.effectiveUser || isService && owner == holder && System.effectiveUser == 0
+      }
+      if isService, trusts(holder), System.isSocket(service + "/control.sock") {
+        result.append(Running(socket: service + "/control.sock", owner: holder))
+      }
+      for name in ((try? System.names(in: parent)) ?? []).sorted() where name.hasPrefix("nsgi-") {
         let path = "\(parent)/\(name)"
         guard let fd = try? System.openOwnDirectory(path) else { continue }
         defer { System.close(fd) }
+        guard let status = try? System.status(fd), trusts(status.st_uid), status.st_mode & 0o022 == 0 else {
+          continue
+        }
         // Whoever holds the lock runs.
-        if (try? System.lock(fd)) == nil { result.append(path) }
+        guard (try? System.lock(fd)) == nil, System.isSocket(path + "/control.sock") else { continue }
+        result.append(Running(socket: path + "/control.sock", owner: status.st_uid))
       }
     }
-    return result.sorted()
+    return result
   }
 
   // MARK: What crashed servers left
 
   /// Removes directories of this user that no process holds and that nobody has needed for so long.
   static func sweep(_ parent: String, olderThan seconds: Int) {
-    guard let names = try? System.names(in: parent) else { return }
+    guard let names = try? System.names(in: parent), let above = try? System.openDirectory(parent) else {
+      return
+    }
+    defer { System.close(above) }
     for name in names where name.hasPrefix("nsgi-") {
-      let path = "\(parent)/\(name)"
-      guard let fd = try? System.openOwnDirectory(path) else { continue }
+      guard let fd = try? System.openOwnDirectory(name, in: above) else { continue }
       defer { System.close(fd) }
-      guard let status = try? System.status(fd), status.st_uid == geteuid(), status.st_mode & 0o777 == 0o700,
+      guard let status = try? System.status(fd), status.st_uid == geteuid(),
+        status.st_mode & 0o777 & ~0o010 == 0o700,
         time(nil) - status.st_mtim.tv_sec >= seconds, (try? System.lock(fd)) != nil
       else { continue }
-      removeTree(path)
+      removeTree(fd, named: name, in: above)
     }
   }
 
-  /// Copies lie two levels deep: gen-N/NAME.
-  private static func removeTree(_ path: String) {
-    for copy in (try? System.names(in: path)) ?? [] {
-      let directory = "\(path)/\(copy)"
-      if let files = try? System.names(in: directory) {
-        for file in files { try? System.unlink("\(directory)/\(file)") }
-        try? System.removeDirectory(directory)
+  /// Removes a directory of ours. Copies lie two levels deep: gen-N/NAME. What is no directory of this user's
+  /// is a name at most, and nothing is looked up by more than one.
+  private static func removeTree(_ directory: Int32, named name: String, in parent: Int32) {
+    for entry in (try? System.names(in: directory)) ?? [] {
+      if let copy = try? System.openOwnDirectory(entry, in: directory) {
+        for file in (try? System.names(in: copy)) ?? [] { try? System.unlink(file, in: copy) }
+        System.close(copy)
+        try? System.removeDirectory(entry, in: directory)
       } else {
-        try? System.unlink(directory)
+        try? System.unlink(entry, in: directory)
       }
     }
-    try? System.removeDirectory(path)
+    try? System.removeDirectory(name, in: parent)
   }
 }

@@ -17,6 +17,8 @@ enum ListenError: Error, CustomStringConvertible {
       "\(address) cannot be bound (\(error.reason)); choose a port above 1023 or a directory you may write to"
     case .refused(let address, let error) where error.code == EADDRNOTAVAIL:
       "\(address) cannot be bound (\(error.reason)); choose an address that this machine has"
+    case .refused(let address, let error) where error.code == ELOOP:
+      "\(address) cannot be bound (\(System.guardedReason(error))); choose a directory that is yours alone"
     case .refused(let address, let error): "\(address) cannot be bound (\(error)); check the address"
     case .notListening(let fd):
       "descriptor \(fd) is no listening socket; start the server through its launcher"
@@ -99,17 +101,39 @@ struct Listener {
     let address = SocketAddress(target)
     let fd = try System.socket(family: address.family)
     do throws(SystemError) {
-      if case .unix(let path) = target { try removeStale(path, address) }
-      if case .inet = target { try System.set(fd, SOL_SOCKET, SO_REUSEADDR, 1) }
-      if address.family == AF_INET6 { try System.set(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
-      try address.withPointer { pointer, length throws(SystemError) in try System.bind(fd, pointer, length) }
-      if case .unix(let path) = target { try SocketFile.apply(files, to: path) }
+      if case .unix(let path) = target {
+        try bind(fd, address, path, files)
+      } else {
+        try System.set(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+        if address.family == AF_INET6 { try System.set(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+        try bind(fd, address)
+      }
       try System.listen(fd, backlog: limits.backlog)
       return fd
     } catch {
       System.close(fd)
       throw error
     }
+  }
+
+  /// Binds to a file that is not there, or left over; it has its mode from the first moment.
+  private static func bind(
+    _ fd: Int32, _ address: SocketAddress, _ path: String, _ files: SocketFileSettings
+  ) throws(SystemError) {
+    // Throws if another user can have made a link on the way.
+    _ = try System.place(of: path)
+    try removeStale(path, address)
+    if let mode = files.mode { try System.setMode(fd, mode_t(mode)) }
+    try System.withUmask(files.mode == nil ? nil : 0) { () throws(SystemError) in try bind(fd, address) }
+    guard let owner = files.owner else { return }
+    do throws(SystemError) { try SocketFile.give(path, to: owner) } catch {
+      try? System.unlinkSocket(path)
+      throw error
+    }
+  }
+
+  private static func bind(_ fd: Int32, _ address: SocketAddress) throws(SystemError) {
+    try address.withPointer { pointer, length throws(SystemError) in try System.bind(fd, pointer, length) }
   }
 
   /// Takes over a socket that a launcher (lighttpd, spawn-fcgi, systemd) bound.
@@ -143,7 +167,7 @@ struct Listener {
       }
     } catch {
       switch error.code {
-      case ECONNREFUSED where System.isSocket(path): return try System.unlink(path)
+      case ECONNREFUSED where System.isSocket(path): return try System.unlinkSocket(path)
       case ENOENT: return
       // A full backlog is a live server too.
       default:
@@ -156,7 +180,12 @@ struct Listener {
 
   /// Removes the socket file, if this server made one.
   func removeFile() {
-    if ownsFile, case .unix(let path) = address { try? System.unlink(path) }
+    if let path = file { try? System.unlinkSocket(path) }
+  }
+
+  /// The socket file that this server made.
+  var file: String? {
+    if ownsFile, case .unix(let path) = address { path } else { nil }
   }
 }
 

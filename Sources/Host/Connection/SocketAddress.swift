@@ -85,13 +85,25 @@ struct SocketAddress {
   }
 }
 
-/// Mode and owner of a socket file.
+/// Who has a socket file.
 enum SocketFile {
-  static func apply(_ settings: SocketFileSettings, to path: String) throws(SystemError) {
-    if let mode = settings.mode { try System.changeMode(path, mode) }
-    guard let owner = settings.owner else { return }
-    let user = try owner.user.map { name throws(SystemError) in try System.user(name) } ?? uid_t.max
-    let group = try owner.group.map { name throws(SystemError) in try System.group(name) } ?? gid_t.max
-    try System.changeOwner(path, user, group)
+  /// Gives the file that this process has just made, and nothing that took its place, to an owner.
+  static func give(_ path: String, to owner: Owner) throws(SystemError) {
+    let user = try owner.user.map { text throws(SystemError) in
+      try number(text, System.account(named: text)?.user, "getpwnam")
+    }
+    let group = try owner.group.map { text throws(SystemError) in
+      try number(text, System.group(named: text), "getgrnam")
+    }
+    let file = try System.openSocketFile(path)
+    defer { System.close(file) }
+    try System.give(file, user ?? uid_t.max, group ?? gid_t.max)
+  }
+
+  private static func number(
+    _ text: String, _ known: UInt32?, _ call: StaticString
+  ) throws(SystemError) -> UInt32 {
+    guard let number = UInt32(text) ?? known else { throw SystemError(call, ENOENT) }
+    return number
   }
 }

@@ -354,11 +354,6 @@ enum System {
     _ = munmap(UnsafeMutableRawPointer(mutating: address), count)
   }
 
-  /// Removes a name. The corresponding C function is `unlink`.
-  static func unlink(_ path: String) throws(SystemError) {
-    _ = try retrying("unlink") { Int(Glibc.unlink(path)) }
-  }
-
   /// Whether the name is a socket's. The corresponding C function is `lstat`.
   static func isSocket(_ path: String) -> Bool {
     var status = stat()
@@ -368,20 +363,9 @@ enum System {
   /// Whether the descriptor is a socket. The corresponding C function is `getsockopt` with SO_TYPE.
   static func isSocket(_ fd: Int32) -> Bool { (try? get(fd, SOL_SOCKET, SO_TYPE)) != nil }
 
-  /// The corresponding C function is `chmod`.
-  static func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
-    _ = try retrying("chmod") { Int(chmod(path, mode_t(mode))) }
-  }
-
-  /// The corresponding C function is `chown`.
-  static func changeOwner(_ path: String, _ user: uid_t, _ group: gid_t) throws(SystemError) {
-    _ = try retrying("chown") { Int(chown(path, user, group)) }
-  }
-
   /// Makes a file, opened for appending, standard error. The corresponding C function is `dup2`.
   static func redirectErrors(to path: String) throws(SystemError) {
-    let fd = Int32(
-      try retrying("open") { Int(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)) })
+    let fd = try openGuarded(path, O_WRONLY | O_CREAT | O_APPEND, 0o640)
     defer { close(fd) }
     _ = try retrying("dup2") { Int(dup2(fd, STDERR_FILENO)) }
   }

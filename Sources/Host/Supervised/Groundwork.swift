@@ -19,9 +19,18 @@ public final class Groundwork {
   public let sockets: [Socket]
   /// The server's own directory.
   public let directory: String
+  /// The same, opened.
+  public let directoryDescriptor: Int32
+  /// The group of the processes that read it, if they are another user's.
+  public let group: UInt32?
+  /// What the operator is told once when the server serves; nil for nothing.
+  public let warning: String?
   private let settings: Settings
   private let listeners: [Listener]
   private let runtime: RuntimeDirectory
+  /// The socket files and the pid file are this server's: of one that follows another only once it has taken
+  /// over, or its failure would take them from the one that serves.
+  private var ownsFiles: Bool
 
   /// Lays it; whatever cannot be had ends the start.
   ///
@@ -31,18 +40,27 @@ public final class Groundwork {
     self.settings = settings
     if let path = settings.log.file { try Server.redirectLog(path) }
     ProcessSetup.begin(settings.process)
+    let identity = try Identity.ofChildren(settings.process)
     let inherited = assignment?.orders.sockets ?? []
     let listeners = try inherited.isEmpty ? Server.listen(settings) : Server.inherit(inherited, settings)
     self.listeners = listeners
+    var hasPIDFile = false
     do throws(ServerFailure) {
-      if inherited.isEmpty { try ProcessSetup.writePID(settings.process) }
-      runtime = try Server.runtimeDirectory(settings)
-      try ProcessSetup.grant(runtime.path, settings.process)
+      if inherited.isEmpty {
+        try ProcessSetup.writePID(settings.process)
+        hasPIDFile = true
+      }
+      runtime = try Server.runtimeDirectory(settings, for: identity)
     } catch {
-      for listener in listeners { listener.removeFile() }
+      if inherited.isEmpty {
+        for listener in listeners { listener.removeFile() }
+        if hasPIDFile { ProcessSetup.end(settings.process) }
+      }
       throw error
     }
-    directory = runtime.path
+    ownsFiles = inherited.isEmpty
+    (directory, directoryDescriptor, group) = (runtime.path, runtime.descriptor, identity?.group)
+    warning = inherited.isEmpty ? ProcessSetup.warning(settings.process) : nil
     sockets = listeners.map {
       Socket(
         descriptor: $0.fd, gateway: $0.spoken, address: "\($0.address)", readyLine: $0.readyLine)
@@ -51,6 +69,7 @@ public final class Groundwork {
 
   /// The server is this process's alone: the pid file says so.
   public func takeOver() {
+    ownsFiles = true
     do throws(ServerFailure) { try ProcessSetup.writePID(settings.process) } catch {
       Server.announce("\(error)")
     }
@@ -63,7 +82,7 @@ public final class Groundwork {
   /// process only the directory.
   public func remove(hasHandedOver: Bool) {
     runtime.remove()
-    if hasHandedOver { return }
+    guard ownsFiles, !hasHandedOver else { return }
     for listener in listeners { listener.removeFile() }
     ProcessSetup.end(settings.process)
   }

@@ -6,21 +6,35 @@ import Glibc
 /// The process that stages builds: copies each to its private place, inspects it as ELF, and, where the
 /// orders say so, runs its load() and probe(). Whatever a build does here, it does to this process alone;
 /// its master keeps the time.
+///
+/// It runs as the user that the workers run as, reads the operator's files as that user, and writes into
+/// files that its master has made and opened. Before anything of a build runs, all copies are made.
 public enum StageRole {
+  /// A copy that was made.
+  private struct Copied {
+    let build: Orders.Build
+    let wanted: AppSettings
+    let copy: PrivateCopy
+  }
+
   /// Does it, and says each step.
   public static func run(_ settings: Settings, _ assignment: Assignment) {
-    System.dieWithParent()
     System.leaveNoCore()
     let orders = assignment.orders
     do throws(ServerFailure) {
       try ProcessSetup.tellCopiesApart()
       try ProcessSetup.enter(settings.process, worker: nil)
+      // After the change of user, with which the kernel forgets it.
+      System.dieWithParent()
       var loading = AppLoading(plugins: settings.pluginDirectories)
+      var copied: [Copied] = []
       for build in orders.builds where build.app < settings.apps.count {
         let wanted = settings.apps[build.app]
         let copy = try copy(build, wanted, try loading.path(of: wanted), assignment.link)
-        if orders.tries { try attempt(build, wanted, copy, &loading, assignment) }
+        copied.append(Copied(build: build, wanted: wanted, copy: copy))
       }
+      guard orders.tries else { return }
+      for one in copied { try attempt(one.build, one.wanted, one.copy, &loading, assignment) }
     } catch { assignment.fail(error.description, code: error.exitCode) }
   }
 
@@ -30,20 +44,17 @@ public enum StageRole {
   ) throws(ServerFailure) -> PrivateCopy {
     let place = Message.Field("app", "\(build.app)")
     link.send(Message(.step, [place, .init("step", "copy")]))
+    defer { for output in build.outputs { System.close(output) } }
     do throws(LoadError) {
-      let copy = try PrivateCopy(of: path, into: build.path)
+      guard let output = build.outputs.first else { throw .copyFailed(path: path, reason: "no file for it") }
+      let copy = try PrivateCopy(of: path, at: build.path, into: output)
       let image = try copy.inspect(wanted: AppReference(path: path, symbol: wanted.symbol).wanted)
-      try KeptFiles.copy(wanted, into: build.path)
+      try KeptFiles.copy(wanted, into: build.outputs.dropFirst())
       let isSame =
         !build.current.isEmpty && copy.equals(build.current)
-        && KeptFiles.areSame(wanted, build.path, Paths.directory(of: build.current))
+        && KeptFiles.areSame(wanted, Paths.directory(of: build.path), Paths.directory(of: build.current))
       link.send(
-        Message(
-          .copied,
-          [
-            place, .init("path", copy.path), .init("same", isSame ? "1" : "0"),
-            .init("build", image.buildID ?? ""),
-          ]))
+        Message(.copied, [place, .init("same", isSame ? "1" : "0"), .init("build", image.buildID ?? "")]))
       return copy
     } catch { throw error.failure(of: wanted) }
   }

@@ -9,9 +9,10 @@ extension Server {
   public static func work(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
     let orders = assignment.orders
     if !ProcessSetup.isSanitized { LastWords.watch() }
-    System.endWithParent()
     try ProcessSetup.tellCopiesApart()
     try ProcessSetup.enter(settings.process, worker: orders.worker)
+    // After the change of user, with which the kernel forgets it.
+    System.endWithParent()
     let listeners = try inherit(orders.sockets, settings)
     let signals: Int32
     do { signals = try Worker.takeSignals() } catch {

@@ -54,7 +54,8 @@ extension Master {
       MasterLog.announce("\(controlPath) is in use by another server; choose another --control-socket")
     } catch {
       MasterLog.announce(
-        "the control socket \(controlPath) cannot be bound (\(error)); choose --control-socket")
+        "the control socket \(controlPath) cannot be bound (\(System.guardedReason(error))); choose "
+          + "another --control-socket")
     }
     return false
   }
@@ -62,7 +63,7 @@ extension Master {
   func closeControl() {
     guard controlSocket >= 0 else { return }
     unwatch(controlSocket)
-    System.unlink(controlPath)
+    System.removeSocket(controlPath)
     controlSocket = -1
   }
 

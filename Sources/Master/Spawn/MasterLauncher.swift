@@ -1,13 +1,23 @@
 import Control
 import Glibc
 
+/// Why a master cannot be started: one sentence.
+public struct LaunchFailure: Error, CustomStringConvertible {
+  /// The sentence.
+  public let description: String
+}
+
 /// Starts a master in a session of its own and waits for its verdict.
 public enum MasterLauncher {
   /// Starts it with orders, its standard output and error in `log`; what it says first, nil if it ends
   /// without a word.
   public static func start(_ orders: Orders, log: String) throws -> Message? {
     let paper = try System.memoryFile("orders", orders.message.bytes)
-    let output = try System.openLog(log)
+    let output: Int32
+    do { output = try System.openLog(log) } catch {
+      throw LaunchFailure(
+        description: "the log file \(log) cannot be opened (\(System.guardedReason(error)))")
+    }
     let input = try System.openNull()
     let pair = try System.packetPair()
     let map: [(Int32, Int32)] = [

@@ -164,6 +164,7 @@ extension Master {
     guard (0..<release.workers).allSatisfy({ serving($0) != nil }) else { return }
     phase = .serving
     for build in release.builds { _ = history.commit(build) }
+    if let warning = plan.warning { MasterLog.announce(warning) }
     for socket in sockets { MasterLog.announce(socket.readyLine) }
     plan.notify(plan.follows ? "READY=1\nMAINPID=\(System.ownPID)" : "READY=1")
     tellParent(Message(.ready))

@@ -111,16 +111,14 @@ extension Master {
 
   /// Copies, inspects and tries builds in a child, then puts them to work.
   private func stage(_ arguments: [String], _ settings: Settings, apps: [Int], isReload: Bool) {
-    let (orders, generations) = stageOrders(arguments, settings, apps: apps, tries: true)
     tell(underWay?.watcher, .progress("tries the new build in a process of its own"))
-    run(orders, seconds: settings.supervision.startSeconds) { [unowned self] outcome in
+    stage(arguments, settings, apps: apps, tries: true) { [unowned self] outcome, staging in
       guard underWay != nil, phase == .serving, let current else { return }
       switch outcome {
       case .failed(let reason, _): refuse(reason)
       case .configured: refuse("the trial went astray")
       case .staged(let staged):
-        copies.formUnion(staged.values.map(\.path))
-        let target = target(arguments, settings, generations, staged)
+        let target = target(arguments, settings, staging, staged)
         let fresh = target.builds.filter { build in
           !current.builds.contains { $0.mount == build.mount && $0.generation == build.generation }
         }
@@ -135,7 +133,7 @@ extension Master {
   /// The release that the staged builds make; a build that equals the serving one stays that one, unless a
   /// runtime made it: its code lies elsewhere.
   private func target(
-    _ arguments: [String], _ settings: Settings, _ generations: [Int: Int], _ staged: [Int: Job.Staged]
+    _ arguments: [String], _ settings: Settings, _ staging: Staging, _ staged: [Int: Job.Staged]
   ) -> Release {
     let builds = settings.apps.indices.map { app -> Build in
       let serving = current?.builds.first { $0.mount == settings.apps[app].mount }
@@ -149,10 +147,10 @@ extension Master {
       }
       let hasSameOptions = current?.settings.apps.contains(settings.apps[app]) ?? false
       if isSame, hasSameOptions, let serving {
-        history.giveBack(serving.mount, generations[app]!)
+        history.giveBack(serving.mount, staging.generations[app]!)
         return serving
       }
-      return build(app, settings, generations[app]!, result)
+      return build(app, settings, staging, result)
     }
     return Release(number: nextNumber(), arguments: arguments, settings: settings, builds: builds)
   }
@@ -186,12 +184,15 @@ extension Master {
       case .failed(let reason, _): refuse("the configuration cannot be used: \(reason)")
       case .staged: refuse("the configuration went astray")
       case .configured(let arguments):
-        guard let settings = parse(arguments) else { return refuse("the configuration cannot be used") }
-        for name in Settings.fixed(current.settings, settings) {
+        guard let wanted = parse(arguments) else { return refuse("the configuration cannot be used") }
+        for name in Settings.fixed(current.settings, wanted) {
           let sentence = "\(name): a change takes a restart; what was stays"
           MasterLog.warning("reload: \(sentence)")
           tell(underWay?.watcher, .progress(sentence))
         }
+        // Who the workers are is not for a file to say that may have changed since the start.
+        let arguments = Settings.arguments(arguments, asIdentifiedBy: current.arguments)
+        guard let settings = parse(arguments) else { return refuse("the configuration cannot be used") }
         stage(arguments, settings, apps: Array(settings.apps.indices), isReload: true)
       }
     }

@@ -4,9 +4,8 @@ import Glibc
 
 /// A child that does what could block the master: it stages builds, or reads the configuration.
 final class Job {
-  /// A staged build, as the child tells it.
+  /// A staged build, as the child tells it: nothing that the master acts on but yes and no.
   struct Staged {
-    var path: String
     var isSame: Bool
     var buildID: String
     var name = ""
@@ -30,6 +29,8 @@ final class Job {
   let processDescriptor: Int32
   let link: Int32
   let orders: Orders
+  /// The copies that it fills, by application.
+  let copies: [Int: Copies.Copy]
   let seconds: Double
   let then: (Outcome) -> Void
   var staged: [Int: Staged] = [:]
@@ -40,25 +41,33 @@ final class Job {
 
   init(
     id: Int, _ child: (pid: Int32, processDescriptor: Int32, link: Int32), _ orders: Orders,
-    seconds: Double, then: @escaping (Outcome) -> Void
+    _ copies: [Int: Copies.Copy], seconds: Double, then: @escaping (Outcome) -> Void
   ) {
     (self.id, pid, processDescriptor, link) = (id, child.pid, child.processDescriptor, child.link)
-    (self.orders, self.seconds, self.then) = (orders, seconds, then)
+    (self.orders, self.copies, self.seconds, self.then) = (orders, copies, seconds, then)
   }
 }
 
 /// Children that work for the master.
 extension Master {
   /// Starts a child with orders; `then` is called once, with what came of it.
-  func run(_ orders: Orders, seconds: Double, then: @escaping (Job.Outcome) -> Void) {
+  func run(
+    _ orders: Orders, filling copies: [Int: Copies.Copy] = [:], seconds: Double,
+    then: @escaping (Job.Outcome) -> Void
+  ) {
+    let files = orders.builds.flatMap { zip(copies[$0.app]?.files ?? [], $0.outputs) }
+    defer { for file in files { System.close(file.0) } }
     do {
-      let child = try startChild(orders, [])
-      let job = Job(id: nextNumber(), child, orders, seconds: seconds, then: then)
+      let child = try startChild(orders, files)
+      let job = Job(id: nextNumber(), child, orders, copies, seconds: seconds, then: then)
       jobs[job.id] = job
       try watch(job.processDescriptor, .jobEnd(job.id))
       try watch(job.link, .jobLink(job.id))
       alarms.set(.stageTimeout(job: job.id), seconds: seconds)
-    } catch { then(.failed(reason: "no process for it: \(error)", code: 1)) }
+    } catch {
+      for copy in copies.values { self.copies.remove(copy.number) }
+      then(.failed(reason: "no process for it: \(error)", code: 1))
+    }
   }
 
   /// Takes what a child says.
@@ -80,8 +89,8 @@ extension Master {
   private func heed(_ job: Job, _ report: JobReport) {
     switch report {
     case .step(let step): job.step = step
-    case .copied(let app, let path, let isSame, let buildID):
-      job.staged[app] = Job.Staged(path: path, isSame: isSame, buildID: buildID)
+    case .copied(let app, let isSame, let buildID):
+      job.staged[app] = Job.Staged(isSame: isSame, buildID: buildID)
     case .loaded(let app, let libraries): job.staged[app]?.libraries = libraries
     case .passed(let app, let name, let version, let isUnloadable):
       job.staged[app]?.name = name
@@ -105,7 +114,7 @@ extension Master {
     System.close(job.link)
     unwatch(job.processDescriptor)
     let outcome = outcome(of: job, ending)
-    if case .failed = outcome { for staged in job.staged.values { System.removeCopy(staged.path) } }
+    if case .failed = outcome { for copy in job.copies.values { copies.remove(copy.number) } }
     job.then(outcome)
   }
 
@@ -133,47 +142,63 @@ extension Master {
 
   // MARK: Builds
 
-  /// Orders to stage applications of a configuration, each in a directory of its own.
-  func stageOrders(
-    _ arguments: [String], _ settings: Settings, apps: [Int], tries: Bool
-  ) -> (orders: Orders, generations: [Int: Int]) {
+  /// Stages applications of a configuration, each in a copy of its own.
+  func stage(
+    _ arguments: [String], _ settings: Settings, apps: [Int], tries: Bool,
+    then: @escaping (Job.Outcome, Staging) -> Void
+  ) {
     var orders = Orders(.stage)
     (orders.arguments, orders.tries) = (arguments, tries)
     orders.workers = settings.process.workers ?? System.processors
-    var generations: [Int: Int] = [:]
-    for app in apps {
-      let mount = settings.apps[app].mount
-      let generation = history.nextGeneration(mount)
-      generations[app] = generation
-      let place = "\(plan.directory)/gen-\(nextNumber())"
-      let current = current?.builds.first { $0.mount == mount }?.path ?? ""
-      orders.builds.append(.init(app: app, generation: generation, path: place, current: current))
+    var staging = Staging()
+    var next = HandedDescriptor.first
+    do throws(SystemError) {
+      for app in apps {
+        let wanted = settings.apps[app]
+        let names = [wanted.copyName] + wanted.keptFiles.map { AppSettings.keptName($0) }
+        let copy = try copies.make(nextNumber(), names)
+        staging.copies[app] = copy
+        let generation = history.nextGeneration(wanted.mount)
+        staging.generations[app] = generation
+        var build = Orders.Build(
+          app: app, generation: generation, path: copy.path,
+          current: current?.builds.first { $0.mount == wanted.mount }?.path ?? "")
+        build.outputs = copy.files.indices.map { next + Int32($0) }
+        next += Int32(copy.files.count)
+        orders.builds.append(build)
+      }
+    } catch {
+      for copy in staging.copies.values {
+        for file in copy.files { System.close(file) }
+        copies.remove(copy.number)
+      }
+      return then(.failed(reason: "no place for private copies of builds: \(error)", code: 1), staging)
     }
-    return (orders, generations)
+    run(orders, filling: staging.copies, seconds: settings.supervision.startSeconds) { then($0, staging) }
   }
 
   /// A build as the staging child left it.
-  func build(_ app: Int, _ settings: Settings, _ generation: Int, _ staged: Job.Staged) -> Build {
+  func build(_ app: Int, _ settings: Settings, _ staging: Staging, _ staged: Job.Staged) -> Build {
     let wanted = settings.apps[app]
     let file = wanted.path.split(separator: "/").last.map(String.init) ?? wanted.path
     let name = staged.name.isEmpty ? (file.hasSuffix(".so") ? String(file.dropLast(3)) : file) : staged.name
+    let copy = staging.copies[app]!
     return Build(
-      mount: wanted.mount, source: wanted.path, generation: generation, path: staged.path,
-      buildID: staged.buildID, name: name, version: staged.version, isUnloadable: staged.isUnloadable,
-      libraries: staged.libraries, staged: System.seconds())
+      mount: wanted.mount, source: wanted.path, generation: staging.generations[app]!, copy: copy.number,
+      path: copy.path, buildID: staged.buildID, name: name, version: staged.version,
+      isUnloadable: staged.isUnloadable, libraries: staged.libraries, staged: System.seconds())
   }
 
   /// The first builds: copied and inspected; that they load is for the first workers to show.
   func stageFirst() {
     let settings = plan.settings
-    let (orders, generations) = stageOrders(
-      plan.arguments, settings, apps: Array(settings.apps.indices), tries: false)
-    run(orders, seconds: settings.supervision.startSeconds) { [unowned self] outcome in
+    stage(
+      plan.arguments, settings, apps: Array(settings.apps.indices), tries: false
+    ) { [unowned self] outcome, staging in
       guard phase == .starting else { return }
       switch outcome {
       case .staged(let staged):
-        copies.formUnion(staged.values.map(\.path))
-        let builds = settings.apps.indices.map { build($0, settings, generations[$0]!, staged[$0]!) }
+        let builds = settings.apps.indices.map { build($0, settings, staging, staged[$0]!) }
         let release = Release(
           number: nextNumber(), arguments: plan.arguments, settings: settings, builds: builds)
         current = release
@@ -189,19 +214,24 @@ extension Master {
     }
   }
 
-  /// Copies that nobody runs and nobody can ask for again.
+  /// Copies that nobody runs, fills or can ask for again.
   func removeUnused() {
-    var used: Set<String> = []
-    for worker in workers.values { used.formUnion(worker.release.builds.map(\.path)) }
-    for list in history.builds.values { used.formUnion(list.map(\.path)) }
-    used.formUnion(current?.builds.map(\.path) ?? [])
-    used.formUnion(rollout?.target.builds.map(\.path) ?? [])
-    used.formUnion(rollout?.previous.builds.map(\.path) ?? [])
-    used.formUnion(inPlace.map { [$0.build.path] } ?? [])
-    used.formUnion(probation.map { $0.previous.builds.map(\.path) } ?? [])
-    for path in copies where !used.contains(path) {
-      System.removeCopy(path)
-      copies.remove(path)
-    }
+    var used: Set<Int> = []
+    for worker in workers.values { used.formUnion(worker.release.builds.map(\.copy)) }
+    for list in history.builds.values { used.formUnion(list.map(\.copy)) }
+    for job in jobs.values { used.formUnion(job.copies.values.map(\.number)) }
+    used.formUnion(current?.builds.map(\.copy) ?? [])
+    used.formUnion(rollout?.target.builds.map(\.copy) ?? [])
+    used.formUnion(rollout?.previous.builds.map(\.copy) ?? [])
+    used.formUnion(inPlace.map { [$0.build.copy] } ?? [])
+    used.formUnion(probation.map { $0.previous.builds.map(\.copy) } ?? [])
+    for number in copies.numbers.subtracting(used) { copies.remove(number) }
   }
+}
+
+/// What was asked of a staging child: the copies it fills, and the generations that they become, by
+/// application.
+struct Staging {
+  var copies: [Int: Copies.Copy] = [:]
+  var generations: [Int: Int] = [:]
 }

@@ -9,7 +9,8 @@ struct Build {
   let source: String
   /// Counts the builds of this application from 1.
   let generation: Int
-  /// The private copy, one directory for each.
+  /// The private copy: its number, and its path for those who load it.
+  let copy: Int
   let path: String
   /// The GNU build-id; empty without.
   let buildID: String

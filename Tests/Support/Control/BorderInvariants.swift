@@ -9,7 +9,7 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
     if let report = WorkerReport(input, apps: apps) { problems += check(report, apps: apps) }
   }
   switch JobReport(input, apps: [0, 2]) {
-  case .copied(let app, _, _, let buildID):
+  case .copied(let app, _, let buildID):
     if ![0, 2].contains(app) { problems.append("a copy of app \(app)") }
     problems += shortness(buildID)
   case .passed(let app, let name, let version, _):

@@ -1,0 +1,174 @@
+/* Opening by name where others may have a hand: the last word on links and files that another user can have
+ * put in the way. The kernel's fs.protected_symlinks and its like are off on some systems, and say nothing of
+ * directories without the sticky bit; nothing here relies on them.
+ *
+ * The path is walked one component at a time, each step relative to the directory that was reached. A link
+ * is followed where only its owner and root could have put it there: in a directory that nobody else can
+ * write to, or if it is root's or ours. */
+#define _GNU_SOURCE
+#include "clinux.h"
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+enum { MOST_LINKS = 40, OVERFLOW_USER = 65534 };
+
+/* Inside a user namespace the owners outside of it are all shown as user 65534. Whether that number has an
+ * owner inside too is in the map. */
+static int is_mapped(unsigned long user) {
+  FILE *map = fopen("/proc/self/uid_map", "re");
+  unsigned long first, outside, count;
+  int found = 0;
+  if (!map) return 1;
+  while (!found && fscanf(map, "%lu %lu %lu", &first, &outside, &count) == 3)
+    found = user >= first && user - first < count;
+  fclose(map);
+  return found;
+}
+
+int clinux_trusts_owner(uid_t owner) {
+  return owner == 0 || owner == geteuid() || (owner == OVERFLOW_USER && !is_mapped(owner));
+}
+
+/* Somebody else can make names in the directory. */
+static int is_shared(const struct stat *directory) {
+  return !clinux_trusts_owner(directory->st_uid) || (directory->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+struct walk {
+  int directory;             /* where the walk has come to, O_PATH */
+  char rest[PATH_MAX];       /* what is left of the path */
+  char name[NAME_MAX + 1];   /* the component that the walk stands before */
+  int links;
+};
+
+static int enter(struct walk *walk, int directory) {
+  if (directory < 0) return -1;
+  if (walk->directory >= 0) close(walk->directory);
+  walk->directory = directory;
+  return 0;
+}
+
+/* Takes the next component off `rest`; a path that ends in a slash names the directory itself. */
+static int take_name(struct walk *walk) {
+  size_t skip = strspn(walk->rest, "/"), length = strcspn(walk->rest + skip, "/");
+  if (length > NAME_MAX) return errno = ENAMETOOLONG, -1;
+  memcpy(walk->name, length ? walk->rest + skip : ".", length ? length : 1);
+  walk->name[length ? length : 1] = 0;
+  skip += length;
+  memmove(walk->rest, walk->rest + skip, strlen(walk->rest + skip) + 1);
+  return 0;
+}
+
+static int is_last(const struct walk *walk) { return walk->rest[strspn(walk->rest, "/")] == 0; }
+
+/* The target of a link that was opened takes the place of its name. */
+static int follow(struct walk *walk, int link) {
+  char target[PATH_MAX], rest[PATH_MAX];
+  ssize_t count = readlinkat(link, "", target, sizeof target - 1);
+  if (count < 0) return -1;
+  target[count] = 0;
+  if (++walk->links > MOST_LINKS) return errno = ELOOP, -1;
+  if (snprintf(rest, sizeof rest, "%s%s", target, walk->rest) >= (int)sizeof rest)
+    return errno = ENAMETOOLONG, -1;
+  strcpy(walk->rest, rest);
+  if (target[0] != '/') return 0;
+  return enter(walk, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* A link of /proc, such as /proc/self/fd/2, leads to an open file, not to a name. */
+static int is_magic(int directory) {
+  struct statfs system;
+  return !fstatfs(directory, &system) && system.f_type == PROC_SUPER_MAGIC;
+}
+
+/* One step: 1 when the walk stands before the last name, 0 to go on, -1 with errno. */
+static int step(struct walk *walk, int follows_last) {
+  struct stat directory, found;
+  if (take_name(walk)) return -1;
+  int last = is_last(walk);
+  int fd = clinux_open_name(walk->directory, walk->name);
+  if (fd < 0) return last && errno == ENOENT ? 1 : -1;
+  int result = -1;
+  if (fstat(fd, &found) || fstat(walk->directory, &directory)) goto done;
+  if (S_ISLNK(found.st_mode) && (follows_last || !last)) {
+    if (is_magic(walk->directory)) {
+      result = last ? 1 : enter(walk, openat(walk->directory, walk->name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    } else if (is_shared(&directory) && !clinux_trusts_owner(found.st_uid)) {
+      errno = ELOOP;
+    } else {
+      result = follow(walk, fd);
+    }
+  } else if (last) {
+    result = 1;
+  } else if (!S_ISDIR(found.st_mode)) {
+    errno = ENOTDIR;
+  } else {
+    enter(walk, fd);
+    return 0;
+  }
+done:;
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return result;
+}
+
+/* Walks to the directory that the last name is to be looked up in. */
+static int walk_to(struct walk *walk, const char *path, int follows_last) {
+  *walk = (struct walk){.directory = -1};
+  if (strlen(path) >= sizeof walk->rest) return errno = ENAMETOOLONG, -1;
+  if (!*path) return errno = ENOENT, -1;
+  strcpy(walk->rest, path);
+  int result = enter(walk, open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  while (!result) result = step(walk, follows_last);
+  if (result > 0) return 0;
+  int saved = errno;
+  if (walk->directory >= 0) close(walk->directory);
+  errno = saved;
+  return -1;
+}
+
+int clinux_open_name(int directory, const char *name) {
+  return openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int clinux_open_parent(const char *path, char *name) {
+  struct walk walk;
+  if (walk_to(&walk, path, 0)) return -1;
+  strcpy(name, walk.name);
+  return walk.directory;
+}
+
+int clinux_open_guarded(const char *path, int flags, mode_t mode) {
+  struct walk walk;
+  struct stat directory, found;
+  if (walk_to(&walk, path, 1)) return -1;
+  int fd = -1;
+  if (fstat(walk.directory, &directory)) goto done;
+  int shared = is_shared(&directory), guard = shared ? O_NOFOLLOW | O_NONBLOCK : O_NOFOLLOW;
+  fd = openat(walk.directory, walk.name, flags | (is_magic(walk.directory) ? 0 : guard), mode);
+  if (fd < 0 || !shared) goto done;
+  /* A second name of somebody's file, or a file that another user reads along. */
+  if (!fstat(fd, &found) && S_ISREG(found.st_mode) && found.st_nlink == 1 &&
+      (clinux_trusts_owner(found.st_uid) || found.st_uid == directory.st_uid))
+    goto done;
+  close(fd);
+  fd = -1;
+  errno = EPERM;
+done:;
+  int saved = errno;
+  close(walk.directory);
+  errno = saved;
+  return fd;
+}
+
+const char *clinux_guarded_reason(int error) {
+  switch (error) {
+  case ELOOP: return "a link on the way to it can be another user's, who could have it lead anywhere";
+  case EPERM: return "others can write to its directory, and the file there is not this user's alone";
+  default: return strerror(error);
+  }
+}

@@ -1,0 +1,101 @@
+import CLinux
+import Glibc
+
+/// System calls for users and groups: who there is, who this process is, and becoming another.
+extension System {
+  /// The corresponding C function is `geteuid`.
+  static var effectiveUser: UInt32 { geteuid() }
+
+  /// The corresponding C function is `getpwnam`.
+  static func account(named name: String) -> Account? { getpwnam(name).map { account($0.pointee) } }
+
+  /// The corresponding C function is `getpwuid`.
+  static func account(of user: UInt32) -> Account? { getpwuid(user).map { account($0.pointee) } }
+
+  private static func account(_ entry: passwd) -> Account {
+    Account(
+      name: String(cString: entry.pw_name), user: entry.pw_uid, group: entry.pw_gid,
+      home: entry.pw_dir.map { String(cString: $0) } ?? "/")
+  }
+
+  /// The corresponding C function is `getgrnam`.
+  static func group(named name: String) -> UInt32? { getgrnam(name).map(\.pointee.gr_gid) }
+
+  /// The groups of a user, `group` among them. The corresponding C function is `getgrouplist`.
+  static func groups(of name: String, with group: UInt32) -> Set<UInt32> {
+    var count: Int32 = 64
+    while true {
+      var list = [gid_t](repeating: 0, count: Int(count))
+      let room = count
+      if getgrouplist(name, group, &list, &count) >= 0 { return Set(list[..<Int(count)]) }
+      // It has said how many there are.
+      if count <= room { return [group] }
+    }
+  }
+
+  /// Real, effective and saved user, the same of the group, and the supplementary groups. The corresponding C
+  /// functions are `getresuid`, `getresgid` and `getgroups`.
+  static func identity() -> (users: [UInt32], groups: [UInt32], supplementary: Set<UInt32>)? {
+    var ids = [UInt32](repeating: 0, count: 6)
+    guard clinux_identity(&ids) == 0 else { return nil }
+    let count = getgroups(0, nil)
+    var list = [gid_t](repeating: 0, count: Int(max(count, 0)))
+    guard count >= 0, getgroups(count, &list) == count else { return nil }
+    return (Array(ids[..<3]), Array(ids[3...]), Set(list))
+  }
+
+  /// The corresponding C function is `setgroups`.
+  static func setGroups(_ groups: Set<UInt32>) throws(SystemError) {
+    let list = groups.sorted()
+    guard setgroups(list.count, list) == 0 else { throw SystemError("setgroups") }
+  }
+
+  /// The corresponding C function is `setresgid`.
+  static func setGroup(_ group: UInt32) throws(SystemError) {
+    guard clinux_set_group(group) == 0 else { throw SystemError("setresgid") }
+  }
+
+  /// The corresponding C function is `setresuid`.
+  static func setUser(_ user: UInt32) throws(SystemError) {
+    guard clinux_set_user(user) == 0 else { throw SystemError("setresuid") }
+  }
+
+  /// Whether `setGroups` and those after it can succeed. The corresponding call is `capget`.
+  static var mayChangeUser: Bool { clinux_may_change_user() != 0 }
+
+  /// The corresponding call is `capset`.
+  static func dropCapabilities() throws(SystemError) {
+    guard clinux_drop_capabilities() == 0 else { throw SystemError("capset") }
+  }
+
+  /// Tries what must fail in a process that has given root up. The corresponding C function is `setuid`.
+  static var canBecomeRoot: Bool { setuid(0) == 0 }
+
+  /// Programs that this process starts get no rights that it has not (set-user-ID, file capabilities).
+  /// Verified. The corresponding C function is `prctl` with PR_SET_NO_NEW_PRIVS.
+  static func forbidPrivileges() throws(SystemError) {
+    guard clinux_forbid_privileges() == 0, clinux_forbids_privileges() == 1 else {
+      throw SystemError("prctl")
+    }
+  }
+
+  /// nil takes the variable out. The corresponding C functions are `setenv` and `unsetenv`.
+  static func setEnvironment(_ name: String, _ value: String?) {
+    if let value { setenv(name, value, 1) } else { unsetenv(name) }
+  }
+
+  /// The owner of a directory; nil for anything else, a link among them. C function: `lstat`.
+  static func owner(of directory: String) -> UInt32? {
+    var status = stat()
+    guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+    return status.st_uid
+  }
+
+  /// The user at the other end of a unix socket. The corresponding C function is `getsockopt` with
+  /// SO_PEERCRED.
+  static func peerUser(_ fd: Int32) throws(SystemError) -> UInt32 {
+    var user: uid_t = 0
+    guard clinux_peer_user(fd, &user) == 0 else { throw SystemError("getsockopt") }
+    return user
+  }
+}

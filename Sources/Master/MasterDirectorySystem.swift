@@ -1,0 +1,85 @@
+import CLinux
+import Glibc
+
+/// System calls for the master's own directory: every name is one component, looked up in an open directory,
+/// and never a link.
+extension System {
+  /// The corresponding C function is `mkdirat`.
+  static func makeDirectory(_ name: String, in directory: Int32) throws(SystemError) {
+    _ = try check("mkdirat", mkdirat(directory, name, 0o700))
+  }
+
+  /// The corresponding C function is `openat` with O_NOFOLLOW.
+  static func openDirectory(_ name: String, in directory: Int32) throws(SystemError) -> Int32 {
+    try check("openat", openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+  }
+
+  /// Makes a file that must not be there, open for writing, out of the way of what children get. The
+  /// corresponding C function is `openat`.
+  static func createFile(_ name: String, in directory: Int32) throws(SystemError) -> Int32 {
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+    let low = try check("openat", openat(directory, name, flags, 0o600))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Sets a file's mode, for this group. The corresponding C functions are `fchown` and `fchmod`.
+  static func share(_ fd: Int32, with group: UInt32?, mode: UInt32) throws(SystemError) {
+    if let group { _ = try check("fchown", fchown(fd, uid_t.max, group)) }
+    _ = try check("fchmod", fchmod(fd, mode))
+  }
+
+  /// The corresponding C function is `unlinkat`.
+  static func removeFile(_ name: String, in directory: Int32) { _ = unlinkat(directory, name, 0) }
+
+  /// The corresponding C function is `unlinkat` with AT_REMOVEDIR.
+  static func removeDirectory(_ name: String, in directory: Int32) {
+    _ = unlinkat(directory, name, AT_REMOVEDIR)
+  }
+
+  /// Opens a file, but no link and no file that another user can have put there (`clinux_open_guarded`).
+  private static func openGuarded(_ path: String, _ flags: Int32, _ mode: mode_t) throws(SystemError) -> Int32
+  {
+    try check("open", clinux_open_guarded(path, flags | O_CLOEXEC, mode))
+  }
+
+  /// What an error of the guarded calls means, for the operator.
+  static func guardedReason(_ error: SystemError) -> String {
+    String(cString: clinux_guarded_reason(error.code))
+  }
+
+  /// Opens a log for appending, out of the way of what children get. The corresponding C function is
+  /// `open`.
+  static func openLog(_ path: String) throws(SystemError) -> Int32 {
+    let low = try openGuarded(path, O_WRONLY | O_CREAT | O_APPEND, 0o640)
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Opens a log for appending in place of a standard descriptor. The corresponding C functions are `open`
+  /// and `dup2`.
+  static func redirect(_ standard: Int32, to path: String) throws(SystemError) {
+    let fd = try openGuarded(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0o640)
+    defer { close(fd) }
+    _ = try check("dup2", dup2(fd, standard))
+  }
+
+  /// Throws if another user can have made a link on the way to a name.
+  static func guardPlace(of path: String) throws(SystemError) {
+    var name = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
+    close(try check("open", clinux_open_parent(path, &name)))
+  }
+
+  /// Removes a socket's name, if it is one's, wherever else the path leads by now. The corresponding C
+  /// functions are `fstatat` and `unlinkat`.
+  static func removeSocket(_ path: String) {
+    var name = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
+    let directory = clinux_open_parent(path, &name)
+    guard directory >= 0 else { return }
+    defer { close(directory) }
+    var status = stat()
+    guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFSOCK
+    else { return }
+    _ = unlinkat(directory, name, 0)
+  }
+}
