@@ -37,6 +37,9 @@ import Testing
             expected.matches(report[name], port: frontEnd.port),
             "\(route.file): \(row.name): \(name) is \(report[name] ?? "absent"), not \(expected)")
         }
+        // RFC 3875 §4.1.14, §3.3: whatever is behind it.
+        #expect(report["SERVER_NAME"]?.contains(":") == false, "\(route.file)")
+        #expect(report["SCRIPT_NAME"]?.hasSuffix("/") == false, "\(route.file)")
       }
     }
   }

@@ -53,7 +53,12 @@
     guard !UWSGIGrammar.isRefused(modifier1) else { throw .modifierRefused(modifier1) }
     guard size > 0 else { throw .blockEmpty }
     guard size <= limits.headBytes else { throw .blockTooLarge(bytes: size) }
-    guard all.count - offset >= header + size else { return .needMore }
+    guard all.count - offset >= header + size else {
+      // Bytes of another protocol rarely make sense as far as this, and are not waited for.
+      let first = offset + header
+      if size < 4 || all.count - first >= 2 && number(all, at: first) > size - 4 { throw .variableTruncated }
+      return .needMore
+    }
     head.reset(form: .variables)
     try readBlock(all, from: offset + header, size: size, &head)
     head.hasWholePath = modifier1 == UWSGIGrammar.wholePath

@@ -117,6 +117,63 @@ import Wire
   }
 }
 
+@Suite struct AnyPathTests {
+  private static let words = ["", "/", "a", "b", "%", "%41", "%2f", "?", "http://h", "*", ".", " "]
+
+  private func text(_ random: inout SeededRandom, most: Int) -> String {
+    (0..<Int.random(in: 0...most, using: &random)).map { _ in
+      Self.words.randomElement(using: &random)!
+    }.joined()
+  }
+
+  @Test("whatever a front end says of the path, an app gets one of the right form, over every protocol")
+  func anyPath() throws {
+    let seed = UInt64.random(in: 1...UInt64.max)
+    var random = SeededRandom(seed)
+    for _ in 0..<1000 {
+      var list: [(name: String, value: String)] = [("X", "")]
+      for name in ["SCRIPT_NAME", "PATH_INFO", "REQUEST_URI", "DOCUMENT_URI", "QUERY_STRING"]
+      where Int.random(in: 0..<4, using: &random) > 0 {
+        list.append((name, text(&random, most: 6)))
+      }
+      let fixesRoot = Bool.random(using: &random)
+      let found: Normalized
+      do { found = try variables(list, fixesRoot: fixesRoot) } catch NormalizeError.malformedEscape {
+        continue
+      }
+      #expect(found.script.isEmpty || found.script.hasPrefix("/") && !found.script.hasSuffix("/"))
+      #expect(found.path.isEmpty || found.path.hasPrefix("/"))
+      #expect(!fixesRoot || found.script.isEmpty)
+      if !(found.script.isEmpty || found.script.hasPrefix("/")) { Issue.record("SeededRandom(\(seed))") }
+    }
+  }
+
+  @Test("SCRIPT_NAME and PATH_INFO are the path of the request, in whichever way a front end tells them")
+  func consistentWays() throws {
+    let seed = UInt64.random(in: 1...UInt64.max)
+    var random = SeededRandom(seed)
+    for _ in 0..<1000 {
+      func segments(_ most: Int, _ random: inout SeededRandom) -> String {
+        (0..<Int.random(in: 1...most, using: &random)).map { _ in
+          "/" + ["a", "b", "ab", "x y"].randomElement(using: &random)!
+        }.joined()
+      }
+      let (script, info) = (segments(2, &random), segments(3, &random))
+      // What is told twice over, where both readings of it are the same path, has no right answer.
+      if info == script || info.hasPrefix(script + "/") { continue }
+      let uri = (script + info).split(separator: " ").joined(separator: "%20") + "?q"
+      for (told, below) in [(script, info), (script + "/", info), (script, script + info), (script, "")] {
+        let list = [
+          (name: "SCRIPT_NAME", value: told), (name: "PATH_INFO", value: below),
+          (name: "REQUEST_URI", value: Bool.random(using: &random) ? uri : "https://h.test" + uri),
+        ]
+        let found = try variables(list)
+        #expect(found.script == script && found.path == info, "\(list), SeededRandom(\(seed))")
+      }
+    }
+  }
+}
+
 @Suite struct FrontEndServerTests {
   private func found(_ list: [(name: String, value: String)]) throws -> Normalized { try variables(list) }
 

@@ -50,6 +50,13 @@ import Wire
     #expect(held.reader.modifier1 == UInt8(ascii: "1") && held.head.count == 1)
   }
 
+  @Test("FastCGI is not waited for: its first record makes no block", arguments: [1, 255, 256, 300, 2000])
+  func fastCGIRecord(id: Int) {
+    let held = HeldReader(UWSGIRequestReader.self)
+    held.give([1, 1, UInt8(id >> 8), UInt8(id & 255), 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+    #expect(throws: UWSGIError.variableTruncated) { try held.next() }
+  }
+
   @Test func bodyMayGoPastTheReader() throws {
     let held = HeldReader(UWSGIRequestReader.self)
     #expect(try held.next(UWSGIClientRequest(variables: [("CONTENT_LENGTH", "10")]).bytes) == .head)
