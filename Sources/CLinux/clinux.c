@@ -4,8 +4,11 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/openat2.h>
+#include <linux/sockios.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
 
@@ -45,6 +48,17 @@ ssize_t clinux_send(int fd, const void *bytes, size_t count, int more) {
   ssize_t sent = BARE_CALL(syscall(SYS_sendto, fd, bytes, count, flags, NULL, (socklen_t)0),
                            send(fd, bytes, count, flags));
   return sent < 0 && errno == ENOTSOCK ? write(fd, bytes, count) : sent;
+}
+
+void clinux_trim(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
+int clinux_unsent(int fd) {
+  int count = 0;
+  return ioctl(fd, SIOCOUTQ, &count) ? -1 : count;
 }
 
 int clinux_unnamed_file(const char *directory) {

@@ -60,6 +60,8 @@ public struct Orders: Equatable, Sendable {
   public var worker = 0
   /// How many workers there are.
   public var workers = 1
+  /// Which number of the shared page (`SpoolShares`) is a worker's.
+  public var spoolShare = 0
   /// The options in effect, as `--name=value`; for `configure` the original command line.
   public var arguments: [String] = []
   /// The sockets of a worker.
@@ -76,7 +78,7 @@ public struct Orders: Equatable, Sendable {
   public var message: Message {
     var fields = [
       Message.Field("role", role.rawValue), .init("worker", "\(worker)"), .init("workers", "\(workers)"),
-      .init("tries", tries ? "1" : "0"),
+      .init("tries", tries ? "1" : "0"), .init("spool", "\(spoolShare)"),
     ]
     fields += arguments.map { .init("argument", $0) }
     for socket in sockets {
@@ -100,6 +102,7 @@ public struct Orders: Equatable, Sendable {
     else { return nil }
     self.init(role)
     (self.worker, self.workers, tries) = (worker, Int(workers), message["tries"] == "1")
+    spoolShare = message.place("spool", of: SpoolShares.count) ?? 0
     arguments = message.all("argument")
     for text in message.all("socket") {
       let parts = text.split(separator: " ", maxSplits: 2)
@@ -130,6 +133,8 @@ public enum HandedDescriptor {
   public static let orders: Int32 = 4
   /// The worker's scoreboard.
   public static let scoreboard: Int32 = 5
+  /// What the workers hold in spools.
+  public static let spools: Int32 = 6
   /// The first of the listening sockets and state files.
-  public static let first: Int32 = 6
+  public static let first: Int32 = 7
 }

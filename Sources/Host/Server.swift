@@ -48,11 +48,13 @@ public enum Server {
     }
     let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
+    let spools = try SpoolRoom.prepare(settings)
     let home = try HomeThread.start(threads: settings.limits.threads)
     let apps = try load(settings, runtime, files, home)
     let worker: Worker
     do {
-      worker = try Worker(settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared)
+      worker = try Worker(
+        settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared, spools: spools)
     } catch { throw ServerFailure(loop: error) }
     worker.home = home
     if let warning = ProcessSetup.warning(settings.process) { announce(warning) }

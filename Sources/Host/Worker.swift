@@ -28,6 +28,11 @@ final class Worker: @unchecked Sendable {
   let connections: Slab<Connection>
   let exchanges: Slab<Exchange>
   var blocks: BlockPool
+  /// Bytes that were freed and not by way of the pool; added to by any thread.
+  let churn = Atomic<Int>(0)
+  var relief = Relief()
+  /// Where bodies and answers go that are too long for memory.
+  let spools: SpoolRoom
   var listeners: [Listener]
   let mounts: MountTable
   /// Connections with requests in their buffer and no event to come: pipelining is served in turns.
@@ -99,8 +104,9 @@ final class Worker: @unchecked Sendable {
   static let acceptsInARow = 16
   /// What the connection under way has received was all there was: it ended within a block.
   var hasReadAll = false
-  /// Accepting pauses after EMFILE until a descriptor is free.
-  var isAcceptPaused = false
+  /// Whether it takes what waits in the backlogs, and how often it has said so (Backlog.swift).
+  var admission = Admission.open
+  var backlogLines = LinePace()
   /// Generations that were replaced in place and have not left memory, or cannot.
   let leftOver = Atomic<Int>(0)
   /// Calls that were cancelled and go on: nobody waits for them.
@@ -121,10 +127,13 @@ final class Worker: @unchecked Sendable {
   /// - Parameters:
   ///   - listeners: bound and listening; the worker does not close what it inherited.
   ///   - mounts: loaded, started and probed applications with their mounts.
+  ///   - spools: where it may spool; nil: as the settings say.
   init(
-    settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil
+    settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil,
+    spools: SpoolRoom? = nil
   ) throws(SystemError) {
     self.supervisor = supervisor
+    self.spools = spools ?? SpoolRoom(settings)
     if let board = supervisor?.board { LastWords.use(board) }
     self.settings = settings
     self.listeners = listeners
@@ -279,6 +288,7 @@ final class Worker: @unchecked Sendable {
     // The ring takes them with its next wait.
     if !ring.isOpen { sendOutgoing() }
     advanceTimers()
+    if admission == .full, hasRoom { acceptAgain() }
     accessLog.flush()
     if !retiring.isEmpty { tendRetiring() }
     supervisor?.look(now)
@@ -288,7 +298,7 @@ final class Worker: @unchecked Sendable {
   private var waitMilliseconds: Int32 {
     if !postponed.isEmpty || !resumed.isEmpty || !arriving.isEmpty { return 0 }
     if stopping != nil { return 100 }
-    return timers.count > 0 || isAcceptPaused ? 250 : -1
+    return timers.count > 0 || admission != .open || hasRelief ? 250 : -1
   }
 
   @inline(__always)

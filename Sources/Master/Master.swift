@@ -100,6 +100,8 @@ public final class Master {
   var respawns = 0
   var crashes: [Crash] = []
   var sockets: [MasterSocket]
+  /// Memory in which the workers say what they spool (`SpoolShares`).
+  let spoolShares: Int32
   /// Connections waited at the last look.
   var hadBacklog = false
 
@@ -152,6 +154,7 @@ public final class Master {
     }
     sockets = kept
     copies = Copies(in: plan.directory)
+    spoolShares = try System.sealedMemory("spools", SpoolShares.bytes)
     epoll = try System.duplicate(try System.epollCreate())
     controlPath = plan.settings.supervision.controlSocket ?? plan.directory.path + "/control.sock"
   }

@@ -38,6 +38,12 @@ extension System {
     return UnsafeRawPointer(address)
   }
 
+  /// Makes eight bytes of a file zero. The corresponding C function is `pwrite`.
+  static func clear(_ fd: Int32, at offset: Int) {
+    let zero: UInt64 = 0
+    _ = withUnsafeBytes(of: zero) { pwrite(fd, $0.baseAddress, $0.count, off_t(offset)) }
+  }
+
   /// The corresponding C function is `munmap`.
   static func unmap(_ address: UnsafeRawPointer, _ count: Int) {
     _ = munmap(UnsafeMutableRawPointer(mutating: address), count)

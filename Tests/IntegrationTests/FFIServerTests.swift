@@ -166,6 +166,28 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test("a client has a share of the handles, and what it does not use is given back")
+  func handleLimits() throws {
+    let folder = try TemporaryFolder()
+    let library = try sample(folder)
+    let server = try server([
+      "--call", "\(library):counter_open(start: i64) -> handle(counter) free=counter_close",
+      "--call", "\(library):counter_add(c: handle(counter), n: i64) -> i64", "-p", "1",
+      "--app-option", "handle-share=3", "--app-option", "handle-age=0.5",
+    ])
+    let url = try server.url
+    func open() throws -> Reply { try Curl.post("\(url)/counter_open?start=1", []) }
+    let first = try open()
+    let id = String(try #require(first.text.firstMatch(of: /[0-9a-f]{32}/)).output)
+    #expect(try [open().status, open().status] == [200, 200])
+    let refused = try open()
+    #expect(refused.status == 503 && refused.text.contains("this client has too many handles open"))
+    #expect(try Curl.post("\(url)/counter_add?c=\(id)&n=1", []).status == 200)
+    try Deadline.usual.wait(for: "room for another") { try open().status == 200 ? () : nil }
+    #expect(try Curl.post("\(url)/counter_add?c=\(id)&n=1", []).status == 404)
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("a changed signature file is put to work by a swap, a wrong one is not")
   func swap() throws {
     let folder = try TemporaryFolder()

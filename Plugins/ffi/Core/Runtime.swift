@@ -52,9 +52,9 @@ public enum FFIRuntime {
         throw Declarations.OptionError.handlesInMany(path: endpoint.path, workers: Int(boot.pointee.workers))
       }
       var libraries = Libraries()
-      let app = try FFIApp(declarations.endpoints, entry: declarations.entry) { signature in
-        try libraries.resolve(signature)
-      }
+      let app = try FFIApp(
+        declarations.endpoints, entry: declarations.entry, limits: declarations.handles
+      ) { try libraries.resolve($0) }
       // Every worker finds the same; one of them says so.
       for note in libraries.notes where boot.pointee.worker == 0 { log(host, NSGI_INFO, note) }
       state.pointee = Unmanaged.passRetained(Service(app, host)).toOpaque()
@@ -99,8 +99,9 @@ public enum FFIRuntime {
 struct Declarations {
   private(set) var endpoints: [Endpoint] = []
   private(set) var entry: Signature?
+  private(set) var handles = HandleLimits()
 
-  /// `call=SIGNATURE`, `call-file=FILE`, `entry=SIGNATURE`.
+  /// `call=SIGNATURE`, `call-file=FILE`, `entry=SIGNATURE`, `handle-age=SECONDS`, `handle-share=N`.
   init(_ options: [(key: String, value: String)]) throws {
     for (key, value) in options {
       switch key {
@@ -112,6 +113,16 @@ struct Declarations {
           try AppEntry.check(signature)
           return signature
         }
+      case "handle-age":
+        guard let seconds = Double(value), seconds >= 0, seconds.isFinite else {
+          throw OptionError.notANumber(key, value)
+        }
+        handles.age = seconds
+      case "handle-share":
+        guard let count = Int(value), (0...HandleLimits.most).contains(count) else {
+          throw OptionError.notANumber(key, value)
+        }
+        handles.share = count
       // What the server tells every runtime about itself.
       case let key where key.hasPrefix("server."): continue
       default: throw OptionError.unknown(key)
@@ -141,11 +152,18 @@ struct Declarations {
   enum OptionError: Error, CustomStringConvertible {
     case unknown(String)
     case nothing
+    case notANumber(String, String)
     case handlesInMany(path: String, workers: Int)
 
     var description: String {
       switch self {
-      case .unknown(let key): "\(key) is no option of the ffi runtime; there are call, call-file and entry"
+      case .unknown(let key):
+        "\(key) is no option of the ffi runtime; "
+          + "there are call, call-file, entry, handle-age and handle-share"
+      case .notANumber(let key, let value):
+        key == "handle-age"
+          ? "\(key)=\(value) is no time; write seconds, as in handle-age=600 (0: no limit)"
+          : "\(key)=\(value) is no number of handles; write 0 (no limit) to \(HandleLimits.most)"
       case .nothing:
         "no function is declared; add call=/pow=libm.so.6:pow(x: f64, y: f64) -> f64, or call-file=FILE"
       case .handlesInMany(let path, let workers):
@@ -168,7 +186,7 @@ private final class Service {
     var request = Incoming(
       method: Self.text(view.pointee.method), path: Self.text(view.pointee.path_info),
       query: Self.bytes(view.pointee.query), contentType: Self.text(view.pointee.content_type),
-      mount: Self.text(view.pointee.script_name))
+      mount: Self.text(view.pointee.script_name), client: Self.text(view.pointee.remote_addr))
     request.accept = variable("HTTP_ACCEPT", id).map { String(decoding: $0, as: UTF8.self) }
     if view.pointee.flags & NSGI_HAS_BODY.rawValue != 0 {
       var body = nsgi_str()

@@ -106,6 +106,12 @@ void clinux_disarm_sigpipe(void);
 /* Whether `text` stands somewhere in `bytes`. */
 int clinux_contains(const void *bytes, size_t count, const void *text, size_t length);
 
+/* Gives memory that malloc holds without need back to the system. */
+void clinux_trim(void);
+
+/* Bytes that a socket has taken and its peer has not (SIOCOUTQ); -1 where that is not known. */
+int clinux_unsent(int fd);
+
 /* An unnamed file in `directory`: O_TMPFILE, or created and unlinked where the file system has none. */
 int clinux_unnamed_file(const char *directory);
 

@@ -36,6 +36,18 @@ let requestOptions = OptionGroup(
         draft.settings.limits.bodyMemoryBytes = Int(try Value.bytes(text, 0...1 << 30))
       }),
     OptionSpec(
+      "spool-dir", "where long bodies and waiting answers are spooled; without it TMPDIR, or /tmp",
+      .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
+        draft.settings.spoolDirectory = try Value.text(text, example: "/var/spool/nsgi")
+      }),
+    OptionSpec(
+      "spool-max", default: "\(limits.spoolBytes)",
+      "most bytes of all spools together; beyond it 503; 0: no limit",
+      .value(placeholder: "BYTES") { (draft, text) throws(ValueError) in
+        let bytes = try Value.bytes(text, 0...1 << 50)
+        draft.settings.limits.spoolBytes = bytes == 0 ? .max : bytes
+      }),
+    OptionSpec(
       "max-connections", default: "\(limits.connections)", "connections open at once",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
         draft.settings.limits.connections = try Value.number(text, 1...Limits.connectionsMaximum)
@@ -79,6 +91,24 @@ let timeOptions = OptionGroup(
       "write-timeout", default: Value.spell(limits.writeTimeoutSeconds), "between two writes of a response",
       .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
         draft.settings.limits.writeTimeoutSeconds = try Value.seconds(text, seconds)
+      }),
+    OptionSpec(
+      "body-min-rate", default: "\(limits.bodyMinRate)",
+      "least bytes a second of a body; slower ones get a 408; 0: any speed",
+      .value(placeholder: "BYTES") { (draft, text) throws(ValueError) in
+        draft.settings.limits.bodyMinRate = Int(try Value.bytes(text, 0...1 << 30))
+      }),
+    OptionSpec(
+      "write-min-rate", default: "\(limits.writeMinRate)",
+      "least bytes a second that a client takes of its answer; 0: any speed",
+      .value(placeholder: "BYTES") { (draft, text) throws(ValueError) in
+        draft.settings.limits.writeMinRate = Int(try Value.bytes(text, 0...1 << 30))
+      }),
+    OptionSpec(
+      "min-rate-grace", default: Value.spell(limits.minRateGraceSeconds),
+      "that a client may be behind these speeds",
+      .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
+        draft.settings.limits.minRateGraceSeconds = try Value.seconds(text, 0...seconds.upperBound)
       }),
     OptionSpec(
       "keep-alive-timeout", default: Value.spell(limits.keepAliveTimeoutSeconds),

@@ -26,6 +26,11 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: uWSGI `--post-buffering`; lighttpd spools above 64 KiB, nginx above 16 KiB.
   public var bodyMemoryBytes = 1 << 20
 
+  /// Bytes of the files that all request bodies and answers in waiting are spooled to, together, in the whole
+  /// server; beyond it 503, and 413 for a body that never fits. Precedent: the size of nginx's
+  /// `proxy_max_temp_file_size` 1 GiB, for each request.
+  public var spoolBytes: Int64 = 8 << 30
+
   /// Pipelined requests answered on one connection before the loop turns to others, so that none starves
   /// them.
   public var pipelinedRequestsPerTurn = 16
@@ -52,6 +57,17 @@ public struct Limits: Sendable, Equatable {
 
   /// Seconds between two reads of a request body; beyond it 408. Precedent: nginx `client_body_timeout` 60.
   public var bodyTimeoutSeconds = 60.0
+
+  /// Bytes a second in which a body has to come; below it, once `minRateGraceSeconds` are used up, 408; 0: at
+  /// any speed. Precedent: Kestrel `MinRequestBodyDataRate` 240, Apache `RequestReadTimeout` 500.
+  public var bodyMinRate = 240
+
+  /// Bytes a second in which a client has to take its answer; below it, once the grace is used up, the
+  /// connection is closed; 0: at any speed. Precedent: Kestrel `MinResponseDataRate` 240.
+  public var writeMinRate = 240
+
+  /// Seconds that a client may be behind these speeds. Precedent: Kestrel 5, Apache 20.
+  public var minRateGraceSeconds = 30.0
 
   /// Seconds in which a client takes not one byte of its response; beyond it the connection is closed.
   /// Precedent: nginx `send_timeout` 60.
@@ -101,6 +117,10 @@ public struct Limits: Sendable, Equatable {
 
   /// Calls of one thread-safe app under way at once. Precedent: Puma 5, waitress 4, Apache's event MPM 25.
   public var threads = 16
+
+  /// Calls of one app that wait for slow clients and do not count among `threads`: each has a thread of its
+  /// own for that time. No precedent.
+  public var waitingCalls = 256
 
   /// Seconds an app may take for a request before it is cancelled and the client gets a 504; 0: as long
   /// as it likes. Precedent: `-t/--harakiri` of uWSGI, off by default.

@@ -30,6 +30,8 @@ public struct Settings: Sendable, Equatable {
   public var sendfileRoot: String?
   /// HTTP responses have a Server field.
   public var namesServer = true
+  /// Where bodies and answers are spooled; nil: TMPDIR, or /tmp.
+  public var spoolDirectory: String?
   /// SCRIPT_NAME and PATH_INFO of the front end are taken together as the path (lighttpd's "/" prefix).
   public var fixesRootScriptName = false
   /// One request from the environment and standard input (CGI/1.1), then exit.

@@ -15,12 +15,17 @@ extension Worker {
     letOthersAccept(index)
     for _ in 0..<limits.acceptsPerTurn {
       if stopping != nil { return .goesOn }
+      guard hasRoom else {
+        leaveInBacklog(
+          .full, "\(limits.connections) connections are open; raise --max-connections")
+        return .goesOn
+      }
       var peer = sockaddr_storage()
       let fd: Int32
       do {
         fd = try System.accept(listeners[index].fd, &peer)
       } catch {
-        acceptFailed(error)
+        if mayAcceptNext(after: error) { continue }
         return .goesOn
       }
       if open(fd, index, peer) == .handedOff { return .handedOff }
@@ -32,18 +37,18 @@ extension Worker {
   /// that one again and again: a worker that has had its share goes to the end of the line. So a new build's
   /// first worker is asked something while it is watched.
   private func letOthersAccept(_ index: Int) {
-    guard supervisor != nil, acceptsLeft == 0, !isAcceptPaused else { return }
+    guard supervisor != nil, acceptsLeft == 0, admission == .open else { return }
     acceptsLeft = Worker.acceptsInARow
     try? reactor.remove(listeners[index].fd)
     // What fails is tried again with the next tick.
-    do { try watch(index) } catch { isAcceptPaused = true }
+    do { try watch(index) } catch { admission = .short }
   }
 
   /// The server stops: connections that the kernel has accepted already are still served; their requests
   /// are read in the loop.
   func acceptWaiting(_ index: Int) {
     var peer = sockaddr_storage()
-    while connections.alive < limits.connections, let fd = try? System.accept(listeners[index].fd, &peer) {
+    while hasRoom, let fd = try? System.accept(listeners[index].fd, &peer) {
       let connection = admit(fd, index, peer)
       // One that sends no request now does not hold up the end.
       setTimeout(connection, .linger)
@@ -59,11 +64,6 @@ extension Worker {
   }
 
   private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> Turn {
-    guard connections.alive < limits.connections else {
-      System.close(fd)
-      log.warning("connection refused: \(limits.connections) are open; raise --max-connections")
-      return .goesOn
-    }
     guard listeners[index].gateway != .fastcgi || isWebServer(PeerAddress(peer)) else {
       System.close(fd)
       return .goesOn
@@ -98,26 +98,6 @@ extension Worker {
     return preface
   }
 
-  /// Out of descriptors: leave the others in the backlog until one is free, instead of spinning.
-  private func acceptFailed(_ error: SystemError) {
-    switch error.code {
-    case EAGAIN, ECONNABORTED: return
-    case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-      guard !isAcceptPaused else { return }
-      log.warning("accept paused: \(error.reason); raise --max-fd (ulimit -n)")
-      isAcceptPaused = true
-      for listener in listeners { try? reactor.remove(listener.fd) }
-    default: log.warning("accept failed: \(error)")
-    }
-  }
-
-  /// Takes up accepting after a pause; called when a tick has passed.
-  func resumeAccepting() {
-    guard isAcceptPaused, stopping == nil else { return }
-    isAcceptPaused = false
-    for index in listeners.indices { try? watch(index) }
-  }
-
   /// Closes the socket and gives everything back.
   func close(_ connection: ConnectionPointer) {
     if let exchange = connection.pointee.exchange { give(exchange) }
@@ -128,6 +108,7 @@ extension Worker {
     outlet.pointee.file.close()
     outlet.pointee.isBlocked = false
     outlet.pointee.isLost = false
+    outlet.pointee.pace = Pace()
     if connection.pointee.onRing != .no, ring.isOpen { endReceiving(connection) }
     System.close(connection.pointee.fd)
     connection.pointee.fd = -1
@@ -164,15 +145,15 @@ extension Worker {
       timers.cancel(connection.pointee.slot, timer)
       return
     }
-    timers.set(connection.pointee.slot, TimerWheel.tick(now, seconds: seconds(timeout)), timer)
+    timers.set(connection.pointee.slot, TimerWheel.tick(now, seconds: seconds(timeout, connection)), timer)
   }
 
-  private func seconds(_ timeout: Connection.Timeout) -> Double {
+  private func seconds(_ timeout: Connection.Timeout, _ connection: ConnectionPointer) -> Double {
     switch timeout {
     case .none: 0
     case .head: limits.headerTimeoutSeconds
-    case .body: limits.bodyTimeoutSeconds
-    case .write: limits.writeTimeoutSeconds
+    case .body: bodySeconds(connection)
+    case .write: shortestWriteSeconds
     case .keepAlive: limits.keepAliveTimeoutSeconds
     case .quiet: limits.quietSeconds
     case .linger: limits.lingerSeconds
@@ -183,9 +164,10 @@ extension Worker {
 
   func advanceTimers() {
     guard now >> TimerWheel.tickShift > timers.current else { return }
-    if isAcceptPaused { resumeAccepting() }
+    if admission == .short { acceptAgain() }
     timers.advance(to: now, timer)
     if stopping != nil { drainWhenQuiet() }
+    relieve()
     while let slot = timers.nextExpired() { expired(connections.record(slot)) }
   }
 
@@ -193,12 +175,9 @@ extension Worker {
     switch connection.pointee.timeout {
     case .request: deadlinePassed(connection)
     case .stuck: callIsStuck(connection)
-    case .body where connection.pointee.state == .calling: streamIsLate(connection)
-    case .body where connection.pointee.lowWater > 1 && System.hasInput(connection.pointee.fd):
-      // What has come was too little to be told of; now it is.
-      expect(connection, 0)
-      setTimeout(connection, .body)
-    case .head where connection.pointee.exchange != nil, .body:
+    case .body: bodyIsLate(connection)
+    case .write: outputIsLate(connection)
+    case .head where connection.pointee.exchange != nil:
       refuse(connection, 408, "the request did not arrive in time")
     case .quiet where hasInput(connection): break
     default: close(connection)

@@ -41,7 +41,11 @@ extension Worker {
   func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
     let outlet = connection.pointee.outlet
     blocks.fill(&outlet.pointee.output)
-    guard encode(answer, outlet) else { return true }
+    guard encode(answer, outlet) else {
+      // Who takes none of them is not listened to either.
+      if outlet.pointee.output.count > BlockPool.blockBytes { flush(connection) }
+      return true
+    }
     connection.pointee.expectsNoMore = true
     endWithOutput(connection)
     return false

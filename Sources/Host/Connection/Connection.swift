@@ -76,6 +76,8 @@ struct Connection: ~Copyable {
   /// When the time of its request is over that waits for a call, or is beside the loop, in monotonic
   /// nanoseconds; 0: no time is set.
   var deadline: UInt64 = 0
+  /// How fast the body comes that is waited for.
+  var pace = Pace()
   /// Which deadline runs.
   var timeout = Timeout.none
   /// What must be read before the first request; usually nothing.

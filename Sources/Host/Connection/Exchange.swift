@@ -50,6 +50,8 @@ struct Exchange: ~Copyable {
   var isCounted = false
   /// It was cancelled, and its call goes on.
   var isStuck = false
+  /// Whether its call counts among those that the app may have at once.
+  var permit = CallPermit.held
   /// The thread of its call.
   var thread = pthread_t()
   /// What finish() was told before call() had returned.
@@ -122,6 +124,9 @@ struct Exchange: ~Copyable {
 
   @inline(__always)
   var isHead: Bool { meta.method.count == 4 && Ascii.equals(meta.method.bytes, "HEAD") }
+
+  /// Bytes of the body that have come so far.
+  var bodyReceived: Int64 { stream.isOpen && !stream.isGathered ? stream.received : body.length }
 
   /// From now on nobody reaches the exchange by the id that the app has.
   @inline(__always)

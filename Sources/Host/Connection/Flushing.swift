@@ -13,27 +13,42 @@ extension Worker {
     // An acknowledgement that comes between the two would push the last bytes out alone.
     if ends, !connection.pointee.expectsNoMore { System.cork(connection.pointee.fd) }
     do throws(SystemError) {
-      while !outlet.pointee.output.isEmpty {
-        let count = try System.send(
-          connection.pointee.fd, outlet.pointee.output.base!, outlet.pointee.output.count, follows: ends)
-        outlet.pointee.output.consume(count)
-      }
-      if outlet.pointee.file.left > 0 { try sendFile(connection.pointee.fd, outlet) }
+      try send(outlet, connection.pointee.fd, follows: ends)
     } catch {
-      if error.wouldBlock { return block(connection) }
+      if error.wouldBlock, block(connection) { return }
       outlet.pointee.lose()
       if let exchange = connection.pointee.exchange { exchange.pointee.phase = .gone }
       return
     }
     outlet.pointee.isBlocked = false
+    outlet.pointee.settle()
     blocks.empty(&outlet.pointee.output)
   }
 
-  /// The socket is full: reading rests until it takes bytes again.
-  private func block(_ connection: ConnectionPointer) {
-    connection.pointee.outlet.pointee.isBlocked = true
+  /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more.
+  func send(_ outlet: OutletPointer, _ fd: Int32, follows: Bool = false) throws(SystemError) {
+    if outlet.pointee.file.isSpool { try sendFile(fd, outlet) }
+    while !outlet.pointee.output.isEmpty {
+      outlet.pointee.took(
+        try System.send(fd, outlet.pointee.output.base!, outlet.pointee.output.count, follows: follows))
+    }
+    if outlet.pointee.file.left > 0 { try sendFile(fd, outlet) }
+  }
+
+  /// The socket is full: reading rests until it takes bytes again. False when its client takes them too
+  /// slowly.
+  private func block(_ connection: ConnectionPointer) -> Bool {
+    let outlet = connection.pointee.outlet
+    guard clientKeepsPace(outlet, connection.pointee.fd, at: now) else { return false }
+    outlet.pointee.isBlocked = true
     setInterest(connection, .write)
-    setTimeout(connection, .write)
+    switch connection.pointee.state {
+    // What has its time as a whole keeps it.
+    case .readingHead where connection.pointee.timeout == .head: break
+    case .skipping where connection.pointee.timeout == .linger: break
+    default: setTimeout(connection, .write)
+    }
+    return true
   }
 
   /// Owner of an exchange: its client is gone, nothing more is sent to it.
@@ -46,15 +61,13 @@ extension Worker {
   func pushOutBeside(_ exchange: ExchangePointer) {
     let outlet = exchange.pointee.outlet
     exchange.pointee.isUnderway = true
+    let fd = exchange.pointee.connection.pointee.fd
     do throws(SystemError) {
-      while !outlet.pointee.output.isEmpty {
-        outlet.pointee.output.consume(
-          try System.send(
-            exchange.pointee.connection.pointee.fd, outlet.pointee.output.base!,
-            outlet.pointee.output.count))
-      }
+      try send(outlet, fd)
+      outlet.pointee.settle()
     } catch {
-      if !error.wouldBlock { lost(exchange) }
+      if error.wouldBlock, clientKeepsPace(outlet, fd, at: System.now()) { return }
+      lost(exchange)
     }
   }
 
@@ -71,6 +84,7 @@ extension Worker {
       // The file became shorter than its head promised: the client must see the answer cut.
       if count == 0 { throw SystemError("sendfile", EPIPE) }
       outlet.pointee.file.left -= Int64(count)
+      outlet.pointee.sent &+= Int64(count)
     }
     outlet.pointee.file.close()
   }

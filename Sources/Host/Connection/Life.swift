@@ -57,7 +57,7 @@ extension Worker {
     expect(connection, left - Int64(count))
     if Int64(count) == left { return decode(connection) }
     if count < BlockPool.blockBytes { acknowledge(connection) }
-    setTimeout(connection, .body)
+    if !bodyKeepsPace(connection, exchange) { bodyIsTooLate(connection) }
     return .goesOn
   }
 
@@ -126,8 +126,8 @@ extension Worker {
       case .body(let range):
         let piece = range.bytes(in: bytes.baseAddress!)
         connection.pointee.input.consume(offset)
-        do { try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes) } catch {
-          bodyFailed(connection, error)
+        do { try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes, spools) } catch {
+          bodyFailed(connection, exchange, error)
           return .goesOn
         }
       case .abort:
@@ -157,12 +157,12 @@ extension Worker {
   private func awaitMore(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     switch connection.pointee.state {
     case .readingBody:
-      do { try exchange.pointee.body.own(bound: limits.bodyMemoryBytes) } catch {
-        return bodyFailed(connection, error)
+      do { try exchange.pointee.body.own(bound: limits.bodyMemoryBytes, spools) } catch {
+        return bodyFailed(connection, exchange, error)
       }
       if connection.pointee.gateway == .cgi { return }
       moveOn(connection, exchange)
-      setTimeout(connection, .body)
+      guard bodyKeepsPace(connection, exchange) else { return bodyIsTooLate(connection) }
       expect(connection, connection.pointee.codec.bodyLeft)
     case _ where connection.pointee.codec.isIdle && connection.pointee.input.isEmpty:
       give(exchange)
@@ -214,6 +214,10 @@ extension Worker {
       connection.pointee.streamsBody = true
       return true
     }
+    guard fitsSpools(exchange) else {
+      refuse(connection, 413, Worker.bodySentence(413))
+      return false
+    }
     if exchange.pointee.head.expectsContinue, connection.pointee.input.isEmpty {
       let outlet = connection.pointee.outlet
       blocks.fill(&outlet.pointee.output)
@@ -251,11 +255,6 @@ extension Worker {
     exchange.pointee.plan.persists = exchange.pointee.head.persists
     exchange.pointee.phase = .finished
     endRecords(exchange, appStatus: 0)
-  }
-
-  private func bodyFailed(_ connection: ConnectionPointer, _ error: SystemError) {
-    log.error("request body cannot be stored: \(error)")
-    refuse(connection, 500, "the request body could not be stored")
   }
 
   private func postpone(_ connection: ConnectionPointer) {
@@ -351,7 +350,10 @@ extension Worker {
     blocks.empty(&connection.pointee.headBlock)
     connection.pointee.exchange = nil
     connection.pointee.streamsBody = false
+    if connection.pointee.pace.isBegun { connection.pointee.pace = Pace() }
     if exchange.pointee.isCounted { count(exchange) }
+    let freed = exchange.pointee.body.memory.capacity &+ exchange.pointee.stream.bytes.capacity
+    if freed > BlockPool.blockBytes { churn.add(freed, ordering: .relaxed) }
     if let calls = exchange.pointee.calls {
       calls.pointee.exchanges -= 1
       exchange.pointee.calls = nil

@@ -9,16 +9,49 @@ typealias OutletPointer = UnsafeMutablePointer<Outlet>
 /// beside the loop, or the exchange is asynchronous, it belongs to whoever holds the exchange's lock.
 struct Outlet: ~Copyable {
   var output = ByteBuffer()
-  /// A stretch of a file that follows the output.
+  /// A stretch of a file that follows the output; but what was spooled goes before it.
   var file = FileStretch()
+  /// Bytes of answers that a front end has caused beside its requests, since nothing waited here.
+  var replies = 0
   /// The socket took no more bytes; epoll tells when it does.
   var isBlocked = false
+  /// Bytes that the socket has taken, as far as they are counted: while its client is waited for.
+  var sent: Int64 = 0
+  /// How fast its client takes them.
+  var pace = Pace()
   /// The peer is gone: nothing more is sent to it, the connection closes.
   var isLost = false
 
   /// Something of an answer is not sent yet.
   @inline(__always)
   var hasOutput: Bool { !output.isEmpty || file.left > 0 }
+  /// Bytes that wait.
+  var waiting: Int64 { Int64(output.count) + file.left }
+  /// A peer causes answers and takes none: it is not listened to until it does.
+  var isChoked: Bool { replies > Outlet.repliesBound }
+
+  private static let repliesBound = 16 * 1024
+
+  /// The socket took so many bytes of the output.
+  @inline(__always)
+  mutating func took(_ count: Int) {
+    output.consume(count)
+    sent &+= Int64(count)
+  }
+
+  /// Nothing waits any more.
+  @inline(__always)
+  mutating func settle() {
+    if pace.isBegun { pace = Pace() }
+    replies = 0
+  }
+
+  /// Moves the output behind what was spooled already: it is too much for memory.
+  mutating func spill(_ room: SpoolRoom) throws(SpoolError) {
+    if file.left == 0 { file = FileStretch(try Spool(in: room)) }
+    try file.append(output.bytes)
+    output.removeAll()
+  }
 
   /// The peer is gone: what waits is dropped.
   mutating func lose() {
@@ -35,8 +68,21 @@ struct FileStretch {
   var offset: Int64 = 0
   /// Bytes to come.
   var left: Int64 = 0
+  /// The file is the server's own, and grows.
+  private var spool: Spool?
 
   init() {}
+
+  /// What is spooled from now on.
+  init(_ spool: Spool) { (self.spool, fd) = (spool, spool.fd) }
+
+  var isSpool: Bool { spool != nil }
+
+  /// Adds bytes to what is spooled.
+  mutating func append(_ bytes: UnsafeRawBufferPointer) throws(SpoolError) {
+    try spool?.append(bytes)
+    left += Int64(bytes.count)
+  }
 
   /// Owns the descriptor from now on.
   init(fd: Int32, offset: Int64, count: Int64) {
@@ -45,7 +91,7 @@ struct FileStretch {
   }
 
   mutating func close() {
-    if fd >= 0 { System.close(fd) }
-    (fd, left) = (-1, 0)
+    if fd >= 0, spool == nil { System.close(fd) }
+    (fd, left, spool) = (-1, 0, nil)
   }
 }

@@ -32,6 +32,10 @@ extension Worker {
     // The reader asks for a head, and leaves it alone inside a body.
     var head = RequestHead(capacity: 1)
     while true {
+      if connection.pointee.outlet.pointee.isBlocked {
+        if connection.pointee.timeout != .linger { setTimeout(connection, .linger) }
+        return false
+      }
       var offset = 0
       let bytes = connection.pointee.input.bytes
       guard let event = try? connection.pointee.codec.next(bytes.bytes, &offset, &head) else {

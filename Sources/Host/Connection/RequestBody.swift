@@ -6,7 +6,7 @@ struct RequestBody: ~Copyable {
   /// Bytes in the connection's input block; they must be owned before that block moves on.
   private var borrowed: UnsafeRawBufferPointer?
   private(set) var memory = ByteBuffer()
-  private var file: Int32 = -1
+  private var spool: Spool?
   private var mapping: UnsafeRawPointer?
   /// Bytes so far.
   private(set) var length: Int64 = 0
@@ -15,7 +15,6 @@ struct RequestBody: ~Copyable {
 
   deinit {
     if let mapping { System.unmap(mapping, Int(length) + 1) }
-    if file >= 0 { System.close(file) }
   }
 
   /// Empties it for the next request; most had no body.
@@ -26,32 +25,33 @@ struct RequestBody: ~Copyable {
 
   private mutating func empty() {
     if let mapping { System.unmap(mapping, Int(length) + 1) }
-    if file >= 0 { System.close(file) }
-    (borrowed, file, mapping, length, position) = (nil, -1, nil, 0, 0)
+    (borrowed, spool, mapping, length, position) = (nil, nil, nil, 0, 0)
     if memory.block != nil { memory = ByteBuffer() }
   }
 
   /// Adds a piece that stands in the input block.
-  mutating func append(_ piece: UnsafeRawBufferPointer, bound: Int) throws(SystemError) {
+  mutating func append(
+    _ piece: UnsafeRawBufferPointer, bound: Int, _ room: SpoolRoom
+  ) throws(SpoolError) {
     if length == 0 {
       borrowed = piece
     } else {
-      try own(bound: bound)
-      try store(piece, bound)
+      try own(bound: bound, room)
+      try store(piece, bound, room)
     }
     length += Int64(piece.count)
   }
 
   /// Copies what is borrowed, so that the input block is free.
-  mutating func own(bound: Int) throws(SystemError) {
+  mutating func own(bound: Int, _ room: SpoolRoom) throws(SpoolError) {
     guard let piece = borrowed else { return }
     borrowed = nil
-    try store(piece, bound)
+    try store(piece, bound, room)
   }
 
   /// Makes room for the rest of a body of known length; true when it can be received there.
   mutating func prepare(for more: Int64, bound: Int) -> Bool {
-    guard borrowed == nil, file < 0, Int64(memory.count) + more <= Int64(bound) else {
+    guard borrowed == nil, spool == nil, Int64(memory.count) + more <= Int64(bound) else {
       return false
     }
     // And for the NUL behind the whole.
@@ -65,30 +65,30 @@ struct RequestBody: ~Copyable {
     length += Int64(count)
   }
 
-  private mutating func store(_ piece: UnsafeRawBufferPointer, _ bound: Int) throws(SystemError) {
-    if file < 0, memory.count + piece.count > bound { try spill() }
-    if file >= 0 {
-      try System.writeAll(file, piece)
+  private mutating func store(
+    _ piece: UnsafeRawBufferPointer, _ bound: Int, _ room: SpoolRoom
+  ) throws(SpoolError) {
+    if spool == nil, memory.count + piece.count > bound { try spill(room) }
+    if let spool {
+      try spool.append(piece)
     } else {
       memory.append(piece)
     }
   }
 
-  private mutating func spill() throws(SystemError) {
-    file = try System.unnamedFile(in: RequestBody.spoolDirectory)
-    try System.writeAll(file, memory.bytes)
+  private mutating func spill(_ room: SpoolRoom) throws(SpoolError) {
+    let spool = try Spool(in: room)
+    try spool.append(memory.bytes)
     memory = ByteBuffer()
+    self.spool = spool
   }
-
-  /// Where large bodies go: TMPDIR or /tmp.
-  nonisolated(unsafe) static var spoolDirectory = "/tmp"
 
   /// Reads on; 0 at the end.
   mutating func read(_ to: UnsafeMutableRawPointer, _ capacity: Int) throws(SystemError) -> Int {
     let count = Int(min(Int64(capacity), length - position))
     guard count > 0 else { return 0 }
-    if file >= 0, mapping == nil {
-      let done = try System.read(file, to, count, at: position)
+    if let spool, mapping == nil {
+      let done = try System.read(spool.fd, to, count, at: position)
       position += Int64(done)
       return done
     }
@@ -105,12 +105,12 @@ struct RequestBody: ~Copyable {
       borrowed = nil
       memory.append(piece)
     }
-    guard file >= 0 else {
+    guard let spool else {
       memory.append(0)
       memory.truncate(to: memory.count - 1)
       return memory.bytes
     }
-    if mapping == nil { mapping = try System.map(file, Int(length)) }
+    if mapping == nil { mapping = try System.map(spool.fd, Int(length)) }
     return UnsafeRawBufferPointer(start: mapping, count: Int(length))
   }
 }

@@ -33,13 +33,15 @@ extension Worker {
 
   /// The app gave no response, or gave up before any byte of it was sent.
   private func failed(_ exchange: ExchangePointer, _ result: Int32) {
+    exchange.pointee.isHeld = false
+    exchange.pointee.held.removeAll()
+    let refusal = exchange.pointee.stream.refusal
+    if refusal > 0 { return answer(exchange, refusal, Worker.bodySentence(refusal)) }
     let name = app(exchange).name
     log.error(
       result < 0
         ? "\(name) answered \(result) to \(exchange.pointee.requestLine)"
         : "\(name) returned without starting a response to \(exchange.pointee.requestLine)")
-    exchange.pointee.isHeld = false
-    exchange.pointee.held.removeAll()
     answer(exchange, 500, "the application failed")
   }
 
@@ -184,6 +186,7 @@ extension Worker {
     guard bytes.count > 0, exchange.pointee.plan.hasBody, !exchange.pointee.sendsFile else {
       return NSGI_OK.rawValue
     }
+    if bytes.count > limits.responseBufferBytes { return encodeByPieces(exchange, bytes, isWhole: isWhole) }
     exchange.pointee.written += Int64(bytes.count)
     switch exchange.pointee.plan.framing {
     case .none: break
@@ -206,7 +209,22 @@ extension Worker {
       putRecords(exchange, bytes)
     }
     if exchange.pointee.phase == .gone { return NSGI_GONE.rawValue }
-    return isWhole ? NSGI_OK.rawValue : takeStock(exchange)
+    return isWhole ? takeStockOfWhole(exchange) : takeStock(exchange)
+  }
+
+  /// Many bytes at once, so that no more of them wait in memory than of many small writes.
+  private func encodeByPieces(
+    _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool
+  ) -> Int32 {
+    churn.add(bytes.count, ordering: .relaxed)
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(limits.responseBufferBytes))
+      let result = encodeBody(exchange, piece, isWhole: isWhole)
+      guard result == NSGI_OK.rawValue else { return result }
+      rest = rest.dropFirst(piece.count)
+    }
+    return NSGI_OK.rawValue
   }
 
   /// More bytes than Content-Length promised: what fits is sent, the rest never leaves.
@@ -226,7 +244,7 @@ extension Worker {
   private func put(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) {
     let outlet = exchange.pointee.outlet
     fillOutput(exchange)
-    if bytes.count <= Worker.copiedBytes || outlet.pointee.isBlocked {
+    if bytes.count <= Worker.copiedBytes || outlet.pointee.isBlocked || outlet.pointee.file.left > 0 {
       outlet.pointee.output.append(bytes)
     } else {
       putLarge(exchange, bytes)
@@ -243,7 +261,8 @@ extension Worker {
       if !error.wouldBlock { return lost(exchange) }
     }
     let waiting = outlet.pointee.output.count
-    outlet.pointee.output.consume(min(done, waiting))
+    outlet.pointee.took(min(done, waiting))
+    outlet.pointee.sent &+= Int64(max(0, done - waiting))
     if done < waiting + bytes.count {
       outlet.pointee.output.append(UnsafeRawBufferPointer(rebasing: bytes[max(0, done - waiting)...]))
     }
@@ -263,59 +282,6 @@ extension Worker {
       FastCGIResponseWriter.dataTail(count, into: &outlet.pointee.output)
       position += count
     }
-  }
-
-  /// Keeps the output of a streaming app bounded: sends, and when the client takes nothing and the bound
-  /// is reached, leaves the loop to another thread and waits, up to the write timeout.
-  @inline(__always)
-  private func takeStock(_ exchange: ExchangePointer) -> Int32 {
-    if exchange.pointee.outlet.pointee.output.count < 4 * BlockPool.blockBytes, !exchange.pointee.isDetached {
-      return NSGI_OK.rawValue
-    }
-    return pushOut(exchange, toTheEnd: false)
-  }
-
-  /// Sends what waits; the rest stays until there is too much of it, or has to leave now if `toTheEnd`.
-  func pushOut(_ exchange: ExchangePointer, toTheEnd: Bool) -> Int32 {
-    let outlet = exchange.pointee.outlet
-    let bound = toTheEnd ? 0 : limits.responseBufferBytes
-    exchange.pointee.isUnderway = true
-    while outlet.pointee.output.count > 0 {
-      do {
-        outlet.pointee.output.consume(
-          try System.send(
-            exchange.pointee.connection.pointee.fd, outlet.pointee.output.base!,
-            outlet.pointee.output.count))
-      } catch {
-        guard error.wouldBlock else {
-          lost(exchange)
-          return NSGI_GONE.rawValue
-        }
-        if outlet.pointee.output.count <= bound || exchange.pointee.neverWaits {
-          if exchange.pointee.isDetached { inbox.post(.wantsOutput(exchange)) }
-          return NSGI_OK.rawValue
-        }
-        let waited = awaitSocket(exchange)
-        guard waited == NSGI_OK.rawValue else { return waited }
-      }
-    }
-    return NSGI_OK.rawValue
-  }
-
-  /// Leaves the loop to another thread and waits until the socket takes bytes, up to the write timeout.
-  func awaitSocket(_ exchange: ExchangePointer) -> Int32 {
-    let fd = exchange.pointee.connection.pointee.fd
-    Access.leaveLoop(exchange)
-    let id = exchange.pointee.id
-    exchange.pointee.lock.unlock()
-    let milliseconds = Int32(limits.writeTimeoutSeconds * 1000)
-    let isReady = (try? System.waitWritable(fd, milliseconds: milliseconds)) ?? false
-    exchange.pointee.lock.lock()
-    // Another thread of the app may have ended it meanwhile: the record is someone else's then.
-    guard exchange.pointee.id == id else { return NSGI_GONE.rawValue }
-    if isReady, !exchange.pointee.isOver { return NSGI_OK.rawValue }
-    lost(exchange)
-    return isReady ? NSGI_GONE.rawValue : NSGI_TIMEOUT.rawValue
   }
 
   /// flush(): sends at once what the app has written so far.
@@ -373,7 +339,10 @@ extension Worker {
   func copyToFrontEnd(_ exchange: ExchangePointer, _ line: UnsafeRawBufferPointer) {
     let connection = exchange.pointee.connection
     let outlet = exchange.pointee.outlet
-    guard settings.log.fastCGIStderr, connection.pointee.gateway == .fastcgi else { return }
+    guard settings.log.fastCGIStderr, connection.pointee.gateway == .fastcgi,
+      // A front end that takes nothing finds them in the log.
+      outlet.pointee.waiting < limits.responseBufferBytes
+    else { return }
     fillOutput(exchange)
     var text = Printable.paragraph(String(decoding: line, as: UTF8.self))
     text.withUTF8 {

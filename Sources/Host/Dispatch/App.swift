@@ -3,7 +3,7 @@ import Synchronization
 
 /// An application where it is mounted, and the generation that serves it.
 ///
-/// Unchecked: constant but for `calls` and `isDrained`, which are the leader's, and the atomics.
+/// Unchecked: constant but for `calls`, `returning` and `isDrained`, which are the leader's, and the atomics.
 final class App: @unchecked Sendable {
   /// "" or "/segment…", without a slash at the end.
   let mount: [UInt8]
@@ -14,6 +14,8 @@ final class App: @unchecked Sendable {
   let place: Int
   /// What a call needs, apart; lives as long as the app.
   private(set) var calls: AppCallsPointer
+  /// Calls whose clients have come back, and for which there is no permit yet.
+  var returning: [ExchangePointer] = []
   /// drain() was called.
   private(set) var isDrained = false
   /// No call of it comes any more: host threads that were told of it take their leave.

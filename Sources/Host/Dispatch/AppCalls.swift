@@ -13,6 +13,8 @@ struct AppCalls {
   var exchanges = 0
   /// Of these, the asynchronous ones whose call has returned.
   var asynchronous = 0
+  /// Calls that wait for their clients and do not count as under way (CallPermit.swift).
+  var absent = 0
   /// The host thread that has called last; see `HostThread`.
   var caller: UInt64 = 0
   /// `threads` for an app that is thread-safe, else 1.
@@ -62,7 +64,7 @@ struct AppCalls {
   var app: App { owner.takeUnretainedValue() }
 
   /// Exchanges that still have to be called for.
-  var uncalled: Int { exchanges - active - asynchronous }
+  var uncalled: Int { exchanges - active - absent - asynchronous }
 
   /// Calls the app with the exchange; its nsgi_result.
   @inline(__always)

@@ -105,7 +105,7 @@ extension Worker {
     let hasPiece = !exchange.pointee.stream.isGathered && !exchange.pointee.stream.bytes.isEmpty
     let hasBody =
       !stream || hasPiece || exchange.pointee.stream.state != .coming
-    let hasSpace = exchange.pointee.outlet.pointee.output.count < limits.responseBufferBytes
+    let hasSpace = exchange.pointee.outlet.pointee.waiting < limits.responseBufferBytes
     let isGone = exchange.pointee.isAbandoned.load(ordering: .relaxed)
     let what = exchange.pointee.ready.what
     if !hasSpace, exchange.pointee.isAsync { watchOutput(connection) }
@@ -126,6 +126,7 @@ extension Worker {
     if !exchange.pointee.isOver { exchange.pointee.phase = .gone }
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
+    returnPermitNow(exchange)
     guard !wasTold else { return }
     app(exchange).cancel(exchange)
     becameReady(exchange, NSGI_READY_GONE)
@@ -147,16 +148,24 @@ extension Worker {
   /// Leader: sends what an asynchronous app has left in the output.
   private func flushBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     exchange.pointee.lock.lock()
+    let wasChoked = exchange.pointee.outlet.pointee.isChoked
     pushOutBeside(exchange)
     let isEmpty = !exchange.pointee.outlet.pointee.hasOutput
     exchange.pointee.lock.unlock()
     if isEmpty, connection.pointee.closesAfterOutput { return hangUp(connection) }
-    if isEmpty { setInterest(connection, connection.pointee.interest.subtracting(.write)) }
+    if isEmpty {
+      setInterest(connection, connection.pointee.interest.subtracting(.write))
+      if connection.pointee.timeout == .write { setTimeoutBeside(connection, .none) }
+      if wasChoked, connection.pointee.streamsBody { resumeStream(connection, exchange) }
+    } else if connection.pointee.timeout == .write {
+      setTimeoutBeside(connection, .write)
+    }
     becameReady(exchange, NSGI_READY_SPACE)
   }
 
-  /// Leader: wakes when the socket takes bytes again.
+  /// Leader: wakes when the socket takes bytes again, and when its client has taken none for too long.
   func watchOutput(_ connection: ConnectionPointer) {
     setInterest(connection, connection.pointee.interest.union(.write))
+    if connection.pointee.timeout == .none { setTimeoutBeside(connection, .write) }
   }
 }

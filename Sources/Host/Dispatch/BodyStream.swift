@@ -22,6 +22,10 @@ struct BodyStream: ~Copyable {
 
   var state = State.none
   private(set) var bytes = ByteBuffer()
+  /// The status that a client gets whose body did not come or could not be stored, if its app fails for that.
+  var refusal = 0
+  /// Bytes that have come so far, taken or not, before they were gathered.
+  private(set) var received: Int64 = 0
   /// The app has taken bytes by read().
   private(set) var isRead = false
   /// 100 Continue has been sent, or nobody waits for it.
@@ -41,6 +45,7 @@ struct BodyStream: ~Copyable {
 
   mutating func reset() {
     bytes = ByteBuffer()
+    (received, refusal) = (0, 0)
     (state, isRead, isContinued, isFull, isGathered) = (.none, false, false, false, false)
   }
 
@@ -52,7 +57,16 @@ struct BodyStream: ~Copyable {
     return all
   }
 
-  mutating func append(_ piece: UnsafeRawBufferPointer) { bytes.append(piece) }
+  mutating func append(_ piece: UnsafeRawBufferPointer) {
+    bytes.append(piece)
+    received += Int64(piece.count)
+  }
+
+  /// No more of it comes.
+  mutating func fail(_ state: State, _ status: Int) {
+    guard self.state == .coming else { return }
+    (self.state, refusal) = (state, status)
+  }
 
   /// Takes bytes; nil when there are none yet.
   mutating func take(_ buffer: UnsafeMutableRawPointer, _ capacity: Int) -> Int64? {
@@ -122,11 +136,11 @@ extension Worker {
   private func gather(_ exchange: ExchangePointer, _ piece: UnsafeRawBufferPointer) {
     guard piece.count > 0 else { return }
     do {
-      try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes)
-      try exchange.pointee.body.own(bound: limits.bodyMemoryBytes)
+      try exchange.pointee.body.append(piece, bound: limits.bodyMemoryBytes, spools)
+      try exchange.pointee.body.own(bound: limits.bodyMemoryBytes, spools)
     } catch {
-      log.error("request body cannot be stored: \(error)")
-      exchange.pointee.stream.state = .failed
+      bodyNotStored(error)
+      exchange.pointee.stream.fail(.failed, bodyStatus(exchange, error))
     }
   }
 
@@ -144,12 +158,18 @@ extension Worker {
     sendContinue(exchange)
     if exchange.pointee.neverWaits { return NSGI_AGAIN.rawValue }
     let id = exchange.pointee.id
-    let isInTime = exchange.pointee.lock.wait(
-      until: Mutex.deadline(seconds: limits.bodyTimeoutSeconds))
+    var isInTime = exchange.pointee.lock.wait(until: Mutex.deadline(seconds: Worker.keepsPermitSeconds))
+    if !isInTime, exchange.pointee.id == id {
+      offerPermit(exchange)
+      isInTime = exchange.pointee.lock.wait(until: Mutex.deadline(seconds: limits.bodyTimeoutSeconds))
+    }
     // Another thread of the app may have ended it meanwhile: the record is someone else's then.
     guard exchange.pointee.id == id else { return NSGI_GONE.rawValue }
+    regainPermit(exchange)
     if exchange.pointee.isAbandoned.load(ordering: .relaxed) { return NSGI_GONE.rawValue }
-    return isInTime || exchange.pointee.stream.state != .coming ? nil : NSGI_TIMEOUT.rawValue
+    if isInTime || exchange.pointee.stream.state != .coming { return nil }
+    exchange.pointee.stream.fail(.late, 408)
+    return NSGI_TIMEOUT.rawValue
   }
 
   /// The first read of a body that the client holds back (RFC 9110 §10.1.1).
@@ -169,10 +189,12 @@ extension Worker {
 
   /// Leader, inside the app's read: receives once without waiting; true when something was there.
   private func pullBody(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
+    if exchange.pointee.outlet.pointee.isChoked { return false }
     let before = exchange.pointee.stream.bytes.count + Int(exchange.pointee.body.length)
     if !connection.pointee.input.isEmpty { feed(connection, exchange) }
     let now = exchange.pointee.stream.bytes.count + Int(exchange.pointee.body.length)
     if now > before || exchange.pointee.stream.state != .coming { return true }
+    if exchange.pointee.outlet.pointee.isChoked { return false }
     return receiveStream(connection, exchange)
   }
 
@@ -204,9 +226,15 @@ extension Worker {
     return true
   }
 
-  /// Leader: turns input into body bytes.
+  /// Leader: turns input into body bytes. What the peer causes meanwhile has to be taken by it.
   private func feed(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    let outlet = exchange.pointee.outlet
+    defer { if outlet.pointee.replies > 0 { pushReplies(connection, exchange) } }
     while exchange.pointee.stream.state == .coming {
+      if outlet.pointee.isChoked {
+        pushReplies(connection, exchange)
+        if outlet.pointee.isChoked { return }
+      }
       var offset = 0
       let bytes = connection.pointee.input.bytes
       do {
@@ -235,15 +263,20 @@ extension Worker {
   }
 
   /// Leader: answers a message that came between the records of a body. It goes out between two records of
-  /// the response, and at once.
+  /// the response, when the input is used up.
   private func answer(_ exchange: ExchangePointer, _ answer: ControlAnswer) {
     guard exchange.pointee.phase != .gone else { return }
+    let outlet = exchange.pointee.outlet
     fillOutput(exchange)
-    if encode(answer, exchange.pointee.outlet) { exchange.pointee.stream.state = .broken }
+    let before = outlet.pointee.output.count
+    if encode(answer, outlet) { exchange.pointee.stream.state = .broken }
+    outlet.pointee.replies += outlet.pointee.output.count - before
+  }
+
+  /// Leader: sends such answers.
+  private func pushReplies(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     pushOutBeside(exchange)
-    if exchange.pointee.isDetached, exchange.pointee.outlet.pointee.hasOutput {
-      inbox.post(.wantsOutput(exchange))
-    }
+    if connection.pointee.isDetached, exchange.pointee.outlet.pointee.hasOutput { watchOutput(connection) }
   }
 
   /// Leader: an event of a connection whose body goes to an app beside the loop; what came of it stands in
@@ -260,8 +293,11 @@ extension Worker {
     let isDone = exchange.pointee.stream.state != .coming
     exchange.pointee.stream.isFull = exchange.pointee.stream.bytes.count >= BodyStream.bound
     let isReadable = isNew && (isDone || !exchange.pointee.stream.isGathered)
-    if isDone || exchange.pointee.stream.isFull { setInterest(connection, []) }
-    setTimeoutBeside(connection, isDone || exchange.pointee.stream.isFull ? .none : .body)
+    if isDone || exchange.pointee.stream.isFull || exchange.pointee.outlet.pointee.isChoked {
+      restStream(connection)
+    } else if !bodyKeepsPace(connection, exchange) {
+      cutStream(connection, exchange)
+    }
     if exchange.pointee.stream.state == .broken {
       exchange.pointee.isAbandoned.store(true, ordering: .releasing)
     }
@@ -271,16 +307,27 @@ extension Worker {
     if exchange.pointee.isAbandoned.load(ordering: .relaxed) { abandoned(exchange) }
   }
 
-  /// Leader: the client has sent nothing for too long.
+  /// Leader: the client has sent nothing, or too little, for too long.
   func streamIsLate(_ connection: ConnectionPointer) {
     guard let exchange = connection.pointee.exchange else { return }
     exchange.pointee.lock.lock()
-    if exchange.pointee.stream.state == .coming { exchange.pointee.stream.state = .late }
+    cutStream(connection, exchange)
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
-    setInterest(connection, [])
-    setTimeoutBeside(connection, .none)
     becameReady(exchange, NSGI_READY_BODY)
+  }
+
+  /// Leader, under the lock: no more of the body is waited for.
+  private func cutStream(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    exchange.pointee.stream.fail(.late, 408)
+    restStream(connection)
+  }
+
+  /// Leader: nothing of the body is waited for, for now; what waits to be sent still is.
+  private func restStream(_ connection: ConnectionPointer) {
+    setInterest(connection, connection.pointee.interest.subtracting(.read))
+    setTimeoutBeside(connection, connection.pointee.interest.contains(.write) ? .write : .none)
+    connection.pointee.pace.rests()
   }
 
   /// Leader: takes up receiving for an app that reads beside the loop.
@@ -288,11 +335,16 @@ extension Worker {
     exchange.pointee.lock.lock()
     feed(connection, exchange)
     let isComing = exchange.pointee.stream.state == .coming
+    let isChoked = exchange.pointee.outlet.pointee.isChoked
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
+    if isChoked {
+      restStream(connection)
+      return watchOutput(connection)
+    }
     if isComing {
-      setInterest(connection, .read)
-      setTimeoutBeside(connection, .body)
+      setInterest(connection, connection.pointee.interest.union(.read))
+      if !bodyKeepsPace(connection, exchange) { streamIsLate(connection) }
     } else {
       becameReady(exchange, NSGI_READY_BODY)
     }

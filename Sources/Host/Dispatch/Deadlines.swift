@@ -14,11 +14,27 @@ extension Worker {
 
   /// The timer of a connection whose exchange is beside the loop: never later than the request's deadline.
   func setTimeoutBeside(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
+    let seconds: Double? =
+      switch timeout {
+      case .body: bodySeconds(connection)
+      case .write: shortestWriteSeconds
+      default: nil
+      }
     let deadline = connection.pointee.deadline
-    let due = timeout == .body ? now &+ UInt64(limits.bodyTimeoutSeconds * 1e9) : .max
-    guard deadline != 0, deadline <= due else { return setTimeout(connection, timeout) }
+    guard deadline != 0, deadline <= seconds.map({ now &+ UInt64($0 * 1e9) }) ?? .max else {
+      return setTimeout(connection, timeout)
+    }
     connection.pointee.timeout = .request
     timers.set(connection.pointee.slot, TimerWheel.tick(deadline, seconds: 0), timer)
+  }
+
+  /// What a timer was for may go on for some seconds more; but not beyond the request's deadline.
+  func putOff(_ connection: ConnectionPointer, seconds: Double) {
+    let (deadline, due) = (connection.pointee.deadline, now &+ UInt64(seconds * 1e9))
+    let isRequest = deadline != 0 && deadline <= due
+    if isRequest { connection.pointee.timeout = .request }
+    let tick = TimerWheel.tick(isRequest ? deadline : due, seconds: 0)
+    timers.set(connection.pointee.slot, tick, timer)
   }
 
   /// The deadline of a request has passed: the client gets a 504 if nothing was sent yet; a response that is

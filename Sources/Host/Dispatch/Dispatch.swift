@@ -244,6 +244,8 @@ extension Worker {
       return serveQueue(calls)
     case .wantsBody(let exchange): resumeStream(exchange.pointee.connection, exchange)
     case .wantsOutput(let exchange): watchOutput(exchange.pointee.connection)
+    case .offersPermit(let exchange): return takePermit(exchange)
+    case .wantsPermit(let exchange): returnPermit(exchange)
     case .asksReadiness(let exchange, let id): checkReadiness(exchange, id)
     case .replaces(let replacement): install(replacement)
     case .cameHome: return giveBack()
@@ -288,6 +290,7 @@ extension Worker {
 
   /// Calls for requests that had to wait, as far as the app may have calls.
   func serveQueue(_ calls: AppCallsPointer) -> Turn {
+    if calls.pointee.absent > 0 { returnPermits(calls) }
     while !isAway, calls.pointee.active < calls.pointee.limit, let exchange = calls.pointee.next() {
       let connection = exchange.pointee.connection
       if exchange.pointee.isAbandoned.load(ordering: .relaxed) {

@@ -40,7 +40,7 @@ extension Worker {
     let pushed = pushOut(exchange, toTheEnd: true)
     guard pushed == NSGI_OK.rawValue else { return pushed }
     // For an app that never waits something may be left: the file goes behind it.
-    if !exchange.pointee.outlet.pointee.output.isEmpty { return copyFile(exchange, fd, offset, count) }
+    if exchange.pointee.outlet.pointee.hasOutput { return copyFile(exchange, fd, offset, count) }
     var (place, left) = (offset, count)
     while left > 0 {
       do {
@@ -48,6 +48,7 @@ extension Worker {
         if sent == 0 { return NSGI_IO.rawValue }
         left -= Int64(sent)
         exchange.pointee.written += Int64(sent)
+        exchange.pointee.outlet.pointee.sent &+= Int64(sent)
       } catch {
         // Whether it is the file or the socket that failed shows where they are two calls.
         guard error.wouldBlock, !exchange.pointee.neverWaits else {

@@ -16,6 +16,10 @@ final class Inbox: @unchecked Sendable {
     case wantsBody(ExchangePointer)
     /// The socket is full; the rest of the output is to go when it is not.
     case wantsOutput(ExchangePointer)
+    /// A call waits for its client: another may have its permit.
+    case offersPermit(ExchangePointer)
+    /// Its client has come back.
+    case wantsPermit(ExchangePointer)
     /// on_ready() was called; the number tells whether the exchange still lives.
     case asksReadiness(ExchangePointer, UInt64)
     /// Another app is to take a place in the mount table.

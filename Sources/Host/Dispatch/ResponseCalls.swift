@@ -105,9 +105,9 @@ extension Worker {
   func hasSpace(_ exchange: ExchangePointer) -> Bool {
     guard exchange.pointee.neverWaits else { return true }
     let outlet = exchange.pointee.outlet
-    guard outlet.pointee.output.count >= limits.responseBufferBytes else { return true }
+    guard outlet.pointee.waiting >= limits.responseBufferBytes else { return true }
     pushOutBeside(exchange)
-    return outlet.pointee.output.count < limits.responseBufferBytes
+    return outlet.pointee.waiting < limits.responseBufferBytes
   }
 
   /// read(): > 0 bytes, 0 at the end, < 0 an nsgi_result.

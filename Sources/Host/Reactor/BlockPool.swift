@@ -10,6 +10,8 @@ struct BlockPool: ~Copyable {
   private let free: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private var count = 0
   private let kept: Int
+  /// Bytes that went back to the allocator, since they were last asked for.
+  private(set) var released = 0
 
   /// - Parameter kept: free blocks that are kept at most; more go back to the allocator.
   init(kept: Int) {
@@ -41,14 +43,33 @@ struct BlockPool: ~Copyable {
   @inline(__always)
   mutating func empty(_ buffer: inout ByteBuffer) {
     guard let (block, capacity) = buffer.release() else { return }
-    if capacity == BlockPool.blockBytes { give(block) } else { block.deallocate() }
+    if capacity == BlockPool.blockBytes { return give(block) }
+    block.deallocate()
+    released &+= capacity
   }
 
   /// Takes a block of the pool's size back.
   @inline(__always)
   mutating func give(_ block: UnsafeMutableRawPointer) {
-    guard count < kept else { return block.deallocate() }
+    guard count < kept else {
+      released &+= BlockPool.blockBytes
+      return block.deallocate()
+    }
     free[count] = block
     count &+= 1
+  }
+
+  /// What went back to the allocator since the last time, in bytes.
+  mutating func takeReleased() -> Int {
+    defer { released = 0 }
+    return released
+  }
+
+  /// Gives free blocks back to the allocator, but for the `most` that were used last.
+  mutating func shrink(to most: Int) {
+    guard count > most else { return }
+    for index in 0..<(count - most) { free[index].deallocate() }
+    for index in 0..<most { free[index] = free[count - most + index] }
+    count = most
   }
 }

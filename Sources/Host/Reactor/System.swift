@@ -16,7 +16,7 @@ enum System {
 
   /// One attempt at a call, from the script if a test plays one.
   @inline(__always)
-  private static func attempt(_ call: SystemScript.Call, _ count: Int, _ body: () -> Int) -> Int {
+  static func attempt(_ call: SystemScript.Call, _ count: Int, _ body: () -> Int) -> Int {
     #if DEBUG
       if let step = SystemScript.next(call) {
         switch step {

@@ -105,10 +105,10 @@ extension Worker {
   /// The kernel has woken a worker for a connection that does not take it, because it is stopped or hangs:
   /// what waits on a socket is told anew to whoever comes to it.
   private func rouse() {
-    guard stopping == nil, !isAcceptPaused else { return }
+    guard stopping == nil, admission == .open else { return }
     for index in listeners.indices {
       try? reactor.remove(listeners[index].fd)
-      do { try watch(index) } catch { isAcceptPaused = true }
+      do { try watch(index) } catch { admission = .short }
     }
   }
 

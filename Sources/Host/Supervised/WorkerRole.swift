@@ -18,6 +18,7 @@ extension Server {
     do { signals = try Worker.takeSignals() } catch {
       throw ServerFailure("signals cannot be read: \(error)")
     }
+    let spools = try SpoolRoom.prepare(settings, sharing: orders.spoolShare)
     let board: UnsafeMutableRawPointer
     do {
       board = try System.mapShared(HandedDescriptor.scoreboard, Scoreboard.bytes)
@@ -29,7 +30,7 @@ extension Server {
     do {
       worker = try Worker(
         settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
-        supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision))
+        supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools)
     } catch { throw ServerFailure(loop: error) }
     worker.home = home
     do {

@@ -84,6 +84,8 @@ extension Master {
     workerSpeaks(id)
     guard let ending = System.ending(of: worker.pid) else { return }
     workers[id] = nil
+    // Its spools are gone with it, however it ended.
+    System.clear(spoolShares, at: SpoolShares.offset(of: id))
     traced(id)
     for action in [Alarms.Action.startTimeout(worker: id), .mercy(worker: id), .lifetime(worker: id)] {
       alarms.cancel(action)

@@ -76,13 +76,16 @@ extension Master {
       }
       orders.builds.append(wanted)
     }
+    let id = nextNumber()
+    orders.spoolShare = id % SpoolShares.count
     let board = try System.sealedMemory("scoreboard", Scoreboard.bytes)
     defer { System.close(board) }
     let memory = try System.mapShared(board, Scoreboard.bytes)
+    let shared = [(board, HandedDescriptor.scoreboard), (spoolShares, HandedDescriptor.spools)]
     do throws(SystemError) {
-      let child = try startChild(orders, map + [(board, HandedDescriptor.scoreboard)])
+      let child = try startChild(orders, map + shared)
       return WorkerHandle(
-        id: nextNumber(), place: place, pid: child.pid, processDescriptor: child.processDescriptor,
+        id: id, place: place, pid: child.pid, processDescriptor: child.processDescriptor,
         link: child.link, memory: memory, release: release, purpose: purpose)
     } catch {
       System.unmap(memory, Scoreboard.bytes)

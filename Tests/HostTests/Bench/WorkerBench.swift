@@ -52,6 +52,8 @@ final class WorkerBench {
     let said = ProcessInfo.processInfo.environment["NSGI_IO"].flatMap(EventLoop.init(rawValue:))
     settings.eventLoop = loop ?? said ?? .auto
     change(&settings)
+    // As in a server (`takeSignals`): sendfile(2) to a peer that is gone raises it.
+    clinux_disarm_sigpipe()
     folder = try TemporaryFolder()
     runtime = try RuntimeDirectory.create(in: folder.path)
     reference = AppReference(path: try FixtureApp.path(app), symbol: symbol)

@@ -10,16 +10,19 @@ import Wire
 private final class HeldBody {
   private var body = RequestBody()
   let bound: Int
+  let room: SpoolRoom
 
-  init(bound: Int = 1000) { self.bound = bound }
+  init(bound: Int = 1000, room: SpoolRoom = SpoolRoom(directory: "/tmp", most: .max)) {
+    (self.bound, self.room) = (bound, room)
+  }
 
   var length: Int64 { body.length }
   var position: Int64 { body.position }
   var bytesInMemory: Int { body.memory.count }
   var roomInMemory: Int { body.memory.room }
   func reset() { body.reset() }
-  func append(_ piece: UnsafeRawBufferPointer) throws { try body.append(piece, bound: bound) }
-  func own() throws { try body.own(bound: bound) }
+  func append(_ piece: UnsafeRawBufferPointer) throws { try body.append(piece, bound: bound, room) }
+  func own() throws { try body.own(bound: bound, room) }
   func prepare(_ count: Int) -> Bool { body.prepare(for: Int64(count), bound: bound) }
 
   /// Receives past the reader, as a connection does after `prepare`.
@@ -67,8 +70,6 @@ private final class HeldBody {
     return all
   }
 }
-
-// Among the workers' suites, because where bodies are spooled to is the process's.
 
 extension WorkerSuites {
   @Suite struct RequestBodyTests {
@@ -202,17 +203,15 @@ extension WorkerSuites {
         }
         return targets.count { $0?.hasPrefix(folder.path) ?? false }
       }
-      let usual = RequestBody.spoolDirectory
-      RequestBody.spoolDirectory = folder.path
-      defer { RequestBody.spoolDirectory = usual }
-      let body = HeldBody()
+      let room = SpoolRoom(directory: folder.path, most: .max)
+      let body = HeldBody(room: room)
       try body.append(TestBody.bytes(5000), pieces: [5000])
       #expect(openFiles() == 1)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
       body.reset()
       #expect(openFiles() == 0)
       do {
-        let other = HeldBody()
+        let other = HeldBody(room: room)
         try other.append(TestBody.bytes(5000), pieces: [5000])
         _ = try other.whole()
         #expect(openFiles() == 1)

@@ -6,6 +6,8 @@ import Glibc
 struct Invocation {
   let function: Function
   let handles: HandleTable
+  /// Who asks: the address, if that is known.
+  let client: String
   /// Held during calls of functions that are not thread-safe.
   let oneAtATime: Lock
 
@@ -24,23 +26,26 @@ struct Invocation {
 
   /// Calls `function` with what the client gave, by parameter.
   static func run(
-    _ function: Function, _ given: [String: Given], _ handles: HandleTable, _ oneAtATime: Lock
+    _ function: Function, _ given: [String: Given], _ handles: HandleTable, _ oneAtATime: Lock,
+    client: String
   ) throws(RequestError) -> Outcome {
-    var invocation = Invocation(function: function, handles: handles, oneAtATime: oneAtATime)
+    handles.sweep(oneAtATime)
+    var invocation = Invocation(function, handles, oneAtATime, client)
     defer { invocation.letGo() }
     try invocation.prepare(given)
     let (result, errorNumber) = invocation.call()
     return try invocation.outcome(result, errorNumber)
   }
 
-  private init(function: Function, handles: HandleTable, oneAtATime: Lock) {
-    (self.function, self.handles, self.oneAtATime) = (function, handles, oneAtATime)
+  private init(_ function: Function, _ handles: HandleTable, _ oneAtATime: Lock, _ client: String) {
+    (self.function, self.handles, self.oneAtATime, self.client) = (function, handles, oneAtATime, client)
   }
 
   // MARK: Before
 
   private mutating func prepare(_ given: [String: Given]) throws(RequestError) {
     let parameters = function.signature.parameters
+    if case .handle = function.signature.result { try checkRoom() }
     for parameter in parameters {
       if case .length = parameter.binding {
         arguments.append(nil)
@@ -87,12 +92,17 @@ struct Invocation {
       point(name, to: memory.allocate(count * scalar.size))
       lengths[name] = count
     case .outHandle:
-      if !handles.hasRoom { throw RequestError(503, "too many handles are open; close some") }
+      try checkRoom()
       point(name, to: memory.allocate(8))
     case .outText: point(name, to: memory.allocate(8))
     case .handle(let tag, let closes): try find(name, tag, closes, given)
     case .callback, .opaque: arguments.append(memory.pointer(to: nil))
     }
+  }
+
+  /// Before the call, so that no object is opened in vain.
+  private func checkRoom() throws(RequestError) {
+    do { try handles.checkRoom(client: client) } catch { throw RequestError(503, error.sentence) }
   }
 
   private mutating func point(_ name: String, to place: UnsafeMutableRawPointer) {
@@ -208,7 +218,10 @@ struct Invocation {
 
   private func letGo() {
     for callback in callbacks { function.pools[callback.name]?.giveBack(callback.slot) }
-    for handle in held.prefix(locked).reversed() { handle.lock.unlock() }
+    for handle in held.prefix(locked).reversed() {
+      handles.used(handle)
+      handle.lock.unlock()
+    }
   }
 
   // MARK: The call
@@ -348,11 +361,12 @@ struct Invocation {
       release?(pointer)
       return .value(.null)
     }
-    guard let id = handles.add(pointer, tag: tag, release: release) else {
+    do {
+      return .value(.string(try handles.add(pointer, tag: tag, client: client, release: release)))
+    } catch {
       release?(pointer)
-      throw RequestError(503, "too many handles are open; close some")
+      throw RequestError(503, error.sentence)
     }
-    return .value(.string(id))
   }
 
   private func collected(

@@ -66,4 +66,16 @@ final class Lock: @unchecked Sendable {
 
   func lock() { pthread_mutex_lock(mutex) }
   func unlock() { pthread_mutex_unlock(mutex) }
+  /// False when somebody has it.
+  func tryLock() -> Bool { pthread_mutex_trylock(mutex) == 0 }
+}
+
+/// Time that only grows.
+enum Clock {
+  /// Seconds since the machine was started.
+  static func seconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
 }

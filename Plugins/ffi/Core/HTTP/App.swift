@@ -23,13 +23,15 @@ final class FFIApp: Sendable {
   private let endpoints: [Endpoint]
   /// Answers every path, if there is one.
   private let entry: AppEntry?
-  let handles = HandleTable()
+  let handles: HandleTable
   private let oneAtATime = Lock()
 
   /// The functions of `endpoints`, found by `resolve`.
   init(
-    _ endpoints: [Endpoint], entry: Signature?, _ resolve: (Signature) throws -> Symbols
+    _ endpoints: [Endpoint], entry: Signature?, limits: HandleLimits = HandleLimits(),
+    _ resolve: (Signature) throws -> Symbols
   ) throws {
+    handles = HandleTable(limits)
     var routes: [String: Route] = [:]
     for endpoint in endpoints {
       guard endpoint.path != Self.descriptionPath, routes[endpoint.path] == nil else {
@@ -73,7 +75,7 @@ final class FFIApp: Sendable {
       throw RequestError(406, "the answer can be had as \(route.forms.offered.joined(separator: ", "))")
     }
     let given = try RequestArguments.gather(request, for: route.function.signature)
-    let outcome = try Invocation.run(route.function, given, handles, oneAtATime)
+    let outcome = try Invocation.run(route.function, given, handles, oneAtATime, client: request.client)
     var answer = try route.forms.answer(outcome, route.function, as: type)
     answer.fields.append(("Vary", "Accept"))
     return answer

@@ -41,7 +41,7 @@ struct AppEntry: Sendable {
     for parameter in function.signature.parameters where parameter.isInput {
       given[parameter.name] = .body(part(parameter.name, request, variable))
     }
-    let outcome = try Invocation.run(function, given, handles, oneAtATime)
+    let outcome = try Invocation.run(function, given, handles, oneAtATime, client: request.client)
     var status = 200
     if case .plain = function.signature.result, function.signature.resultIsLengthOf == nil,
       case .value(.number(let text))? = outcome.result {

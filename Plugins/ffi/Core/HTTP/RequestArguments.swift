@@ -12,6 +12,8 @@ struct Incoming {
   var body: [UInt8] = []
   /// Where the app is mounted.
   var mount = ""
+  /// The client's address; empty if it has none.
+  var client = ""
 }
 
 enum RequestArguments {

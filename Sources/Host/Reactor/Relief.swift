@@ -1,0 +1,51 @@
+import CLinux
+import Synchronization
+
+/// Memory that a load has taken goes back to the system when the load is over. What was freed stays with the
+/// allocator otherwise, in whichever of its heaps, and a worker would hold for ever what it held once.
+struct Relief {
+  /// Bytes freed since memory was last given back.
+  private(set) var freed = 0
+  /// The most requests that were under way since then.
+  private var peak = 0
+  /// When it may be done again, in monotonic nanoseconds.
+  private var next: UInt64 = 0
+
+  /// Less than this is not worth the search.
+  private static let leastBytes = 1 << 20
+  private static let period: UInt64 = 5_000_000_000
+
+  /// Whether memory will be given back soon, with so many more bytes freed.
+  func isPending(freed more: Int, underway: Int) -> Bool {
+    freed &+ more >= Relief.leastBytes && underway <= max(peak, underway) / 2
+  }
+
+  /// Whether it is time: much was freed, and no more than half of the requests are left that there were.
+  mutating func isDue(at now: UInt64, freed more: Int, underway: Int) -> Bool {
+    freed &+= more
+    peak = max(peak, underway)
+    guard isPending(freed: 0, underway: underway), now >= next else { return false }
+    // What the rest of them hold is freed when they end.
+    (freed, peak) = (underway == 0 ? 0 : Relief.leastBytes, underway)
+    next = now &+ Relief.period
+    return true
+  }
+}
+
+extension Worker {
+  /// Blocks that stay with the pool whatever happens.
+  private static let leastBlocks = 64
+
+  /// The loop has to turn, so that memory is given back.
+  var hasRelief: Bool {
+    relief.isPending(freed: blocks.released &+ churn.load(ordering: .relaxed), underway: exchanges.alive)
+  }
+
+  /// Leader, once a tick: looks whether a load is over.
+  func relieve() {
+    let more = blocks.takeReleased() &+ churn.exchange(0, ordering: .relaxed)
+    guard relief.isDue(at: now, freed: more, underway: exchanges.alive) else { return }
+    blocks.shrink(to: Worker.leastBlocks)
+    clinux_trim()
+  }
+}

@@ -1,0 +1,42 @@
+import Glibc
+
+/// Bodies that do not come, or find no room: what their clients are told, and the operator.
+extension Worker {
+  /// A body that will never fit is refused before it comes.
+  func fitsSpools(_ exchange: ExchangePointer) -> Bool {
+    let length = exchange.pointee.meta.contentLength
+    return length <= limits.bodyMemoryBytes || length <= limits.spoolBytes
+  }
+
+  func bodyFailed(
+    _ connection: ConnectionPointer, _ exchange: ExchangePointer, _ error: SpoolError
+  ) {
+    bodyNotStored(error)
+    let status = bodyStatus(exchange, error)
+    refuse(connection, status, Worker.bodySentence(status))
+  }
+
+  /// The status of a body that could not be stored: what is larger than all the room there is would come in
+  /// vain another time, too.
+  func bodyStatus(_ exchange: ExchangePointer, _ error: SpoolError) -> Int {
+    // The piece that found no room is no longer than this.
+    let least = exchange.pointee.body.length + Int64(BlockPool.blockBytes)
+    let length = max(exchange.pointee.meta.contentLength, least)
+    if case .full = error, length > limits.spoolBytes { return 413 }
+    return error.status
+  }
+
+  /// What a client is told whose body did not come, or could not be stored.
+  static func bodySentence(_ status: Int) -> String {
+    switch status {
+    case 408: "the request did not arrive in time"
+    case 413: "the request body is larger than the server can store"
+    default: "the request body could not be stored"
+    }
+  }
+
+  /// Any thread: tells the operator.
+  func bodyNotStored(_ error: SpoolError) {
+    if spools.mayComplain(System.now()) { log.error("request bodies cannot be stored: \(error)") }
+  }
+}
