@@ -28,7 +28,7 @@ final class Worker: @unchecked Sendable {
   let connections: Slab<Connection>
   let exchanges: Slab<Exchange>
   var blocks: BlockPool
-  /// Bytes that were freed and not by way of the pool; added to by any thread.
+  /// Bytes that were freed and not by way of the pool, as any thread says; when memory is given back.
   let churn = Atomic<Int>(0)
   var relief = Relief()
   /// Where bodies and answers go that are too long for memory.
@@ -104,9 +104,8 @@ final class Worker: @unchecked Sendable {
   static let acceptsInARow = 16
   /// What the connection under way has received was all there was: it ended within a block.
   var hasReadAll = false
-  /// Whether it takes what waits in the backlogs, and how often it has said so (Backlog.swift).
-  var admission = Admission.open
-  var backlogLines = LinePace()
+  /// Whether it takes what waits in the backlogs, and when it has last said so (Backlog.swift).
+  var (admission, backlogLines) = (Admission.open, LinePace())
   /// Generations that were replaced in place and have not left memory, or cannot.
   let leftOver = Atomic<Int>(0)
   /// Calls that were cancelled and go on: nobody waits for them.
@@ -127,7 +126,6 @@ final class Worker: @unchecked Sendable {
   /// - Parameters:
   ///   - listeners: bound and listening; the worker does not close what it inherited.
   ///   - mounts: loaded, started and probed applications with their mounts.
-  ///   - spools: where it may spool; nil: as the settings say.
   init(
     settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil,
     spools: SpoolRoom? = nil
