@@ -88,17 +88,31 @@ static void traced(int signal_number, siginfo_t *information, void *context) {
   errno = saved;
 }
 
+/* A thread whose stack is used up has no room left for a handler. */
+void *clinux_begin_crash_stack(void) {
+  if (!crash_note) return NULL;
+  void *room = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return NULL;
+  stack_t stack = {.ss_sp = room, .ss_size = STACK_BYTES};
+  sigaltstack(&stack, NULL);
+  return room;
+}
+
+void clinux_end_crash_stack(void *room) {
+  stack_t current, none = {.ss_flags = SS_DISABLE};
+  if (!room) return;
+  /* An app may have given the thread another one. */
+  if (!sigaltstack(NULL, &current) && current.ss_sp == room) sigaltstack(&none, NULL);
+  munmap(room, STACK_BYTES);
+}
+
 void clinux_watch_crashes(const char *(*note)(int signal)) {
   crash_note = note;
   /* The unwinder is loaded on its first use, which must not be in a handler. */
   void *frame;
   backtrace(&frame, 1);
   clinux_prepare_places();
-  void *room = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (room != MAP_FAILED) {
-    stack_t stack = {.ss_sp = room, .ss_size = STACK_BYTES};
-    sigaltstack(&stack, NULL);
-  }
+  clinux_begin_crash_stack();
   struct sigaction action = {.sa_sigaction = crashed, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   sigemptyset(&action.sa_mask);
   for (size_t i = 0; i < sizeof fatal_signals / sizeof *fatal_signals; i++)

@@ -275,6 +275,7 @@ public final class Master {
     plan.notify("STOPPING=1")
     abandonChanges("the server stops")
     for job in jobs.values { System.signal(job.pid, SIGKILL) }
+    if let heir, !hasHandedOver { System.signal(heir.pid, SIGTERM) }
     for worker in workers.values {
       worker.send(Message(.stop))
       if worker.state == .starting { endLoading(worker) }

@@ -33,6 +33,13 @@ struct CrashPlaceTests {
     #expect(frames.dropFirst().first?.contains("the_broken_function") == true, "\(report)")
   }
 
+  @Test("a stack that is used up is told too, whichever thread's it is")
+  func overflow() throws {
+    let report = try report(try FixtureApp.path("forwards_signals"), "/deep")
+    #expect(report.hasPrefix("signal 11 in GET /deep\n"), "\(report)")
+    #expect(report.split(separator: "\n").dropFirst().first?.contains("the_endless_function") == true)
+  }
+
   @Test("a handler that forwards the number alone does not take the report along")
   func numberOnly() throws {
     let report = try report(try FixtureApp.path("forwards_signals", defines: ["NUMBER_ONLY"]))

@@ -132,6 +132,19 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("--watch sees a library that was replaced")
+    func watched() throws {
+      let dep = try LinkedApp.library(1, at: folder.file("r/libdep.so.1"))
+      let server = try server(try LinkedApp.build("app", 1, with: dep, in: folder), ["--watch"])
+      for version in 2...3 {
+        try LinkedApp.library(version, at: dep)
+        try Deadline.usual.wait(for: "library \(version)", output: { server.log }) {
+          try answer(server) == "app 1 library \(version)" ? true : nil
+        }
+      }
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("a library of --call that was replaced is a new build")
     func callLibrary() throws {
       let library = try LinkedApp.library(1, at: folder.file("x=1/libdep.so.1"))

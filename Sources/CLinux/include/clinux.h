@@ -213,6 +213,9 @@ void clinux_finish_remover(int link);
 void clinux_watch_crashes(const char *(*note)(int signal));
 /* Makes a thread of this process write its backtrace to standard error, if crashes are watched. */
 void clinux_trace(pthread_t thread);
+/* A stack for the handlers of the calling thread, if crashes are watched; to be given back before it ends. */
+void *clinux_begin_crash_stack(void);
+void clinux_end_crash_stack(void *room);
 /* From now on the process only runs destructors: a fatal signal is told, and ends it with this code. */
 void clinux_end_with(int code);
 

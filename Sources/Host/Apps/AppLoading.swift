@@ -33,6 +33,8 @@ struct AppLoading {
   }
 
   var libraries = Libraries.told
+  /// Workers load the same: one of them tells what all could.
+  private var speaks = true
   private let search: PluginSearch
   private let host: UnsafePointer<nsgi_host>
   /// The first app of each plugin, by file.
@@ -54,6 +56,7 @@ struct AppLoading {
     _ app: AppSettings, from place: Place, _ start: Start = Start()
   ) throws(ServerFailure) -> Generation {
     let path = try path(of: app)
+    speaks = start.worker == 0
     do throws(LoadError) {
       let generation = try load(app, path, place, number: start.number)
       try generation.start(worker: start.worker, workers: start.workers, from: start.saved)
@@ -62,7 +65,8 @@ struct AppLoading {
         if libraries != .untold { try judge(LibraryCheck().after(generation.copy, fresh), app) }
         try generation.probe()
       } catch {
-        generation.unload()
+        // Elsewhere the process ends with it.
+        if libraries == .exact { generation.unload() }
         throw error
       }
       return generation
@@ -101,7 +105,7 @@ struct AppLoading {
   private func judge(_ conflicts: [LibraryConflict], _ app: AppSettings) throws(LoadError) {
     for conflict in conflicts {
       if conflict.owner == .server, libraries == .told {
-        Log.shared.warning("\(Self.label(app)) \(conflict)")
+        if speaks { Log.shared.warning("\(Self.label(app)) \(conflict)") }
       } else {
         throw .otherLibrary(app: Self.label(app), conflict)
       }

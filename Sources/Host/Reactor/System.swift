@@ -287,7 +287,9 @@ enum System {
     let result = pthread_create(
       &thread, nil,
       { argument in
+        let stack = clinux_begin_crash_stack()
         Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
+        clinux_end_crash_stack(stack)
         return nil
       }, start.toOpaque())
     if result != 0 { start.release() } else { pthread_detach(thread) }

@@ -31,6 +31,12 @@ extension Master {
       let base = app.path.hasPrefix("/") ? nil : release.settings.process.directory
       want((base.map { $0 + "/" } ?? "") + app.path, .swap(mount: app.mount, file: nil))
     }
+    // What they load belongs to whoever else loads it too.
+    for (app, build) in zip(release.settings.apps, release.builds) where app.isKeptWhole {
+      for path in build.libraries.identities.keys where path.hasPrefix("/") {
+        want(path, .swap(mount: nil, file: nil))
+      }
+    }
   }
 
   private func want(_ path: String, _ change: Change) {

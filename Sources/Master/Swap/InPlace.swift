@@ -93,6 +93,7 @@ extension Master {
     current = swap.target
     _ = history.commit(swap.build)
     for place in 0..<swap.target.workers { fill(place) }
+    watchFiles()
     beginProbation(swap.target, before: swap.previous, [swap.build])
     succeed("serving \(serviceText) (in place)")
   }

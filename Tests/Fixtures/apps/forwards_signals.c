@@ -51,7 +51,15 @@ __attribute__((constructor)) static void take(void) {
 static volatile int *volatile nowhere;
 static int (*volatile missing)(void);
 
+__attribute__((noinline, visibility("default"))) int the_endless_function(volatile char *below) {
+  static volatile int is_endless = 1;
+  volatile char room[4096];
+  room[0] = below ? below[0] : 1;
+  return is_endless ? the_endless_function(room) + room[0] : 0;
+}
+
 __attribute__((noinline, visibility("default"))) int the_broken_function(const char *path) {
+  if (!strcmp(path, "/deep")) return the_endless_function(NULL);
   if (!strcmp(path, "/jump")) return missing() + 1;
   *nowhere = 1;
   return 1;
