@@ -3,7 +3,7 @@ import Glibc
 
 /// Where a name is to be looked up: the directory (O_PATH) and the name in it. Whatever becomes of the path
 /// afterwards, the directory stays the one that was found.
-struct Place: ~Copyable {
+struct GuardedName: ~Copyable {
   let directory: Int32
   let name: String
 
@@ -20,11 +20,11 @@ extension System {
   }
 
   /// Finds the directory of a path's last name, by links of trustworthy owners only.
-  static func place(of path: String) throws(SystemError) -> Place {
+  static func guardedName(_ path: String) throws(SystemError) -> GuardedName {
     var name = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
     let directory = Int32(try retrying("open") { Int(clinux_open_parent(path, &name)) })
     let text = name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-    return Place(directory: directory, name: text)
+    return GuardedName(directory: directory, name: text)
   }
 
   /// Writes a small file anew. The corresponding C functions are `open`, `ftruncate` and `write`.
@@ -43,23 +43,23 @@ extension System {
 
   /// Removes a file's name, not what a link leads to. The corresponding C function is `unlinkat`.
   static func unlinkGuarded(_ path: String) throws(SystemError) {
-    let place = try place(of: path)
-    _ = try retrying("unlinkat") { Int(unlinkat(place.directory, place.name, 0)) }
+    let found = try guardedName(path)
+    _ = try retrying("unlinkat") { Int(unlinkat(found.directory, found.name, 0)) }
   }
 
   /// Removes a socket's name, if it is one's. The corresponding C functions are `fstatat` and `unlinkat`.
   static func unlinkSocket(_ path: String) throws(SystemError) {
-    let place = try place(of: path)
+    let found = try guardedName(path)
     var status = stat()
-    _ = try retrying("fstatat") { Int(fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW)) }
+    _ = try retrying("fstatat") { Int(fstatat(found.directory, found.name, &status, AT_SYMLINK_NOFOLLOW)) }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw SystemError("unlinkat", EEXIST) }
-    _ = try retrying("unlinkat") { Int(unlinkat(place.directory, place.name, 0)) }
+    _ = try retrying("unlinkat") { Int(unlinkat(found.directory, found.name, 0)) }
   }
 
   /// Opens (O_PATH) the socket file that this process has just made, and nothing that took its place.
   static func openSocketFile(_ path: String) throws(SystemError) -> Int32 {
-    let place = try place(of: path)
-    let fd = Int32(try retrying("openat") { Int(clinux_open_name(place.directory, place.name)) })
+    let found = try guardedName(path)
+    let fd = Int32(try retrying("openat") { Int(clinux_open_name(found.directory, found.name)) })
     // A hard link to another of our sockets has a count of two.
     if let status = try? status(fd), status.st_mode & S_IFMT == S_IFSOCK, status.st_nlink == 1,
       status.st_uid == effectiveUser
@@ -119,9 +119,9 @@ extension System {
       for name in names { free(UnsafeMutablePointer(mutating: name)) }
     }
     for path in paths {
-      let place = try place(of: path)
-      directories.append(dup(place.directory))
-      names.append(UnsafePointer(strdup(place.name)))
+      let found = try guardedName(path)
+      directories.append(dup(found.directory))
+      names.append(UnsafePointer(strdup(found.name)))
     }
     return own(
       Int32(try retrying("fork") { Int(clinux_start_remover(directories, &names, Int32(paths.count))) }))

@@ -121,7 +121,7 @@ struct Listener {
     _ fd: Int32, _ address: SocketAddress, _ path: String, _ files: SocketFileSettings
   ) throws(SystemError) {
     // Throws if another user can have made a link on the way.
-    _ = try System.place(of: path)
+    _ = try System.guardedName(path)
     try removeStale(path, address)
     if let mode = files.mode { try System.setMode(fd, mode_t(mode)) }
     try System.withUmask(files.mode == nil ? nil : 0) { () throws(SystemError) in try bind(fd, address) }
