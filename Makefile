@@ -48,7 +48,7 @@ tsan: ## run the host and integration tests under the Thread Sanitizer (FILTER=â
 	@scripts/install.sh test
 	@scripts/sanitize.sh thread $(FILTER)
 
-asan: ## the same under the Address Sanitizer
+asan: ## the same under the Address Sanitizer, with plugins and apps, and the tests of Python and ffi
 	@scripts/install.sh test
 	@scripts/sanitize.sh address $(FILTER)
 

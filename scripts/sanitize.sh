@@ -1,21 +1,35 @@
 #!/usr/bin/env bash
-# Runs the host and integration tests under a sanitizer, the server as a process included:
+# Runs the host and integration tests under a sanitizer, the server as a process included; with that of
+# addresses also those of plugins, which are instrumented then, and so are the apps in C, C++ and Swift:
 #   scripts/sanitize.sh thread|address [FILTER]
 # Ends with 1 when a test fails or a report was written; reports are kept below .build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=${1:?thread or address}
-filter=${2:-HostTests|IntegrationTests|ConformanceTests}
+filters='HostTests|IntegrationTests|ConformanceTests'
+[ "$kind" != address ] || filters+='|PythonTests|FFITests'
+filter=${2:-$filters}
 place=$PWD/.build/sanitize-$kind
 reports=$place/reports
 build=(--sanitize="$kind" --scratch-path "$place")
 
-make --no-print-directory apps plugins
 swift build "${build[@]}" --product server
 swift build "${build[@]}" --build-tests
-# Plugins are loaded as they are, like applications: a sanitized library does not find its runtime in a
-# process that has it linked in.
-cp .build/release/lib*_plugin.so "$place/debug/"
+if [ "$kind" = address ]; then
+  # The runtime is in the server and in the tests, which offer it to the libraries that they load: these must
+  # not bring one of their own. So it is with what Swift's compiler and its clang build; gcc has another.
+  tools=$(dirname "$(readlink -f "$(command -v swift)")")
+  for plugin in python3_plugin ffi_plugin; do swift build "${build[@]}" --product "$plugin"; done
+  export APPS_UNDER_TEST=$place/apps COMPILER_UNDER_TEST=$tools/clang
+  make --no-print-directory -f apps/Makefile OUT="$APPS_UNDER_TEST" SANITIZE=address \
+    CC="$tools/clang" CXX="$tools/clang++" CONFIGURATION=debug BUILD="${build[*]}"
+  # Python's own allocator hides from the sanitizer what is freed.
+  export PYTHONMALLOC=malloc
+else
+  # Python itself is not instrumented, and would be full of races; plugins and apps are loaded as they are.
+  make --no-print-directory apps plugins
+  cp .build/release/lib*_plugin.so "$place/debug/"
+fi
 rm -rf "$reports"
 mkdir -p "$reports"
 

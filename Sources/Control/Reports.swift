@@ -9,6 +9,8 @@ public enum WorkerReport: Equatable, Sendable {
     public let name: String
     public let version: String
     public let isUnloadable: Bool
+    /// Calls of it that the worker makes at once at most.
+    public let calls: Int
   }
 
   /// It accepts.
@@ -62,15 +64,18 @@ public enum WorkerReport: Equatable, Sendable {
   private static func apps(_ message: Message, count: Int) -> [App]? {
     let (places, names) = (message.all("app"), message.all("name"))
     let (versions, flags) = (message.all("version"), message.all("unloadable"))
-    guard places.count <= count, [names.count, versions.count, flags.count].allSatisfy({ $0 == places.count })
-    else { return nil }
+    let calls = message.all("calls")
+    let counts = [names.count, versions.count, flags.count, calls.count]
+    guard places.count <= count, counts.allSatisfy({ $0 == places.count }) else { return nil }
     var result: [App] = []
     for (index, text) in places.enumerated() {
-      guard let place = Int(text), (0..<count).contains(place) else { return nil }
+      guard let place = Int(text), (0..<count).contains(place), let calls = Int(calls[index]), calls > 0
+      else { return nil }
       result.append(
         App(
           place: place, name: Message.cut(names[index], Message.nameBytes),
-          version: Message.cut(versions[index], Message.nameBytes), isUnloadable: flags[index] == "1"))
+          version: Message.cut(versions[index], Message.nameBytes), isUnloadable: flags[index] == "1",
+          calls: calls))
     }
     return result
   }

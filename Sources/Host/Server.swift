@@ -58,6 +58,10 @@ public enum Server {
     } catch { throw ServerFailure(loop: error) }
     worker.home = home
     if let warning = ProcessSetup.warning(settings.process) { announce(warning) }
+    for app in apps {
+      let mount = String(decoding: app.mount, as: UTF8.self)
+      announce(Spread(mount: mount, name: app.name, processes: 1, calls: app.calls.pointee.limit).line)
+    }
     for listener in listeners { announce(listener.readyLine) }
     ProcessSetup.notify("READY=1")
     do {

@@ -106,6 +106,25 @@ import Testing
     try serves(try script("renamed.fcgi", renamed))
   }
 
+  @Test("a script that is started by hand is told how to try it, and who starts it otherwise")
+  func startedByHand() throws {
+    let environment = ["PATH": path, "PYTHONPATH": "\(Repository.root)/sdk/python"]
+    let text = "#!/usr/bin/python3\nfrom nsgi import WSGIServer\n" + Self.hello
+      + "WSGIServer(application).run()\n"
+    let flipflop = try script("by_hand.fcgi", text)
+    let (exit, output) = try ChildProcess.run(flipflop, [], environment: environment)
+    #expect(exit == .status(1))
+    #expect(output.contains("\(flipflop) was started by hand"), "\(output)")
+    #expect(output.contains("server --plugin python3 --wsgi-file \(flipflop) --http-socket 127.0.0.1:8080"))
+    let own = try script("by_hand.py", Self.line + Self.hello)
+    let (ownExit, words) = try ChildProcess.run(own, [], environment: environment)
+    #expect(ownExit == .status(1))
+    #expect(words.contains("(`\(own) --http-socket 127.0.0.1:8080`)"), "\(words)")
+    let process = try ChildProcess(own, ["--http-socket", "127.0.0.1:0"], environment: environment)
+    _ = try process.waitForOutput("the socket") { $0.contains("ready") ? true : nil }
+    #expect(try process.stop() == .status(0), "\(process.output)")
+  }
+
   @Test("a script for flup may say where it listens")
   func handsOverWithAddress() throws {
     let socket = folder.file("own.sock")

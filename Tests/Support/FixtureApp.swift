@@ -15,9 +15,11 @@ public enum FixtureApp {
       let build = defines.map { "-" + $0.map { $0.isLetter || $0.isNumber ? "\($0)" : "_" }.joined() }
       let library = place.file("\(name)\(build.joined()).so")
       if access(library, R_OK) == 0 { return library }
+      // A server with the Address Sanitizer has its runtime for what its own compiler builds.
+      let compiler = ProcessInfo.processInfo.environment["COMPILER_UNDER_TEST"]
       let (exit, output) = try ChildProcess.run(
-        try Program.gcc.path(),
-        [
+        try compiler ?? Program.gcc.path(),
+        (compiler == nil ? [] : ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"]) + [
           "-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-shared",
           "-fPIC", "-fvisibility=hidden", "-I\(Repository.root)/Sources/CNSGI/include", "-o", library,
           "\(Repository.root)/Tests/Fixtures/apps/\(name).c",

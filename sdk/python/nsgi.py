@@ -10,6 +10,7 @@ this name is another one: see docs/PYTHON.md.
 """
 import os
 import shutil
+import stat
 import sys
 
 __all__ = ["WSGIServer"]
@@ -32,6 +33,12 @@ class WSGIServer:
 
   def run(self):
     """Hands over; does not return."""
+    if not self.is_started_by_a_server():
+      script = os.path.abspath(sys.modules["__main__"].__file__)
+      sys.exit(f"nsgi: {script} was started by hand, and nothing says where it listens: a web server gives it a "
+               "listening socket on descriptor 0 or runs it as a CGI program. To try it here, write\n"
+               f"  server --plugin python3 --wsgi-file {script} --http-socket 127.0.0.1:8080\n"
+               'or, in the script, WSGIServer(application, bindAddress=("127.0.0.1", 8080), protocol="http")')
     server = os.environ.get("NSGI_SERVER") or shutil.which("server")
     if not server:
       sys.exit("nsgi: no program `server` in PATH; install nsgi-server, or set NSGI_SERVER to its path")
@@ -40,6 +47,18 @@ class WSGIServer:
     # The environment variable would be read as an option.
     os.environ.pop("NSGI_SERVER", None)
     os.execv(server, [server] + self.arguments())
+
+  def is_started_by_a_server(self):
+    """Somebody has said where requests come from."""
+    if self.bindAddress or any("socket" in word or word == "--cgi" for word in self.options):
+      return True
+    variables = ("GATEWAY_INTERFACE", "REQUEST_METHOD", "LISTEN_FDS")
+    if any(name in variables or name.startswith("NSGI_") and name.endswith("SOCKET") for name in os.environ):
+      return True
+    try:
+      return stat.S_ISSOCK(os.fstat(0).st_mode)
+    except OSError:
+      return False
 
   def arguments(self):
     """The command line of the server."""

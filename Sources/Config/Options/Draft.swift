@@ -36,9 +36,12 @@ struct Draft {
     settings.isCGI = wantsCGI || (isGateway && !hasSockets)
     tellServerFacts()
     if settings.apps.isEmpty { throw .noApplication }
-    if !settings.isCGI, !hasSockets { throw .noSocket }
+    if !settings.isCGI, !hasSockets { throw .noSocket(script: script) }
     return settings
   }
+
+  /// The file that is served, which may be the program that was started.
+  private var script: String? { runtimes.made.first { $0.option.key == "wsgi-file" }?.option.value }
 
   private func checkListeners() throws(ConfigError) {
     for (index, listener) in settings.listeners.enumerated() {

@@ -18,7 +18,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case noSection(file: String, wanted: String)
   case unsetVariable(place: String, name: String)
   case noApplication
-  case noSocket
+  case noSocket(script: String?)
   case cgiWithSockets
   case workersWithoutMaster(Int)
   case addressTwice(Address)
@@ -82,6 +82,10 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .noSection(_, let wanted): "put the keys below [\(wanted)]"
     case .unsetVariable(_, let name): "set it, or write the value in place of $(\(name))"
     case .noApplication: "add --app PATH, the shared library to serve, or -w MODULE for Python"
+    case .noSocket(let script?):
+      "add --http-socket 127.0.0.1:8080, or another of the socket options; a script has them behind its name "
+        + "(`\(script) --http-socket 127.0.0.1:8080`), and a web server that starts it gives it a listening "
+        + "socket on descriptor 0 or runs it as a CGI program"
     case .noSocket: "add --http-socket 127.0.0.1:8080, or another of the socket options"
     case .cgiWithSockets: "leave out --cgi, or the sockets"
     case .workersWithoutMaster: "leave out --no-master, or write -p 1"

@@ -55,6 +55,7 @@ extension Worker {
       fields.append(.init("name", app.name))
       fields.append(.init("version", app.generation.version))
       fields.append(.init("unloadable", app.generation.isUnloadable ? "1" : "0"))
+      fields.append(.init("calls", "\(app.calls.pointee.limit)"))
     }
     supervisor.link.send(Message(.loaded, LoadedLibraries.shared.report.fields))
     supervisor.link.send(Message(.ready, fields))

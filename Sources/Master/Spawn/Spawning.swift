@@ -154,6 +154,7 @@ extension Master {
         builds[app.place].name = app.name
         builds[app.place].version = app.version
         builds[app.place].isUnloadable = app.isUnloadable
+        builds[app.place].calls = app.calls
       }
       if current != nil { rename(&current!.builds) }
       if rollout != nil { rename(&rollout!.target.builds) }
@@ -168,6 +169,10 @@ extension Master {
     phase = .serving
     for build in release.builds { _ = history.commit(build) }
     if let warning = plan.warning { MasterLog.announce(warning) }
+    for build in release.builds {
+      MasterLog.announce(
+        Spread(mount: build.mount, name: build.name, processes: release.workers, calls: build.calls).line)
+    }
     for socket in sockets { MasterLog.announce(socket.readyLine) }
     plan.notify(plan.follows ? "READY=1\nMAINPID=\(System.ownPID)" : "READY=1")
     tellParent(Message(.ready))

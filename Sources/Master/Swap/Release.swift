@@ -21,6 +21,8 @@ struct Build {
   var isUnloadable = false
   /// What it has loaded beside its own file, as the process said that had last loaded it.
   var libraries = LibraryReport()
+  /// Calls of it that a worker makes at once at most.
+  var calls = 1
   /// Seconds of the calendar.
   let staged: Int64
   var status = Status.staged

@@ -1,0 +1,24 @@
+/// How many processes and threads an application has: whoever keeps something in memory from one request to
+/// the next has to know (docs/OPERATIONS.md).
+public struct Spread: Equatable, Sendable {
+  private let mount: String
+  private let name: String
+  private let processes: Int
+  private let calls: Int
+
+  /// - Parameters:
+  ///   - processes: workers, each with the application.
+  ///   - calls: those that a worker makes at once at most, each in a thread.
+  public init(mount: String, name: String, processes: Int, calls: Int) {
+    (self.mount, self.name, self.processes, self.calls) = (mount, name, processes, calls)
+  }
+
+  /// "app shop at /shop: 4 processes, up to 16 threads each".
+  public var line: String {
+    let place = mount.isEmpty ? "/" : mount
+    let threads = calls == 1 ? "1 thread" : "up to \(calls) threads"
+    return processes == 1
+      ? "app \(name) at \(place): 1 process, \(threads)"
+      : "app \(name) at \(place): \(processes) processes, \(threads) each"
+  }
+}
