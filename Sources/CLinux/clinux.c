@@ -88,6 +88,34 @@ int clinux_open_beneath(int directory, const char *path) {
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
+static int has_directory(const char *path) {
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  struct stat status;
+  if (!slash) return 1;
+  if (snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path) >= (int)sizeof directory)
+    return 1;
+  return !stat(directory, &status);
+}
+
+int clinux_socket_place(const char *path, int error) {
+  struct stat status;
+  int is_there = !lstat(path, &status);
+  switch (error) {
+    case EADDRINUSE:
+      if (is_there && S_ISLNK(status.st_mode) && stat(path, &status)) return CLINUX_PLACE_DANGLING_LINK;
+      if (!is_there || S_ISSOCK(status.st_mode)) return CLINUX_PLACE_IN_USE;
+      return S_ISDIR(status.st_mode) ? CLINUX_PLACE_DIRECTORY : CLINUX_PLACE_FILE;
+    case EPROTOTYPE: return CLINUX_PLACE_OTHER_TYPE;
+    case EACCES:
+    case EPERM: return is_there ? CLINUX_PLACE_FOREIGN : CLINUX_PLACE_CLOSED_DIRECTORY;
+    case ENOENT: return has_directory(path) ? CLINUX_PLACE_UNKNOWN : CLINUX_PLACE_NO_DIRECTORY;
+    case ENOTDIR: return CLINUX_PLACE_DIRECTORY_IS_FILE;
+    case EROFS: return CLINUX_PLACE_READ_ONLY;
+    default: return CLINUX_PLACE_UNKNOWN;
+  }
+}
+
 int clinux_contains(const void *bytes, size_t count, const void *text, size_t length) {
   return memmem(bytes, count, text, length) != NULL;
 }

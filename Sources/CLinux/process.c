@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -78,8 +79,11 @@ int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *con
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t all, none;
+  int above = STDERR_FILENO + 1, copies[pairs + 1], lifted = 0;
   int result = posix_spawn_file_actions_init(&actions);
   if (result) return result;
+  for (int i = 0; i < pairs; i++)
+    if (map[2 * i + 1] >= above) above = map[2 * i + 1] + 1;
   posix_spawnattr_init(&attributes);
   sigfillset(&all);
   sigemptyset(&none);
@@ -87,12 +91,37 @@ int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *con
   posix_spawnattr_setsigmask(&attributes, &none);
   short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
   posix_spawnattr_setflags(&attributes, new_session ? flags | POSIX_SPAWN_SETSID : flags);
-  for (int i = 0; !result && i < pairs; i++)
-    result = posix_spawn_file_actions_adddup2(&actions, map[2 * i], map[2 * i + 1]);
+  for (int i = 0; !result && i < pairs; i++) {
+    int source = map[2 * i];
+    /* One that lies where another is to come would be overwritten before its turn. */
+    if (source < above) {
+      source = copies[lifted] = fcntl(source, F_DUPFD_CLOEXEC, above);
+      if (source < 0) {
+        /* EINVAL: the limit itself is too low. */
+        result = errno == EINVAL ? EMFILE : errno;
+        break;
+      }
+      lifted++;
+    }
+    result = posix_spawn_file_actions_adddup2(&actions, source, map[2 * i + 1]);
+  }
   if (!result) result = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
+  while (lifted > 0) close(copies[--lifted]);
   return result;
+}
+
+int clinux_fill_standard(void) {
+  for (int fd = 0; fd <= STDERR_FILENO; fd++)
+    /* The lowest that is free is the one that is closed. */
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) return -1;
+  return 0;
+}
+
+long clinux_descriptor_limit(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) ? -1 : (long)limit.rlim_cur;
 }
 
 int clinux_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

@@ -88,6 +88,15 @@ public enum Server {
     }
   }
 
+  /// Before anything else: descriptors 0 to 2 are there, or the first file to be opened would be one of them.
+  public static func fillStandardDescriptors() throws(ServerFailure) {
+    do { try System.fillStandard() } catch {
+      throw ServerFailure(
+        "a standard descriptor is closed, and /dev/null cannot be opened in its place (\(error.reason)); "
+          + "start the server with descriptors 0, 1 and 2 open")
+    }
+  }
+
   /// Tells the operator a sentence, on standard error.
   public static func announce(_ text: String) {
     show("server: \(Printable.paragraph(text))")
@@ -152,13 +161,33 @@ public enum Server {
 
   // MARK: Sockets
 
+  private static func bind(
+    _ wanted: ListenerSettings, _ settings: Settings
+  ) throws(ListenError) -> Listener {
+    do throws(ListenError) {
+      return try Listener.bind(wanted, files: settings.socketFiles, limits: settings.limits)
+    } catch {
+      let before = settings.listeners.prefix { $0 != wanted }
+      guard case .refused(let address, let reason, _) = error, reason.code == EADDRINUSE,
+        let other = before.first(where: { $0.address.collides(with: address) })
+      else { throw error }
+      throw .takenByOwn(address, other.address)
+    }
+  }
+
   static func listen(_ settings: Settings) throws(ServerFailure) -> [Listener] {
     var listeners: [Listener] = []
     do throws(ListenError) {
-      for wanted in settings.listeners {
-        listeners.append(try Listener.bind(wanted, files: settings.socketFiles, limits: settings.limits))
+      // Before anything is bound: a socket of our own is nobody's inheritance.
+      let named = settings.listeners.compactMap { listener -> Int32? in
+        if case .descriptor(let fd) = listener.address { fd } else { nil }
       }
-      for inherited in InheritedSockets.find(default: settings.inheritedProtocol) {
+      for fd in named where !InheritedSockets.isListening(fd) { throw .notListening(fd) }
+      let handedOver = InheritedSockets.find(default: settings.inheritedProtocol)
+      for wanted in settings.listeners {
+        listeners.append(try bind(wanted, settings))
+      }
+      for inherited in handedOver where !named.contains(inherited.fd) {
         listeners.append(
           try Listener.adopt(inherited.fd, gateway: inherited.gateway, limits: settings.limits))
       }

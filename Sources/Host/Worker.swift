@@ -61,6 +61,8 @@ final class Worker: @unchecked Sendable {
   var now: UInt64
   var date: DateField
   var accessLog: AccessLog
+  /// Which refusals get a line.
+  var refusals = RefusalLog()
   /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
   let webServers: [IPAddress]?
   /// Its place in `WorkerRegistry`.
@@ -296,7 +298,7 @@ final class Worker: @unchecked Sendable {
   private var waitMilliseconds: Int32 {
     if !postponed.isEmpty || !resumed.isEmpty || !arriving.isEmpty { return 0 }
     if stopping != nil { return 100 }
-    return timers.count > 0 || admission != .open || hasRelief ? 250 : -1
+    return timers.count > 0 || admission != .open || hasRelief || refusals.held > 0 ? 250 : -1
   }
 
   @inline(__always)

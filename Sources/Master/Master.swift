@@ -155,7 +155,7 @@ public final class Master {
     sockets = kept
     copies = Copies(in: plan.directory)
     spoolShares = try System.sealedMemory("spools", SpoolShares.bytes)
-    epoll = try System.duplicate(try System.epollCreate())
+    epoll = try System.epollCreate()
     controlPath = plan.settings.supervision.controlSocket ?? plan.directory.path + "/control.sock"
   }
 
@@ -169,8 +169,8 @@ public final class Master {
 
   private func serve() throws(SystemError) -> Int32 {
     let signals = try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
-    try watch(try System.duplicate(signals), .signals)
-    if plan.parent >= 0 { try watch(try System.duplicate(plan.parent), .parent) }
+    try watch(signals, .signals)
+    if plan.parent >= 0 { try watch(plan.parent, .parent) }
     let isLater = plan.follows && plan.settings.supervision.controlSocket != nil
     guard isLater || openControl() else { return 1 }
     defer { closeControl() }

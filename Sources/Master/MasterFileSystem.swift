@@ -4,12 +4,9 @@ import Glibc
 
 /// System calls of the master for memory, sockets by name, and files.
 extension System {
-  /// A file in memory with these bytes, out of the way of what children get. The corresponding C function
-  /// is `memfd_create`.
+  /// A file in memory with these bytes. The corresponding C function is `memfd_create`.
   static func memoryFile(_ name: String, _ bytes: [UInt8] = []) throws(SystemError) -> Int32 {
-    let low = try check("memfd_create", clinux_memory_file(name))
-    defer { close(low) }
-    let fd = try duplicate(low)
+    let fd = try check("memfd_create", clinux_memory_file(name))
     var done = 0
     while done < bytes.count {
       let count = bytes[done...].withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
@@ -22,13 +19,11 @@ extension System {
     return fd
   }
 
-  /// Memory for another process to write into, out of the way of what children get. Its size is sealed: who
-  /// cuts a file that is mapped here ends this process by SIGBUS. The corresponding C functions are
+  /// Memory for another process to write into. Its size is sealed: who cuts a file that is mapped here ends
+  /// this process by SIGBUS. The corresponding C functions are
   /// `memfd_create` and `fcntl` with F_ADD_SEALS.
   static func sealedMemory(_ name: String, _ count: Int) throws(SystemError) -> Int32 {
-    let low = try check("memfd_create", clinux_sealed_memory(name, count))
-    defer { close(low) }
-    return try duplicate(low)
+    try check("memfd_create", clinux_sealed_memory(name, count))
   }
 
   /// Maps memory that another process writes, to read it. The corresponding C function is `mmap`.
@@ -72,6 +67,11 @@ extension System {
       close(fd)
       throw error
     }
+  }
+
+  /// Why no socket can be bound at a path. The corresponding C function is `lstat`.
+  static func socketPlace(_ path: String, _ error: Int32) -> SocketPlace {
+    SocketPlace(rawValue: clinux_socket_place(path, error)) ?? .unknown
   }
 
   private static func unixAddress(_ path: String) -> sockaddr_un? {

@@ -12,7 +12,12 @@ struct SystemError: Error, CustomStringConvertible {
   /// The call would have waited.
   var wouldBlock: Bool { code == EAGAIN || code == EINTR }
   /// The system's own words.
-  var reason: String { String(cString: strerror(code)) }
+  var reason: String {
+    let words = String(cString: strerror(code))
+    // It is the limit of the process that is at fault, not the call.
+    guard code == EMFILE else { return words }
+    return "\(words): the limit is \(clinux_descriptor_limit()); raise it (ulimit -n)"
+  }
   var description: String { "\(call): \(reason)" }
 }
 
@@ -27,9 +32,9 @@ enum System {
   /// The corresponding C function is `close`.
   static func close(_ fd: Int32) { _ = Glibc.close(fd) }
 
-  /// A copy of a descriptor far above those that children get. C function: `fcntl` with F_DUPFD_CLOEXEC.
+  /// A copy of a descriptor that is none of the standard ones. C function: `fcntl` with F_DUPFD_CLOEXEC.
   static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
-    try check("fcntl", clinux_duplicate(fd, 200))
+    try check("fcntl", clinux_duplicate(fd, STDERR_FILENO + 1))
   }
 
   static func check(_ call: StaticString, _ result: Int32) throws(SystemError) -> Int32 {
@@ -175,22 +180,14 @@ enum System {
 
   // MARK: Talking
 
-  /// A pair of connected packet sockets, out of the way of what children get. C function: `socketpair`.
+  /// A pair of connected packet sockets. C function: `socketpair`.
   static func packetPair() throws(SystemError) -> (own: Int32, other: Int32) {
     var ends: (Int32, Int32) = (-1, -1)
     let result = withUnsafeMutableBytes(of: &ends) {
       clinux_packet_pair($0.bindMemory(to: Int32.self).baseAddress!)
     }
     _ = try check("socketpair", result)
-    defer {
-      close(ends.0)
-      close(ends.1)
-    }
-    let own = try duplicate(ends.0)
-    do throws(SystemError) { return (own, try duplicate(ends.1)) } catch {
-      close(own)
-      throw error
-    }
+    return (ends.0, ends.1)
   }
 
   /// Sends one packet, with a descriptor or -1. The corresponding C function is `sendmsg`.

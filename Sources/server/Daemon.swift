@@ -10,7 +10,11 @@ enum Daemon {
     var orders = Orders(.master)
     orders.arguments = arguments
     let verdict: Message?
-    do { verdict = try MasterLauncher.start(orders, log: log) } catch {
+    do {
+      verdict = try MasterLauncher.start(orders, log: log)
+    } catch let failure as LaunchFailure {
+      throw ServerFailure("\(failure); choose a place you may write to")
+    } catch {
       throw ServerFailure("the server cannot leave its terminal: \(error)")
     }
     switch verdict?.verb {

@@ -16,6 +16,12 @@ enum Roles {
       try Server.run(settings)
       return 0
     }
+    if settings.process.daemonLog != nil, let socket = settings.listeners.first(where: \.address.isDescriptor)
+    {
+      throw ServerFailure(
+        "\(socket.address) cannot be taken along by --daemonize; leave --daemonize out: whoever hands the "
+          + "socket over keeps the server in the background")
+    }
     if let log = settings.process.daemonLog { return try Daemon.start(arguments, log: log) }
     return try supervise(settings, arguments: arguments, for: nil)
   }

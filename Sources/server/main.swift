@@ -22,6 +22,10 @@ func environment() -> [String: String] {
 /// Ends the process.
 func leave(_ code: Int32) -> Never { Server.leave(code) }
 
+do { try Server.fillStandardDescriptors() } catch {
+  Server.announce("\(error)")
+  leave(1)
+}
 let arguments = Array(CommandLine.arguments.dropFirst())
 let surroundings = environment()
 let isGateway = surroundings["GATEWAY_INTERFACE"] != nil
@@ -38,10 +42,16 @@ do {
     standardInputIsListening: InheritedSockets.isStandardInputListening,
     workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile, readFile: Files.read)
   switch invocation {
-  case .help(let text), .version(let text), .showConfig(let text), .checkConfig(let text, _):
+  case .help(let text), .version(let text), .showConfig(let text):
     print(text)
     leave(0)
-  case .run(let settings): leave(try Roles.serve(settings, arguments: own))
+  case .checkConfig(let text, let settings):
+    settings.warnings.forEach(Server.announce)
+    print(text)
+    leave(0)
+  case .run(let settings):
+    settings.warnings.forEach(Server.announce)
+    leave(try Roles.serve(settings, arguments: own))
   }
 } catch ConfigError.nothingAsked(let help) {
   Server.show(help)

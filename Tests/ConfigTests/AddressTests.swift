@@ -24,6 +24,8 @@ import Testing
     ("unix:app.sock", .unix(path: "app.sock"), "./app.sock"),
     ("@app", .abstract(name: "app"), "@app"),
     ("@a/b:1", .abstract(name: "a/b:1"), "@a/b:1"),
+    ("fd://0", .descriptor(0), "fd://0"),
+    ("fd://17", .descriptor(17), "fd://17"),
   ]
 
   @Test(arguments: good.indices) func isRead(_ row: Int) throws {
@@ -34,6 +36,12 @@ import Testing
 
   static let bad: [(String, String)] = [
     ("", "the address is empty; write 127.0.0.1:8080, :8080, [::1]:8080, /run/app.sock or @name"),
+    ("fd://", "\"\" is not the number of a descriptor; write fd://0, or fd://3 for systemd's first"),
+    ("fd://-1", "\"-1\" is not the number of a descriptor; write fd://0, or fd://3 for systemd's first"),
+    (
+      "fd://99999999999",
+      "\"99999999999\" is not the number of a descriptor; write fd://0, or fd://3 for systemd's first"
+    ),
     ("@", "the abstract name is empty; write @name"),
     ("127.0.0.1", "the port is missing; write 127.0.0.1:8080"),
     ("127.0.0.1:", "the port is missing; write 127.0.0.1:8080"),

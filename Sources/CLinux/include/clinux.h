@@ -139,10 +139,23 @@ static inline int64_t clinux_realtime_s(void) {
  * ours), the signal mask empty and every signal at its default. 0 or an errno. */
 int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,
                  const int *map, int pairs, int new_session);
+/* Opens the null device in the place of standard descriptors that are closed: the next file or socket would
+ * be taken for one of them. 0, or -1 with errno. */
+int clinux_fill_standard(void);
+/* How many descriptors this process may have; -1 if the system does not say. */
+long clinux_descriptor_limit(void);
 /* A descriptor that becomes readable when the process ends. */
 int clinux_pidfd(pid_t pid);
 /* The ending of a child: 1 and its wait status, 0 while it runs, -1 with errno. */
 int clinux_reap(pid_t pid, int *status);
+/* Why no socket can be bound at a path, by the error and by what lies there; the numbers of SocketPlace. */
+enum {
+  CLINUX_PLACE_UNKNOWN, CLINUX_PLACE_IN_USE, CLINUX_PLACE_DIRECTORY, CLINUX_PLACE_FILE,
+  CLINUX_PLACE_DANGLING_LINK, CLINUX_PLACE_OTHER_TYPE, CLINUX_PLACE_FOREIGN,
+  CLINUX_PLACE_NO_DIRECTORY, CLINUX_PLACE_DIRECTORY_IS_FILE, CLINUX_PLACE_CLOSED_DIRECTORY,
+  CLINUX_PLACE_READ_ONLY
+};
+int clinux_socket_place(const char *path, int error);
 /* A pair of connected packet sockets, closed on exec, non-blocking. */
 int clinux_packet_pair(int ends[2]);
 /* One packet with at most one descriptor (-1 for none). */

@@ -1,7 +1,7 @@
 // Where the server listens, and in which protocol.
 
 let socketOptions = OptionGroup(
-  title: "Sockets (ADDR: host:port, :port, [v6]:port, /path.sock, @abstract; port 0: any free one)",
+  title: "Sockets (ADDR: host:port, :port, [v6]:port, /path.sock, @abstract, fd://N; port 0: any free one)",
   options: [
     OptionSpec(
       "http-socket", aliases: ["http", "http11-socket"], repeats: true, "listen for HTTP/1.1",

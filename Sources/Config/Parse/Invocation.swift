@@ -56,19 +56,20 @@ extension Settings {
       if case .help = action { return .help(Help.long()) }
       if case .version = action { return .version("nsgi-server \(Program.version)") }
     }
-    let variables = try EnvironmentReader.read(environment)
+    let variables = EnvironmentReader.read(environment)
     let isGateway = environment["GATEWAY_INTERFACE"] != nil
     let hasInheritedSockets = standardInputIsListening || environment["LISTEN_FDS"] != nil
-    if given.isEmpty, variables.isEmpty, !isGateway, !hasInheritedSockets {
+    if given.isEmpty, variables.options.isEmpty, !isGateway, !hasInheritedSockets {
       throw .nothingAsked(help: Help.short())
     }
 
-    let options = try withFiles(variables + given, environment, workingDirectory, readFile)
+    let options = try withFiles(variables.options + given, environment, workingDirectory, readFile)
     var draft = Draft()
     draft.isFile = lookup(options, isFile)
     for option in options { try option.apply(to: &draft) }
     if given.contains(action: .showConfig) { return .showConfig(ConfigListing.text(of: options)) }
-    let settings = try draft.finish(hasInheritedSockets: hasInheritedSockets, isGateway: isGateway)
+    var settings = try draft.finish(hasInheritedSockets: hasInheritedSockets, isGateway: isGateway)
+    settings.warnings = variables.warnings
     if given.contains(action: .checkConfig) {
       return .checkConfig(ConfigListing.verdict(on: settings), settings)
     }
@@ -83,7 +84,7 @@ extension Settings {
   ) throws(ConfigError) -> [String] {
     let given = try CommandLineReader.read(arguments)
     let options = try withFiles(
-      try EnvironmentReader.read(environment) + given, environment, workingDirectory, readFile)
+      EnvironmentReader.read(environment).options + given, environment, workingDirectory, readFile)
     let isFile = lookup(options, isFile)
     return options.compactMap { option in
       switch option.spec.shape {

@@ -1,5 +1,5 @@
 // Where a listening socket is bound, as text and as a value:
-// `host:port`, `:port`, `[v6]:port`, `/path.sock`, `dir/path.sock`, `@abstract`.
+// `host:port`, `:port`, `[v6]:port`, `/path.sock`, `dir/path.sock`, `@abstract`, `fd://N`.
 
 /// The address of one listening socket. A numeric host is checked here; nothing is resolved.
 public enum Address: Sendable, Equatable, CustomStringConvertible {
@@ -10,6 +10,8 @@ public enum Address: Sendable, Equatable, CustomStringConvertible {
   case unix(path: String)
   /// A name in Linux's abstract unix socket space, without the leading `@`; at most 107 bytes.
   case abstract(name: String)
+  /// Bound and listening already: a descriptor that whoever starts the server hands over.
+  case descriptor(Int32)
 
   /// The longest path or name that fits `sockaddr_un` (108 bytes with the terminating or leading NUL;
   /// unix(7)).
@@ -23,6 +25,8 @@ public enum Address: Sendable, Equatable, CustomStringConvertible {
       self = .abstract(name: try Self.bounded(String(text.dropFirst()), emptyIs: .emptyName))
     } else if text.hasPrefix("unix:") {
       self = .unix(path: try Self.socketPath(String(text.dropFirst(5))))
+    } else if text.hasPrefix("fd://") {
+      self = .descriptor(try Self.descriptor(text.dropFirst(5)))
     } else if text.holds("://") {
       throw .isURL(text)
     } else if text.utf8.contains(Ascii.slash) {
@@ -32,13 +36,24 @@ public enum Address: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Whether it is bound already.
+  public var isDescriptor: Bool { if case .descriptor = self { true } else { false } }
+
   /// The address as it is written on the command line.
   public var description: String {
     switch self {
     case .inet(let host, let port): host.utf8.contains(Ascii.colon) ? "[\(host)]:\(port)" : "\(host):\(port)"
     case .unix(let path): path.utf8.contains(Ascii.slash) ? path : "./" + path
     case .abstract(let name): "@" + name
+    case .descriptor(let number): "fd://\(number)"
     }
+  }
+
+  private static func descriptor(_ digits: Substring) throws(AddressError) -> Int32 {
+    guard !digits.isEmpty, digits.utf8.allSatisfy(Ascii.isDigit), let number = Int32(digits),
+      number < Limits.connectionsMaximum
+    else { throw .badDescriptor(String(digits)) }
+    return number
   }
 
   private static func socketPath(_ path: String) throws(AddressError) -> String {

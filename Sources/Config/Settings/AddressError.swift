@@ -15,6 +15,7 @@ public enum AddressError: ComplaintError {
   case hostName(String, UInt16)
   case socketNameWithoutSlash(String)
   case portAlone(String)
+  case badDescriptor(String)
 
   /// What is wrong, without a full stop.
   public var problem: String {
@@ -37,6 +38,7 @@ public enum AddressError: ComplaintError {
     case .hostName(let host, _): "\"\(host)\" is a name, and a socket is bound to a numeric address"
     case .socketNameWithoutSlash: "a unix socket is recognised by a slash in its path"
     case .portAlone: "a port alone is ambiguous"
+    case .badDescriptor(let text): "\"\(text)\" is not the number of a descriptor"
     }
   }
 
@@ -59,6 +61,7 @@ public enum AddressError: ComplaintError {
     case .zone: "leave the zone out, or listen on all interfaces with :8080"
     case .hostName(_, let port): "write 127.0.0.1:\(port), or :\(port) for all interfaces"
     case .socketNameWithoutSlash(let name): "write ./\(name)"
+    case .badDescriptor: "write fd://0, or fd://3 for systemd's first"
     case .portAlone(let port): "write 127.0.0.1:\(port), or :\(port) for all interfaces"
     }
   }

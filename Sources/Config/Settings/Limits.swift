@@ -151,6 +151,12 @@ public struct Limits: Sendable, Equatable {
   /// The defaults.
   public init() {}
 
+  /// Lines about refused requests that a worker writes at once; then one a second. No precedent.
+  public static let refusalLinesAtOnce = 10
+
+  /// Seconds after which a line counts the refusals that had none. Precedent: the kernel's ratelimit 5.
+  public static let refusalCountSeconds: UInt64 = 5
+
   /// Packets that the master takes from one worker or child before it turns to others. No precedent.
   public static let messagesPerTurn = 64
 

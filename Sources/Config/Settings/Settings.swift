@@ -34,6 +34,8 @@ public struct Settings: Sendable, Equatable {
   public var spoolDirectory: String?
   /// SCRIPT_NAME and PATH_INFO of the front end are taken together as the path (lighttpd's "/" prefix).
   public var fixesRootScriptName = false
+  /// What the operator is told at the start about variables that are no options.
+  public var warnings: [String] = []
   /// One request from the environment and standard input (CGI/1.1), then exit.
   public var isCGI: Bool
 

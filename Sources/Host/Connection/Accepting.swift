@@ -165,6 +165,7 @@ extension Worker {
   func advanceTimers() {
     guard now >> TimerWheel.tickShift > timers.current else { return }
     if admission == .short { acceptAgain() }
+    if refusals.held > 0 { tellOfHeldRefusals() }
     timers.advance(to: now, timer)
     if stopping != nil { drainWhenQuiet() }
     relieve()

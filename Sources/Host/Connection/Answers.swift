@@ -5,13 +5,13 @@ extension Worker {
   /// A codec refused the bytes: answer in kind, or in HTTP when HTTP was spoken to a gateway socket.
   func refuse(_ connection: ConnectionPointer, _ error: CodecError) {
     if let spoken = error.spoken { connection.pointee.gateway = spoken }
-    if log.isDebug { log.debug("\(connection.pointee.peer.text): \(error)") }
     refuse(connection, error.status, error.description)
   }
 
   /// Answers a request that no app will see, and closes.
   func refuse(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
     guard let exchange = connection.pointee.exchange else { return close(connection) }
+    tellOfRefusal(connection, status, sentence)
     expect(connection, 0)
     exchange.pointee.head.persists = false
     exchange.pointee.phase = .called
@@ -39,6 +39,9 @@ extension Worker {
 
   /// Answers a message that is no request; false when the connection ends with it.
   func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
+    if case .fastCGIRefusal = answer {
+      tellOfClose(connection, "a FastCGI request in another role than RESPONDER, or beside another one")
+    }
     let outlet = connection.pointee.outlet
     blocks.fill(&outlet.pointee.output)
     guard encode(answer, outlet) else {

@@ -44,7 +44,7 @@ extension Worker {
     // The client has left; Linux also passes on what has befallen it on the network already.
     case ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET, EPERM:
       return true
-    case EMFILE, ENFILE: leaveInBacklog(.short, "\(error.reason); raise --max-fd (ulimit -n)")
+    case EMFILE, ENFILE: leaveInBacklog(.short, error.reason)
     default: leaveInBacklog(.short, "\(error)")
     }
     return false

@@ -5,9 +5,10 @@ import Glibc
 /// multiwatch), or descriptors from 3 on with LISTEN_FDS (systemd, sd_listen_fds(3)).
 public enum InheritedSockets {
   /// Descriptor 0 is a listening socket.
-  public static var isStandardInputListening: Bool {
-    (try? System.get(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN)) == 1
-  }
+  public static var isStandardInputListening: Bool { isListening(STDIN_FILENO) }
+
+  /// The descriptor is a listening socket.
+  static func isListening(_ fd: Int32) -> Bool { (try? System.get(fd, SOL_SOCKET, SO_ACCEPTCONN)) == 1 }
 
   /// The sockets and what is spoken on each: by its name in LISTEN_FDNAMES ("http", "scgi", "uwsgi",
   /// "fastcgi", "fcgi"; also "http-2" and the like), else `gateway`.

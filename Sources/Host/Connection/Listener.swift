@@ -3,29 +3,6 @@ import Config
 import Glibc
 import Wire
 
-/// Why a socket cannot be listened on; the operator's fault, exit 1.
-enum ListenError: Error, CustomStringConvertible {
-  case inUse(Address)
-  case refused(Address, SystemError)
-  case notListening(Int32)
-
-  var description: String {
-    switch self {
-    case .inUse(let address):
-      "\(address) is in use by another server; stop that one or choose another address"
-    case .refused(let address, let error) where error.code == EACCES:
-      "\(address) cannot be bound (\(error.reason)); choose a port above 1023 or a directory you may write to"
-    case .refused(let address, let error) where error.code == EADDRNOTAVAIL:
-      "\(address) cannot be bound (\(error.reason)); choose an address that this machine has"
-    case .refused(let address, let error) where error.code == ELOOP:
-      "\(address) cannot be bound (\(System.guardedReason(error))); choose a directory that is yours alone"
-    case .refused(let address, let error): "\(address) cannot be bound (\(error)); check the address"
-    case .notListening(let fd):
-      "descriptor \(fd) is no listening socket; start the server through its launcher"
-    }
-  }
-}
-
 /// One bound socket and the protocol spoken on it.
 struct Listener {
   let fd: Int32
@@ -47,7 +24,10 @@ struct Listener {
   let ownsFile: Bool
 
   /// What a ready line says: "http socket 127.0.0.1:8080 ready".
-  var readyLine: String {
+  var readyLine: String { "\(title) ready" }
+
+  /// "http socket 127.0.0.1:8080".
+  var title: String {
     let word =
       switch (isSniffed, gateway) {
       case (true, _): "recognised"
@@ -57,7 +37,7 @@ struct Listener {
       case (false, .fastcgi): "fastcgi"
       case (false, .cgi): "cgi"
       }
-    return "\(word) socket \(address) ready"
+    return "\(word) socket \(address)"
   }
 
   private init(fd: Int32, gateway: ListenerProtocol, address: Address, ownsFile: Bool, limits: Limits) {
@@ -73,7 +53,7 @@ struct Listener {
     case .inet(let name, let port):
       (isTCP, self.port) = (true, port)
       if !name.isEmpty { host = name }
-    case .unix, .abstract: (isTCP, port) = (false, 0)
+    case .unix, .abstract, .descriptor: (isTCP, port) = (false, 0)
     }
     let text = UnsafeMutablePointer<UInt8>.allocate(capacity: host.utf8.count + 1)
     for (index, byte) in (Array(host.utf8) + [0]).enumerated() { text[index] = byte }
@@ -85,14 +65,13 @@ struct Listener {
     _ settings: ListenerSettings, files: SocketFileSettings, limits: Limits
   ) throws(ListenError) -> Listener {
     let target = settings.address
+    if case .descriptor(let fd) = target { return try adopt(fd, gateway: settings.gateway, limits: limits) }
     do {
       let fd = try open(target, files, limits)
       return Listener(
         fd: fd, gateway: settings.gateway, address: SocketAddress.bound(fd, as: target), ownsFile: true,
         limits: limits)
-    } catch {
-      throw error.code == EADDRINUSE ? .inUse(target) : .refused(target, error)
-    }
+    } catch { throw .refused(target, error, files.owner) }
   }
 
   private static func open(
@@ -140,7 +119,7 @@ struct Listener {
   static func adopt(
     _ fd: Int32, gateway: ListenerProtocol, limits: Limits
   ) throws(ListenError) -> Listener {
-    guard (try? System.get(fd, SOL_SOCKET, SO_ACCEPTCONN)) == 1 else { throw .notListening(fd) }
+    guard InheritedSockets.isListening(fd) else { throw .notListening(fd) }
     // Programs that an app starts would have it as their standard input, and keep the address for as long as
     // they live.
     let fd = fd == STDIN_FILENO ? (try? System.moveStandardInput()) ?? fd : fd

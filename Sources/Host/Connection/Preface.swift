@@ -53,7 +53,7 @@ extension Worker {
         connection.pointee.peer.replace(by: header)
       }
     } catch {
-      log.warning("PROXY header refused: \(error)")
+      tellOfClose(connection, "\(error)")
       close(connection)
       return false
     }

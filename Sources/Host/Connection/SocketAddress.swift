@@ -30,6 +30,9 @@ struct SocketAddress {
     case .abstract(let name):
       family = AF_UNIX
       store([0] + Array(name.utf8))
+    case .descriptor:
+      // Nobody binds or connects to it: it is there.
+      family = AF_UNSPEC
     }
   }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A system call's failure: which call, and errno.
@@ -16,7 +17,12 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
   public var wouldBlock: Bool { code == EAGAIN }
 
   /// The system's own words for the error.
-  public var reason: String { String(cString: strerror(code)) }
+  public var reason: String {
+    let words = String(cString: strerror(code))
+    // It is the limit of the process that is at fault, not the call.
+    return code == EMFILE
+      ? "\(words): the limit is \(clinux_descriptor_limit()); raise it (--max-fd, ulimit -n)" : words
+  }
   public var description: String { "\(call): \(reason)" }
 
   public static func == (left: SystemError, right: SystemError) -> Bool {

@@ -1,5 +1,6 @@
 // One file because whoever asks what the server does to the machine finds all of it here.
 import CLinux
+import Control
 import Glibc
 
 /// Every system call of the host, one thin function each: EINTR is handled here, errors are thrown,
@@ -360,6 +361,16 @@ enum System {
   static func isSocket(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+  }
+
+  /// Why no socket can be bound at a path. The corresponding C function is `lstat`.
+  static func socketPlace(_ path: String, _ error: Int32) -> SocketPlace {
+    SocketPlace(rawValue: clinux_socket_place(path, error)) ?? .unknown
+  }
+
+  /// Opens the null device where a standard descriptor is closed. The corresponding C function is `open`.
+  static func fillStandard() throws(SystemError) {
+    if clinux_fill_standard() != 0 { throw SystemError("open") }
   }
 
   /// Whether the descriptor is a socket. The corresponding C function is `getsockopt` with SO_TYPE.

@@ -50,12 +50,12 @@ extension Master {
       controlSocket = try System.controlSocket(controlPath)
       try watch(controlSocket, .control)
       return true
-    } catch  where error.code == EADDRINUSE {
-      MasterLog.announce("\(controlPath) is in use by another server; choose another --control-socket")
     } catch {
-      MasterLog.announce(
-        "the control socket \(controlPath) cannot be bound (\(System.guardedReason(error))); choose "
-          + "another --control-socket")
+      let reason =
+        System.socketPlace(controlPath, error.code).sentence(controlPath)
+        ?? "\(controlPath) cannot be bound "
+        + "(\(error.code == ELOOP ? System.guardedReason(error) : error.description))"
+      MasterLog.announce("the control socket: \(reason)")
     }
     return false
   }
@@ -68,9 +68,7 @@ extension Master {
   }
 
   func acceptClient() {
-    guard let low = System.accept(controlSocket) else { return }
-    defer { System.close(low) }
-    guard let fd = try? System.duplicate(low) else { return }
+    guard let fd = System.accept(controlSocket) else { return }
     let id = nextNumber()
     clients[id] = Client(descriptor: fd)
     try? watch(fd, .client(id))

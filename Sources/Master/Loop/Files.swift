@@ -19,10 +19,9 @@ extension Master {
     let supervision = release.settings.supervision
     guard !supervision.touchFiles.isEmpty || supervision.watchesApps else { return }
     if files == nil {
-      guard let fd = try? System.fileWatcher(), let high = try? System.duplicate(fd) else { return }
-      System.close(fd)
-      files = FileWatch(descriptor: high)
-      try? watch(high, .files)
+      guard let fd = try? System.fileWatcher() else { return }
+      files = FileWatch(descriptor: fd)
+      try? watch(fd, .files)
     }
     files!.wanted = [:]
     for path in supervision.touchFiles { want(path, .reload(cause: "--touch-reload \(path)")) }

@@ -105,9 +105,7 @@ extension Master {
     do throws(SystemError) {
       let pid = try System.spawn(program, ["server", ChildRole.name] + orders.title, whole)
       do throws(SystemError) {
-        let low = try System.processDescriptor(pid)
-        defer { System.close(low) }
-        return (pid, try System.duplicate(low), pair.own)
+        return (pid, try System.processDescriptor(pid), pair.own)
       } catch {
         System.signal(pid, SIGKILL)
         throw error

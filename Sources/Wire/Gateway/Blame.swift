@@ -1,6 +1,6 @@
 /// Whose fault an error is. It decides the log level, the status code's class and who reads the sentence.
 public enum Blame: Sendable {
-  /// The client or front end broke the protocol: 4xx, logged at debug level.
+  /// The client or front end broke the protocol: 4xx, a line of the error log as long as they are few.
   case peer
   /// The application broke the contract of nsgi.h: 500, logged as an error with the app's name.
   case app

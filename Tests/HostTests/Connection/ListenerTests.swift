@@ -46,7 +46,7 @@ import Testing
     let path = folder.file("s.sock")
     let live = try bind(.unix(path: path))
     defer { System.close(live.fd) }
-    guard case .inUse = try refusal(.unix(path: path)) else {
+    guard case .refused(_, let error, _) = try refusal(.unix(path: path)), error.code == EADDRINUSE else {
       Issue.record("not in use")
       return
     }
@@ -64,7 +64,7 @@ import Testing
     try System.listen(fd, backlog: 0)
     var waiting: [RawSocket] = []
     waiting.append(try RawSocket(.unix(path: path)))
-    guard case .inUse = try refusal(.unix(path: path)) else {
+    guard case .refused(_, let error, _) = try refusal(.unix(path: path)), error.code == EADDRINUSE else {
       Issue.record("not in use")
       return
     }
@@ -80,7 +80,7 @@ import Testing
   }
 
   @Test func directoryThatIsNotThere() throws {
-    guard case .refused(_, let error) = try refusal(.unix(path: folder.file("no/such/s.sock"))) else {
+    guard case .refused(_, let error, _) = try refusal(.unix(path: folder.file("no/such/s.sock"))) else {
       Issue.record("not refused")
       return
     }
@@ -90,7 +90,9 @@ import Testing
   @Test func portInUse() throws {
     let first = try bind(.inet(host: "127.0.0.1", port: 0))
     defer { System.close(first.fd) }
-    guard case .inUse = try refusal(.inet(host: "127.0.0.1", port: first.port)) else {
+    guard case .refused(_, let error, _) = try refusal(.inet(host: "127.0.0.1", port: first.port)),
+      error.code == EADDRINUSE
+    else {
       Issue.record("not in use")
       return
     }
@@ -98,12 +100,71 @@ import Testing
 
   @Test("an address that this machine does not have")
   func foreignAddress() throws {
-    guard case .refused(_, let error) = try refusal(.inet(host: "192.0.2.1", port: 0)) else {
+    guard case .refused(_, let error, _) = try refusal(.inet(host: "192.0.2.1", port: 0)) else {
       Issue.record("not refused")
       return
     }
     #expect(error.code == EADDRNOTAVAIL)
     #expect("\(ListenError.refused(.inet(host: "192.0.2.1", port: 0), error))".contains("this machine has"))
+  }
+
+  @Test("what lies in a socket's place is called by its name")
+  func place() throws {
+    let files = FileManager.default
+    try files.createDirectory(atPath: folder.file("d"), withIntermediateDirectories: false)
+    try folder.write("text", to: "f")
+    try files.createSymbolicLink(atPath: folder.file("l"), withDestinationPath: folder.file("nowhere"))
+    try files.createSymbolicLink(atPath: folder.file("to-d"), withDestinationPath: folder.file("d"))
+    let datagrams = try NotifySocket(folder.file("g"))
+    defer { withExtendedLifetime(datagrams) {} }
+    let expected = [
+      "d": "d is a directory; write \(folder.file("d"))/app.sock", "to-d": "is a directory",
+      "f": "is a file and no socket", "l": "a symbolic link that leads nowhere",
+      "g": "a socket of another type", "f/s": "\(folder.file("f")) is not a directory",
+      "no/such/s": "\(folder.file("no/such")) does not exist; make it",
+    ]
+    for (name, words) in expected {
+      let sentence = "\(try refusal(.unix(path: folder.file(name))))"
+      #expect(sentence.contains(words) && !sentence.contains("another server"), "\(sentence)")
+    }
+    #expect(System.socketPlace(folder.file("new"), EACCES) == .closedDirectory)
+    #expect(System.socketPlace(folder.file("g"), EACCES) == .foreign)
+    #expect(System.socketPlace(folder.file("new"), EROFS) == .readOnly)
+    // What more can be told than that? The directory is there.
+    #expect(System.socketPlace(folder.file("new"), ENOENT) == .unknown)
+    // Nothing was taken away.
+    #expect(["d", "f", "g"].allSatisfy { files.fileExists(atPath: folder.file($0)) })
+  }
+
+  @Test(
+    "an owner that the system does not know is named",
+    arguments: [
+      ("nosuchuser", nil, "no user nosuchuser"), ("root", "nosuchgroup", "no group nosuchgroup"),
+      (nil, "nosuchgroup", "no group nosuchgroup"),
+    ] as [(String?, String?, String)])
+  func unknownOwner(user: String?, group: String?, words: String) throws {
+    let files = SocketFileSettings(owner: Owner(user: user, group: group))
+    let error = #expect(throws: ListenError.self) {
+      try bind(.unix(path: folder.file("s.sock")), files: files)
+    }
+    let sentence = error.map { "\($0)" } ?? ""
+    #expect(sentence.contains(words) && sentence.contains("--chown-socket"), "\(sentence)")
+  }
+
+  @Test("ports and addresses that cannot be had say why")
+  func portsAndAddresses() {
+    func sentence(_ address: Config.Address, _ code: Int32) -> String {
+      "\(ListenError.refused(address, SystemError("bind", code)))"
+    }
+    #expect(sentence(.inet(host: "", port: 80), EACCES).contains("CAP_NET_BIND_SERVICE"))
+    #expect(sentence(.inet(host: "::1", port: 8080), EAFNOSUPPORT).contains("IPv6 switched off"))
+    #expect(sentence(.abstract(name: "x"), EADDRINUSE).contains("@x is in use by another server"))
+    #expect(sentence(.inet(host: "", port: 8080), EMFILE).contains("ulimit -n"))
+    let own = Config.Address.inet(host: "", port: 8080)
+    #expect(own.collides(with: .inet(host: "127.0.0.1", port: 8080)))
+    #expect(!own.collides(with: .inet(host: "127.0.0.1", port: 8081)))
+    let other = Config.Address.inet(host: "127.0.0.1", port: 1)
+    #expect(!other.collides(with: .inet(host: "127.0.0.2", port: 1)))
   }
 
   @Test("a refused address leaves no descriptor open")

@@ -1,0 +1,81 @@
+import Config
+
+/// Which refusals get a line of the error log: each, as long as they are few. Whoever makes the server refuse
+/// thousands of requests fills no disk with them: after a handful there is a line a second, and now and then
+/// a line that says how many were left out.
+struct RefusalLog {
+  /// Lines that may be written at once; one more comes with each second.
+  private var allowed = Limits.refusalLinesAtOnce
+  private var lastSecond: UInt64 = 0
+  /// Refusals without a line since the last count was told, and when the first of them was.
+  private(set) var held = 0
+  private var heldSince: UInt64 = 0
+
+  private static let second: UInt64 = 1_000_000_000
+
+  /// A request is refused; whether it gets its line.
+  mutating func admits(at now: UInt64) -> Bool {
+    let seconds = now / RefusalLog.second
+    if seconds > lastSecond {
+      allowed = Int(min(UInt64(Limits.refusalLinesAtOnce), UInt64(allowed) + (seconds - lastSecond)))
+      lastSecond = seconds
+    }
+    guard allowed == 0 else {
+      allowed -= 1
+      return true
+    }
+    if held == 0 { heldSince = now }
+    held += 1
+    return false
+  }
+
+  /// How many refusals had no line, once their time is over; 0 before.
+  mutating func takeHeld(at now: UInt64) -> Int {
+    guard held > 0, now &- heldSince >= Limits.refusalCountSeconds * RefusalLog.second else { return 0 }
+    defer { held = 0 }
+    return held
+  }
+}
+
+/// What the operator learns of requests that no application has seen.
+extension Worker {
+  /// Says why a request was refused, and which option it is about.
+  func tellOfRefusal(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
+    guard refusals.admits(at: now) else { return }
+    var line = "request refused with \(status) \(place(of: connection)): \(sentence)\(bound(status))"
+    if let exchange = connection.pointee.exchange, !exchange.pointee.meta.method.isEmpty {
+      line += ": \(exchange.pointee.requestLine)"
+    }
+    log.warning(line)
+  }
+
+  /// Says why a connection was closed without an answer.
+  func tellOfClose(_ connection: ConnectionPointer, _ sentence: String) {
+    guard refusals.admits(at: now) else { return }
+    log.warning("connection closed \(place(of: connection)): \(sentence)")
+  }
+
+  /// With each tick: how many were left out.
+  func tellOfHeldRefusals() {
+    let count = refusals.takeHeld(at: now)
+    if count > 0 { log.warning("\(count) further requests and connections were refused") }
+  }
+
+  /// "at uwsgi socket 127.0.0.1:3031 for 10.0.0.7".
+  private func place(of connection: ConnectionPointer) -> String {
+    let index = Int(connection.pointee.listener)
+    guard connection.pointee.gateway != .cgi, index < listeners.count else { return "under CGI" }
+    let peer = connection.pointee.peer.text
+    return "at \(listeners[index].title)" + (peer.isEmpty ? "" : " for \(peer)")
+  }
+
+  /// The bound that a status is about, as it is set.
+  private func bound(_ status: Int) -> String {
+    switch status {
+    case 408: " (--socket-timeout)"
+    case 413: " (--limit-post \(limits.bodyBytes))"
+    case 414, 431: " (--buffer-size \(limits.headBytes), --max-vars \(limits.headerFields))"
+    default: ""
+    }
+  }
+}
