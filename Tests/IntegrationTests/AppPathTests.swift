@@ -57,6 +57,18 @@ import Testing
     #expect(try server.stop() == .status(0))
   }
 
+  @Test("a Python file by such a name is that file", arguments: ["a:b.py", "x:1/c.py", "x=1/d.py"])
+  func pythonFile(name: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file(name)
+    try FileManager.default.createDirectory(
+      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    let text = "def application(e, s):\n    s('200 OK', [])\n    return [b'Hello World!\\n']\n"
+    try text.write(toFile: path, atomically: false, encoding: .utf8)
+    try serves(["--wsgi-file", path])
+    try serves(["--mount", "/m=\(path)"], at: "/m/")
+  }
+
   @Test("check takes it too", arguments: names)
   func checked(name: String) throws {
     let folder = try TemporaryFolder()
