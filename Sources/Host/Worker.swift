@@ -199,9 +199,7 @@ final class Worker: @unchecked Sendable {
   /// Serves until a stop signal and the end of what is under way. The calling thread only waits: one that
   /// is with an app could not end the process.
   ///
-  /// - Returns: false when calls of applications outlasted the time for a graceful end: nothing of theirs
-  /// may be
-  ///   freed.
+  /// - Returns: false when calls of applications outlasted the graceful end: nothing of theirs may be freed.
   func run(signals: Int32) throws(SystemError) -> Bool {
     try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
     try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0))

@@ -143,9 +143,11 @@ import Testing
       (nil, "nosuchgroup", "no group nosuchgroup"),
     ] as [(String?, String?, String)])
   func unknownOwner(user: String?, group: String?, words: String) throws {
-    let files = SocketFileSettings(owner: Owner(user: user, group: group))
+    var files = SocketFileSettings()
+    files.owner = Owner(user: user, group: group)
+    let owned = files
     let error = #expect(throws: ListenError.self) {
-      try bind(.unix(path: folder.file("s.sock")), files: files)
+      try bind(.unix(path: folder.file("s.sock")), files: owned)
     }
     let sentence = error.map { "\($0)" } ?? ""
     #expect(sentence.contains(words) && sentence.contains("--chown-socket"), "\(sentence)")
