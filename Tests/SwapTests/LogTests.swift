@@ -25,7 +25,8 @@ extension Swaps {
           process = try ChildProcess(Repository.server, words)
         }
         let text = try Deadline.usual.wait(for: "the server") { [folder] () -> String? in
-          guard (try? RawSocket(.unix(path: folder.file("http.sock")))) != nil else { return nil }
+          let log = try? String(contentsOfFile: folder.file("log"), encoding: .utf8)
+          guard log?.contains(" ready") == true else { return nil }
           let text = try? String(contentsOfFile: folder.file("pid"), encoding: .utf8)
           return text?.hasSuffix("\n") ?? false ? text : nil
         }
