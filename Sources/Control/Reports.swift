@@ -6,6 +6,8 @@ public enum WorkerReport: Equatable, Sendable {
   public struct App: Equatable, Sendable {
     /// Its place in the configuration.
     public let place: Int
+    /// Which build of it runs.
+    public let generation: Int
     public let name: String
     public let version: String
     public let isUnloadable: Bool
@@ -64,16 +66,17 @@ public enum WorkerReport: Equatable, Sendable {
   private static func apps(_ message: Message, count: Int) -> [App]? {
     let (places, names) = (message.all("app"), message.all("name"))
     let (versions, flags) = (message.all("version"), message.all("unloadable"))
-    let calls = message.all("calls")
-    let counts = [names.count, versions.count, flags.count, calls.count]
+    let (generations, calls) = (message.all("generation"), message.all("calls"))
+    let counts = [names.count, versions.count, flags.count, generations.count, calls.count]
     guard places.count <= count, counts.allSatisfy({ $0 == places.count }) else { return nil }
     var result: [App] = []
     for (index, text) in places.enumerated() {
-      guard let place = Int(text), (0..<count).contains(place), let calls = Int(calls[index]), calls > 0
+      guard let place = Int(text), (0..<count).contains(place),
+        let generation = Int(generations[index]), generation > 0, let calls = Int(calls[index]), calls > 0
       else { return nil }
       result.append(
         App(
-          place: place, name: Message.cut(names[index], Message.nameBytes),
+          place: place, generation: generation, name: Message.cut(names[index], Message.nameBytes),
           version: Message.cut(versions[index], Message.nameBytes), isUnloadable: flags[index] == "1",
           calls: calls))
     }

@@ -59,14 +59,6 @@ public struct MasterPlan {
 ///
 /// One thread runs all of it, in `loop`. The life of a worker is in Spawn/, that of a build in Swap/.
 public final class Master {
-  /// What the server as a whole does.
-  enum Phase {
-    /// The first workers load; a failure ends the start.
-    case starting
-    case serving
-    case stopping
-  }
-
   /// What a descriptor tells of.
   enum Source {
     case signals
@@ -86,16 +78,19 @@ public final class Master {
   let epoll: Int32
   var sources: [Int32: Source] = [:]
   var alarms = Alarms()
-  var phase = Phase.starting
-  var exitCode: Int32 = 0
   /// Monotonic nanoseconds.
   let began = System.now()
   private var counter = 0
 
+  /// What serves, what is being changed, and what to do about it.
+  var releases = Releases()
+  /// Events that wait for the actions of the one before.
+  var events: [Event] = []
+  var isDeciding = false
+
   var workers: [Int: WorkerHandle] = [:]
-  var backoffs: [Int: Backoff] = [:]
-  /// Places that are empty for good: their workers could not start.
-  var abandoned: Set<Int> = []
+  /// Workers that wait for the state of those before them: they have no process yet.
+  var launching: Set<Int> = []
   /// Respawns and crashes since the start.
   var respawns = 0
   var crashes: [Crash] = []
@@ -106,20 +101,14 @@ public final class Master {
   var hadBacklog = false
 
   var jobs: [Int: Job] = [:]
-  /// What all workers run, or should; nil until the first builds are staged.
-  var current: Release?
-  var history = History()
-  var rollout: Rollout?
-  var inPlace: InPlaceSwap?
-  /// The change that is being carried out.
-  var underWay: Request?
-  /// Changes that wait for it.
-  var queue: [Request] = []
+  /// The configuration that the change under way has read.
+  var configured: (ticket: Int, arguments: [String], settings: Settings)?
   /// Private copies on disk.
   var copies: Copies
-  var probation: Probation?
-  /// What the last change came to.
-  var lastOutcome: String?
+  /// The share of failed answers before the build on trial, by mount.
+  var usualFailures: [String: Double] = [:]
+  /// Monotonic nanoseconds of the last look at all workers.
+  var lastLook: UInt64 = 0
 
   var controlPath: String
   var controlSocket: Int32 = -1
@@ -128,6 +117,8 @@ public final class Master {
   var heir: Heir?
   /// It has followed: sockets and files are its own.
   var hasHandedOver = false
+  /// The master before this one is gone, or has said that the server is this one's.
+  var hasTakenOver = false
   var files: FileWatch?
 
   /// Serves until a stop; the exit code, and whether another master goes on with the sockets.
@@ -180,11 +171,14 @@ public final class Master {
       while let action = alarms.next() { perform(action) }
     }
     flushClients()
-    return exitCode
+    if case .stopping(let code) = releases.state { return code }
+    return 1
   }
 
   /// The last worker has left.
-  private var isDone: Bool { phase == .stopping && workers.isEmpty && jobs.isEmpty }
+  private var isDone: Bool {
+    releases.isDone && workers.isEmpty && jobs.isEmpty && (heir == nil || hasHandedOver)
+  }
 
   /// Says something to the process that waits for this master's readiness.
   func tellParent(_ message: Message) {
@@ -221,35 +215,37 @@ public final class Master {
 
   private func perform(_ action: Alarms.Action) {
     switch action {
-    case .respawn(let place): fill(place)
-    case .startTimeout(let id): startTimedOut(id)
-    case .mercy(let id): mercyIsOver(id)
-    case .lifetime(let id): replace(id, "it has served long enough (--max-worker-lifetime)")
+    case .releases(let alarm): rang(alarm)
+    case .lifetime(let id):
+      replace(id, "it has served long enough (--max-worker-lifetime)")
     case .stageTimeout(let id): jobTimedOut(id)
     case .saveTimeout(let id): savingTimedOut(id)
-    case .swapTimeout(let id): swapTimedOut(id)
-    case .soak(let number): soakIsOver(number)
-    case .probation(let number): probationIsOver(number)
     case .stacks(let id): stacksAreShown(to: id)
     case .look: look()
     case .settled: filesSettled()
     }
   }
 
+  private func rang(_ alarm: ReleaseAlarm) {
+    // What its answers say up to now counts.
+    if case .soak = alarm { lookForEvidence() }
+    inform(.alarm(alarm))
+  }
+
   // MARK: Signals
 
   private func signalled(_ signal: Int32) {
     switch signal {
-    case SIGHUP: submit(.reload(cause: "SIGHUP"), watcher: nil)
+    case SIGHUP: inform(.asked(.reload(cause: "SIGHUP"), by: nil))
     case SIGUSR1: _ = reopenLogs()
-    default: phase == .stopping ? hurry() : stop(code: 0)
+    default: inform(.stop(code: 0))
     }
   }
 
   /// Opens the logs by their names again, and hands them to the workers: they may not be allowed to.
   func reopenLogs() -> Outcome {
     let daemonLog = plan.settings.process.daemonLog
-    let errorLog = current?.settings.log.file ?? plan.settings.log.file ?? daemonLog
+    let errorLog = releases.current?.settings.log.file ?? plan.settings.log.file ?? daemonLog
     let logs = [(STDERR_FILENO, errorLog), (STDOUT_FILENO, daemonLog)].compactMap { standard, path in
       path.map { (standard, $0) }
     }
@@ -265,32 +261,5 @@ public final class Master {
     return logs.isEmpty
       ? .done("there is no log file: the log is standard error", changed: false)
       : .done("logs are reopened", changed: true)
-  }
-
-  /// No new connections; what is under way is answered, then the server ends.
-  func stop(code: Int32) {
-    guard phase != .stopping else { return }
-    phase = .stopping
-    exitCode = code
-    plan.notify("STOPPING=1")
-    abandonChanges("the server stops")
-    for job in jobs.values { System.signal(job.pid, SIGKILL) }
-    if let heir, !hasHandedOver { System.signal(heir.pid, SIGTERM) }
-    for worker in workers.values {
-      worker.send(Message(.stop))
-      if worker.state == .starting { endLoading(worker) }
-      worker.state = .retiring
-      alarms.set(.mercy(worker: worker.id), seconds: plan.settings.limits.gracefulSeconds + 3)
-    }
-    for socket in sockets { System.close(socket.descriptor) }
-    sockets = []
-  }
-
-  /// A second signal: at once.
-  private func hurry() {
-    for worker in workers.values {
-      worker.send(Message(.quit))
-      alarms.set(.mercy(worker: worker.id), seconds: 1)
-    }
   }
 }

@@ -159,6 +159,15 @@ enum System {
     return try check("inotify_add_watch", inotify_add_watch(watcher, path, events))
   }
 
+  /// Which file a path leads to, links followed; nil for none. The corresponding C function is `stat`.
+  static func identity(of path: String) -> FileIdentity? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return FileIdentity(
+      device: UInt64(status.st_dev), inode: UInt64(status.st_ino), bytes: Int64(status.st_size),
+      seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+  }
+
   /// What has appeared: the directory's watch and the file's name. The corresponding C function is `read`.
   static func appeared(_ watcher: Int32) -> [(watch: Int32, name: String)] {
     var result: [(watch: Int32, name: String)] = []

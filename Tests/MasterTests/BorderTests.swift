@@ -18,11 +18,14 @@ import Testing
     func report(_ verb: Message.Verb, _ fields: (String, String)...) -> WorkerReport? {
       WorkerReport(Message(verb, fields.map { .init($0.0, $0.1) }).bytes, apps: 2)
     }
-    let app = [("app", "1"), ("name", "hello"), ("version", "1.2"), ("unloadable", "1"), ("calls", "16")]
+    let app = [
+      ("app", "1"), ("generation", "3"), ("name", "hello"), ("version", "1.2"), ("unloadable", "1"),
+      ("calls", "16"),
+    ]
     let ready = WorkerReport(Message(.ready, app.map { .init($0.0, $0.1) }).bytes, apps: 2)
     if case .ready(let list) = ready {
       #expect(list.count == 1 && list[0].place == 1 && list[0].name == "hello" && list[0].version == "1.2")
-      #expect(list[0].isUnloadable)
+      #expect(list[0].isUnloadable && list[0].generation == 3)
     } else {
       Issue.record("\(String(describing: ready))")
     }

@@ -74,6 +74,42 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test(
+      "--watch follows a link that is turned to another release, and a directory that is made anew",
+      arguments: ["a link on the way", "the directory made anew", "a hard link"])
+    func watchWhatIsMeant(way: String) throws {
+      let folder = try TemporaryFolder()
+      for (name, library) in [("one", try Fixture.good), ("two", try Fixture.better)] {
+        try SupervisedServer.replace(try folder.folder(name) + "/app.so", with: library)
+      }
+      let (current, files) = (folder.file("current"), FileManager.default)
+      if way == "a link on the way" {
+        try files.createSymbolicLink(atPath: current, withDestinationPath: folder.file("one"))
+      } else {
+        try files.copyItem(atPath: folder.file("one"), toPath: current)
+      }
+      let control = folder.file("ctl")
+      let server = try ServerProcess(
+        app: current + "/app.so",
+        ["--http-socket", "127.0.0.1:0", "--control-socket", control, "-L", "-p", "1", "--watch"]
+          + Self.quick)
+      switch way {
+      case "a link on the way":
+        try files.createSymbolicLink(atPath: current + ".new", withDestinationPath: folder.file("two"))
+        #expect(rename(current + ".new", current) == 0)
+      case "a hard link":
+        try files.removeItem(atPath: current + "/app.so")
+        try files.linkItem(atPath: folder.file("two") + "/app.so", toPath: current + "/app.so")
+      default:
+        try files.removeItem(atPath: current)
+        try files.copyItem(atPath: folder.file("two"), toPath: current)
+      }
+      _ = try server.process.waitForOutput("the new build") { output in
+        output.contains("swap: serving ledger generation 2") ? true : nil
+      }
+      #expect(try server.stop() == .status(0), "\(server.process.output)")
+    }
+
     @Test("reload rereads the ini: what can change does, what cannot is named")
     func configuration() throws {
       let folder = try TemporaryFolder()

@@ -52,6 +52,7 @@ extension Worker {
     for app in mounts.apps.sorted(by: { $0.place < $1.place }) {
       supervisor.board[.generation, app: app.place].value = UInt64(app.generation.number)
       fields.append(.init("app", "\(app.place)"))
+      fields.append(.init("generation", "\(app.generation.number)"))
       fields.append(.init("name", app.name))
       fields.append(.init("version", app.generation.version))
       fields.append(.init("unloadable", app.generation.isUnloadable ? "1" : "0"))

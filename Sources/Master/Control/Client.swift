@@ -31,6 +31,8 @@ enum Outcome {
     case .done(let text, _), .refused(let text): text
     }
   }
+
+  var isDone: Bool { if case .done = self { true } else { false } }
 }
 
 /// What a client is told.

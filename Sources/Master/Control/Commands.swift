@@ -17,35 +17,37 @@ extension Master {
     case "swap": swap(id, words)
     case "rollback":
       reply(id, words) {
-        submit(.rollback(mount: $0), watcher: id)
+        inform(.asked(.rollback(mount: $0), by: id))
         return nil
       }
-    case "upgrade": upgrade(id, words.first)
-    case "reload": submit(.reload(cause: "ctl"), watcher: id)
+    case "upgrade": inform(.asked(.upgrade(binary: words.first), by: id))
+    case "reload": inform(.asked(.reload(cause: "ctl"), by: id))
     case "log-reopen": tell(id, .end(reopenLogs()))
     case "stop":
       // Answered when the last worker has left.
       tell(id, .progress("stops when what is under way is answered"))
-      stop(code: 0)
+      inform(.stop(code: 0))
     default: tell(id, .end(.refused("`\(verb)` is nothing the server does; see server ctl --help")))
     }
   }
 
   private func swap(_ id: Int, _ words: [String]) {
-    guard let current else { return tell(id, .end(.refused("the server is still starting"))) }
+    guard let current = releases.current else {
+      return tell(id, .end(.refused("the server is still starting")))
+    }
     switch words.count {
-    case 0: submit(.swap(mount: nil, file: nil), watcher: id)
+    case 0: inform(.asked(.swap(mount: nil, file: nil), by: id))
     case 1:
       if let mount = mount(words[0]) {
-        submit(.swap(mount: mount, file: nil), watcher: id)
+        inform(.asked(.swap(mount: mount, file: nil), by: id))
       } else if current.builds.count == 1, words[0].utf8.contains(UInt8(ascii: "/")) {
-        submit(.swap(mount: current.builds[0].mount, file: words[0]), watcher: id)
+        inform(.asked(.swap(mount: current.builds[0].mount, file: words[0]), by: id))
       } else {
         tell(id, .end(.refused(unknown(words[0]))))
       }
     default:
       guard let mount = mount(words[0]) else { return tell(id, .end(.refused(unknown(words[0])))) }
-      submit(.swap(mount: mount, file: words[1]), watcher: id)
+      inform(.asked(.swap(mount: mount, file: words[1]), by: id))
     }
   }
 
@@ -61,13 +63,13 @@ extension Master {
 
   /// An application by its mount point or its name.
   private func mount(_ word: String) -> String? {
-    let builds = current?.builds ?? []
+    let builds = releases.current?.builds ?? []
     let bare = word == "/" ? "" : word
     return (builds.first { $0.mount == bare } ?? builds.first { $0.name == word })?.mount
   }
 
   private func unknown(_ word: String) -> String {
-    let known = (current?.builds ?? []).map { "\($0.mount.isEmpty ? "/" : $0.mount) (\($0.name))" }
+    let known = (releases.current?.builds ?? []).map { "\($0.mount.isEmpty ? "/" : $0.mount) (\($0.name))" }
     return "no application `\(word)`; there are \(known.joined(separator: ", "))"
   }
 

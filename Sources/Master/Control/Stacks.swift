@@ -11,7 +11,7 @@ extension Master {
   func askForStatus(_ id: Int) {
     let now = System.now()
     let asked = workers.values.filter { worker in
-      guard worker.state == .serving || worker.state == .retiring else { return false }
+      guard let phase = phase(of: worker), phase != .loading else { return false }
       return worker.board.entries.first.map { now > $0.began && now - $0.began > Master.longRequest } ?? false
     }
     guard !asked.isEmpty else { return tell(id, status()) }

@@ -4,20 +4,20 @@ import Control
 extension Master {
   /// Everything at a glance.
   func status() -> Reply {
-    let list = workers.values.sorted { ($0.place, $0.id) < ($1.place, $1.id) }
+    let list = workers.values.sorted { ($0.seat, $0.id) < ($1.seat, $1.id) }
     var lines = [
       "master pid \(System.ownPID), up \((System.now() &- began) / 1_000_000_000) s, \(respawns) respawns"
     ]
     lines += sockets.map { "socket \($0.gateway.rawValue) \($0.address)" }
-    for build in current?.builds ?? [] {
+    for build in releases.current?.builds ?? [] {
       lines.append("app \(build.mount.isEmpty ? "/" : build.mount) \(build.title) \(build.source)")
     }
     lines += list.flatMap(workerLines)
-    if let word = changeText { lines.append(word) }
-    if let lastOutcome { lines.append("last change: \(lastOutcome)") }
+    if let word = releases.changeText { lines.append(word) }
+    if let lastOutcome = releases.lastOutcome { lines.append("last change: \(lastOutcome)") }
     lines += crashes.suffix(5).map { "crash: \($0.sentence)" }
     let json = JSON.object([
-      ("pid", .int(Int(System.ownPID))), ("phase", .string("\(phase)")),
+      ("pid", .int(Int(System.ownPID))), ("phase", .string(releases.state.word)),
       ("uptime", .int(Int((System.now() &- began) / 1_000_000_000))), ("respawns", .int(respawns)),
       (
         "sockets",
@@ -26,9 +26,9 @@ extension Master {
             .object([("protocol", .string($0.gateway.rawValue)), ("address", .string($0.address))])
           })
       ),
-      ("apps", .array((current?.builds ?? []).map(buildJSON))),
-      ("workers", .array(list.map(workerJSON))), ("change", changeText.map { .string($0) } ?? .null),
-      ("last", lastOutcome.map { .string($0) } ?? .null),
+      ("apps", .array((releases.current?.builds ?? []).map(buildJSON))),
+      ("workers", .array(list.map(workerJSON))), ("change", releases.changeText.map { .string($0) } ?? .null),
+      ("last", releases.lastOutcome.map { .string($0) } ?? .null),
       (
         "crashes",
         .array(crashes.map { .object([("at", .int(Int($0.at))), ("text", .string($0.sentence))]) })
@@ -39,8 +39,8 @@ extension Master {
 
   /// The builds of one application, or of all, oldest first.
   func generations(_ mount: String?) -> Reply {
-    let mounts = mount.map { [$0] } ?? (current?.builds.map(\.mount) ?? [])
-    let builds = mounts.flatMap { history.builds[$0] ?? [] }
+    let mounts = mount.map { [$0] } ?? (releases.current?.builds.map(\.mount) ?? [])
+    let builds = mounts.flatMap { releases.history.builds[$0] ?? [] }
     let lines = builds.map { build in
       var line =
         "\(build.mount.isEmpty ? "/" : build.mount) generation \(build.generation) \(build.status.word)"
@@ -52,20 +52,18 @@ extension Master {
     return .answer(lines: lines, .array(builds.map(buildJSON)))
   }
 
-  private var changeText: String? {
-    if let rollout { return "rolling out: place \(rollout.place + 1) of \(rollout.places)" }
-    if inPlace != nil { return "swapping in place" }
-    if underWay != nil { return "trying a build" }
-    return probation.map {
-      "on probation: \($0.mounts.map { $0.isEmpty ? "/" : $0 }.joined(separator: ", "))"
-    }
+  /// The generations that a worker says it runs; those that it was started with, until it has said.
+  private func generations(of worker: WorkerHandle) -> [Int] {
+    releases.workers[worker.id]?.running?.generations ?? worker.release.builds.map(\.generation)
   }
 
+  private func state(of worker: WorkerHandle) -> String { phase(of: worker)?.word ?? "ended" }
+
   private func workerLines(_ worker: WorkerHandle) -> [String] {
-    let generations = worker.release.builds.map { "\($0.generation)" }.joined(separator: ",")
+    let generations = generations(of: worker).map { "\($0)" }.joined(separator: ",")
     let board = worker.board
     var lines = [
-      "\(worker.title) \(worker.state), generation \(generations), "
+      "\(worker.title) \(state(of: worker)), generation \(generations), "
         + "\(board[.requests].count) requests, \(board[.connections].count) connections"
     ]
     for entry in board.entries.prefix(3) {
@@ -84,9 +82,9 @@ extension Master {
   private func workerJSON(_ worker: WorkerHandle) -> JSON {
     let board = worker.board
     return .object([
-      ("place", .int(worker.place + 1)), ("pid", .int(Int(worker.pid))),
-      ("state", .string("\(worker.state)")),
-      ("generations", .array(worker.release.builds.map { .int($0.generation) })),
+      ("place", .int(worker.seat + 1)), ("pid", .int(Int(worker.pid))),
+      ("state", .string(state(of: worker))),
+      ("generations", .array(generations(of: worker).map { .int($0) })),
       ("requests", .int(board[.requests].count)),
       ("connections", .int(board[.connections].count)),
       (

@@ -2,24 +2,14 @@
 struct Alarms {
   /// What is to be done.
   enum Action: Equatable {
-    /// A place gets a worker again.
-    case respawn(place: Int)
-    /// A worker should have said that it is ready.
-    case startTimeout(worker: Int)
-    /// A retired worker should have left.
-    case mercy(worker: Int)
+    /// What the releases wait for.
+    case releases(ReleaseAlarm)
     /// A worker has served long enough.
     case lifetime(worker: Int)
     /// A staging child should be done.
     case stageTimeout(job: Int)
     /// A worker should have written its state.
     case saveTimeout(worker: Int)
-    /// A worker should have loaded a build in place.
-    case swapTimeout(worker: Int)
-    /// The first worker of a release has served beside the others long enough.
-    case soak(rollout: Int)
-    /// The release has proven itself.
-    case probation(release: Int)
     /// Workers should have shown what their requests do.
     case stacks(client: Int)
     /// Look at the scoreboards.

@@ -1,12 +1,34 @@
 /// Files whose change asks for something: `--touch-reload` and, with `--watch`, the applications' own.
+///
+/// The kernel tells of a name that appears or is written in a directory. It does not tell of a link on the
+/// way that is turned elsewhere, of a hard link, or of a directory that is made anew: for these the master
+/// looks once a second at what each path leads to.
 struct FileWatch {
   let descriptor: Int32
   /// Directory -> its watch.
   var directories: [String: Int32] = [:]
-  /// What to do about a file, by its directory's watch and its name.
-  var wanted: [Int32: [String: Change]] = [:]
-  /// What has changed and is not settled yet.
-  var changed: [Change] = []
+  /// Paths, by their directory's watch and their name there.
+  var names: [Int32: [String: String]] = [:]
+  var files: [String: WatchedFile] = [:]
+  /// Paths that have changed and are not settled yet.
+  var changed: [String] = []
+}
+
+/// A path that is watched.
+struct WatchedFile {
+  let change: Change
+  /// What it led to when its change was last acted on.
+  var seen: FileIdentity?
+  /// What it leads to since the last look: a second look finds it finished.
+  var candidate: FileIdentity?
+}
+
+/// Which file a path leads to, and which state of it.
+struct FileIdentity: Equatable {
+  let device, inode: UInt64
+  let bytes: Int64
+  /// Seconds and nanoseconds of the last change of its content.
+  let seconds, nanoseconds: Int
 }
 
 extension Master {
@@ -15,7 +37,7 @@ extension Master {
 
   /// Watches what the configuration names; called again after each change of it.
   func watchFiles() {
-    guard let release = current else { return }
+    guard let release = releases.current else { return }
     let supervision = release.settings.supervision
     guard !supervision.touchFiles.isEmpty || supervision.watchesApps else { return }
     if files == nil {
@@ -23,10 +45,10 @@ extension Master {
       files = FileWatch(descriptor: fd)
       try? watch(fd, .files)
     }
-    files!.wanted = [:]
+    let before = files!.files
+    (files!.names, files!.files) = ([:], [:])
     for path in supervision.touchFiles { want(path, .reload(cause: "--touch-reload \(path)")) }
-    guard supervision.watchesApps else { return }
-    for app in release.settings.apps where app.runtime == nil {
+    for app in release.settings.apps where supervision.watchesApps && app.runtime == nil {
       let base = app.path.hasPrefix("/") ? nil : release.settings.process.directory
       want((base.map { $0 + "/" } ?? "") + app.path, .swap(mount: app.mount, file: nil))
     }
@@ -36,19 +58,21 @@ extension Master {
         want(path, .swap(mount: nil, file: nil))
       }
     }
+    for (path, file) in before where files!.files[path] != nil { files!.files[path]!.seen = file.seen }
   }
 
   private func want(_ path: String, _ change: Change) {
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    files!.files[path] = WatchedFile(change: change, seen: System.identity(of: path))
     do throws(SystemError) {
       let watch =
         if let known = files!.directories[directory] { known } else {
           try System.watchDirectory(files!.descriptor, directory)
         }
       files!.directories[directory] = watch
-      files!.wanted[watch, default: [:]][name] = change
+      files!.names[watch, default: [:]][name] = path
     } catch { MasterLog.warning("\(path) cannot be watched: \(error.reason)") }
   }
 
@@ -56,8 +80,8 @@ extension Master {
   func filesChanged() {
     guard let watch = files else { return }
     for (directory, name) in System.appeared(watch.descriptor) {
-      guard let change = watch.wanted[directory]?[name] else { continue }
-      if !files!.changed.contains(change) { files!.changed.append(change) }
+      guard let path = watch.names[directory]?[name] else { continue }
+      if !files!.changed.contains(path) { files!.changed.append(path) }
       alarms.set(.settled, seconds: Master.settlingSeconds)
     }
   }
@@ -66,6 +90,26 @@ extension Master {
   func filesSettled() {
     let changed = files?.changed ?? []
     files?.changed = []
-    for change in changed { submit(change, watcher: nil) }
+    for path in changed { act(on: path) }
+  }
+
+  private func act(on path: String) {
+    guard let file = files?.files[path] else { return }
+    files!.files[path]!.seen = System.identity(of: path)
+    files!.files[path]!.candidate = nil
+    inform(.asked(file.change, by: nil))
+  }
+
+  /// Once a second: what each path leads to. A file that is another, and the same at two looks, has changed.
+  func lookAtFiles() {
+    for (path, file) in files?.files ?? [:] {
+      let now = System.identity(of: path)
+      guard let now, now != file.seen else {
+        files!.files[path]!.candidate = nil
+        continue
+      }
+      files!.files[path]!.candidate = now
+      if now == file.candidate { act(on: path) }
+    }
   }
 }

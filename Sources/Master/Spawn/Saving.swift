@@ -22,12 +22,12 @@ extension Master {
   /// Asks a worker to write the state of its applications, and goes on with what it wrote. A worker that
   /// does not answer in time is succeeded without.
   func saveStates(of worker: WorkerHandle?, then: @escaping ([Int: SavedState]) -> Void) {
-    guard let worker, worker.state == .serving, worker.saving == nil else { return then([:]) }
+    guard let worker, phase(of: worker) == .serving, worker.saving == nil else { return then([:]) }
     var saving = Saving(open: [], files: [:], then: then)
     for (app, build) in worker.release.builds.enumerated() {
       guard let fd = try? System.memoryFile("state") else { continue }
       saving.open.insert(app)
-      let version = current?.builds.first { $0.mount == build.mount }?.version ?? build.version
+      let version = releases.current?.builds.first { $0.mount == build.mount }?.version ?? build.version
       saving.files[app] = SavedState(descriptor: fd, version: version)
       worker.send(Message(.save, [.init("app", "\(app)")]), descriptor: fd)
     }

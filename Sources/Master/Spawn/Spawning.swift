@@ -1,64 +1,33 @@
 import Control
 import Glibc
 
-/// From a place to a worker that serves.
+/// From a seat to a process.
 extension Master {
-  /// The worker that accepts in a place; nil while there is none.
-  func serving(_ place: Int) -> WorkerHandle? {
-    workers.values.filter { $0.place == place && $0.state == .serving }.max { $0.id < $1.id }
-  }
-
-  /// What a place should run now: half way through a rollout that depends on the place.
-  func release(for place: Int) -> Release? {
-    guard let rollout else { return current }
-    return rollout.hasSwitched(place) ? rollout.target : rollout.previous
-  }
-
-  /// An empty place gets a worker.
-  func fill(_ place: Int) {
-    guard phase != .stopping, let release = release(for: place), place < release.workers else { return }
-    guard !workers.values.contains(where: { $0.place == place && $0.state != .retiring }) else { return }
-    if spawn(place, release, .fill, states: [:]) == nil { alarms.set(.respawn(place: place), seconds: 1) }
-  }
-
-  /// Replaces a worker by one of the same release: new first, then old.
-  func replace(_ id: Int, _ sentence: String) {
-    guard phase == .serving, let worker = workers[id], worker.state == .serving else { return }
-    let hasSuccessor = workers.values.contains {
-      $0.place == worker.place && $0.purpose == .succeed && $0.state == .starting
-    }
-    guard !hasSuccessor, let release = release(for: worker.place) else { return }
-    MasterLog.info("\(worker.title) is replaced: \(sentence)")
-    worker.sentence = sentence
-    saveStates(of: worker) { [unowned self] states in
-      guard spawn(worker.place, release, .succeed, states: states) == nil else { return }
-      MasterLog.error("\(worker.title) goes on: no process for its successor")
+  /// Starts the worker of a seat, with the state of the one that it follows.
+  func launch(_ id: Int, _ seat: Int, _ release: Release, follows old: Int?) {
+    launching.insert(id)
+    saveStates(of: old.flatMap { workers[$0] }) { [unowned self] states in
+      defer { for state in states.values { System.close(state.descriptor) } }
+      guard launching.remove(id) != nil else { return }
+      do throws(SystemError) {
+        let worker = try start(id, seat, release, states)
+        workers[id] = worker
+        try watch(worker.processDescriptor, .workerEnd(id))
+        try watch(worker.link, .workerLink(id))
+      } catch { notStarted(id, "no process for a new worker: \(error)") }
     }
   }
 
-  /// Starts a worker; nil if the system gives no process.
-  func spawn(
-    _ place: Int, _ release: Release, _ purpose: WorkerHandle.Purpose, states: [Int: SavedState]
-  ) -> WorkerHandle? {
-    defer { for state in states.values { System.close(state.descriptor) } }
-    do {
-      let worker = try start(place, release, purpose, states)
-      workers[worker.id] = worker
-      try watch(worker.processDescriptor, .workerEnd(worker.id))
-      try watch(worker.link, .workerLink(worker.id))
-      alarms.set(.startTimeout(worker: worker.id), seconds: release.settings.supervision.startSeconds)
-      return worker
-    } catch {
-      MasterLog.error("no worker can be started: \(error)")
-      return nil
-    }
+  private func notStarted(_ id: Int, _ reason: String) {
+    if let worker = workers[id] { return System.signal(worker.pid, SIGKILL) }
+    inform(.ended(id, WorkerEnding(ending: .exited(1), sentence: reason, code: 1)))
   }
 
   private func start(
-    _ place: Int, _ release: Release, _ purpose: WorkerHandle.Purpose, _ states: [Int: SavedState]
+    _ id: Int, _ seat: Int, _ release: Release, _ states: [Int: SavedState]
   ) throws(SystemError) -> WorkerHandle {
     var orders = Orders(.worker)
-    (orders.worker, orders.workers, orders.arguments) = (place, release.workers, release.arguments)
+    (orders.worker, orders.workers, orders.arguments) = (seat, release.workers, release.arguments)
     var next = HandedDescriptor.first
     var map: [(Int32, Int32)] = []
     for socket in sockets {
@@ -85,8 +54,8 @@ extension Master {
     do throws(SystemError) {
       let child = try startChild(orders, map + shared)
       return WorkerHandle(
-        id: id, place: place, pid: child.pid, processDescriptor: child.processDescriptor,
-        link: child.link, memory: memory, release: release, purpose: purpose)
+        id: id, seat: seat, pid: child.pid, processDescriptor: child.processDescriptor,
+        link: child.link, memory: memory, release: release)
     } catch {
       System.unmap(memory, Scoreboard.bytes)
       throw error
@@ -118,109 +87,59 @@ extension Master {
 
   // MARK: Ready
 
-  /// A worker accepts: what follows depends on why it was started.
+  /// A worker accepts, and says what it runs.
   func becameReady(_ worker: WorkerHandle, _ apps: [WorkerReport.App]) {
-    guard worker.state == .starting else { return }
-    worker.state = .serving
-    worker.readyAt = System.now()
-    alarms.cancel(.startTimeout(worker: worker.id))
-    backoffs[worker.place, default: Backoff()].becameReady()
-    abandoned.remove(worker.place)
-    nameBuilds(worker.release, apps)
+    guard apps.count == worker.release.builds.count else {
+      worker.failure = ("it did not say what it runs", 1)
+      return System.signal(worker.pid, SIGKILL)
+    }
+    for app in apps { releases.name(worker.release.builds[app.place], app) }
     noteLibraries(of: worker)
     let lifetime = worker.release.settings.supervision.maxLifetimeSeconds
     if lifetime > 0 { alarms.set(.lifetime(worker: worker.id), seconds: lifetime) }
-    if phase == .stopping {
-      worker.send(Message(.stop))
-      worker.state = .retiring
-      return
-    }
-    switch worker.purpose {
-    case .fill: if phase == .starting { startedOne() }
-    case .succeed: retireOthers(than: worker)
-    case .rollout: rolloutIsReady(worker)
-    }
-  }
-
-  private func nameBuilds(_ release: Release, _ apps: [WorkerReport.App]) {
-    for app in apps where release.builds.indices.contains(app.place) {
-      let build = release.builds[app.place]
-      func rename(_ builds: inout [Build]) {
-        guard builds.indices.contains(app.place), builds[app.place].generation == build.generation else {
-          return
-        }
-        builds[app.place].name = app.name
-        builds[app.place].version = app.version
-        builds[app.place].isUnloadable = app.isUnloadable
-        builds[app.place].calls = app.calls
-      }
-      if current != nil { rename(&current!.builds) }
-      if rollout != nil { rename(&rollout!.target.builds) }
-      history.name(build.mount, build.generation, app.name, app.version, app.isUnloadable)
-    }
-  }
-
-  /// All first workers serve: the server has started.
-  private func startedOne() {
-    guard let release = current else { return }
-    guard (0..<release.workers).allSatisfy({ serving($0) != nil }) else { return }
-    phase = .serving
-    for build in release.builds { _ = history.commit(build) }
-    if let warning = plan.warning { MasterLog.announce(warning) }
-    for build in release.builds {
-      MasterLog.announce(
-        Spread(mount: build.mount, name: build.name, processes: release.workers, calls: build.calls).line)
-    }
-    for socket in sockets { MasterLog.announce(socket.readyLine) }
-    plan.notify(plan.follows ? "READY=1\nMAINPID=\(System.ownPID)" : "READY=1")
-    tellParent(Message(.ready))
-    alarms.set(.look, seconds: 1)
-    watchFiles()
+    let generations = apps.sorted { $0.place < $1.place }.map(\.generation)
+    inform(.ready(worker.id, generations: generations))
   }
 
   // MARK: Leaving
 
-  /// A worker that still loads has nothing to finish, and may never come to read a message.
-  func endLoading(_ worker: WorkerHandle) { System.signal(worker.pid, SIGKILL) }
+  /// A worker is to be followed by another of what its seat should run: new first, then old.
+  func replace(_ id: Int, _ sentence: String) {
+    guard let worker = workers[id], phase(of: worker) == .serving else { return }
+    MasterLog.info("\(worker.title) is replaced: \(sentence)")
+    inform(.wantsOut(id))
+  }
 
   /// A worker accepts no more; it ends when it has answered what it has.
-  func retire(_ worker: WorkerHandle) {
-    guard worker.state == .serving || worker.state == .starting else { return }
-    if worker.state == .starting { endLoading(worker) }
-    worker.state = .retiring
-    alarms.cancel(.startTimeout(worker: worker.id))
-    alarms.cancel(.lifetime(worker: worker.id))
-    worker.send(Message(.retire))
-    alarms.set(.mercy(worker: worker.id), seconds: worker.release.settings.limits.gracefulSeconds + 3)
+  func retire(_ id: Int) {
+    alarms.cancel(.lifetime(worker: id))
+    workers[id]?.send(Message(.retire))
     hastenOldest()
   }
 
   /// Retired workers wait for clients that ask nothing; only so many may.
   private func hastenOldest() {
-    let retired = workers.values.filter { $0.state == .retiring }.sorted { $0.id < $1.id }
-    let bound = max(8, 2 * (current?.workers ?? 1))
+    let retired = workers.values.filter { phase(of: $0) == .leaving }.sorted { $0.id < $1.id }
+    let bound = max(8, 2 * (releases.current?.workers ?? 1))
     for worker in retired.prefix(max(0, retired.count - bound)) { worker.send(Message(.stop)) }
   }
 
-  /// The others of a worker's place have a successor now.
-  func retireOthers(than worker: WorkerHandle) {
-    for other in workers.values where other.place == worker.place && other.id != worker.id { retire(other) }
-  }
-
-  /// A worker that was told to leave has not.
-  func mercyIsOver(_ id: Int) {
+  /// Ends a worker's process; `reason` is what is said of it.
+  func end(_ id: Int, _ reason: String?) {
+    // It waits for the state of the one before it: there is no process yet.
+    if launching.remove(id) != nil {
+      return inform(.ended(id, WorkerEnding(ending: .exited(0), sentence: reason ?? "it was not needed")))
+    }
     guard let worker = workers[id] else { return }
-    MasterLog.warning("\(worker.title) did not leave in time and is killed")
+    if let reason {
+      if phase(of: worker) == .loading { worker.failure = (reason, 22) }
+      if phase(of: worker) == .leaving { MasterLog.warning("\(worker.title) is killed: \(reason)") }
+    }
     System.signal(worker.pid, SIGKILL)
   }
 
-  /// A worker that never said that it is ready.
-  func startTimedOut(_ id: Int) {
-    guard let worker = workers[id], worker.state == .starting else { return }
-    let seconds = worker.release.settings.supervision.startSeconds
-    worker.failure = ("it did not become ready within \(seconds) s (--swap-timeout)", 22)
-    System.signal(worker.pid, SIGKILL)
-  }
+  /// How far a worker has come; nil once it has ended.
+  func phase(of worker: WorkerHandle) -> Worker.Phase? { releases.workers[worker.id]?.phase }
 }
 
 extension Orders {

@@ -2,31 +2,9 @@ import Control
 
 /// The master's view of one worker process.
 final class WorkerHandle {
-  /// How far it has come.
-  enum State {
-    /// Spawned, not heard of.
-    case starting
-    /// It accepts.
-    case serving
-    /// It accepts no more, and ends when it has answered what it has.
-    case retiring
-    /// Its process is gone.
-    case ended
-  }
-
-  /// Why it was spawned: what becomes of it depends on that.
-  enum Purpose: Equatable {
-    /// To fill an empty place.
-    case fill
-    /// To follow one that asked to be replaced.
-    case succeed
-    /// To be the first of a new release, or one that follows it.
-    case rollout
-  }
-
   let id: Int
-  /// Which worker it is: two may share a place while one follows the other.
-  let place: Int
+  /// Which worker it is: two may share a seat while one follows the other.
+  let seat: Int
   let pid: Int32
   let processDescriptor: Int32
   /// The packet socket.
@@ -37,30 +15,25 @@ final class WorkerHandle {
   private let copy: UnsafeMutableRawPointer
   /// What it runs; an in-place swap changes it.
   var release: Release
-  let purpose: Purpose
   /// Monotonic nanoseconds.
   let began: UInt64
-  var readyAt: UInt64 = 0
-  var state = State.starting
   /// What it said before it failed, and the exit code it announced.
   var failure: (reason: String, code: Int32)?
   /// What it has loaded as libraries.
   var libraries = LibraryReport()
-  /// Why it is being replaced or ended by the master.
-  var sentence: String?
+  /// It hangs, and was told to say where.
+  var isStuck = false
   /// The state that it is writing for its successor.
   var saving: Saving?
-  /// It has said that it accepts no more.
-  var isDeaf = false
   /// How much it says.
   var hearing = Hearing()
 
   init(
-    id: Int, place: Int, pid: Int32, processDescriptor: Int32, link: Int32,
-    memory: UnsafeRawPointer, release: Release, purpose: Purpose
+    id: Int, seat: Int, pid: Int32, processDescriptor: Int32, link: Int32,
+    memory: UnsafeRawPointer, release: Release
   ) {
-    (self.id, self.place, self.pid, self.processDescriptor) = (id, place, pid, processDescriptor)
-    (self.link, self.memory, self.release, self.purpose) = (link, memory, release, purpose)
+    (self.id, self.seat, self.pid, self.processDescriptor) = (id, seat, pid, processDescriptor)
+    (self.link, self.memory, self.release) = (link, memory, release)
     copy = .allocate(byteCount: Scoreboard.bytes, alignment: 64)
     began = System.now()
   }
@@ -83,5 +56,5 @@ final class WorkerHandle {
   }
 
   /// "worker 2 (pid 4711)".
-  var title: String { "worker \(place + 1) (pid \(pid))" }
+  var title: String { "worker \(seat + 1) (pid \(pid))" }
 }

@@ -32,6 +32,8 @@ final class Job {
   /// The copies that it fills, by application.
   let copies: [Int: Copies.Copy]
   let seconds: Double
+  /// The change that it works for; 0: the start.
+  let ticket: Int
   let then: (Outcome) -> Void
   var staged: [Int: Staged] = [:]
   var options: [String]?
@@ -41,10 +43,11 @@ final class Job {
 
   init(
     id: Int, _ child: (pid: Int32, processDescriptor: Int32, link: Int32), _ orders: Orders,
-    _ copies: [Int: Copies.Copy], seconds: Double, then: @escaping (Outcome) -> Void
+    _ copies: [Int: Copies.Copy], ticket: Int, seconds: Double, then: @escaping (Outcome) -> Void
   ) {
     (self.id, pid, processDescriptor, link) = (id, child.pid, child.processDescriptor, child.link)
-    (self.orders, self.copies, self.seconds, self.then) = (orders, copies, seconds, then)
+    (self.orders, self.copies, self.ticket) = (orders, copies, ticket)
+    (self.seconds, self.then) = (seconds, then)
   }
 }
 
@@ -52,14 +55,15 @@ final class Job {
 extension Master {
   /// Starts a child with orders; `then` is called once, with what came of it.
   func run(
-    _ orders: Orders, filling copies: [Int: Copies.Copy] = [:], seconds: Double,
+    _ orders: Orders, filling copies: [Int: Copies.Copy] = [:], ticket: Int, seconds: Double,
     then: @escaping (Job.Outcome) -> Void
   ) {
     let files = orders.builds.flatMap { zip(copies[$0.app]?.files ?? [], $0.outputs) }
     defer { for file in files { System.close(file.0) } }
     do {
       let child = try startChild(orders, files)
-      let job = Job(id: nextNumber(), child, orders, copies, seconds: seconds, then: then)
+      let job = Job(
+        id: nextNumber(), child, orders, copies, ticket: ticket, seconds: seconds, then: then)
       jobs[job.id] = job
       try watch(job.processDescriptor, .jobEnd(job.id))
       try watch(job.link, .jobLink(job.id))
@@ -144,47 +148,49 @@ extension Master {
 
   /// Stages applications of a configuration, each in a copy of its own.
   func stage(
-    _ arguments: [String], _ settings: Settings, apps: [Int], tries: Bool,
-    then: @escaping (Job.Outcome, Staging) -> Void
+    _ arguments: [String], _ settings: Settings, apps: [Int], tries: Bool, ticket: Int,
+    then: @escaping (Job.Outcome, CopiedBuilds) -> Void
   ) {
     var orders = Orders(.stage)
     (orders.arguments, orders.tries) = (arguments, tries)
     orders.workers = settings.process.workers ?? System.processors
-    var staging = Staging()
+    var copied = CopiedBuilds()
     var next = HandedDescriptor.first
     do throws(SystemError) {
       for app in apps {
         let wanted = settings.apps[app]
         let names = [wanted.copyName] + wanted.keptFiles.map { AppSettings.keptName($0) }
         let copy = try copies.make(nextNumber(), names)
-        staging.copies[app] = copy
-        let generation = history.nextGeneration(wanted.mount)
-        staging.generations[app] = generation
+        copied.copies[app] = copy
+        let generation = releases.history.nextGeneration(wanted.mount)
+        copied.generations[app] = generation
         var build = Orders.Build(
           app: app, generation: generation, path: copy.path,
-          current: current?.builds.first { $0.mount == wanted.mount }?.path ?? "")
+          current: releases.current?.builds.first { $0.mount == wanted.mount }?.path ?? "")
         build.outputs = copy.files.indices.map { next + Int32($0) }
         next += Int32(copy.files.count)
         orders.builds.append(build)
       }
     } catch {
-      for copy in staging.copies.values {
+      for copy in copied.copies.values {
         for file in copy.files { System.close(file) }
         copies.remove(copy.number)
       }
-      return then(.failed(reason: "no place for private copies of builds: \(error)", code: 1), staging)
+      return then(.failed(reason: "no place for private copies of builds: \(error)", code: 1), copied)
     }
-    run(orders, filling: staging.copies, seconds: settings.supervision.startSeconds) { then($0, staging) }
+    run(orders, filling: copied.copies, ticket: ticket, seconds: settings.supervision.startSeconds) {
+      then($0, copied)
+    }
   }
 
   /// A build as the staging child left it.
-  func build(_ app: Int, _ settings: Settings, _ staging: Staging, _ staged: Job.Staged) -> Build {
+  func build(_ app: Int, _ settings: Settings, _ copied: CopiedBuilds, _ staged: Job.Staged) -> Build {
     let wanted = settings.apps[app]
     let file = wanted.path.split(separator: "/").last.map(String.init) ?? wanted.path
     let name = staged.name.isEmpty ? (file.hasSuffix(".so") ? String(file.dropLast(3)) : file) : staged.name
-    let copy = staging.copies[app]!
+    let copy = copied.copies[app]!
     return Build(
-      mount: wanted.mount, source: wanted.path, generation: staging.generations[app]!, copy: copy.number,
+      mount: wanted.mount, source: wanted.path, generation: copied.generations[app]!, copy: copy.number,
       path: copy.path, buildID: staged.buildID, name: name, version: staged.version,
       isUnloadable: staged.isUnloadable, libraries: staged.libraries, staged: System.seconds())
   }
@@ -193,45 +199,25 @@ extension Master {
   func stageFirst() {
     let settings = plan.settings
     stage(
-      plan.arguments, settings, apps: Array(settings.apps.indices), tries: false
-    ) { [unowned self] outcome, staging in
-      guard phase == .starting else { return }
+      plan.arguments, settings, apps: Array(settings.apps.indices), tries: false, ticket: 0
+    ) { [unowned self] outcome, copied in
+      guard case .starting = releases.state else { return }
       switch outcome {
       case .staged(let staged):
-        let builds = settings.apps.indices.map { build($0, settings, staging, staged[$0]!) }
-        let release = Release(
-          number: nextNumber(), arguments: plan.arguments, settings: settings, builds: builds)
-        current = release
-        for place in 0..<release.workers where phase == .starting {
-          if spawn(place, release, .fill, states: [:]) == nil { stop(code: 1) }
-        }
+        let builds = settings.apps.indices.map { build($0, settings, copied, staged[$0]!) }
+        inform(.loaded(releases.release(plan.arguments, settings, builds)))
       case .failed(let reason, let code):
-        tellParent(Message(.failed, [Message.reason(reason), .init("code", "\(code)")]))
-        MasterLog.announce(reason)
-        stop(code: code)
-      case .configured: stop(code: 1)
+        announceFailure(reason, code: code)
+        inform(.stop(code: code))
+      case .configured: inform(.stop(code: 1))
       }
     }
-  }
-
-  /// Copies that nobody runs, fills or can ask for again.
-  func removeUnused() {
-    var used: Set<Int> = []
-    for worker in workers.values { used.formUnion(worker.release.builds.map(\.copy)) }
-    for list in history.builds.values { used.formUnion(list.map(\.copy)) }
-    for job in jobs.values { used.formUnion(job.copies.values.map(\.number)) }
-    used.formUnion(current?.builds.map(\.copy) ?? [])
-    used.formUnion(rollout?.target.builds.map(\.copy) ?? [])
-    used.formUnion(rollout?.previous.builds.map(\.copy) ?? [])
-    used.formUnion(inPlace.map { [$0.build.copy] } ?? [])
-    used.formUnion(probation.map { $0.previous.builds.map(\.copy) } ?? [])
-    for number in copies.numbers.subtracting(used) { copies.remove(number) }
   }
 }
 
 /// What was asked of a staging child: the copies it fills, and the generations that they become, by
 /// application.
-struct Staging {
+struct CopiedBuilds {
   var copies: [Int: Copies.Copy] = [:]
   var generations: [Int: Int] = [:]
 }

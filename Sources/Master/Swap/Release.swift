@@ -55,6 +55,8 @@ struct Build {
 struct Release {
   /// Counts the releases of this server from 1.
   let number: Int
+  /// Counts the sets of options: two releases with the same number of this differ in builds alone.
+  var configuration = 0
   /// The options in effect, as a worker reads them.
   let arguments: [String]
   let settings: Settings

@@ -6,8 +6,6 @@ struct Heir {
   let pid: Int32
   let processDescriptor: Int32
   let link: Int32
-  /// Who asked for it.
-  let watcher: Int?
   var failure: String?
 }
 
@@ -15,10 +13,7 @@ struct Heir {
 /// accept, this one's leave. One that does not come so far is refused, and nothing has changed.
 extension Master {
   /// Starts a new master of a binary, or of this program's own file.
-  func upgrade(_ id: Int, _ binary: String?) {
-    guard phase == .serving, heir == nil, underWay == nil, rollout == nil else {
-      return tell(id, .end(.refused("another change is under way")))
-    }
+  func startHeir(_ binary: String?) {
     var orders = Orders(.master)
     orders.arguments = plan.commandLine
     var map: [(Int32, Int32)] = []
@@ -30,45 +25,41 @@ extension Master {
     }
     do throws(SystemError) {
       let child = try startChild(orders, map, program: binary ?? System.programPath)
-      heir = Heir(
-        pid: child.pid, processDescriptor: child.processDescriptor, link: child.link, watcher: id)
+      heir = Heir(pid: child.pid, processDescriptor: child.processDescriptor, link: child.link)
       try watch(child.processDescriptor, .heirEnd)
       try watch(child.link, .heirLink)
-      tell(id, .progress("the new server starts as pid \(child.pid)"))
+      tell(releases.request?.asker, .progress("the new server starts as pid \(child.pid)"))
     } catch {
-      tell(
-        id, .end(.refused("\(binary ?? "the program") cannot be started (\(error.reason)); still serving")))
+      inform(.heirFailed("\(binary ?? "the program") cannot be started (\(error.reason))"))
     }
   }
 
   /// Takes what the new master says.
   func heirSpeaks() {
     guard let heir, let bytes = try? System.receivePacket(heir.link) else { return }
-    guard let message = Message(bytes) else {
-      System.unwatch(epoll, heir.link)
-      return
-    }
+    guard let message = Message(bytes) else { return System.unwatch(epoll, heir.link) }
     switch message.verb {
-    case .ready: handOver(heir)
+    case .ready: inform(.heirReady(pid: heir.pid))
     case .failed: self.heir!.failure = message["reason"]
     default: break
     }
   }
 
   /// The new master serves: the server is its own from now on.
-  private func handOver(_ heir: Heir) {
+  func handOver() {
+    guard let heir else { return }
     hasHandedOver = true
     closeControl()
     try? System.sendPacket(heir.link, Message(.retiring).bytes)
-    MasterLog.info("the server goes on as pid \(heir.pid)")
-    tell(heir.watcher, .end(.done("the server goes on as pid \(heir.pid)", changed: true)))
     sources[heir.processDescriptor] = nil
     System.unwatch(epoll, heir.processDescriptor)
-    phase = .stopping
-    abandonChanges("the server goes on as pid \(heir.pid)")
-    for worker in workers.values { retire(worker) }
     for socket in sockets { System.close(socket.descriptor) }
     sockets = []
+  }
+
+  /// The new master is not wanted any more, or not in time.
+  func killHeir() {
+    if let heir { System.signal(heir.pid, SIGKILL) }
   }
 
   /// The new master is gone before it served.
@@ -82,15 +73,23 @@ extension Master {
     sources[heir.link] = nil
     System.close(heir.link)
     unwatch(heir.processDescriptor)
-    tell(heir.watcher, .end(.refused("\(reason); still serving \(serviceText)")))
+    inform(.heirFailed(reason))
   }
 
-  /// Takes what the process says that started this master: the master before it hands over.
+  /// Takes what the process says that started this master: the master before it hands over, or is gone
+  /// without having done so.
   func parentSpeaks(_ fd: Int32) {
     guard let bytes = try? System.receivePacket(fd), let message = Message(bytes) else {
-      return unwatch(fd)
+      unwatch(fd)
+      if plan.follows, !hasTakenOver { takeOver() }
+      return
     }
-    guard message.verb == .retiring, plan.follows else { return }
+    if message.verb == .retiring, plan.follows { takeOver() }
+  }
+
+  /// The server is this master's alone.
+  private func takeOver() {
+    hasTakenOver = true
     plan.takeOver()
     if controlSocket < 0 { _ = openControl() }
   }

@@ -1,0 +1,94 @@
+import Config
+import Control
+
+/// What is known of releases and builds, and what is shown of it.
+extension Releases {
+  /// A release of its own number. Its options are a set of their own unless they are those in effect.
+  mutating func release(_ arguments: [String], _ settings: Settings, _ builds: [Build]) -> Release {
+    let number = nextNumber()
+    let isSame = current?.arguments == arguments
+    return Release(
+      number: number, configuration: isSame ? current!.configuration : number, arguments: arguments,
+      settings: settings, builds: builds)
+  }
+
+  /// Releases that are wanted, or may be again without being asked for.
+  var known: [Release] {
+    var all = [current, probation?.previous].compactMap { $0 }
+    switch state {
+    case .rolling(let rolling): all += [rolling.target, rolling.previous]
+    case .swapping(let swap): all.append(swap.target)
+    case .starting, .serving, .staging, .handingOver, .stopping: break
+    }
+    return all
+  }
+
+  /// A build by its number.
+  func build(_ mount: String, _ generation: Int) -> Build? {
+    let all = known.flatMap(\.builds) + (history.builds[mount] ?? [])
+    return all.first { $0.mount == mount && $0.generation == generation }
+  }
+
+  func isStaging(_ ticket: Int) -> Bool {
+    if case .staging(let staging) = state { return staging.request.ticket == ticket }
+    return false
+  }
+
+  /// A release whose answers are watched, and its builds that are new.
+  struct Trial {
+    let release: Release
+    let fresh: [Build]
+  }
+
+  var trials: [Trial] {
+    var all: [Trial] = []
+    if let current, let probation, probation.release == current.number {
+      all.append(Trial(release: current, fresh: probation.fresh))
+    }
+    if case .rolling(let rolling) = state, !rolling.fresh.isEmpty {
+      all.append(Trial(release: rolling.target, fresh: rolling.fresh))
+    }
+    return all
+  }
+
+  /// What an application says of itself, once a worker has loaded it.
+  mutating func name(_ build: Build, _ app: WorkerReport.App) {
+    revise(build) {
+      $0.name = app.name
+      $0.version = app.version
+      $0.isUnloadable = app.isUnloadable
+      $0.calls = app.calls
+    }
+    history.name(build.mount, build.generation, app.name, app.version, app.isUnloadable)
+  }
+
+  /// Which libraries a worker has loaded for a build last.
+  mutating func adopt(_ libraries: LibraryReport, for build: Build) {
+    revise(build) { $0.libraries = libraries }
+    history.adopt(build.mount, build.generation, libraries)
+  }
+
+  private mutating func revise(_ build: Build, _ change: (inout Build) -> Void) {
+    if let index = current?.builds.firstIndex(where: build.isSame) { change(&current!.builds[index]) }
+    guard case .rolling(var rolling) = state,
+      let index = rolling.target.builds.firstIndex(where: build.isSame)
+    else { return }
+    change(&rolling.target.builds[index])
+    state = .rolling(rolling)
+  }
+
+  /// The change under way, or the trial after it, in words.
+  var changeText: String? {
+    switch state {
+    case .rolling(let rolling):
+      let count = max(rolling.target.workers, rolling.previous.workers)
+      return "rolling out: place \(min(rolling.seat + 1, count)) of \(count)"
+    case .swapping: return "swapping in place"
+    case .staging: return "trying a build"
+    case .handingOver: return "handing over to a new server"
+    case .starting, .serving, .stopping: break
+    }
+    let mounts = probation?.fresh.map { $0.mount.isEmpty ? "/" : $0.mount }
+    return mounts.map { "on probation: \($0.joined(separator: ", "))" }
+  }
+}

@@ -1,0 +1,93 @@
+import Config
+import Control
+
+/// What a seat should run against what it runs.
+extension Releases {
+  /// What a seat should run now; nil: nothing.
+  func wanted(_ seat: Int) -> Release? {
+    switch state {
+    case .stopping: return nil
+    case .rolling(let rolling):
+      let hasSwitched = seat <= rolling.seat || rolling.seat >= rolling.target.workers
+      let release = hasSwitched ? rolling.target : rolling.previous
+      return seat < release.workers ? release : nil
+    case .starting, .serving, .staging, .swapping, .handingOver:
+      guard let current, seat < current.workers else { return nil }
+      return current
+    }
+  }
+
+  /// Whether a worker may stay: it runs what is wanted, or is about to, or may be asked to change in place.
+  private func suits(_ worker: Worker, _ wanted: Release) -> Bool {
+    if worker.phase == .loading { return worker.plan == wanted.plan }
+    if case .swapping(let swap) = state, swap.target.runs(worker) { return true }
+    return wanted.runs(worker)
+  }
+
+  /// A seat's old workers serve on while the first new one soaks beside them.
+  private func keepsOthers(_ seat: Int) -> Bool {
+    if case .rolling(let rolling) = state { return rolling.isSoaking && rolling.seat == seat }
+    return false
+  }
+
+  /// Starts and retires workers until every seat has, or will have, what it should.
+  mutating func reconcile() {
+    guard let current else { return }
+    var count = current.workers
+    if case .rolling(let rolling) = state { count = max(count, rolling.target.workers) }
+    count = max(count, (workers.values.map { $0.seat + 1 }.max() ?? 0))
+    for seat in 0..<count { reconcile(seat) }
+  }
+
+  private mutating func reconcile(_ seat: Int) {
+    let here = workers.filter { $0.value.seat == seat && $0.value.phase != .leaving }
+    guard let wanted = wanted(seat) else {
+      for id in here.keys.sorted() { retire(id) }
+      return
+    }
+    let good = here.filter { suits($0.value, wanted) }
+    let serving = good.filter { $0.value.phase == .serving }
+    let staying = serving.filter { !$0.value.wantsOut }
+    let loading = good.filter { $0.value.phase == .loading }
+    let needed = isHot(seat) ? 2 : 1
+    if staying.count >= needed {
+      // The youngest stay.
+      let kept = Set(staying.keys.sorted().suffix(needed))
+      guard !keepsOthers(seat) else { return }
+      for id in here.keys.sorted() where !kept.contains(id) { retire(id) }
+      return
+    }
+    // A worker that loads what is wanted no more is in nobody's way, but holds memory.
+    for (id, worker) in here where worker.phase == .loading && good[id] == nil { give(up: id) }
+    guard staying.count + loading.count < needed, !isPaused(seat) else { return }
+    let old = here.filter { $0.value.phase == .serving }.keys.max()
+    spawn(seat, wanted, follows: old)
+  }
+
+  private mutating func spawn(_ seat: Int, _ release: Release, follows old: Int?) {
+    let id = nextNumber()
+    workers[id] = Worker(seat: seat, plan: release.plan)
+    act(.spawn(worker: id, seat: seat, release, follows: old))
+    act(.alarm(.start(worker: id), seconds: release.settings.supervision.startSeconds))
+  }
+
+  // MARK: Leaving
+
+  mutating func retire(_ id: Int) {
+    guard let worker = workers[id], worker.phase != .leaving else { return }
+    if worker.phase == .loading { return give(up: id) }
+    workers[id]!.phase = .leaving
+    act(.retire(id))
+    act(.alarm(.leave(worker: id), seconds: graceSeconds))
+  }
+
+  /// A worker that still loads has nothing to finish.
+  mutating func give(up id: Int) {
+    workers[id]?.phase = .leaving
+    act(.cancel(.start(worker: id)))
+    act(.terminate(id, reason: nil))
+    act(.alarm(.leave(worker: id), seconds: 1))
+  }
+
+  var graceSeconds: Double { (current?.settings.limits.gracefulSeconds ?? 0) + 3 }
+}

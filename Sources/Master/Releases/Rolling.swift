@@ -1,0 +1,85 @@
+import Control
+
+/// The rolling swap: seat by seat, new first, then old. `wanted` says what each seat runs meanwhile.
+extension Releases {
+  mutating func roll(_ request: Request, to target: Release, _ fresh: [Build], soaks: Bool) {
+    guard let current else { return }
+    state = .rolling(
+      Rolling(request: request, target: target, previous: current, fresh: fresh, hasSoaked: !soaks))
+  }
+
+  /// Goes on as far as what the workers run allows.
+  mutating func proceed() {
+    switch state {
+    case .starting: started()
+    case .rolling(let rolling): proceed(rolling)
+    case .swapping(let swap): proceed(swap)
+    case .serving, .staging, .handingOver, .stopping: break
+    }
+  }
+
+  private mutating func started() {
+    guard let current, workers.values.contains(where: { $0.phase == .serving }) else { return }
+    let isWhole = (0..<current.workers).allSatisfy {
+      serves($0, current) || seats[$0]?.failedStarts ?? 0 > 0
+    }
+    guard isWhole else { return }
+    state = .serving
+    for build in current.builds { _ = history.commit(build) }
+    act(.announceReady)
+    act(.watchFiles)
+  }
+
+  private func serves(_ seat: Int, _ release: Release) -> Bool {
+    workers.values.contains { $0.seat == seat && $0.phase == .serving && release.runs($0) }
+  }
+
+  private mutating func proceed(_ rolling: Rolling) {
+    var rolling = rolling
+    while rolling.seat < rolling.target.workers, serves(rolling.seat, rolling.target) {
+      if !rolling.hasSoaked {
+        if !rolling.isSoaking {
+          rolling.isSoaking = true
+          let seconds = rolling.target.settings.supervision.soakSeconds
+          act(.alarm(.soak(release: rolling.target.number), seconds: seconds))
+        }
+        break
+      }
+      act(.tell(rolling.request.asker, .progress("place \(rolling.seat + 1) serves the new build")))
+      rolling.seat += 1
+    }
+    state = .rolling(rolling)
+    guard rolling.seat >= rolling.target.workers else { return }
+    // Committed when no old worker accepts any more: a connection opened afterwards never meets one.
+    let old = workers.values.filter { !rolling.target.runs($0) && $0.phase != .loading }
+    if old.allSatisfy({ $0.phase == .leaving && $0.isDeaf }) { commit(rolling) }
+  }
+
+  private mutating func commit(_ rolling: Rolling) {
+    current = rolling.target
+    for build in rolling.target.builds where !rolling.previous.builds.contains(where: { $0.isSame(build) }) {
+      _ = history.commit(build)
+    }
+    if case .rollback = rolling.request.change {
+      // It has proven itself before; what it replaces has not.
+      endProbation()
+    } else {
+      beginProbation(rolling.target, before: rolling.previous, rolling.fresh)
+    }
+    succeed("serving \(serviceText)")
+    act(.watchFiles)
+  }
+
+  mutating func soakIsOver(_ number: Int) {
+    guard case .rolling(var rolling) = state, rolling.target.number == number else { return }
+    (rolling.hasSoaked, rolling.isSoaking) = (true, false)
+    state = .rolling(rolling)
+  }
+
+  /// The release has failed on its way; seats that have switched get the one before again.
+  mutating func takeBack(_ rolling: Rolling, _ reason: String) {
+    act(.cancel(.soak(release: rolling.target.number)))
+    for build in rolling.fresh { history.withdraw(build, reason) }
+    refuse(reason)
+  }
+}

@@ -1,0 +1,67 @@
+import Config
+import Control
+import Glibc
+
+/// What workers say.
+extension Master {
+  /// Takes what a worker says; what is left of a lot comes with the next turn.
+  func workerSpeaks(_ id: Int) {
+    for _ in 0..<Limits.messagesPerTurn {
+      guard let worker = workers[id] else { return }
+      do throws(SystemError) {
+        let bytes = try System.receivePacket(worker.link)
+        guard !bytes.isEmpty else { return unlink(worker) }
+        guard worker.hearing.admits(at: System.now()) else { return silence(worker) }
+        guard let report = WorkerReport(bytes, apps: worker.release.builds.count) else {
+          misheard(worker)
+          continue
+        }
+        heed(worker, report)
+      } catch {
+        if error.code == EMSGSIZE {
+          misheard(worker)
+        } else {
+          if !error.wouldBlock { unlink(worker) }
+          return
+        }
+      }
+    }
+  }
+
+  /// It floods the master: nothing more is read of it, and its place gets another.
+  private func silence(_ worker: WorkerHandle) {
+    unlink(worker)
+    MasterLog.error(
+      "\(worker.title) said more than \(Limits.messagesPerSecond) things within a second and is ended; "
+        + "something in it writes to descriptor \(HandedDescriptor.control)")
+    System.signal(worker.pid, SIGKILL)
+  }
+
+  private func misheard(_ worker: WorkerHandle) {
+    guard worker.hearing.misspeaks() else { return }
+    MasterLog.warning(
+      "\(worker.title) said what no worker says; something in it writes to descriptor "
+        + "\(HandedDescriptor.control), which is not its own")
+  }
+
+  /// Its end of the socket is closed: the process ends, or has ended.
+  private func unlink(_ worker: WorkerHandle) {
+    System.unwatch(epoll, worker.link)
+    sources[worker.link] = nil
+  }
+
+  private func heed(_ worker: WorkerHandle, _ report: WorkerReport) {
+    switch report {
+    case .loaded(let libraries): worker.libraries = libraries
+    case .ready(let apps): becameReady(worker, apps)
+    case .failed(let reason, let code): worker.failure = (reason, code)
+    case .expired(let reason): replace(worker.id, reason)
+    case .retiring: inform(.deaf(worker.id))
+    case .saved(let app, let hasState): saved(worker, app, hasState: hasState)
+    case .traced: traced(worker.id)
+    case .swapped(let app, let generation): swapped(worker, app, generation)
+    case .refused(_, let reason, let isFull):
+      inform(.keptOld(worker.id, reason: "\(worker.title): \(reason)", isFull: isFull))
+    }
+  }
+}

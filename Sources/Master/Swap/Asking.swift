@@ -1,0 +1,23 @@
+import Control
+
+/// The in-place swap, as a worker hears and tells of it.
+extension Master {
+  /// Asks a worker to put a build to work in the place of the one that serves.
+  func swap(_ id: Int, _ app: Int, _ build: Build) {
+    workers[id]?.send(
+      Message(
+        .swap,
+        [
+          .init("app", "\(app)"), .init("generation", "\(build.generation)"), .init("path", build.path),
+          .init("source", build.source),
+        ]))
+  }
+
+  /// A worker runs another generation of an application.
+  func swapped(_ worker: WorkerHandle, _ app: Int, _ generation: Int) {
+    if let build = releases.build(worker.release.builds[app].mount, generation) {
+      worker.release.builds[app] = build
+    }
+    inform(.swapped(worker.id, app: app, generation: generation))
+  }
+}

@@ -1,0 +1,20 @@
+/// What an operator, a signal or a file asks for.
+enum Change: Equatable {
+  /// A new build of one application, or of all; `file` in place of its path.
+  case swap(mount: String?, file: String?)
+  /// The configuration is read again, and every application swapped.
+  case reload(cause: String)
+  /// The build before the one that serves, of one application or of all.
+  case rollback(mount: String?)
+  /// A new master of a binary, or of this program's own file, takes the sockets over.
+  case upgrade(binary: String?)
+
+  var verb: String {
+    switch self {
+    case .swap: "swap"
+    case .reload: "reload"
+    case .rollback: "rollback"
+    case .upgrade: "upgrade"
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Control
+
+/// What the answers of a build on trial say, in numbers that its workers count.
+extension Master {
+  /// Answers that fail before they count as evidence.
+  private static let leastFailures = 5
+  /// Seconds between two looks, in general and while a build is on trial.
+  private static let looks = (usual: 1.0, onTrial: 0.1)
+
+  /// Looks at what workers show, again and again.
+  func look() {
+    alarms.set(.look, seconds: releases.trials.isEmpty ? Master.looks.usual : Master.looks.onTrial)
+    if System.now() &- lastLook >= 900_000_000 {
+      lastLook = System.now()
+      lookForStuck()
+      lookForBacklog()
+      lookAtFiles()
+    }
+    lookForEvidence()
+  }
+
+  /// Tells of a build whose answers fail.
+  func lookForEvidence() {
+    let trials = releases.trials
+    if trials.isEmpty, let current = releases.current { usualFailures = failureShares(current) }
+    for trial in trials { look(at: trial) }
+  }
+
+  private func look(at trial: Releases.Trial) {
+    for (app, build) in trial.release.builds.enumerated() where trial.fresh.contains(where: build.isSame) {
+      let (requests, errors) = counts(trial.release, app)
+      guard errors >= Master.leastFailures, errors * 2 >= requests else { continue }
+      let share = Double(errors) / Double(max(requests, 1))
+      if share > 2 * (usualFailures[build.mount] ?? 0) {
+        return inform(.evidence(release: trial.release.number, "\(errors) of \(requests) answers were 5xx"))
+      }
+    }
+  }
+
+  /// The share of failed answers of a release's workers, by mount.
+  private func failureShares(_ release: Release) -> [String: Double] {
+    var shares: [String: Double] = [:]
+    for (app, build) in release.builds.enumerated() {
+      let (requests, errors) = counts(release, app)
+      shares[build.mount] = requests == 0 ? 0 : Double(errors) / Double(requests)
+    }
+    return shares
+  }
+
+  /// Answers of an application by the workers that run a release, and how many of them failed.
+  private func counts(_ release: Release, _ app: Int) -> (requests: Int, errors: Int) {
+    var (requests, errors) = (0, 0)
+    for (id, worker) in workers where releases.workers[id].map(release.runs) ?? false {
+      let board = worker.board
+      requests += board[.requests, app: app].count
+      errors += board[.errors, app: app].count
+    }
+    return (requests, errors)
+  }
+}

@@ -1,0 +1,124 @@
+// Scenarios of changes, written out step by step: what happens, and what the master does about it.
+import Config
+import Control
+
+@testable import Master
+
+/// A master's decisions under a script.
+struct Script {
+  var releases = Releases()
+  var now: UInt64 = 1_000_000_000
+  /// What the last event led to.
+  var actions: [Action] = []
+  /// What askers were told at the end.
+  var outcomes: [Int: [Outcome]] = [:]
+  var logged: [String] = []
+  private var generations: [String: Int] = [:]
+  /// Applications by mount point.
+  let mounts: [String]
+
+  init(workers: Int, mounts: [String] = [""], _ adjust: (inout Settings) -> Void = { _ in }) {
+    self.mounts = mounts
+    var settings = Settings(apps: mounts.map { AppSettings(mount: $0, path: "/a.so") })
+    settings.process.workers = workers
+    settings.supervision.soakSeconds = 1
+    adjust(&settings)
+    let builds = mounts.map { build($0) }
+    take(.loaded(Release(number: 0, arguments: ["--app=/a.so"], settings: settings, builds: builds)))
+  }
+
+  mutating func build(_ mount: String = "", unloadable: Bool = false) -> Build {
+    generations[mount, default: 0] += 1
+    var build = Build(
+      mount: mount, source: "/a.so", generation: generations[mount]!, copy: 1, path: "/g", buildID: "",
+      name: mount.isEmpty ? "a" : String(mount.dropFirst()), staged: 0)
+    build.isUnloadable = unloadable
+    return build
+  }
+
+  mutating func take(_ event: Event, after seconds: Double = 0) {
+    now &+= UInt64(seconds * 1e9)
+    actions = releases.take(event, now: now)
+    for action in actions {
+      switch action {
+      case .tell(let asker?, .end(let outcome)): outcomes[asker, default: []].append(outcome)
+      case .log(_, let text): logged.append(text)
+      default: break
+      }
+    }
+  }
+
+  // MARK: What workers do
+
+  /// Workers that load, in the order of their start.
+  var loading: [Int] { releases.workers.filter { $0.value.phase == .loading }.keys.sorted() }
+  var serving: [Int] { releases.workers.filter { $0.value.phase == .serving }.keys.sorted() }
+  var leaving: [Int] { releases.workers.filter { $0.value.phase == .leaving }.keys.sorted() }
+
+  mutating func ready(_ id: Int) {
+    take(.ready(id, generations: releases.workers[id]?.plan.generations ?? []), after: 0.01)
+  }
+
+  mutating func die(_ id: Int, _ ending: Ending = .killed(11), requests: Int = 100) {
+    take(.ended(id, WorkerEnding(ending: ending, sentence: "it died", requests: requests)), after: 0.01)
+  }
+
+  /// Workers load, and those that leave do, until nothing more follows.
+  mutating func settle() {
+    while true {
+      if let id = loading.first {
+        ready(id)
+        continue
+      }
+      if let id = leaving.first {
+        take(.deaf(id))
+        die(id, .exited(0))
+        continue
+      }
+      return
+    }
+  }
+
+  // MARK: Changes
+
+  /// The ticket of the children that were just started.
+  var staged: Int? {
+    for action in actions { if case .stage(let ticket) = action { return ticket } }
+    return nil
+  }
+
+  /// Asks for a swap whose children bring these builds; `restarts`: with other options too.
+  mutating func swap(_ fresh: [Build], by asker: Int, restarts: Bool = false) {
+    take(.asked(.swap(mount: nil, file: nil), by: asker))
+    bring(fresh)
+  }
+
+  mutating func bring(_ fresh: [Build]) {
+    guard let ticket = staged, let current = releases.current else { return }
+    let builds = current.builds.map { old in fresh.first { $0.mount == old.mount } ?? old }
+    let release = Release(
+      number: 1000 + ticket, configuration: current.configuration, arguments: current.arguments,
+      settings: current.settings, builds: builds)
+    take(.staged(ticket: ticket, .built(release, fresh: fresh, obstacle: nil)), after: 0.1)
+  }
+
+  mutating func soak() {
+    if case .rolling(let rolling) = releases.state {
+      take(.alarm(.soak(release: rolling.target.number)), after: 1)
+    }
+  }
+
+  /// Generations of the only application, seat by seat, as the workers say it.
+  var running: [[Int]] {
+    (0..<(releases.current?.workers ?? 0)).map { seat in
+      serving.filter { releases.workers[$0]?.seat == seat }.flatMap {
+        releases.workers[$0]?.running?.generations ?? []
+      }
+    }
+  }
+
+  func outcome(_ asker: Int) -> String {
+    let all = outcomes[asker] ?? []
+    return all.count == 1 ? (all[0].isDone ? "done: " : "refused: ") + all[0].text : "\(all.count) answers"
+  }
+}

@@ -1,0 +1,63 @@
+// Random walks: changes asked for at any time, workers that do anything, messages that are late or missing.
+// Everybody who asks is told once, and when the trouble is over all seats come to run one release.
+import Foundation
+import Testing
+
+@testable import Master
+
+@Suite struct ReleaseWalkTests {
+  private static let environment = ProcessInfo.processInfo.environment
+  private static let seed = UInt64(environment["WALK_SEED"] ?? "") ?? UInt64.random(in: 0..<1 << 40)
+  private static let walks = Int(environment["WALKS"] ?? "") ?? 40
+
+  private func walk(_ seed: UInt64) -> (problems: [String], events: Int, log: String) {
+    var world = World(seed: seed, workers: Int(seed % 4) + 1)
+    var events = 0
+    world.trouble = seed % 10 == 0
+    while case .starting = world.releases.state, world.step() { events += 1 }
+    world.trouble = true
+    let askers = 60
+    world.plan(asks: askers, seconds: 600)
+    for _ in 0..<5000 where world.step() { events += 1 }
+    // The trouble ends: builds are good from now on, nobody asks.
+    world.trouble = false
+    for generation in world.behaviours.keys { world.behaviours[generation] = .good }
+    for _ in 0..<20_000 where world.step() { events += 1 }
+    var problems = world.problems
+    for asker in 1...askers where world.asked[asker] != nil && world.answers[asker] == nil {
+      problems.append("asker \(asker) was never answered")
+    }
+    switch world.releases.state {
+    case .serving: break
+    // A start fails by its first worker.
+    case .stopping where world.living.isEmpty:
+      return (problems, events, world.log.suffix(40).joined(separator: "\n"))
+    default: problems.append("in the end it is \(world.releases.state)")
+    }
+    if let current = world.releases.current {
+      for seat in 0..<current.workers {
+        let serving = world.releases.workers.values.filter { $0.seat == seat && $0.phase == .serving }
+        if serving.count != 1 || !current.runs(serving[0]) {
+          problems.append("seat \(seat) runs \(serving) and not \(current.plan)")
+        }
+      }
+      let strays = world.releases.workers.values.filter { $0.seat >= current.workers }
+      if !strays.isEmpty { problems.append("seats above hold \(strays)") }
+    }
+    if Self.walks < 20 { print(world.ends.sorted { $0.value > $1.value }) }
+    return (problems, events, world.log.suffix(40).joined(separator: "\n"))
+  }
+
+  @Test("whatever happens, everybody who asks is told once, and all seats come to run one release")
+  func walks() {
+    var events = 0
+    for index in 0..<Self.walks {
+      let seed = Self.seed &+ UInt64(index)
+      let (problems, count, log) = walk(seed)
+      events += count
+      #expect(problems.isEmpty, "WALK_SEED=\(seed): \(problems.prefix(5).joined(separator: "\n")) \(log)")
+      if !problems.isEmpty { break }
+    }
+    print("\(events) events from WALK_SEED=\(Self.seed)")
+  }
+}
