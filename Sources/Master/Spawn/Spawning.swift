@@ -45,7 +45,6 @@ extension Master {
       }
       orders.builds.append(wanted)
     }
-    let id = nextNumber()
     orders.spoolShare = id % SpoolShares.count
     let board = try System.sealedMemory("scoreboard", Scoreboard.bytes)
     defer { System.close(board) }
