@@ -63,6 +63,7 @@ let package = Package(
     .testTarget(name: "SwapTests", dependencies: ["Support"]),
     .testTarget(name: "PythonTests", dependencies: ["Support"]),
     .testTarget(name: "FFITests", dependencies: ["FFICore", "CNSGI", "CFFI", "Support"]),
+    .testTarget(name: "ServerFuzzTests", dependencies: ["Support"]),
     .testTarget(name: "TidyTests"),
   ]
 )
