@@ -60,9 +60,11 @@ swap-proof: ## hundreds of swaps under a load of every kind, and killed workers 
 	@scripts/install.sh test
 	@scripts/swap_proof.sh $(or $(SWAPS),200) $(SANITIZER)
 
-fuzz: ## run the fuzz targets of the codecs, of CGI arguments, and of what workers say to their master
-	@scripts/install.sh build
-	Tests/Fuzz/fuzz.sh
+fuzz: ## made-up input for the parsers of every border, then for whole servers (SECONDS=60 each, SEED=…)
+	@scripts/install.sh test
+	Tests/Fuzz/fuzz.sh all $(or $(SECONDS),60)
+	@$(MAKE) --no-print-directory apps
+	FUZZ_SEED=$(SEED) Tests/Fuzz/server.sh $(or $(SECONDS),60)
 
 examples: apps build ## run the commands in the README of each example app
 	@scripts/install.sh test

@@ -4,7 +4,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# program or file -> package
+# program or file (a pattern) -> package
+# What the Swift toolchain itself is linked with and calls; an unpacked one brings none of it.
+declare -A toolchain_needs=(
+  [ld]=binutils [pkg-config]=pkg-config [/usr/share/zoneinfo/UTC]=tzdata
+  ["/usr/lib/*/libcurl.so.4"]=libcurl4 ["/usr/lib/*/libedit.so.2"]=libedit2
+  ["/lib/*/libncurses.so.6"]=libncurses6 ["/usr/lib/*/libpython3.11.so.1.0"]=libpython3.11
+  ["/usr/lib/*/libsqlite3.so.0"]=libsqlite3-0 ["/usr/lib/gcc/*/12/libstdc++.so"]=libstdc++-12-dev
+  ["/usr/lib/*/libxml2.so.2"]=libxml2 ["/usr/lib/*/libz3.so.4"]=libz3-4
+  ["/usr/lib/*/pkgconfig/zlib.pc"]=zlib1g-dev
+)
 declare -A build_needs=(
   [gcc]=gcc [make]=make [git]=git [/etc/ssl/certs/ca-certificates.crt]=ca-certificates
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
@@ -25,11 +34,11 @@ declare -A test_needs=(
 
 say() { echo "install: $*" >&2; }
 
-has() { # a program in the usual places, or a file
+has() { # a program in the usual places, or a file by its pattern
   case $1 in
   */venv-marker) /usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null ;;
+  /*) compgen -G "$1" >/dev/null ;;
   *.pc) pkg-config --exists "${1%.pc}" 2>/dev/null ;;
-  /*) [ -e "$1" ] ;;
   *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
   esac
 }
@@ -84,6 +93,7 @@ install_python_frameworks() {
 
 verb=${1:-build}
 missing=()
+for need in "${!toolchain_needs[@]}"; do has "$need" || missing+=("${toolchain_needs[$need]}"); done
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
 if [ "$verb" = plugins ] || [ "$verb" = test ]; then
   for need in "${!plugins_needs[@]}"; do has "$need" || missing+=("${plugins_needs[$need]}"); done
@@ -106,6 +116,10 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   say "installing ${missing[*]} with apt (services are not started)"
   install_without_starting "${missing[@]}"
+fi
+if ! version=$(swift --version 2>&1); then
+  say "the Swift toolchain does not start here: ${version##*$'\n'}"
+  exit 1
 fi
 [ "$verb" != test ] || install_python_clients
 [ "$verb" != test ] || install_python_frameworks

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what the tests need, runs them all (those with a worker in them on io_uring and on epoll), and ends
-# with a summary: the way of `make test` and CI.
+# with a minute of fuzzing and a summary: the way of `make test` and CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 started=$SECONDS
@@ -28,6 +28,12 @@ run() { # IO [OPTION…]
 }
 run auto
 run epoll --filter '^(HostTests|ConformanceTests|IntegrationTests|SwapTests|PythonTests)\.'
+
+# A minute of new inputs in all: whole servers with the Address Sanitizer in them, then the parsers alone.
+step "fuzzing"
+BUILT=tests Tests/Fuzz/server.sh 40 2>&1 | tee -a "$log" | grep -Ev "$quiet"
+[ "${PIPESTATUS[0]}" = 0 ] || status=1
+Tests/Fuzz/fuzz.sh all 2 >.build/fuzz.log 2>&1 || { tail -40 .build/fuzz.log; status=1; }
 
 step "summary"
 grep -E '^(✔|✘) Test run with' "$log" || echo "no test run was completed"
