@@ -106,7 +106,7 @@ extension Swaps {
         Fixture.good, workers: 1, ["--max-fd", "80", "--swap-soak", "0", "--swap-probation", "0"])
       var sockets: [RawSocket] = []
       for _ in 0..<150 { sockets.append(try server.server.connect()) }
-      try server.waitForLog("accept paused")
+      try server.waitForLog("new clients wait in the backlog")
       try server.install(try Fixture.better)
       let (exit, output) = try server.ctl("swap")
       #expect(exit == 0, "\(output)")
