@@ -78,9 +78,16 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: nginx 75, Node 65 by custom.
   public var keepAliveTimeoutSeconds = 65.0
 
-  /// Seconds a closing connection goes on reading, so that no answer is lost to a reset.
+  /// Seconds a closing connection goes on reading while nothing comes, so that no answer is lost to a reset.
   /// Precedent: nginx `lingering_timeout` 5, Apache 2.
   public var lingerSeconds = 5.0
+
+  /// Seconds a closing connection goes on reading at most, whatever comes. Precedent: nginx `lingering_time`
+  /// 30, Apache 30.
+  public var lingerTotalSeconds = 30.0
+
+  /// Bytes a closing connection reads over at most: as much as a body may have. No precedent.
+  public var lingerBytes = 1 << 30
 
   /// Seconds without a request after which a worker that leaves to others closes a connection that a FastCGI
   /// front end keeps: it cannot be told, and may be sending. No precedent.

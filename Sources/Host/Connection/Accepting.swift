@@ -167,7 +167,10 @@ extension Worker {
     if admission == .short { acceptAgain() }
     if refusals.held > 0 { tellOfHeldRefusals() }
     timers.advance(to: now, timer)
-    if stopping != nil { drainWhenQuiet() }
+    if stopping != nil {
+      drainWhenQuiet()
+      endLingering()
+    }
     relieve()
     while let slot = timers.nextExpired() { expired(connections.record(slot)) }
   }
@@ -180,7 +183,10 @@ extension Worker {
     case .write: outputIsLate(connection)
     case .head where connection.pointee.exchange != nil:
       refuse(connection, 408, "the request did not arrive in time")
-    case .quiet where hasInput(connection): break
+    // A close would answer with a reset what has just come.
+    case .quiet where hasInput(connection), .keepAlive where hasInput(connection): break
+    case .quiet, .keepAlive: endIdle(connection)
+    case .linger where connection.pointee.state == .skipping: endWithOutput(connection)
     default: close(connection)
     }
   }

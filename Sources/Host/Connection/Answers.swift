@@ -49,7 +49,8 @@ extension Worker {
       if outlet.pointee.output.count > BlockPool.blockBytes { flush(connection) }
       return true
     }
-    connection.pointee.expectsNoMore = true
+    // A refused FastCGI request is still on its way; a ping is all there is.
+    if case .uwsgiPong = answer { connection.pointee.expectsNoMore = true }
     endWithOutput(connection)
     return false
   }

@@ -11,7 +11,7 @@ struct Connection: ~Copyable {
   enum State: UInt8 {
     /// The record is free.
     case closed
-    /// Between requests. May become readingHead, closed.
+    /// Between requests. May become readingHead, lingering, closed.
     case idle
     /// A request has begun, its head is incomplete. May become readingBody, calling, lingering.
     case readingHead
@@ -21,9 +21,9 @@ struct Connection: ~Copyable {
     /// skipping, lingering.
     case calling
     /// FastCGI: the answer came before the end of its request, the rest of which is read over. May become
-    /// idle, closed.
+    /// idle, lingering, closed.
     case skipping
-    /// The answer is complete and waits for the socket. May become idle, lingering, closed.
+    /// The last answer is complete and waits for the socket. May become lingering, closed.
     case writing
     /// The answer is sent, our side is shut; what still comes in is read and dropped, so that no reset
     /// overtakes the answer. Becomes closed.
@@ -69,8 +69,11 @@ struct Connection: ~Copyable {
   var peerEnded = false
   /// It stands in the worker's list of connections with bytes to parse and no event to come.
   var isPostponed = false
-  /// The request that was answered was the peer's last: a close cannot meet bytes on their way.
+  /// The request that was answered was the peer's last, and all of it was read: more is not expected.
   var expectsNoMore = false
+  /// Lingering: bytes that are still read over, and until when (monotonic nanoseconds).
+  var lingerBytes = 0
+  var lingersUntil: UInt64 = 0
   /// Bytes below which the kernel does not tell of input.
   var lowWater: Int32 = 1
   /// When the time of its request is over that waits for a call, or is beside the loop, in monotonic
@@ -120,9 +123,10 @@ struct Connection: ~Copyable {
   /// Something of an answer is not sent yet.
   @inline(__always)
   var hasOutput: Bool { outlet.pointee.hasOutput }
-  /// It closes once the output is sent, or its peer is gone.
+  /// It closes once the output is sent. (One whose peer is gone is read to its end first: complete requests
+  /// may have come before.)
   @inline(__always)
-  var isClosing: Bool { closesAfterOutput || outlet.pointee.isLost }
+  var isClosing: Bool { closesAfterOutput }
 
   var token: Token { Token(.connection, slot: slot, generation: generation) }
 }

@@ -3,8 +3,8 @@ import Wire
 
 /// Flush: from the output of a connection to its socket, and what the kernel watches meanwhile.
 extension Worker {
-  /// Sends what waits; what the socket does not take now goes when it can be written. Never closes: a
-  /// peer that is gone shows in `isClosing` with nothing left to send.
+  /// Sends what waits; what the socket does not take now goes when it can be written. Never closes: of a
+  /// peer that is gone (`isLost`) there is nothing left to send.
   func flush(_ connection: ConnectionPointer) {
     let outlet = connection.pointee.outlet
     // The end of a connection comes with the last bytes: FastCGI has no word for it, and a front end that
@@ -35,13 +35,13 @@ extension Worker {
     if outlet.pointee.file.left > 0 { try sendFile(fd, outlet) }
   }
 
-  /// The socket is full: reading rests until it takes bytes again. False when its client takes them too
+  /// The socket is full: requests rest until it takes bytes again. False when its client takes them too
   /// slowly.
   private func block(_ connection: ConnectionPointer) -> Bool {
     let outlet = connection.pointee.outlet
     guard clientKeepsPace(outlet, connection.pointee.fd, at: now) else { return false }
     outlet.pointee.isBlocked = true
-    setInterest(connection, .write)
+    setInterest(connection, interestInEnd(connection))
     switch connection.pointee.state {
     // What has its time as a whole keeps it.
     case .readingHead where connection.pointee.timeout == .head: break
@@ -98,7 +98,6 @@ extension Worker {
       return .goesOn
     }
     setInterest(connection, .read)
-    if connection.pointee.state == .writing { connection.pointee.state = .idle }
     return decode(connection)
   }
 
@@ -110,9 +109,10 @@ extension Worker {
     if !connection.pointee.outlet.pointee.isBlocked { setInterest(connection, .read) }
   }
 
-  /// Waits for input, unless the last flush has found the peer gone.
+  /// Waits for input, unless that cannot be.
   func watchOrClose(_ connection: ConnectionPointer) {
-    if connection.pointee.isClosing, !connection.pointee.hasOutput { return close(connection) }
+    let isOver = connection.pointee.isClosing && connection.pointee.state != .lingering
+    if isOver, !connection.pointee.hasOutput { return close(connection) }
     watchInput(connection)
   }
 

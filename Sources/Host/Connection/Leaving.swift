@@ -47,7 +47,7 @@ extension Worker {
   func closeIdle() {
     sendOutgoing()
     forEachIdle { connection in
-      if !connection.pointee.hasOutput, !hasInput(connection) { close(connection) }
+      if !connection.pointee.hasOutput, !hasInput(connection) { endIdle(connection) }
     }
   }
 

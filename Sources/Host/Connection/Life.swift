@@ -11,14 +11,14 @@ extension Worker {
   func receive(_ connection: ConnectionPointer) -> Turn {
     do throws(SystemError) {
       switch connection.pointee.state {
-      case .lingering: try drain(connection)
+      case .lingering, .writing: try drain(connection)
       case .readingBody where connection.pointee.input.isEmpty && connection.pointee.codec.bodyLeft > 0:
         return try receiveBody(connection)
       default: return try receiveInput(connection)
       }
     } catch {
       // A level-triggered event that brought nothing, or a peer that is gone.
-      if error.wouldBlock { watchOrClose(connection) } else { close(connection) }
+      if error.wouldBlock { watchOrClose(connection) } else { broke(connection) }
     }
     return .goesOn
   }
@@ -59,12 +59,6 @@ extension Worker {
     if count < BlockPool.blockBytes { acknowledge(connection) }
     if !bodyKeepsPace(connection, exchange) { bodyIsTooLate(connection) }
     return .goesOn
-  }
-
-  /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
-  func ended(_ connection: ConnectionPointer) {
-    connection.pointee.peerEnded = true
-    if connection.pointee.hasOutput { setInterest(connection, .write) } else { close(connection) }
   }
 
   // MARK: Decode
@@ -252,6 +246,9 @@ extension Worker {
 
   /// The front end takes a request back before the app has seen it (FastCGI §5.4).
   private func aborted(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    if connection.pointee.state == .readingBody {
+      log.info("the front end has taken back \(exchange.pointee.requestLine) before its body was complete")
+    }
     exchange.pointee.plan.persists = exchange.pointee.head.persists
     exchange.pointee.phase = .finished
     endRecords(exchange, appStatus: 0)
@@ -281,10 +278,6 @@ extension Worker {
     let leavesNow = outlet.pointee.file.left > 0 || connection.pointee.input.isEmpty
     if leavesNow || outlet.pointee.output.count > BlockPool.blockBytes {
       leavesNow ? flushSoon(connection) : flush(connection)
-      if connection.pointee.isClosing, !connection.pointee.hasOutput {
-        close(connection)
-        return false
-      }
     }
     return true
   }
@@ -297,17 +290,12 @@ extension Worker {
     let hasWholeBody = exchange.pointee.stream.isComplete
     // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
     connection.pointee.expectsNoMore = !exchange.pointee.head.persists && hasWholeBody
-    guard exchange.pointee.plan.persists, exchange.pointee.phase != .gone, !endsUnsaid(connection, exchange)
-    else { return .closed }
+    // Requests behind one whose client has left are complete all the same; behind an answer that was cut the
+    // client cannot read on.
+    let isCut = exchange.pointee.phase == .gone && !exchange.pointee.outlet.pointee.isLost
+    guard exchange.pointee.plan.persists, !isCut, !endsUnsaid(connection, exchange) else { return .closed }
     if hasWholeBody { return .idle }
     return exchange.pointee.stream.state == .coming ? .skipping : .closed
-  }
-
-  /// The connection ends when its output is sent.
-  func endWithOutput(_ connection: ConnectionPointer) {
-    connection.pointee.closesAfterOutput = true
-    flush(connection)
-    if connection.pointee.hasOutput { connection.pointee.state = .writing } else { finish(connection) }
   }
 
   /// Between two requests: no block, no exchange, only the keep-alive timer.
@@ -315,32 +303,16 @@ extension Worker {
   private func becomeIdle(_ connection: ConnectionPointer) {
     flushSoon(connection)
     // A retired worker's client was promised another turn, and may be asking: it is told to close then.
-    let isOver = connection.pointee.isClosing || stopping != nil && !isRetired
-    if isOver, !connection.pointee.hasOutput { return close(connection) }
     connection.pointee.state = .idle
     blocks.empty(&connection.pointee.input)
+    let isOver = connection.pointee.isClosing || stopping != nil && !isRetired
+    if isOver, !connection.pointee.hasOutput { return endIdle(connection) }
     if connection.pointee.outlet.pointee.isBlocked { return }
     if stopping != nil, connection.pointee.gateway == .fastcgi {
       setTimeout(connection, .quiet)
     } else {
       setTimeout(connection, .keepAlive)
     }
-    watchInput(connection)
-  }
-
-  /// The last byte is sent: close, or linger if the peer may still be sending (a reset would eat the
-  /// answer).
-  func finish(_ connection: ConnectionPointer) {
-    if connection.pointee.gateway == .cgi {
-      cgiFailed = connection.pointee.outlet.pointee.isLost
-      connection.pointee.state = .closed
-      return
-    }
-    if connection.pointee.peerEnded || connection.pointee.outlet.pointee.isLost { return close(connection) }
-    if connection.pointee.expectsNoMore, connection.pointee.input.isEmpty { return close(connection) }
-    do { try System.shutdownWriting(connection.pointee.fd) } catch { return close(connection) }
-    connection.pointee.state = .lingering
-    setTimeout(connection, .linger)
     watchInput(connection)
   }
 

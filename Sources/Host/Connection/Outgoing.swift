@@ -83,8 +83,5 @@ extension Worker {
     let outlet = connection.pointee.outlet
     if result > 0 { outlet.pointee.output.consume(Int(result)) }
     flush(connection)
-    guard connection.pointee.isClosing, !connection.pointee.hasOutput else { return }
-    connection.pointee.hasEnded = true
-    enlist(connection)
   }
 }

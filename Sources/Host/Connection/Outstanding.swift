@@ -39,8 +39,7 @@ extension Worker {
       var offset = 0
       let bytes = connection.pointee.input.bytes
       guard let event = try? connection.pointee.codec.next(bytes.bytes, &offset, &head) else {
-        flush(connection)
-        close(connection)
+        endWithOutput(connection)
         return false
       }
       connection.pointee.input.consume(offset)
@@ -59,14 +58,5 @@ extension Worker {
         return false
       }
     }
-  }
-
-  /// Reads and drops what a peer still sends after its answer.
-  func drain(_ connection: ConnectionPointer) throws(SystemError) {
-    blocks.fill(&connection.pointee.input)
-    connection.pointee.input.removeAll()
-    let count = try System.receive(
-      connection.pointee.fd, connection.pointee.input.tail, connection.pointee.input.room)
-    if count == 0 { close(connection) }
   }
 }

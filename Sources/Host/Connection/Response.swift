@@ -123,7 +123,7 @@ extension Worker {
       gateway: connection.pointee.gateway, isHead: exchange.pointee.isHead,
       minorVersion: exchange.pointee.head.minorVersion,
       persists: exchange.pointee.head.persists && limits.keepAliveTimeoutSeconds > 0
-        && !saysClose(exchange) && !exchange.pointee.outlet.pointee.isLost,
+        && !saysClose(exchange),
       status: exchange.pointee.response.status, declaredLength: exchange.pointee.response.contentLength,
       knownLength: knownLength)
     exchange.pointee.plan = ResponsePlan(question)

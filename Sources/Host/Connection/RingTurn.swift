@@ -53,8 +53,11 @@ extension Worker {
       // One that waits for its call finds it in the input.
       guard connection.pointee.isDetached, connection.pointee.streamsBody else { break }
       if let exchange = connection.pointee.exchange { feedBeside(connection, exchange, hasReceived: true) }
-    case .lingering: connection.pointee.input.removeAll()
-    case .idle, .readingHead, .readingBody, .skipping, .writing:
+    case .lingering, .writing:
+      let count = connection.pointee.input.count
+      blocks.empty(&connection.pointee.input)
+      hasReadOver(connection, count)
+    case .idle, .readingHead, .readingBody, .skipping:
       if !connection.pointee.isPostponed, !connection.pointee.input.isEmpty {
         hasReadAll = connection.pointee.input.count % BlockPool.blockBytes != 0
         if !connection.pointee.preface.isEmpty, !readPreface(connection) { break }
@@ -82,13 +85,13 @@ extension Worker {
     switch connection.pointee.state {
     case .idle, .readingHead, .readingBody, .skipping:
       !connection.pointee.isPostponed && !connection.pointee.outlet.pointee.isBlocked
-    case .lingering: true
-    case .closed, .calling, .writing: false
+    case .lingering, .writing: true
+    case .closed, .calling: false
     }
   }
 
   private func inputEnded(_ connection: ConnectionPointer) {
     flush(connection)
-    if connection.pointee.state == .lingering { close(connection) } else { ended(connection) }
+    ended(connection)
   }
 }

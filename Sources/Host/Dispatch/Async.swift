@@ -116,14 +116,20 @@ extension Worker {
     if stream, !hasBody { resumeStream(connection, exchange) }
   }
 
-  /// The client is gone or the time is over: later calls answer NSGI_GONE, and the app is told once.
-  func abandoned(_ exchange: ExchangePointer) {
+  /// The client is gone or the time is over: the app is told once. What of the request is there may still be
+  /// read. Of a response whose client `hasLeft` nothing is sent, as its app learns by the next write; any
+  /// other is over.
+  func abandoned(_ exchange: ExchangePointer, hasLeft: Bool = false) {
     exchange.pointee.lock.lock()
     let wasTold = exchange.pointee.isCancelled || exchange.pointee.isOver
     exchange.pointee.isCancelled = true
     exchange.pointee.isAbandoned.store(true, ordering: .releasing)
     if exchange.pointee.stream.state == .coming { exchange.pointee.stream.state = .broken }
-    if !exchange.pointee.isOver { exchange.pointee.phase = .gone }
+    if hasLeft {
+      exchange.pointee.outlet.pointee.lose()
+    } else if !exchange.pointee.isOver {
+      exchange.pointee.phase = .gone
+    }
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
     returnPermitNow(exchange)
@@ -135,14 +141,27 @@ extension Worker {
   /// Leader: an event of a connection whose exchange is beside the loop.
   func besideEvent(_ connection: ConnectionPointer, _ event: Readiness) {
     guard let exchange = connection.pointee.exchange else { return }
-    if event.hasHungUp {
-      hungUp(connection)
-      // One that waits in a queue was never called: nobody has to be told.
-      if connection.pointee.isDetached { abandoned(exchange) }
-      return
-    }
+    if event.hasHungUp { return hungUp(connection, exchange) }
     if event.canWrite, connection.pointee.interest.contains(.write) { flushBeside(connection, exchange) }
     if event.canRead, connection.pointee.streamsBody { feedBeside(connection, exchange) }
+  }
+
+  /// The peer is gone, or has broken the connection. What it sent before is there still: a request that waits
+  /// for its call keeps its turn, and a body is read to its end.
+  private func hungUp(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    guard connection.pointee.isDetached, connection.pointee.streamsBody else {
+      unwatch(connection)
+      if connection.pointee.isDetached { abandoned(exchange, hasLeft: true) }
+      return
+    }
+    exchange.pointee.lock.lock()
+    let isComing = exchange.pointee.stream.state == .coming
+    let isFull = exchange.pointee.stream.isFull
+    exchange.pointee.lock.unlock()
+    if isComing, !isFull { return feedBeside(connection, exchange) }
+    unwatch(connection)
+    // The rest comes when the app has taken what waits for it; then this is told again.
+    if !isComing { abandoned(exchange, hasLeft: true) }
   }
 
   /// Leader: sends what an asynchronous app has left in the output.

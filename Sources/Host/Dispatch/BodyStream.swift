@@ -166,6 +166,9 @@ extension Worker {
     // Another thread of the app may have ended it meanwhile: the record is someone else's then.
     guard exchange.pointee.id == id else { return NSGI_GONE.rawValue }
     regainPermit(exchange)
+    // What has come is the app's, whoever has left since.
+    let isWorthALook = exchange.pointee.stream.state == .whole || !exchange.pointee.stream.bytes.isEmpty
+    if isWorthALook { return nil }
     if exchange.pointee.isAbandoned.load(ordering: .relaxed) { return NSGI_GONE.rawValue }
     if isInTime || exchange.pointee.stream.state != .coming { return nil }
     exchange.pointee.stream.fail(.late, 408)

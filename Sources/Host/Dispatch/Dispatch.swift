@@ -216,12 +216,11 @@ extension Worker {
   }
 
   /// A peer is gone while its request waits or runs: epoll would say so for ever.
-  func hungUp(_ connection: ConnectionPointer) {
+  func unwatch(_ connection: ConnectionPointer) {
     guard connection.pointee.isRegistered else { return }
     try? reactor.remove(connection.pointee.fd)
     connection.pointee.isRegistered = false
     connection.pointee.interest = []
-    connection.pointee.exchange?.pointee.isAbandoned.store(true, ordering: .releasing)
   }
 
   /// What threads beside the loop have said.
@@ -271,7 +270,6 @@ extension Worker {
     if wasCall { calls.pointee.active -= 1 } else { calls.pointee.asynchronous -= 1 }
     if exchange.pointee.isStuck { stuckCalls -= 1 }
     if accessLog.isEnabled { accessLog.add(exchange, now: now) }
-    if exchange.pointee.isAbandoned.load(ordering: .acquiring) { exchange.pointee.phase = .gone }
     if keepOrClose(connection), decode(connection) == .handedOff { return .handedOff }
     return serveQueue(calls)
   }
@@ -293,10 +291,7 @@ extension Worker {
     if calls.pointee.absent > 0 { returnPermits(calls) }
     while !isAway, calls.pointee.active < calls.pointee.limit, let exchange = calls.pointee.next() {
       let connection = exchange.pointee.connection
-      if exchange.pointee.isAbandoned.load(ordering: .relaxed) {
-        close(connection)
-        continue
-      }
+      // Whether its client still waits or not: what it has asked for is done.
       switch call(exchange, calls) {
       case .handedOff: return .handedOff
       case .parked: continue
