@@ -39,8 +39,14 @@ int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int mill
                         epoll_wait(epoll, events, count, milliseconds));
 }
 
-ssize_t clinux_receive(int fd, void *bytes, size_t count) {
-  return BARE_CALL(syscall(SYS_recvfrom, fd, bytes, count, 0, NULL, NULL), recv(fd, bytes, count, 0));
+ssize_t clinux_receive(int fd, void *bytes, size_t count, int keeps) {
+  int flags = keeps ? MSG_PEEK : 0;
+  return BARE_CALL(syscall(SYS_recvfrom, fd, bytes, count, flags, NULL, NULL), recv(fd, bytes, count, flags));
+}
+
+int clinux_reset_on_close(int fd, int resets) {
+  struct linger how = {.l_onoff = resets, .l_linger = 0};
+  return setsockopt(fd, SOL_SOCKET, SO_LINGER, &how, sizeof how);
 }
 
 ssize_t clinux_send(int fd, const void *bytes, size_t count, int more) {

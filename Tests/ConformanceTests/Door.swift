@@ -52,25 +52,39 @@ enum Door: String, Sendable, CaseIterable {
       var request = SCGIRequest()
       request.variables = call.variables
       request.body = call.body
-      return try Reply(gateway: exchange(request.bytes, server), toHead: toHead)
+      return try reply(exchange(request.bytes, server), toHead: toHead)
     case .uwsgi:
       let request = UWSGIClientRequest(variables: sized, body: call.body)
-      return try Reply(gateway: exchange(request.bytes, server), toHead: toHead)
+      return try reply(exchange(request.bytes, server), toHead: toHead)
     case .fastcgi:
-      var bytes = try exchange(FastCGIClientRequest(params: sized, body: call.body).bytes, server)[...]
-      let answer = try FastCGIReply(&bytes)
-      var reply = try Reply(gateway: answer.stdout, toHead: toHead)
-      if answer.appStatus != 0 { reply.isComplete = false }
-      return reply
+      let (bytes, isReset) = try exchange(
+        FastCGIClientRequest(params: sized, body: call.body).bytes, server)
+      var rest = bytes[...]
+      // Without END_REQUEST it is cut: what came of it is its STDOUT.
+      if let answer = try? FastCGIReply(&rest) {
+        return try reply((answer.stdout, isReset), toHead: toHead)
+      }
+      rest = bytes[...]
+      var stdout: [UInt8] = []
+      while let record = try? FastCGIReplyRecord(&rest) { if record.type == 6 { stdout += record.content } }
+      return try reply((stdout, true), toHead: toHead)
     case .cgi: return try overCGI(call, apps: apps)
     }
   }
 
-  /// Sends all, receives all.
-  private func exchange(_ bytes: [UInt8], _ server: ServerProcess) throws -> [UInt8] {
+  private func reply(_ answer: (bytes: [UInt8], isReset: Bool), toHead: Bool) throws -> Reply {
+    var reply = try Reply(gateway: answer.bytes, toHead: toHead)
+    if answer.isReset { reply.isComplete = false }
+    return reply
+  }
+
+  /// Sends all, receives all; whether it ended with a reset.
+  private func exchange(
+    _ bytes: [UInt8], _ server: ServerProcess
+  ) throws -> (bytes: [UInt8], isReset: Bool) {
     let socket = try server.connect(rawValue)
     try socket.send(bytes)
-    return try socket.receiveAll()
+    return try socket.receiveToItsEnd()
   }
 
   private func overHTTP(_ call: Call, _ server: ServerProcess) throws -> Reply {

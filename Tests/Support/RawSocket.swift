@@ -187,6 +187,20 @@ public final class RawSocket {
     }
   }
 
+  /// Everything up to the end of the stream, or up to a reset, which it tells of.
+  public func receiveToItsEnd(_ deadline: Deadline = .usual) throws -> (bytes: [UInt8], isReset: Bool) {
+    var all: [UInt8] = []
+    while true {
+      do {
+        let some = try receive(1 << 18, deadline)
+        if some.isEmpty { return (all, false) }
+        all += some
+      } catch SupportError.system(call: "recv", errno: ECONNRESET) {
+        return (all, true)
+      }
+    }
+  }
+
   /// Receives until `text` has come; returns everything up to and with it.
   public func receive(until text: String, _ deadline: Deadline = .usual) throws -> String {
     let mark = Array(text.utf8)

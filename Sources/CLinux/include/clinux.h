@@ -57,7 +57,10 @@ static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t co
 /* The loop's calls of every request. libc's functions of that name are cancellation points, which in a
  * process with threads costs each two atomic operations; these are the bare calls. */
 int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds);
-ssize_t clinux_receive(int fd, void *bytes, size_t count);
+/* keeps: the bytes stay in the socket (MSG_PEEK). */
+ssize_t clinux_receive(int fd, void *bytes, size_t count, int keeps);
+/* Makes the close to come a reset (SO_LINGER with no time), or an end again. */
+int clinux_reset_on_close(int fd, int resets);
 /* send and sendmsg without SIGPIPE; write and writev for what is no socket. more: the last piece of TCP waits
  * for what follows at once (MSG_MORE). */
 ssize_t clinux_send(int fd, const void *bytes, size_t count, int more);

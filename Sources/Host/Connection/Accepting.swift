@@ -110,6 +110,8 @@ extension Worker {
     outlet.pointee.isLost = false
     outlet.pointee.pace = Pace()
     if connection.pointee.onRing != .no, ring.isOpen { endReceiving(connection) }
+    outlet.pointee.resets = false
+    outlet.pointee.isCut = false
     System.close(connection.pointee.fd)
     connection.pointee.fd = -1
     connection.pointee.state = .closed

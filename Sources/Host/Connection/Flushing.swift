@@ -9,7 +9,8 @@ extension Worker {
     let outlet = connection.pointee.outlet
     // The end of a connection comes with the last bytes: FastCGI has no word for it, and a front end that
     // sees it later may send a request first.
-    let ends = connection.pointee.closesAfterOutput && outlet.pointee.file.left == 0
+    let isLast = connection.pointee.closesAfterOutput && outlet.pointee.file.left == 0
+    let ends = isLast && !outlet.pointee.isCut
     // An acknowledgement that comes between the two would push the last bytes out alone.
     if ends, !connection.pointee.expectsNoMore { System.cork(connection.pointee.fd) }
     do throws(SystemError) {
@@ -17,12 +18,15 @@ extension Worker {
     } catch {
       if error.wouldBlock, block(connection) { return }
       outlet.pointee.lose()
+      // What came before is still read, to an end that comes for certain.
+      System.shutdown(connection.pointee.fd)
       if let exchange = connection.pointee.exchange { exchange.pointee.phase = .gone }
       return
     }
     outlet.pointee.isBlocked = false
     outlet.pointee.settle()
     blocks.empty(&outlet.pointee.output)
+    if outlet.pointee.resets { releaseBody(connection) }
   }
 
   /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more.
@@ -54,6 +58,7 @@ extension Worker {
   /// Owner of an exchange: its client is gone, nothing more is sent to it.
   func lost(_ exchange: ExchangePointer) {
     exchange.pointee.outlet.pointee.lose()
+    System.shutdown(exchange.pointee.connection.pointee.fd)
     exchange.pointee.phase = .gone
   }
 

@@ -251,7 +251,7 @@ extension Worker {
     }
     exchange.pointee.plan.persists = exchange.pointee.head.persists
     exchange.pointee.phase = .finished
-    endRecords(exchange, appStatus: 0)
+    endRecords(exchange)
   }
 
   private func postpone(_ connection: ConnectionPointer) {
@@ -293,6 +293,7 @@ extension Worker {
     // Requests behind one whose client has left are complete all the same; behind an answer that was cut the
     // client cannot read on.
     let isCut = exchange.pointee.phase == .gone && !exchange.pointee.outlet.pointee.isLost
+    judgeBody(exchange.pointee.outlet, isCut: isCut)
     guard exchange.pointee.plan.persists, !isCut, !endsUnsaid(connection, exchange) else { return .closed }
     if hasWholeBody { return .idle }
     return exchange.pointee.stream.state == .coming ? .skipping : .closed

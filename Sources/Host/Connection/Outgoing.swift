@@ -7,7 +7,7 @@ extension Worker {
   @inline(__always)
   func flushSoon(_ connection: ConnectionPointer) {
     let outlet = connection.pointee.outlet
-    guard outlet.pointee.file.left == 0, !connection.pointee.closesAfterOutput, !outlet.pointee.isBlocked,
+    guard outlet.pointee.file.left == 0, !outlet.pointee.resets, !connection.pointee.closesAfterOutput, !outlet.pointee.isBlocked,
       stopping == nil, outlet.pointee.output.count <= BlockPool.blockBytes, !outlet.pointee.output.isEmpty
     else { return flush(connection) }
     guard !connection.pointee.isOutgoing else { return }

@@ -22,6 +22,11 @@ struct Outlet: ~Copyable {
   /// The peer is gone: nothing more is sent to it, the connection closes.
   var isLost = false
 
+  /// TCP: a close is a reset now (Breaking.swift).
+  var resets = false
+  /// The body that asks for it was cut off: the close to come is the sign of it.
+  var isCut = false
+
   /// Something of an answer is not sent yet.
   @inline(__always)
   var hasOutput: Bool { !output.isEmpty || file.left > 0 }

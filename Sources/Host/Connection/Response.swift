@@ -52,9 +52,7 @@ extension Worker {
     } else {
       log.error("\(app(exchange).name) broke off its response to \(exchange.pointee.requestLine)")
     }
-    if exchange.pointee.connection.pointee.gateway == .fastcgi {
-      endRecords(exchange, appStatus: 1)
-    }
+    // FastCGI: no END_REQUEST either, whatever it says is a complete response to front ends.
     exchange.pointee.phase = .gone
   }
 
@@ -95,6 +93,7 @@ extension Worker {
     decide(exchange, knownLength: knownLength)
     if exchange.pointee.plan.framing == .none { exchange.pointee.outlet.pointee.file.close() }
     write(exchange, whole: nil)
+    guardBody(exchange)
     exchange.pointee.phase = .responding
   }
 
@@ -324,8 +323,8 @@ extension Worker {
     case .records:
       let total = exchange.pointee.plan.contentLength
       let isShort = exchange.pointee.plan.hasBody && total > exchange.pointee.written
-      if isShort { short(exchange) }
-      endRecords(exchange, appStatus: isShort ? 1 : 0)
+      if isShort { return short(exchange) }
+      endRecords(exchange)
     }
   }
 
@@ -352,11 +351,11 @@ extension Worker {
   }
 
   /// FastCGI: empty STDOUT and END_REQUEST (§5.5).
-  func endRecords(_ exchange: ExchangePointer, appStatus: UInt32) {
+  func endRecords(_ exchange: ExchangePointer) {
     let outlet = exchange.pointee.outlet
     fillOutput(exchange)
     FastCGIResponseWriter.end(
-      id: exchange.pointee.connection.pointee.codec.requestID, appStatus: appStatus, protocolStatus: 0,
+      id: exchange.pointee.connection.pointee.codec.requestID, appStatus: 0, protocolStatus: 0,
       into: &outlet.pointee.output)
   }
 }

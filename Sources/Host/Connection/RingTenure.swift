@@ -63,7 +63,7 @@ extension Worker {
   func endReceiving(_ connection: ConnectionPointer) {
     if connection.pointee.onRing == .receiving { ring.cancel(connection.pointee.token) }
     ring.submit()
-    System.shutdown(connection.pointee.fd)
+    if !connection.pointee.outlet.pointee.resets { System.shutdown(connection.pointee.fd) }
   }
 
   /// A connection that nobody watches, to be watched for what it waits for.

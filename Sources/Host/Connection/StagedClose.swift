@@ -26,7 +26,10 @@ extension Worker {
       connection.pointee.state = .closed
       return
     }
-    if connection.pointee.peerEnded || connection.pointee.outlet.pointee.isLost { return close(connection) }
+    let outlet = connection.pointee.outlet
+    if connection.pointee.peerEnded || outlet.pointee.isLost || outlet.pointee.isCut {
+      return close(connection)
+    }
     if connection.pointee.expectsNoMore, mayCloseAtOnce(connection) { return close(connection) }
     do { try System.shutdownWriting(connection.pointee.fd) } catch { return close(connection) }
     connection.pointee.state = .lingering
@@ -55,7 +58,8 @@ extension Worker {
   /// What a closing connection waits for while its socket is full: a peer that sends all before it reads has
   /// to be read over, or both wait for each other.
   func interestInEnd(_ connection: ConnectionPointer) -> Interest {
-    let isRead = connection.pointee.closesAfterOutput && !connection.pointee.peerEnded
+    let mayRead = !connection.pointee.peerEnded && !connection.pointee.outlet.pointee.isCut
+    let isRead = connection.pointee.closesAfterOutput && mayRead
     return isRead ? [.read, .write] : .write
   }
 

@@ -34,13 +34,20 @@ enum System {
 
   // MARK: Sockets
 
-  /// Receives at most `count` bytes; 0 at the end. The corresponding C function is `recv`.
+  /// Receives at most `count` bytes; 0 at the end. If it `keeps` them, they stay in the socket too. The
+  /// corresponding C function is `recv`.
   @inline(__always)
-  static func receive(_ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int) throws(SystemError) -> Int {
+  static func receive(
+    _ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int, keeps: Bool = false
+  ) throws(SystemError) -> Int {
     try retrying("recv") {
-      attempt(.receive, count) { clinux_receive(fd, to, SystemScript.bounded(count)) }
+      attempt(.receive, count) { clinux_receive(fd, to, SystemScript.bounded(count), keeps ? 1 : 0) }
     }
   }
+
+  /// TCP: the close to come is a reset, or an end again. The corresponding C function is `setsockopt` with
+  /// SO_LINGER.
+  static func setReset(_ fd: Int32, _ resets: Bool) { _ = clinux_reset_on_close(fd, resets ? 1 : 0) }
 
   /// TCP: acknowledges now what has come, instead of with the next bytes that are sent or in 40 ms. The
   /// corresponding C function is `setsockopt` with TCP_QUICKACK.
