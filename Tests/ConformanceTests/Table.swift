@@ -77,8 +77,6 @@ struct Row: Sendable, CustomStringConvertible {
 }
 
 extension Row {
-  /// Protocols that say the end of a response by ending the connection.
-  private static let endByClose: Set<Door> = [.scgi, .uwsgi, .cgi]
   private static let gateways: Set<Door> = [.scgi, .uwsgi, .cgi, .fastcgi]
 
   /// What `/big` sends: 48 times 65536 bytes, a letter each time.

@@ -7,8 +7,9 @@ extension Worker {
   @inline(__always)
   func flushSoon(_ connection: ConnectionPointer) {
     let outlet = connection.pointee.outlet
-    guard outlet.pointee.file.left == 0, !outlet.pointee.resets, !connection.pointee.closesAfterOutput, !outlet.pointee.isBlocked,
-      stopping == nil, outlet.pointee.output.count <= BlockPool.blockBytes, !outlet.pointee.output.isEmpty
+    guard outlet.pointee.file.left == 0, !outlet.pointee.resets, !outlet.pointee.isBlocked,
+      !connection.pointee.closesAfterOutput, stopping == nil, !outlet.pointee.output.isEmpty,
+      outlet.pointee.output.count <= BlockPool.blockBytes
     else { return flush(connection) }
     guard !connection.pointee.isOutgoing else { return }
     connection.pointee.isOutgoing = true

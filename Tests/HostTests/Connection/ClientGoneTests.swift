@@ -1,4 +1,4 @@
-// Clients that have sent all and left, as a front end does for an impatient user: what they asked for is done.
+// Clients that have sent all and left, as a front end does for an impatient user: what they ask for is done.
 import Config
 import Foundation
 import Support

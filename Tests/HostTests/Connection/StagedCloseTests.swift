@@ -18,7 +18,9 @@ extension WorkerSuites {
     private enum Surplus: CaseIterable { case glued, later, inPieces, beforeTheEnd }
 
     /// The bytes of a request, and the protocol that its reply is in.
-    private func request(_ name: String, _ target: String, body: [UInt8]) -> (bytes: [UInt8], gateway: String) {
+    private func request(
+      _ name: String, _ target: String, body: [UInt8]
+    ) -> (bytes: [UInt8], gateway: String) {
       guard name == "http10" else { return (GatewayRequest.bytes(name, target, body: body), name) }
       return (Array("POST \(target) HTTP/1.0\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body, "http")
     }
