@@ -1,9 +1,9 @@
 import Wire
 
-/// Bodies whose length nobody announced, and that only the end of their connection or of their records ends.
-/// A front end takes an early end for the true one, and passes half a page on as a whole, to its cache too. So
-/// on TCP every close from the head of such a body to its end is a reset, whoever closes: also the kernel, for
-/// a worker that has crashed. What each front end heeds says docs/PROTOCOLS.md.
+/// Bodies whose length nobody announced, and that only the end of their connection or of their records
+/// ends. A front end takes an early end for the true one, and passes half a page on as a whole, to its
+/// cache too. So on TCP every close from the head of such a body to its end is a reset, whoever closes:
+/// also the kernel, for a worker that has crashed. What each front end heeds says docs/PROTOCOLS.md.
 extension Worker {
   /// The head of a response has been encoded: does its body need that care?
   func guardBody(_ exchange: ExchangePointer) {

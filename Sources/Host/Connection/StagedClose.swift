@@ -1,9 +1,10 @@
 import Wire
 
-/// How connections end: in stages (RFC 9112 §9.6), whatever was expected of the peer. A socket that is closed
-/// with bytes unread, or that gets some later, answers with a reset, which takes from the peer what it has
-/// not read of its answer. So our side is shut first, then what still comes is read over, for a bounded time
-/// and up to a bounded amount, and the socket is closed when the peer has ended its side.
+/// How connections end: in stages (RFC 9112 §9.6), whatever was expected of the peer. A socket that is
+/// closed with bytes unread, or that gets some later, answers with a reset, which takes from the peer
+/// what it has not read of its answer. So our side is shut first, then what still comes is read over,
+/// for a bounded time and up to a bounded amount, and the socket is closed when the peer has ended its
+/// side.
 extension Worker {
   /// The connection ends when its output is sent.
   func endWithOutput(_ connection: ConnectionPointer) {
