@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 export FUZZ_SECONDS=${1:-60}
 place=$PWD/.build/sanitize-address
 reports=$place/fuzz-reports
-swift build --sanitize=address --scratch-path "$place" --product server 2>&1 | grep -v 'Cannot export local symbol'
+swift build --sanitize=address --scratch-path "$place" --product server 2>&1 |
+  grep -v 'Cannot export local symbol'
 [ "${BUILT:-}" = tests ] || swift build --build-tests
 rm -rf "$reports"
 mkdir -p "$reports"

@@ -218,7 +218,7 @@ struct GatewayWords: Sendable, CustomTestStringConvertible {
     ] {
       let command =
         "printf %s '\(body)' | '\(Repository.server)' --cgi -L \(options) --app "
-        + "'\(Repository.app("environ"))'"
+        + "'\(Repository.app("environ"))' 2>/dev/null"
       let (_, output) = try ChildProcess.run(
         "/bin/sh", ["-c", command],
         environment: [

@@ -1,5 +1,5 @@
-// Environments and bodies made by chance for CGI, where a process serves each request: it ends in time, with one
-// answer, and never by a signal.
+// Environments and bodies made by chance for CGI, where a process serves each request: it ends in time, with
+// one answer, and never by a signal.
 import Foundation
 import Support
 import Testing

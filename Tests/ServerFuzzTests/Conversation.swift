@@ -21,13 +21,16 @@ struct Conversation: Sendable, CustomStringConvertible {
   let ending: Ending
 
   var description: String {
-    "\(ending) at \(door), \(bytes.count) bytes in pieces of \(pieces): \"\(Escapes.text(bytes.prefix(2000)))\""
+    let text = Escapes.text(bytes.prefix(2000))
+    return "\(ending) at \(door), \(bytes.count) bytes in pieces of \(pieces): \"\(text)\""
   }
 
   /// Messages of the fixtures by protocol.
   static let fixtures: [String: [[UInt8]]] = {
     var all: [String: [[UInt8]]] = [:]
-    for (gateway, folder) in [("http", "http1"), ("scgi", "scgi"), ("uwsgi", "uwsgi"), ("fastcgi", "fastcgi")] {
+    for (gateway, folder) in [
+      ("http", "http1"), ("scgi", "scgi"), ("uwsgi", "uwsgi"), ("fastcgi", "fastcgi"),
+    ] {
       let inputs = ((try? Fixture.all(folder)) ?? []).map(\.input)
       all[gateway] = inputs.filter { $0.count < 20_000 }
     }
@@ -35,7 +38,9 @@ struct Conversation: Sendable, CustomStringConvertible {
   }()
 
   /// Paths of the apps that answer by what was sent alone.
-  static let targets = ["/", "/a/b?c=d%20e", "/echo/x?y", "/echo", "/streams/pieces", "/streams/whole", "/%41%2f"]
+  static let targets = [
+    "/", "/a/b?c=d%20e", "/echo/x?y", "/echo", "/streams/pieces", "/streams/whole", "/%41%2f",
+  ]
 
   init(seed: UInt64) {
     var random = SeededRandom(seed)
@@ -62,7 +67,9 @@ struct Conversation: Sendable, CustomStringConvertible {
 
   /// A fixture, or a request with a body of some length.
   private static func message(_ gateway: String, _ random: inout SeededRandom) -> [UInt8] {
-    if Bool.random(using: &random), let input = fixtures[gateway]?.randomElement(using: &random) { return input }
+    if Bool.random(using: &random), let input = fixtures[gateway]?.randomElement(using: &random) {
+      return input
+    }
     let target = targets.randomElement(using: &random) ?? "/"
     let size = [0, 0, 1, 7, 300, 5000, 70_000].randomElement(using: &random) ?? 0
     let body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7) }

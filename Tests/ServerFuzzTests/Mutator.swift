@@ -22,7 +22,8 @@ struct Mutator {
       "HTTP_TRANSFER_ENCODING", "wsgi.input", "nsgi.id", "SCRIPT_NAME", "PATH_INFO", "UWSGI_SCHEME", "-1",
       "18446744073709551616", "9223372036854775807", "4294967296", "ffffffffffffffff",
     ].map { Array($0.utf8) } + [
-      [1, 1, 0, 1], [1, 2, 0, 1, 0, 0, 0, 0], [1, 9, 0, 0, 0, 8, 0, 0], [0xff, 0xff, 0xff, 0xff], [0xc2, 0x85],
+      [1, 1, 0, 1], [1, 2, 0, 1, 0, 0, 0, 0], [1, 9, 0, 0, 0, 8, 0, 0], [0xff, 0xff, 0xff, 0xff],
+      [0xc2, 0x85],
     ]
 
   /// `message` after one to four changes; `other` lends what is exchanged.
@@ -58,7 +59,8 @@ struct Mutator {
     case .insertToken:
       bytes.insert(contentsOf: Self.tokens.randomElement(using: &random) ?? [], at: place(bytes))
     case .insertBytes:
-      bytes.insert(contentsOf: (0..<Int.random(in: 1...9, using: &random)).map { _ in random.byte() }, at: place(bytes))
+      bytes.insert(
+        contentsOf: (0..<Int.random(in: 1...9, using: &random)).map { _ in random.byte() }, at: place(bytes))
     case .number: exchangeNumber(&bytes)
     case .truncate: bytes.removeSubrange(place(bytes)...)
     case .exchange: bytes.replaceSubrange(part(bytes), with: other[part(other)])
@@ -70,7 +72,9 @@ struct Mutator {
     let digits = bytes.indices.filter { bytes[$0] >= 48 && bytes[$0] <= 57 }
     guard let start = digits.randomElement(using: &random) else { return }
     let end = bytes[start...].firstIndex { $0 < 48 || $0 > 57 } ?? bytes.count
-    let numbers = ["0", "1", "00", "-1", "+1", "65535", "65536", "2147483648", "4294967295", "9223372036854775808"]
+    let numbers = [
+      "0", "1", "00", "-1", "+1", "65535", "65536", "2147483648", "4294967295", "9223372036854775808",
+    ]
     bytes.replaceSubrange(start..<end, with: Array((numbers.randomElement(using: &random) ?? "0").utf8))
   }
 }

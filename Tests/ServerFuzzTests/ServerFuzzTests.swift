@@ -1,6 +1,6 @@
-// Conversations made by chance with whole servers over real sockets: every protocol, either loop. The same bytes
-// get the same answer whatever the loop and however they are cut; no conversation costs another one its answer,
-// and none leaves anything behind.
+// Conversations made by chance with whole servers over real sockets: every protocol, either loop. The same
+// bytes get the same answer whatever the loop and however they are cut; no conversation costs another one its
+// answer, and none leaves anything behind.
 //
 // FUZZ_SECONDS says for how long, FUZZ_SEED where to begin; a failure prints the seed of its conversation.
 // Tests/Fuzz/server.sh runs this against a server with the Address Sanitizer.
@@ -48,7 +48,8 @@ import Testing
           let answer = try conversation.hold(at: address, inPieces: inPieces)
           guard conversation.ending == .halfClose else { continue }
           if answer.end != .closed { return "\(way): \(answer)" }
-          // How much of a body that is cut off an app sees, and whether its answer leaves, is a matter of time.
+          // How much of a body that is cut off an app sees, and whether its answer leaves, is a matter of
+          // time.
           if answer.text.contains(", then -") || first?.text.contains(", then -") == true { return nil }
           if let first, first != answer { return "\(way): \(answer)\nbut before: \(first)" }
           first = answer

@@ -19,7 +19,8 @@ struct Answer: Equatable, CustomStringConvertible {
     // Sent when the head came without its body, which depends on the pieces.
     text = text.replacingOccurrences(of: "HTTP/1.1 100 Continue\r\n\r\n", with: "")
     for (pattern, constant) in [
-      ("Date: [^\\r\\n]*", "Date"), ("REMOTE_PORT=[0-9]{5}", "REMOTE_PORT"), ("SERVER_PORT=[0-9]{5}", "SERVER_PORT"),
+      ("Date: [^\\r\\n]*", "Date"), ("REMOTE_PORT=[0-9]{5}", "REMOTE_PORT"),
+      ("SERVER_PORT=[0-9]{5}", "SERVER_PORT"),
     ] {
       text = text.replacingOccurrences(of: pattern, with: constant, options: .regularExpression)
     }
