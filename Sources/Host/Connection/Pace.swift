@@ -31,13 +31,19 @@ struct Pace {
       (isBegun, since, moved) = (true, now, total)
       return true
     }
-    let spent = Double(now &- since) / 1e9
+    let spent = Pace.seconds(from: since, to: now)
     // What a socket holds is told with the kernel's own share of it: a total may step back for a while.
     let gain = max(0, total - moved)
     let gained = floor.rate > 0 ? Double(gain) / Double(floor.rate) : floor.grace + spent
     left = min(floor.grace, left - spent + gained)
-    (since, moved) = (now, max(moved, total))
+    (since, moved) = (max(since, now), max(moved, total))
     return left >= 0
+  }
+
+  /// The leader's time is that of its turn's beginning, and may lie before one that a thread beside the loop
+  /// has read.
+  static func seconds(from since: UInt64, to now: UInt64) -> Double {
+    now > since ? Double(now - since) / 1e9 : 0
   }
 
   /// `total` bytes have moved by now, more than when it was last looked at.
@@ -48,7 +54,7 @@ struct Pace {
 
   /// Whether the peer has given no sign of life for so many seconds.
   func isSilent(at now: UInt64, seconds: Double) -> Bool {
-    since > 0 && Double(now &- since) >= seconds * 1e9
+    since > 0 && Pace.seconds(from: since, to: now) >= seconds
   }
 }
 
@@ -85,7 +91,7 @@ extension Worker {
     }
     let pace = connection.pointee.pace
     if pace.since > 0, !pace.isSilent(at: now, seconds: limits.bodyTimeoutSeconds) {
-      let silence = Double(now &- pace.since) / 1e9
+      let silence = Pace.seconds(from: pace.since, to: now)
       return putOff(connection, seconds: limits.bodyTimeoutSeconds - silence)
     }
     bodyIsTooLate(connection)
@@ -134,7 +140,7 @@ extension Worker {
     if outlet.pointee.pace.since == 0 || outlet.pointee.pace.hasMoved(total) {
       return clientKeepsPace(outlet, fd, at: now) ? writeSeconds(outlet) : nil
     }
-    let left = limits.writeTimeoutSeconds - Double(now &- outlet.pointee.pace.since) / 1e9
+    let left = limits.writeTimeoutSeconds - Pace.seconds(from: outlet.pointee.pace.since, to: now)
     if left <= 0 { System.resetOnClose(fd) }
     return left > 0 ? left : nil
   }

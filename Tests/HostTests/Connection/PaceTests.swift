@@ -29,6 +29,16 @@ private final class Peer {
     #expect(!peer.goesOn(17, total: 650))
   }
 
+  @Test("a look with an earlier time than the last one takes nothing away")
+  func timeStepsBack() {
+    #expect(peer.goesOn(1, total: 0))
+    #expect(peer.goesOn(0.999, total: 0))
+    #expect(peer.pace.left == 10)
+    #expect(!peer.pace.isSilent(at: Peer.at(0.5), seconds: 5))
+    #expect(peer.goesOn(2, total: 0))
+    #expect(peer.pace.left == 9)
+  }
+
   @Test("a total that steps back takes nothing away")
   func stepsBack() {
     #expect(peer.goesOn(0, total: 5000))
