@@ -89,7 +89,7 @@ import Testing
   func underCheck() throws {
     let app = try FixtureApp.path("forks")
     for function in ["load", "probe", "drain", "unload"] {
-      let (exit, output) = try ServerProcess.run(["check", app, "--app-option", "fork=\(function)"])
+      let (exit, output) = try ServerProcess.run(["check", "--load", app, "--app-option", "fork=\(function)"])
       #expect(exit == .status(0), "\(output)")
       #expect(output.split(separator: "\n").count { $0.contains("forks.so") } == 1, "\(output)")
     }
