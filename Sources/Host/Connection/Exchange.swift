@@ -46,8 +46,6 @@ struct Exchange: ~Copyable {
   var isOver = false
   /// cancel() was called.
   var isCancelled = false
-  /// Its client has left, and what it had sent is the app's to read.
-  var isReadable = false
   /// An app had it: it stands on the scoreboard.
   var isCounted = false
   /// It was cancelled, and its call goes on.
@@ -155,7 +153,6 @@ struct Exchange: ~Copyable {
     (sendsFile, isUnderway) = (false, false)
     isDetached = false
     (isAsync, isOver, isCancelled, earlyResult, neverWaits) = (false, false, false, nil, false)
-    isReadable = false
     (isCounted, isStuck) = (false, false)
     if ready.what != 0 { ready = ReadyCall() }
     if stream.isOpen { stream.reset() }

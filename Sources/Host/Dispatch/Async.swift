@@ -116,17 +116,20 @@ extension Worker {
     if stream, !hasBody { resumeStream(connection, exchange) }
   }
 
-  /// The client is gone or the time is over: the app is told once, and the response is over. What a client
-  /// that `hasLeft` has sent of its request may still be read.
+  /// The client is gone or the time is over: the app is told once. What of the request is there may still be
+  /// read. Of a response whose client `hasLeft` nothing is sent, as its app learns by the next write; any
+  /// other is over.
   func abandoned(_ exchange: ExchangePointer, hasLeft: Bool = false) {
     exchange.pointee.lock.lock()
     let wasTold = exchange.pointee.isCancelled || exchange.pointee.isOver
     exchange.pointee.isCancelled = true
     exchange.pointee.isAbandoned.store(true, ordering: .releasing)
     if exchange.pointee.stream.state == .coming { exchange.pointee.stream.state = .broken }
-    exchange.pointee.isReadable = hasLeft
-    if hasLeft { exchange.pointee.outlet.pointee.lose() }
-    if !exchange.pointee.isOver { exchange.pointee.phase = .gone }
+    if hasLeft {
+      exchange.pointee.outlet.pointee.lose()
+    } else if !exchange.pointee.isOver {
+      exchange.pointee.phase = .gone
+    }
     exchange.pointee.lock.broadcast()
     exchange.pointee.lock.unlock()
     returnPermitNow(exchange)

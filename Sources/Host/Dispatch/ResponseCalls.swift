@@ -113,9 +113,6 @@ extension Worker {
   /// read(): > 0 bytes, 0 at the end, < 0 an nsgi_result. What is there of the body is there whoever has
   /// left.
   func read(_ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
-    guard exchange.pointee.phase != .gone || exchange.pointee.isReadable else {
-      return Int64(NSGI_GONE.rawValue)
-    }
     guard let buffer, capacity > 0 else { return capacity == 0 ? 0 : Int64(NSGI_MISUSE.rawValue) }
     if exchange.pointee.stream.isOpen { return readStream(exchange, buffer, capacity) }
     return readWhole(exchange, buffer, capacity)
@@ -131,10 +128,7 @@ extension Worker {
 
   /// body(): the whole body, lent.
   func whole(_ exchange: ExchangePointer) -> BodyResult {
-    guard exchange.pointee.phase != .gone || exchange.pointee.isReadable else {
-      return .failure(NSGI_GONE.rawValue)
-    }
-    return exchange.pointee.stream.isOpen ? wholeStream(exchange) : wholeBody(exchange)
+    exchange.pointee.stream.isOpen ? wholeStream(exchange) : wholeBody(exchange)
   }
 
   /// The body in one piece, once it is all there.
