@@ -64,8 +64,8 @@ import Testing
       let (reply, answered) = try ask(server, gateway, file, offset, count, length)
       let what = "\(offset),\(count),\(length)"
       #expect(answered == result, "\(what): \(reply)")
-      // A head that nothing has followed is replaced by a page of the server's, and a gateway connection whose
-      // body of unknown length was cut is reset.
+      // A head that nothing has followed is replaced by a page of the server's, and a gateway connection
+      // whose body of unknown length was cut is reset.
       let isReset = gateway != "http" && !reply.isComplete && reply.body.isEmpty
       if isReset { #expect(result == io && length < 0, "\(what)") }
       if !isReset, !(result == io && text.isEmpty) { #expect(reply.text == text, "\(what): \(reply)") }
