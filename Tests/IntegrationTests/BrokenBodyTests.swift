@@ -5,10 +5,11 @@ import Support
 import Testing
 
 @Suite struct BrokenBodyTests {
+  /// Not Apache with uwsgi: it takes the page for whole now and then, when the reset overtakes its reading.
   private static let files = [
     "nginx/scgi-tcp.conf", "nginx/uwsgi-tcp.conf", "nginx/fastcgi-tcp.conf", "nginx/fastcgi-keep-tcp.conf",
-    "nginx/proxy-tcp.conf", "apache/uwsgi-tcp.conf", "apache/fastcgi-tcp.conf", "apache/http-tcp.conf",
-    "haproxy/fastcgi-tcp.cfg", "haproxy/http-tcp.cfg",
+    "nginx/proxy-tcp.conf", "apache/fastcgi-tcp.conf", "apache/http-tcp.conf", "haproxy/fastcgi-tcp.cfg",
+    "haproxy/http-tcp.cfg",
   ]
   private static let sockets = ["http", "scgi", "uwsgi", "fastcgi"].flatMap {
     ["--\($0)-socket", "127.0.0.1:0"]
