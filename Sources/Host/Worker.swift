@@ -171,7 +171,7 @@ final class Worker: @unchecked Sendable {
   }
 
   deinit {
-    WorkerRegistry.remove(number)
+    WorkerRegistry.remove(self, number)
     watched.deinitialize(count: 1)
     watched.deallocate()
   }
@@ -196,8 +196,7 @@ final class Worker: @unchecked Sendable {
     return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
   }
 
-  /// Serves until a stop signal and the end of what is under way. The calling thread only waits: one that
-  /// is with an app could not end the process.
+  /// Serves until a stop signal and the end of what is under way; the calling thread only waits.
   ///
   /// - Returns: false when calls of applications outlasted the graceful end: nothing of theirs may be freed.
   func run(signals: Int32) throws(SystemError) -> Bool {
@@ -212,6 +211,7 @@ final class Worker: @unchecked Sendable {
     watchdog.end()
     isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
+    if isQuiet { WorkerRegistry.remove(self, number) }
     if let failure { throw failure }
     return isQuiet
   }

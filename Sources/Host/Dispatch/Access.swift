@@ -90,11 +90,14 @@ enum WorkerRegistry {
     workers[Int(number)].store(address, ordering: .releasing)
   }
 
-  static func remove(_ number: UInt32) {
+  /// No id of a worker leads anywhere any more; its number is free, unless it was so before.
+  static func remove(_ worker: Worker, _ number: UInt32) {
     mutex.lock()
+    defer { mutex.unlock() }
+    let address = UInt(bitPattern: Unmanaged.passUnretained(worker).toOpaque())
+    guard workers[Int(number)].load(ordering: .relaxed) == address else { return }
     workers[Int(number)].store(0, ordering: .releasing)
     reserved.remove(number)
-    mutex.unlock()
   }
 
   /// The lower half of an id: which worker, which record.
