@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that what a verb of the Makefile needs is installed:  scripts/install.sh build|plugins|apps|test
+# Makes sure that what a verb of the Makefile needs is installed:
+#   scripts/install.sh build|plugins|apps|test|browser|install|packages|languages
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,20 +18,38 @@ declare -A toolchain_needs=(
 declare -A build_needs=(
   [gcc]=gcc [make]=make [git]=git [/etc/ssl/certs/ca-certificates.crt]=ca-certificates
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
+  [yaml-0.1.pc]=libyaml-dev [expat.pc]=libexpat1-dev
 )
 declare -A plugins_needs=(
-  [python3-embed.pc]=python3-dev [libffi.pc]=libffi-dev [pkg-config]=pkg-config
+  ["/usr/lib/*/libpython3.*.so.1.0"]=python3-dev [libffi.pc]=libffi-dev [pkg-config]=pkg-config
 )
 declare -A apps_needs=(
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
 )
 declare -A test_needs=(
-  [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [curl]=curl
+  [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [caddy]=caddy [curl]=curl
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
-  [litmus]=litmus
+  [strace]=strace [promtool]=prometheus [perl]=perl [openssl]=openssl
+  [litmus]=litmus [logrotate]=logrotate
   [systemd-socket-activate]=systemd [systemd-analyze]=systemd
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
+
+declare -A install_needs=([patchelf]=patchelf [strip]=binutils [python3]=python3)
+declare -A packages_needs=(
+  [mmdebstrap]=mmdebstrap [mandoc]=mandoc [bash]=bash [zsh]=zsh [fish]=fish [ip]=iproute2 [readelf]=binutils
+  [umoci]=umoci [lintian]=lintian [dh]=debhelper [dh_python3]=dh-python [dpkg-buildpackage]=dpkg-dev
+  [fakeroot]=fakeroot [rpmbuild]=rpm
+  [/usr/lib/python3/dist-packages/pexpect/__init__.py]=python3-pexpect
+)
+# The compilers of apps/languages.mk; that of Zig comes from PyPI.
+declare -A languages_needs=(
+  [gnatbind]=gnat [gdc]=gdc [gfortran]=gfortran [go]=golang-go [nim]=nim [ocamlopt]=ocaml-nox
+  [fpc]=fp-compiler [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
+)
+
+# Hundreds of megabytes: apart from the rest, for `make test-browser`.
+declare -A browser_needs=([chromium]=chromium)
 
 say() { echo "install: $*" >&2; }
 
@@ -62,17 +81,19 @@ install_without_starting() {
 
 if ! command -v swift >/dev/null; then
   say "no Swift toolchain found: install Swift 6.2 or later from https://www.swift.org/install/linux/" \
-    "and put its usr/bin on PATH"
+    "and put its usr/bin on PATH; or serve with a package of nsgi-server, which needs none (docs/INSTALL.md)"
   exit 1
 fi
 
 # Clients from PyPI, in an environment of their own.
 install_python_clients() {
-  [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && [ -x .build/venv/bin/st ] && return
-  say "installing uwsgi-tools, flup and schemathesis with pip in .build/venv"
+  [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && [ -x .build/venv/bin/st ] &&
+    [ -x .build/venv/bin/uwsgitop ] && return
+  say "installing uwsgi-tools, flup, uwsgitop, prometheus-client and schemathesis with pip in .build/venv"
   mkdir -p .build
   /usr/bin/python3 -m venv --clear .build/venv
   .build/venv/bin/pip install -q --disable-pip-version-check uwsgi-tools==1.1.1 flup==1.0.3 \
+    uwsgitop==0.12 prometheus-client==0.26.0 \
     schemathesis==4.32.5
   touch .build/venv/flup
 }
@@ -80,7 +101,7 @@ install_python_clients() {
 # Frameworks from PyPI, for the tests of WSGI; made anew when the list is another one.
 python_frameworks=(
   Flask==3.1.3 Django==5.2.19 bottle==0.13.4 falcon==4.4.0 pyramid==2.1 WsgiDAV==4.4.0 httpbin==0.10.4
-  gevent==23.9.0.post1 eventlet==0.41.3
+  gevent==23.9.0.post1 eventlet==0.41.3 fastapi==0.165.0 a2wsgi==1.10.10
 )
 install_python_frameworks() {
   [ "$(cat .build/frameworks/complete 2>/dev/null)" != "${python_frameworks[*]}" ] || return 0
@@ -91,11 +112,30 @@ install_python_frameworks() {
   echo "${python_frameworks[*]}" >.build/frameworks/complete
 }
 
+install_zig() {
+  local version=0.17.1
+  [ ! -e ".build/ziglang/complete-$version" ] || return 0
+  say "installing ziglang $version with pip in .build/ziglang"
+  mkdir -p .build
+  /usr/bin/python3 -m venv --clear .build/ziglang
+  .build/ziglang/bin/pip install -q --disable-pip-version-check "ziglang==$version"
+  touch ".build/ziglang/complete-$version"
+}
+
 verb=${1:-build}
 missing=()
 for need in "${!toolchain_needs[@]}"; do has "$need" || missing+=("${toolchain_needs[$need]}"); done
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
-if [ "$verb" = plugins ] || [ "$verb" = test ]; then
+if [ "$verb" = install ] || [ "$verb" = packages ] || [ "$verb" = test ]; then
+  for need in "${!install_needs[@]}"; do has "$need" || missing+=("${install_needs[$need]}"); done
+fi
+if [ "$verb" = packages ]; then
+  for need in "${!packages_needs[@]}"; do has "$need" || missing+=("${packages_needs[$need]}"); done
+fi
+if [ "$verb" = languages ]; then
+  for need in "${!languages_needs[@]}"; do has "$need" || missing+=("${languages_needs[$need]}"); done
+fi
+if [ "$verb" = plugins ] || [ "$verb" = test ] || [ "$verb" = packages ] || [ "$verb" = browser ]; then
   for need in "${!plugins_needs[@]}"; do has "$need" || missing+=("${plugins_needs[$need]}"); done
 fi
 if [ "$verb" = apps ] || [ "$verb" = test ]; then
@@ -103,6 +143,10 @@ if [ "$verb" = apps ] || [ "$verb" = test ]; then
 fi
 if [ "$verb" = test ]; then
   for need in "${!test_needs[@]}"; do has "$need" || missing+=("${test_needs[$need]}"); done
+fi
+
+if [ "$verb" = browser ]; then
+  for need in "${!browser_needs[@]}"; do has "$need" || missing+=("${browser_needs[$need]}"); done
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -121,5 +165,12 @@ if ! version=$(swift --version 2>&1); then
   say "the Swift toolchain does not start here: ${version##*$'\n'}"
   exit 1
 fi
+# Archives without the shared library beside them: what is built for machines of others takes these in.
+mkdir -p .build/static
+for archive in libstdc++.a libffi.a libyaml.a libexpat.a; do
+  found=$(gcc -print-file-name="$archive")
+  [ "$found" = "$archive" ] || ln -sf "$found" .build/static/
+done
 [ "$verb" != test ] || install_python_clients
-[ "$verb" != test ] || install_python_frameworks
+[ "$verb" != test ] && [ "$verb" != browser ] || install_python_frameworks
+[ "$verb" != languages ] || install_zig

@@ -14,6 +14,7 @@ reports=$place/reports
 build=(--sanitize="$kind" --scratch-path "$place")
 
 swift build "${build[@]}" --product server
+swift build "${build[@]}" --product config_reader
 swift build "${build[@]}" --build-tests
 if [ "$kind" = address ]; then
   # The runtime is in the server and in the tests, which offer it to the libraries that they load: these must

@@ -23,6 +23,7 @@ if [[ -n $kind ]]; then
   filter='SwapTests.Swaps/(Ledger|Chaos)Tests'
 else
   swift build -c release --product server
+  swift build -c release --product ffi_plugin
 fi
 
 swift build --build-tests

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Builds what the tests need, runs them all (those with a worker in them on io_uring and on epoll), and ends
-# with a minute of fuzzing and a summary: the way of `make test` and CI.
+# with a minute of fuzzing and a summary: the way of `make test` and CI. With a FILTER, only tests whose names
+# match, and no fuzzing:  test.sh [FILTER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 started=$SECONDS
 step() { echo "== $1"; }
 
+step "lint"
+make --no-print-directory lint
 step "release server"
 swift build -c release --product server
+swift build -c release --product config_reader
 step "plugins"
 make --no-print-directory plugins
 step "apps"
@@ -18,16 +22,21 @@ log=.build/test.log
 quiet='(◇|✔) Test |(◇|✔) Suite|started at|Executed 0 tests'
 status=0
 : >"$log"
-run() { # IO [OPTION…]
+# Python in the server's own program with one loop, and as the worker's program with the other.
+run() { # IO PYTHON [OPTION…]
   step "tests (--io $1)"
   set +e
-  NSGI_IO=$1 swift test --skip-build "${@:2}" 2>&1 | tee -a "$log" | grep -Ev "$quiet"
+  NSGI_IO=$1 PYTHON_UNDER_TEST=$2 swift test --skip-build "${@:3}" 2>&1 | tee -a "$log" | grep -Ev "$quiet"
   local result=${PIPESTATUS[0]}
   set -e
   [ "$result" = 0 ] || status=$result
 }
-run auto
-run epoll --filter '^(HostTests|ConformanceTests|IntegrationTests|SwapTests|PythonTests)\.'
+if [ $# -gt 0 ]; then
+  run "${NSGI_IO:-auto}" "${PYTHON_UNDER_TEST:-embedded}" --filter "$1"
+  exit "$status"
+fi
+run auto embedded
+run epoll program --filter '^(HostTests|ConformanceTests|IntegrationTests|SwapTests|PythonTests)\.'
 
 # A minute of new inputs in all: whole servers with the Address Sanitizer in them, then the parsers alone.
 step "fuzzing"
