@@ -4,7 +4,7 @@
     WSGIServer(application).run()
 
 The web server starts the script as before: as a CGI program, or with a listening socket on descriptor 0, on
-which FastCGI, SCGI, uwsgi and HTTP are recognised. `run` replaces the process by the program `server` of PATH
+which FastCGI, SCGI, uwsgi and HTTP are recognised. `run` replaces the process by the program `nsgi-server` (or `server`) of PATH
 (or of $NSGI_SERVER), which loads the script again and serves its application. Inside the server the module of
 this name is another one: see docs/PYTHON.md.
 """
@@ -39,14 +39,20 @@ class WSGIServer:
                "listening socket on descriptor 0 or runs it as a CGI program. To try it here, write\n"
                f"  server --plugin python3 --wsgi-file {script} --http-socket 127.0.0.1:8080\n"
                'or, in the script, WSGIServer(application, bindAddress=("127.0.0.1", 8080), protocol="http")')
-    server = os.environ.get("NSGI_SERVER") or shutil.which("server")
+    server = os.environ.get("NSGI_SERVER") or self.installed()
     if not server:
-      sys.exit("nsgi: no program `server` in PATH; install nsgi-server, or set NSGI_SERVER to its path")
+      sys.exit("nsgi: no program `nsgi-server` or `server` in PATH; install nsgi-server, or set NSGI_SERVER to its path")
     sys.stdout.flush()
     sys.stderr.flush()
     # The environment variable would be read as an option.
     os.environ.pop("NSGI_SERVER", None)
     os.execv(server, [server] + self.arguments())
+
+  @staticmethod
+  def installed():
+    """The program of this environment, else that of PATH; None if there is neither."""
+    own = os.path.join(os.path.dirname(sys.executable or ""), "nsgi-server")
+    return own if os.access(own, os.X_OK) else shutil.which("nsgi-server") or shutil.which("server")
 
   def is_started_by_a_server(self):
     """Somebody has said where requests come from."""

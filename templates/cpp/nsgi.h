@@ -1,0 +1,1 @@
+../../Sources/CNSGI/include/nsgi.h

@@ -1,0 +1,3 @@
+module my_app
+
+go 1.19
