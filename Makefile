@@ -1,13 +1,16 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins apps test swap-proof leaks tidy fuzz examples bench bench-quick bench-swap
-.PHONY: bench-dispatch bench-budget tsan asan stress clean
+.PHONY: help run build plugins apps test check format lint swap-proof drills soak leaks tidy fuzz examples bench
+.PHONY: bench-static bench-quick bench-swap bench-crashes bench-dispatch bench-budget tsan asan stress clean
+.PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
 HTTP ?= 127.0.0.1:8080
 SCGI ?= 127.0.0.1:8081
+
+SWIFT_SOURCES := Package.swift Sources Plugins Tests apps/hello_swift apps/sse templates/swift/Sources
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -19,22 +22,35 @@ run: ## build and serve the hello world app on 127.0.0.1:8080 (HTTP) and 8081 (S
 	@echo "lighttpd in front (SCGI at $(SCGI)): lighttpd -D -f docs/deploy/lighttpd/quick-start.conf, then http://127.0.0.1:8000/"
 	@exec .build/release/server --app $(APP) --http-socket $(HTTP) --scgi-socket $(SCGI)
 
-build: ## build the server (.build/release/server)
+build: ## build the server (.build/release/server), and what reads YAML, XML and JSON for it
 	@scripts/install.sh build
 	swift build -c release --product server
+	swift build -c release --product config_reader
 
-plugins: ## build the runtimes beside the server (.build/release/libpython3_plugin.so, libffi_plugin.so)
+plugins: ## build the runtimes beside the server (.build/release/lib{python3,ffi}_plugin.so, libnsgi_worker.so)
 	@scripts/install.sh plugins
 	swift build -c release --product python3_plugin
+	swift build -c release --product nsgi_worker
 	swift build -c release --product ffi_plugin
 
 apps: ## build every example app to .build/apps/NAME.so
 	@scripts/install.sh apps
 	@$(MAKE) --no-print-directory -f apps/Makefile
 
-test: ## install the test programs, build everything, run every test
+test: ## install the test programs, build everything, run every test (FILTER=… those whose names match)
 	@scripts/install.sh test
-	@scripts/test.sh
+	@scripts/test.sh $(if $(FILTER),'$(FILTER)')
+
+check: ## lint, and run every test that needs no server: under a minute once it is built
+	@scripts/install.sh build
+	@$(MAKE) --no-print-directory lint
+	swift test --filter '^(WireTests|ConfigTests|MasterTests|WatchTests|NSGITests|TidyTests)\.'
+
+format: ## lay the Swift sources out as .swift-format says
+	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+lint: ## see that they are
+	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 
 leaks: ## serve a million WSGI requests of every kind and see that memory stays flat
 	@$(MAKE) --no-print-directory build plugins
@@ -60,6 +76,14 @@ swap-proof: ## hundreds of swaps under a load of every kind, and killed workers 
 	@scripts/install.sh test
 	@scripts/swap_proof.sh $(or $(SWAPS),200) $(SANITIZER)
 
+drills: ## every drill of masters, workers and swaps, on each event loop, and a million random events
+	@scripts/install.sh test
+	@scripts/drills.sh $(FILTER)
+
+soak: ## ten minutes of mixed load with clients that go away, and how memory grows (SECONDS=600)
+	@$(MAKE) --no-print-directory build
+	SOAK_SECONDS=$(or $(SECONDS),600) swift test --filter 'SwapTests.Swaps/SoakTests'
+
 fuzz: ## made-up input for the parsers of every border, then for whole servers (SECONDS=60 each, SEED=…)
 	@scripts/install.sh test
 	Tests/Fuzz/fuzz.sh all $(or $(SECONDS),60)
@@ -83,16 +107,89 @@ bench-swap: ## time swaps under load, rolling and in place, and what requests no
 	@bench/build.sh
 	@python3 bench/swap.py $(ARGS)
 
+bench-crashes: ## what an application that crashes costs, and how soon killed workers are back
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@python3 bench/crashes.py $(ARGS)
+
 bench-dispatch: ## measure fast requests among sleeping ones, and what watching calls costs
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@bench/build.sh
 	@python3 bench/dispatch.py $(ARGS)
 
+bench-static: ## measure files of 1 KiB, 100 KiB and 10 MiB beside nginx: CPU time for each request
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/install.sh tools
+	@bench/build.sh
+	@python3 bench/static_files.py $(ARGS)
+
 bench-budget: ## check allocations, system calls, retains and instructions of a request against bench/budgets
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@bench/budget.sh $(ARGS)
+
+install: ## install below PREFIX (default /usr/local), DESTDIR before it: what `make build plugins` has built
+	@scripts/install.sh install
+	@packaging/stage.sh $(or $(PREFIX),/usr/local) $(DESTDIR)
+
+dist: ## make the tarball that runs anywhere without Swift (.build/dist)
+	@scripts/install.sh install
+	@$(MAKE) --no-print-directory build plugins
+	@packaging/dist.sh
+
+deb: ## make the Debian packages (.build/deb)
+	@scripts/install.sh packages
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@packaging/deb.sh
+
+rpm: ## make packages for systems with rpm (.build/rpm)
+	@scripts/install.sh packages
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@packaging/rpm.sh
+
+wheel: ## make the wheel that pip installs (.build/wheel)
+	@scripts/install.sh install
+	@$(MAKE) --no-print-directory build plugins
+	@packaging/wheel.py
+
+image: ## make the images as OCI archives, without a daemon (.build/image)
+	@scripts/install.sh packages
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@packaging/image.sh
+
+site: ## make the documentation as a site (.build/site)
+	@scripts/install.sh install
+	@packaging/site.sh
+
+release: ## write VERSION=1.2.0 where it stands, date CHANGELOG.md, commit and tag
+	@packaging/release.sh $(VERSION)
+
+test-fresh: ## run and test a clone of HEAD on a machine that has nothing but Debian 12, git, make and Swift (ONLY=run)
+	@scripts/install.sh packages
+	@scripts/fresh.sh $(ONLY)
+
+test-packages: ## install what is delivered into empty roots of Debian 12 and 13 and use it there (TEST=test_dist for one)
+	@scripts/install.sh packages
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@cd Tests/Packages && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-languages: ## build, serve, swap and crash the apps in Ada, D, Fortran, Go, Nim, OCaml, Pascal and Zig
+	@scripts/install.sh languages
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/languages.mk
+	@cd Tests/Languages && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-browser: ## look at the status page and at Django in headless Chromium; pictures in .build/screenshots (TEST=…)
+	@scripts/install.sh browser
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@cd Tests/Browser && /usr/bin/python3 -m unittest -v $(TEST)
 
 clean: ## remove everything that was built
 	rm -rf .build

@@ -3,50 +3,91 @@
 // TidyTests reads the sources and fails on an import that is not stated here.
 import PackageDescription
 
+/// What is delivered has a Swift runtime of its own inside, and shows none of it: machines without Swift run
+/// it, and an application in Swift brings the version that it was built with
+/// (docs/decisions/006-static-runtime.md). `.build/static` is where scripts/install.sh puts archives of the
+/// libraries that come along too.
+let ownRuntime: [LinkerSetting] = [
+  .unsafeFlags(
+    ["-static-stdlib", "-use-ld=lld", "-L\(Context.packageDirectory)/.build/static"]
+      + ["--no-export-dynamic", "-z", "relro", "-z", "now"].flatMap { ["-Xlinker", $0] },
+    .when(configuration: .release))
+]
+
 let package = Package(
   name: "nsgi-server",
   products: [
     .executable(name: "server", targets: ["server"]),
+    .executable(name: "config_reader", targets: ["config_reader"]),
     .library(name: "NSGI", targets: ["NSGI"]),
     .library(name: "hello_swift", type: .dynamic, targets: ["hello_swift"]),
     .library(name: "sse", type: .dynamic, targets: ["sse"]),
+    .library(name: "nsgi_worker", type: .dynamic, targets: ["WorkerLibrary"]),
     .library(name: "python3_plugin", type: .dynamic, targets: ["python3"]),
     .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
     .library(name: "table_swift", type: .dynamic, targets: ["table_swift"]),
     .library(name: "ffi_plugin", type: .dynamic, targets: ["ffi_plugin"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0")
   ],
   targets: [
     .target(name: "CNSGI"),
     .target(name: "CLinux"),
     .target(name: "Wire"),
-    .target(name: "Config"),
+    .target(name: "Config", resources: [.embedInCode("UWSGI/options.tsv")]),
     .target(name: "Control"),
+    .target(name: "Posix", dependencies: ["Control", "CLinux"]),
     .target(
       name: "Host",
       dependencies: [
-        "Wire", "Config", "Control", "CNSGI", "CLinux",
+        "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ],
       // One thread at a time owns the worker, by its leadership; the run-time checks of exclusive access guard
       // nothing there.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
-    .target(name: "Master", dependencies: ["Config", "Control", "CLinux"]),
-    .executableTarget(name: "server", dependencies: ["Host", "Master", "Config", "Control"]),
-    // Python: WSGI in embedded CPython. Not part of the server: a library that it loads for --plugin python3.
-    .systemLibrary(
-      name: "CPython", path: "Plugins/CPython", pkgConfig: "python3-embed", providers: [.apt(["python3-dev"])]),
+    .target(name: "Master", dependencies: ["Config", "Control", "Posix", "CLinux"]),
+    // Shows the server's figures, in a process of its own.
+    .target(
+      name: "Watch", dependencies: ["Config", "Control", "CLinux"], resources: [.embedInCode("page.html")]),
+    .executableTarget(
+      name: "server", dependencies: ["Host", "Master", "Watch", "Config", "Control", "Posix"],
+      resources: [.embedInCode("evaluate_gunicorn.py")],
+      linkerSettings: ownRuntime),
+    // The worker for a program that is not the server's own: the interpreter of a language loads it.
+    .target(name: "CWorker", exclude: ["exports.map"]),
+    .target(
+      name: "WorkerLibrary", dependencies: ["Host", "CWorker"],
+      linkerSettings: ownRuntime + [
+        .unsafeFlags(
+          ["-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/CWorker/exports.map"],
+          .when(configuration: .release))
+      ]),
+    // YAML, XML and JSON configurations: a program that the server starts for such a file alone.
+    .executableTarget(
+      name: "config_reader", dependencies: ["CYaml", "CExpat"],
+      path: "Plugins/config_reader/Reader", linkerSettings: ownRuntime),
+    // Without pkg-config, whose -L would come before that of the archives.
+    .systemLibrary(name: "CYaml", path: "Plugins/config_reader/CYaml", providers: [.apt(["libyaml-dev"])]),
+    .target(
+      name: "CExpat", path: "Plugins/config_reader/CExpat", linkerSettings: [.linkedLibrary("expat")]),
+    // Python: WSGI in embedded CPython. Not part of the server: a library that it loads for --plugin python3,
+    // and which loads the shared library of the Python that serves.
+    .target(name: "CPython", path: "Plugins/CPython"),
     .target(
       name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
+      resources: [.embedInCode("bootstrap.py"), .embedInCode("worker.py")],
       // Its records are guarded by the interpreter's lock.
-      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],
+      linkerSettings: ownRuntime),
     .systemLibrary(
       name: "CFFI", path: "Plugins/ffi/CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
     .target(name: "FFICore", dependencies: ["CNSGI", "CFFI"], path: "Plugins/ffi/Core"),
-    .target(name: "ffi_plugin", dependencies: ["FFICore", "CNSGI"], path: "Plugins/ffi/Entry"),
+    .target(
+      name: "ffi_plugin", dependencies: ["FFICore", "CNSGI"], path: "Plugins/ffi/Entry",
+      linkerSettings: ownRuntime),
     .target(name: "hello_swift", dependencies: ["NSGI"], path: "apps/hello_swift", exclude: ["README.md"]),
     .target(name: "sse", dependencies: ["NSGI"], path: "apps/sse", exclude: ["README.md"]),
 
@@ -56,6 +97,7 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
     .testTarget(name: "MasterTests", dependencies: ["Master", "Control", "Config", "Support"]),
+    .testTarget(name: "WatchTests", dependencies: ["Watch", "Control"]),
     .testTarget(name: "HostTests", dependencies: ["Host", "Support"]),
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),

@@ -234,7 +234,7 @@ enum Body {
     PyErr_Fetch(&type, &value, &trace)
     defer { if type != nil { PyErr_Restore(type, value, trace) } }
     var method: Object?
-    guard _PyObject_LookupAttr(body, Names.close, &method) >= 0 else {
+    guard py_lookup(body, Names.close, &method) >= 0 else {
       Log.exception("close of a response body cannot be looked up:")
       return false
     }

@@ -25,8 +25,9 @@ enum Plugin {
     table.pointee.call = { state, request in Plugin.call(state!, request!) }
     table.pointee.unload = { state in Plugin.unload(state!) }
     table.pointee.extension = { name in
-      guard let name, strcmp(name, "draft.stack/1") == 0 else { return nil }
-      return Stack.table
+      guard let name else { return nil }
+      if strcmp(name, "draft.program/1") == 0 { return OwnProgram.table }
+      return strcmp(name, "draft.stack/1") == 0 ? Stack.table : nil
     }
     return UnsafePointer(table)
   }()

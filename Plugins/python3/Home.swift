@@ -14,26 +14,39 @@ struct Home {
   /// What the operator should know.
   var remark: String?
 
-  /// Of the option --venv.
-  static func find(_ option: String?) throws(LoadFailure) -> Home {
-    guard let option else { return Home(program: ownProgram()) }
-    let path = absolute(option)
-    guard access(path, F_OK) == 0 else {
-      throw LoadFailure(
-        "the virtual environment \(option) does not exist: correct --venv, or make it with "
-          + "python\(release) -m venv \(option)")
+  /// Of the option --venv, or the environment that the server is in or that is active; --python alone is a
+  /// home by itself.
+  static func find(
+    _ options: PythonOptions, _ installation: Installation
+  ) throws(LoadFailure) -> Home {
+    if options.program != nil, options.home == nil {
+      let folder = System.parent(System.parent(installation.program))
+      let isEnvironment = access("\(folder)/pyvenv.cfg", F_OK) == 0
+      return isEnvironment ? try environment(folder, folder) : try other(installation.prefix)
     }
-    return access("\(path)/pyvenv.cfg", F_OK) == 0 ? try environment(option, path) : other(path)
+    guard let option = options.home ?? Installation.own ?? Installation.active
+    else { return Home(program: ownProgram()) }
+    let path = absolute(option)
+    try exists(option, path)
+    return access("\(path)/pyvenv.cfg", F_OK) == 0 ? try environment(option, path) : try other(path)
+  }
+
+  /// An environment that is not there.
+  static func exists(_ option: String, _ path: String) throws(LoadFailure) {
+    guard access(path, F_OK) != 0 else { return }
+    throw LoadFailure(
+      "the virtual environment \(option) does not exist: correct --venv, or make it with "
+        + "python\(release) -m venv \(option)")
   }
 
   /// A virtual environment is found by the program in it (PEP 405), which leads to the library that it was
-  /// made with. When that is of another build than this plugin, the plugin's own is used with the same
-  /// packages.
+  /// made with. When that is of another build than the shared library that was found, the library's own
+  /// is used with the same packages.
   private static func environment(_ option: String, _ path: String) throws(LoadFailure) -> Home {
     guard access("\(path)/lib/python\(release)", F_OK) == 0 else {
       throw LoadFailure(
-        "the virtual environment \(option) is of another Python than the \(release) of "
-          + "this plugin: make it anew with python\(release) -m venv \(option)")
+        "the virtual environment \(option) is of another Python than the \(release) that serves: make it "
+          + "anew with python\(release) -m venv \(option)")
     }
     var home = Home(program: program(in: "\(path)/bin") ?? "\(path)/bin/python")
     let settings = System.settings("\(path)/pyvenv.cfg")
@@ -43,22 +56,28 @@ struct Home {
     let version = settings["version_info"] ?? settings["version"] ?? release
     home.prefix = own
     home.remark =
-      "the virtual environment \(option) was made by Python \(version) in \(base), and this plugin is Python "
-      + "\(ownVersion) in \(own): its packages are used, with the plugin's own standard library; to have "
-      + "both of one build, make it anew with \(own)/bin/python\(release) -m venv \(option)"
+      "the virtual environment \(option) was made by Python \(version) in \(base), which has no shared "
+      + "library, and the one that was found is Python \(ownVersion) in \(own): its packages are "
+      + "used, with that one's standard library; to have both of one build, make it anew with "
+      + "\(own)/bin/python\(release) -m venv \(option)"
     return home
   }
 
   /// Another prefix of Python: as it is, unless its standard library is of another build.
-  private static func other(_ path: String) -> Home {
-    guard let own = ownPrefix(), hasLibrary(path), !isSame(path, own) else {
+  private static func other(_ path: String) throws(LoadFailure) -> Home {
+    guard hasLibrary(path) else {
+      throw LoadFailure(
+        "\(path) is neither a virtual environment (it has no pyvenv.cfg) nor the prefix of a Python "
+          + "\(release): correct --venv, or make one with python\(release) -m venv \(path)")
+    }
+    guard let own = ownPrefix(), !isSame(path, own) else {
       return Home(program: program(in: "\(path)/bin"), prefix: path)
     }
     var home = Home(program: ownProgram())
     home.packages = path
     home.remark =
-      "\(path) is the prefix of another Python than the \(ownVersion) in \(own) that this plugin is: its "
-      + "packages are used, with the plugin's own standard library"
+      "\(path) is the prefix of another Python than the \(ownVersion) in \(own) whose shared library "
+      + "was found: its packages are used, with that one's standard library"
     return home
   }
 
@@ -85,7 +104,7 @@ struct Home {
     return nil
   }
 
-  /// The prefix of this plugin's Python, if its standard library is where it should be.
+  /// The prefix of the Python that is loaded, if its standard library is where it should be.
   private static func ownPrefix() -> String? {
     guard let program = ownProgram(), let prefix = prefix(ofProgram: program), hasLibrary(prefix) else {
       return nil
@@ -124,7 +143,7 @@ struct Home {
     return library == Self.library(other)
   }
 
-  private static func absolute(_ path: String) -> String {
+  static func absolute(_ path: String) -> String {
     guard !path.hasPrefix("/"), let here = System.workingDirectory() else { return path }
     return here + "/" + path
   }

@@ -8,7 +8,7 @@ enum Interpreter {
   private nonisolated(unsafe) static var isStarted = false
   /// Applications that are loaded.
   private nonisolated(unsafe) static var apps = 0
-  /// The module of Bootstrap.swift.
+  /// The module of bootstrap.py.
   nonisolated(unsafe) static var module: Object!
   /// The server's log.
   nonisolated(unsafe) static var host: UnsafePointer<nsgi_host>!
@@ -17,34 +17,57 @@ enum Interpreter {
   static func start(_ options: PythonOptions, _ boot: nsgi_boot) throws(LoadFailure) {
     guard !isStarted else { return }
     host = boot.host
-    shareLibrary()
-    for line in options.environment {
-      let name = line.prefix { $0 != "=" }
-      setenv(String(name), String(line.dropFirst(name.count + 1)), 1)
-    }
-    let home = try initialize(options)
+    isGuest = options.isGuest
+    let home = isGuest ? try join() : try embed(options)
     Threads.start()
     Copy.watch()
     defer { PyEval_SaveThread() }
+    if let unknown = py_check_layouts() {
+      throw LoadFailure(
+        "Python \(release) of \(program) lays \(String(cString: unknown)) out in a way that this plugin does "
+          + "not know: name another Python with --python")
+    }
     try Types.make()
     module = try bootstrap(boot)
     Names.make(module)
+    if isGuest { call("take_arguments", (["server"] + options.arguments).joined(separator: " ")) }
     if let packages = home.packages { call("add_packages", packages) }
     if let remark = home.remark { Log.line(remark, NSGI_WARNING) }
     isStarted = true
   }
 
-  /// Debian's extension modules do not link libpython: its symbols have to be there for all.
-  private static func shareLibrary() {
-    guard let path = libraryPath() else { return }
-    System.shareSymbols(of: path)
+  /// Starts the interpreter in the server's own program, and locks it.
+  private static func embed(_ options: PythonOptions) throws(LoadFailure) -> Home {
+    options.setEnvironment()
+    let installation = try Installation.find(options)
+    try PythonLibrary.load(installation)
+    (release, program) = (installation.release, installation.realProgram)
+    return try initialize(options, installation)
   }
+
+  /// Locks the interpreter whose program this is.
+  private static func join() throws(LoadFailure) -> Home {
+    let minor = py_running()
+    (release, program) = ("3.\(minor)", System.realPath("/proc/self/exe") ?? "python3")
+    try PythonLibrary.join(minor, program)
+    py_enter_running()
+    return Home()
+  }
+
+  /// The process is the program of a Python.
+  private(set) nonisolated(unsafe) static var isGuest = false
+  /// The file of its program.
+  private nonisolated(unsafe) static var program = ""
+  /// "3.11"; known once its library is loaded.
+  private(set) nonisolated(unsafe) static var release = "3"
 
   static func libraryPath() -> String? { py_library().map { String(cString: $0) } }
 
   // MARK: Start
 
-  private static func initialize(_ options: PythonOptions) throws(LoadFailure) -> Home {
+  private static func initialize(
+    _ options: PythonOptions, _ installation: Installation
+  ) throws(LoadFailure) -> Home {
     var early = PyPreConfig()
     PyPreConfig_InitPythonConfig(&early)
     try check(Py_PreInitialize(&early))
@@ -52,33 +75,35 @@ enum Interpreter {
     PyConfig_InitPythonConfig(&config)
     defer { PyConfig_Clear(&config) }
     // The server reads signals itself; what argv says was for the server.
-    config.install_signal_handlers = 0
-    config.parse_argv = 0
-    let home = try Home.find(options.home)
-    if let program = home.program { try set(&config, \.program_name, program) }
-    if let prefix = home.prefix { try set(&config, \.home, prefix) }
+    place(&config, py_install_signal_handlers, Int32.self).pointee = 0
+    place(&config, py_parse_argv, Int32.self).pointee = 0
+    let home = try Home.find(options, installation)
+    if let program = home.program { try set(&config, py_program_name, program) }
+    if let prefix = home.prefix { try set(&config, py_home, prefix) }
     // Of an environment whose library is not used: its packages are found by its program.
-    if home.prefix != nil, let program = home.program { try set(&config, \.executable, program) }
+    if home.prefix != nil, let program = home.program { try set(&config, py_executable, program) }
+    let words = place(&config, py_argv, PyWideStringList.self)
     for word in ["server"] + options.arguments {
       guard let wide = Py_DecodeLocale(word, nil) else { continue }
       defer { PyMem_RawFree(wide) }
-      try check(PyWideStringList_Append(&config.argv, wide))
+      try check(PyWideStringList_Append(words, wide))
     }
     try check(Py_InitializeFromConfig(&config))
     return home
   }
 
-  /// "3.11".
-  static var release: String { "\(PY_MAJOR_VERSION).\(PY_MINOR_VERSION)" }
+  /// A member of PyConfig.
+  private static func place<Value>(
+    _ config: UnsafeMutablePointer<PyConfig>, _ setting: py_setting, _: Value.Type
+  ) -> UnsafeMutablePointer<Value> {
+    py_setting_place(config, setting).assumingMemoryBound(to: Value.self)
+  }
 
   private static func set(
-    _ config: inout PyConfig, _ member: WritableKeyPath<PyConfig, UnsafeMutablePointer<wchar_t>?>,
-    _ text: String
+    _ config: UnsafeMutablePointer<PyConfig>, _ setting: py_setting, _ text: String
   ) throws(LoadFailure) {
-    var value = config[keyPath: member]
-    let status = PyConfig_SetBytesString(&config, &value, text)
-    config[keyPath: member] = value
-    try check(status)
+    let member = place(config, setting, UnsafeMutablePointer<wchar_t>?.self)
+    try check(PyConfig_SetBytesString(config, member, text))
   }
 
   private static func check(_ status: PyStatus) throws(LoadFailure) {
@@ -87,7 +112,7 @@ enum Interpreter {
     throw LoadFailure("Python \(Self.release) cannot start: \(reason)")
   }
 
-  /// Runs the source of Bootstrap.swift as the module `_nsgi`.
+  /// Runs bootstrap.py, which the build embeds, as the module `_nsgi`.
   private static func bootstrap(_ boot: nsgi_boot) throws(LoadFailure) -> Object {
     guard let module = PyImport_AddModule("_nsgi"), let space = PyModule_GetDict(module),
       let log = PyCFunction_NewEx(Types.logFunction, nil, nil),
@@ -101,7 +126,8 @@ enum Interpreter {
     PyDict_SetItemString(space, "facts", facts)
     py_release(log)
     py_release(facts)
-    guard let code = Py_CompileString(bootstrapSource, "<server>", Py_file_input),
+    let source = String(decoding: PackageResources.bootstrap_py, as: UTF8.self)
+    guard let code = Py_CompileString(source, "<server>", Py_file_input),
       let result = PyEval_EvalCode(code, space, space)
     else {
       PyErr_Print()
@@ -158,7 +184,7 @@ enum Interpreter {
     Log.flush()
   }
 
-  /// Calls a function of Bootstrap.swift, which may fail.
+  /// Calls a function of bootstrap.py, which may fail.
   private static func call(_ name: String, _ argument: String) {
     guard let function = PyObject_GetAttrString(module, name) else { return PyErr_Clear() }
     defer { py_release(function) }

@@ -20,7 +20,7 @@ enum Names {
   /// wsgi.version.
   nonisolated(unsafe) static var version: Object!
 
-  /// - Parameter module: of Bootstrap.swift.
+  /// - Parameter module: of bootstrap.py.
   static func make(_ module: Object) {
     close = PyUnicode_InternFromString("close")
     read = PyUnicode_InternFromString("read")

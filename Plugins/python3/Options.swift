@@ -1,4 +1,5 @@
 // What load() is told, as the server's command line says it.
+import Glibc
 
 /// The options of one application.
 struct PythonOptions {
@@ -8,13 +9,15 @@ struct PythonOptions {
   var file: String?
   /// Name of the application in its module or file.
   var callable: String?
+  /// The program of the Python that serves.
+  var program: String?
   /// A virtual environment, or another prefix of Python.
   var home: String?
   /// Directories for modules, the first one first.
   var path: [String] = []
   /// NAME=VALUE.
   var environment: [String] = []
-  /// sys.argv behind the program's name.
+  /// sys.argv after the program name.
   var arguments: [String] = []
   /// Seconds between looks at the files of modules; 0: none.
   var autoreload = 0
@@ -24,6 +27,10 @@ struct PythonOptions {
   var threads = 1
   /// One request and the end (CGI).
   var runsOnce = false
+  /// In the server's own program, whatever other there is.
+  var embeds = false
+  /// The process is the program of a Python, which has loaded the server.
+  var isGuest = false
 
   /// - Parameter list: nsgi_boot.options; keys that are not known are the application's own.
   init(_ list: UnsafePointer<UnsafePointer<CChar>?>?) {
@@ -34,11 +41,20 @@ struct PythonOptions {
     }
   }
 
+  /// Before the interpreter starts, which copies its environment.
+  func setEnvironment() {
+    for line in environment {
+      let name = line.prefix { $0 != "=" }
+      setenv(String(name), String(line.dropFirst(name.count + 1)), 1)
+    }
+  }
+
   private mutating func take(_ key: String, _ value: String) {
     switch key {
     case "module": module = value
     case "wsgi-file": file = value
     case "callable": callable = value
+    case "python": program = value
     case "venv": home = value
     case "pythonpath": path.append(value)
     case "env": environment.append(value)
@@ -47,7 +63,9 @@ struct PythonOptions {
     case "catch-exceptions": showsTracebacks = value == "true"
     case "server.threads": threads = Int(value) ?? 1
     case "server.watch": if value == "true", autoreload == 0 { autoreload = 1 }
+    case "embed": embeds = value == "true"
     case "server.once": runsOnce = value == "true"
+    case "server.guest": isGuest = value == "true"
     default: break
     }
   }

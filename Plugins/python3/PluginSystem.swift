@@ -14,14 +14,69 @@ enum System {
     return Int64(status.st_size)
   }
 
-  /// Makes the symbols of a library that is loaded there for all. The corresponding C function is `dlopen`.
-  static func shareSymbols(of library: String) { _ = dlopen(library, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD) }
+  /// Loads a library, and has its symbols there for all; without a name, what is there for all. Nil with a
+  /// reason (`loaderError`). The corresponding C function is `dlopen`.
+  static func openForAll(_ library: String?) -> UnsafeMutableRawPointer? {
+    dlopen(library, RTLD_NOW | RTLD_GLOBAL)
+  }
+
+  /// Whether a file is a program as the linker makes them, not a script. The corresponding C functions are
+  /// `open` and `read`.
+  static func isBinary(_ path: String) -> Bool {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { return false }
+    defer { close(fd) }
+    var magic: [UInt8] = [0, 0, 0, 0]
+    return read(fd, &magic, magic.count) == magic.count && magic == [0x7f] + "ELF".utf8
+  }
+
+  /// Why a library could not be loaded. The corresponding C function is `dlerror`.
+  static var loaderError: String { dlerror().map { String(cString: $0) } ?? "no reason given" }
+
+  /// What Debian calls the folder of this machine's libraries. The corresponding C function is `uname`.
+  static var multiarch: String {
+    var name = utsname()
+    guard uname(&name) == 0 else { return "" }
+    return withUnsafeBytes(of: &name.machine) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) + "-linux-gnu"
+    }
+  }
+
+  /// What is in a folder; nothing if it cannot be read. The corresponding C functions are `opendir` and
+  /// `readdir`.
+  static func names(in folder: String) -> [String] {
+    guard let stream = opendir(folder) else { return [] }
+    defer { closedir(stream) }
+    var found: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      found.append(name)
+    }
+    return found
+  }
+
+  /// A program in one of the directories of PATH.
+  static func inPath(_ name: String) -> String? {
+    let path = getenv("PATH").map { String(cString: $0) } ?? ""
+    return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+  }
+
+  /// Names this thread as Python does (`threading.get_ident`). The corresponding C function is
+  /// `pthread_self`.
+  static var thread: UInt { UInt(pthread_self()) }
 
   /// A path without links; nil if nothing is there. The corresponding C function is `realpath`.
   static func realPath(_ path: String) -> String? {
     guard let real = realpath(path, nil) else { return nil }
     defer { free(real) }
     return String(cString: real)
+  }
+
+  /// The folder of a path; an empty text above the root.
+  static func parent(_ path: String) -> String {
+    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) } ?? ""
   }
 
   /// The corresponding C function is `getcwd`.

@@ -18,7 +18,7 @@ enum Reload {
       _ = table.assumingMemoryBound(to: ReloadTable.self).pointee.reload(path)
       return
     }
-    if isSupervised {
+    if Interpreter.isGuest || isSupervised {
       return System.hangUpParent()
     }
     var words = arguments().map { strdup($0) } + [nil]

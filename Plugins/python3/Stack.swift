@@ -5,8 +5,7 @@ import Glibc
 
 /// The extension `draft.stack/1`, by which the server asks (docs/NSGI.md).
 private struct StackTable {
-  let stack:
-    @convention(c) (UnsafeMutableRawPointer?, nsgi_id, UnsafeMutablePointer<CChar>?, Int) -> Int
+  let stack: @convention(c) (UnsafeMutableRawPointer?, nsgi_id, UnsafeMutablePointer<CChar>?, Int) -> Int
 }
 
 /// The Python stack of a request under way.
@@ -34,11 +33,33 @@ enum Stack {
   private static func of(_ id: nsgi_id) -> String? {
     Threads.withAll { slots in
       guard let slot = slots.first(where: { $0.id == id }) else { return nil }
-      return Standstill.during(milliseconds: patience) {
+      return Standstill.during(milliseconds: patience, thread: slot.thread) { lines in
         // The request may have ended while the interpreter was awaited.
-        slot.id == id ? System.text { _Py_DumpTraceback($0, slot.state) } : nil
+        guard slot.id == id else { return nil }
+        var isDumped = false
+        let text = System.text { isDumped = py_dump_traceback($0, slot.state) }
+        return isDumped ? text : lines
       }
     }
+  }
+
+  /// What a thread is in, as Python itself can tell: for libraries that keep faulthandler's function to
+  /// themselves. The interpreter is locked.
+  fileprivate static func read(_ thread: UInt) -> String? {
+    guard let name = PyUnicode_FromString("stack"), let number = PyLong_FromUnsignedLong(thread) else {
+      PyErr_Clear()
+      return nil
+    }
+    defer {
+      py_release(name)
+      py_release(number)
+    }
+    guard let text = PyObject_CallMethodOneArg(Interpreter.module, name, number) else {
+      PyErr_Clear()
+      return nil
+    }
+    defer { py_release(text) }
+    return Log.string(text)
   }
 }
 
@@ -51,6 +72,9 @@ enum Standstill {
   private nonisolated(unsafe) static var isStarted = false
   /// Whoever wanted the lock has waited long enough.
   private nonisolated(unsafe) static var isAbandoned = false
+  /// Whose stack is asked for, and the answer where it takes Python to give it.
+  private nonisolated(unsafe) static var thread: UInt = 0
+  private nonisolated(unsafe) static var lines: String?
   private nonisolated(unsafe) static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
     let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     pthread_mutex_init(mutex, nil)
@@ -63,18 +87,19 @@ enum Standstill {
   }()
 
   /// Runs `body` while Python stands still; by one thread at a time, which has not the interpreter's lock.
-  static func during<Result>(milliseconds: Int, _ body: () -> Result) -> Result {
-    let isHeld = hold(milliseconds)
+  /// `body` gets the stack of a thread, where Python has to be asked for it.
+  static func during<Result>(milliseconds: Int, thread: UInt, _ body: (String?) -> Result) -> Result {
+    let isHeld = hold(milliseconds, thread)
     defer { if isHeld { set(.given) } }
-    return body()
+    return body(isHeld ? lines : nil)
   }
 
-  private static func hold(_ milliseconds: Int) -> Bool {
+  private static func hold(_ milliseconds: Int, _ thread: UInt) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     // An earlier one still waits for the lock: nothing has moved.
     guard start(), state == .idle else { return false }
-    state = .wanted
+    (state, self.thread, lines) = (.wanted, thread, nil)
     pthread_cond_broadcast(changed)
     var deadline = timespec()
     clock_gettime(CLOCK_REALTIME, &deadline)
@@ -104,13 +129,16 @@ enum Standstill {
 
   /// The life of the thread that takes the lock.
   private static func serve() -> Never {
-    let thread = PyThreadState_New(PyInterpreterState_Main())
+    let own = PyThreadState_New(PyInterpreterState_Main())
     pthread_mutex_lock(mutex)
     while true {
       while state != .wanted { pthread_cond_wait(changed, mutex) }
+      let subject = thread
       pthread_mutex_unlock(mutex)
-      PyEval_RestoreThread(thread)
+      PyEval_RestoreThread(own)
+      let found = py_dumps_traceback() ? nil : Stack.read(subject)
       pthread_mutex_lock(mutex)
+      lines = found
       if !isAbandoned {
         state = .held
         pthread_cond_broadcast(changed)

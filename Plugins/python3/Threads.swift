@@ -11,6 +11,8 @@ final class ThreadSlot {
   let state: UnsafeMutablePointer<PyThreadState>?
   /// The request that the thread is with; 0: none. Others look at it while it may change: see Stack.swift.
   var id: nsgi_id = 0
+  /// What Python calls the thread.
+  let thread = System.thread
   /// Ends of lines that are still to come, by level.
   var lines: [Int32: [UInt8]] = [:]
 

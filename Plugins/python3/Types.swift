@@ -8,7 +8,7 @@ enum Types {
   nonisolated(unsafe) static var input: UnsafeMutablePointer<PyTypeObject>!
   /// wsgi.input of every request that has no body.
   nonisolated(unsafe) static var emptyInput: Object!
-  /// log(level, bytes): what the text files of Bootstrap.swift write to.
+  /// log(level, bytes): what the text files of bootstrap.py write to.
   nonisolated(unsafe) static let logFunction = permanent([
     PyMethodDef(
       ml_name: name("log"), ml_meth: unsafeBitCast(writeToLog, to: PyCFunction?.self),

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <link.h>
 #include <linux/openat2.h>
@@ -17,6 +18,8 @@ _Static_assert(CLINUX_EPOLLIN == EPOLLIN && CLINUX_EPOLLOUT == EPOLLOUT && CLINU
                  CLINUX_EPOLLET == (uint32_t)EPOLLET, "epoll flags");
 
 _Thread_local void *clinux_current;
+
+int clinux_put_in_place(int source, int fd) { return dup3(source, fd, O_CLOEXEC); }
 
 int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length) {
   int accepted = accept4(fd, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -94,6 +97,24 @@ int clinux_open_beneath(int directory, const char *path) {
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
+int clinux_open_place(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
+
+static void link_of(int descriptor, char link[32]) { snprintf(link, 32, "/proc/self/fd/%d", descriptor); }
+
+int clinux_open_again(int place) {
+  char link[32];
+  link_of(place, link);
+  return open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+long clinux_place_of(int descriptor, char *path, unsigned long size) {
+  char link[32];
+  link_of(descriptor, link);
+  ssize_t count = readlink(link, path, size - 1);
+  if (count >= 0) path[count] = 0;
+  return count;
+}
+
 static int has_directory(const char *path) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
@@ -151,3 +172,5 @@ int clinux_loaded_as(const char *name, char *path, size_t room) {
   dlclose(library);
   return is_known;
 }
+
+int clinux_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }

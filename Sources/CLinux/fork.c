@@ -35,7 +35,6 @@ static void become_copy(void) {
     for (uint64_t bits = owned[word]; bits; bits &= bits - 1) close(word * BITS + __builtin_ctzll(bits));
     owned[word] = 0;
   }
-  clinux_free_signals();
 }
 
 int clinux_watch_forks(void) {

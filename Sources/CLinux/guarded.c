@@ -142,6 +142,12 @@ int clinux_open_parent(const char *path, char *name) {
   return walk.directory;
 }
 
+/* A second name of somebody's file, or a file that another user reads along, is not to be written. */
+static int is_foreign(const struct stat *found, const struct stat *directory) {
+  return found->st_nlink != 1 ||
+         (!clinux_trusts_owner(found->st_uid) && found->st_uid != directory->st_uid);
+}
+
 int clinux_open_guarded(const char *path, int flags, mode_t mode) {
   struct walk walk;
   struct stat directory, found;
@@ -151,10 +157,7 @@ int clinux_open_guarded(const char *path, int flags, mode_t mode) {
   int shared = is_shared(&directory), guard = shared ? O_NOFOLLOW | O_NONBLOCK : O_NOFOLLOW;
   fd = openat(walk.directory, walk.name, flags | (is_magic(walk.directory) ? 0 : guard), mode);
   if (fd < 0 || !shared) goto done;
-  /* A second name of somebody's file, or a file that another user reads along. */
-  if (!fstat(fd, &found) && S_ISREG(found.st_mode) && found.st_nlink == 1 &&
-      (clinux_trusts_owner(found.st_uid) || found.st_uid == directory.st_uid))
-    goto done;
+  if (!fstat(fd, &found) && S_ISREG(found.st_mode) && !is_foreign(&found, &directory)) goto done;
   close(fd);
   fd = -1;
   errno = EPERM;
@@ -163,6 +166,76 @@ done:;
   close(walk.directory);
   errno = saved;
   return fd;
+}
+
+static int write_all(int fd, const char *text, size_t count) {
+  while (count) {
+    ssize_t done = write(fd, text, count);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return -1;
+    text += done;
+    count -= (size_t)done;
+  }
+  return 0;
+}
+
+/* Writes the text beside the name and renames it: who reads the file finds the old text or the new one, and
+ * never none. */
+static int write_beside(int directory, const char *name, const char *text, mode_t mode) {
+  char beside[32];
+  snprintf(beside, sizeof beside, ".nsgi-%ld.new", (long)getpid());
+  int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  int fd = openat(directory, beside, flags, mode);
+  if (fd < 0 && errno == EEXIST && !unlinkat(directory, beside, 0))
+    fd = openat(directory, beside, flags, mode);
+  if (fd < 0) return -1;
+  int result = write_all(fd, text, strlen(text));
+  if (!result) result = renameat(directory, beside, directory, name);
+  int saved = errno;
+  close(fd);
+  if (result) unlinkat(directory, beside, 0);
+  errno = saved;
+  return result;
+}
+
+/* In a directory where no file can be made: the text first, then the end, so that it is never empty. A device
+ * or a FIFO is only written to. */
+static int write_over(int directory, const char *name, const char *text, int is_file) {
+  int fd = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  int result = write_all(fd, text, strlen(text));
+  if (!result && is_file) result = ftruncate(fd, (off_t)strlen(text));
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return result;
+}
+
+int clinux_write_guarded(const char *path, const char *text, mode_t mode) {
+  struct walk walk;
+  struct stat directory, found;
+  if (walk_to(&walk, path, 1)) return -1;
+  int result = fstat(walk.directory, &directory);
+  int is_there = !fstatat(walk.directory, walk.name, &found, AT_SYMLINK_NOFOLLOW);
+  if (!result && is_magic(walk.directory)) {
+    int fd = openat(walk.directory, walk.name, O_WRONLY | O_CLOEXEC);
+    result = fd < 0 ? -1 : write_all(fd, text, strlen(text));
+    if (fd >= 0) close(fd);
+  } else if (!result && is_there && is_shared(&directory) &&
+             (!S_ISREG(found.st_mode) || is_foreign(&found, &directory))) {
+    errno = EPERM;
+    result = -1;
+  } else if (!result && is_there && !S_ISREG(found.st_mode)) {
+    result = write_over(walk.directory, walk.name, text, 0);
+  } else if (!result) {
+    result = write_beside(walk.directory, walk.name, text, mode);
+    if (result && is_there && (errno == EACCES || errno == EPERM || errno == EROFS || errno == EBUSY))
+      result = write_over(walk.directory, walk.name, text, 1);
+  }
+  int saved = errno;
+  close(walk.directory);
+  errno = saved;
+  return result;
 }
 
 const char *clinux_guarded_reason(int error) {

@@ -1,19 +1,23 @@
 /* Starting processes, talking to them, and their ends. */
 #define _GNU_SOURCE
 #include "clinux.h"
+#include <dlfcn.h>
+#include <elf.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static sigset_t held_signals;
+static sigset_t taken_signals;
 static int signal_pipe[2] = {-1, -1};
-static pid_t signal_owner;
+static _Atomic pid_t signal_owner;
 
 static void take_signal(int number) {
   int saved = errno;
@@ -27,45 +31,61 @@ static void take_signal(int number) {
   errno = saved;
 }
 
-int clinux_hold_signals(const int *signals, int count) {
-  sigemptyset(&held_signals);
-  for (int i = 0; i < count; i++) sigaddset(&held_signals, signals[i]);
-  if (sigprocmask(SIG_BLOCK, &held_signals, NULL)) return -1;
+int clinux_take_signals(const int *signals, int count) {
+  sigemptyset(&taken_signals);
+  for (int i = 0; i < count; i++) sigaddset(&taken_signals, signals[i]);
   if (pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC)) return -1;
   clinux_own(signal_pipe[0]);
   clinux_own(signal_pipe[1]);
+  clinux_retake_signals();
   return signal_pipe[0];
-}
-
-void clinux_free_signals(void) {
-  if (signal_pipe[1] >= 0) sigprocmask(SIG_UNBLOCK, &held_signals, NULL);
 }
 
 static void do_nothing(int number) { (void)number; }
 
-void clinux_disarm_sigpipe(void) {
+void clinux_disarm_write_signals(void) {
   struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
   sigaction(SIGPIPE, &action, NULL);
+  sigaction(SIGXFSZ, &action, NULL);
 }
 
-void clinux_let_signals(void) {
+void clinux_retake_signals(void) {
   if (signal_pipe[1] < 0) return;
   signal_owner = getpid();
-  struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
+  /* Threads of other runtimes (Go) have stacks that no handler fits on. */
+  struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
   sigemptyset(&action.sa_mask);
   for (int number = 1; number < NSIG; number++)
-    if (sigismember(&held_signals, number) == 1) sigaction(number, &action, NULL);
-  sigprocmask(SIG_UNBLOCK, &held_signals, NULL);
+    if (sigismember(&taken_signals, number) == 1) sigaction(number, &action, NULL);
+  pthread_sigmask(SIG_UNBLOCK, &taken_signals, NULL);
 }
 
-int clinux_holds_signals(void) { return signal_pipe[1] >= 0; }
+int clinux_has_taken_signals(void) { return signal_pipe[1] >= 0; }
 
-int clinux_wait_signal(int milliseconds) {
-  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
-  pthread_sigmask(SIG_BLOCK, &held_signals, NULL);
-  int number = sigtimedwait(&held_signals, NULL, milliseconds < 0 ? NULL : &time);
-  return number < 0 ? errno == EAGAIN ? 0 : -1 : number;
+int clinux_wait_signal(void) {
+  pthread_sigmask(SIG_BLOCK, &taken_signals, NULL);
+  return sigtimedwait(&taken_signals, NULL, NULL);
+}
+
+int clinux_taken_signal(int milliseconds) {
+  struct pollfd entry = {.fd = signal_pipe[0], .events = POLLIN};
+  return poll(&entry, 1, milliseconds) > 0 ? clinux_next_signal(signal_pipe[0]) : 0;
+}
+
+void clinux_reset_signals(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  for (int number = 1; number < NSIG; number++) {
+    struct sigaction action;
+    switch (number) {
+    /* nohup(1), and a launcher that keeps its terminal to itself. */
+    case SIGHUP: case SIGTSTP: case SIGTTIN: case SIGTTOU: continue;
+    default:
+      if (!sigaction(number, NULL, &action) && action.sa_handler == SIG_IGN) signal(number, SIG_DFL);
+    }
+  }
 }
 
 void clinux_pass_signal(int number) {
@@ -127,12 +147,18 @@ long clinux_descriptor_limit(void) {
 int clinux_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int clinux_reap(pid_t pid, int *status) {
-  pid_t ended = waitpid(pid, status, WNOHANG);
+  pid_t ended;
+  do ended = waitpid(pid, status, WNOHANG);
+  while (ended < 0 && errno == EINTR);
   return ended < 0 ? -1 : ended == pid;
 }
 
 int clinux_packet_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+}
+
+int clinux_stream_pair(int ends[2]) {
+  return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
 }
 
 ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descriptor) {
@@ -149,7 +175,12 @@ ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descript
     head->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
   }
-  return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  ssize_t sent;
+  int attempts = 0;
+  /* What is lost is not said again: a moment without memory is got over. */
+  do sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (sent < 0 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS) && ++attempts < 100);
+  return sent;
 }
 
 ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor) {
@@ -229,6 +260,16 @@ int clinux_identity(uint32_t ids[6]) {
 int clinux_set_user(uid_t user) { return setresuid(user, user, user); }
 
 int clinux_set_group(gid_t group) { return setresgid(group, group, group); }
+
+pid_t clinux_fork(void) { return fork(); }
+
+const char *clinux_own_library(void) {
+  Dl_info own, program;
+  const void *headers = (const void *)getauxval(AT_PHDR);
+  if (!dladdr((const void *)&clinux_own_library, &own)) return NULL;
+  if (dladdr(headers, &program) && program.dli_fbase == own.dli_fbase) return NULL;
+  return own.dli_fname;
+}
 
 int clinux_processors(void) {
   cpu_set_t set;

@@ -18,7 +18,7 @@ public struct LibraryReport: Equatable, Sendable {
 
   /// Those of a process.
   public init(_ libraries: [(path: String, identity: String)]) {
-    var further: UInt64 = 0xcbf2_9ce4_8422_2325
+    var further = FNV1a.basis
     var (isCut, bytes) = (false, 0)
     for (path, identity) in libraries.sorted(by: { $0.path < $1.path }) {
       bytes += path.utf8.count + identity.utf8.count
@@ -27,8 +27,7 @@ public struct LibraryReport: Equatable, Sendable {
         continue
       }
       isCut = true
-      // FNV-1a.
-      for byte in "\(identity) \(path)\n".utf8 { further = (further ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+      further = FNV1a.hash("\(identity) \(path)\n".utf8, from: further)
     }
     if isCut { identities[Self.rest] = String(further, radix: 16) }
   }

@@ -21,6 +21,9 @@ public struct Message: Equatable, Sendable {
     case refused
     /// The scoreboard shows what long requests do.
     case traced
+    // From the process that distributes lines.
+    /// So many lines were taken by nobody since its start: `count`.
+    case lost
     // From a staging child, for `app`, or from a worker.
     /// What the process has loaded: `library`, repeated (LibraryReport).
     case loaded
@@ -42,6 +45,10 @@ public struct Message: Equatable, Sendable {
     case quit
     /// Connections lie in a backlog although workers are free: look again.
     case rouse
+    /// Turn the loop once: a worker that waits for clients shows that it does not hang.
+    case beat
+    /// The server is to stop soon: say so to load balancers, and serve on.
+    case unready
     /// Show on the scoreboard what requests do that take long.
     case trace
     /// The log file was opened again, and comes along: it takes the place of `standard`, which is 1 or 2.

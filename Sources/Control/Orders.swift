@@ -10,6 +10,12 @@ public struct Orders: Equatable, Sendable {
     case master
     /// Reads the configuration again and says what is in effect, then ends.
     case configure
+    /// Shows the server's figures to whoever connects to the sockets that it is given.
+    case watch
+    /// Distributes the lines that all others write.
+    case collect
+    /// Becomes a program of the operator's: `commandLine`, as the user of the applications if it `tries`.
+    case run
   }
 
   /// A listening socket that is handed over.
@@ -43,6 +49,9 @@ public struct Orders: Equatable, Sendable {
     public var state: Int32
     /// The version that saved the state.
     public var stateVersion: String
+    /// A staging child: what to copy in place of what the configuration names; a master that follows another:
+    /// the copy that serves there. Empty for none.
+    public var source = ""
 
     /// A build.
     public init(
@@ -54,6 +63,12 @@ public struct Orders: Equatable, Sendable {
     }
   }
 
+  /// The word for the stream to the master among the sockets of a process that shows figures.
+  public static let masterStream = "master"
+
+  /// The words for the pipes among the sockets of a process that distributes lines.
+  public static let (errorLines, requestLines) = ("errors", "requests")
+
   /// What the process is for.
   public var role: Role
   /// Which worker it is, from 0.
@@ -62,25 +77,38 @@ public struct Orders: Equatable, Sendable {
   public var workers = 1
   /// Which number of the shared page (`SpoolShares`) is a worker's.
   public var spoolShare = 0
+  /// A worker: the pipe for the lines of requests; -1: they go where all lines go.
+  public var requestLog: Int32 = -1
   /// The options in effect, as `--name=value`; for `configure` the original command line.
   public var arguments: [String] = []
+  /// A master that follows another: the command line, to be read again by a reload.
+  public var commandLine: [String] = []
   /// The sockets of a worker.
   public var sockets: [Socket] = []
   /// The builds.
   public var builds: [Build] = []
   /// Whether a staging child runs the build's load() and probe().
   public var tries = false
+  /// A master that follows another: what that one knows besides.
+  public var bequest = Bequest()
 
   /// Orders for a role.
   public init(_ role: Role) { self.role = role }
+
+  /// What a list of processes shows: "worker 2 of 4".
+  public var title: [String] {
+    role == .worker ? [role.rawValue, "\(worker + 1)", "of", "\(workers)"] : [role.rawValue]
+  }
 
   /// As a message.
   public var message: Message {
     var fields = [
       Message.Field("role", role.rawValue), .init("worker", "\(worker)"), .init("workers", "\(workers)"),
       .init("tries", tries ? "1" : "0"), .init("spool", "\(spoolShare)"),
+      .init("lines", "\(requestLog)"),
     ]
     fields += arguments.map { .init("argument", $0) }
+    fields += commandLine.map { .init("word", $0) }
     for socket in sockets {
       fields.append(.init("socket", "\(socket.descriptor) \(socket.gateway) \(socket.address)"))
     }
@@ -90,11 +118,13 @@ public struct Orders: Equatable, Sendable {
       fields.append(.init("path", build.path))
       fields.append(.init("current", build.current))
       fields.append(.init("version", build.stateVersion))
+      fields.append(.init("source", build.source))
     }
-    return Message(.orders, fields)
+    return Message(.orders, fields + bequest.fields)
   }
 
-  /// Reads what `message` wrote; nil for anything else.
+  /// Reads what `message` wrote; nil for anything else. Fields that it does not know, as those of a later
+  /// release, are ignored.
   public init?(_ message: Message) {
     guard message.verb == .orders, let role = message["role"].flatMap({ Role(rawValue: $0) }),
       let workers = message.number("workers").flatMap({ UInt32(exactly: $0) }),
@@ -103,24 +133,28 @@ public struct Orders: Equatable, Sendable {
     self.init(role)
     (self.worker, self.workers, tries) = (worker, Int(workers), message["tries"] == "1")
     spoolShare = message.place("spool", of: SpoolShares.count) ?? 0
+    requestLog = message.number("lines").flatMap { Int32(exactly: $0) } ?? -1
+    bequest = Bequest(message)
     arguments = message.all("argument")
+    commandLine = message.all("word")
     for text in message.all("socket") {
       let parts = text.split(separator: " ", maxSplits: 2)
       guard parts.count == 3, let descriptor = Int32(parts[0]), descriptor >= 0 else { return nil }
       sockets.append(Socket(descriptor: descriptor, gateway: String(parts[1]), address: String(parts[2])))
     }
     let (paths, currents) = (message.all("path"), message.all("current"))
-    let versions = message.all("version")
+    let (versions, sources) = (message.all("version"), message.all("source"))
     for (index, text) in message.all("build").enumerated() {
       let numbers = text.split(separator: " ").compactMap { Int32($0) }
       guard numbers.count >= 3, numbers[0] >= 0, numbers[1] >= 0, numbers[3...].allSatisfy({ $0 >= 0 }),
-        index < paths.count, index < currents.count, index < versions.count
+        index < paths.count, index < currents.count, index < versions.count, index < sources.count
       else { return nil }
       builds.append(
         Build(
           app: Int(numbers[0]), generation: Int(numbers[1]), path: paths[index], current: currents[index],
           state: numbers[2], stateVersion: versions[index]))
       builds[index].outputs = Array(numbers[3...])
+      builds[index].source = sources[index]
     }
   }
 }

@@ -64,21 +64,62 @@ public enum Printable {
   public static func json(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case _ where isShown(scalar): result.unicodeScalars.append(scalar)
-      default:
-        for unit in Character(scalar).utf16 {
-          let digits = String(unit, radix: 16)
-          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        }
+      if scalar != "\"", scalar != "\\", scalar != "\t", isShown(scalar) {
+        result.unicodeScalars.append(scalar)
+      } else {
+        result += escaped(scalar)
       }
     }
     return result + "\""
+  }
+
+  /// The inside of a JSON string from bytes that claim to be UTF-8: what is not shown is escaped as \uXXXX,
+  /// and each run of bytes that is no UTF-8 becomes U+FFFD, since JSON has no other bytes (RFC 8259 §8.1).
+  /// Handed over in pieces; allocates nothing where everything is plain.
+  public static func json(_ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) -> Void) {
+    if bytes.allSatisfy(isPlain) { return take(bytes) }
+    var parser = Unicode.UTF8.ForwardParser()
+    var iterator = bytes.makeIterator()
+    var (start, place) = (0, 0)
+    func shown(to end: Int) {
+      if start < end { take(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) }
+    }
+    while true {
+      var instead = "\u{fffd}"
+      var length: Int
+      switch parser.parseScalar(from: &iterator) {
+      case .valid(let encoded):
+        let scalar = Unicode.UTF8.decode(encoded)
+        length = encoded.count
+        if scalar != "\"", scalar != "\\", scalar != "\t", isShown(scalar) {
+          place += length
+          continue
+        }
+        instead = escaped(scalar)
+      case .error(let count): length = count
+      case .emptyInput: return shown(to: place)
+      }
+      shown(to: place)
+      instead.withUTF8 { take(UnsafeRawBufferPointer($0)) }
+      place += length
+      start = place
+    }
+  }
+
+  /// A character as JSON escapes it.
+  private static func escaped(_ scalar: Unicode.Scalar) -> String {
+    switch scalar {
+    case "\"": return "\\\""
+    case "\\": return "\\\\"
+    case "\n": return "\\n"
+    case "\r": return "\\r"
+    case "\t": return "\\t"
+    default:
+      return Character(scalar).utf16.reduce(into: "") { result, unit in
+        let digits = String(unit, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      }
+    }
   }
 
   private static func isShown(_ scalar: Unicode.Scalar) -> Bool {

@@ -57,8 +57,9 @@ public enum WorkerReport: Equatable, Sendable {
       guard let app = message.place("app", of: apps) else { return nil }
       self = .refused(app: app, reason: message.reason, isFull: message["full"] == "1")
     case .traced: self = .traced
-    case .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .trace, .reopen, .save, .swap,
-      .orders:
+    case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
+      .reopen, .save,
+      .swap, .orders:
       return nil
     }
   }
@@ -117,8 +118,9 @@ public enum JobReport: Equatable, Sendable {
         isUnloadable: message["unloadable"] == "1")
     case .configured: self = .configured(message.all("option"))
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
-    case .ready, .expired, .retiring, .saved, .swapped, .refused, .traced, .retire, .stop, .quit, .rouse,
-      .trace, .reopen, .save, .swap, .orders:
+    case .ready, .expired, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop, .quit,
+      .rouse,
+      .beat, .unready, .trace, .reopen, .save, .swap, .orders:
       return nil
     }
   }

@@ -13,6 +13,8 @@ public struct Scoreboard: @unchecked Sendable {
   public static let slots = 256
   /// Applications that are counted apart; the last place takes the rest.
   public static let apps = 16
+  /// The place of what the server answers itself: files, and refusals.
+  public static let own = apps
   /// Bytes of the request line that are kept.
   public static let textBytes = 96
   /// Requests whose stacks are shown at once.
@@ -20,10 +22,12 @@ public struct Scoreboard: @unchecked Sendable {
   /// Bytes of a stack that are kept.
   public static let stackBytes = 4096 - 16
   /// Bytes of the whole page.
-  public static let bytes = 4096 + slots * slotBytes + stacks * (stackBytes + 16)
+  public static let bytes = entriesAt + slots * slotBytes + stacks * (stackBytes + 16)
 
   private static let slotBytes = 128
-  private static let appBytes = 64
+  private static let appsAt = 1024
+  private static let appBytes = 320
+  private static let entriesAt = 8192
   private let base: UnsafeMutableRawPointer
 
   /// A view of `bytes` bytes, zero at first.
@@ -50,6 +54,10 @@ public struct Scoreboard: @unchecked Sendable {
     /// Adds one. A single thread of the worker writes each cell: no locked instruction is needed.
     @inline(__always)
     public func increment() { value = value &+ 1 }
+
+    /// Adds a number.
+    @inline(__always)
+    public func add(_ number: UInt64) { value = value &+ number }
   }
 
   /// What is counted for the whole worker.
@@ -61,6 +69,8 @@ public struct Scoreboard: @unchecked Sendable {
     case crashedSlot
     /// The signal that the worker died of, written by its own handler.
     case crashSignal
+    /// Lines of its log that nobody took in time.
+    case droppedLines
   }
 
   /// What is counted for each application.
@@ -79,7 +89,38 @@ public struct Scoreboard: @unchecked Sendable {
   /// A number of an application, by its place in the mount table.
   @inline(__always)
   public subscript(count: Count, app app: Int) -> Cell {
-    Cell(base + 1024 + min(max(app, 0), Scoreboard.apps - 1) * Scoreboard.appBytes + count.rawValue * 8)
+    Cell(block(min(max(app, 0), Scoreboard.apps - 1)) + count.rawValue * 8)
+  }
+
+  private func block(_ place: Int) -> UnsafeMutableRawPointer {
+    base + Scoreboard.appsAt + place * Scoreboard.appBytes
+  }
+
+  // MARK: Answers
+
+  private func tallyCell(_ place: Int, _ cell: Int) -> Cell {
+    Cell(block(place) + (Count.allCases.count + cell) * 8)
+  }
+
+  /// Counts an answer. `app` is nil for one of the server's own, `gateway` a place in `Tally.gateways`.
+  @inline(__always)
+  public func count(
+    app: Int?, gateway: Int, status: Int, received: Int64, sent: Int64, microseconds: UInt64
+  ) {
+    let place = app.map { min(max($0, 0), Scoreboard.apps - 1) } ?? Scoreboard.own
+    let digit = min(max(status / 100, 1), 5)
+    tallyCell(place, Tally.Cell.classes + digit - 1).increment()
+    tallyCell(place, Tally.Cell.gateways + min(max(gateway, 0), 3)).increment()
+    tallyCell(place, Tally.Cell.received).add(UInt64(max(0, received)))
+    tallyCell(place, Tally.Cell.sent).add(UInt64(max(0, sent)))
+    tallyCell(place, Tally.Cell.microseconds).add(microseconds)
+    tallyCell(place, Tally.Cell.buckets + Latency.bucket(microseconds)).increment()
+  }
+
+  /// What was answered by an application, by its place, or at `own`.
+  public func tally(_ place: Int) -> Tally {
+    guard (0...Scoreboard.own).contains(place) else { return Tally() }
+    return Tally((0..<Tally.cells).lazy.map { UInt64(tallyCell(place, $0).count) })
   }
 
   /// A request under way.
@@ -97,7 +138,7 @@ public struct Scoreboard: @unchecked Sendable {
   }
 
   private func entry(_ slot: Int) -> UnsafeMutableRawPointer {
-    base + 4096 + slot * Scoreboard.slotBytes
+    base + Scoreboard.entriesAt + slot * Scoreboard.slotBytes
   }
 
   /// A request begins in the application. `method` and `path` may be of any length.

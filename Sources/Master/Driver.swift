@@ -11,9 +11,12 @@ extension Master {
     guard !isDeciding else { return }
     isDeciding = true
     while !events.isEmpty {
-      for action in releases.take(events.removeFirst(), now: System.now()) { perform(action) }
+      let now = System.now()
+      for action in releases.take(events.removeFirst(), now: now) { perform(action) }
+      statistics.enters(releases.phase, at: now)
     }
     isDeciding = false
+    hastenLook()
   }
 
   private func perform(_ action: Action) {
@@ -23,13 +26,14 @@ extension Master {
     case .dismiss(let id): workers[id]?.send(Message(.stop))
     case .quit(let id): workers[id]?.send(Message(.quit))
     case .terminate(let id, let reason): end(id, reason)
+    case .abort(let id, let reason): abort(id, reason)
     case .configure(let ticket): configure(ticket)
     case .stage(let ticket): stage(ticket)
     case .abandonStaging(let ticket): abandonStaging(ticket)
     case .swap(let id, let app, let build): swap(id, app, build)
-    case .startHeir(let binary): startHeir(binary)
-    case .killHeir: killHeir()
-    case .handOver: handOver()
+    case .startHeir(let ticket, let binary): startHeir(ticket, binary)
+    case .killHeir(let ticket): killHeir(ticket)
+    case .handOver(let ticket): handOver(to: ticket)
     case .closeSockets: closeSockets()
     case .alarm(let alarm, let seconds): alarms.set(.releases(alarm), seconds: seconds)
     case .cancel(let alarm): alarms.cancel(.releases(alarm))
@@ -37,8 +41,15 @@ extension Master {
     case .log(.info, let text): MasterLog.info(text)
     case .log(.warning, let text): MasterLog.warning(text)
     case .log(.error, let text): MasterLog.error(text)
+    case .count(let name):
+      statistics.count(name)
+      statistics.changed(releases.lastOutcome ?? "", at: System.seconds())
     case .announceReady: announceReady()
     case .announceFailure(let reason, let code): announceFailure(reason, code: code)
+    case .resized(let text, let isMore):
+      MasterLog.info(text)
+      statistics.count(isMore ? "workers_added" : "workers_dropped")
+      statistics.changed(text, at: System.seconds())
     case .removeUnused: removeUnused()
     case .watchFiles: watchFiles()
     }
@@ -57,6 +68,12 @@ extension Master {
       }
     }
     for socket in sockets { MasterLog.announce(socket.readyLine) }
+    for socket in watchSockets {
+      MasterLog.announce("\(socket.kind.rawValue) socket \(socket.address) ready")
+    }
+    // One that follows knows the figures of the one before once the server is its own.
+    if !plan.follows || hasTakenOver { startWatcher() }
+    startPrograms()
     plan.notify(plan.follows ? "READY=1\nMAINPID=\(System.ownPID)" : "READY=1")
     tellParent(Message(.ready))
     alarms.set(.look, seconds: 1)
@@ -73,6 +90,8 @@ extension Master {
     for job in jobs.values { System.signal(job.pid, SIGKILL) }
     for socket in sockets { System.close(socket.descriptor) }
     sockets = []
+    closeWatchSockets()
+    stopPrograms()
   }
 
   /// Copies of builds that nobody runs, fills or can ask for again.
@@ -81,7 +100,9 @@ extension Master {
     for worker in workers.values { used.formUnion(worker.release.builds.map(\.copy)) }
     for job in jobs.values { used.formUnion(job.copies.values.map(\.number)) }
     for release in releases.known { used.formUnion(release.builds.map(\.copy)) }
-    for list in releases.history.builds.values { used.formUnion(list.map(\.copy)) }
+    for list in releases.history.builds.values {
+      used.formUnion(list.filter { !$0.status.isWithdrawn }.map(\.copy))
+    }
     for number in copies.numbers.subtracting(used) { copies.remove(number) }
   }
 }

@@ -1,6 +1,7 @@
 import Config
 import Control
 import Glibc
+import Posix
 
 /// A listening socket that the master keeps for ever.
 public struct MasterSocket: Sendable {
@@ -30,6 +31,8 @@ public struct MasterPlan {
   public var commandLine: [String]
   /// The sockets to serve.
   public var sockets: [MasterSocket]
+  /// Those for who watches the server.
+  public var watchSockets: [WatchSocket] = []
   /// The server's own directory: private copies and the control socket.
   public var directory: MasterDirectory
   /// What the operator is told once when the server serves; nil for nothing.
@@ -40,6 +43,12 @@ public struct MasterPlan {
   public var parent: Int32 = -1
   /// The sockets come from a master that serves until this one is ready, and hands over then.
   public var follows = false
+  /// The builds that serve there, by application, for this one to go on with.
+  public var builds: [Orders.Build] = []
+  /// What else that one has left.
+  public var bequest = Bequest()
+  /// Makes the server's own directory again at its path; nil, with errno, if that cannot be.
+  public var remakeDirectory: () -> MasterDirectory? = { nil }
   /// Runs when the server is this master's alone.
   public var takeOver: () -> Void = {}
 
@@ -69,14 +78,22 @@ public final class Master {
     case control
     case client(Int)
     case parent
-    case heirLink
-    case heirEnd
+    case heirLink(ticket: Int)
+    case heirEnd(ticket: Int)
+    case watcherLink
+    case watcherEnd
     case files
+    case collectorLink
+    case collectorEnd
+    case programLink(Int)
+    case programEnd(Int)
   }
 
   let plan: MasterPlan
   let epoll: Int32
   var sources: [Int32: Source] = [:]
+  /// Waits for events that have failed in a row.
+  private var failedWaits = 0
   var alarms = Alarms()
   /// Monotonic nanoseconds.
   let began = System.now()
@@ -91,10 +108,18 @@ public final class Master {
   var workers: [Int: WorkerHandle] = [:]
   /// Workers that wait for the state of those before them: they have no process yet.
   var launching: Set<Int> = []
+  /// Processes that were killed because they could not be watched, and have not been waited for.
+  var unwatched: [Int32] = []
   /// Respawns and crashes since the start.
   var respawns = 0
   var crashes: [Crash] = []
+  var statistics = Statistics()
+  /// It is to stop, and serves on for load balancers' sake.
+  private(set) var isUnready = false
   var sockets: [MasterSocket]
+  /// Those for who watches, and the process that serves them.
+  var watchSockets: [WatchSocket] = []
+  var watcher: Watcher?
   /// Memory in which the workers say what they spool (`SpoolShares`).
   let spoolShares: Int32
   /// Connections waited at the last look.
@@ -107,19 +132,39 @@ public final class Master {
   var copies: Copies
   /// The share of failed answers before the build on trial, by mount.
   var usualFailures: [String: Double] = [:]
+  /// The longest that a request was seen to take, in seconds, before the build on trial; by mount.
+  var usualLongest: [String: Double] = [:]
+  /// There was a build on trial after the last event.
+  var wasOnTrial = false
   /// Monotonic nanoseconds of the last look at all workers.
   var lastLook: UInt64 = 0
 
   var controlPath: String
   var controlSocket: Int32 = -1
   var clients: [Int: Client] = [:]
-  /// The master that is to follow this one.
-  var heir: Heir?
+  /// Masters that are to follow this one, by the change that asks for it: one, and those that were killed and
+  /// have not ended.
+  var heirs: [Int: Heir] = [:]
   /// It has followed: sockets and files are its own.
   var hasHandedOver = false
   /// The master before this one is gone, or has said that the server is this one's.
   var hasTakenOver = false
   var files: FileWatch?
+  /// Programs of the operator's that run.
+  var programs: [Int: RunningProgram] = [:]
+  /// How those that run beside the server have ended, by their place.
+  var programPatience: [Int: Patience] = [:]
+  /// They are this master's.
+  var hasPrograms = false
+  /// The ways of lines that are distributed, and the process that does it.
+  var pipes: LogPipes?
+  var collector: Collector?
+  /// Lines that nobody took: by that process, and by those that were there before it.
+  var collectorDrops = 0
+  var earlierDrops = 0
+
+  /// Processors that this process may use; at least 1.
+  public static var processors: Int { System.processors }
 
   /// Serves until a stop; the exit code, and whether another master goes on with the sockets.
   public static func run(_ plan: MasterPlan) -> (code: Int32, hasHandedOver: Bool) {
@@ -144,7 +189,13 @@ public final class Master {
       System.release(socket.descriptor)
     }
     sockets = kept
+    for socket in plan.watchSockets {
+      let copy = try System.duplicate(socket.descriptor)
+      watchSockets.append(WatchSocket(descriptor: copy, kind: socket.kind, address: socket.address))
+      System.release(socket.descriptor)
+    }
     copies = Copies(in: plan.directory)
+    releases.follows = plan.follows
     spoolShares = try System.sealedMemory("spools", SpoolShares.bytes)
     epoll = try System.epollCreate()
     controlPath = plan.settings.supervision.controlSocket ?? plan.directory.path + "/control.sock"
@@ -163,21 +214,63 @@ public final class Master {
     try watch(signals, .signals)
     if plan.parent >= 0 { try watch(plan.parent, .parent) }
     let isLater = plan.follows && plan.settings.supervision.controlSocket != nil
+    try startCollecting()
+    defer { endCollecting() }
     guard isLater || openControl() else { return 1 }
     defer { closeControl() }
+    if !plan.follows {
+      if let code = runSteps(.beforeAll, signals: signals) { return code }
+      if let code = runSteps(.beforeApps, signals: signals) { return code }
+    }
+    defer { endPrograms() }
     stageFirst()
     while !isDone {
-      for fd in System.wait(epoll, milliseconds: alarms.wait) { handle(fd) }
+      do throws(SystemError) {
+        for fd in try System.wait(epoll, milliseconds: patience) { handle(fd) }
+        failedWaits = 0
+      } catch { waitFailed(error) }
       while let action = alarms.next() { perform(action) }
+      LogSink.shared.flush()
     }
     flushClients()
+    if !hasHandedOver {
+      endPrograms()
+      _ = runSteps(.end)
+    }
     if case .stopping(let code) = releases.state { return code }
     return 1
   }
 
+  /// The kernel does not say what has come: everybody is looked at, ten times a second. Where that lasts the
+  /// server ends, and says why.
+  private func waitFailed(_ error: SystemError) {
+    failedWaits += 1
+    if failedWaits == 1 { MasterLog.error("\(error); the master looks by itself, ten times a second") }
+    System.pause(milliseconds: 100)
+    for fd in sources.keys.sorted() { handle(fd) }
+    guard failedWaits == Limits.failedWaits else { return }
+    if case .stopping = releases.state { return }
+    MasterLog.announce("the server ends: \(error) for \(failedWaits / 10) s")
+    inform(.stop(code: 1))
+  }
+
+  /// Milliseconds until something is to be done; -1: nothing.
+  private var patience: Int32 {
+    guard LogBacklog.isWaiting else { return alarms.wait }
+    return alarms.wait < 0 ? 100 : min(alarms.wait, 100)
+  }
+
   /// The last worker has left.
   private var isDone: Bool {
-    releases.isDone && workers.isEmpty && jobs.isEmpty && (heir == nil || hasHandedOver)
+    releases.isDone && workers.isEmpty && jobs.isEmpty && (heirs.isEmpty || hasHandedOver)
+  }
+
+  /// The server has started and is not about to end, whatever is being changed.
+  var servesOn: Bool {
+    switch releases.state {
+    case .starting, .stopping: false
+    case .serving, .staging, .rolling, .swapping, .handingOver: !hasHandedOver
+    }
   }
 
   /// Says something to the process that waits for this master's readiness.
@@ -205,10 +298,16 @@ public final class Master {
     case .jobLink(let id): jobSpeaks(id)
     case .control: acceptClient()
     case .parent: parentSpeaks(fd)
-    case .heirLink: heirSpeaks()
-    case .heirEnd: heirEnded()
+    case .heirLink(let ticket): heirSpeaks(ticket)
+    case .heirEnd(let ticket): heirEnded(ticket)
+    case .watcherLink: watcherSpeaks()
+    case .watcherEnd: watcherEnded()
     case .client(let id): clientSpeaks(id)
     case .files: filesChanged()
+    case .collectorLink: collectorSpeaks()
+    case .collectorEnd: collectorEnded()
+    case .programLink(let id): programSpeaks(id)
+    case .programEnd(let id): programEnded(id)
     case nil: System.unwatch(epoll, fd)
     }
   }
@@ -221,8 +320,15 @@ public final class Master {
     case .stageTimeout(let id): jobTimedOut(id)
     case .saveTimeout(let id): savingTimedOut(id)
     case .stacks(let id): stacksAreShown(to: id)
+    case .clients: acceptClientsAgain()
     case .look: look()
+    case .stop: delayIsOver()
+    case .watcher: startWatcher()
     case .settled: filesSettled()
+    case .collector: collectAgain()
+    case .program(let place): attach(place)
+    case .programTime(let id): programIsLate(id)
+    case .minute: minuteBegins()
     }
   }
 
@@ -238,8 +344,23 @@ public final class Master {
     switch signal {
     case SIGHUP: inform(.asked(.reload(cause: "SIGHUP"), by: nil))
     case SIGUSR1: _ = reopenLogs()
-    default: inform(.stop(code: 0))
+    default: signalledToStop()
     }
+  }
+
+  /// First time with `--shutdown-delay`: load balancers learn of it, and what they still send is served.
+  private func signalledToStop() {
+    let seconds = (releases.current?.settings ?? plan.settings).watch.shutdownDelaySeconds
+    guard seconds > 0, !isUnready, servesOn else { return inform(.stop(code: 0)) }
+    isUnready = true
+    MasterLog.info("stops in \(Int(seconds.rounded(.up))) s (--shutdown-delay)")
+    for worker in workers.values { worker.send(Message(.unready)) }
+    alarms.set(.stop, seconds: seconds)
+  }
+
+  /// The time of `--shutdown-delay` is over. Whoever was impatient has stopped the server already.
+  private func delayIsOver() {
+    if servesOn { inform(.stop(code: 0)) }
   }
 
   /// Opens the logs by their names again, and hands them to the workers: they may not be allowed to.
@@ -250,15 +371,18 @@ public final class Master {
       path.map { (standard, $0) }
     }
     for (standard, path) in logs {
-      do { try System.redirect(standard, to: path) } catch {
+      let place = standard == STDERR_FILENO ? pipes?.original ?? standard : standard
+      do { try System.redirect(place, to: path) } catch {
         let reason = "log \(path) cannot be reopened: \(System.guardedReason(error))"
         MasterLog.error(reason)
         return .refused(reason)
       }
+      if place != standard { continue }
       let message = Message(.reopen, [.init("standard", "\(standard)")])
       for worker in workers.values { worker.send(message, descriptor: standard) }
     }
-    return logs.isEmpty
+    if let pipes { reopenCollected(errorLog == nil ? -1 : pipes.original) }
+    return logs.isEmpty && pipes == nil
       ? .done("there is no log file: the log is standard error", changed: false)
       : .done("logs are reopened", changed: true)
   }

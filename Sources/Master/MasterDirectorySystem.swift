@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Posix
 
 /// System calls for the master's own directory: every name is one component, looked up in an open directory,
 /// and never a link.
@@ -21,6 +22,31 @@ extension System {
     let low = try check("openat", openat(directory, name, flags, 0o600))
     defer { close(low) }
     return try duplicate(low)
+  }
+
+  /// Opens a file for reading, out of the way of what children get. The corresponding C function is `openat`.
+  static func openFile(_ name: String, in directory: Int32) throws(SystemError) -> Int32 {
+    let low = try check("openat", openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC))
+    defer { close(low) }
+    return try duplicate(low)
+  }
+
+  /// Whether a file or a directory that is open still has a name. The corresponding C function is `fstat`.
+  static func hasName(_ fd: Int32) -> Bool {
+    var status = stat()
+    return fstat(fd, &status) == 0 && status.st_nlink > 0
+  }
+
+  /// Whether something is there. The corresponding C function is `lstat`.
+  static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 || errno != ENOENT
+  }
+
+  /// Copies all of a file. The corresponding C function is `sendfile`.
+  static func copy(_ from: Int32, to other: Int32) throws(SystemError) {
+    var offset: off_t = 0
+    while try check("sendfile", Int32(clamping: sendfile(other, from, &offset, 1 << 30))) > 0 {}
   }
 
   /// Sets a file's mode, for this group. The corresponding C functions are `fchown` and `fchmod`.
@@ -62,6 +88,8 @@ extension System {
     let fd = try openGuarded(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0o640)
     defer { close(fd) }
     _ = try check("dup2", dup2(fd, standard))
+    if standard > STDERR_FILENO { _ = fcntl(standard, F_SETFD, FD_CLOEXEC) }
+    LogSink.shared.renew()
   }
 
   /// Throws if another user can have made a link on the way to a name.

@@ -107,11 +107,10 @@ extension System {
   }
 
   /// Accepts, non-blocking. The corresponding C function is `accept4`.
-  static func accept(_ fd: Int32) -> Int32? {
+  static func accept(_ fd: Int32) throws(SystemError) -> Int32 {
     var peer = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    let accepted = clinux_accept(fd, &peer, &length)
-    return accepted < 0 ? nil : accepted
+    return try check("accept4", clinux_accept(fd, &peer, &length))
   }
 
   /// Opens the null device. The corresponding C function is `open`.

@@ -1,6 +1,7 @@
 import CLinux
 import Control
 import Glibc
+import Posix
 
 /// A system call's failure: which call, and errno.
 struct SystemError: Error, CustomStringConvertible {
@@ -9,8 +10,8 @@ struct SystemError: Error, CustomStringConvertible {
 
   init(_ call: StaticString, _ code: Int32 = errno) { (self.call, self.code) = (call, code) }
 
-  /// The call would have waited.
-  var wouldBlock: Bool { code == EAGAIN || code == EINTR }
+  /// The call would have waited, or the kernel was short of memory for a moment: the next may succeed.
+  var passes: Bool { [EAGAIN, EINTR, ENOMEM, ENOBUFS].contains(code) }
   /// The system's own words.
   var reason: String {
     let words = String(cString: strerror(code))
@@ -119,13 +120,17 @@ enum System {
   /// The corresponding C function is `epoll_ctl` with EPOLL_CTL_DEL.
   static func unwatch(_ epoll: Int32, _ fd: Int32) { _ = clinux_epoll_ctl(epoll, EPOLL_CTL_DEL, fd, 0, 0) }
 
-  /// Descriptors with something to do; empty when the time (milliseconds, -1 for ever) is over.
-  /// The corresponding C function is `epoll_wait`.
-  static func wait(_ epoll: Int32, milliseconds: Int32) -> [Int32] {
+  /// Descriptors with something to do; empty when the time (milliseconds, -1 for ever) is over, or a signal
+  /// came. The corresponding C function is `epoll_wait`.
+  static func wait(_ epoll: Int32, milliseconds: Int32) throws(SystemError) -> [Int32] {
     var events = [epoll_event](repeating: epoll_event(), count: 64)
     let count = epoll_wait(epoll, &events, 64, milliseconds)
+    if count < 0, errno != EINTR { throw SystemError("epoll_wait") }
     return count <= 0 ? [] : (0..<count).map { Int32(truncatingIfNeeded: clinux_epoll_token(events, $0)) }
   }
+
+  /// The corresponding C function is `usleep`.
+  static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
   /// Whether something waits on any of the descriptors. The corresponding C function is `poll`.
   static func haveInput(_ descriptors: [Int32]) -> Bool {
@@ -136,7 +141,7 @@ enum System {
   /// Blocks the signals and returns a descriptor that reads them. The corresponding C function is
   /// `signalfd`.
   static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {
-    clinux_disarm_sigpipe()
+    clinux_disarm_write_signals()
     return try check("signalfd", clinux_signalfd(signals, Int32(signals.count)))
   }
 
@@ -163,9 +168,7 @@ enum System {
   static func identity(of path: String) -> FileIdentity? {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
-    return FileIdentity(
-      device: UInt64(status.st_dev), inode: UInt64(status.st_ino), bytes: Int64(status.st_size),
-      seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+    return FileIdentity(status)
   }
 
   /// What has appeared: the directory's watch and the file's name. The corresponding C function is `read`.
@@ -191,9 +194,20 @@ enum System {
 
   /// A pair of connected packet sockets. C function: `socketpair`.
   static func packetPair() throws(SystemError) -> (own: Int32, other: Int32) {
+    try socketPair(clinux_packet_pair)
+  }
+
+  /// A pair of connected stream sockets, neither of which waits. C function: `socketpair`.
+  static func streamPair() throws(SystemError) -> (own: Int32, other: Int32) {
+    try socketPair(clinux_stream_pair)
+  }
+
+  private static func socketPair(
+    _ make: (UnsafeMutablePointer<Int32>) -> Int32
+  ) throws(SystemError) -> (own: Int32, other: Int32) {
     var ends: (Int32, Int32) = (-1, -1)
     let result = withUnsafeMutableBytes(of: &ends) {
-      clinux_packet_pair($0.bindMemory(to: Int32.self).baseAddress!)
+      make($0.bindMemory(to: Int32.self).baseAddress!)
     }
     _ = try check("socketpair", result)
     return (ends.0, ends.1)
@@ -228,16 +242,6 @@ enum System {
     }
     if count < 0 { throw SystemError("send") }
     return count
-  }
-
-  /// Writes a line if standard error takes it at once; a log that nobody reads holds nothing up. The
-  /// corresponding C functions are `poll` and `write`.
-  static func writeLine(_ text: String) {
-    var entry = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
-    guard poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLOUT) != 0 else { return }
-    // A pipe that is ready takes this much whole.
-    let bytes = Array(text.utf8.prefix(4095)) + [UInt8(ascii: "\n")]
-    _ = write(STDERR_FILENO, bytes, bytes.count)
   }
 }
 

@@ -74,4 +74,3 @@ enum Kit {
     buffer[count] = 0
   }
 }
-

@@ -1,10 +1,11 @@
+import Config
 import Glibc
 import Host
 
 /// `server check FILE.so[:symbol]`: reads the command line, prints what `AppCheck` found.
 enum CheckCommand {
   static let usage = """
-    Usage: server check FILE.so[:symbol] [OPTION...]
+    Usage: \(Program.command) check FILE.so[:symbol] [OPTION...]
 
     Says whether FILE.so is an application that this server can serve, and what is in it. The file is
     read, and nothing of it runs, unless --load or --exercise says so. Exits 0 if it is good; else 1, with
@@ -77,7 +78,7 @@ enum CheckCommand {
         file = name
       }
     }
-    guard let file else { throw UsageError("no file to check: write server check FILE.so") }
+    guard let file else { throw UsageError("no file to check: write \(Program.command) check FILE.so") }
     guard invocation.request.loads || invocation.request.options.isEmpty else {
       throw UsageError("--app-option is for load(), which does not run: add --load")
     }

@@ -1,3 +1,4 @@
+import Config
 import Control
 import Glibc
 import Host
@@ -5,7 +6,7 @@ import Host
 /// `server ctl`: asks a running server for something, shows what it says, and ends with its verdict.
 enum CtlCommand {
   static let usage = """
-    usage: server ctl [--control-socket PATH] [--json] VERB [...]
+    usage: \(Program.command) ctl [--control-socket PATH | --runtime-dir DIR] [--json] VERB [...]
 
       status                    workers, applications, the last change and crashes
       generations [APP]         the builds that are kept, oldest first
@@ -17,13 +18,14 @@ enum CtlCommand {
       log-reopen                open the log files again
       stop                      answer what is under way, then end
 
-    Without --control-socket the one server of this user is asked. Exit code: 0 done, 1 refused or
-    impossible.
+    --runtime-dir asks the one server that was started with it; without either the one server of this
+    user is asked. Exit code: 0 done, 1 refused or impossible.
     """
 
   static func run(_ arguments: [String]) -> Int32 {
     do {
       var path: String?
+      var directory: String?
       var isJSON = false
       var question: [String] = []
       var words = Words(arguments, command: "ctl")
@@ -33,13 +35,14 @@ enum CtlCommand {
           print(usage)
           return 0
         case "--control-socket", "--socket", "-s": path = try words.value(of: word, "PATH")
+        case "--runtime-dir": directory = try words.value(of: word, "DIR")
         case "--json": try words.flag(word) { isJSON = true }
         case _ where word.name.hasPrefix("-"): throw words.unknown(word.name)
         default: question.append(word.name)
         }
       }
       guard let verb = question.first else {
-        throw UsageError("nothing to do: name a verb, as in server ctl status")
+        throw UsageError("nothing to do: name a verb, as in \(Program.command) ctl status")
       }
       // Paths are the caller's: the server may have been started elsewhere.
       if ["swap", "upgrade"].contains(verb), let file = question.last, question.count > 1, file.contains("/"),
@@ -47,7 +50,11 @@ enum CtlCommand {
       {
         question[question.count - 1] = Files.workingDirectory() + "/" + file
       }
-      return try ask(try path.map { ControlSocket.Server(at: $0) } ?? ControlSocket.find(), question, isJSON)
+      if path != nil, directory != nil {
+        throw UsageError("--control-socket and --runtime-dir both name the server; leave one out")
+      }
+      let server = try path.map { ControlSocket.Server(at: $0) } ?? ControlSocket.find(in: directory)
+      return try ask(server, question, isJSON)
     } catch {
       Server.announce("ctl: \(error)")
       return 1
@@ -57,7 +64,7 @@ enum CtlCommand {
   private static func ask(
     _ server: ControlSocket.Server, _ words: [String], _ isJSON: Bool
   ) throws -> Int32 {
-    let line = ([isJSON ? "json" : "text"] + words.map(encoded)).joined(separator: " ") + "\n"
+    let line = ([isJSON ? "json" : "text"] + words.map(PercentWord.encoded)).joined(separator: " ") + "\n"
     var code: Int32?
     let met = { (user: UInt32) in Server.announce("ctl: this is user \(user)'s server") }
     try ControlSocket.converse(server, line, met: met) { line in
@@ -75,13 +82,5 @@ enum CtlCommand {
     }
     guard let code else { throw UsageError("the server went away before it had answered") }
     return code
-  }
-
-  private static func encoded(_ word: String) -> String {
-    word.utf8.map { byte in
-      byte <= 0x20 || byte == UInt8(ascii: "%") || byte == 0x7f
-        ? "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        : String(decoding: [byte], as: UTF8.self)
-    }.joined()
   }
 }

@@ -61,6 +61,23 @@ enum FileSystem {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
   }
 
+  /// The number of a file on its file system; 0 when it is not there. The corresponding C function is `stat`.
+  @Sendable
+  static func inode(_ path: String) -> UInt64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_ino) : 0
+  }
+
+  /// The names that a shell's pattern stands for: itself when there is none. The corresponding C function is
+  /// `glob`.
+  @Sendable
+  static func glob(_ pattern: String) -> [String] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard Glibc.glob(pattern, GLOB_MARK | GLOB_NOCHECK, nil, &found) == 0 else { return [] }
+    return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+  }
+
   /// What is before the last slash; empty without one.
   static func parent(_ path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "" }

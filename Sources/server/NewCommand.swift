@@ -1,10 +1,11 @@
+import Config
 import Glibc
 import Host
 
 /// `server new NAME`: writes the directory of a new application, ready to be built.
 enum NewCommand {
   static let usage = """
-    Usage: server new NAME --language c|cpp|swift|rust [--directory DIR]
+    Usage: \(Program.command) new NAME --language c|cpp|go|rust|swift|zig [--directory DIR]
 
     Writes a new application to DIR (default: ./NAME): its source, what builds it, a README that says how
     to run and try it, and the interface itself, so that the directory needs nothing of this server but to
@@ -13,16 +14,19 @@ enum NewCommand {
     NAME becomes part of file names and of the source: letters, digits and underscores.
     """
 
-  /// Languages that there is a template for.
+  /// Languages that there is a template for: a directory of that name in templates/.
   enum Language: String, CaseIterable {
-    case c, cpp, swift, rust
+    case c, cpp, go, rust, swift, zig
 
-    func template(_ name: String) -> Template {
+    /// As people write it.
+    var title: String {
       switch self {
-      case .c: .c(name)
-      case .cpp: .cpp(name)
-      case .swift: .swift(name)
-      case .rust: .rust(name)
+      case .c: "C"
+      case .cpp: "C++"
+      case .go: "Go"
+      case .rust: "Rust"
+      case .swift: "Swift"
+      case .zig: "Zig"
       }
     }
   }
@@ -41,9 +45,8 @@ enum NewCommand {
     }
     do {
       let invocation = try parse(arguments)
-      let template = invocation.language.template(invocation.name)
-      try write(template, to: invocation.directory, from: try Share.find())
-      let language = template.language
+      try make(invocation, from: try Share.find())
+      let language = invocation.language.title
       print("\(invocation.directory): a new app in \(language); README.md says how to build and run it")
       return 0
     } catch {
@@ -73,10 +76,13 @@ enum NewCommand {
         name = text
       }
     }
-    guard let name else { throw UsageError("no name for the app: write server new NAME --language c") }
+    guard let name else {
+      throw UsageError("no name for the app: write \(Program.command) new NAME --language c")
+    }
     try check(name)
     guard let language else {
-      throw UsageError("no language: write server new \(name) --language c, or cpp, swift, rust")
+      throw UsageError(
+        "no language: write \(Program.command) new \(name) --language c, or cpp, go, rust, swift, zig")
     }
     guard directory != "" else {
       throw UsageError("--directory: the value is missing; write --directory DIR")
@@ -109,69 +115,18 @@ enum NewCommand {
     "default", "public", "private", "internal", "protocol", "extension", "init", "in", "is", "as", "do",
     "try", "throw", "throws", "where", "true", "false", "nil", "operator", "type", "mod", "use", "impl",
     "trait", "match", "loop", "move", "mut", "pub", "ref", "unsafe", "async", "await", "dyn", "const",
-    "break", "continue", "void", "int", "char",
+    "break", "continue", "void", "int", "char", "go", "cmd", "zig", "builtin", "root",
   ]
 
-  private static func write(
-    _ template: Template, to directory: String, from share: Share
-  ) throws(UsageError) {
+  private static func make(_ invocation: Invocation, from share: Share) throws(UsageError) {
+    let directory = invocation.directory
     do throws(FileError) {
       if let names = try FileSystem.names(in: directory), !names.isEmpty {
         throw FileError("\(directory) is not empty: choose another with --directory, or empty it")
       }
       try FileSystem.makeDirectories(directory)
-      for (path, text) in template.files { try FileSystem.write(text, to: "\(directory)/\(path)") }
-      for (source, target) in template.copies { try share.copy(source, to: "\(directory)/\(target)") }
+      let template = Template(path: "\(share.path)/templates/\(invocation.language.rawValue)")
+      try template.copy(to: directory, name: invocation.name)
     } catch { throw UsageError("\(error)") }
-  }
-}
-
-/// What `server new` writes for one language.
-struct Template {
-  /// Its name as people write it.
-  let language: String
-  /// Paths in the new directory, and what stands in the files.
-  let files: [(path: String, text: String)]
-  /// Files and directories of the share, and where they go in the new directory.
-  let copies: [(source: String, target: String)]
-
-  /// What every README says below its first paragraph.
-  static func recipe(library: String) -> String {
-    """
-    ## Run:
-
-    ```sh
-    make
-    server --app \(library) --http-socket 127.0.0.1:8080
-    ```
-
-    ## Test:
-
-    ```sh
-    curl -s http://127.0.0.1:8080/
-    ```
-
-    ## Answer:
-
-    ```text
-    Hello World!
-    ```
-
-    `make check` asks the server whether the library is a good application, and drives it through what
-    servers and clients do.
-
-    """
-  }
-
-  /// What every Makefile ends with: the verb `check`.
-  static func checkVerb(library: String) -> String {
-    """
-    # The server that checks: make check SERVER=/path/to/server
-    SERVER ?= server
-    .PHONY: check
-    check: all
-    \t$(SERVER) check \(library) --exercise
-
-    """
   }
 }

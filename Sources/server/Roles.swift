@@ -2,6 +2,7 @@ import Config
 import Control
 import Host
 import Master
+import Watch
 
 /// What the process is: a master, one plain process, or a child of a master.
 enum Roles {
@@ -32,9 +33,13 @@ enum Roles {
   private static func supervise(
     _ settings: Settings, arguments: [String], for assignment: Assignment?
   ) throws -> Int32 {
-    let effective = try Settings.effectiveArguments(
-      arguments: arguments, environment: environment(), workingDirectory: Files.workingDirectory(),
-      isFile: FileSystem.isFile, readFile: Files.read)
+    let served = assignment?.orders.builds ?? []
+    let effective =
+      served.isEmpty
+      ? try Settings.effectiveArguments(
+        arguments: arguments, environment: environment(), workingDirectory: Files.workingDirectory(),
+        isFile: FileSystem.isFile, surroundings: .ofThisMachine, readFile: Files.read)
+      : assignment!.orders.arguments
     let ground = try Groundwork(settings, following: assignment)
     let sockets = ground.sockets.map {
       MasterSocket(
@@ -44,6 +49,15 @@ enum Roles {
       settings: settings, arguments: effective, commandLine: arguments, sockets: sockets,
       directory: .init(path: ground.directory, descriptor: ground.directoryDescriptor, group: ground.group),
       notify: { ground.notify($0) })
+    plan.watchSockets = ground.watchSockets.map {
+      WatchSocket(descriptor: $0.descriptor, kind: $0.kind, address: $0.address)
+    }
+    plan.builds = served
+    plan.bequest = assignment?.orders.bequest ?? Bequest()
+    plan.remakeDirectory = {
+      guard ground.remakeDirectory() else { return nil }
+      return .init(path: ground.directory, descriptor: ground.directoryDescriptor, group: ground.group)
+    }
     plan.warning = ground.warning
     plan.parent = assignment?.descriptor ?? -1
     plan.follows = !(assignment?.orders.sockets.isEmpty ?? true)
@@ -61,29 +75,35 @@ enum Roles {
     }
     do {
       return try obey(assignment)
-    } catch let error as ServerFailure {
-      assignment.fail(error.description, code: error.exitCode)
-      return error.exitCode
-    } catch let error as ConfigError {
-      assignment.fail(error.description, code: error.exitCode)
-      return error.exitCode
-    } catch {
-      assignment.fail("\(error)", code: 1)
-      return 1
-    }
+    } catch { return assignment.fail(error) }
   }
 
   private static func obey(_ assignment: Assignment) throws -> Int32 {
     let orders = assignment.orders
+    func effective() throws -> Settings { try assignment.settings(readFile: Files.read) }
+    if orders.role != .stage, orders.role != .worker { assignment.begin() }
     switch orders.role {
     case .configure:
-      _ = try settings(orders.arguments)
+      try settings(orders.arguments).warnings.forEach(Server.announce)
       assignment.configured(
         try Settings.effectiveArguments(
           arguments: orders.arguments, environment: environment(),
-          workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile, readFile: Files.read))
-    case .stage: StageRole.run(try effective(orders.arguments), assignment)
-    case .worker: try Server.work(try effective(orders.arguments), assignment)
+          workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile,
+          surroundings: .ofThisMachine, readFile: Files.read))
+    case .watch: return try watch(try effective(), assignment)
+    case .collect: return try collect(try effective(), assignment)
+    case .run: try Server.becomeProgram(try effective(), orders)
+    case .stage, .worker:
+      let settings = try effective()
+      try Server.enter(settings, assignment)
+      if orders.role == .worker {
+        try Server.work(settings, assignment)
+      } else {
+        StageRole.run(settings, assignment)
+      }
+    case .master where !orders.builds.isEmpty:
+      HeirRole.outlive()
+      return try supervise(try effective(), arguments: orders.commandLine, for: assignment)
     case .master:
       return try supervise(
         try settings(orders.arguments), arguments: orders.arguments, for: assignment)
@@ -91,22 +111,41 @@ enum Roles {
     return 0
   }
 
+  /// Shows the server's figures until the master ends.
+  private static func watch(_ settings: Settings, _ assignment: Assignment) throws -> Int32 {
+    try Server.becomeWatcher(settings)
+    let sockets = assignment.orders.sockets
+    guard let stream = sockets.first(where: { $0.gateway == Orders.masterStream }) else {
+      throw ServerFailure("the master handed over no stream")
+    }
+    let listeners = sockets.compactMap { socket in
+      WatchSettings.Kind(rawValue: socket.gateway).map {
+        Watcher.Listener(descriptor: socket.descriptor, kind: $0)
+      }
+    }
+    var watcher = Watcher(
+      listeners, settings.watch, stream: stream.descriptor, link: assignment.descriptor)
+    return watcher.run()
+  }
+
+  /// Distributes the log's lines until nobody is left who writes any.
+  private static func collect(_ settings: Settings, _ assignment: Assignment) throws -> Int32 {
+    let sockets = assignment.orders.sockets
+    guard let errors = sockets.first(where: { $0.gateway == Orders.errorLines }),
+      let requests = sockets.first(where: { $0.gateway == Orders.requestLines })
+    else { throw ServerFailure("the master handed over no pipes") }
+    var collector = LogCollector(
+      settings.log, errors: errors.descriptor, requests: requests.descriptor, link: assignment.descriptor)
+    return collector.run()
+  }
+
   /// Settings from the operator's words and what surrounds the process.
   private static func settings(_ arguments: [String]) throws -> Settings {
     let invocation = try Settings.parse(
       arguments: arguments, environment: environment(), standardInputIsListening: true,
-      workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile, readFile: Files.read)
+      workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile,
+      surroundings: .ofThisMachine, readFile: Files.read)
     guard case .run(let settings) = invocation else { throw ServerFailure("there is nothing to serve") }
-    return settings
-  }
-
-  /// Settings from arguments that hold everything.
-  private static func effective(_ arguments: [String]) throws -> Settings {
-    let invocation = try Settings.parse(
-      arguments: arguments, environment: [:], standardInputIsListening: true, readFile: Files.read)
-    guard case .run(let settings) = invocation else {
-      throw ServerFailure("the master's orders hold no configuration")
-    }
     return settings
   }
 }

@@ -1,13 +1,11 @@
-/// Where the interface and the kits lie that a new application gets a copy of.
-///
-/// The directory has the layout of the source tree: Sources/CNSGI/include/nsgi.h, Sources/NSGI,
-/// sdk/rust/nsgi.rs.
+/// Where the templates lie that a new application is a copy of: the directory has them in templates/, as the
+/// source tree does.
 struct Share {
   /// Absolute or relative path of the directory.
   let path: String
 
   /// The file that says that a directory is one.
-  private static let mark = "Sources/CNSGI/include/nsgi.h"
+  private static let mark = "templates/c/nsgi.h"
 
   /// $NSGI_SHARE, else share/nsgi beside the executable's directory, else the source tree whose .build it
   /// is in.
@@ -30,17 +28,6 @@ struct Share {
     throw UsageError(
       "\(mark) is not in \(candidates.joined(separator: ", nor in ")): set NSGI_SHARE to the directory that "
         + "has it, such as the source tree of this server")
-  }
-
-  /// Copies a file, or the files of a directory and those below.
-  func copy(_ source: String, to target: String) throws(FileError) {
-    let source = "\(path)/\(source)"
-    guard FileSystem.isDirectory(source) else {
-      return try FileSystem.write(try FileSystem.read(source), to: target)
-    }
-    for name in try FileSystem.names(in: source) ?? [] {
-      try Share(path: source).copy(name, to: "\(target)/\(name)")
-    }
   }
 }
 

@@ -1,24 +1,31 @@
+import Config
 import Host
 
 /// The subcommands: what `server` does when its first argument is no option.
 enum Subcommand: String, CaseIterable {
   case check
   case ctl
+  case migrate
   case new
+  case top
 
   var usage: String {
     switch self {
     case .check: CheckCommand.usage
     case .ctl: CtlCommand.usage
+    case .migrate: MigrateCommand.usage
     case .new: NewCommand.usage
+    case .top: TopCommand.usage
     }
   }
 
-  private func run(_ arguments: [String]) -> Int32 {
+  private func run(_ arguments: [String], _ environment: [String: String]) -> Int32 {
     switch self {
     case .check: CheckCommand.run(arguments)
     case .ctl: CtlCommand.run(arguments)
+    case .migrate: MigrateCommand.run(arguments, environment: environment)
     case .new: NewCommand.run(arguments)
+    case .top: TopCommand.run(arguments)
     }
   }
 
@@ -35,7 +42,7 @@ enum Subcommand: String, CaseIterable {
       CheckChild.run(rest)
       return 0
     }
-    return Subcommand(rawValue: first)?.run(rest)
+    return Subcommand(rawValue: first)?.run(rest, environment)
   }
 }
 
@@ -88,6 +95,6 @@ struct Words {
 
   /// An option that is none.
   func unknown(_ name: String) -> UsageError {
-    UsageError("`\(name)` is not an option of server \(command); see server \(command) --help")
+    UsageError("`\(name)` is not an option of \(command); see \(Program.command) \(command) --help")
   }
 }

@@ -60,6 +60,7 @@ import Testing
 
   static let words: [[String]] = [
     ["--app", "/tmp/evil.so"], ["--ini", "/dev/stdin"], ["--limit-post", "10"], ["-L"], ["evil.ini"],
+    ["evil.yaml"], ["evil.json:x"],
     ["--app=/tmp/evil.so", script], [script, "--app", "/tmp/evil.so"], ["--wsgi-file", "app.cgi"],
     ["10"], ["", "", "--cgi"], ["--help"], ["check", "/tmp/evil.so"], ["\\--http", ":80"], ["a\nb"], ["--"],
     ["--cgi --app /tmp/evil.so", script],

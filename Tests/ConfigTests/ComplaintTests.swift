@@ -54,6 +54,25 @@ import Testing
       "--protocol spdy",
       "`--protocol spdy`: \"spdy\" is not known; choose one of http, scgi, uwsgi or fastcgi"
     ),
+    (
+      "--log-format %(uri",
+      "`--log-format %(uri`: a %( of \"%(uri\" has no end; write %(name), as in '%(method) %(uri) %(status)'"
+    ),
+    (
+      "--log-encoder zip",
+      "`--log-encoder zip`: \"zip\" is not known; choose one of json, json TEXT, format TEXT, "
+        + "prefix TEXT, suffix TEXT or nl"
+    ),
+    (
+      "--logger redislog",
+      "`--logger redislog`: \"redislog\" is not known; choose one of file:PATH, stdio, syslog:NAME, "
+        + "rsyslog:HOST:PORT,NAME, socket:ADDR or systemd:NAME"
+    ),
+    (
+      "--log-route errors",
+      "`--log-route errors`: \"errors\" has no pattern; write the name of a logger, a blank and a regular "
+        + "expression"
+    ),
     ("--master=maybe", "`--master maybe`: \"maybe\" is neither true nor false; write true or false"),
     ("--help=x", "`--help=x`: this option takes no value; write --help"),
     ("--chdir=", "`--chdir `: the value is empty; write it as in /srv/app"),
@@ -66,6 +85,16 @@ import Testing
     ("--HTTP-SOCKET :1", "`--HTTP-SOCKET` is not an option; did you mean --http-socket?"),
     ("--keep-alive 3", "`--keep-alive` is not an option; did you mean --keep-alive-timeout?"),
     ("--procesess 3", "`--procesess` is not an option; did you mean --processes?"),
+    ("--asgi m", "`--asgi` is not an option; see --help"),
+    ("--deamonize l", "`--deamonize` is not an option; did you mean --daemonize?"),
+    ("--log-buffering 3", "`--log-buffering` is not an option; see --help"),
+    ("--no-masters", "`--no-masters` is not an option; did you mean --no-master?"),
+    (
+      "--https :443",
+      "`--https :443`: uWSGI would listen with TLS, and nothing here does; let a front end (nginx, "
+        + "HAProxy, Caddy) "
+        + "speak TLS, and listen with http-socket behind it"
+    ),
     ("--frobnicate", "`--frobnicate` is not an option; see --help"),
     ("-app x.so", "`-app` is not an option; did you mean --app?"),
     ("-protocol http", "`-protocol` is not an option; did you mean --protocol?"),

@@ -13,11 +13,13 @@ struct NotRun: Error {
 /// Parses with the given files and nothing else around.
 func invoke(
   _ arguments: [String], environment: [String: String] = [:], files: [String: String] = [:],
-  standardInputIsListening: Bool = false, workingDirectory: String = ""
+  standardInputIsListening: Bool = false, workingDirectory: String = "",
+  surroundings: Surroundings = Surroundings()
 ) throws(ConfigError) -> Invocation {
   try Settings.parse(
-    arguments: arguments, environment: environment, standardInputIsListening: standardInputIsListening,
-    workingDirectory: workingDirectory
+    arguments: arguments, environment: environment,
+    standardInputIsListening: standardInputIsListening,
+    workingDirectory: workingDirectory, isFile: { files[$0] != nil }, surroundings: surroundings
   ) { path in
     guard let text = files[path] else { throw NoSuchFile() }
     return text

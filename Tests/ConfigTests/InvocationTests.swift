@@ -11,7 +11,8 @@ import Testing
   }
 
   @Test func versionAndHelpComeFirst() throws {
-    #expect(try invoke(["--version"]) == .version("nsgi-server 0.1.0"))
+    #expect(try invoke(["--version"]) == .version("nsgi-server \(Program.version)"))
+    #expect("\(Program.software)" == "nsgi-server/\(Program.version)")
     for line in ["--help", "-h", "-Lh", "--ini none.ini --help"] {
       guard case .help = try invoke(words(line)) else {
         Issue.record("\(line) gave no help")

@@ -91,8 +91,59 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--log-5xx") { $0.log.serverErrors && !$0.log.clientErrors },
     Effect("--log-slow 500") { $0.log.slowMilliseconds == 500 },
     Effect("--fastcgi-stderr") { $0.log.fastCGIStderr },
-    Effect("--log-format %(uri)") { $0.log.format == "%(uri)" },
-    Effect("--logformat x") { $0.log.format == "x" },
+    Effect("--log-format %(uri)") { $0.log.format?.pieces == [.value(.plain(.uri))] },
+    Effect("--logformat x") { $0.log.format?.pieces == [.text([0x78])] },
+    Effect("--log-format combined") { $0.log.format == nil },
+    Effect("--log-date=%Y") { $0.log.dateFormat == "%Y" }, Effect("--logdate") { $0.log.dateFormat != nil },
+    Effect("--request-id") { $0.log.namesRequests }, Effect("") { !$0.log.namesRequests },
+    Effect("--log-format %(id)") { $0.log.namesRequests },
+    Effect("--attach-daemon x") { $0.programs.attached == [AttachedProgram(command: "x")] },
+    Effect("--attach-control-daemon x") { $0.programs.attached[0].isVital },
+    Effect("--attach-daemon2 cmd=x,stopsignal=2,pidfile=/p") {
+      $0.programs.attached[0].stopSignal == 2 && $0.programs.attached[0].pidFile == "/p"
+    },
+    Effect("--exec-asap x --exec-pre-jail y") { $0.programs.steps.map(\.step) == [.beforeAll, .beforeAll] },
+    Effect("--exec-in-jail x --exec-post-jail y --exec-as-root z") { $0.programs.steps.count == 3 },
+    Effect("--exec-as-user x --exec-pre-app y") {
+      $0.programs.steps.map(\.step) == [.beforeApps, .beforeApps]
+    },
+    Effect("--exec-post-app x") { $0.programs.steps[0].step == .ready },
+    Effect("--exec-as-user-atexit x") { $0.programs.steps[0].step == .end },
+    Effect("") { $0.supervision.cheaper == nil && $0.process.addressSpaceBytes == 0 },
+    Effect("--cheaper 2") { $0.supervision.cheaper?.least == 2 },
+    Effect("--cheaper-initial 3") { $0.supervision.cheaper?.initial == 3 },
+    Effect("--cheaper-step 2") { $0.supervision.cheaper?.step == 2 },
+    Effect("--cheaper-algo busyness") { $0.supervision.cheaper?.algorithm == .busyness },
+    Effect("--cheaper-overload 9") { $0.supervision.cheaper?.overload == 9 },
+    Effect("--cheaper-busyness-max 60") { $0.supervision.cheaper?.busynessMost == 60 },
+    Effect("--cheaper-busyness-min 20") { $0.supervision.cheaper?.busynessLeast == 20 },
+    Effect("--cheaper-busyness-multiplier 5") { $0.supervision.cheaper?.busynessMultiplier == 5 },
+    Effect("--cheaper-busyness-penalty 5") { $0.supervision.cheaper?.busynessPenalty == 5 },
+    Effect("--cheaper-busyness-backlog-nonzero 5") { $0.supervision.cheaper?.backlogSeconds == 5 },
+    Effect("--cheaper-busyness-backlog-step 5") { $0.supervision.cheaper?.backlogStep == 5 },
+    Effect("--cheaper-rss-limit-soft 1m") { $0.supervision.cheaper?.softBytes == 1 << 20 },
+    Effect("--cheaper-rss-limit-hard 1m") { $0.supervision.cheaper?.hardBytes == 1 << 20 },
+    Effect("--idle 60") { $0.supervision.cheaper?.idleSeconds == 60 },
+    Effect("--reload-on-as 5") { $0.supervision.maxVirtualBytes == 5 << 20 },
+    Effect("--reload-on-uss 5") { $0.supervision.maxOwnBytes == 5 << 20 },
+    Effect("--evil-reload-on-rss 5") { $0.supervision.killResidentBytes == 5 << 20 },
+    Effect("--evil-reload-on-as 5") { $0.supervision.killVirtualBytes == 5 << 20 },
+    Effect("--limit-as 5") { $0.process.addressSpaceBytes == 5 << 20 },
+    Effect("--max-worker-lifetime-delta 5") { $0.supervision.lifetimeDeltaSeconds == 5 },
+    Effect("--logger file:/l") {
+      $0.log.routing.destinations.first?.place == .file(path: "/l", maxBytes: 0, backup: nil)
+    },
+    Effect("--req-logger stdio") { $0.log.routing.requestDestinations.first?.place == .standard },
+    Effect("--logger-req syslog:x") { $0.log.routing.requestDestinations.count == 1 },
+    Effect("--log-encoder json") { $0.log.routing.encoders == [.json] },
+    Effect("--log-req-encoder nl") { $0.log.routing.requestEncoders.count == 1 },
+    Effect("--log-json") { $0.log.routing.isJSON && $0.log.format?.text == "json" && $0.log.namesRequests },
+    Effect("--log-maxsize 1m") { $0.log.routing.maxBytes == 1 << 20 },
+    Effect("--log-backupname /b") { $0.log.routing.backup == "/b" },
+    Effect("--touch-logreopen /t") { $0.log.reopenFiles == ["/t"] },
+    Effect("--logto 127.0.0.1:99") { $0.log.file == nil && $0.log.routing.destinations.count == 1 },
+    Effect("") { !$0.log.routing.isCollected },
+    Effect("--log-x-forwarded-for") { $0.log.believesForwarded },
     Effect("--mount /a=x.so") { $0.apps[0].mount == "/a" && $0.apps[0].path == "x.so" },
     Effect("-M") { $0.process.hasMaster }, Effect("--master") { $0.process.hasMaster },
     Effect("--no-master") { !$0.process.hasMaster }, Effect("--master=false") { !$0.process.hasMaster },
@@ -104,6 +155,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--workers 1") { $0.process.workers == 1 },
     Effect("-LMp1") { !$0.log.requests && $0.process.hasMaster && $0.process.workers == 1 },
     Effect("--chdir /srv") { $0.process.directory == "/srv" },
+    Effect("--runtime-dir p") { $0.process.runtimeDirectory == "p" },
     Effect("--pidfile p") { $0.process.pidFile == "p" },
     Effect("--uid www-data --gid 33") { $0.process.user == "www-data" && $0.process.group == "33" },
     Effect("--no-new-privs") { $0.process.forbidsPrivileges }, Effect("") { !$0.process.forbidsPrivileges },
@@ -125,6 +177,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--swap in-place") { $0.supervision.swap == .inPlace },
     Effect("--swap inplace") { $0.supervision.swap == .inPlace },
     Effect("--swap rolling") { $0.supervision.swap == .rolling },
+    Effect("--worker-timeout 5") { $0.supervision.silenceSeconds == 5 },
     Effect("--swap-timeout 5") { $0.supervision.startSeconds == 5 },
     Effect("--swap-soak 0") { $0.supervision.soakSeconds == 0 },
     Effect("--swap-probation 2.5") { $0.supervision.probationSeconds == 2.5 },
@@ -133,19 +186,45 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--watch") { $0.supervision.watchesApps },
   ]
 
-  @Test(arguments: sockets + limits + others + supervision) func takesEffect(_ effect: Effect) throws {
+  static let watching: [Effect] = [
+    Effect("") { $0.watch == WatchSettings() },
+    Effect("--stats :1 --stats-server 127.0.0.1:2") { settings in
+      settings.watch.listeners.map(\.address) == [
+        .inet(host: "127.0.0.1", port: 1), .inet(host: "127.0.0.1", port: 2),
+      ]
+    },
+    Effect("--metrics *:1") {
+      $0.watch.listeners == [.init(kind: .metrics, address: .inet(host: "", port: 1))]
+    },
+    Effect("--status-page /s") {
+      $0.watch.listeners == [.init(kind: .statusPage, address: .unix(path: "/s"))]
+    },
+    Effect("--stats-http") { $0.watch.statsOverHTTP },
+    Effect("--stats-minified") { $0.watch.statsMinified }, Effect("--stats-min") { $0.watch.statsMinified },
+    Effect("--health-path /h --ready-path /r") { $0.watch.healthPath == "/h" && $0.watch.readyPath == "/r" },
+    Effect("--shutdown-delay 2.5") { $0.watch.shutdownDelaySeconds == 2.5 },
+  ]
+
+  @Test(arguments: sockets + limits + others + supervision + watching) func takesEffect(_ effect: Effect)
+    throws
+  {
     let settings = try settings(effect.line)
     #expect(effect.holds(settings), "\(settings)")
   }
 
   /// Whoever adds an option adds a row above.
   @Test func everyNameHasARow() {
-    let elsewhere = ["--app --app-option --cgi --plugins-dir --plugin-dir"] + RuntimeTests.rows.map(\.0)
-    let lines = (Self.sockets + Self.limits + Self.others + Self.supervision).map(\.line) + elsewhere
+    let elsewhere =
+      ["--app --app-option --cgi --plugins-dir --plugin-dir --log-route --log-req-route"]
+      + ["--cron --cron2 --unique-cron --smart-attach-daemon --smart-attach-daemon2"]
+      + RuntimeTests.rows.map(\.0)
+      + StaticOptionTests.rows.map { "--" + $0.name } + RuleOptionTests.names.map { "--" + $0 }
+    let lines =
+      (Self.sockets + Self.limits + Self.others + Self.supervision + Self.watching).map(\.line) + elsewhere
     let used = Set(lines.flatMap(words).map { String($0.split(separator: "=")[0]) })
     for option in OptionTable.all {
       switch option.shape {
-      case .configuration, .action: continue
+      case .configuration, .variable, .action: continue
       default: break
       }
       for name in [option.name] + option.aliases { #expect(used.contains("--" + name), "--\(name)") }

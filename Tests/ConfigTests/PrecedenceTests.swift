@@ -47,31 +47,36 @@ import Testing
     #expect(settings.limits.threads == Limits().threads)
   }
 
-  @Test("a variable that is no option is told of, and ends no start", arguments: [
-    (
-      "NSGI_HTTP_SOKET",
-      "`NSGI_HTTP_SOKET` in the environment is not an option, and is ignored; did you mean NSGI_HTTP_SOCKET?"
-    ),
-    ("NSGI_QQQQQQ", "`NSGI_QQQQQQ` in the environment is not an option, and is ignored; see --help"),
-    // Images name the version of what is in them so.
-    (
-      "NSGI_VERSION",
-      "`NSGI_VERSION=x`: this option works on the command line only, and is ignored; take it out"
-    ),
-  ])
+  @Test(
+    "a variable that is no option is told of, and ends no start",
+    arguments: [
+      (
+        "NSGI_HTTP_SOKET",
+        "`NSGI_HTTP_SOKET` in the environment is not an option, and is ignored; "
+          + "did you mean NSGI_HTTP_SOCKET?"
+      ),
+      ("NSGI_QQQQQQ", "`NSGI_QQQQQQ` in the environment is not an option, and is ignored; see --help"),
+      // Images name the version of what is in them so.
+      (
+        "NSGI_VERSION",
+        "`NSGI_VERSION=x`: this option works on the command line only, and is ignored; take it out"
+      ),
+    ])
   func foreignVariables(_ name: String, _ sentence: String) throws {
     #expect(try settings("", environment: [name: "x"]).warnings == [sentence])
   }
 
-  @Test("what Kubernetes and Docker put there for a service called nsgi is no option", arguments: [
-    ("NSGI_SERVICE_HOST", "10.96.0.12"), ("NSGI_SERVICE_PORT", "80"), ("NSGI_SERVICE_PORT_HTTP", "80"),
-    ("NSGI_PORT", "tcp://10.96.0.12:80"), ("NSGI_PORT_80_TCP", "tcp://10.96.0.12:80"),
-    ("NSGI_PORT_80_TCP_PROTO", "tcp"), ("NSGI_PORT_80_TCP_PORT", "80"),
-    ("NSGI_PORT_80_TCP_ADDR", "10.96.0.12"), ("NSGI_PORT_53_UDP_PROTO", "udp"),
-    // Of a service called nsgi-http-socket, or nsgi-threads.
-    ("NSGI_HTTP_SOCKET_SERVICE_HOST", "10.96.0.12"), ("NSGI_HTTP_SOCKET_PORT", "tcp://10.96.0.12:80"),
-    ("NSGI_THREADS_PORT_8080_SCTP_ADDR", "10.96.0.12"), ("NSGI_WEB_SERVICE_PORT_METRICS_V2", "9100"),
-  ])
+  @Test(
+    "what Kubernetes and Docker put there for a service called nsgi is no option",
+    arguments: [
+      ("NSGI_SERVICE_HOST", "10.96.0.12"), ("NSGI_SERVICE_PORT", "80"), ("NSGI_SERVICE_PORT_HTTP", "80"),
+      ("NSGI_PORT", "tcp://10.96.0.12:80"), ("NSGI_PORT_80_TCP", "tcp://10.96.0.12:80"),
+      ("NSGI_PORT_80_TCP_PROTO", "tcp"), ("NSGI_PORT_80_TCP_PORT", "80"),
+      ("NSGI_PORT_80_TCP_ADDR", "10.96.0.12"), ("NSGI_PORT_53_UDP_PROTO", "udp"),
+      // Of a service called nsgi-http-socket, or nsgi-threads.
+      ("NSGI_HTTP_SOCKET_SERVICE_HOST", "10.96.0.12"), ("NSGI_HTTP_SOCKET_PORT", "tcp://10.96.0.12:80"),
+      ("NSGI_THREADS_PORT_8080_SCTP_ADDR", "10.96.0.12"), ("NSGI_WEB_SERVICE_PORT_METRICS_V2", "9100"),
+    ])
   func serviceLinks(_ name: String, _ value: String) throws {
     let found = try settings("", environment: [name: value])
     #expect(found.warnings == [])

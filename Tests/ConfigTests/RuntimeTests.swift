@@ -21,10 +21,16 @@ import Testing
       "-w a -H v --pythonpath x --pp y --env A=1 --env B= --venv w",
       ["|python3|a|pythonpath=x|pythonpath=y|env=A=1|env=B=|venv=w|module=a"]
     ),
+    ("-w a --pyhome v --python-path x", ["|python3|a|venv=v|pythonpath=x|module=a"]),
+    ("-w a --py-auto-reload 1", ["|python3|a|py-autoreload=1|module=a"]),
+    ("-w a --python-autoreload 1", ["|python3|a|py-autoreload=1|module=a"]),
+    ("-w a --python-auto-reload 1", ["|python3|a|py-autoreload=1|module=a"]),
     ("-w a --virtualenv v", ["|python3|a|venv=v|module=a"]),
     ("-w a --home v", ["|python3|a|venv=v|module=a"]),
+    ("-w a --python p", ["|python3|a|python=p|module=a"]),
     ("-w a --py-autoreload 2 --pyargv x", ["|python3|a|py-autoreload=2|pyargv=x|module=a"]),
     ("-w a --catch-exceptions", ["|python3|a|catch-exceptions=true|module=a"]),
+    ("-w a --embed", ["|python3|a|embed=true|module=a"]),
     ("-w a --app-option k=v", ["|python3|a|module=a|k=v"]),
     (
       "--mount /a=a.wsgi --mount /b=b.py:app",
@@ -56,7 +62,19 @@ import Testing
       "--mount /p=/srv/a(1)/x.py:make('b:c')",
       ["/p|python3|/srv/a(1)/x.py:make('b:c')|wsgi-file=/srv/a(1)/x.py:make('b:c')"]
     ),
-    ("--mount /p=mod:app", ["/p||mod"]),
+    ("--mount /p=mod:app", ["/p|python3|mod:app|module=mod:app"]),
+    (
+      "--mount /=site.wsgi:application",
+      ["|python3|site.wsgi:application|module=site.wsgi:application"]
+    ),
+    ("--mount /=./site.wsgi:app", ["|python3|./site.wsgi:app|wsgi-file=./site.wsgi:app"]),
+    ("--mount /=mod:app --pythonpath x", ["|python3|mod:app|pythonpath=x|module=mod:app"]),
+    ("--mount /=mod --callable app", ["|python3|mod|callable=app|module=mod"]),
+    ("--plugin python311 -w a", ["|python3|a|module=a"]),
+    ("--plugins python3,router_static,http,ping,logfile -w a", ["|python3|a|module=a"]),
+    ("--plugin cobol -w a", ["|python3|a|module=a"]),
+    ("-w a --wsgi-file b.py", ["|python3|a|module=a"]),
+    ("--need-plugins python -w a", ["|python3|a|module=a"]),
     ("--plugin python3 --mount /n=n.so -w a", ["/n||n.so", "|python3|a|module=a"]),
     ("--call m:f() --call-file a.sig", ["|ffi|m:f()|call=m:f()|call-file=a.sig"]),
     ("--plugin ffi --call /p=m:f()", ["|ffi|/p=m:f()|call=/p=m:f()"]),
@@ -65,7 +83,7 @@ import Testing
     ("--app ./m.so:f()", ["|ffi|./m.so:f()|entry=./m.so:f()"]),
     ("--app /a=/l/m.so:f()", ["/a|ffi|/l/m.so:f()|entry=/l/m.so:f()"]),
     ("--app /l/m.so:f()", ["|ffi|/l/m.so:f()|entry=/l/m.so:f()"]),
-    ("--plugin lua --app-option k=v", ["|lua|lua|k=v"]),
+    ("--plugin ./lua_plugin.so --app-option k=v", ["|lua|lua|k=v"]),
     ("--plugin lua:main.lua", ["|lua|main.lua|target=main.lua"]),
   ]
 
@@ -115,8 +133,10 @@ import Testing
         + "Python imports it by"
     ),
     (
-      "-w a --wsgi-file b.py",
-      "a and b.py are both mounted at /; give each its own, as in --app /blog=blog.so"
+      "-w a --need-plugin cobol",
+      "`need-plugin cobol`: this server has no such plugin; take it out, or name the file that holds "
+        + "it, as in "
+        + "--plugin ./lua_plugin.so"
     ),
     ("-w a --env X", "`--env X`: \"X\" has no name and value; write NAME=value"),
     ("--plugin ffi", "the plugin ffi has nothing to serve; add --call 'libm.so.6:cbrt(x: f64) -> f64'"),

@@ -77,7 +77,8 @@ import Testing
         _ = app.answer(request) { _ in nil }
       }
       let last = app.answer(
-        Incoming(method: "POST", path: "/c", query: Array("milliseconds=0".utf8))) { _ in nil }
+        Incoming(method: "POST", path: "/c", query: Array("milliseconds=0".utf8))
+      ) { _ in nil }
       let most = try #require(Int(String(decoding: last.body, as: UTF8.self).filter(\.isNumber)))
       #expect(expected == 1 ? most == 1 : most >= 1)
     }

@@ -20,13 +20,15 @@ import Testing
     }
   }
 
-  @Test("paths, libraries and symbols", arguments: [
-    ("/pow=libm.so.6:pow(x: f64)", "/pow", "libm.so.6", "pow"),
-    ("/a/b-c.d = ./lib x.so : f ( )", "/a/b-c.d", "./lib x.so", "f"),
-    ("libm.so.6:pow(x: f64)", "/pow", "libm.so.6", "pow"),
-    ("/usr/lib/libm.so.6:pow(x: f64)", "/pow", "/usr/lib/libm.so.6", "pow"),
-    ("/p=/a=b/c:d.so:f_1()", "/p", "/a=b/c:d.so", "f_1"),
-  ])
+  @Test(
+    "paths, libraries and symbols",
+    arguments: [
+      ("/pow=libm.so.6:pow(x: f64)", "/pow", "libm.so.6", "pow"),
+      ("/a/b-c.d = ./lib x.so : f ( )", "/a/b-c.d", "./lib x.so", "f"),
+      ("libm.so.6:pow(x: f64)", "/pow", "libm.so.6", "pow"),
+      ("/usr/lib/libm.so.6:pow(x: f64)", "/pow", "/usr/lib/libm.so.6", "pow"),
+      ("/p=/a=b/c:d.so:f_1()", "/p", "/a=b/c:d.so", "f_1"),
+    ])
   func fronts(text: String, path: String, library: String, symbol: String) throws {
     let endpoint = try SignatureParser.parse(text)
     #expect(endpoint.path == path)
@@ -78,16 +80,18 @@ import Testing
     #expect(pair.size == 16)
   }
 
-  @Test("a complaint about a file has line and column", arguments: [
-    ("x", "s.sig:1:2: no \"(\": a signature is written LIBRARY:SYMBOL(NAME: TYPE, …) -> TYPE"),
-    ("library m\nf(x: i32,\n  y: i3)", "s.sig:3:6: i3 is no type; types are"),
-    ("\n\nlibrary m slow", "s.sig:3:11: slow is no attribute"),
-    ("struct a { b: i32 }\nstruct a { b: i32 }", "s.sig:2:10: the type a is declared already"),
-    ("struct i32 { b: i32 }", "s.sig:1:12: the type i32 is declared already"),
-    ("library m\nf()\n/f=g()", "s.sig:3:1: the path /f is taken already"),
-    ("f()", "s.sig:1:1: the library is missing"),
-    ("library", "s.sig:1:8: library wants a soname or a path"),
-  ])
+  @Test(
+    "a complaint about a file has line and column",
+    arguments: [
+      ("x", "s.sig:1:2: no \"(\": a signature is written LIBRARY:SYMBOL(NAME: TYPE, …) -> TYPE"),
+      ("library m\nf(x: i32,\n  y: i3)", "s.sig:3:6: i3 is no type; types are"),
+      ("\n\nlibrary m slow", "s.sig:3:11: slow is no attribute"),
+      ("struct a { b: i32 }\nstruct a { b: i32 }", "s.sig:2:10: the type a is declared already"),
+      ("struct i32 { b: i32 }", "s.sig:1:12: the type i32 is declared already"),
+      ("library m\nf()\n/f=g()", "s.sig:3:1: the path /f is taken already"),
+      ("f()", "s.sig:1:1: the library is missing"),
+      ("library", "s.sig:1:8: library wants a soname or a path"),
+    ])
   func fileComplaints(text: String, complaint: String) throws {
     do {
       let endpoints = try SignatureFile.parse(text, name: "s.sig")
@@ -97,14 +101,16 @@ import Testing
     }
   }
 
-  @Test("libraries and symbols that are not there", arguments: [
-    ("nothing.so.9:f()", "the library nothing.so.9 cannot be opened: "),
-    ("./nothing.so:f()", "the library ./nothing.so cannot be opened: "),
-    ("libm.so.6:no_such()", "libm.so.6 has no no_such; `nm -D --defined-only` lists what it has"),
-    ("SAMPLE:some_data()", "some_data of "),
-    ("SAMPLE:some_local()", "some_local of "),
-    ("SAMPLE:motto() -> cstr free=no_such", "SAMPLE has no no_such; "),
-  ])
+  @Test(
+    "libraries and symbols that are not there",
+    arguments: [
+      ("nothing.so.9:f()", "the library nothing.so.9 cannot be opened: "),
+      ("./nothing.so:f()", "the library ./nothing.so cannot be opened: "),
+      ("libm.so.6:no_such()", "libm.so.6 has no no_such; `nm -D --defined-only` lists what it has"),
+      ("SAMPLE:some_data()", "some_data of "),
+      ("SAMPLE:some_local()", "some_local of "),
+      ("SAMPLE:motto() -> cstr free=no_such", "SAMPLE has no no_such; "),
+    ])
   func unresolved(text: String, complaint: String) throws {
     let library = try Sample.library
     let endpoint = try SignatureParser.parse(text.replacingOccurrences(of: "SAMPLE", with: library))

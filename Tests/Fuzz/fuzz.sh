@@ -12,10 +12,21 @@ out=.build/fuzz
 mkdir -p $out
 common="-O -swift-version 6 -parse-as-library -sanitize=address"
 
+# What the package manager makes of a resource that is embedded in code.
+embed() {
+  echo "enum PackageResources { static let $(basename "$1" | tr . _): [UInt8] = ["
+  od -An -v -tu1 "$1" | sed 's/^ *//; s/  */,/g; s/$/,/'
+  echo "] }"
+}
+
 build() {
   # Only the server's own modules steer the fuzzer by their coverage.
   for module in Wire Config Control; do
     mapfile -t files < <(find Sources/$module -name '*.swift')
+    if [ "$module" = Config ]; then
+      embed Sources/Config/UWSGI/options.tsv >$out/resources.swift
+      files+=($out/resources.swift)
+    fi
     swiftc $common -sanitize=fuzzer -wmo -module-name $module \
       -emit-module -emit-module-path $out/$module.swiftmodule -c "${files[@]}" -o $out/$module.o
   done

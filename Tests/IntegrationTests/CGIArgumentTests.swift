@@ -20,19 +20,25 @@ private final class CGIFrontEnd {
     folder = try TemporaryFolder()
     let port = try FreePort.any()
     try folder.folder("cgi-bin")
-    symlink(Repository.server, folder.file("server"))
-    let words = "--cgi --app \(Repository.app("environ")) --limit-post 10"
+    let server = try Reachable.path(Repository.server, in: folder)
+    let plugin =
+      URL(fileURLWithPath: Repository.server).deletingLastPathComponent().path + "/libpython3_plugin.so"
+    _ = try Reachable.path(plugin, in: folder)
+    symlink(server, folder.file("server"))
+    let app = try Reachable.path(Repository.app("environ"), in: folder)
+    let words = "--cgi --app \(app) --limit-post 10"
     for (name, text) in [
-      ("line", "#!\(Repository.server) \(words)"),
+      ("line", "#!\(server) \(words)"),
       ("env", "#!/usr/bin/env -S server \(words)"),
       ("python", "#!/usr/bin/env -S server --plugin python3 --limit-post 10 --wsgi-file\n" + Self.wsgi),
-      ("wrapper", "#!/bin/sh\nexec \(Repository.server) \(words)"),
-      ("passing", "#!/bin/sh\nexec \(Repository.server) \(words) \"$@\""),
+      ("wrapper", "#!/bin/sh\nexec \(server) \(words)"),
+      ("passing", "#!/bin/sh\nexec \(server) \(words) \"$@\""),
     ] {
       _ = try folder.program(text + "\n", "cgi-bin/\(name)")
     }
-    symlink(Repository.server, folder.file("cgi-bin/program"))
-    let variables = [("PATH", "\(folder.path):/usr/bin:/bin")] + options
+    symlink(server, folder.file("cgi-bin/program"))
+    let variables =
+      [("PATH", "\(folder.path):/usr/bin:/bin")] + options.map { $0.0 == "NSGI_APP" ? ($0.0, app) : $0 }
     let configuration =
       kind == .lighttpd
       ? Self.lighttpd(folder, port, variables) : Self.apache(kind, folder, port, variables)

@@ -84,6 +84,12 @@ struct CheckResult: Decodable {
     for step in exercise.steps { #expect(step.outcome != nil, "\(step.name)") }
   }
 
+  @Test("nothing that an app starts while it is checked gets more rights than the caller has")
+  func rights() throws {
+    let result = try CheckResult.of(try FixtureApp.path("privileges"), [])
+    #expect(result.good && result.loaded, "\(result.reason ?? "")")
+  }
+
   @Test("there are example apps to check") func thereAreApps() {
     #expect(Self.apps.contains("environ") && Self.apps.contains("hello_world_app"), "use: make apps")
   }
@@ -120,13 +126,16 @@ struct CheckResult: Decodable {
     #expect(bad.output.hasSuffix("cannot start: the answers are not there yet\n"), "\(bad.output)")
   }
 
-  @Test("files that cannot be an app", arguments: [
-    ("bad_magic", "magic number"), ("bad_size", "bytes, which cannot be right"), ("entry_is_data", "is data"),
-    ("later_major", "speaks NSGI 2.0"), ("later_minor", "needs NSGI 1.9"), ("no_call", "no call()"),
-    ("no_entry", "exports neither"), ("undefined_symbol", "nobody_has_this"),
-    ("refuses_host", "refuses this server"),
-    ("load_fails", "the answers are not there yet"), ("probe_fails", "probe() returned NSGI_TIMEOUT"),
-  ])
+  @Test(
+    "files that cannot be an app",
+    arguments: [
+      ("bad_magic", "magic number"), ("bad_size", "bytes, which cannot be right"),
+      ("entry_is_data", "is data"),
+      ("later_major", "speaks NSGI 2.0"), ("later_minor", "needs NSGI 1.9"), ("no_call", "no call()"),
+      ("no_entry", "exports neither"), ("undefined_symbol", "nobody_has_this"),
+      ("refuses_host", "refuses this server"),
+      ("load_fails", "the answers are not there yet"), ("probe_fails", "probe() returned NSGI_TIMEOUT"),
+    ])
   func refused(fixture: String, words: String) throws {
     let path = try FixtureApp.path(fixture)
     let result = try CheckResult.of(path)
@@ -146,10 +155,12 @@ struct CheckResult: Decodable {
     #expect(try CheckResult.of(strange).file == strange)
   }
 
-  @Test("a crash is told with its signal and its place", arguments: [
-    ("crashes_in_constructor", [], "constructors"), ("crashes_in_entry", [], "nsgi_entry"),
-    ("crashes_in_call", ["--exercise"], "step plain GET"),
-  ])
+  @Test(
+    "a crash is told with its signal and its place",
+    arguments: [
+      ("crashes_in_constructor", [], "constructors"), ("crashes_in_entry", [], "nsgi_entry"),
+      ("crashes_in_call", ["--exercise"], "step plain GET"),
+    ])
   func crashes(fixture: String, options: [String], place: String) throws {
     let result = try CheckResult.of(try FixtureApp.path(fixture), options)
     #expect(!result.good)
@@ -163,7 +174,10 @@ struct CheckResult: Decodable {
   }
 
   @Test("an app that hangs is ended at the time limit, and nothing of it is left") func hangs() throws {
-    let path = try FixtureApp.path("hangs_in_load")
+    // A path of its own: another test checks the same app meanwhile.
+    let folder = try TemporaryFolder()
+    let path = folder.file("hangs.so")
+    try FileManager.default.copyItem(atPath: FixtureApp.path("hangs_in_load"), toPath: path)
     let result = try CheckResult.of(path, ["--time-limit", "0.3"])
     #expect(result.breakdown?.kind == "hang")
     #expect(result.breakdown?.where == "load")
@@ -204,9 +218,11 @@ struct CheckResult: Decodable {
     #expect(result.entry != nil && result.build_id != nil)
   }
 
-  @Test("what the file tells without running is told", arguments: [
-    ("entry_is_data", "is data"), ("no_entry", "exports neither"),
-  ])
+  @Test(
+    "what the file tells without running is told",
+    arguments: [
+      ("entry_is_data", "is data"), ("no_entry", "exports neither"),
+    ])
   func refusedUnread(fixture: String, words: String) throws {
     let result = try CheckResult.of(try FixtureApp.path(fixture), loads: false)
     #expect(result.reason?.contains(words) == true, "\(result.reason ?? "")")
@@ -236,36 +252,44 @@ struct CheckResult: Decodable {
 
   // MARK: The exercise
 
-  @Test("wrongs of the full form", arguments: [
-    ("early-return", "without a response"), ("no-start", "write() before start()"),
-    ("write-before-start", "write() before start()"), ("late-start", "start() after bytes of the body"),
-    ("double-respond", "respond() after respond()"), ("unasked-finish", "without the promise NSGI_MAY_ASYNC"),
-    ("unasked-async", "without the promise NSGI_MAY_ASYNC"), ("positive", "is no nsgi_result"),
-    ("crlf-header", "control character such as CR or LF"), ("bad-name", "is not a token"),
-    ("connection-header", "belongs to the connection"), ("bad-status", "status 42"),
-    ("too-long", "beyond the Content-Length of 10"), ("too-short", "Content-Length of 10 and wrote 4 bytes"),
-  ])
+  @Test(
+    "wrongs of the full form",
+    arguments: [
+      ("early-return", "without a response"), ("no-start", "write() before start()"),
+      ("write-before-start", "write() before start()"), ("late-start", "start() after bytes of the body"),
+      ("double-respond", "respond() after respond()"),
+      ("unasked-finish", "without the promise NSGI_MAY_ASYNC"),
+      ("unasked-async", "without the promise NSGI_MAY_ASYNC"), ("positive", "is no nsgi_result"),
+      ("crlf-header", "control character such as CR or LF"), ("bad-name", "is not a token"),
+      ("connection-header", "belongs to the connection"), ("bad-status", "status 42"),
+      ("too-long", "beyond the Content-Length of 10"),
+      ("too-short", "Content-Length of 10 and wrote 4 bytes"),
+    ])
   func wrongs(path: String, words: String) throws {
     let result = try CheckResult.of(Repository.app("misbehaving"), ["--exercise", "--path", "/\(path)"])
     try expect(words, in: result)
   }
 
-  @Test("wrongs of the plain form", arguments: [
-    ("no-start", "without a response"), ("crlf", "control character such as CR or LF"),
-    ("bad-status", "three digits"), ("too-long", "beyond the Content-Length of 3"),
-    ("too-short", "Content-Length of 3 and wrote 2 bytes"), ("positive", "is no nsgi_result"),
-    ("other-thread", "read() on a thread that is in no request"),
-  ])
+  @Test(
+    "wrongs of the plain form",
+    arguments: [
+      ("no-start", "without a response"), ("crlf", "control character such as CR or LF"),
+      ("bad-status", "three digits"), ("too-long", "beyond the Content-Length of 3"),
+      ("too-short", "Content-Length of 3 and wrote 2 bytes"), ("positive", "is no nsgi_result"),
+      ("other-thread", "read() on a thread that is in no request"),
+    ])
   func plainWrongs(path: String, words: String) throws {
     let app = try FixtureApp.path("plain_wrongs")
     try expect(words, in: try CheckResult.of(app, ["--exercise", "--path", "/\(path)"]))
   }
 
-  @Test("wrongs of asynchronous apps", arguments: [
-    ("twice", "finish() a second time"), ("late", "write() after the exchange has ended"),
-    ("stranger", "a request that never was"), ("lent", "lent bytes were changed"),
-    ("never", "no finish() within"),
-  ])
+  @Test(
+    "wrongs of asynchronous apps",
+    arguments: [
+      ("twice", "finish() a second time"), ("late", "write() after the exchange has ended"),
+      ("stranger", "a request that never was"), ("lent", "lent bytes were changed"),
+      ("never", "no finish() within"),
+    ])
   func asyncWrongs(mode: String, words: String) throws {
     let options = ["--exercise", "--time-limit", "4", "--app-option", "mode=\(mode)"]
     try expect(words, in: try CheckResult.of(try FixtureApp.path("async"), options))
@@ -315,14 +339,16 @@ struct CheckResult: Decodable {
 
   // MARK: The command line
 
-  @Test("mistakes on the command line are one sentence", arguments: [
-    ([], "no file to check"), (["a.so", "b.so"], "one file too many"),
-    (["--jsn", "a.so"], "`--jsn` is not an option"),
-    (["a.so", "--time-limit"], "the value is missing"), (["a.so", "--time-limit=0"], "is no time limit"),
-    (["a.so", "--json=1"], "takes no value"), (["a.so", "--path", "x"], "begin it with a slash"),
-    (["a.so", "--app-option", "x"], "key=value"), (["a.so", "--app-option", "x=y"], "add --load"),
-    (["a.so", "--load=1"], "takes no value"),
-  ])
+  @Test(
+    "mistakes on the command line are one sentence",
+    arguments: [
+      ([], "no file to check"), (["a.so", "b.so"], "one file too many"),
+      (["--jsn", "a.so"], "`--jsn` is not an option"),
+      (["a.so", "--time-limit"], "the value is missing"), (["a.so", "--time-limit=0"], "is no time limit"),
+      (["a.so", "--json=1"], "takes no value"), (["a.so", "--path", "x"], "begin it with a slash"),
+      (["a.so", "--app-option", "x"], "key=value"), (["a.so", "--app-option", "x=y"], "add --load"),
+      (["a.so", "--load=1"], "takes no value"),
+    ])
   func mistakes(arguments: [String], words: String) throws {
     let (exit, output) = try ServerProcess.run(["check"] + arguments)
     #expect(exit == .status(1))

@@ -80,7 +80,8 @@ import Testing
     #expect(try server.stop() == .status(0))
   }
 
-  @Test("a body that the app leaves unread does not spoil the connection", arguments: [10, 60_000, 3_000_000])
+  @Test(
+    "a body that the app leaves unread does not spoil the connection", arguments: [10, 60_000, 3_000_000])
   func unreadBody(size: Int) throws {
     let server = try ServerProcess(app: try FixtureApp.path("conformance"))
     let socket = try server.connect()

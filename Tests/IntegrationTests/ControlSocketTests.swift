@@ -46,6 +46,35 @@ import Testing
       environment: environment)
   }
 
+  @Test("a server with a directory of its own is found by it, and by nothing else")
+  func ownDirectory() throws {
+    let folder = try TemporaryFolder()
+    let (own, empty) = (try folder.folder("own"), try folder.folder("empty"))
+    func start() throws -> ServerProcess {
+      try ServerProcess(
+        app: try FixtureApp.path("ledger"),
+        ["--http-socket", "127.0.0.1:0", "-L", "-p", "1", "--runtime-dir", own])
+    }
+    func ctl(_ words: String...) throws -> (exit: ChildProcess.Exit, output: String) {
+      try ChildProcess.run(Repository.server, ["ctl"] + words, directory: folder.path)
+    }
+    let server = try start()
+    for directory in [own, "own", "./own/"] {
+      let (exit, output) = try ctl("--runtime-dir", directory, "status")
+      #expect(exit == .status(0) && output.contains("master pid \(server.process.pid),"), "\(output)")
+    }
+    let (exit, output) = try ctl("--runtime-dir", empty, "status")
+    #expect(exit == .status(1) && output.contains("runs in \(empty)"), "\(output)")
+    let both = try ctl("--runtime-dir", own, "--control-socket", "x", "status")
+    #expect(both.exit == .status(1) && both.output.contains("leave one out"), "\(both.output)")
+    let second = try start()
+    let several = try ctl("--runtime-dir", own, "status")
+    #expect(several.exit == .status(1) && several.output.contains("several servers run"), "\(several.output)")
+    #expect(try second.stop() == .status(0), "\(second.process.output)")
+    #expect(try ctl("--runtime-dir=\(own)", "stop").exit == .status(0))
+    #expect(try server.process.wait() == .status(0), "\(server.process.output)")
+  }
+
   @Test("a directory of another user is not believed, whoever asks", arguments: [0, 54322] as [uid_t])
   func anothersDirectory(user: uid_t) throws {
     try Root.require()

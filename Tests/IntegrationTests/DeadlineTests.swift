@@ -58,7 +58,11 @@ import Testing
     "a response that is under way is cut at the deadline", arguments: GatewayRequest.gateways,
     ["/half", "/declared"])
   func underWay(gateway: String, path: String) throws {
-    let server = try server("", ["--\(gateway)-socket", "127.0.0.1:0"])
+    for place in ["127.0.0.1:0", "DIR/s.sock"] { try underWay(gateway, path, place) }
+  }
+
+  private func underWay(_ gateway: String, _ path: String, _ place: String) throws {
+    let server = try server("", ["--\(gateway)-socket", place])
     let socket = try server.connect(gateway)
     try socket.send(GatewayRequest.bytes(gateway, path))
     let start = Date()
@@ -73,8 +77,8 @@ import Testing
     // Nothing says that it was whole: over HTTP by its framing, elsewhere by a reset.
     if gateway == "http" {
       #expect(!text.hasSuffix("0\r\n\r\n"))
-    } else if path == "/half" || gateway == "fastcgi" {
-      #expect(isReset, "\(text)")
+    } else {
+      #expect(isReset, "\(place): \(text)")
     }
     end(server)
   }
@@ -88,7 +92,8 @@ import Testing
   }
 
   @Test(
-    "whatever the app has promised", arguments: [
+    "whatever the app has promised",
+    arguments: [
       ("never_waits_nsgi_entry", "/sleep"), ("streams_nsgi_entry", "/read"), ("streams_nsgi_entry", "/sleep"),
       ("async_nsgi_entry", "/sleep"), ("plain", "/sleep"),
     ], ["epoll", "auto"])
@@ -116,5 +121,52 @@ import Testing
     }
     #expect(server.process.output.contains("has no turn in time for GET /sleep"))
     end(server)
+  }
+
+  @Test(
+    "a CGI program answers and ends at the deadline",
+    arguments: ["", "never_waits_nsgi_entry", "streams_nsgi_entry", "async_nsgi_entry", "plain"], ["1", "4"])
+  func cgi(entry: String, threads: String) throws {
+    let app = try FixtureApp.path("late") + (entry.isEmpty ? "" : ":\(entry)")
+    let (isWhole, output) = try cgi(app, "/sleep", ["NSGI_THREADS": threads])
+    #expect(isWhole && output.contains("Status: 504 Gateway Timeout"), "\(output)")
+    guard entry.isEmpty else { return }
+    let (half, cut) = try cgi(app, "/half", ["NSGI_THREADS": threads])
+    #expect(half && cut.contains("half ") && !cut.contains("504"), "\(cut)")
+    let (_, quick) = try cgi(app, "/quick", ["NSGI_THREADS": threads])
+    #expect(quick.contains("Status: 200 OK") && !quick.contains("too long"), "\(quick)")
+  }
+
+  @Test("and so does one whose app does not load in time, or whose body does not come")
+  func cgiBeforeTheCall() throws {
+    let app = try FixtureApp.path("hangs_in_load")
+    let (isInTime, output) = try cgi(app, "/", [:])
+    #expect(isInTime && output.contains("Status: 504 Gateway Timeout\r\n"), "\(output)")
+    let (_, whole) = try cgi(app, "/", ["SCRIPT_NAME": "/nph-x"])
+    #expect(whole.contains("HTTP/1.1 504 Gateway Timeout\r\n"), "\(whole)")
+    // The other end of the pipe is held open and says nothing.
+    let silence = Pipe()
+    defer { try? silence.fileHandleForWriting.close() }
+    let (isRefused, late) = try cgi(
+      try FixtureApp.path("late"), "/quick",
+      ["CONTENT_LENGTH": "5", "REQUEST_METHOD": "POST", "NSGI_BODY_TIMEOUT": "1"],
+      input: .descriptor(silence.fileHandleForReading.fileDescriptor))
+    #expect(isRefused && late.contains("Status: 408 "), "\(late)")
+  }
+
+  /// Runs the server as a CGI program with half a second for a request; whether it ended long before a call
+  /// of the fixture does, and what it said.
+  private func cgi(
+    _ app: String, _ path: String, _ variables: [String: String], input: ChildProcess.Input = .nothing
+  ) throws -> (Bool, String) {
+    let own = [
+      "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "SCRIPT_NAME": "/x", "PATH_INFO": path,
+      "SERVER_PROTOCOL": "HTTP/1.1", "NSGI_APP": app, "NSGI_HARAKIRI": "0.5",
+    ]
+    let start = Date()
+    let process = try ChildProcess(
+      Repository.server, [], environment: own.merging(variables) { $1 }, input: input)
+    try process.wait()
+    return (Date().timeIntervalSince(start) < Self.patience, process.output)
   }
 }

@@ -64,7 +64,7 @@ import Testing
     }
     #expect(rings(process.pid) == 0)
     #expect(try process.stop() == .status(0))
-    let lines = process.output.split(separator: "\n").count { $0.contains("io_uring cannot be had here") }
+    let lines = process.output.split(separator: "\n").count { $0.contains("io_uring is not available") }
     #expect(lines == 1, "\(process.output)")
   }
 

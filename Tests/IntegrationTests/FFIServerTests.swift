@@ -88,13 +88,15 @@ import Testing
     }
   }
 
-  @Test("what cannot be called stops the start with one sentence", arguments: [
-    ("libm.so.6:pow(x: f65) -> f64", "column 18: f65 is no type"),
-    ("libm.so.6:no_such(x: f64)", "libm.so.6 has no no_such"),
-    ("no-such.so:f()", "the library no-such.so cannot be opened"),
-    ("DEBUG:mix_i8(a: i8, b: i16) -> i8", "contradicts the signature of mix_i8: b is i8, and not i16"),
-    ("DEBUG:total(n: i32) -> i32", "it takes a variable number of arguments"),
-  ])
+  @Test(
+    "what cannot be called stops the start with one sentence",
+    arguments: [
+      ("libm.so.6:pow(x: f65) -> f64", "column 18: f65 is no type"),
+      ("libm.so.6:no_such(x: f64)", "libm.so.6 has no no_such"),
+      ("no-such.so:f()", "the library no-such.so cannot be opened"),
+      ("DEBUG:mix_i8(a: i8, b: i16) -> i8", "contradicts the signature of mix_i8: b is i8, and not i16"),
+      ("DEBUG:total(n: i32) -> i32", "it takes a variable number of arguments"),
+    ])
   func refusedStart(signature: String, complaint: String) throws {
     let folder = try TemporaryFolder()
     let library = try sample(folder, ["-g"])

@@ -17,9 +17,10 @@ import Testing
       #expect(report["SCRIPT_NAME"] == "")
       #expect(report.bodyChecksum == TestBody.checksum(body))
     }
-    let socket = Address.unix(path: try #require(
-      FileManager.default.contentsOfDirectory(atPath: frontEnd.folder.path)
-        .first { $0.hasPrefix("spawned-\(gateway).sock") }.map(frontEnd.folder.file)))
+    let socket = Address.unix(
+      path: try #require(
+        FileManager.default.contentsOfDirectory(atPath: frontEnd.folder.path)
+          .first { $0.hasPrefix("spawned-\(gateway).sock") }.map(frontEnd.folder.file)))
     _ = try RawSocket(socket)
     try frontEnd.stop()
     // lighttpd sends its signal and does not wait; the server drains and ends, and nobody listens any more.

@@ -80,9 +80,11 @@ private enum Tool: String {
     #expect(file.output.contains("Not a directory"), "\(file.output)")
   }
 
-  @Test("names that are none", arguments: [
-    "9lives", "my-app", "a b", "", "class", "nsgi", "\u{e4}", "../x", "a.so",
-  ])
+  @Test(
+    "names that are none",
+    arguments: [
+      "9lives", "my-app", "a b", "", "class", "nsgi", "\u{e4}", "../x", "a.so",
+    ])
   func badNames(name: String) throws {
     let folder = try TemporaryFolder()
     let (exit, output) = try make(name, "c", in: folder)
@@ -92,19 +94,44 @@ private enum Tool: String {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
   }
 
-  @Test("mistakes on the command line are one sentence", arguments: [
-    ([], "no name for the app"), (["a"], "no language"),
-    (["a", "--language", "cobol"], "choose one of c, cpp"),
-    (["a", "b", "--language", "c"], "one name too many"), (["a", "--lang", "c"], "`--lang` is not an option"),
-    (["a", "--language"], "the value is missing"),
-    (["a", "--language", "c", "--directory="], "the value is missing"),
-  ])
+  @Test(
+    "mistakes on the command line are one sentence",
+    arguments: [
+      ([], "no name for the app"), (["a"], "no language"),
+      (["a", "--language", "cobol"], "choose one of c, cpp"),
+      (["a", "b", "--language", "c"], "one name too many"),
+      (["a", "--lang", "c"], "`--lang` is not an option"),
+      (["a", "--language"], "the value is missing"),
+      (["a", "--language", "c", "--directory="], "the value is missing"),
+    ])
   func mistakes(arguments: [String], words: String) throws {
     let folder = try TemporaryFolder()
     let (exit, output) = try ChildProcess.run(
       Repository.server, ["new"] + arguments, environment: Self.share, directory: folder.path)
     #expect(exit == .status(1))
     #expect(output.hasPrefix("server: ") && output.contains(words), "\(output)")
+  }
+
+  @Test("a template builds where it lies; what that leaves is not copied", arguments: ["c", "cpp", "rust"])
+  func template(language: String) throws {
+    let folder = try TemporaryFolder()
+    let template = folder.file("templates/\(language)")
+    try folder.folder("templates")
+    for one in Set(["c", language]) {
+      let copy = ["-rL", "\(Repository.root)/templates/\(one)", folder.file("templates/\(one)")]
+      #expect(try ChildProcess.run("/bin/cp", copy).exit == .status(0))
+    }
+    let built = try ChildProcess.run(
+      try Tool.make.path(), ["SERVER=\(Repository.server)", "check"], directory: template,
+      deadline: Deadline(seconds: 120))
+    #expect(built.exit == .status(0), "\(built.output)")
+    let made = try ChildProcess.run(
+      Repository.server, ["new", "other", "--language", language],
+      environment: ["NSGI_SHARE": folder.path], directory: folder.path)
+    #expect(made.exit == .status(0), "\(made.output)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.file("other"))
+    #expect(names.contains { $0.hasPrefix("other.") } && !names.contains { $0.hasSuffix(".so") }, "\(names)")
+    #expect(!names.contains { $0.hasPrefix("my_app") }, "\(names)")
   }
 
   /// Copies a program in a process of its own: written here, a child that another test starts meanwhile
@@ -136,8 +163,8 @@ private enum Tool: String {
     try folder.folder("tree/.build/release")
     let built = folder.file("tree/.build/release/server")
     try copy(Repository.server, built)
-    try folder.folder("tree/Sources/CNSGI/include")
-    try folder.write("/* of the tree */\n", to: "tree/Sources/CNSGI/include/nsgi.h")
+    try folder.folder("tree/templates/c")
+    try folder.write("/* of the tree */\n", to: "tree/templates/c/nsgi.h")
     let (exit, output) = try ChildProcess.run(
       built, ["new", "tree_app", "--language", "c"], directory: folder.path)
     #expect(exit == .status(0), "\(output)")

@@ -83,8 +83,9 @@ import Testing
     try Deadline.usual.wait(for: "the log") {
       (try? String(contentsOfFile: log, encoding: .utf8))?.contains(" ready\n") ?? false ? true : nil
     }
-    #expect(try String(contentsOfFile: shared.folder.file("run/pid"), encoding: .utf8).trimmed
-      == "\(server.process.pid)")
+    #expect(
+      try String(contentsOfFile: shared.folder.file("run/pid"), encoding: .utf8).trimmed
+        == "\(server.process.pid)")
     #expect(try server.stop() == .status(0), "\(server.process.output)")
     #expect(!FileManager.default.fileExists(atPath: pid))
     for device in ["/dev/stderr", "/proc/self/fd/2", "/dev/null"] {

@@ -61,6 +61,34 @@ import Testing
   }
 
   @Test(
+    "a limit on the size of files ends no process: a body above it is refused, a log at it is cut off",
+    .disabled(if: Repository.isThreadSanitized, "its shadow memory is a file"),
+    arguments: [["-p", "1"], ["--no-master"]])
+  func smallFiles(options: [String]) throws {
+    let folder = try TemporaryFolder()
+    let log = folder.file("log")
+    let process = try start("ulimit -f 600;", ">>'\(log)' 2>&1", ["-b", "100000"] + options, folder)
+    let address = Address.unix(path: folder.file("s.sock"))
+    let socket = try Deadline.usual.wait(for: "\(address)", output: { process.output }) {
+      try? RawSocket(address)
+    }
+    let body = TestBody.bytes(2_000_000)
+    try? socket.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n\r\n")
+    try? socket.send(body)
+    #expect(try socket.receiveReply().status == 413)
+    let target = "/" + String(repeating: "a", count: 60_000)
+    for _ in 0..<20 {
+      let answer = try RawSocket(address).ask(target)
+      #expect(answer.status == 200)
+    }
+    let written = try FileManager.default.attributesOfItem(atPath: log)[.size] as? Int
+    #expect(try #require(written) <= 600 * 1024)
+    try serves(process, folder)
+    let text = try String(contentsOfFile: log, encoding: .utf8)
+    #expect(text.contains("ulimit -f") && !text.contains("died"), "\(text.prefix(2000))")
+  }
+
+  @Test(
     "fd://N is a socket that is there already",
     arguments: [("http", 0), ("scgi", 0), ("fastcgi", 3), ("uwsgi", 4)],
     [["-p", "2"], ["--no-master"]])
@@ -84,7 +112,8 @@ import Testing
     let (exit, output) = try ServerProcess.run([
       "--app", environ, "--http-socket", "127.0.0.1:0", "--scgi-socket", "fd://\(number)",
     ])
-    #expect(exit == .status(1) && output.contains("descriptor \(number) is no listening socket"), "\(output)")
+    #expect(exit == .status(1), "\(output)")
+    #expect(output.contains("descriptor \(number) is not a listening socket"), "\(output)")
     let daemon = try ServerProcess.run([
       "--app", environ, "--http-socket", "fd://\(number)", "--daemonize", "/dev/null",
     ])

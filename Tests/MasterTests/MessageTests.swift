@@ -34,4 +34,50 @@ import Testing
     #expect(Orders(orders.message) == orders)
     #expect(Orders(Message(.ready)) == nil)
   }
+
+  /// Orders for a master that follows another, with all there is to hand over.
+  private static var heirOrders: Orders {
+    var orders = Orders(.master)
+    for generation in [4, 5] {
+      var kept = Bequest.Kept()
+      (kept.mount, kept.generation, kept.source) = ("/a b", generation, "/the file=1.so")
+      (kept.path, kept.name, kept.version, kept.buildID) = ("/own/gen-3/x.so", "shop", "1.2", "3f2a")
+      (kept.staged, kept.isUnloadable) = (1_700_000_000, generation == 4)
+      kept.withdrawn = generation == 5 ? "a worker crashed: kept=1" : nil
+      orders.bequest.kept.append(kept)
+    }
+    orders.bequest.counters = [.init(mount: "", generation: 3), .init(mount: "/a b", generation: 7)]
+    var trial = Bequest.Trial()
+    (trial.end, trial.kills, trial.arguments) = (UInt64.max, 1, ["--app=/a b=/x", "--env=A=1"])
+    trial.previous = [.init(mount: "", generation: 2), .init(mount: "/a b", generation: 4)]
+    trial.fresh = [.init(mount: "/a b", generation: 6)]
+    trial.usual = [.init(mount: "/a b", failures: 0.25, longest: 3.5)]
+    orders.bequest.trial = trial
+    return orders
+  }
+
+  @Test("what a master leaves to its heir is read as it was written")
+  func bequest() { #expect(Orders(Self.heirOrders.message) == Self.heirOrders) }
+
+  @Test("fields of another release are ignored, and what makes no sense is left out")
+  func otherRelease() throws {
+    let orders = Self.heirOrders
+    var later = orders.message
+    later.fields += [.init("kept-colour", "red"), .init("trial-mood", "good"), .init("later", "1")]
+    #expect(Orders(later) == orders)
+    var odd = orders.message
+    odd.fields += [
+      .init("kept", "/c"), .init("kept-generation", "-1"), .init("counter", "x /d"), .init("counter", "7"),
+      .init("trial-usual", "nan 1 /e"), .init("trial-usual", "0.5 inf /e"), .init("trial-fresh", "0 /f"),
+    ]
+    #expect(Orders(odd) == orders)
+    // An earlier one sees none of it.
+    var earlier = orders.message
+    earlier.fields.removeAll { field in
+      ["kept", "trial", "counter"].contains { field.name.hasPrefix($0) }
+    }
+    var expected = orders
+    expected.bequest = Bequest()
+    #expect(Orders(earlier) == expected)
+  }
 }

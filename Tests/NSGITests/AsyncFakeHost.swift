@@ -48,7 +48,8 @@ enum AsyncFakeHost {
 
   /// Waits until the notes are as expected.
   static func until(_ what: Comment, _ isSo: (State) -> Bool) async throws {
-    let end = ContinuousClock.now + .seconds(20)
+    // The threads of the cooperative pool are few, and other tests hold them for seconds.
+    let end = ContinuousClock.now + .seconds(300)
     while !state.withLock({ isSo($0) }) {
       try #require(ContinuousClock.now < end, what)
       try await Task.sleep(for: .milliseconds(1))

@@ -4,16 +4,6 @@ import Support
 import Testing
 
 @Suite struct ForkTests {
-  /// Two requests on one connection: an answer too many would be taken for that to the second.
-  private func text(_ server: ServerProcess, _ target: String) throws -> String {
-    let socket = try server.connect()
-    try socket.send("GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n")
-    let reply = try socket.receiveReply()
-    try socket.send("GET /plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    #expect(try socket.receiveReply().text == "plain", "\(target): \(server.process.output)")
-    return reply.text
-  }
-
   @Test(
     "however a copy ends, the client gets one answer, the application's own", arguments: ["epoll", "auto"])
   func endings(io: String) throws {
@@ -22,7 +12,7 @@ import Testing
         ("/return", 0), ("/exit", 0), ("/exit3", 3), ("/exit_text", 1), ("/raise", 1), ("/os_exit", 7),
         ("/exec", 4), ("/write", 1), ("/block_return", 0), ("/block_exit", 5),
       ] {
-        #expect(try text(server, path) == "\(status)", "\(path): \(server.process.output)")
+        #expect(try server.textOfOneAnswer(path) == "\(status)", "\(path): \(server.process.output)")
       }
       let upload = try server.connect()
       try upload.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
@@ -37,9 +27,9 @@ import Testing
   func libraries(io: String) throws {
     try Python.run("forks", ["--io", io]) { (server) throws in
       for _ in 0..<2 {
-        #expect(try text(server, "/multiprocessing") == "90 6", "\(server.process.output)")
-        #expect(try text(server, "/subprocess") == "out 5 6")
-        #expect(try text(server, "/thread") == "[0]")
+        #expect(try server.textOfOneAnswer("/multiprocessing") == "90 6", "\(server.process.output)")
+        #expect(try server.textOfOneAnswer("/subprocess") == "out 5 6")
+        #expect(try server.textOfOneAnswer("/thread") == "[0]")
       }
     }
   }

@@ -7,6 +7,12 @@ enum Python {
   /// Where the applications are.
   static let folder = "\(Repository.root)/Tests/Fixtures/python"
 
+  /// Python in the server's own program, or, with PYTHON_UNDER_TEST=program, in a worker that is the program
+  /// of the interpreter.
+  static let role: [String] =
+    ProcessInfo.processInfo.environment["PYTHON_UNDER_TEST"] == "program"
+    ? ["--master", "-p", "1"] : ["--no-master"]
+
   /// A server for `-w MODULE`, with an HTTP socket unless `options` name sockets.
   static func serve(
     _ module: String = "pep3333", _ options: [String] = [], environment: [String: String] = [:]
@@ -14,7 +20,7 @@ enum Python {
     let sockets = options.contains { $0.hasSuffix("-socket") } ? [] : ["--http-socket", "127.0.0.1:0"]
     return try ServerProcess(
       app: nil,
-      ["--no-master", "--plugin", "python3", "--pythonpath", folder, "-w", module, "-L"] + sockets + options,
+      role + ["--plugin", "python3", "--pythonpath", folder, "-w", module, "-L"] + sockets + options,
       environment: environment)
   }
 

@@ -12,13 +12,16 @@ import Testing
   private static let batch = 50
 
   @Test("no head or body of an answer reaches into another one")
-  func sequences() throws {
+  func sequences() throws { try Self.compare(Self.answers, []) }
+
+  /// The same with any Python, which `options` name.
+  static func compare(_ answers: Int, _ options: [String]) throws {
     let seed = UInt64.random(in: 0...(.max))
     let failures = Mutex<[String]>([])
-    try Python.run("sequences", ["--threads", "4"]) { (server) throws in
+    try Python.run("sequences", ["--threads", "4"] + options) { (server) throws in
       let address = try server.address("http")
-      DispatchQueue.concurrentPerform(iterations: Self.clients) { client in
-        do { try Self.ask(address, seed &+ UInt64(client)) } catch {
+      DispatchQueue.concurrentPerform(iterations: clients) { client in
+        do { try ask(address, seed &+ UInt64(client), answers) } catch {
           failures.withLock { $0.append("\(error)") }
         }
       }
@@ -26,7 +29,7 @@ import Testing
     for failure in failures.withLock({ $0 }) { Issue.record("let seed = \(seed) as UInt64: \(failure)") }
   }
 
-  private static func ask(_ address: Address, _ seed: UInt64) throws {
+  private static func ask(_ address: Address, _ seed: UInt64, _ answers: Int) throws {
     var random = SeededRandom(seed)
     let socket = try RawSocket(address)
     for number in 0..<(answers / clients / batch) {

@@ -24,11 +24,11 @@ import Testing
   }
 
   /// As many requests, and now and then a client that leaves in the middle.
-  private func run(_ server: ServerProcess, _ count: Int) throws {
-    for round in 0..<max(1, count / Self.batch.count) {
+  private static func run(_ server: ServerProcess, _ count: Int) throws {
+    for round in 0..<max(1, count / batch.count) {
       let socket = try server.connect()
-      try socket.send(Self.batch.joined())
-      for _ in Self.batch { _ = try socket.receiveReply() }
+      try socket.send(batch.joined())
+      for _ in batch { _ = try socket.receiveReply() }
       socket.close()
       guard round % 10 == 0 else { continue }
       let leaver = try server.connect()
@@ -40,11 +40,14 @@ import Testing
   }
 
   @Test("objects and memory are flat over many requests")
-  func flat() throws {
-    try Python.run { (server) throws in
-      try run(server, Self.requests / 2)
+  func flat() throws { try Self.compare(Self.requests, []) }
+
+  /// The same with any Python, which `options` name.
+  static func compare(_ requests: Int, _ options: [String]) throws {
+    try Python.run("pep3333", options) { (server) throws in
+      try run(server, requests / 2)
       let before = try server.object("/memory")
-      try run(server, Self.requests)
+      try run(server, requests)
       // The threads of clients that left may still be on their way out.
       let after = try Deadline.usual.wait(for: "the end of the last calls") { () -> [String: Any]? in
         let now = try server.object("/memory")
@@ -52,7 +55,9 @@ import Testing
         return new - old < 400 ? now : nil
       }
       let pages = try #require(after["resident"] as? Int) - #require(before["resident"] as? Int)
-      #expect(pages < 8 << 20, "\(before) -> \(after)")
+      // What is freed stays for a while with the sanitizer, at most a quarter of a gigabyte.
+      let most = Repository.isSanitized ? 256 << 20 : 8 << 20
+      #expect(pages < most, "\(before) -> \(after)")
     }
   }
 }

@@ -109,7 +109,8 @@ import Testing
   @Test("a script that is started by hand is told how to try it, and who starts it otherwise")
   func startedByHand() throws {
     let environment = ["PATH": path, "PYTHONPATH": "\(Repository.root)/sdk/python"]
-    let text = "#!/usr/bin/python3\nfrom nsgi import WSGIServer\n" + Self.hello
+    let text =
+      "#!/usr/bin/python3\nfrom nsgi import WSGIServer\n" + Self.hello
       + "WSGIServer(application).run()\n"
     let flipflop = try script("by_hand.fcgi", text)
     let (exit, output) = try ChildProcess.run(flipflop, [], environment: environment)

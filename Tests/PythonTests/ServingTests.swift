@@ -25,7 +25,12 @@ import Testing
 
   @Test("wsgiref.validate finds nothing, over every protocol", arguments: GatewayRequest.gateways)
   func validates(gateway: String) throws {
-    let server = try Python.serve("pep3333:checked", ["--\(gateway)-socket", "127.0.0.1:0"])
+    try Self.validate(gateway, [])
+  }
+
+  /// The same with any Python, which `options` name.
+  static func validate(_ gateway: String, _ options: [String]) throws {
+    let server = try Python.serve("pep3333:checked", ["--\(gateway)-socket", "127.0.0.1:0"] + options)
     for path in ["/hello", "/one-block", "/writes", "/file-of?plain", "/lengths?6-2", "/environ?x=y"] {
       let reply = try server.connect(gateway).exchange(gateway, path)
       #expect(reply.status == 200, "\(path): \(server.process.output)")
@@ -109,7 +114,8 @@ import Testing
       "\(Python.folder)/pep3333.py:make_with('x.py:1', size=(-1.5, b'y'))",
     ])
   func literals(name: String) throws {
-    let shown = name.contains("prod")
+    let shown =
+      name.contains("prod")
       ? "('prod', True, {'size': 8})"
       : name.contains("a:b")
         ? "('a:b/c.py', False, {'size': [1, {'x': None}]})" : "('x.py:1', False, {'size': (-1.5, b'y')})"
@@ -153,7 +159,8 @@ import Testing
       #expect((facts["path"] as? [String])?.prefix(2) == [Python.folder, folder.path])
       #expect((facts["path"] as? [String])?.contains(facts["cwd"] as? String ?? "?") == true)
       #expect(facts["main"] as? String == "__main__")
-      #expect((facts["executable"] as? String)?.hasSuffix("/bin/python3.11") == true)
+      let program = (facts["executable"] as? String)?.split(separator: "/").last
+      #expect(program == "python3.11" || program == "python3", "\(facts)")
       #expect(facts["FLAG"] as? String == "a=b")
       #expect(facts["OTHER"] as? String == "")
       #expect(facts["int"] as? String != nil)
@@ -185,7 +192,7 @@ import Testing
   @Test("a plugin that is not there ends the start with 1, the places and the fix")
   func noPlugin() throws {
     let (exit, output) = try ServerProcess.run(
-      ["--plugin", "cobol", "--plugins-dir", "/nowhere", "--http-socket", "127.0.0.1:0"])
+      ["--plugin", "cobol:x", "--plugins-dir", "/nowhere", "--http-socket", "127.0.0.1:0"])
     #expect(exit == .status(1))
     #expect(output.contains("neither cobol_plugin.so nor libcobol_plugin.so is in /nowhere, "))
   }

@@ -10,9 +10,17 @@ import Testing
   @Test(
     "ctl status shows what a long request does: waiting, computing, or holding the interpreter",
     arguments: ways)
-  func inStatus(way: String) throws {
+  func inStatus(way: String) throws { try Self.show(way, []) }
+
+  /// A library that keeps faulthandler's function to itself says nothing of a thread that holds the
+  /// interpreter: only Python itself could.
+  @Test("so it does with every Python that is here", arguments: Interpreter.others, ["waits", "computes"])
+  func inStatus(python: Interpreter, way: String) throws { try Self.show(way, python.options) }
+
+  private static func show(_ way: String, _ options: [String]) throws {
     let server = try SupervisedServer(
-      runtime: ["--pythonpath", Python.folder, "-w", "stuck"], workers: 1, folder: try TemporaryFolder())
+      runtime: ["--pythonpath", Python.folder, "-w", "stuck"] + options, workers: 1,
+      folder: try TemporaryFolder())
     let socket = try server.server.connect()
     let gate = server.folder.file("gate")
     try socket.send(GatewayRequest.bytes("http", "/\(way)?\(gate)"))

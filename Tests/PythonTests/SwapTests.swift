@@ -43,10 +43,15 @@ import Testing
   @Test(
     "a new version goes live under load of every kind, and no request is lost",
     arguments: Trigger.allCases)
-  func swaps(trigger: Trigger) throws {
+  func swaps(trigger: Trigger) throws { try swap(trigger, []) }
+
+  @Test("so it does with every Python that is here", arguments: Interpreter.others)
+  func swaps(python: Interpreter) throws { try swap(.ctl, python.options) }
+
+  private func swap(_ trigger: Trigger, _ options: [String]) throws {
     try install("A")
     try folder.write("", to: "reload")
-    let server = try serve(trigger.options, gateways: GatewayRequest.gateways)
+    let server = try serve(trigger.options + options, gateways: GatewayRequest.gateways)
     let ledger = try Ledger(server)
     try ledger.waitForAnswers(50)
     #expect(try server.answering() == "A 1")
@@ -97,6 +102,37 @@ import Testing
     let report = try ledger.finish()
     #expect(report.losses.isEmpty && report.duplicates.isEmpty, "\(report)")
     #expect(try server.answering().hasPrefix("C "))
+    #expect(try server.stop() == .status(0), "\(server.log)")
+  }
+
+  @Test("what only a later worker cannot import is refused, and no place runs it")
+  func refusedInALaterWorker() throws {
+    try install("A")
+    let server = try serve()
+    let workers = try server.status().workers
+    // The trial and the first worker can, the second cannot.
+    let marks = try folder.folder("marks")
+    try install(
+      "B",
+      adding: "import os\nopen('\(marks)/%d' % os.getpid(), 'w').close()\n"
+        + "assert len(os.listdir('\(marks)')) < 3, 'one too many'")
+    let (exit, output) = try server.ctl("swap")
+    #expect(exit == 1 && output.contains("one too many"), "\(output)")
+    try server.wait(for: "the new workers to leave") { $0.workers.count == 2 }
+    #expect(try server.status().workers == workers, "those of before have served on")
+    for _ in 0..<8 { #expect(try server.answering() == "A 1") }
+    #expect(try server.stop() == .status(0), "\(server.log)")
+  }
+
+  @Test("signals that come in a row are one or two changes")
+  func signals() throws {
+    try install("A")
+    let server = try serve()
+    for _ in 0..<15 { server.server.process.send(SIGHUP) }
+    try server.wait(for: "the last change") { $0.change.isEmpty && $0.generations[0] > 1 }
+    usleep(300_000)
+    let status = try server.wait(for: "the last change") { $0.change.isEmpty }
+    #expect(status.generations[0] <= 3, "\(server.log)")
     #expect(try server.stop() == .status(0), "\(server.log)")
   }
 

@@ -20,6 +20,9 @@ struct Conversation: Sendable, CustomStringConvertible {
   let pieces: [Int]
   let ending: Ending
 
+  /// A HEAD is among its requests.
+  var isHead: Bool { String(decoding: bytes, as: UTF8.self).contains("HEAD") }
+
   var description: String {
     let text = Escapes.text(bytes.prefix(2000))
     return "\(ending) at \(door), \(bytes.count) bytes in pieces of \(pieces): \"\(text)\""

@@ -16,16 +16,18 @@ public final class FrontEnd: Sendable {
   public let folder: TemporaryFolder
 
   /// Starts the web server that `file` below docs/deploy is for: the first part of its path names it.
-  /// `app` is what a web server that starts the server by itself lets it serve.
+  /// `app` is what a web server that starts the server by itself lets it serve; `extra` stands at the end of
+  /// the configuration.
   public init(
-    _ file: String, before server: ServerProcess? = nil, app: String = Repository.app("environ")
+    _ file: String, before server: ServerProcess? = nil, app: String = Repository.app("environ"),
+    extra: String = ""
   ) throws {
     // The port is free when it is chosen, and may be taken before the web server has it: then once more.
     var attempts = 5
     while true {
       let folder = try TemporaryFolder()
       let port = try FreePort.any()
-      let site = try Self.site(file, port: port, server: server, app: app, folder: folder)
+      let site = try Self.site(file, port: port, server: server, app: app, folder: folder, extra: extra)
       let process = try Self.start(file, site: site, port: port, folder: folder)
       do {
         try Self.waitUntilReady(process, port: port)
@@ -41,13 +43,19 @@ public final class FrontEnd: Sendable {
 
   /// Stops it by its process id and waits for the end.
   @discardableResult
-  public func stop() throws -> ChildProcess.Exit { try process.stop(SIGTERM) }
+  public func stop() throws -> ChildProcess.Exit {
+    process.send(SIGTERM)
+    // An nginx without a master looks whether it shall end, and then waits for events: a signal in between is
+    // seen with the next event only.
+    _ = try? RawSocket(.tcp(host: "127.0.0.1", port: port))
+    return try process.wait()
+  }
 
   /// The text of the configuration with the test's places in it, written to the folder.
   private static func site(
-    _ file: String, port: UInt16, server: ServerProcess?, app: String, folder: TemporaryFolder
+    _ file: String, port: UInt16, server: ServerProcess?, app: String, folder: TemporaryFolder, extra: String
   ) throws -> String {
-    var text = try Repository.text("docs/deploy/\(file)")
+    var text = try Repository.text("docs/deploy/\(file)") + extra
     // In two steps, because a chosen port may hold the digits of a fixed one.
     var ports = ["<web>": port]
     text = text.replacingOccurrences(of: "8000", with: "<web>")
@@ -63,16 +71,19 @@ public final class FrontEnd: Sendable {
     for (mark, port) in ports { text = text.replacingOccurrences(of: mark, with: "\(port)") }
     try folder.folder("cgi-bin")
     let cgi = folder.file("cgi-bin")
+    // Apache runs CGI programs as a user of its own.
+    let program = try Reachable.path(Repository.server, in: folder)
+    let app = try Reachable.path(app, in: folder)
     for (fixed, actual) in [
-      ("/run/nsgi", folder.path), ("/usr/lib/cgi-bin", cgi), ("/usr/local/bin/server", Repository.server),
+      ("/run/nsgi", folder.path), ("/usr/lib/cgi-bin", cgi), ("/usr/local/bin/server", program),
       ("/usr/local/lib/nsgi/hello_world_app.so", app), ("/var/empty", folder.path),
     ] {
       text = text.replacingOccurrences(of: fixed, with: actual)
     }
-    let program = try Repository.text("docs/deploy/cgi/hello.cgi")
-      .replacingOccurrences(of: "/usr/local/bin/server", with: Repository.server)
+    let script = try Repository.text("docs/deploy/cgi/hello.cgi")
+      .replacingOccurrences(of: "/usr/local/bin/server", with: program)
       .replacingOccurrences(of: "/usr/local/lib/nsgi/hello_world_app.so", with: app)
-    _ = try folder.program(program, "cgi-bin/hello.cgi")
+    _ = try folder.program(script, "cgi-bin/hello.cgi")
     return try folder.write(text, to: "site.conf")
   }
 

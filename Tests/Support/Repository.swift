@@ -11,15 +11,30 @@ public enum Repository {
     return url.path
   }()
 
-  /// The server under test: `SERVER_UNDER_TEST`, else the release build.
-  public static let server =
-    ProcessInfo.processInfo.environment["SERVER_UNDER_TEST"] ?? root + "/.build/release/server"
+  /// The server under test: `SERVER_UNDER_TEST`, else the release build, which `swift test` does not make.
+  /// Ends the tests where that is older than the sources: what they would tell of is another server.
+  public static let server: String = {
+    if let named = ProcessInfo.processInfo.environment["SERVER_UNDER_TEST"] { return named }
+    let server = root + "/.build/release/server"
+    // NSGI is not part of it: that is built into applications.
+    let modules = ["CLinux", "CNSGI", "Config", "Control", "Host", "Master", "Wire", "server"]
+    if let reason = Staleness.reason(of: server, sources: modules.map { "\(root)/Sources/\($0)" }) {
+      let fix = "use: swift build -c release --product server"
+      FileHandle.standardError.write(Data("\(server) \(reason); \(fix)\n".utf8))
+      exit(1)
+    }
+    return server
+  }()
 
   /// The server under test was built with a sanitizer (scripts/sanitize.sh): it takes more memory, keeps some
   /// that was freed, and leaves fatal signals to the sanitizer.
   public static let isSanitized = ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains {
     ProcessInfo.processInfo.environment[$0] != nil
   }
+
+  /// The sanitizer is that of threads. A server with it ends without destructors, and its runtime of Swift
+  /// takes a lock with each look at a global, which a copy of the process may find held for ever.
+  public static let isThreadSanitized = ProcessInfo.processInfo.environment["TSAN_OPTIONS"] != nil
 
   /// A built app below `.build/apps` (or `APPS_UNDER_TEST`): `app("environ")` is `.build/apps/environ.so`.
   public static func app(_ name: String) -> String {
@@ -32,6 +47,13 @@ public enum Repository {
     let path = "\(root)/.build/venv/bin/\(program)"
     guard access(path, X_OK) == 0 else { throw .pythonMissing(path) }
     return path
+  }
+
+  /// A path without links.
+  public static func realPath(_ path: String) -> String {
+    guard let found = realpath(path, nil) else { return path }
+    defer { free(found) }
+    return String(cString: found)
   }
 
   /// The text of a file of the project, by its path below the root.

@@ -23,9 +23,11 @@ public final class ServerProcess: Sendable {
     let folder = try TemporaryFolder()
     self.folder = folder
     let words = options.map { $0.replacingOccurrences(of: "DIR/", with: folder.path + "/") }
-    let expected = sockets ?? words.count {
-      $0.hasPrefix("--") && $0.hasSuffix("socket") && $0 != "--control-socket"
-    }
+    let expected =
+      sockets
+      ?? words.count {
+        $0.hasPrefix("--") && $0.hasSuffix("socket") && $0 != "--control-socket"
+      }
     process = try ChildProcess(
       Repository.server, (app.map { ["--app", $0] } ?? []) + words, environment: environment, input: input,
       descriptors: descriptors)
@@ -36,7 +38,7 @@ public final class ServerProcess: Sendable {
   }
 
   /// Reads the lines `server: http socket 127.0.0.1:41233 ready`.
-  static func readyLines(_ output: String) -> [(gateway: String, address: Address)] {
+  public static func readyLines(_ output: String) -> [(gateway: String, address: Address)] {
     output.split(separator: "\n").compactMap { line in
       let words = line.split(separator: " ")
       guard words.count == 5, words[0] == "server:", words[2] == "socket", words[4] == "ready",
@@ -61,6 +63,20 @@ public final class ServerProcess: Sendable {
   /// Connects to a socket of the server.
   public func connect(_ gateway: String = "http", receiveBuffer: Int32? = nil) throws -> RawSocket {
     try RawSocket(try address(gateway), receiveBuffer: receiveBuffer)
+  }
+
+  /// The text of the answer to a target, and of no second one: what follows on the connection is that to
+  /// /plain, which says "plain".
+  public func textOfOneAnswer(_ target: String) throws -> String {
+    let socket = try connect()
+    try socket.send("GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n")
+    let reply = try socket.receiveReply()
+    try socket.send("GET /plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    let next = try socket.receiveReply().text
+    guard next == "plain" else {
+      throw SupportError.malformedReply("\(target) is followed by \(next): \(process.output)")
+    }
+    return reply.text
   }
 
   /// Sends SIGTERM (or another signal) and waits for the end.

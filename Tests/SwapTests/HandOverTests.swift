@@ -18,21 +18,21 @@ extension Swaps {
       let server = try ServerProcess(
         app: app,
         ["--http-socket", names[1], "-p", "1", "--pidfile", names[2], "--control-socket", control, "-L"]
-          + Self.identity)
+          + Self.identity + ["--app-option", "closed=\(folder.file("closed"))"])
       func directory() throws -> String { try ShellServer.run(server, "echo $DIR").trimmed }
       func ctl(_ words: String...) throws -> (exit: ChildProcess.Exit, output: String) {
         try ServerProcess.run(["ctl", "--control-socket", control] + words)
       }
       let first = try directory()
       // The follower comes as far as its own directory and first workers, and fails there.
-      try SupervisedServer.replace(app, with: try FixtureApp.path("no_entry"))
+      try folder.write("", to: "closed")
       let refused = try ctl("upgrade")
-      #expect(refused.exit == .status(1) && refused.output.contains("nsgi_entry"), "\(refused.output)")
+      #expect(refused.exit == .status(1) && refused.output.contains("closed today"), "\(refused.output)")
+      try FileManager.default.removeItem(atPath: folder.file("closed"))
       for name in names { #expect(access(name, F_OK) == 0, "\(name)") }
       #expect(try directory() == first)
       #expect(try String(contentsOfFile: names[2], encoding: .utf8).trimmed == "\(server.process.pid)")
 
-      try SupervisedServer.replace(app, with: try ShellServer.build(2))
       let upgraded = try ctl("upgrade")
       #expect(upgraded.exit == .status(0), "\(upgraded.output)")
       #expect(try server.process.wait() == .status(0), "\(server.process.output)")

@@ -50,7 +50,8 @@ extension Swaps {
       try goesOn(server)
     }
 
-    @Test("a crash in a slot that is none is told without it", arguments: ["/crash-nowhere", "/crash-beyond"])
+    @Test(
+      "a crash in a slot that is none is told without it", arguments: ["/crash-nowhere", "/crash-beyond"])
     func crashesNowhere(path: String) throws {
       let server = try server()
       _ = try? server.get(path)

@@ -1,6 +1,7 @@
 // Swaps in the workers that are there: what is left of replaced generations, and state that crosses.
 import Foundation
 import Support
+import Synchronization
 import Testing
 
 extension Swaps {
@@ -22,6 +23,41 @@ extension Swaps {
         pids.append(serving)
       }
       #expect(pids[..<8].allSatisfy { $0 == first } && pids[8] != first && pids[9] == pids[8], "\(pids)")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("an in-place swap reaches a worker that starts while it goes on")
+    func reachesAll() throws {
+      let server = try SupervisedServer(
+        Fixture.good, workers: 3, ["--swap", "in-place", "--swap-soak", "0", "--swap-probation", "0"])
+      for round in 0..<4 {
+        let (build, letter) = round % 2 == 0 ? (try Fixture.better, "B") : (try Fixture.good, "A")
+        try server.install(build)
+        let victim = try #require(try server.status().serving.randomElement()).pid
+        kill(victim, SIGKILL)
+        let (exit, output) = try server.ctl("swap")
+        #expect(exit == 0, "\(output)")
+        let status = try server.wait(for: "all places") { $0.serving.count >= 3 && $0.change.isEmpty }
+        #expect(
+          status.serving.allSatisfy { $0.generations == [round + 2] } && status.generations == [round + 2],
+          "\(status.text)")
+        for _ in 0..<9 { #expect(try server.answering() == "\(letter) \(round + 2)") }
+      }
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("in place too, a build that answers 500 is taken back, however much the one before had answered")
+    func fails() throws {
+      let server = try SupervisedServer(
+        Fixture.good, workers: 1, ["--swap", "in-place", "--swap-soak", "0", "--swap-probation", "60"])
+      for _ in 0..<100 { #expect(try server.get().status == 200) }
+      try server.install(try Fixture.ledger("FAILS"))
+      #expect(try server.ctl("swap").output.contains("(in place)"))
+      for _ in 0..<6 { #expect(try server.get().status == 500) }
+      try server.wait(for: "the build before") { status in
+        status.last.contains("6 of 6 answers were 5xx") && status.serving.contains { $0.generations == [1] }
+      }
+      #expect(try server.answering() == "A 1")
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
@@ -52,6 +88,42 @@ extension Swaps {
       #expect(try server.ctl("rollback").exit == 0)
       #expect(try Curl.get(url).text == "7 answered, by build 1\n")
       #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test(
+      "with one thread a build is loaded, called and unloaded on that one", arguments: ["epoll", "auto"],
+      ["in-place", "rolling"])
+    func oneThread(io: String, mode: String) throws {
+      let builds = try ["1", "2"].map { try FixtureApp.path("at_home", defines: ["BUILD=\"\($0)\""]) }
+      let server = try SupervisedServer(
+        builds[0], workers: 1,
+        ["--swap", mode, "--swap-soak", "0", "--swap-probation", "0", "--threads", "1", "--io", io])
+      let url = try server.server.url
+      let isOver = Atomic<Bool>(false)
+      // Calls that leave the loop and calls that do not, all the while.
+      let callers = DispatchGroup()
+      for path in ["/slow", "/quick"] {
+        DispatchQueue.global().async(group: callers) {
+          while !isOver.load(ordering: .relaxed) {
+            let text = try? Curl.get(url + path).text
+            #expect(text?.hasSuffix("home 0") == true, "\(path): \(text ?? "none")")
+          }
+        }
+      }
+      for round in 1...4 {
+        let build = builds[round % 2]
+        try server.install(build)
+        let (exit, output) = try server.ctl("swap")
+        #expect(exit == 0 && output.contains("(in place)") == (mode == "in-place"), "\(output)")
+        #expect(try Curl.get(url + "/slow").text == "\(round % 2 + 1) home 0", "\(server.log)")
+      }
+      isOver.store(true, ordering: .relaxed)
+      callers.wait()
+      try Deadline.usual.wait(for: "the replaced builds to end") {
+        server.log.components(separatedBy: "unloaded").count > 4 ? () : nil
+      }
+      #expect(try server.stop() == .status(0), "\(server.log)")
+      #expect(!server.log.contains("on another thread"), "\(server.log)")
     }
   }
 }

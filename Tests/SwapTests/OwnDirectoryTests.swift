@@ -125,7 +125,8 @@ extension Swaps {
     func trialEndsWithItsMaster() throws {
       let shell = try ShellServer(["--swap-timeout", "600"])
       try shell.server.install(try ShellServer.build(2, "HANGS"))
-      let ctl = try ChildProcess(Repository.server, ["ctl", "--control-socket", shell.server.control, "swap"])
+      let ctl = try ChildProcess(
+        Repository.server, ["ctl", "--control-socket", shell.server.control, "swap"])
       func trial() -> pid_t? {
         let children = ProcessUsage.text(shell.server.pid, "task/\(shell.server.pid)/children") ?? ""
         return children.split(separator: " ").compactMap { pid_t($0) }.first {

@@ -39,7 +39,8 @@ extension Swaps {
       #expect(throws: (any Error).self) { try server.get("/the/end?id=9") }
       let status = try server.wait(for: "a successor") { $0.serving.count == 1 && $0.respawns == 1 }
       #expect(status.workers[0].pid != old.workers[0].pid && status.workers[0].place == 1)
-      let sentence = "worker 1 (pid \(old.workers[0].pid)) died of SIGABRT in ledger generation 1"
+      let sentence =
+        "worker 1 (pid \(old.workers[0].pid)) died of SIGABRT in ledger generation 1"
         + " while serving GET /the/end?id=9"
       #expect(status.crashes.first == sentence, "\(status.crashes)")
       #expect(server.log.contains(sentence), "\(server.log)")

@@ -3,6 +3,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 #include "clinux_fork.h"
+#include "clinux_log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -71,6 +72,9 @@ static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void 
   return sent < 0 && errno == ENOTSOCK ? writev(fd, parts, 2) : sent;
 }
 
+/* dup3, closed on exec. */
+int clinux_put_in_place(int source, int fd);
+
 static inline int clinux_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
 
 /* A signal set of the given signals, blocked in the calling thread, and a descriptor that reads them. */
@@ -81,32 +85,36 @@ static inline int clinux_signalfd(const int *signals, int count) {
   if (sigprocmask(SIG_BLOCK, &set, NULL)) return -1;
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
-/* The same for a process in which others fork and start programs, which would find the signals blocked: they
- * are blocked until clinux_let_signals, and come through a pipe then. Once a process. */
-int clinux_hold_signals(const int *signals, int count);
+/* The same for a process in which others start programs, which would find the signals blocked: handlers bring
+ * them, through a pipe. Once a process. */
+int clinux_take_signals(const int *signals, int count);
 /* Takes the handlers of those signals, whoever else has set one, and unblocks them in the calling thread and
- * those that it starts. Nothing when none are held. */
-void clinux_let_signals(void);
-/* Whether some are held, or were. */
-int clinux_holds_signals(void);
-/* Waits for one of them, blocked in the calling thread from now on: its number, 0 when the time (-1: none) is
- * over, -1 when a handler of another signal has run. The first thread of a process that waits like this gets
- * a signal before any handler, whosever that is: the kernel offers it to that thread before all others. */
-int clinux_wait_signal(int milliseconds);
-/* Sends one to the descriptor of clinux_hold_signals. */
+ * those that it starts. Nothing when none were taken. */
+void clinux_retake_signals(void);
+/* Whether some were taken. */
+int clinux_has_taken_signals(void);
+/* Waits for one of them, blocked in the calling thread from now on: its number, -1 when a handler of another
+ * signal has run. The first thread of a process that waits like this gets a signal before any handler,
+ * whosever that is: the kernel offers it to that thread before all others. */
+int clinux_wait_signal(void);
+/* Waits for one that a handler has brought: its number, 0 when none has come in time. */
+int clinux_taken_signal(int milliseconds);
+/* Blocks nothing and ignores nothing that was not meant for the programs that the process starts, whatever
+ * its launcher has left it. */
+void clinux_reset_signals(void);
+/* Sends one to the descriptor of clinux_take_signals. */
 void clinux_pass_signal(int number);
 /* Number of the next signal, 0 when none is there. */
 static inline int clinux_next_signal(int fd) {
   struct signalfd_siginfo info;
   return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
-/* In a copy made by fork(): no signal is held any more, whatever its thread did in the server. */
-void clinux_free_signals(void);
-/* A peer that is gone is an error of the call. By a handler that does nothing: programs that are started
- * find the signal at its default, as they would not if it were ignored. */
-void clinux_disarm_sigpipe(void);
+/* A peer that is gone (SIGPIPE) and a file at its greatest size (SIGXFSZ, `ulimit -f`) are errors of the
+ * call. By a handler that does nothing: programs that are started find both signals at their default, as they
+ * would not if they were ignored. */
+void clinux_disarm_write_signals(void);
 
-/* Whether `text` stands somewhere in `bytes`. */
+/* Whether `text` stands somewhere in `bytes`, in a time that grows with both together (memmem). */
 int clinux_contains(const void *bytes, size_t count, const void *text, size_t length);
 
 /* Gives memory that malloc holds without need back to the system. */
@@ -121,6 +129,12 @@ int clinux_unnamed_file(const char *directory);
 int clinux_open_directory(const char *path);
 /* openat2 with RESOLVE_BENEATH: EXDEV for whatever leads out of the directory. */
 int clinux_open_beneath(int directory, const char *path);
+/* Opens what a path leads to, without reading it: nothing happens to a device or a pipe. */
+int clinux_open_place(const char *path);
+/* Opens for reading what such a descriptor stands for, without waiting. */
+int clinux_open_again(int place);
+/* Where a descriptor's file lies, into `size` bytes with a NUL; its length, or -1. */
+long clinux_place_of(int descriptor, char *path, unsigned long size);
 
 /* The exchange that this thread is in; NULL outside an application's call. */
 extern _Thread_local void *clinux_current;
@@ -132,6 +146,8 @@ static inline uint64_t clinux_monotonic_ns(void) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+/* Sets how much a pipe holds. The corresponding call is fcntl with F_SETPIPE_SZ. */
+int clinux_pipe_size(int fd, int bytes);
 static inline int64_t clinux_realtime_s(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME_COARSE, &t);
@@ -161,6 +177,7 @@ enum {
 int clinux_socket_place(const char *path, int error);
 /* A pair of connected packet sockets, closed on exec, non-blocking. */
 int clinux_packet_pair(int ends[2]);
+int clinux_stream_pair(int ends[2]);
 /* One packet with at most one descriptor (-1 for none). */
 ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descriptor);
 /* One packet; *descriptor is -1 or a new descriptor, closed on exec; without `descriptor` none is taken.
@@ -176,6 +193,10 @@ static inline int clinux_duplicate(int fd, int least) { return fcntl(fd, F_DUPFD
 int clinux_death_signal(int signal);
 /* Binds the calling process to a processor, counted among those that it may use. */
 int clinux_bind_processor(unsigned place, unsigned per_worker);
+/* fork(2), in a process of one thread. */
+pid_t clinux_fork(void);
+/* The file of the shared library that this code is in; NULL in a program's own code. */
+const char *clinux_own_library(void);
 /* How many processors the process may use. */
 int clinux_processors(void);
 
@@ -184,6 +205,8 @@ int clinux_processors(void);
 /* Opens a file as open(2) does, but follows no link that another user can have made, and takes no file of
  * another user's where others can make names: -1 with ELOOP or EPERM then. O_TRUNC is the caller's to do. */
 int clinux_open_guarded(const char *path, int flags, mode_t mode);
+/* Writes a small text as the file, under the same conditions: beside it and renamed where that may be. */
+int clinux_write_guarded(const char *path, const char *text, mode_t mode);
 /* Opens (O_PATH) the directory that the last name of `path` is in, following links as above; `name`, of
  * NAME_MAX + 1 bytes, gets that name. */
 int clinux_open_parent(const char *path, char *name);

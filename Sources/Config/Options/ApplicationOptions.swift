@@ -15,10 +15,16 @@ let applicationOptions = OptionGroup(
       "serve below /mount: a shared library, or what a plugin makes of the rest (hello.wsgi, module:app)",
       .value(placeholder: "/mount=TARGET") { (draft, text) throws(ValueError) in try draft.mount(text) }),
     OptionSpec(
-      "plugin", aliases: ["plugins", "need-plugin"], repeats: true,
+      "plugin", aliases: ["plugins"], repeats: true,
       "load this language runtime, NAME_plugin.so or the file given",
       .value(placeholder: "NAME[:TARGET]") { (draft, text) throws(ValueError) in
         try draft.addPlugins(text)
+      }),
+    OptionSpec(
+      "need-plugin", aliases: ["need-plugins"], repeats: true,
+      "the same, and do not start without it",
+      .value(placeholder: "NAME[:TARGET]") { (draft, text) throws(ValueError) in
+        try draft.addPlugins(text, isNeeded: true)
       }),
     OptionSpec(
       "plugins-dir", aliases: ["plugin-dir"], repeats: true, "look for plugins here first",

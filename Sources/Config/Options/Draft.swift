@@ -9,6 +9,8 @@ struct Draft {
   var appOptions: [(mount: String?, option: AppOption)] = []
   var wantsCGI = false
   var runtimes = RuntimeDraft()
+  /// Names of plugins that are none of the server's, and whether it is not to start without them.
+  var missingPlugins: [(name: String, isNeeded: Bool)] = []
   /// Whether a file of this name is there: what may be read in two ways is read as that file.
   var isFile: @Sendable (String) -> Bool = { _ in false }
 
@@ -24,19 +26,31 @@ struct Draft {
   consuming func finish(hasInheritedSockets: Bool, isGateway: Bool) throws(ConfigError) -> Settings {
     for index in plainSockets { settings.listeners[index].gateway = socketProtocol }
     settings.inheritedProtocol = socketProtocol
-    try checkListeners()
-    try makeRuntimeApps()
-    try checkApps()
-    try distributeAppOptions()
+    var problems: [ConfigError] = []
+    do throws(ConfigError) { try checkListeners() } catch { problems.append(error) }
+    do throws(ConfigError) {
+      try makeRuntimeApps()
+      try checkApps()
+      try distributeAppOptions()
+      if settings.apps.isEmpty { throw .noApplication }
+    } catch { problems.append(error) }
+    if let label = settings.rules.lostLabel { problems.append(.jumpToNowhere(label: label)) }
     let hasSockets = !settings.listeners.isEmpty || hasInheritedSockets
-    if wantsCGI, !settings.listeners.isEmpty { throw .cgiWithSockets }
+    if wantsCGI, !settings.listeners.isEmpty { problems.append(.cgiWithSockets) }
     if let workers = settings.process.workers, workers > 1, !settings.process.hasMaster {
-      throw .workersWithoutMaster(workers)
+      problems.append(.workersWithoutMaster(workers))
+    }
+    if !settings.process.hasMaster {
+      if let watched = settings.watch.listeners.first { throw .watchWithoutMaster(watched.kind.rawValue) }
+      if settings.watch.shutdownDelaySeconds > 0 { throw .watchWithoutMaster("shutdown-delay") }
     }
     settings.isCGI = wantsCGI || (isGateway && !hasSockets)
+    do throws(ConfigError) { try checkPrograms() } catch { problems.append(error) }
+    do throws(ConfigError) { try checkCheaper() } catch { problems.append(error) }
+    do throws(ConfigError) { try finishLogs() } catch { problems.append(error) }
     tellServerFacts()
-    if settings.apps.isEmpty { throw .noApplication }
-    if !settings.isCGI, !hasSockets { throw .noSocket(script: script) }
+    if !settings.isCGI, !hasSockets { problems.append(.noSocket(script: script)) }
+    if let error = ConfigError.of(problems) { throw error }
     return settings
   }
 

@@ -63,7 +63,7 @@ let timeOptions = OptionGroup(
   title: "Time (SECONDS: 30, 0.5)",
   options: [
     OptionSpec(
-      "socket-timeout", short: "z", "the next three at once; a later one of them changes it alone",
+      "socket-timeout", short: "z", "sets the next three; a later option overrides one",
       .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
         let value = try Value.seconds(text, seconds)
         draft.settings.limits.headerTimeoutSeconds = value

@@ -10,8 +10,10 @@ enum OptionShape: Sendable {
   /// Takes a value, or stands for `bare` when none follows.
   case optionalValue(
     placeholder: String, bare: String, @Sendable (inout Draft, String) throws(ValueError) -> Void)
-  /// Names an ini file, read before anything else.
-  case configuration(placeholder: String)
+  /// Names a configuration file, read before anything else; nil: its format is that of its ending.
+  case configuration(placeholder: String, format: ConfigFormat?)
+  /// Gives a value to a name that configuration files may refer to.
+  case variable(placeholder: String)
   /// Replaces serving; only on the command line.
   case action(Action)
 }
@@ -52,7 +54,8 @@ struct OptionSpec: Sendable {
   var placeholder: String? {
     switch shape {
     case .flag, .action: nil
-    case .value(let placeholder, _), .optionalValue(let placeholder, _, _), .configuration(let placeholder):
+    case .value(let placeholder, _), .optionalValue(let placeholder, _, _),
+      .configuration(let placeholder, _), .variable(let placeholder):
       placeholder
     }
   }
@@ -67,8 +70,10 @@ struct OptionGroup: Sendable {
 /// All options.
 enum OptionTable {
   static let groups = [
-    applicationOptions, pythonOptions, ffiOptions, socketOptions, requestOptions, timeOptions, logOptions,
-    processOptions, supervisionOptions, configurationOptions, acceptedOptions,
+    applicationOptions, pythonOptions, ffiOptions, socketOptions, requestOptions, timeOptions,
+    staticOptions, ruleOptions, watchOptions, logOptions, logRouteOptions, processOptions,
+    supervisionOptions, cheaperOptions, programOptions,
+    configurationOptions, acceptedOptions,
   ]
 
   static let all: [OptionSpec] = groups.flatMap(\.options)
@@ -76,6 +81,16 @@ enum OptionTable {
   /// The row of a long name or alias, without dashes.
   static func index(named name: some StringProtocol) -> Int? {
     all.firstIndex { $0.name == name || $0.aliases.contains { $0 == name } }
+  }
+
+  /// The format of the files that an option names (nil inside: that of their ending); nil for any other
+  /// option.
+  static func configuration(named name: String) -> ConfigFormat?? {
+    guard let index = index(named: name), case .configuration(_, let format) = all[index].shape
+    else {
+      return nil
+    }
+    return .some(format)
   }
 
   /// The row of a one-letter name.

@@ -19,6 +19,11 @@ let processOptions = OptionGroup(
         draft.settings.process.directory = try Value.text(text, example: "/srv/app")
       }),
     OptionSpec(
+      "runtime-dir", "keep copies of builds, and the control socket, in a directory of their own in this one",
+      .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
+        draft.settings.process.runtimeDirectory = try Value.text(text, example: "/run/nsgi-server")
+      }),
+    OptionSpec(
       "pidfile", "write the process id to this file",
       .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
         draft.settings.process.pidFile = try Value.text(text, example: "/run/server.pid")
@@ -72,8 +77,29 @@ let configurationOptions = OptionGroup(
   options: [
     OptionSpec(
       "ini", repeats: true, "read [server] of this file, or the section named after a colon",
-      .configuration(placeholder: "FILE[:section]")),
-    OptionSpec("check-config", "say whether the configuration is good, and exit", .action(.checkConfig)),
+      .configuration(placeholder: "FILE[:section]", format: .ini)),
+    OptionSpec(
+      "yaml", short: "y", aliases: ["yml"], repeats: true,
+      "the same of a YAML file: uwsgi: or server:",
+      .configuration(placeholder: "FILE[:section]", format: .yaml)),
+    OptionSpec(
+      "xml", short: "x", aliases: ["xmlconfig"], repeats: true, "the same of an XML file: <uwsgi>",
+      .configuration(placeholder: "FILE[:section]", format: .xml)),
+    OptionSpec(
+      "json", short: "j", aliases: ["js"], repeats: true, "the same of a JSON file: {\"uwsgi\": …}",
+      .configuration(placeholder: "FILE[:section]", format: .json)),
+    OptionSpec(
+      "include", aliases: ["inherit", "config"], repeats: true,
+      "the same, in the format that FILE ends in",
+      .configuration(placeholder: "FILE[:section]", format: nil)),
+    OptionSpec(
+      "set", short: "S", aliases: ["set-placeholder", "set-ph"], repeats: true,
+      "let %(NAME) in configuration files stand for VALUE", .variable(placeholder: "NAME=VALUE")),
+    OptionSpec(
+      "strict", "end the start where a file of uWSGI's says what would be lost here",
+      .flag { _, _ in }),
+    OptionSpec(
+      "check-config", "say whether the configuration is good, and exit", .action(.checkConfig)),
     OptionSpec("show-config", "print the configuration as ini, and exit", .action(.showConfig)),
     OptionSpec("version", "print the version, and exit", .action(.version)),
     OptionSpec("help", short: "h", "print this, and exit", .action(.help)),
@@ -81,11 +107,10 @@ let configurationOptions = OptionGroup(
 
 /// Habits of uWSGI's users that ask for what this server always does.
 let acceptedOptions = OptionGroup(
-  title: "Accepted, being always so",
+  title: "Accepted for compatibility (always on)",
   options: [
     OptionSpec("enable-threads", short: "T", "threads are on", .flag { _, _ in }),
     OptionSpec("need-app", "a missing app ends the start", .flag { _, _ in }),
-    OptionSpec("strict", "an unknown option ends the start", .flag { _, _ in }),
     OptionSpec("lazy-apps", aliases: ["lazy"], "apps are loaded in the worker", .flag { _, _ in }),
     OptionSpec("vacuum", "socket and pid files are removed at the end", .flag { _, _ in }),
     OptionSpec("die-on-term", "SIGTERM stops the server", .flag { _, _ in }),

@@ -11,9 +11,20 @@ let pythonRuntime = RuntimeSpec(
 
 /// What a WSGI application is named by.
 enum PythonTarget {
-  /// `blog.wsgi` or `blog.py`, with `:callable` behind it if need be.
+  /// `blog.wsgi` or `blog.py`, with `:callable` behind it if need be. `blog.wsgi:app` is the module
+  /// `blog.wsgi`, which Django makes; the file is written with a slash.
   static func isFile(_ text: Substring) -> Bool {
-    [text, path(text)].contains { $0.hasSuffix(".py") || $0.hasSuffix(".wsgi") }
+    // The name of a file may hold a colon itself.
+    [text, path(text)].contains { name in
+      let isNamed = name.utf8.contains(Ascii.slash) || name.endIndex == text.endIndex
+      return name.hasSuffix(".py") || (name.hasSuffix(".wsgi") && isNamed)
+    }
+  }
+
+  /// `blog.wsgi:app`: a file if there is one.
+  static func isModuleUnlessFile(_ text: Substring) -> Substring? {
+    let path = path(text)
+    return path.hasSuffix(".wsgi") && !isFile(text) ? path : nil
   }
 
   /// What stands before `:callable`. A call may hold colons of its own, in its brackets.
@@ -61,12 +72,21 @@ let pythonOptions = OptionGroup(
         draft.tell("python3", "callable", try Value.text(text, example: "--callable app"))
       }),
     OptionSpec(
-      "venv", short: "H", aliases: ["virtualenv", "home"], "use this virtual environment",
+      "venv", short: "H", aliases: ["virtualenv", "home", "pyhome"], "use this virtual environment",
       .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
         draft.tell("python3", "venv", try Value.text(text, example: "--venv /srv/app/venv"))
       }),
     OptionSpec(
-      "pythonpath", aliases: ["pp"], repeats: true, "look for modules here first",
+      "python", default: "that of the virtual environment, else /usr/bin/python3",
+      "serve with this Python, 3.9 to 3.13",
+      .value(placeholder: "PROGRAM") { (draft, text) throws(ValueError) in
+        draft.tell("python3", "python", try Value.text(text, example: "--python /opt/python/bin/python3.12"))
+      }),
+    OptionSpec(
+      "embed", "run Python in the server's own program, which takes the shared library of Python",
+      .flag { $0.tell("python3", "embed", $1 ? "true" : "false") }),
+    OptionSpec(
+      "pythonpath", aliases: ["pp", "python-path"], repeats: true, "look for modules here first",
       .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
         draft.tell(
           "python3", "pythonpath", try Value.text(text, example: "--pythonpath /srv/app"), repeats: true)
@@ -80,11 +100,12 @@ let pythonOptions = OptionGroup(
         draft.tell("python3", "env", text, repeats: true)
       }),
     OptionSpec(
-      "pyargv", "sys.argv behind the program's name, parted at blanks",
+      "pyargv", "sys.argv after the program name, split at spaces",
       .value(placeholder: "WORDS") { (draft, text) throws(ValueError) in draft.tell("python3", "pyargv", text)
       }),
     OptionSpec(
-      "py-autoreload", "look every so many seconds whether a module's file has changed, and reload; 0: never",
+      "py-autoreload", aliases: ["py-auto-reload", "python-autoreload", "python-auto-reload"],
+      "look every so many seconds whether a module's file has changed, and reload; 0: never",
       .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
         draft.tell("python3", "py-autoreload", "\(try Value.number(text, 0...86_400))")
       }),

@@ -23,12 +23,48 @@ struct RuntimeSpec: Sendable {
 enum RuntimeTable {
   static let all = [pythonRuntime, ffiRuntime]
 
-  /// Plugins of uWSGI that this server has inside.
-  static let inside: Set<String> = ["http", "cgi", "corerouter", "ugreen"]
+  /// Plugins of uWSGI that this server has inside, or whose options say for themselves what they come to.
+  private static let inside: Set<String> = [
+    "http", "cgi", "corerouter", "ugreen", "fastrouter", "rawrouter", "sslrouter", "forkptyrouter",
+    "ping",
+    "logfile", "logsocket", "logcrypto", "logzmq", "logpipe", "syslog", "rsyslog", "redislog",
+    "mongodblog",
+    "graylog2", "systemd_logger", "cache", "carbon", "nagios", "rpc", "signal", "spooler",
+    "symcall", "echo",
+    "dummy", "zergpool", "mongrel2", "stats_pusher_file", "stats_pusher_socket",
+    "stats_pusher_statsd",
+    "stats_pusher_mongodb", "exception_log", "msgpack", "notfound", "airbrake", "webdav",
+    "dumbloop",
+    "gevent", "greenlet", "asyncio", "stackless", "tornado", "asyncore", "python_gevent", "sqlite3",
+    "pty",
+    "cplusplus", "curl_cron", "emperor_amqp", "emperor_mongodb", "emperor_pg", "emperor_zeromq",
+    "tuntap",
+    "xattr", "xslt", "geoip", "pam", "ldap", "rrdtool", "sharedarea", "legion_cache_fetch",
+    "http_proxy",
+    "0", "fiber", "coroae", "sentry", "zabbix", "example", "dirlisting", "base64", "alarm", "cron",
+  ]
+  private static let insideBeginnings = [
+    "router_", "cheaper_", "transformation_", "alarm_", "clock_", "metric_", "stats_", "log_",
+    "emperor_",
+  ]
 
-  /// The row of a name or alias.
+  /// The row of a name or alias; `python311` and the like are those of `python3`.
   static func row(named name: String) -> RuntimeSpec? {
     all.first { $0.name == name || $0.aliases.contains(name) }
+      ?? (isPython(name) ? pythonRuntime : nil)
+  }
+
+  /// Whether a plugin's function is part of this server.
+  static func isInside(_ name: String) -> Bool {
+    inside.contains(name) || insideBeginnings.contains { name.hasPrefix($0) }
+  }
+
+  /// Whether there is a plugin of that name, as `if-plugin` asks.
+  static func isKnown(plugin name: String) -> Bool { isInside(name) || row(named: name) != nil }
+
+  private static func isPython(_ name: String) -> Bool {
+    name.hasPrefix("python")
+      && name.dropFirst(6).utf8.allSatisfy { Ascii.isDigit($0) || $0 == Ascii.dot }
   }
 }
 
@@ -71,14 +107,21 @@ extension Draft {
     runtimes.made.append(.init(mount: "", runtime: runtime, option: AppOption(key: key, value: value)))
   }
 
-  /// `--plugin NAME[:TARGET]` or `--plugin FILE.so`; several with commas between, as uWSGI takes them.
-  mutating func addPlugins(_ text: String) throws(ValueError) {
+  /// `--plugin NAME[:TARGET]` or `--plugin FILE.so`; several with commas between, as uWSGI takes them. A bare
+  /// name that is none of the server's is no application: the server says that it is left out, or does not
+  /// start without it (`--need-plugin`).
+  mutating func addPlugins(_ text: String, isNeeded: Bool = false) throws(ValueError) {
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let word = part.trimmed
       guard !word.isEmpty else { throw .empty(example: "--plugin python3") }
-      let (name, target) = Self.isPath(word) ? (word, nil) : word.cut(at: Ascii.colon) ?? (word, nil)
-      if RuntimeTable.inside.contains(String(name)) { continue }
+      let (name, target) =
+        Self.isPath(word) ? (word, nil) : word.cut(at: Ascii.colon) ?? (word, nil)
+      if RuntimeTable.isInside(String(name)) { continue }
       let reference = RuntimeReference(parsing: name)
+      if reference.path == nil, target == nil, RuntimeTable.row(named: reference.name) == nil {
+        missingPlugins.append((reference.name, isNeeded))
+        continue
+      }
       let same = runtimes.plugins.firstIndex { $0.reference.name == reference.name }
       if let same, target == nil {
         runtimes.plugins[same].reference = reference
@@ -97,7 +140,9 @@ extension Draft {
       return
     }
     if target.isEmpty { throw .empty(example: "--mount /blog=blog.wsgi") }
-    runtimes.mounts.append((try AppSettings.mountPoint(front), target, text))
+    let isThere = PythonTarget.isModuleUnlessFile(target).map { isFile(String($0)) } ?? false
+    runtimes.mounts.append(
+      (try AppSettings.mountPoint(front), isThere ? "./" + target : target, text))
   }
 
   private static func isPath(_ text: Substring) -> Bool {
@@ -115,7 +160,14 @@ extension Draft {
 
   /// Turns what runtimes are to make into apps.
   mutating func makeRuntimeApps() throws(ConfigError) {
+    for (name, isNeeded) in missingPlugins {
+      if isNeeded { throw .unknownPlugin(name) }
+      settings.warnings.append(
+        "the plugin \(name) is none of this server's, and is left out; a library that makes applications is "
+          + "named by its file, as in --plugin ./\(name)_plugin.so")
+    }
     for (mount, target, text) in runtimes.mounts { try resolve(mount, target, text) }
+    preferModule()
     for plugin in runtimes.plugins {
       let name = plugin.reference.name
       let row = RuntimeTable.row(named: name)
@@ -139,6 +191,7 @@ extension Draft {
     let named = RuntimeTable.all.filter { row in
       runtimes.plugins.contains { $0.reference.name == row.name }
         || runtimes.made.contains { $0.runtime == row.name }
+        || runtimes.told.contains { $0.runtime == row.name }
     }
     // `module:factory("prod")` looks like a C function: beside an option of its runtime it is none.
     let isFactory = target.hasSuffix(")") && !target.holds(".so:") && !target.holds(".so.")
@@ -154,9 +207,29 @@ extension Draft {
       guard let option = row.accepts(target) else { continue }
       return runtimes.made.append(.init(mount: mount, runtime: row.name, option: option))
     }
+    if let (module, _) = target.cut(at: Ascii.colon), !isFile(String(module)),
+      !target.hasSuffix(")"),
+      !module.hasSuffix(".so"), let option = pythonRuntime.accepts(target)
+    {
+      return runtimes.made.append(.init(mount: mount, runtime: pythonRuntime.name, option: option))
+    }
     do { settings.apps.append(try AppSettings(parsing: text, isFile: isFile)) } catch {
       throw .badValue(place: "`--mount \(text)`", error)
     }
+  }
+
+  /// With `--module` and `--wsgi-file` the module answers at the root, as in uWSGI.
+  private mutating func preferModule() {
+    func isRoot(_ made: RuntimeDraft.Made, _ key: String) -> Bool {
+      made.mount.isEmpty && made.option.key == key
+    }
+    guard let module = runtimes.made.first(where: { isRoot($0, "module") }),
+      let file = runtimes.made.first(where: { isRoot($0, "wsgi-file") })
+    else { return }
+    runtimes.made.removeAll { isRoot($0, "wsgi-file") }
+    settings.warnings.append(
+      "the module \(module.option.value) answers at /, and \(file.option.value) is not loaded; take one of "
+        + "module and wsgi-file out, or mount the file, as in --mount /other=\(file.option.value)")
   }
 
   private func app(_ made: RuntimeDraft.Made) -> AppSettings {
@@ -164,7 +237,8 @@ extension Draft {
     var app = AppSettings(
       mount: made.mount, path: made.option.value,
       runtime: plugin?.reference ?? RuntimeReference(parsing: made.runtime[...]))
-    app.options = runtimes.told.filter { $0.runtime == made.runtime }.map(\.option) + [made.option]
+    app.options =
+      runtimes.told.filter { $0.runtime == made.runtime }.map(\.option) + [made.option]
       + made.further
     return app
   }

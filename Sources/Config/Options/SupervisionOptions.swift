@@ -39,6 +39,12 @@ let supervisionOptions = OptionGroup(
         draft.settings.supervision.swap = mode
       }),
     OptionSpec(
+      "worker-timeout", default: Value.spell(defaults.silenceSeconds),
+      "end a worker whose event loop has not turned for so long; 0: never",
+      .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
+        draft.settings.supervision.silenceSeconds = try Value.seconds(text, 0...86_400)
+      }),
+    OptionSpec(
       "swap-timeout", default: Value.spell(defaults.startSeconds), "for a build to load and pass its probe",
       .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
         draft.settings.supervision.startSeconds = try Value.seconds(text, 0.1...86_400)

@@ -56,7 +56,7 @@ enum CGIArguments {
 
   /// Nothing says whose the arguments are: none that may be made of the query is an option.
   private static func unlike(_ query: String, _ arguments: [String]) throws(ConfigError) -> [String] {
-    let options = arguments.filter { $0.hasPrefix("-") || $0.hasSuffix(".ini") }
+    let options = arguments.filter { $0.hasPrefix("-") || CommandLineReader.isFile($0) }
     if options.contains(where: { QueryLikeness.mayBe($0, madeOf: query) }) { throw .queryAsArguments }
     return options.isEmpty ? [] : arguments
   }
@@ -79,7 +79,7 @@ private enum QueryLikeness {
     let bytes = word.utf8.filter { $0 != UInt8(ascii: "\\") && !Ascii.isBlank($0) }
     for _ in 0..<3 {
       if holds(form, bytes) { return true }
-      form = decoded(form)
+      form = PercentText.decoded(form)
     }
     return holds(form, bytes)
   }
@@ -88,23 +88,5 @@ private enum QueryLikeness {
     var rest = bytes[...]
     for byte in form where byte == rest.first { rest.removeFirst() }
     return rest.isEmpty
-  }
-
-  /// Percent-decoded; a broken escape stands for itself.
-  private static func decoded(_ form: [UInt8]) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var rest = form[...]
-    while let byte = rest.popFirst() {
-      let digits = rest.prefix(2)
-      if byte == Ascii.percent, digits.count == 2, digits.allSatisfy(Ascii.isHexDigit),
-        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-      {
-        rest.removeFirst(2)
-        bytes.append(value)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return bytes
   }
 }

@@ -1,15 +1,45 @@
 // Arguments -> occurrences. GNU conventions: `--name value`, `--name=value`, `-n value`, `-nvalue`, `-LM`.
 
+/// The options of a command line. Those of uWSGI's that are none here are what they come to.
+struct CommandLineOptions {
+  var options: [Occurrence] = []
+  var findings = Findings()
+  /// Options of uWSGI's that change nothing here.
+  var accepted: [String] = []
+}
+
 struct CommandLineReader {
   private let arguments: [String]
   private var next = 0
   private var occurrences: [Occurrence] = []
+  private var translator = Translator(referenced: [])
 
-  /// Reads all arguments (without the program's name).
-  static func read(_ arguments: [String]) throws(ConfigError) -> [Occurrence] {
+  /// Reads all arguments (without the program's name). After one that is wrong, the next option goes on.
+  static func read(
+    _ arguments: [String], _ environment: [String: String] = [:]
+  ) -> CommandLineOptions {
+    // Words that a CGI front end has made of a query are no application's.
+    if environment["GATEWAY_INTERFACE"] != nil { return readOwn(arguments) }
+    return GunicornReader.read(arguments, environment) ?? readOwn(arguments)
+  }
+
+  /// The same for words that are this server's own.
+  static func readOwn(_ arguments: [String]) -> CommandLineOptions {
     var reader = CommandLineReader(arguments)
-    while reader.next < arguments.count { try reader.readArgument() }
-    return reader.occurrences
+    var problems: [ConfigError] = []
+    while reader.next < arguments.count {
+      do throws(ConfigError) { try reader.readArgument() } catch {
+        problems.append(error)
+        while reader.next < arguments.count, !looksLikeOption(arguments[reader.next]) {
+          reader.next += 1
+        }
+      }
+    }
+    var findings = reader.translator.findings
+    findings.problems = problems + findings.problems
+    return CommandLineOptions(
+      options: reader.occurrences, findings: findings,
+      accepted: reader.translator.accepted)
   }
 
   private init(_ arguments: [String]) {
@@ -23,8 +53,8 @@ struct CommandLineReader {
       try readLong(argument)
     } else if argument.hasPrefix("-"), argument.utf8.count > 1, argument != "--" {
       try readCluster(argument)
-    } else if argument.hasSuffix(".ini"), let ini = OptionTable.index(named: "ini") {
-      add(ini, "--ini", argument)
+    } else if Self.isFile(argument), let file = OptionTable.index(named: "include") {
+      add(file, "--include", argument)
     } else {
       throw .unexpectedArgument(argument)
     }
@@ -35,13 +65,33 @@ struct CommandLineReader {
     let (name, given) = body.cut(at: Ascii.equals).map { ($0.0, String($0.1)) } ?? (body, nil)
     let written = "--" + name
     guard let index = OptionTable.index(named: name) else {
-      throw .unknownOption(place: "`\(written)`", suggestion: Suggestion.option(for: name))
+      return try readForeign(name, written, given)
     }
     switch OptionTable.all[index].shape {
     case .action where given != nil: throw .unwantedValue(place: "`\(argument)`", written: written)
     case .flag, .action: add(index, written, given)
     default: add(index, written, try value(of: index, written, given))
     }
+  }
+
+  /// An option of uWSGI's that is none here.
+  private mutating func readForeign(
+    _ name: Substring, _ written: String, _ joined: String?
+  ) throws(ConfigError) {
+    guard let (_, known) = UWSGITable.find(name) else {
+      throw .unknownOption(place: "`\(written)`", suggestion: Suggestion.option(for: name))
+    }
+    var value = joined
+    if value == nil, known.value == .required {
+      guard next < arguments.count, !Self.looksLikeOption(arguments[next]) else {
+        throw .missingValue(place: "`\(written)`", written: written, "VALUE")
+      }
+      next += 1
+      value = arguments[next - 1]
+    }
+    translator.take(Entry(key: String(name), value: value, origin: .commandLine, dialect: .uwsgi))
+    occurrences += translator.options
+    translator.options = []
   }
 
   private mutating func readCluster(_ argument: String) throws(ConfigError) {
@@ -80,6 +130,12 @@ struct CommandLineReader {
     if case .optionalValue = OptionTable.all[index].shape { return nil }
     throw .missingValue(
       place: "`\(written)`", written: written, OptionTable.all[index].placeholder ?? "VALUE")
+  }
+
+  /// Whether it is a configuration file by its ending, which a section may follow.
+  static func isFile(_ argument: String) -> Bool {
+    let colon = argument.utf8.lastIndex(of: Ascii.colon) ?? argument.endIndex
+    return ConfigFormat(ending: argument) != nil || ConfigFormat(ending: argument[..<colon]) != nil
   }
 
   private static func looksLikeOption(_ argument: String) -> Bool {

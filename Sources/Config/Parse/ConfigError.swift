@@ -21,11 +21,24 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case noSocket(script: String?)
   case cgiWithSockets
   case workersWithoutMaster(Int)
+  case watchWithoutMaster(String)
+  case cheaperAboveAll(Int, Int)
+  case busynessUpsideDown(Int, Int)
   case addressTwice(Address)
   case mountTwice(String, String, String)
   case optionForNoApp(mount: String)
+  case jumpToNowhere(label: String)
+  case endWithoutBlock(place: String)
+  case unknownReference(place: String, name: String, suggestion: String?)
+  case referenceCircle(place: String)
+  case refusedOption(place: String, reason: String, fix: String)
+  case unknownPlugin(String)
   case idlePlugin(name: String, example: String)
   case optionOfIdleRuntime(runtime: String, key: String, example: String)
+  /// What would be lost, with `strict`.
+  case loss(String)
+  /// More than one of the others.
+  case several([ConfigError])
 
   /// The status to exit with: 1, as uWSGI does for anything wrong with its options.
   public var exitCode: Int32 { 1 }
@@ -51,11 +64,23 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .noSocket: "no socket: there is nowhere to listen"
     case .cgiWithSockets: "`--cgi` answers one request from its environment and cannot listen as well"
     case .workersWithoutMaster(let count): "\(count) workers cannot be had without a master"
+    case .watchWithoutMaster(let option): "--\(option) is a master's work, and there is none"
+    case .cheaperAboveAll(let least, let all): "--cheaper \(least) is more than all \(all) workers"
+    case .busynessUpsideDown(let least, let most):
+      "--cheaper-busyness-min \(least) is not below --cheaper-busyness-max \(most)"
     case .addressTwice(let address): "two sockets are to listen at \(address)"
     case .mountTwice(let mount, let first, let second):
       "\(first) and \(second) are both mounted at \(mount.isEmpty ? "/" : mount)"
     case .optionForNoApp(let mount):
       "`--app-option` is for \(mount.isEmpty ? "/" : mount), and no app is mounted there"
+    case .jumpToNowhere(let label): "`goto:\(label)`: no `route-label \(label)` stands further down"
+    case .endWithoutBlock(let place): "\(place): nothing is open that it could end"
+    case .unknownReference(let place, let name, _): "\(place): no key is called \(name)"
+    case .referenceCircle(let place): "\(place): the keys refer to each other"
+    case .refusedOption(let place, let reason, _): "\(place): \(reason)"
+    case .unknownPlugin(let name): "`need-plugin \(name)`: this server has no such plugin"
+    case .loss(let sentence): sentence
+    case .several(let errors): errors.map(\.description).joined(separator: "\n")
     case .idlePlugin(let name, _): "the plugin \(name) has nothing to serve"
     case .optionOfIdleRuntime(let runtime, let key, _):
       "`--\(key)` is for apps of the plugin \(runtime), and there is none"
@@ -89,12 +114,34 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .noSocket: "add --http-socket 127.0.0.1:8080, or another of the socket options"
     case .cgiWithSockets: "leave out --cgi, or the sockets"
     case .workersWithoutMaster: "leave out --no-master, or write -p 1"
+    case .watchWithoutMaster(let option): "leave out --no-master, or --\(option)"
+    case .cheaperAboveAll(_, let all): "write --cheaper \(max(1, all - 1)), or raise --processes"
+    case .busynessUpsideDown: "workers start above the one and stop below the other: exchange them"
     case .addressTwice: "take one of them out, or change its address"
     case .mountTwice: "give each its own, as in --app /blog=blog.so"
     case .optionForNoApp(let mount):
       "write --app \(mount.isEmpty ? "" : mount + "=")PATH, or correct the mount"
     case .idlePlugin(_, let example), .optionOfIdleRuntime(_, _, let example): "add \(example)"
+    case .jumpToNowhere(let label):
+      "write one behind that rule, since rules only go forward: route-label = \(label)"
+    case .endWithoutBlock: "take it out, or write the `if-…` or `for…` before it"
+    case .unknownReference(_, _, let suggestion?): "did you mean %(\(suggestion))?"
+    case .unknownReference(_, let name, nil): "write `\(name) = VALUE`, or the value in its place"
+    case .referenceCircle: "write the value of one of them out"
+    case .refusedOption(_, _, let fix): fix
+    case .unknownPlugin:
+      "take it out, or name the file that holds it, as in --plugin ./lua_plugin.so"
+    case .loss: "take it out, or leave strict out"
+    case .several: ""
     }
+  }
+
+  /// The errors that this one stands for, each of them one sentence.
+  public var all: [ConfigError] { if case .several(let errors) = self { errors } else { [self] } }
+
+  /// One error for all of these; nil for none.
+  static func of(_ errors: [ConfigError]) -> ConfigError? {
+    errors.count < 2 ? errors.first : .several(errors)
   }
 
   /// The sentence and the fix on one line.

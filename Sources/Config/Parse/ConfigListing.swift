@@ -13,7 +13,7 @@ enum ConfigListing {
       case .flag: value = option.value ?? "true"
       case .value: value = option.value ?? ""
       case .optionalValue(_, let bare, _): value = option.value ?? bare
-      case .configuration, .action: continue
+      case .configuration, .variable, .action: continue
       }
       if let origin = origin(of: option) { lines.append("; \(origin)") }
       lines.append("\(spec.name) = \(escaped(value))")

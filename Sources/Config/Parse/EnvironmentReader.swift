@@ -1,41 +1,71 @@
-// `NSGI_<OPTION>=value` -> occurrences. An empty variable is as good as none (containers pass such). A name
-// that is no option does not end the start: images and clusters put names of their own there.
+// `NSGI_<OPTION>=value` -> occurrences, and `UWSGI_<OPTION>=value`, which counts before. An empty variable is
+// as good as none (containers pass such). A name that is no option does not end the start: images and
+// clusters put names of their own there.
 
 /// The options of the environment.
 struct EnvironmentOptions {
   var options: [Occurrence] = []
-  /// A sentence for each variable that is no option.
-  var warnings: [String] = []
+  /// What is said of variables that are no options.
+  var findings = Findings()
+  /// Options of uWSGI's that change nothing here.
+  var accepted: [String] = []
 }
 
 enum EnvironmentReader {
   static let prefix = "NSGI_"
+  static let foreignPrefix = "UWSGI_"
   /// Where `server new` finds what it copies: no option of a server.
   private static let share = "NSGI_SHARE"
+  /// What uWSGI's processes tell each other, which no operator writes.
+  private static let internals = [
+    "UWSGI_ORIGINAL_PROC_NAME", "UWSGI_RELOADS", "UWSGI_EMPEROR_", "UWSGI_VASSAL", "UWSGI_JAIL",
+    "UWSGI_FORK_",
+    "UWSGI_PROFILE", "UWSGI_INCLUDES", "UWSGI_EMBED_", "UWSGI_PLUGIN_DIR", "UWSGI_BROODLORD_",
+  ]
 
   static func read(_ environment: [String: String]) -> EnvironmentOptions {
-    var result = EnvironmentOptions()
-    let names = environment.keys.filter { $0.utf8.starts(with: prefix.utf8) && $0 != share }
-    for name in names.sorted() {
-      guard let value = environment[name], !value.isEmpty else { continue }
-      let option = optionName(of: name)
+    var result = foreign(environment)
+    for (name, value) in variables(environment, prefix) where name != share {
+      let option = optionName(of: name, prefix)
       guard let index = OptionTable.index(named: option) else {
         guard !isServiceLink(name, value) else { continue }
         let error = ConfigError.unknownOption(
           place: "`\(name)` in the environment",
           suggestion: Suggestion.name(for: option[...]).map(variable(of:)))
-        result.warnings.append("\(error.sentence), and is ignored; \(error.fix)")
+        result.findings.warnings.append("\(error.sentence), and is ignored; \(error.fix)")
         continue
       }
       let occurrence = Occurrence(index: index, written: name, value: value, origin: .environment)
       if case .action = occurrence.spec.shape {
         let error = ConfigError.commandLineOnly(place: occurrence.place)
-        result.warnings.append("\(error.sentence), and is ignored; \(error.fix)")
+        result.findings.warnings.append("\(error.sentence), and is ignored; \(error.fix)")
         continue
       }
       result.options.append(occurrence)
     }
     return result
+  }
+
+  /// The options of uWSGI's variables. One that neither uWSGI nor this server knows is told as a loss.
+  private static func foreign(_ environment: [String: String]) -> EnvironmentOptions {
+    var translator = Translator(referenced: [])
+    for (name, value) in variables(environment, foreignPrefix) {
+      if internals.contains(where: name.hasPrefix) || isServiceLink(name, value) { continue }
+      translator.take(
+        Entry(
+          key: optionName(of: name, foreignPrefix), value: value, origin: .environment,
+          dialect: .uwsgi))
+    }
+    translator.findings.speaksUWSGI = !translator.options.isEmpty
+    return EnvironmentOptions(
+      options: translator.options, findings: translator.findings, accepted: translator.accepted)
+  }
+
+  private static func variables(
+    _ environment: [String: String], _ prefix: String
+  ) -> [(name: String, value: String)] {
+    environment.filter { $0.key.utf8.starts(with: prefix.utf8) && !$0.value.isEmpty }
+      .sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   /// What Kubernetes, like Docker's links before it, puts into every container beside a service called nsgi
@@ -54,7 +84,7 @@ enum EnvironmentReader {
   }
 
   /// `NSGI_HTTP_SOCKET` -> `http-socket`.
-  private static func optionName(of variable: String) -> String {
+  private static func optionName(of variable: String, _ prefix: String) -> String {
     variable.dropFirst(prefix.count).lowercased().exchanging(Ascii.underscore, for: Ascii.dash)
   }
 

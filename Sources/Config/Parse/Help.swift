@@ -2,11 +2,16 @@
 
 enum Help {
   private static let usage = """
-    Usage: server --app PATH --http-socket ADDR [OPTION...]
-           server --plugin python3 -w MODULE --http-socket ADDR [OPTION...]
-           server --ini FILE [OPTION...]
-           server check FILE.so    what is in an application, and is it good
-           server new NAME --language c|cpp|swift|rust    an application to begin with
+    Usage: \(Program.command) --app PATH --http-socket ADDR [OPTION...]
+           \(Program.command) --plugin python3 -w MODULE --http-socket ADDR [OPTION...]
+           \(Program.command) --ini FILE [OPTION...]
+           \(Program.command) check FILE.so    what is in an application, and is it good
+           \(Program.command) new NAME --language c|cpp|go|rust|swift|zig    an application to begin with
+    """
+  private static let further = """
+           server uwsgi.ini        a configuration of uWSGI's: ini, YAML, XML, JSON
+           server MODULE:APP -b ADDR -w N [OPTION...]    gunicorn's words
+           server migrate FILE     another server's configuration as an ini file for this one
     """
   private static let column = 32
   private static let width = 100
@@ -19,16 +24,16 @@ enum Help {
     \(usage)
 
     For example:
-      server --app ./hello_world_app.so --http-socket 127.0.0.1:8080
-      server --app ./hello_world_app.so --scgi-socket 127.0.0.1:8081
+      \(Program.command) --app ./hello_world_app.so --http-socket 127.0.0.1:8080
+      \(Program.command) --app ./hello_world_app.so --scgi-socket 127.0.0.1:8081
 
-    server --help lists every option.
+    \(Program.command) --help lists every option.
     """
   }
 
   /// Every option under its heading.
   static func long() -> String {
-    var lines = [usage]
+    var lines = [usage, further]
     for group in OptionTable.groups {
       lines += ["", group.title + ":"]
       for option in group.options { lines += rows(of: option) }

@@ -14,12 +14,6 @@ public enum Invocation: Sendable, Equatable {
   case checkConfig(String, Settings)
 }
 
-/// The program's name and version.
-public enum Program {
-  /// The version, by semver.org.
-  public static let version = "0.1.0"
-}
-
 extension Settings {
   /// Those arguments of a process that are its operator's: the first line of a script in words, and none
   /// that a CGI front end may have made of a query.
@@ -45,32 +39,45 @@ extension Settings {
   ///     `bin-path` leave it.
   ///   - workingDirectory: what relative ini files are relative to, for `%p` and `%d`.
   ///   - isFile: whether a path names something that is there and no directory.
+  ///   - surroundings: the machine, as far as configuration files ask for it.
   ///   - readFile: the text of the file at a path; its error's description is shown.
   public static func parse(
     arguments: [String], environment: [String: String], standardInputIsListening: Bool = false,
     workingDirectory: String = "", isFile: @escaping @Sendable (String) -> Bool = { _ in false },
-    readFile: (String) throws -> String
+    surroundings: Surroundings = Surroundings(), readFile: (String) throws -> String
   ) throws(ConfigError) -> Invocation {
-    let given = try CommandLineReader.read(arguments)
-    for case .action(let action) in given.map(\.spec.shape) {
+    let given = CommandLineReader.read(arguments, environment)
+    for case .action(let action) in given.options.map(\.spec.shape) {
       if case .help = action { return .help(Help.long()) }
       if case .version = action { return .version("nsgi-server \(Program.version)") }
     }
     let variables = EnvironmentReader.read(environment)
     let isGateway = environment["GATEWAY_INTERFACE"] != nil
     let hasInheritedSockets = standardInputIsListening || environment["LISTEN_FDS"] != nil
-    if given.isEmpty, variables.options.isEmpty, !isGateway, !hasInheritedSockets {
+    if arguments.isEmpty, variables.options.isEmpty, !isGateway, !hasInheritedSockets {
       throw .nothingAsked(help: Help.short())
     }
 
-    let options = try withFiles(variables.options + given, environment, workingDirectory, readFile)
+    let reading = withoutActuallyEscaping(readFile) {
+      Reading(
+        given, variables,
+        Reading.Needs(
+          environment: environment, workingDirectory: workingDirectory, surroundings: surroundings,
+          isFile: isFile, readFile: $0))
+    }
     var draft = Draft()
-    draft.isFile = lookup(options, isFile)
-    for option in options { try option.apply(to: &draft) }
-    if given.contains(action: .showConfig) { return .showConfig(ConfigListing.text(of: options)) }
+    draft.isFile = lookup(reading.options, isFile)
+    var problems = reading.problems
+    for option in reading.options {
+      do throws(ConfigError) { try option.apply(to: &draft) } catch { problems.append(error) }
+    }
+    if let error = ConfigError.of(problems) { throw error }
+    if given.options.contains(action: .showConfig) {
+      return .showConfig(ConfigListing.text(of: reading.options))
+    }
     var settings = try draft.finish(hasInheritedSockets: hasInheritedSockets, isGateway: isGateway)
-    settings.warnings = variables.warnings
-    if given.contains(action: .checkConfig) {
+    settings.warnings = reading.warnings + settings.warnings
+    if given.options.contains(action: .checkConfig) {
       return .checkConfig(ConfigListing.verdict(on: settings), settings)
     }
     return .run(settings)
@@ -80,16 +87,24 @@ extension Settings {
   /// ini files and variables are resolved. Throws what `parse` throws.
   public static func effectiveArguments(
     arguments: [String], environment: [String: String], workingDirectory: String = "",
-    isFile: @escaping @Sendable (String) -> Bool = { _ in false }, readFile: (String) throws -> String
+    isFile: @escaping @Sendable (String) -> Bool = { _ in false },
+    surroundings: Surroundings = Surroundings(), readFile: (String) throws -> String
   ) throws(ConfigError) -> [String] {
-    let given = try CommandLineReader.read(arguments)
-    let options = try withFiles(
-      EnvironmentReader.read(environment).options + given, environment, workingDirectory, readFile)
-    let isFile = lookup(options, isFile)
-    return options.compactMap { option in
+    let given = CommandLineReader.read(arguments, environment)
+    let reading = withoutActuallyEscaping(readFile) {
+      Reading(
+        given, EnvironmentReader.read(environment),
+        Reading.Needs(
+          environment: environment, workingDirectory: workingDirectory, surroundings: surroundings,
+          isFile: isFile, readFile: $0))
+    }
+    if let error = ConfigError.of(reading.problems) { throw error }
+    let isFile = lookup(reading.options, isFile)
+    return reading.options.compactMap { option in
       switch option.spec.shape {
-      case .configuration, .action: nil
-      default: plainApp(option, isFile) ?? "--\(option.spec.name)" + (option.value.map { "=" + $0 } ?? "")
+      case .configuration, .variable, .action: nil
+      default:
+        plainApp(option, isFile) ?? "--\(option.spec.name)" + (option.value.map { "=" + $0 } ?? "")
       }
     }
   }
@@ -112,23 +127,6 @@ extension Settings {
       found != (try? AppSettings(parsing: text))
     else { return nil }
     return found.option
-  }
-
-  /// The options of the ini files named by `options`, in front of them.
-  private static func withFiles(
-    _ options: [Occurrence], _ environment: [String: String], _ workingDirectory: String,
-    _ readFile: (String) throws -> String
-  ) throws(ConfigError) -> [Occurrence] {
-    var inFiles: [Occurrence] = []
-    for option in options {
-      guard case .configuration = option.spec.shape else { continue }
-      inFiles += try withoutActuallyEscaping(readFile) { escapable throws(ConfigError) in
-        let reader = IniReader(
-          environment: environment, workingDirectory: workingDirectory, readFile: escapable)
-        return try reader.read(option)
-      }
-    }
-    return inFiles + options
   }
 }
 

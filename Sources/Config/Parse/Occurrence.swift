@@ -6,6 +6,15 @@ enum Origin: Sendable, Equatable {
   case commandLine
   case environment
   case ini(file: String, line: Int)
+
+  /// A name as it is quoted when it is none that is known.
+  func quote(_ name: String) -> String {
+    switch self {
+    case .commandLine: "`\(name)`"
+    case .environment: "`\(name)` in the environment"
+    case .ini(let file, let line): "\(file):\(line): `\(name)`"
+    }
+  }
 }
 
 /// One option with its value, not yet applied.
@@ -42,7 +51,7 @@ struct Occurrence: Sendable {
         try effect(&draft, value)
       case .optionalValue(_, let bare, let effect):
         try effect(&draft, value ?? bare)
-      case .configuration, .action:
+      case .configuration, .variable, .action:
         break
       }
     } catch {

@@ -30,10 +30,14 @@ extension Settings {
     if old.process.group != new.process.group { names.append("gid") }
     if old.process.forbidsPrivileges != new.process.forbidsPrivileges { names.append("no-new-privs") }
     if old.process.pidFile != new.process.pidFile { names.append("pidfile") }
+    if old.process.runtimeDirectory != new.process.runtimeDirectory { names.append("runtime-dir") }
     if old.process.hasMaster != new.process.hasMaster { names.append("master") }
     if old.process.daemonLog != new.process.daemonLog { names.append("daemonize") }
     if old.supervision.controlSocket != new.supervision.controlSocket { names.append("control-socket") }
     if old.log.file != new.log.file { names.append("logto") }
+    if old.log.routing != new.log.routing { names.append("loggers") }
+    if old.programs != new.programs { names.append("programs beside the server") }
+    if old.watch.listeners != new.watch.listeners { names.append("the sockets for watchers") }
     if old.limits.backlog != new.limits.backlog { names.append("listen") }
     return names
   }

@@ -1,4 +1,6 @@
-// "Did you mean": the nearest option name by edit distance. Only runs when the start has failed already.
+// "Did you mean": the nearest option name, word by word, so that none of another meaning is suggested:
+// `--asgi` is not `--wsgi`, and `log-master` is not `no-master`. Names that uWSGI knows have their row in its
+// table instead. Only runs when the start has failed already.
 
 enum Suggestion {
   /// The nearest option as it is written on the command line; a name of one letter has none.
@@ -14,11 +16,36 @@ enum Suggestion {
     for name in OptionTable.all.flatMap({ [$0.name] + $0.aliases }) {
       let candidate = Array(name.utf8)
       let isStart = wanted.count >= 4 && candidate.starts(with: wanted)
-      let distance = isStart ? 1 : editDistance(wanted, candidate)
-      let allowed = max(1, min(3, min(wanted.count, candidate.count) / 3))
-      if distance <= allowed, distance < best?.distance ?? .max { best = (name, distance) }
+      guard let distance = isStart ? 1 : distance(wanted, candidate) else { continue }
+      if distance < best?.distance ?? .max { best = (name, distance) }
     }
     return best?.name
+  }
+
+  /// How far two names of as many words are from each other; nil where a word has another root: another first
+  /// letter, or more than one difference in five letters.
+  private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int? {
+    let words = (a.split(separator: Ascii.dash), b.split(separator: Ascii.dash))
+    guard words.0.count == words.1.count else { return nil }
+    var sum = 0
+    for (one, other) in zip(words.0, words.1) {
+      let distance = editDistance(Array(one), Array(other))
+      let isTurned =
+        one.count > 1 && other.count > 1 && one[one.startIndex] == other[other.startIndex + 1]
+      guard distance <= max(1, min(one.count, other.count) / 5),
+        one.first == other.first || isTurned,
+        distance == 0 || min(one.count, other.count) > 2
+      else { return nil }
+      sum += distance
+    }
+    return sum
+  }
+
+  /// The nearest of these names.
+  static func key(_ word: String, _ names: [String]) -> String? {
+    let wanted = Array(word.utf8)
+    let near = names.map { ($0, editDistance(wanted, Array($0.utf8))) }.min { $0.1 < $1.1 }
+    return near.flatMap { $0.1 <= min(3, wanted.count / 3) ? $0.0 : nil }
   }
 
   /// Lower case, with dashes for underscores and none in front.

@@ -18,6 +18,27 @@ enum Ascii {
   static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d }
 }
 
+/// Percent-decoding (RFC 3986 §2.1).
+enum PercentText {
+  /// The bytes that a text stands for; a broken escape stands for itself.
+  static func decoded(_ text: some Sequence<UInt8>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var rest = Array(text)[...]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(2)
+      if byte == Ascii.percent, digits.count == 2, digits.allSatisfy(Ascii.isHexDigit),
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+      {
+        rest.removeFirst(2)
+        bytes.append(value)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return bytes
+  }
+}
+
 extension StringProtocol where SubSequence == Substring {
   /// Where `needle` first stands, compared byte by byte.
   func range(ofBytes needle: String) -> Range<Index>? {

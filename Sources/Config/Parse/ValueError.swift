@@ -32,7 +32,18 @@ public enum ValueError: ComplaintError {
   case moduleIsPath(String)
   case variableWithoutEquals(String)
   case signatureIncomplete(String)
+  case badStaticMap(String)
+  case badOwnPath(String, example: String)
+  case badPattern(String)
+  /// A rule, or a part of one, that cannot be meant.
+  case rule(String, problem: String, fix: String)
   case notBuilt(what: String, instead: String)
+  case unknownLogValue(String)
+  case openLogValue(String)
+  case routeWithoutPattern(String)
+  case openEncoderValue(String)
+  case unknownEncoderValue(String)
+  case programWithout(String, String)
 
   /// What is wrong.
   public var problem: String {
@@ -54,7 +65,17 @@ public enum ValueError: ComplaintError {
     case .moduleIsPath(let text): "\"\(text)\" is a path and no module"
     case .variableWithoutEquals(let text): "\"\(text)\" has no name and value"
     case .signatureIncomplete(let text): "\"\(text)\" names no function of a library with its parameters"
+    case .badStaticMap(let text): "\"\(text)\" names no prefix and directory"
+    case .badOwnPath(let text, _): "\"\(text)\" is not a path as clients ask for it"
+    case .badPattern(let text): "\"\(text)\" is not a regular expression that can be used here"
+    case .rule(let text, let problem, _): "\"\(text)\" \(problem)"
     case .notBuilt(let what, _): "\(what) is not built yet"
+    case .unknownLogValue(let name): "%(\(name)) is nothing that a request's line can have"
+    case .openLogValue(let text): "a %( of \"\(text)\" has no end"
+    case .routeWithoutPattern(let text): "\"\(text)\" has no pattern"
+    case .openEncoderValue(let text): "a ${ of \"\(text)\" has no end"
+    case .programWithout(let text, _): "\"\(text)\" lacks something"
+    case .unknownEncoderValue(let name): "${\(name)} is nothing that a line has"
     }
   }
 
@@ -78,7 +99,19 @@ public enum ValueError: ComplaintError {
     case .moduleIsPath(let text): "write --wsgi-file \(text), or the name that Python imports it by"
     case .variableWithoutEquals: "write NAME=value"
     case .signatureIncomplete: "write it as in /pow=libm.so.6:pow(x: f64, y: f64) -> f64"
+    case .badStaticMap: "write /static=/srv/www/static"
+    case .badOwnPath(_, let example): "begin with a slash and leave out blanks and queries, as in \(example)"
+    case .badPattern: "use . [] ^ $ | () * + ? {m,n} \\d \\w \\s, and (?i) for either case"
+    case .rule(_, _, let fix): fix
     case .notBuilt(_, let instead): instead
+    case .unknownLogValue:
+      "choose from \(LogValue.Plain.allCases.map(\.rawValue).list), or write %(var.NAME) for a variable of "
+        + "the request, %(logvar.NAME) for one that the application sets, or %(metric.requests)"
+    case .routeWithoutPattern: "write the name of a logger, a blank and a regular expression"
+    case .openEncoderValue: "write ${msg}"
+    case .programWithout(_, let shape): "write it as in \(shape)"
+    case .unknownEncoderValue: "choose from msg, message, level, unix, micros, iso and strftime:FORMAT"
+    case .openLogValue: "write %(name), as in '%(method) %(uri) %(status)'"
     }
   }
 }

@@ -49,6 +49,32 @@ public struct Limits: Sendable, Equatable {
   /// to so many bytes; a longer one is taken by its word.
   public var unsizedFileBytes = 1 << 20
 
+  /// Bytes of the command line by which a runtime names the program that its applications run in.
+  public static let programWordsBytes = 32 * 1024
+
+  /// Bytes of a file of media types (`--mimefile`); a longer one ends the start.
+  public var typeFileBytes = 1 << 20
+
+  /// Bytes of a page for an error (`--error-page`); a longer one ends the start.
+  public var errorPageBytes = 64 * 1024
+
+  /// Bytes of a file of accounts (basicauth); a longer one ends the start.
+  public var accountFileBytes = 1 << 20
+
+  /// Ranges of one request for a file; a request for more gets the whole file. Precedent: Apache `MaxRanges`
+  /// 200, nginx `max_ranges` without a limit.
+  public var fileRanges = 32
+
+  /// Bytes of an answer of several ranges, which is put together in memory or a spool; beyond it the whole
+  /// file is sent.
+  public var multipartBytes: Int64 = 16 << 20
+
+  /// A file of so many bytes at most is kept in memory.
+  public var cachedFileBytes = 64 * 1024
+
+  /// Bytes of all files that a worker keeps in memory. Precedent: nginx keeps descriptors only; h2o none.
+  public var fileCacheBytes = 16 << 20
+
   // MARK: Time
 
   /// Seconds for a whole request head, from its first byte (or from accept); beyond it 408.
@@ -92,6 +118,10 @@ public struct Limits: Sendable, Equatable {
   /// Seconds without a request after which a worker that leaves to others closes a connection that a FastCGI
   /// front end keeps: it cannot be told, and may be sending. No precedent.
   public var quietSeconds = 0.5
+
+  /// Seconds between the last bytes of a body that was cut and the reset: a front end that finds both at once
+  /// may lose the reset. Ours, no precedent: long enough for one that is busy, no client waits for it.
+  public var resetDelaySeconds = 0.05
 
   /// Seconds after which a worker that leaves to others tells the apps that nothing more comes (`drain`)
   /// although an answer is under way whose client was promised another turn: such a stream may last until it
@@ -163,6 +193,14 @@ public struct Limits: Sendable, Equatable {
 
   /// Seconds after which a line counts the refusals that had none. Precedent: the kernel's ratelimit 5.
   public static let refusalCountSeconds: UInt64 = 5
+
+  /// Seconds after which a request of a new build counts as hanging, how many speak against it if none took
+  /// half as long before, and in which share of all. No precedent.
+  public static let (hangSeconds, leastHangs, hangShare) = (5.0, 3, 0.01)
+
+  /// Waits for events that fail one after the other, a tenth of a second apart, before the master ends. No
+  /// precedent.
+  public static let failedWaits = 50
 
   /// Packets that the master takes from one worker or child before it turns to others. No precedent.
   public static let messagesPerTurn = 64

@@ -2,6 +2,8 @@
 
 /// User, group, directory and files of the process.
 public struct ProcessSettings: Sendable, Equatable {
+  /// Bytes of address space that a worker may have; 0: as many as there are.
+  public var addressSpaceBytes: Int64 = 0
   /// Workers are supervised by a master; false: one plain process, which cannot be replaced or swap.
   public var hasMaster = true
   /// Worker processes; nil: as many as the process may use processors.
@@ -14,6 +16,9 @@ public struct ProcessSettings: Sendable, Equatable {
   public var forbidsPrivileges = false
   /// Directory to enter before apps are loaded.
   public var directory: String?
+  /// Where the server's own directory is made, for copies of builds and the control socket; nil: where the
+  /// system has a place for it.
+  public var runtimeDirectory: String?
   /// File that gets the process id.
   public var pidFile: String?
   /// Permission bits withheld from new files; nil: inherited.
@@ -47,12 +52,24 @@ public struct SupervisionSettings: Sendable, Equatable {
   public var maxLifetimeSeconds = 0.0
   /// Resident bytes beyond which a worker is replaced; 0: never.
   public var maxResidentBytes: Int64 = 0
+  /// Bytes of address space, and bytes that are the worker's alone, beyond which it is replaced; 0: never.
+  public var (maxVirtualBytes, maxOwnBytes): (Int64, Int64) = (0, 0)
+  /// Resident bytes, and bytes of address space, beyond which a worker is killed; 0: never.
+  public var (killResidentBytes, killVirtualBytes): (Int64, Int64) = (0, 0)
+  /// Seconds that the lifetime of a worker is longer than that of the one before it.
+  public var lifetimeDeltaSeconds = 0.0
+  /// A worker has a bound of memory after which it is replaced.
+  public var boundsMemory: Bool { maxResidentBytes > 0 || maxVirtualBytes > 0 || maxOwnBytes > 0 }
+  /// How many workers serve; nil: all of them.
+  public var cheaper: CheaperSettings?
   /// The control socket; nil: in the runtime directory, where `server ctl` finds it.
   public var controlSocket: String?
   /// How a new build replaces the old one.
   public var swap = SwapMode.rolling
   /// Seconds in which a build must load and pass its probe, in the trial and in each worker.
   public var startSeconds = 30.0
+  /// Seconds after which a worker whose loop does not turn is ended; 0: never. Precedent: gunicorn 30.
+  public var silenceSeconds = 30.0
   /// Seconds that the first new worker serves beside the old ones before the others follow.
   public var soakSeconds = 1.0
   /// Seconds after a swap in which crashes or failures bring the previous build back; 0: never.
@@ -61,6 +78,42 @@ public struct SupervisionSettings: Sendable, Equatable {
   public var touchFiles: [String] = []
   /// A new build at an app's path is swapped in by itself.
   public var watchesApps = false
+
+  /// The defaults.
+  public init() {}
+}
+
+/// How many workers serve, between some and all, as the work asks for it (uWSGI's cheaper).
+public struct CheaperSettings: Sendable, Equatable {
+  /// What decides.
+  public enum Algorithm: String, Sendable, Equatable, CaseIterable {
+    /// So many workers as are busy, and some that are free.
+    case spare
+    /// The share of time that workers spend with requests.
+    case busyness
+  }
+
+  /// Workers at least, 1 to `processes`; nil: all, until there was no request for `idleSeconds`.
+  public var least: Int?
+  /// Workers at the start; nil: the least.
+  public var initial: Int?
+  /// Workers that are started at once.
+  public var step = 1
+  public var algorithm = Algorithm.spare
+  /// Seconds that a want lasts before it is heeded; of `busyness` the length of an interval. Precedent:
+  /// uWSGI 3.
+  public var overload = 3
+  /// Per cent of the time above which workers are started, and below which one is stopped.
+  public var (busynessMost, busynessLeast) = (50, 25)
+  /// Intervals below it before one is stopped, and how many more where that was too early.
+  public var (busynessMultiplier, busynessPenalty) = (10, 2)
+  /// Seconds that connections wait before workers are started, and how many; 0: that does not count.
+  public var (backlogSeconds, backlogStep) = (60, 1)
+  /// Bytes that all workers hold together above which none is started, and above which some are stopped; 0:
+  /// any number.
+  public var (softBytes, hardBytes): (Int64, Int64) = (0, 0)
+  /// Seconds without a request after which only the least are left; 0: never.
+  public var idleSeconds = 0
 
   /// The defaults.
   public init() {}

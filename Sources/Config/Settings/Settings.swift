@@ -28,6 +28,14 @@ public struct Settings: Sendable, Equatable {
   public var trustedProxies: [TrustedProxy]
   /// The directory below which `X-Sendfile` is honoured over HTTP; nil: nowhere.
   public var sendfileRoot: String?
+  /// Files that the server serves itself.
+  public var files = StaticSettings()
+  /// Programs that it starts for the operator.
+  public var programs = ProgramSettings()
+  /// What is done to requests and answers beside applications.
+  public var rules = RuleSettings()
+  /// How the server is watched.
+  public var watch = WatchSettings()
   /// HTTP responses have a Server field.
   public var namesServer = true
   /// Where bodies and answers are spooled; nil: TMPDIR, or /tmp.
@@ -158,8 +166,18 @@ public struct LogSettings: Sendable, Equatable {
   public var slowMilliseconds: Int?
   /// Lines of an app also go to a FastCGI front end, as STDERR records (FastCGI §5.3).
   public var fastCGIStderr = false
-  /// The format of a request's line; nil: the standard one.
-  public var format: String?
+  /// The format of a request's line; nil: the combined one.
+  public var format: LogFormat?
+  /// Where lines go beyond that.
+  public var routing = LogRouting()
+  /// Files whose change has the logs opened again.
+  public var reopenFiles: [String] = []
+  /// Requests have ids: a trusted proxy's, or made.
+  public var namesRequests = false
+  /// The client of a line is what X-Forwarded-For says, whoever says it.
+  public var believesForwarded = false
+  /// The format of %(ftime), as of strftime; nil: that of %(ltime).
+  public var dateFormat: String?
 
   /// The defaults: every request, to standard error.
   public init() {}

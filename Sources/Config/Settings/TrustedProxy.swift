@@ -13,7 +13,9 @@ public enum TrustedProxy: Sendable, Equatable {
   }
 
   /// Reads `address`, `address/bits` or `unix`.
-  public init(parsing text: String) throws(ValueError) {
+  ///
+  /// - Parameter isLoose: bits beyond the prefix are passed over.
+  public init(parsing text: String, isLoose: Bool = false) throws(ValueError) {
     if text == "unix" {
       self = .unixPeers
       return
@@ -31,8 +33,9 @@ public enum TrustedProxy: Sendable, Equatable {
     }
     let prefixBits = bits + 128 - widest
     let mask = Self.mask(prefixBits)
-    guard base.high & ~mask.high == 0, base.low & ~mask.low == 0 else { throw .bitsBeyondPrefix(text) }
-    self = .network(base: base, prefixBits: prefixBits)
+    let network = IPAddress(high: base.high & mask.high, low: base.low & mask.low)
+    guard isLoose || network == base else { throw .bitsBeyondPrefix(text) }
+    self = .network(base: network, prefixBits: prefixBits)
   }
 
   private static func mask(_ bits: Int) -> (high: UInt64, low: UInt64) {

@@ -20,9 +20,18 @@ extension System {
     return result
   }
 
-  /// This program's file; empty if the kernel does not say. The corresponding C function is `realpath`.
+  /// A path that stays the same in another directory; itself, if nothing is there. C function: `realpath`.
+  static func absolute(_ path: String) -> String {
+    guard let found = realpath(path, nil) else { return path }
+    defer { free(found) }
+    return String(cString: found)
+  }
+
+  /// The server's file: this program's, or in another program that of the worker library; empty if nobody
+  /// says. The corresponding C functions are `realpath` and `dladdr`.
   static var executablePath: String {
-    guard let path = realpath("/proc/self/exe", nil) else { return "" }
+    let library = clinux_own_library().map { String(cString: $0) }
+    guard let path = realpath(library ?? "/proc/self/exe", nil) else { return "" }
     defer { free(path) }
     return String(cString: path)
   }

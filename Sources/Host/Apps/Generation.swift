@@ -122,6 +122,16 @@ final class Generation: @unchecked Sendable {
     var bytes: [UInt8] = []
   }
 
+  /// Hands over what an application is told of itself before its load().
+  func withBoot<Result>(_ body: (UnsafeMutablePointer<nsgi_boot>) -> Result) -> Result {
+    let list = OptionList(options)
+    var boot = nsgi_boot()
+    boot.size = UInt32(MemoryLayout<nsgi_boot>.size)
+    (boot.worker, boot.workers, boot.generation) = (worker, workers, number)
+    (boot.host, boot.app, boot.options) = (host, table, list.pointer)
+    return withExtendedLifetime(list) { withUnsafeMutablePointer(to: &boot, body) }
+  }
+
   /// Runs the application's load() once, before any request; `worker` counts from 0 to `workers` - 1.
   func start(worker: UInt32 = 0, workers: UInt32 = 1, from saved: Saved = Saved()) throws(LoadError) {
     guard !isStarted else { return }
@@ -134,20 +144,17 @@ final class Generation: @unchecked Sendable {
     let error = UnsafeMutablePointer<CChar>.allocate(capacity: room)
     error.initialize(repeating: 0, count: room)
     defer { error.deallocate() }
-    let list = OptionList(options)
-    var boot = nsgi_boot()
-    boot.size = UInt32(MemoryLayout<nsgi_boot>.size)
-    (boot.worker, boot.workers, boot.generation) = (worker, workers, number)
-    (boot.host, boot.app, boot.options) = (host, table, list.pointer)
-    (boot.error, boot.error_cap) = (error, room - 1)
     // The bytes of nsgi_str are never NULL, and a zero stands behind them.
     let version = Array(saved.version.utf8CString)
     let bytes = saved.bytes.map(CChar.init(bitPattern:)) + [0]
     let result = version.withUnsafeBufferPointer { version in
       bytes.withUnsafeBufferPointer { bytes in
-        boot.from_version = nsgi_str(p: version.baseAddress, n: version.count - 1)
-        boot.from_state = nsgi_str(p: bytes.baseAddress, n: bytes.count - 1)
-        return load(&boot, &state)
+        withBoot { boot in
+          (boot.pointee.error, boot.pointee.error_cap) = (error, room - 1)
+          boot.pointee.from_version = nsgi_str(p: version.baseAddress, n: version.count - 1)
+          boot.pointee.from_state = nsgi_str(p: bytes.baseAddress, n: bytes.count - 1)
+          return load(boot, &state)
+        }
       }
     }
     ForkedCopy.end(result)

@@ -1,3 +1,5 @@
+import Control
+
 /// A library that an app would get from somebody else in the process, although it is another file than the
 /// one that it finds by itself.
 public struct LibraryConflict: Equatable, Sendable, CustomStringConvertible {

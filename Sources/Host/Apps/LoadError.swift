@@ -47,8 +47,6 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
 
   /// The exit code of a server that cannot load its application (uWSGI's number).
   public static let exitCode: Int32 = 22
-  /// Whose fault it is: the one who named the file can mend it.
-  public var blame: Blame { .operator }
 
   /// Why the server, or a swap, ends with it.
   func failure(of app: AppSettings) -> ServerFailure {
@@ -68,7 +66,8 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
     case .changing(let path): "\(path) changed while it was read: wait until it is built, and try again"
     case .badImage(let path, let error): "\(path) \(error)"
     case .noRuntimeDirectory(let reason):
-      "no directory for private copies of applications (\(reason)): set TMPDIR to one that this user "
+      "no directory for private copies of applications (\(reason)): name one with --runtime-dir, or "
+        + "set TMPDIR to one, that this user "
         + "can write to, nobody else can change, and that is not mounted noexec"
     case .copyFailed(let path, let reason): "cannot copy \(path) to the runtime directory: \(reason)"
     case .unresolved(let path, let reason):

@@ -1,23 +1,14 @@
 import CLinux
 import Control
+import Posix
 
-/// A file as it was at one moment. Another file by its name, and the same one written anew, are another
-/// identity.
-struct FileIdentity: Equatable, Sendable, CustomStringConvertible {
-  private let device: UInt64
-  private let inode: UInt64
-  private let size: Int64
-  private let seconds: Int64
-  private let nanoseconds: Int64
-
+/// Identities by path, for the check of what is loaded.
+extension FileIdentity {
   /// Nil for what is not there.
   init?(_ path: String) {
     guard let status = System.status(of: path) else { return nil }
-    (device, inode, size) = (UInt64(status.st_dev), UInt64(status.st_ino), Int64(status.st_size))
-    (seconds, nanoseconds) = (Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec))
+    self.init(status)
   }
-
-  var description: String { "\(device):\(inode):\(size):\(seconds).\(nanoseconds)" }
 }
 
 /// The libraries in this process: which file each was when it came, and who has brought it.

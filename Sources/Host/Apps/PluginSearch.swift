@@ -24,7 +24,16 @@ struct PluginSearch {
     }
     throw ServerFailure(
       "the plugin \(plugin.name) was not found: neither \(names[0]) nor \(names[1]) is in "
-        + "\(Self.list(places)); build it with `make plugins`, or name its directory with --plugins-dir")
+        + "\(Self.list(places)); install nsgi-server-\(plugin.name), build it with `make plugins`, "
+        + "or name its directory with --plugins-dir")
+  }
+
+  /// The worker library that belongs to a plugin: of the plugin's folder, or of the server's. Nil if neither
+  /// has it.
+  func library(beside plugin: String) -> String? {
+    let names = ["nsgi_worker.so", "libnsgi_worker.so"]
+    return ([Self.parent(plugin)] + places).lazy.flatMap { place in names.map { "\(place)/\($0)" } }
+      .first { System.exists($0) }
   }
 
   private static func parent(_ path: String) -> String {

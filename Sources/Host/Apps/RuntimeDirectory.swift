@@ -8,8 +8,9 @@ final class RuntimeDirectory {
   /// Absolute path.
   let path: String
   /// The directory itself; holds the lock that says "in use".
-  let descriptor: Int32
+  private(set) var descriptor: Int32
   private let parent: Int32
+  private let group: UInt32?
   private var copies = 0
   private var isRemoved = false
 
@@ -21,13 +22,28 @@ final class RuntimeDirectory {
   private init(in parent: String, for identity: Identity?) throws(SystemError) {
     self.parent = System.own(try System.openDirectory(parent))
     path = try System.makeUniqueDirectory("\(parent)/nsgi-\(getpid())-XXXXXX")
+    group = identity?.group
+    descriptor = -1
+    descriptor = try take()
+  }
+
+  private func take() throws(SystemError) -> Int32 {
     // A copy of the process that an app makes does not say "in use" when this one has ended.
-    descriptor = System.own(try System.openOwnDirectory(path))
-    if let identity {
-      try System.give(descriptor, uid_t.max, identity.group)
-      try System.setMode(descriptor, 0o710)
+    let fd = System.own(try System.openOwnDirectory(Paths.name(of: path), in: parent))
+    if let group {
+      try System.give(fd, uid_t.max, group)
+      try System.setMode(fd, 0o710)
     }
-    try System.lock(descriptor)
+    try System.lock(fd)
+    return fd
+  }
+
+  /// Somebody has removed the directory: makes it again, empty.
+  func remake() throws(SystemError) {
+    try System.makeDirectory(path, 0o700)
+    let fresh = try take()
+    System.close(descriptor)
+    descriptor = fresh
   }
 
   /// Makes one: in `parent` if given, else where the system has a place for it.
@@ -39,7 +55,7 @@ final class RuntimeDirectory {
     in parent: String? = nil, for identity: Identity? = nil, sweeps: Bool = true
   ) throws(LoadError) -> RuntimeDirectory {
     var reasons: [String] = []
-    for candidate in parent.map({ [$0] }) ?? candidates() {
+    for candidate in parent.map({ [System.absolute($0)] }) ?? candidates() {
       do throws(SystemError) {
         if let obstacle = try obstacle(candidate, identity) {
           reasons.append("\(candidate) \(obstacle)")
@@ -99,11 +115,12 @@ final class RuntimeDirectory {
   }
 
   /// The servers that this user may take at their word: its own, and to root those of the service, whose
-  /// directory root has made.
-  static func running() -> [Running] {
+  /// directory root has made; `directory`: those alone that have their own directory in it.
+  static func running(in directory: String? = nil) -> [Running] {
     var result: [Running] = []
     var seen: Set<String> = []
-    for parent in candidates() where seen.insert(parent).inserted {
+    for parent in directory.map({ [System.absolute($0)] }) ?? candidates() where seen.insert(parent).inserted
+    {
       if parent == fallback, seen.count > 1, !result.isEmpty { continue }
       guard let holder = System.owner(of: parent) else { continue }
       let isService = parent == service && System.isStable(service, besides: holder)

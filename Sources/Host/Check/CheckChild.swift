@@ -12,6 +12,8 @@ public enum CheckChild {
     guard let order = CheckOrder(arguments: arguments) else { return }
     System.closeOnExec(reportDescriptor)
     System.dieWithParent()
+    // Constructors, load() and probe() get no more rights than the caller has, by whatever they start.
+    try? System.forbidPrivileges()
     try? ForkedCopy.watch()
     System.leaveNoCore()
     let reporter = CheckReporter(descriptor: reportDescriptor)

@@ -9,26 +9,49 @@ extension CheckReport {
       ("good", .flag(isGood)),
       ("loaded", .flag(isLoaded)),
       ("reason", .text(reason)),
-      ("format", image.map { .object([
-        ("kind", .text("ELF shared library")), ("machine", .text(Self.machine)),
-        ("language", .text(language)), ("soname", .text($0.soname)),
-      ]) } ?? .null),
+      (
+        "format",
+        image.map {
+          .object([
+            ("kind", .text("ELF shared library")), ("machine", .text(Self.machine)),
+            ("language", .text(language)), ("soname", .text($0.soname)),
+          ])
+        } ?? .null
+      ),
       ("size", image == nil ? .null : .number("\(size)")),
       ("build_id", .text(image?.buildID)),
       ("needed", .list((image?.needed ?? []).map { .text($0) })),
-      ("libraries", .list(libraries.map { library in .object([
-        ("name", .text(library.name)), ("file", .text(library.file)), ("for", .text(library.user)),
-      ]) })),
-      ("entry", symbol.map { .object([
-        ("symbol", .text($0)), ("form", .text(isPlain ? "plain" : "full")),
-      ]) } ?? .null),
+      (
+        "libraries",
+        .list(
+          libraries.map { library in
+            .object([
+              ("name", .text(library.name)), ("file", .text(library.file)), ("for", .text(library.user)),
+            ])
+          })
+      ),
+      (
+        "entry",
+        symbol.map {
+          .object([
+            ("symbol", .text($0)), ("form", .text(isPlain ? "plain" : "full")),
+          ])
+        } ?? .null
+      ),
       ("interface", .object([("app", .text(needs)), ("host", .text(Self.offered))])),
       ("name", .text(facts[.name])),
       ("version", .text(facts[.version])),
       ("flags", .list(promises.map { .text($0) })),
-      ("unloading", unloading.flatMap { image == nil ? nil : .object([
-        ("possible", .flag($0.isPossible)), ("why", .text($0.why)),
-      ]) } ?? .null),
+      (
+        "unloading",
+        unloading.flatMap {
+          image == nil
+            ? nil
+            : .object([
+              ("possible", .flag($0.isPossible)), ("why", .text($0.why)),
+            ])
+        } ?? .null
+      ),
       ("load_ms", Self.time(microseconds(.load))),
       ("probe_ms", Self.time(microseconds(.probe))),
       ("breakdown", breakdownJSON),

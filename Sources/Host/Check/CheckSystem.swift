@@ -26,6 +26,10 @@ extension System {
     _ = fcntl(own(fd), F_SETFD, FD_CLOEXEC)
   }
 
+  /// A program that this process becomes keeps the descriptor. The corresponding C function is `fcntl` with
+  /// F_SETFD.
+  static func inheritOnExec(_ fd: Int32) { _ = fcntl(own(fd), F_SETFD, 0) }
+
   /// Starts this very program again: nothing to read, standard error for both outputs, `report` as
   /// descriptor 3, a process group of its own. `variables` are set in its environment unless they are in
   /// this one's. The corresponding C function is `posix_spawn`.

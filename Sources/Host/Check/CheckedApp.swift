@@ -89,7 +89,9 @@ final class CheckedApp: @unchecked Sendable {
         boot.size = UInt32(MemoryLayout<nsgi_boot>.size)
         (boot.worker, boot.workers, boot.generation) = (0, 1, starts)
         (boot.host, boot.app, boot.options) = (host, pointer, options.baseAddress)
-        boot.from_version = saved.count > 1 ? nsgi_str(p: table.version ?? empty, n: version.utf8.count)
+        boot.from_version =
+          saved.count > 1
+          ? nsgi_str(p: table.version ?? empty, n: version.utf8.count)
           : nsgi_str(p: empty, n: 0)
         boot.from_state = nsgi_str(p: bytes, n: saved.count - 1)
         (boot.error, boot.error_cap) = (error, room - 1)
@@ -120,12 +122,14 @@ final class CheckedApp: @unchecked Sendable {
     guard let save = table.save else { return nil }
     final class Sink { var bytes: [UInt8] = [] }
     let sink = Sink()
-    let result = save(state, { argument, bytes, count in
-      guard let argument else { return NSGI_MISUSE.rawValue }
-      let sink = Unmanaged<Sink>.fromOpaque(argument).takeUnretainedValue()
-      sink.bytes += UnsafeRawBufferPointer(start: bytes, count: count)
-      return NSGI_OK.rawValue
-    }, Unmanaged.passUnretained(sink).toOpaque())
+    let result = save(
+      state,
+      { argument, bytes, count in
+        guard let argument else { return NSGI_MISUSE.rawValue }
+        let sink = Unmanaged<Sink>.fromOpaque(argument).takeUnretainedValue()
+        sink.bytes += UnsafeRawBufferPointer(start: bytes, count: count)
+        return NSGI_OK.rawValue
+      }, Unmanaged.passUnretained(sink).toOpaque())
     ForkedCopy.end(result)
     return result >= 0 ? sink.bytes : nil
   }
@@ -134,10 +138,12 @@ final class CheckedApp: @unchecked Sendable {
   func saveIntoNothing() -> Int32? {
     guard let save = table.save else { return nil }
     var wasAsked = false
-    let result = save(state, { argument, _, _ in
-      argument?.storeBytes(of: true, as: Bool.self)
-      return NSGI_IO.rawValue
-    }, &wasAsked)
+    let result = save(
+      state,
+      { argument, _, _ in
+        argument?.storeBytes(of: true, as: Bool.self)
+        return NSGI_IO.rawValue
+      }, &wasAsked)
     ForkedCopy.end(result)
     return wasAsked ? result : nil
   }

@@ -69,11 +69,13 @@ struct Exercise {
     }
     try request("POST in one-byte pieces", post { $0.mostPerRead = 1 })
     try request("body that breaks off", post { $0.client = .leavesAfterReading(1000) })
-    try request("200 header fields", with { scenario in
-      for number in 1...198 {
-        scenario.fields.append(("x-field-\(number)", String(repeating: "v", count: number)))
-      }
-    })
+    try request(
+      "200 header fields",
+      with { scenario in
+        for number in 1...198 {
+          scenario.fields.append(("x-field-\(number)", String(repeating: "v", count: number)))
+        }
+      })
     try request("path that nobody has", with { $0.path = "/no/such/\u{e4}/path" })
     if app.promises(NSGI_NONBLOCKING), app.promises(NSGI_MAY_ASYNC) {
       try request("host that is never ready at once", post { $0.makesWait = true })

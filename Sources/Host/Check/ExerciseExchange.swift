@@ -197,7 +197,7 @@ final class ExerciseExchange: @unchecked Sendable {
         return take(.misuse("sendfile() of a descriptor that is not open"))
       }
       let rest = max(0, Int64(status.st_size) - offset)
-      return take(response.add("sendfile()", count < 0 ? rest : min(count, rest)))
+      return take(response.send(count < 0 ? rest : min(count, rest)))
     }
   }
 

@@ -1,4 +1,5 @@
 import CNSGI
+import Config
 import Synchronization
 import Wire
 
@@ -83,7 +84,7 @@ final class ExerciseHost: @unchecked Sendable {
       magic: UInt32(NSGI_MAGIC), major: UInt16(NSGI_MAJOR), minor: UInt16(NSGI_MINOR),
       size: UInt32(MemoryLayout<nsgi_host>.size), flags: 0)
     host.server = text("nsgi-server")
-    host.version = text("0.1.0")
+    host.version = text(Program.version)
     addRequest(to: &host)
     addResponse(to: &host)
     table.initialize(to: host)

@@ -1,4 +1,5 @@
 import CNSGI
+import Control
 import Wire
 
 /// One response of the exercise: what nsgi.h says about the order of calls, heads and lengths, held against
@@ -23,6 +24,8 @@ struct ExerciseResponse: ~Copyable {
   /// respond() was called: nothing may follow.
   private(set) var isComplete = false
   private var wasRefused = false
+  /// The head has left, by flush() or sendfile(): there can be no other one.
+  private var isCommitted = false
 
   init(isHead: Bool) { self.isHead = isHead }
 
@@ -30,11 +33,29 @@ struct ExerciseResponse: ~Copyable {
   var status: Int { head.status }
   private var isBodiless: Bool { isHead || head.status == 204 || head.status == 304 }
 
+  private var stage: ResponseRules.Stage {
+    if isComplete { return .complete }
+    if written > 0 || isCommitted { return .writing }
+    return head.status == 0 ? .unstarted : .started
+  }
+
+  /// What is wrong with the order of a call; nil if nothing is.
+  private func outOfOrder(_ name: String, _ call: ResponseRules.Call) -> Answer? {
+    let verdict = ResponseRules.verdict(call, in: stage)
+    let earlier = isComplete ? "respond()" : written > 0 ? "bytes of the body" : "flush()"
+    return switch verdict {
+    case .allowed: nil
+    case .gone: Answer(code: verdict.code, violation: nil)
+    // The refusal was told; what follows it is no further mistake.
+    case .tooEarly: Answer(code: verdict.code, violation: wasRefused ? nil : "\(name) before start()")
+    case .tooLate: Answer(code: verdict.code, violation: "\(name) after \(earlier)")
+    }
+  }
+
   // MARK: Head
 
   mutating func begin(_ call: String, status: Int32, reason: UnsafeRawBufferPointer? = nil) -> Answer {
-    guard !isComplete else { return .misuse("\(call) after respond()") }
-    guard written == 0 else { return .misuse("\(call) after bytes of the body") }
+    if let fault = outOfOrder(call, .start) { return fault }
     do throws(ResponseError) {
       guard status >= 200 else { throw .invalidStatus }
       try head.begin(status: Int(status), reason: reason)
@@ -43,8 +64,7 @@ struct ExerciseResponse: ~Copyable {
   }
 
   mutating func announce(_ phrase: nsgi_str) -> Answer {
-    guard !isComplete else { return .misuse("reason() after respond()") }
-    guard written == 0 else { return .misuse("reason() after bytes of the body") }
+    if let fault = outOfOrder("reason()", .reason) { return fault }
     guard phrase.n >= 0, phrase.p != nil || phrase.n == 0 else {
       return .misuse("reason() with \(phrase.n) bytes at NULL")
     }
@@ -108,11 +128,7 @@ struct ExerciseResponse: ~Copyable {
 
   /// write(), lend() and sendfile(): `count` bytes more.
   mutating func add(_ call: String, _ count: Int64) -> Answer {
-    guard !isComplete else { return .misuse("\(call) after respond()") }
-    guard head.status != 0 else {
-      return wasRefused
-        ? Answer(code: NSGI_MISUSE.rawValue, violation: nil) : .misuse("\(call) before start()")
-    }
+    if let fault = outOfOrder(call, .body) { return fault }
     let declared = head.contentLength
     let (sum, isTooMuch) = written.addingReportingOverflow(count)
     written = isTooMuch ? .max : sum
@@ -130,19 +146,23 @@ struct ExerciseResponse: ~Copyable {
     return add(call, Int64(count))
   }
 
-  func flush() -> Answer {
-    head.status != 0 || isComplete || wasRefused ? .ok : .misuse("flush() before start()")
+  mutating func flush() -> Answer {
+    if let fault = outOfOrder("flush()", .flush) { return fault }
+    isCommitted = true
+    return .ok
+  }
+
+  /// sendfile(): `count` bytes of a file.
+  mutating func send(_ count: Int64) -> Answer {
+    let answer = add("sendfile()", count)
+    if answer.code == NSGI_OK.rawValue { isCommitted = true }
+    return answer
   }
 
   /// Reads the bytes: a bad pointer is found here, while the application is in the call that gave it.
   private func touch(_ bytes: UnsafeRawBufferPointer) { _ = ExerciseResponse.checksum(bytes) }
 
-  /// FNV-1a, 64 bits.
-  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return hash
-  }
+  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { FNV1a.hash(bytes) }
 
   // MARK: End
 

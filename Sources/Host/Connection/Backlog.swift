@@ -1,3 +1,4 @@
+import Config
 import Glibc
 
 /// Whether a worker takes connections.
@@ -10,6 +11,20 @@ enum Admission {
   case short
 }
 
+/// How a worker takes connections.
+struct Acceptor {
+  /// Whether it takes what waits in the backlogs.
+  var admission = Admission.open
+  /// When it has last said that clients wait there.
+  var lines = LinePace()
+  /// Connections that it accepts before it lets others go first.
+  var left = Worker.acceptsInARow
+  /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
+  let webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
+    $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
+  }
+}
+
 /// Clients for whom there is no room: they stay in the backlog, where the kernel holds them, until there is.
 extension Worker {
   /// There may be one more connection.
@@ -19,20 +34,20 @@ extension Worker {
   /// Takes no more connections for now. Without an interest in the sockets, so that the loop does not spin,
   /// and that other workers are woken instead of this one.
   func leaveInBacklog(_ reason: Admission, _ sentence: @autoclosure () -> String) {
-    guard admission == .open else { return }
-    admission = reason
+    guard acceptor.admission == .open else { return }
+    acceptor.admission = reason
     for listener in listeners { try? reactor.remove(listener.fd) }
-    if backlogLines.allows(now) { log.warning("new clients wait in the backlog: \(sentence())") }
+    if acceptor.lines.allows(now) { log.warning("new clients wait in the backlog: \(sentence())") }
   }
 
   /// Looks at the sockets again.
   func acceptAgain() {
-    guard admission != .open, stopping == nil else { return }
-    admission = .open
+    guard acceptor.admission != .open, !departure.isUnderWay else { return }
+    acceptor.admission = .open
     for index in listeners.indices {
       do { try watch(index) } catch {
         // One that was left in is as good.
-        if error.code != EEXIST { admission = .short }
+        if error.code != EEXIST { acceptor.admission = .short }
       }
     }
   }
@@ -41,13 +56,22 @@ extension Worker {
   func mayAcceptNext(after error: SystemError) -> Bool {
     switch error.code {
     case EAGAIN: return false
-    // The client has left; Linux also passes on what has befallen it on the network already.
-    case ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET, EPERM:
-      return true
+    case _ where error.isOfOneConnection: return true
     case EMFILE, ENFILE: leaveInBacklog(.short, error.reason)
     default: leaveInBacklog(.short, "\(error)")
     }
     return false
+  }
+}
+
+extension SystemError {
+  /// The failure of accept(2) for one connection alone: its client has left; Linux also passes on what has
+  /// befallen it on the network already.
+  var isOfOneConnection: Bool {
+    let codes = [
+      ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET, EPERM,
+    ]
+    return codes.contains(code)
   }
 }
 

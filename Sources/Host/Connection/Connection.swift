@@ -7,29 +7,6 @@ import Wire
 ///
 /// An idle kept connection owns this record and nothing else: blocks and exchange go back to their pools.
 struct Connection: ~Copyable {
-  /// What the connection is doing; decides which timeout runs.
-  enum State: UInt8 {
-    /// The record is free.
-    case closed
-    /// Between requests. May become readingHead, lingering, closed.
-    case idle
-    /// A request has begun, its head is incomplete. May become readingBody, calling, lingering.
-    case readingHead
-    /// The head is there, the body is coming in. May become calling, lingering.
-    case readingBody
-    /// An application has the request, or it waits in that one's queue. May become writing, idle,
-    /// skipping, lingering.
-    case calling
-    /// FastCGI: the answer came before the end of its request, the rest of which is read over. May become
-    /// idle, lingering, closed.
-    case skipping
-    /// The last answer is complete and waits for the socket. May become lingering, closed.
-    case writing
-    /// The answer is sent, our side is shut; what still comes in is read and dropped, so that no reset
-    /// overtakes the answer. Becomes closed.
-    case lingering
-  }
-
   /// What the ring does for a connection.
   enum OnRing: UInt8 {
     /// Nothing.
@@ -41,13 +18,15 @@ struct Connection: ~Copyable {
   }
 
   /// What the deadline of a connection is for.
-  enum Timeout: UInt8 { case none, head, body, write, keepAlive, quiet, linger, request, stuck }
+  enum Timeout: UInt8 { case none, head, body, write, keepAlive, quiet, linger, reset, request, stuck }
 
   let slot: UInt32
   /// Counts the lives of the record; part of the epoll token.
   var generation: UInt32 = 0
   var fd: Int32 = -1
-  var state = State.closed
+  /// What it is doing, and how far its input is (ConnectionTable.swift).
+  private(set) var state = State.closed
+  private(set) var incoming = Incoming.open
   /// Index of the listener it came from.
   var listener: UInt16 = 0
   var gateway = Gateway.http1
@@ -61,16 +40,17 @@ struct Connection: ~Copyable {
   var prefersReactor = false
   /// It stands in the list of what the ring has brought.
   var hasNews = false
-  /// The ring has received the end of its input.
-  var hasEnded = false
   /// It stands in the list of those whose answers leave with the next wait.
   var isOutgoing = false
-  /// The peer has ended its sending side; what it sent before is still answered.
-  var peerEnded = false
   /// It stands in the worker's list of connections with bytes to parse and no event to come.
   var isPostponed = false
   /// The request that was answered was the peer's last, and all of it was read: more is not expected.
   var expectsNoMore = false
+  /// A unix socket, up to the end of the first request: input that may complete it stays in the socket too
+  /// (KeptInput.swift).
+  var keepsInput = false
+  /// Bytes of the input that are still in the socket.
+  var kept = 0
   /// Lingering: bytes that are still read over, and until when (monotonic nanoseconds).
   var lingerBytes = 0
   var lingersUntil: UInt64 = 0
@@ -87,9 +67,6 @@ struct Connection: ~Copyable {
   var preface: Preface = []
   /// CGI: the answer is a whole HTTP response (nph- scripts).
   var isNonParsed = false
-  /// The exchange's call goes on beside the loop, or the exchange is asynchronous: the outlet is guarded by
-  /// the exchange's lock, all else stays the leader's.
-  var isDetached = false
   /// The request's body comes while its app runs.
   var streamsBody = false
   /// Close once the output is sent.
@@ -117,16 +94,22 @@ struct Connection: ~Copyable {
     outlet.deallocate()
   }
 
-  /// Somebody tells when what it waits for is so.
   @inline(__always)
-  var isWatched: Bool { isRegistered || onRing != .no }
-  /// Something of an answer is not sent yet.
-  @inline(__always)
-  var hasOutput: Bool { outlet.pointee.hasOutput }
-  /// It closes once the output is sent. (One whose peer is gone is read to its end first: complete requests
-  /// may have come before.)
-  @inline(__always)
-  var isClosing: Bool { closesAfterOutput }
-
   var token: Token { Token(.connection, slot: slot, generation: generation) }
+
+  /// Does what the table says of an event; nothing else changes `state` and `incoming`.
+  @_transparent
+  mutating func next(_ event: Event) { (state, incoming) = (state.after(event), incoming.after(event)) }
+
+  /// Makes the record ready for the next connection, once socket and blocks are given back.
+  mutating func clear() {
+    next(.closed)
+    generation &+= 1
+    fd = -1
+    (interest, isRegistered, onRing, prefersReactor) = ([], false, .no, false)
+    (hasNews, isOutgoing, isPostponed) = (false, false, false)
+    (streamsBody, closesAfterOutput, expectsNoMore) = (false, false, false)
+    (deadline, lowWater, preface) = (0, 1, [])
+  }
+
 }

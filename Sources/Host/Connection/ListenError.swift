@@ -18,7 +18,7 @@ enum ListenError: Error, CustomStringConvertible {
     case .takenByOwn(let address, let other):
       "\(address) and \(other) of this server cannot both be had; take one of them out"
     case .notListening(let fd):
-      "descriptor \(fd) is no listening socket; start the server through its launcher"
+      "descriptor \(fd) is not a listening socket; start the server through its launcher"
     }
   }
 

@@ -1,8 +1,5 @@
 import Wire
 
-/// A connection's way out at a fixed address.
-typealias OutletPointer = UnsafeMutablePointer<Outlet>
-
 /// The way out of a connection: what is encoded and not sent yet.
 ///
 /// A record of its own, because its owner changes. It is the leader's; but while the exchange's call goes on
@@ -13,29 +10,23 @@ struct Outlet: ~Copyable {
   var file = FileStretch()
   /// Bytes of answers that a front end has caused beside its requests, since nothing waited here.
   var replies = 0
-  /// The socket took no more bytes; epoll tells when it does.
-  var isBlocked = false
+  /// Whether anything can be sent (ConnectionTable.swift).
+  private(set) var way = Way.open
   /// Bytes that the socket has taken, as far as they are counted: while its client is waited for.
   var sent: Int64 = 0
   /// How fast its client takes them.
   var pace = Pace()
-  /// The peer is gone: nothing more is sent to it, the connection closes.
-  var isLost = false
-
   /// TCP: a close is a reset now (Breaking.swift).
   var resets = false
   /// The body that asks for it was cut off: the close to come is the sign of it.
   var isCut = false
 
-  /// Something of an answer is not sent yet.
-  @inline(__always)
-  var hasOutput: Bool { !output.isEmpty || file.left > 0 }
-  /// Bytes that wait.
-  var waiting: Int64 { Int64(output.count) + file.left }
-  /// A peer causes answers and takes none: it is not listened to until it does.
-  var isChoked: Bool { replies > Outlet.repliesBound }
+  /// Bytes of `replies` from which on a peer is choked.
+  static let repliesBound = 16 * 1024
 
-  private static let repliesBound = 16 * 1024
+  /// Does what the table says of an event; nothing else changes `way`.
+  @_transparent
+  mutating func next(_ event: Way.Event) { way = way.after(event) }
 
   /// The socket took so many bytes of the output.
   @inline(__always)
@@ -58,12 +49,19 @@ struct Outlet: ~Copyable {
     output.removeAll()
   }
 
+  /// Makes the record ready for the next connection; its blocks are given back.
+  mutating func clear() {
+    if file.left > 0 || file.fd >= 0 { file.close() }
+    if pace.isBegun { pace = Pace() }
+    (resets, isCut) = (false, false)
+    next(.closed)
+  }
+
   /// The peer is gone: what waits is dropped.
   mutating func lose() {
     output.removeAll()
     file.close()
-    isBlocked = false
-    isLost = true
+    next(.broke)
   }
 }
 

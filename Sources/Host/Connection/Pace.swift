@@ -68,8 +68,8 @@ extension Worker {
 
   /// Half a body is there, and more is waited for; false when it comes too slowly.
   func bodyKeepsPace(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
-    let total = exchange.pointee.bodyReceived
-    guard connection.pointee.pace.goesOn(at: now, total: total, bodyFloor) else { return false }
+    let total = exchange.bodyReceived
+    guard connection.pace.goesOn(at: now, total: total, bodyFloor) else { return false }
     setTimeoutBeside(connection, .body)
     return true
   }
@@ -77,19 +77,19 @@ extension Worker {
   /// Seconds until a body that is waited for has to be looked at.
   func bodySeconds(_ connection: ConnectionPointer) -> Double {
     limits.bodyMinRate > 0
-      ? min(limits.bodyTimeoutSeconds, max(connection.pointee.pace.left, 0)) : limits.bodyTimeoutSeconds
+      ? min(limits.bodyTimeoutSeconds, max(connection.pace.left, 0)) : limits.bodyTimeoutSeconds
   }
 
   /// The deadline of a body: it is over unless something has come that the kernel has not told of, or the
   /// client may stay silent for longer than it may be slow.
   func bodyIsLate(_ connection: ConnectionPointer) {
-    if connection.pointee.lowWater > 1, System.hasInput(connection.pointee.fd) {
+    if connection.lowWater > 1, System.hasInput(connection.fd) {
       // What has come was too little to be told of; now it is.
       expect(connection, 0)
       setTimeout(connection, .body)
       return
     }
-    let pace = connection.pointee.pace
+    let pace = connection.pace
     if pace.since > 0, !pace.isSilent(at: now, seconds: limits.bodyTimeoutSeconds) {
       let silence = Pace.seconds(from: pace.since, to: now)
       return putOff(connection, seconds: limits.bodyTimeoutSeconds - silence)
@@ -99,7 +99,7 @@ extension Worker {
 
   /// The body has not come in time: 408, by the server or by way of the app that reads it.
   func bodyIsTooLate(_ connection: ConnectionPointer) {
-    if connection.pointee.state == .calling { return streamIsLate(connection) }
+    if connection.state == .calling { return streamIsLate(connection) }
     refuse(connection, 408, Worker.bodySentence(408))
   }
 }
@@ -113,16 +113,16 @@ extension Worker {
 
   /// Owner of the outlet: the socket is full, its client is waited for; false when it takes too little.
   func clientKeepsPace(_ outlet: OutletPointer, _ fd: Int32, at now: UInt64) -> Bool {
-    let goesOn = outlet.pointee.pace.goesOn(at: now, total: taken(outlet, fd), writeFloor)
+    let goesOn = outlet.pace.goesOn(at: now, total: taken(outlet, fd), writeFloor)
     // Nor is what the kernel holds for it kept any longer.
-    if !goesOn { System.resetOnClose(fd) }
+    if !goesOn { System.setReset(fd, true) }
     return goesOn
   }
 
   /// Seconds until a client that takes its answer has to be looked at.
   private func writeSeconds(_ outlet: OutletPointer) -> Double {
     limits.writeMinRate > 0
-      ? min(limits.writeTimeoutSeconds, max(outlet.pointee.pace.left, 0)) : limits.writeTimeoutSeconds
+      ? min(limits.writeTimeoutSeconds, max(outlet.pace.left, 0)) : limits.writeTimeoutSeconds
   }
 
   /// As long as a client may always be left alone. The pace of one beside the loop is not the leader's to
@@ -137,27 +137,27 @@ extension Worker {
   /// sign of life.
   func secondsMore(_ outlet: OutletPointer, _ fd: Int32, at now: UInt64) -> Double? {
     let total = taken(outlet, fd)
-    if outlet.pointee.pace.since == 0 || outlet.pointee.pace.hasMoved(total) {
+    if outlet.pace.since == 0 || outlet.pace.hasMoved(total) {
       return clientKeepsPace(outlet, fd, at: now) ? writeSeconds(outlet) : nil
     }
-    let left = limits.writeTimeoutSeconds - Pace.seconds(from: outlet.pointee.pace.since, to: now)
-    if left <= 0 { System.resetOnClose(fd) }
+    let left = limits.writeTimeoutSeconds - Pace.seconds(from: outlet.pace.since, to: now)
+    if left <= 0 { System.setReset(fd, true) }
     return left > 0 ? left : nil
   }
 
   private func taken(_ outlet: OutletPointer, _ fd: Int32) -> Int64 {
-    outlet.pointee.sent - System.unsentBytes(fd)
+    outlet.sent - System.unsentBytes(fd)
   }
 
   /// The deadline of an answer on its way.
   func outputIsLate(_ connection: ConnectionPointer) {
-    let outlet = connection.pointee.outlet
-    let exchange = connection.pointee.isDetached ? connection.pointee.exchange : nil
-    exchange?.pointee.lock.lock()
-    let seconds = secondsMore(outlet, connection.pointee.fd, at: now)
+    let outlet = connection.outlet
+    let exchange = connection.isDetached ? connection.exchange : nil
+    exchange?.lock.lock()
+    let seconds = secondsMore(outlet, connection.fd, at: now)
     if seconds == nil, let exchange { lost(exchange) }
-    let hasOutput = outlet.pointee.hasOutput
-    exchange?.pointee.lock.unlock()
+    let hasOutput = outlet.hasOutput
+    exchange?.lock.unlock()
     if exchange != nil, !hasOutput, seconds != nil {
       setTimeoutBeside(connection, .none)
     } else if let seconds {

@@ -7,20 +7,20 @@ import Wire
 extension Worker {
   /// Looks at the first bytes; true when the codec may read on.
   func readPreface(_ connection: ConnectionPointer) -> Bool {
-    if connection.pointee.preface.contains(.proxy), !readProxyHeader(connection) { return false }
-    if connection.pointee.preface.contains(.sniff), !recognise(connection) { return false }
+    if connection.preface.contains(.proxy), !readProxyHeader(connection) { return false }
+    if connection.preface.contains(.sniff), !recognise(connection) { return false }
     return true
   }
 
   private func recognise(_ connection: ConnectionPointer) -> Bool {
-    switch Sniffer.recognise(connection.pointee.input.bytes) {
+    switch Sniffer.recognise(connection.input.bytes) {
     case .needMore:
       awaitPreface(connection)
       return false
     case .gateway(let gateway):
-      connection.pointee.gateway = gateway
-      connection.pointee.codec = Codec(gateway, limits: HeadLimits(limits))
-      guard gateway != .fastcgi || isWebServer(connection.pointee.peer) else {
+      connection.gateway = gateway
+      connection.codec = Codec(gateway, limits: HeadLimits(limits))
+      guard !gateway.limitsWebServers || isWebServer(connection.peer) else {
         close(connection)
         return false
       }
@@ -30,7 +30,7 @@ extension Worker {
         connection, 400, "this socket speaks HTTP, SCGI, uwsgi and FastCGI; these bytes are none of them")
       return false
     }
-    connection.pointee.preface.remove(.sniff)
+    connection.preface.remove(.sniff)
     return true
   }
 
@@ -43,21 +43,21 @@ extension Worker {
 
   private func readProxyHeader(_ connection: ConnectionPointer) -> Bool {
     do {
-      switch try ProxyHeader.read(connection.pointee.input.bytes) {
+      switch try ProxyHeader.read(connection.input.bytes) {
       case .needMore:
         awaitPreface(connection)
         return false
       case .absent: break
       case .header(let header, let count):
-        connection.pointee.input.consume(count)
-        connection.pointee.peer.replace(by: header)
+        connection.input.consume(count)
+        connection.peer.replace(by: header)
       }
     } catch {
       tellOfClose(connection, "\(error)")
       close(connection)
       return false
     }
-    connection.pointee.preface.remove(.proxy)
+    connection.preface.remove(.proxy)
     return true
   }
 
@@ -73,12 +73,13 @@ extension Worker {
   /// Lets a trusted front end say who the client is: the last address that is no trusted proxy itself,
   /// and the scheme. From anybody else the fields are only fields.
   func applyForwarded(_ exchange: ExchangePointer) {
-    guard isTrusted(exchange.pointee.meta.remoteAddr.bytes) else { return }
-    let base = exchange.pointee.base
+    guard isTrusted(exchange.meta.remoteAddr.bytes) else { return }
+    exchange.meta.isFromTrusted = true
+    let base = exchange.base
     var (isSchemeKnown, isSecure, isWalking) = (false, true, true)
     // What the trusted front end added stands last, after whatever the client sent of its own.
-    for index in (0..<exchange.pointee.head.count).reversed() {
-      let field = exchange.pointee.head[index]
+    for index in (0..<exchange.head.count).reversed() {
+      let field = exchange.head[index]
       switch field.known {
       case .forwardedProto:
         // Several fields are one list (RFC 9110 §5.3): https is what every proxy was spoken to in.
@@ -88,7 +89,7 @@ extension Worker {
       default: break
       }
     }
-    if isSchemeKnown { exchange.pointee.meta.scheme = isSecure ? Text("https") : Text("http") }
+    if isSchemeKnown { exchange.meta.scheme = isSecure ? Text("https") : Text("http") }
   }
 
   /// Walks a list of addresses from its end, as far as they are trusted proxies; false when it ends the walk.
@@ -107,10 +108,10 @@ extension Worker {
     }
     guard let believed else { return goesOn }
     let (address, port) = (believed.address, believed.port)
-    exchange.pointee.meta.remoteAddr = Text(exchange.pointee.arena.copy(address), address.count)
-    exchange.pointee.meta.remotePort =
-      port.isEmpty ? .absent : Text(exchange.pointee.arena.copy(port), port.count)
-    exchange.pointee.meta.isForwarded = true
+    exchange.meta.remoteAddr = Text(exchange.arena.copy(address), address.count)
+    exchange.meta.remotePort =
+      port.isEmpty ? .absent : Text(exchange.arena.copy(port), port.count)
+    exchange.meta.isForwarded = true
     return goesOn
   }
 }

@@ -2,66 +2,80 @@ import CLinux
 import Config
 import Control
 import Glibc
+import Posix
 import Wire
 
-/// The request log: one line a request in the combined format and the time it took, gathered over a turn of
-/// the loop and written at its end. `-L` turns it off but for the kinds that are asked for by name.
+/// The request log: one line a request in the combined format and the time it took, or as `--log-format`
+/// says, gathered over a turn of the loop and written at its end. `-L` turns it off but for the kinds that
+/// are asked for by name.
 struct AccessLog: ~Copyable {
-  private let settings: LogSettings
-  private var lines = ByteBuffer()
+  let settings: LogSettings
+  var lines = ByteBuffer()
   private var time = InlineArray<32, UInt8>(repeating: 0)
   private var timeCount = 0
   private var timeOf: Int64 = -1
 
   /// Some requests are logged.
   let isEnabled: Bool
+  /// Lines have another format.
+  private let hasFormat: Bool
+  /// What a format may ask for that no request says.
+  var process: LoggingProcess
 
-  init(_ settings: LogSettings) {
+  /// - Parameter supervisor: under a master.
+  init(_ settings: LogSettings, _ supervisor: Supervisor? = nil) {
     self.settings = settings
+    hasFormat = settings.format != nil
+    process = LoggingProcess(supervisor)
     isEnabled =
       settings.requests || settings.clientErrors || settings.serverErrors || settings.slowMilliseconds != nil
   }
 
   /// Notes a request whose response is encoded.
   mutating func add(_ exchange: UnsafeMutablePointer<Exchange>, now: UInt64) {
-    let status = exchange.pointee.response.status
-    let microseconds = exchange.pointee.began == 0 ? 0 : (now &- exchange.pointee.began) / 1000
+    let status = exchange.response.status
+    let microseconds = exchange.began == 0 ? 0 : (now &- exchange.began) / 1000
     guard isWanted(status, microseconds) else { return }
+    if hasFormat { addFormatted(exchange, microseconds) } else { addCombined(exchange, status, microseconds) }
+    if lines.count > 64 * 1024 { flush() }
+  }
+
+  private mutating func addCombined(_ exchange: ExchangePointer, _ status: Int, _ microseconds: UInt64) {
     appendClient(exchange)
     lines.append(" - - [")
     appendTime()
     lines.append("] \"")
-    appendEscaped(exchange.pointee.meta.method.bytes)
+    appendEscaped(exchange.meta.method.bytes)
     lines.append(0x20)
-    appendEscaped(exchange.pointee.meta.requestURI.bytes)
+    appendEscaped(exchange.meta.requestURI.bytes)
     lines.append(0x20)
-    appendEscaped(exchange.pointee.meta.serverProtocol.bytes)
+    appendEscaped(exchange.meta.serverProtocol.bytes)
     lines.append("\" ")
     lines.append(decimal: Int64(status))
     lines.append(0x20)
-    lines.append(decimal: exchange.pointee.written)
+    lines.append(decimal: exchange.written)
     appendQuoted("HTTP_REFERER", of: exchange)
     appendQuoted("HTTP_USER_AGENT", of: exchange)
     lines.append(0x20)
     lines.append(decimal: Int64(microseconds))
     lines.append("us\n")
-    if lines.count > 64 * 1024 { flush() }
   }
 
   /// The client's address, in a front end's words; of a request that was refused before it was understood,
   /// the peer's.
   private mutating func appendClient(_ exchange: ExchangePointer) {
-    if !exchange.pointee.meta.remoteAddr.isEmpty {
-      return appendEscaped(exchange.pointee.meta.remoteAddr.bytes)
+    if settings.believesForwarded, let said = exchange.forwardedFor { return appendEscaped(said) }
+    if !exchange.meta.remoteAddr.isEmpty {
+      return appendEscaped(exchange.meta.remoteAddr.bytes)
     }
-    let peer = exchange.pointee.connection.pointee.peer.text
+    let peer = exchange.connection.peer.text
     lines.append(string: peer.isEmpty ? "-" : peer)
   }
 
   private mutating func appendQuoted(_ name: StaticString, of exchange: ExchangePointer) {
     lines.append(" \"")
     // Before the head was complete there is no environ to ask.
-    let isKnown = exchange.pointee.isNormalized
+    let isKnown = exchange.isNormalized
     let value = isKnown ? exchange.pointee.variable(named: Text(name).bytes).bytes : Text.empty.bytes
     appendEscaped(value)
     lines.append("\"")
@@ -75,10 +89,10 @@ struct AccessLog: ~Copyable {
     return false
   }
 
-  /// Writes what has gathered; what the file does not take is lost, the requests are not.
+  /// Writes what has gathered; what nobody takes is lost, the requests are not.
   mutating func flush() {
     guard !lines.isEmpty else { return }
-    try? System.writeAll(STDERR_FILENO, lines.bytes)
+    LogSink.requests.write(lines.bytes)
     lines.removeAll()
   }
 

@@ -1,6 +1,6 @@
 import Control
-import Glibc
 import Logging
+import Posix
 
 /// The error log: what the operator and the authors of apps read. One line an event, on standard error or
 /// in a file; reopened by name for log rotation.
@@ -46,13 +46,19 @@ final class Log: @unchecked Sendable {
   }
 
   /// A line of an application.
-  func app(level: Int32, _ text: UnsafeRawBufferPointer) {
+  ///
+  /// - Parameter request: the id of the request that it is about; empty for none.
+  func app(
+    level: Int32, _ text: UnsafeRawBufferPointer,
+    request: UnsafeRawBufferPointer = .init(start: nil, count: 0)
+  ) {
     let known = Log.levels[Int(max(0, min(5, level)))]
-    logger.log(level: known, "\(Printable.text(text))")
+    let mark = request.isEmpty ? "" : "[\(String(decoding: request, as: UTF8.self))] "
+    logger.log(level: known, "\(mark)\(Printable.text(text))")
   }
 }
 
-/// Writes log lines: time (UTC), level, text. The text is escaped: nobody can forge a line.
+/// Writes log lines.
 private struct LineHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.info
@@ -63,21 +69,6 @@ private struct LineHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    var line = ""
-    line.reserveCapacity(128)
-    line += LineHandler.time()
-    line += " \(event.level): "
-    line += Printable.text("\(event.message)")
-    line += "\n"
-    line.withUTF8 { try? System.writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
-  }
-
-  private static func time() -> String {
-    var now = Glibc.time(nil)
-    var parts = tm()
-    gmtime_r(&now, &parts)
-    var text = [CChar](repeating: 0, count: 32)
-    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-    return String(decoding: text[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    LogLine.write("\(event.level)", "\(event.message)")
   }
 }

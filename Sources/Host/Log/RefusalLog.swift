@@ -43,8 +43,8 @@ extension Worker {
   func tellOfRefusal(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
     guard refusals.admits(at: now) else { return }
     var line = "request refused with \(status) \(place(of: connection)): \(sentence)\(bound(status))"
-    if let exchange = connection.pointee.exchange, !exchange.pointee.meta.method.isEmpty {
-      line += ": \(exchange.pointee.requestLine)"
+    if let exchange = connection.exchange, !exchange.meta.method.isEmpty {
+      line += ": \(exchange.requestLine)"
     }
     log.warning(line)
   }
@@ -63,9 +63,9 @@ extension Worker {
 
   /// "at uwsgi socket 127.0.0.1:3031 for 10.0.0.7".
   private func place(of connection: ConnectionPointer) -> String {
-    let index = Int(connection.pointee.listener)
-    guard connection.pointee.gateway != .cgi, index < listeners.count else { return "under CGI" }
-    let peer = connection.pointee.peer.text
+    let index = Int(connection.listener)
+    guard connection.gateway.hasSocket, index < listeners.count else { return "under CGI" }
+    let peer = connection.peer.text
     return "at \(listeners[index].title)" + (peer.isEmpty ? "" : " for \(peer)")
   }
 

@@ -4,7 +4,7 @@ import Glibc
 extension Worker {
   /// A body that will never fit is refused before it comes.
   func fitsSpools(_ exchange: ExchangePointer) -> Bool {
-    let length = exchange.pointee.meta.contentLength
+    let length = exchange.meta.contentLength
     return length <= limits.bodyMemoryBytes || length <= limits.spoolBytes
   }
 
@@ -20,8 +20,8 @@ extension Worker {
   /// vain another time, too.
   func bodyStatus(_ exchange: ExchangePointer, _ error: SpoolError) -> Int {
     // The piece that found no room is no longer than this.
-    let least = exchange.pointee.body.length + Int64(BlockPool.blockBytes)
-    let length = max(exchange.pointee.meta.contentLength, least)
+    let least = exchange.body.length + Int64(BlockPool.blockBytes)
+    let length = max(exchange.meta.contentLength, least)
     if case .full = error, length > limits.spoolBytes { return 413 }
     return error.status
   }

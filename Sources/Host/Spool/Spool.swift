@@ -16,6 +16,7 @@ enum SpoolError: Error, CustomStringConvertible {
     case .failed(let error):
       switch error.code {
       case ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOBUFS: 503
+      case EFBIG: 413
       default: 500
       }
     }

@@ -16,8 +16,7 @@ extension System {
 
   /// Size in bytes; EISDIR or EINVAL for what is no regular file. The corresponding C function is `fstat`.
   static func regularFileSize(_ fd: Int32) throws(SystemError) -> Int64 {
-    var status = stat()
-    _ = try retrying("fstat") { Int(fstat(fd, &status)) }
+    let status = try System.status(fd)
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(fd)
       throw SystemError("fstat", status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
@@ -48,12 +47,43 @@ extension System {
     return (copy, Int64(size))
   }
 
-  /// What an open file is and says of itself. The corresponding C function is `fstat`.
-  static func fileStatus(_ fd: Int32) throws(SystemError) -> FileStatus {
-    var status = stat()
-    _ = try retrying("fstat") { Int(fstat(fd, &status)) }
-    return FileStatus(status)
+  /// Opens for reading, without waiting for whoever is at the other end, what lies below a directory; -1 and
+  /// errno. The path ends with NUL. The corresponding call is `openat2` with RESOLVE_BENEATH.
+  static func openBeneath(_ directory: Int32, _ path: UnsafePointer<CChar>) -> Int32 {
+    clinux_open_beneath(directory, path)
   }
+
+  /// Opens for reading what a path leads to; nil if it cannot be read, or `mayLie` refuses the place where
+  /// the file really is. It is asked before anything happens to the file. The corresponding C functions are
+  /// `open` with O_PATH and `readlink`.
+  static func openAnywhere(_ path: UnsafePointer<CChar>, if mayLie: ([UInt8]) -> Bool) -> Int32? {
+    let place = clinux_open_place(path)
+    guard place >= 0 else { return nil }
+    defer { close(place) }
+    guard let real = realPath(place), mayLie(real) else { return nil }
+    let file = clinux_open_again(place)
+    return file < 0 ? nil : file
+  }
+
+  /// Where the file of a descriptor lies, without links.
+  static func realPath(_ descriptor: Int32) -> [UInt8]? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { room in
+      let count = clinux_place_of(descriptor, room.baseAddress, UInt(room.count))
+      return count < 0 ? nil : Array(UnsafeRawBufferPointer(start: room.baseAddress, count: count))
+    }
+  }
+
+  /// What a path leads to; nil for nothing. The corresponding C function is `stat`.
+  static func fileVersion(_ path: UnsafePointer<CChar>) -> FileVersion? {
+    var status = stat()
+    return stat(path, &status) == 0 ? FileVersion(status) : nil
+  }
+
+  /// What an open file is; nil if that cannot be told. The corresponding C function is `fstat`.
+  static func fileVersion(_ fd: Int32) -> FileVersion? { (try? System.status(fd)).map(FileVersion.init) }
+
+  /// What an open file is and says of itself.
+  static func fileStatus(_ fd: Int32) throws(SystemError) -> FileStatus { FileStatus(try System.status(fd)) }
 }
 
 /// What a file says of itself.
@@ -70,5 +100,32 @@ struct FileStatus {
     size = Int64(status.st_size)
     hasOffsets = kind == S_IFREG || kind == S_IFBLK || kind == S_IFCHR
     knowsSize = kind == S_IFREG && status.st_blocks > 0
+  }
+}
+
+/// What tells one version of a file from the next, and from other files.
+struct FileVersion: Equatable {
+  enum Kind { case regular, directory, other }
+
+  let kind: Kind
+  let size: Int64
+  /// Seconds since 1970, and nanoseconds, of the last change of the content.
+  let modified: Int64
+  let modifiedNanoseconds: Int64
+  private let device: UInt64
+  private let number: UInt64
+  /// The last change of anything of it, in nanoseconds: rights count too.
+  private let changed: Int64
+
+  init(_ status: stat) {
+    kind =
+      status.st_mode & S_IFMT == S_IFREG
+      ? .regular : status.st_mode & S_IFMT == S_IFDIR ? .directory : .other
+    size = Int64(status.st_size)
+    modified = Int64(status.st_mtim.tv_sec)
+    modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
+    device = UInt64(status.st_dev)
+    number = UInt64(status.st_ino)
+    changed = Int64(status.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_ctim.tv_nsec)
   }
 }

@@ -8,19 +8,19 @@ extension Worker {
   /// may not or cannot be served. Without `--sendfile-root` the field is dropped: it is no business of a
   /// client.
   func takeSendfile(_ exchange: ExchangePointer) -> FileStretch? {
-    guard let value = exchange.pointee.response.takeSendfile() else { return nil }
+    guard let value = exchange.response.takeSendfile() else { return nil }
     guard let root = settings.sendfileRoot else { return nil }
     let path = String(decoding: value.bytes, as: UTF8.self)
     do {
       let fd = try SendFile.open(path, below: root)
       let file = try SendFile.whole(fd, copies: limits.unsizedFileBytes)
-      exchange.pointee.response.setLength(file.left)
+      exchange.response.setLength(file.left)
       return file
     } catch {
       let isForbidden = error.code == EXDEV || error.code == EACCES || error.code == ELOOP
       log.error("X-Sendfile \(path) of \(app(exchange).name): \(error.reason)")
-      try? exchange.pointee.response.begin(status: isForbidden ? 403 : 404)
-      exchange.pointee.response.setLength(0)
+      try? exchange.response.begin(status: isForbidden ? 403 : 404)
+      exchange.response.setLength(0)
       return FileStretch()
     }
   }
@@ -51,7 +51,8 @@ enum SendFile {
     if path.hasPrefix("/") {
       let prefix = root.hasSuffix("/") ? root : root + "/"
       guard path.hasPrefix(prefix) else { throw SystemError("openat2", EXDEV) }
-      rest = path.dropFirst(prefix.count)
+      // Who joins paths may join them with two slashes.
+      rest = path.dropFirst(prefix.count).drop { $0 == "/" }
     }
     let directory = try System.openDirectory(root)
     defer { System.close(directory) }

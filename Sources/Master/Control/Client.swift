@@ -6,6 +6,8 @@ struct Client {
   let descriptor: Int32
   var input: [UInt8] = []
   var output: [UInt8] = []
+  /// A process of the server's own that may read figures alone, again and again.
+  var isViewer = false
   /// The answer is for a program.
   var isJSON = false
   /// Workers that are to show their requests before the client gets its answer.
@@ -70,10 +72,28 @@ extension Master {
   }
 
   func acceptClient() {
-    guard let fd = System.accept(controlSocket) else { return }
-    let id = nextNumber()
-    clients[id] = Client(descriptor: fd)
-    try? watch(fd, .client(id))
+    do throws(SystemError) {
+      let fd = try System.accept(controlSocket)
+      let id = nextNumber()
+      do throws(SystemError) { try watch(fd, .client(id)) } catch {
+        System.close(fd)
+        throw error
+      }
+      clients[id] = Client(descriptor: fd)
+    } catch  where ![EAGAIN, EINTR, ECONNABORTED, EPERM].contains(error.code) {
+      // What waits would be told of again and again until there is something to take it with.
+      MasterLog.warning("clients of the control socket wait for a second: \(error)")
+      System.unwatch(epoll, controlSocket)
+      alarms.set(.clients, seconds: 1)
+    } catch {}
+  }
+
+  /// Looks at the control socket again.
+  func acceptClientsAgain() {
+    guard controlSocket >= 0 else { return }
+    do throws(SystemError) { try watch(controlSocket, .control) } catch {
+      if error.code != EEXIST { alarms.set(.clients, seconds: 1) }
+    }
   }
 
   /// Takes what a client says, and sends what it has to be told.
@@ -86,7 +106,7 @@ extension Master {
       guard !bytes.isEmpty else { return drop(id) }
       clients[id]!.input += bytes
     } catch {
-      if !error.wouldBlock { drop(id) }
+      if !error.passes { drop(id) }
       return
     }
     guard let end = clients[id]!.input.firstIndex(of: UInt8(ascii: "\n")) else {
@@ -111,7 +131,7 @@ extension Master {
       line = lines.map { Printable.text($0) + "\n" }.joined() + "exit 0"
     }
     clients[id]!.output += Array((line + "\n").utf8)
-    if case .progress = reply {} else { clients[id]!.isOver = true }
+    if case .progress = reply {} else { clients[id]!.isOver = !client.isViewer }
     send(to: id)
   }
 
@@ -136,7 +156,7 @@ extension Master {
       do throws(SystemError) {
         sent += try System.send(client.descriptor, client.output[sent...])
       } catch {
-        guard error.wouldBlock else { return drop(id) }
+        guard error.passes else { return drop(id) }
         break
       }
     }

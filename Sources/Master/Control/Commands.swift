@@ -1,18 +1,22 @@
 import Config
+import Control
 
 /// What `server ctl` asks: words separated by spaces, `%XX` for bytes that would be mistaken; the first is
 /// `text` or `json`, the second the verb.
 extension Master {
   /// Answers a line, now or when the change that it asks for has ended.
   func answer(_ id: Int, _ line: String) {
-    var words = line.split(separator: " ").map { Master.decoded($0) }
+    var words = line.split(separator: " ").map { PercentWord.decoded($0) }
     guard words.count >= 2, ["text", "json"].contains(words[0]) else {
-      return tell(id, .end(.refused("the question is none; use `server ctl`")))
+      return tell(id, .end(.refused("malformed request; use `server ctl`")))
     }
     clients[id]!.isJSON = words.removeFirst() == "json"
     let verb = words.removeFirst()
+    // It hears whoever may connect: what it says changes nothing.
+    if clients[id]!.isViewer, verb != "snapshot" { return }
     switch verb {
     case "status": askForStatus(id)
+    case "snapshot": tell(id, records(snapshot()))
     case "generations": reply(id, words) { generations($0) }
     case "swap": swap(id, words)
     case "rollback":
@@ -27,7 +31,7 @@ extension Master {
       // Answered when the last worker has left.
       tell(id, .progress("stops when what is under way is answered"))
       inform(.stop(code: 0))
-    default: tell(id, .end(.refused("`\(verb)` is nothing the server does; see server ctl --help")))
+    default: tell(id, .end(.refused("`\(verb)` is not a verb of this server; see server ctl --help")))
     }
   }
 
@@ -71,21 +75,5 @@ extension Master {
   private func unknown(_ word: String) -> String {
     let known = (releases.current?.builds ?? []).map { "\($0.mount.isEmpty ? "/" : $0.mount) (\($0.name))" }
     return "no application `\(word)`; there are \(known.joined(separator: ", "))"
-  }
-
-  private static func decoded(_ word: Substring) -> String {
-    var bytes: [UInt8] = []
-    var rest = Array(word.utf8)[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2,
-        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-      {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

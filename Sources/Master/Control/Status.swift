@@ -1,4 +1,5 @@
 import Control
+import Posix
 
 /// What `server ctl status` and `generations` show.
 extension Master {
@@ -8,10 +9,13 @@ extension Master {
     var lines = [
       "master pid \(System.ownPID), up \((System.now() &- began) / 1_000_000_000) s, \(respawns) respawns"
     ]
+    let dropped = list.reduce(droppedLines) { $0 + $1.board[.droppedLines].count }
+    if dropped > 0 { lines.append("log: \(dropped) lines were dropped, since nobody took them in time") }
     lines += sockets.map { "socket \($0.gateway.rawValue) \($0.address)" }
     for build in releases.current?.builds ?? [] {
       lines.append("app \(build.mount.isEmpty ? "/" : build.mount) \(build.title) \(build.source)")
     }
+    if let text = releases.cheaperText { lines.append(text) }
     lines += list.flatMap(workerLines)
     if let word = releases.changeText { lines.append(word) }
     if let lastOutcome = releases.lastOutcome { lines.append("last change: \(lastOutcome)") }
@@ -19,6 +23,7 @@ extension Master {
     let json = JSON.object([
       ("pid", .int(Int(System.ownPID))), ("phase", .string(releases.state.word)),
       ("uptime", .int(Int((System.now() &- began) / 1_000_000_000))), ("respawns", .int(respawns)),
+      ("droppedLogLines", .int(dropped)), ("demand", releases.cheaperText.map { .string($0) } ?? .null),
       (
         "sockets",
         .array(
@@ -53,11 +58,11 @@ extension Master {
   }
 
   /// The generations that a worker says it runs; those that it was started with, until it has said.
-  private func generations(of worker: WorkerHandle) -> [Int] {
+  func generations(of worker: WorkerHandle) -> [Int] {
     releases.workers[worker.id]?.running?.generations ?? worker.release.builds.map(\.generation)
   }
 
-  private func state(of worker: WorkerHandle) -> String { phase(of: worker)?.word ?? "ended" }
+  func state(of worker: WorkerHandle) -> String { phase(of: worker)?.word ?? "ended" }
 
   private func workerLines(_ worker: WorkerHandle) -> [String] {
     let generations = generations(of: worker).map { "\($0)" }.joined(separator: ",")

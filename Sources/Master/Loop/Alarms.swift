@@ -12,10 +12,24 @@ struct Alarms {
     case saveTimeout(worker: Int)
     /// Workers should have shown what their requests do.
     case stacks(client: Int)
+    /// Clients of the control socket may be taken again.
+    case clients
+    /// The time of `--shutdown-delay` is over.
+    case stop
+    /// The process that shows figures may be started again.
+    case watcher
     /// Look at the scoreboards.
     case look
     /// Files have stopped changing.
     case settled
+    /// A program that runs beside the server may be started again.
+    case program(place: Int)
+    /// A program has had its time.
+    case programTime(Int)
+    /// A minute begins.
+    case minute
+    /// Another process may be started that distributes lines.
+    case collector
   }
 
   private var list: [(due: UInt64, action: Action)] = []

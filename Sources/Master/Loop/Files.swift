@@ -1,3 +1,5 @@
+import Control
+
 /// Files whose change asks for something: `--touch-reload` and, with `--watch`, the applications' own.
 ///
 /// The kernel tells of a name that appears or is written in a directory. It does not tell of a link on the
@@ -16,19 +18,12 @@ struct FileWatch {
 
 /// A path that is watched.
 struct WatchedFile {
-  let change: Change
+  /// What is asked for; nil: that the logs are opened again.
+  let change: Change?
   /// What it led to when its change was last acted on.
   var seen: FileIdentity?
   /// What it leads to since the last look: a second look finds it finished.
   var candidate: FileIdentity?
-}
-
-/// Which file a path leads to, and which state of it.
-struct FileIdentity: Equatable {
-  let device, inode: UInt64
-  let bytes: Int64
-  /// Seconds and nanoseconds of the last change of its content.
-  let seconds, nanoseconds: Int
 }
 
 extension Master {
@@ -39,7 +34,8 @@ extension Master {
   func watchFiles() {
     guard let release = releases.current else { return }
     let supervision = release.settings.supervision
-    guard !supervision.touchFiles.isEmpty || supervision.watchesApps else { return }
+    let reopenFiles = release.settings.log.reopenFiles
+    guard !supervision.touchFiles.isEmpty || supervision.watchesApps || !reopenFiles.isEmpty else { return }
     if files == nil {
       guard let fd = try? System.fileWatcher() else { return }
       files = FileWatch(descriptor: fd)
@@ -48,6 +44,7 @@ extension Master {
     let before = files!.files
     (files!.names, files!.files) = ([:], [:])
     for path in supervision.touchFiles { want(path, .reload(cause: "--touch-reload \(path)")) }
+    for path in reopenFiles { want(path, nil) }
     for app in release.settings.apps where supervision.watchesApps && app.runtime == nil {
       let base = app.path.hasPrefix("/") ? nil : release.settings.process.directory
       want((base.map { $0 + "/" } ?? "") + app.path, .swap(mount: app.mount, file: nil))
@@ -61,7 +58,7 @@ extension Master {
     for (path, file) in before where files!.files[path] != nil { files!.files[path]!.seen = file.seen }
   }
 
-  private func want(_ path: String, _ change: Change) {
+  private func want(_ path: String, _ change: Change?) {
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
@@ -97,7 +94,12 @@ extension Master {
     guard let file = files?.files[path] else { return }
     files!.files[path]!.seen = System.identity(of: path)
     files!.files[path]!.candidate = nil
-    inform(.asked(file.change, by: nil))
+    guard let change = file.change else {
+      MasterLog.info("\(path) has changed: logs are opened again (--touch-logreopen)")
+      _ = reopenLogs()
+      return
+    }
+    inform(.asked(change, by: nil))
   }
 
   /// Once a second: what each path leads to. A file that is another, and the same at two looks, has changed.

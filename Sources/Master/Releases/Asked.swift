@@ -32,7 +32,7 @@ extension Releases {
     case .rollback(let mount): rollBack(request, mount)
     case .upgrade(let binary):
       state = .handingOver(request)
-      act(.startHeir(binary: binary))
+      act(.startHeir(ticket: request.ticket, binary: binary))
       setDeadline(request)
     }
   }

@@ -6,7 +6,8 @@ extension Releases {
     endProbation()
     let seconds = release.settings.supervision.probationSeconds
     guard seconds > 0, !fresh.isEmpty else { return }
-    probation = Probation(release: release.number, previous: previous, fresh: fresh)
+    let end = now &+ UInt64(seconds * 1e9)
+    probation = Probation(release: release.number, previous: previous, fresh: fresh, end: end)
     act(.alarm(.probation(release: release.number), seconds: seconds))
   }
 
@@ -27,10 +28,13 @@ extension Releases {
     guard let probation, let current else { return }
     endProbation()
     for build in probation.fresh { history.withdraw(build, reason) }
-    let names = probation.fresh.map(\.title).joined(separator: ", ")
-    if case .staging(let staging) = state { act(.abandonStaging(ticket: staging.request.ticket)) }
+    // As workers have called them since.
+    let called = probation.fresh.map { fresh in current.builds.first(where: fresh.isSame) ?? fresh }
+    let names = called.map(\.title).joined(separator: ", ")
+    abandonChange()
     refuse("\(names), which it follows, is taken back: \(reason)")
     lastOutcome = "taken back: \(names): \(reason)"
+    act(.count("taken_back"))
     act(.log(.error, "\(names) is taken back: \(reason)"))
     let isKept = probation.fresh.contains { build in
       current.settings.apps.contains { $0.mount == build.mount && $0.isKeptWhole }
@@ -42,18 +46,18 @@ extension Releases {
     let target = Release(
       number: nextNumber(), configuration: previous.configuration, arguments: previous.arguments,
       settings: previous.settings, builds: previous.builds)
-    for build in target.builds where !current.builds.contains(where: { $0.isSame(build) }) {
-      _ = history.commit(build)
-    }
+    for build in target.builds(notIn: current) { _ = history.commit(build) }
     self.current = target
     act(.watchFiles)
   }
 
   // MARK: The heir
 
-  mutating func heirReady(_ pid: Int32) {
-    guard case .handingOver(let request) = state else { return act(.killHeir) }
-    act(.handOver)
+  mutating func heirReady(_ ticket: Int, _ pid: Int32) {
+    guard case .handingOver(let request) = state, request.ticket == ticket else {
+      return act(.killHeir(ticket: ticket))
+    }
+    act(.handOver(ticket: ticket))
     state = .serving
     let sentence = "the server goes on as pid \(pid)"
     finish(request, .done(sentence, changed: true))
@@ -63,8 +67,17 @@ extension Releases {
     for id in workers.keys.sorted() { retire(id) }
   }
 
-  mutating func heirFailed(_ reason: String) {
-    if case .handingOver = state { refuse(reason) }
+  mutating func heirFailed(_ ticket: Int, _ reason: String) {
+    if case .handingOver(let request) = state, request.ticket == ticket { refuse(reason) }
+  }
+
+  /// The children of the change under way are not wanted any more.
+  mutating func abandonChange() {
+    switch state {
+    case .staging(let staging): act(.abandonStaging(ticket: staging.request.ticket))
+    case .handingOver(let request): act(.killHeir(ticket: request.ticket))
+    case .starting, .serving, .rolling, .swapping, .stopping: break
+    }
   }
 
   // MARK: Alarms
@@ -77,7 +90,7 @@ extension Releases {
     case .soak(let number): soakIsOver(number)
     case .swap(let id): swapTimedOut(id)
     case .probation(let number): if probation?.release == number { endProbation() }
-    case .seat: break
+    case .seat(let seat): lookAgain(at: seat)
     }
   }
 
@@ -87,14 +100,12 @@ extension Releases {
   }
 
   private mutating func changeTimedOut(_ ticket: Int) {
+    guard request?.ticket == ticket else { return }
+    abandonChange()
     switch state {
-    case .staging(let staging) where staging.request.ticket == ticket:
-      act(.abandonStaging(ticket: ticket))
-      refuse("the trial did not end in time (--swap-timeout)")
-    case .handingOver(let request) where request.ticket == ticket:
-      act(.killHeir)
-      refuse("the new server did not get ready in time")
-    case .starting, .serving, .staging, .rolling, .swapping, .handingOver, .stopping: break
+    case .staging: refuse("the trial did not end in time (--swap-timeout)")
+    case .handingOver: refuse("the new server did not get ready in time")
+    case .starting, .serving, .rolling, .swapping, .stopping: break
     }
   }
 }

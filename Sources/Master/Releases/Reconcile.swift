@@ -8,11 +8,12 @@ extension Releases {
     switch state {
     case .stopping: return nil
     case .rolling(let rolling):
-      let hasSwitched = seat <= rolling.seat || rolling.seat >= rolling.target.workers
+      let hasSwitched = seat <= rolling.seat || rolling.seat >= seats(of: rolling.target)
       let release = hasSwitched ? rolling.target : rolling.previous
-      return seat < release.workers ? release : nil
+      return seat < seats(of: release) ? release : nil
+    case .starting(let failures) where failures.contains { $0.seat == seat }: return nil
     case .starting, .serving, .staging, .swapping, .handingOver:
-      guard let current, seat < current.workers else { return nil }
+      guard let current, seat < seats(of: current) else { return nil }
       return current
     }
   }
@@ -24,10 +25,12 @@ extension Releases {
     return wanted.runs(worker)
   }
 
-  /// A seat's old workers serve on while the first new one soaks beside them.
+  /// A seat's old workers serve on while the first new one soaks beside them. Those whose build could not be
+  /// started again, because a runtime made it of files that are others by now, stay until all new ones serve.
   private func keepsOthers(_ seat: Int) -> Bool {
-    if case .rolling(let rolling) = state { return rolling.isSoaking && rolling.seat == seat }
-    return false
+    guard case .rolling(let rolling) = state, seat <= rolling.seat else { return false }
+    if rolling.isSoaking, rolling.seat == seat { return true }
+    return rolling.seat < seats(of: rolling.target) && !rolling.previous.isKeptWhole
   }
 
   /// Starts and retires workers until every seat has, or will have, what it should.

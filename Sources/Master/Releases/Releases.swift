@@ -10,8 +10,9 @@ import Control
 struct Releases {
   /// The change that is carried out. A case says all that is known of it.
   enum State {
-    /// The first workers load; one that cannot ends the start.
-    case starting
+    /// The first workers load. The places that could not, while nobody serves: if that is all of them, the
+    /// start has failed.
+    case starting([StartFailure])
     /// No change is under way.
     case serving
     /// Children read the configuration, then copy, inspect and try the builds.
@@ -35,7 +36,9 @@ struct Releases {
     }
   }
 
-  var state = State.starting
+  var state = State.starting([])
+  /// A master before this one serves meanwhile: one place that cannot start ends this one.
+  var follows = false
   /// What all seats should run when no change is under way; nil until the first builds are staged.
   var current: Release?
   var history = History()
@@ -45,6 +48,10 @@ struct Releases {
   var probation: Probation?
   /// Changes that wait for the one under way.
   var queue: [Request] = []
+  /// How many seats are in use; nil: all.
+  var cheaper: Cheaper?
+  /// What it decided last, for status.
+  private(set) var cheaperText: String?
   /// How the last change ended, for status.
   var lastOutcome: String?
   private var counter = 0
@@ -58,25 +65,49 @@ struct Releases {
     self.now = now
     actions = []
     switch event {
-    case .loaded(let release): current = release
+    case .loaded(let release, let past): loaded(release, past)
     case .asked(let change, let asker): ask(change, asker)
     case .staged(let ticket, let result): staged(ticket, result)
     case .ready(let id, let generations): ready(id, generations)
     case .deaf(let id): workers[id]?.isDeaf = true
     case .ended(let id, let ending): ended(id, ending)
+    case .silent(let id, let reason): silent(id, reason)
     case .wantsOut(let id): wantsOut(id)
     case .swapped(let id, let app, let generation): swapped(id, app, generation)
     case .keptOld(let id, let reason, let isFull): keptOld(id, reason, isFull)
     case .evidence(let number, let text): evidence(number, text)
-    case .heirReady(let pid): heirReady(pid)
-    case .heirFailed(let reason): heirFailed(reason)
+    case .heirReady(let ticket, let pid): heirReady(ticket, pid)
+    case .heirFailed(let ticket, let reason): heirFailed(ticket, reason)
+    case .looked(let look): looked(look)
     case .alarm(let alarm): rang(alarm)
     case .stop(let code): stop(code)
     }
+    heedCheaper()
     proceed()
     reconcile()
     startNext()
     return actions
+  }
+
+  // MARK: How many workers
+
+  /// Seats of a release that are in use.
+  func seats(of release: Release) -> Int { min(release.workers, cheaper?.workers ?? .max) }
+
+  /// What serves may go by other rules since the last event.
+  private mutating func heedCheaper() {
+    guard let current else { return }
+    guard let settings = current.settings.supervision.cheaper else { return cheaper = nil }
+    if cheaper?.follows(settings, most: current.workers) ?? false { return }
+    cheaper = Cheaper(settings, most: current.workers)
+  }
+
+  /// Once a second. While something is being changed the number stays.
+  private mutating func looked(_ look: Cheaper.Look) {
+    guard case .serving = state, let decision = cheaper?.look(look), let current else { return }
+    let text = "\(decision.workers) of \(current.workers) workers: \(decision.reason)"
+    cheaperText = text
+    act(.resized(text, isMore: decision.workers > look.serving))
   }
 
   mutating func act(_ action: Action) { actions.append(action) }
@@ -88,16 +119,22 @@ struct Releases {
 
   // MARK: The change under way
 
-  /// Who asked is told how it ended: the only place that does, so that it happens once.
+  /// Who asked is told how it ended: the only place that does, so that it happens once; and last, so that
+  /// figures and log say it already.
   mutating func finish(_ request: Request, _ outcome: Outcome) {
     act(.cancel(.change(request.ticket)))
     lastOutcome = "\(request.change.verb): \(outcome.text)"
-    act(.tell(request.asker, .end(outcome)))
     let verb = request.change.verb
     switch outcome {
-    case .done(let text, _): act(.log(.info, "\(verb): \(text)"))
-    case .refused(let text): act(.log(.error, "\(verb) refused: \(text)"))
+    case .done(let text, let changed):
+      act(.count("\(verb)_\(changed ? "done" : "unchanged")"))
+      act(.log(.info, "\(verb): \(text)"))
+    case .refused(let text):
+      act(.count("\(verb)_refused"))
+      act(.log(.error, "\(verb) refused: \(text)"))
     }
+    act(.tell(request.asker, .end(outcome)))
+    act(.removeUnused)
   }
 
   /// The request of the change under way.

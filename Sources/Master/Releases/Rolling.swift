@@ -11,20 +11,25 @@ extension Releases {
   /// Goes on as far as what the workers run allows.
   mutating func proceed() {
     switch state {
-    case .starting: started()
+    case .starting(let failures): started(failures)
     case .rolling(let rolling): proceed(rolling)
     case .swapping(let swap): proceed(swap)
     case .serving, .staging, .handingOver, .stopping: break
     }
   }
 
-  private mutating func started() {
+  private mutating func started(_ failures: [StartFailure]) {
     guard let current, workers.values.contains(where: { $0.phase == .serving }) else { return }
-    let isWhole = (0..<current.workers).allSatisfy {
-      serves($0, current) || seats[$0]?.failedStarts ?? 0 > 0
-    }
-    guard isWhole else { return }
+    // Somebody serves: the others are tried again.
+    state = .starting([])
+    for failure in failures { failedToServe(failure.seat, failure.reason) }
+    let missing = (0..<seats(of: current)).filter { !serves($0, current) }
+    guard missing.allSatisfy({ seats[$0]?.failedStarts ?? 0 > 0 }) else { return }
     state = .serving
+    if !missing.isEmpty {
+      let wanted = seats(of: current)
+      act(.log(.warning, "the start goes on with \(wanted - missing.count) of \(wanted) workers"))
+    }
     for build in current.builds { _ = history.commit(build) }
     act(.announceReady)
     act(.watchFiles)
@@ -36,7 +41,7 @@ extension Releases {
 
   private mutating func proceed(_ rolling: Rolling) {
     var rolling = rolling
-    while rolling.seat < rolling.target.workers, serves(rolling.seat, rolling.target) {
+    while rolling.seat < seats(of: rolling.target), serves(rolling.seat, rolling.target) {
       if !rolling.hasSoaked {
         if !rolling.isSoaking {
           rolling.isSoaking = true
@@ -49,7 +54,7 @@ extension Releases {
       rolling.seat += 1
     }
     state = .rolling(rolling)
-    guard rolling.seat >= rolling.target.workers else { return }
+    guard rolling.seat >= seats(of: rolling.target) else { return }
     // Committed when no old worker accepts any more: a connection opened afterwards never meets one.
     let old = workers.values.filter { !rolling.target.runs($0) && $0.phase != .loading }
     if old.allSatisfy({ $0.phase == .leaving && $0.isDeaf }) { commit(rolling) }
@@ -57,9 +62,7 @@ extension Releases {
 
   private mutating func commit(_ rolling: Rolling) {
     current = rolling.target
-    for build in rolling.target.builds where !rolling.previous.builds.contains(where: { $0.isSame(build) }) {
-      _ = history.commit(build)
-    }
+    for build in rolling.target.builds(notIn: rolling.previous) { _ = history.commit(build) }
     if case .rollback = rolling.request.change {
       // It has proven itself before; what it replaces has not.
       endProbation()

@@ -35,7 +35,18 @@ extension Releases {
   mutating func died(_ seat: Int) {
     seats[seat, default: Seat()].deaths.append(now)
     seats[seat]!.deaths = seats[seat]!.deaths.suffix(Seat.often)
-    act(.alarm(.seat(seat), seconds: Seat.spanSeconds + 0.1))
+    lookAgain(at: seat)
+  }
+
+  /// The alarm for what changes next of a seat by time alone: both its pause and its spare end so, and
+  /// neither may take the other's alarm.
+  mutating func lookAgain(at seat: Int) {
+    guard let known = seats[seat] else { return }
+    var due: [UInt64] = []
+    if isPaused(seat) { due.append(known.pausedUntil) }
+    if isHot(seat), let first = known.deaths.first { due.append(first &+ UInt64(Seat.spanSeconds * 1e9)) }
+    guard let next = due.min() else { return }
+    act(.alarm(.seat(seat), seconds: Double(next &- now) / 1e9 + 0.001))
   }
 
   /// A worker has died before it served anything: the next one waits, longer each time, but not for long
@@ -56,7 +67,7 @@ extension Releases {
       }
     }
     seats[seat]!.pausedUntil = now &+ UInt64(pause * 1e9)
-    act(.alarm(.seat(seat), seconds: pause))
+    lookAgain(at: seat)
     act(.log(.warning, "place \(seat + 1) waits \(Int(pause * 1000)) ms for its next worker: \(reason)"))
   }
 

@@ -3,8 +3,8 @@ import Control
 
 /// What has happened.
 enum Event {
-  /// The first builds are staged.
-  case loaded(Release)
+  /// The first builds are staged; `past`: what the master before this one has left.
+  case loaded(Release, past: Past)
   case asked(Change, by: Int?)
   /// The children of a change are done, or have died, or were given up.
   case staged(ticket: Int, StagingResult)
@@ -13,6 +13,8 @@ enum Event {
   /// A worker accepts no more.
   case deaf(Int)
   case ended(Int, WorkerEnding)
+  /// A worker hangs: its loop does not turn, or a request is far beyond its time.
+  case silent(Int, reason: String)
   /// A worker asks to be replaced, or has served long enough.
   case wantsOut(Int)
   /// A worker runs a generation of an application in place of the one before.
@@ -21,8 +23,11 @@ enum Event {
   case keptOld(Int, reason: String, isFull: Bool)
   /// The answers of a release's workers speak against it.
   case evidence(release: Int, String)
-  case heirReady(pid: Int32)
-  case heirFailed(String)
+  /// The new master of a change serves, or is gone.
+  case heirReady(ticket: Int, pid: Int32)
+  case heirFailed(ticket: Int, String)
+  /// How busy the workers are, once a second.
+  case looked(Cheaper.Look)
   case alarm(ReleaseAlarm)
   case stop(code: Int32)
 }
@@ -39,22 +44,28 @@ enum Action {
   case quit(Int)
   /// End its process; `reason` is what is said of it, nil: nobody asks.
   case terminate(Int, reason: String?)
+  /// End its process, which may say where it hangs.
+  case abort(Int, reason: String)
   /// Read the configuration again.
   case configure(ticket: Int)
   /// Copy, inspect and try builds.
   case stage(ticket: Int)
   case abandonStaging(ticket: Int)
   case swap(Int, app: Int, Build)
-  case startHeir(binary: String?)
-  case killHeir
+  case startHeir(ticket: Int, binary: String?)
+  case killHeir(ticket: Int)
   /// The server stops: nobody connects any more.
   case closeSockets
   /// The sockets are the heir's; this master only waits for its workers.
-  case handOver
+  case handOver(ticket: Int)
   case alarm(ReleaseAlarm, seconds: Double)
   case cancel(ReleaseAlarm)
   case tell(Int?, Reply)
   case log(Severity, String)
+  /// Another number of workers serves from now on, and why.
+  case resized(String, isMore: Bool)
+  /// A change has ended so: counted under this name.
+  case count(String)
   /// All seats serve for the first time.
   case announceReady
   /// The start has failed.
@@ -93,6 +104,14 @@ struct WorkerEnding {
   var code: Int32 = 22
   /// Requests that it had answered.
   var requests = 0
+}
+
+/// A place whose first worker could not start.
+struct StartFailure {
+  let seat: Int
+  let reason: String
+  /// The exit code of a start that fails by it.
+  let code: Int32
 }
 
 /// What the children of a change have brought.
@@ -149,6 +168,8 @@ struct Probation {
   let previous: Release
   /// Builds that are new.
   let fresh: [Build]
+  /// Monotonic nanoseconds.
+  let end: UInt64
   /// Workers that were killed from outside.
   var kills = 0
 }
@@ -191,6 +212,14 @@ struct Plan: Equatable {
 extension Release {
   var plan: Plan { Plan(configuration: configuration, generations: builds.map(\.generation)) }
   func runs(_ worker: Worker) -> Bool { worker.running == plan }
+
+  /// A worker that is started later runs the same.
+  var isKeptWhole: Bool { settings.apps.allSatisfy(\.isKeptWhole) }
+
+  /// The builds that another release has not.
+  func builds(notIn other: Release) -> [Build] {
+    builds.filter { build in !other.builds.contains(where: build.isSame) }
+  }
 }
 
 extension Build {

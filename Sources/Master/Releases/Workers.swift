@@ -12,6 +12,15 @@ extension Releases {
     if case .stopping = state { dismiss(id) }
   }
 
+  /// What follows is its end, and whatever that means for the change under way.
+  mutating func silent(_ id: Int, _ reason: String) {
+    switch workers[id]?.phase {
+    case .serving, .leaving: act(.abort(id, reason: reason))
+    // Loading has its own time.
+    case .loading, nil: break
+    }
+  }
+
   mutating func wantsOut(_ id: Int) {
     if workers[id]?.phase == .serving { workers[id]!.wantsOut = true }
   }
@@ -24,20 +33,26 @@ extension Releases {
     act(.removeUnused)
     switch (worker.phase, state) {
     case (.leaving, _), (_, .stopping): break
-    case (.loading, .starting): failStart(worker, ending)
+    case (.loading, .starting(let failures)): failStart(worker, ending, failures)
     case (.loading, _): failedToLoad(worker, ending)
-    case (.serving, _): died(id, worker, ending)
+    case (.serving, _): died(worker, ending)
     }
     if case .swapping(let swap) = state, swap.asked == id { refuse(ending.sentence) }
   }
 
-  /// A start fails by its first worker; one that cannot start does not end others that serve already.
-  private mutating func failStart(_ worker: Worker, _ ending: WorkerEnding) {
-    if workers.values.contains(where: { $0.phase == .serving }) {
+  /// A place that cannot start keeps the others from nothing. As long as nobody serves it is not tried again:
+  /// an application that cannot be loaded at all ends the start at once, with one sentence.
+  private mutating func failStart(_ worker: Worker, _ ending: WorkerEnding, _ before: [StartFailure]) {
+    if !follows, workers.values.contains(where: { $0.phase == .serving }) {
       return failedToServe(worker.seat, ending.sentence)
     }
-    act(.announceFailure(ending.sentence, code: ending.code))
-    stop(ending.code)
+    let failures =
+      before + [StartFailure(seat: worker.seat, reason: ending.sentence, code: ending.code)]
+    state = .starting(failures)
+    let wanted = current.map { seats(of: $0) } ?? 0
+    guard follows || failures.count >= wanted else { return }
+    act(.announceFailure(failures[0].reason, code: failures[0].code))
+    stop(failures[0].code)
   }
 
   private mutating func failedToLoad(_ worker: Worker, _ ending: WorkerEnding) {
@@ -48,7 +63,7 @@ extension Releases {
   }
 
   /// Nobody told it to leave: whatever its exit code, requests may be lost with it.
-  private mutating func died(_ id: Int, _ worker: Worker, _ ending: WorkerEnding) {
+  private mutating func died(_ worker: Worker, _ ending: WorkerEnding) {
     if ending.requests == 0, now &- worker.since < 1_000_000_000 {
       failedToServe(worker.seat, ending.sentence)
     } else {
@@ -73,11 +88,7 @@ extension Releases {
     let reason = "the server stops"
     for request in queue { finish(request, .refused(reason)) }
     queue = []
-    switch state {
-    case .staging(let staging): act(.abandonStaging(ticket: staging.request.ticket))
-    case .handingOver: act(.killHeir)
-    case .starting, .serving, .rolling, .swapping, .stopping: break
-    }
+    abandonChange()
     if let request { finish(request, .refused(reason)) }
     probation = nil
     state = .stopping(code: code)

@@ -15,7 +15,7 @@ public struct MasterDirectory: Sendable {
 
 /// The private copies of builds: gen-NUMBER/NAME in the master's own directory. The master makes and removes
 /// each file by a name that it has chosen itself; children fill the files through descriptors, and may read
-/// what is in them.
+/// what is in them. Of each it holds a descriptor: what a cleaner of temporary files removes is made again.
 struct Copies {
   /// One copy: its number, and the library's path.
   struct Copy {
@@ -25,43 +25,85 @@ struct Copies {
     let files: [Int32]
   }
 
-  private let directory: MasterDirectory
-  /// Names of each copy's files.
-  private var names: [Int: [String]] = [:]
+  /// A file of a copy, and the descriptor that keeps what is in it; -1 while it is being filled.
+  private struct File {
+    let name: String
+    var held: Int32 = -1
+  }
+
+  private var directory: MasterDirectory
+  /// The files of each copy.
+  private var files: [Int: [File]] = [:]
 
   init(in directory: MasterDirectory) { self.directory = directory }
 
   /// The copies that are there.
-  var numbers: Set<Int> { Set(names.keys) }
+  var numbers: Set<Int> { Set(files.keys) }
+
+  /// Nobody has removed the directory itself.
+  var hasDirectory: Bool { System.hasName(directory.descriptor) }
+
+  /// The directory was made again: what is in it comes with `mend`.
+  mutating func move(to directory: MasterDirectory) { self.directory = directory }
 
   /// Makes the empty files of a copy.
   mutating func make(_ number: Int, _ wanted: [String]) throws(SystemError) -> Copy {
-    let name = "gen-\(number)"
-    try System.makeDirectory(name, in: directory.descriptor)
-    names[number] = []
-    var files: [Int32] = []
+    try System.makeDirectory("gen-\(number)", in: directory.descriptor)
+    files[number] = []
+    var open: [Int32] = []
     do throws(SystemError) {
-      let copy = try System.openDirectory(name, in: directory.descriptor)
+      let copy = try System.openDirectory("gen-\(number)", in: directory.descriptor)
       defer { System.close(copy) }
-      for file in wanted {
-        files.append(try System.createFile(file, in: copy))
-        names[number]!.append(file)
-        try System.share(files.last!, with: directory.group, mode: directory.group == nil ? 0o400 : 0o440)
+      for name in wanted {
+        open.append(try System.createFile(name, in: copy))
+        files[number]!.append(File(name: name))
+        try System.share(open.last!, with: directory.group, mode: directory.group == nil ? 0o400 : 0o440)
       }
       try System.share(copy, with: directory.group, mode: directory.group == nil ? 0o700 : 0o710)
     } catch {
-      for file in files { System.close(file) }
+      for file in open { System.close(file) }
       remove(number)
       throw error
     }
-    return Copy(number: number, path: "\(directory.path)/\(name)/\(wanted[0])", files: files)
+    return Copy(number: number, path: "\(directory.path)/gen-\(number)/\(wanted[0])", files: open)
+  }
+
+  /// The files are filled: they are held from now on. One for which there is no descriptor is only a name.
+  mutating func hold(_ number: Int) {
+    guard let copy = try? System.openDirectory("gen-\(number)", in: directory.descriptor) else { return }
+    defer { System.close(copy) }
+    for index in files[number]?.indices ?? 0..<0 {
+      files[number]![index].held = (try? System.openFile(files[number]![index].name, in: copy)) ?? -1
+    }
+  }
+
+  /// Makes again what has lost its name; true if anything had.
+  mutating func mend(_ number: Int) throws(SystemError) -> Bool {
+    guard let list = files[number], list.contains(where: { $0.held >= 0 && !System.hasName($0.held) }) else {
+      return false
+    }
+    try? System.makeDirectory("gen-\(number)", in: directory.descriptor)
+    let copy = try System.openDirectory("gen-\(number)", in: directory.descriptor)
+    defer { System.close(copy) }
+    for file in list where file.held >= 0 && !System.hasName(file.held) {
+      System.removeFile(file.name, in: copy)
+      let fresh = try System.createFile(file.name, in: copy)
+      defer { System.close(fresh) }
+      try System.copy(file.held, to: fresh)
+      try System.share(fresh, with: directory.group, mode: directory.group == nil ? 0o400 : 0o440)
+    }
+    try System.share(copy, with: directory.group, mode: directory.group == nil ? 0o700 : 0o710)
+    for file in list where file.held >= 0 { System.close(file.held) }
+    hold(number)
+    return true
   }
 
   /// Removes a copy. Who has it loaded keeps it mapped.
   mutating func remove(_ number: Int) {
-    guard let files = names.removeValue(forKey: number) else { return }
+    guard let list = files.removeValue(forKey: number) else { return }
+    for file in list where file.held >= 0 { System.close(file.held) }
     if let copy = try? System.openDirectory("gen-\(number)", in: directory.descriptor) {
-      for file in files { System.removeFile(file, in: copy) }
+      for file in list { System.removeFile(file.name, in: copy) }
       System.close(copy)
     }
     System.removeDirectory("gen-\(number)", in: directory.descriptor)

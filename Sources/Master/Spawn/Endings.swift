@@ -21,7 +21,12 @@ extension Master {
     workerSpeaks(id)
     guard let ending = System.ending(of: worker.pid) else { return }
     let phase = phase(of: worker)
-    let requests = worker.board[.requests].count
+    let board = worker.board
+    let requests = board[.requests].count
+    let (mounts, count) = (worker.release.builds.map(\.mount), "exits_\(cause(worker, phase))")
+    if hasHandedOver { tellFollower(of: id, board, mounts: mounts, count: count) }
+    statistics.keep(board, mounts: mounts)
+    statistics.count(count)
     workers[id] = nil
     // Its spools are gone with it, however it ended.
     System.clear(spoolShares, at: SpoolShares.offset(of: id))
@@ -38,6 +43,15 @@ extension Master {
         WorkerEnding(
           ending: ending, sentence: sentence(worker, ending, phase), code: worker.failure?.code ?? 22,
           requests: requests)))
+  }
+
+  /// Why a worker ended, as it is counted: it was told to leave, could not start, hung, or died by itself.
+  private func cause(_ worker: WorkerHandle, _ phase: Worker.Phase?) -> String {
+    switch phase {
+    case .leaving, nil: "left"
+    case .loading: "start"
+    case .serving: worker.isStuck ? "stuck" : "crash"
+    }
   }
 
   /// What is said of a worker's end, in the log too where it is news.

@@ -1,3 +1,4 @@
+import Config
 import Control
 import Glibc
 
@@ -29,7 +30,16 @@ public enum MasterLauncher {
     System.close(pair.other)
     let epoll = try System.epollCreate()
     try System.watch(epoll, pair.own)
-    while System.wait(epoll, milliseconds: -1).isEmpty {}
+    var failures = 0
+    while true {
+      do throws(SystemError) {
+        if try !System.wait(epoll, milliseconds: -1).isEmpty { break }
+      } catch {
+        failures += 1
+        if failures == Limits.failedWaits { throw error }
+        System.pause(milliseconds: 100)
+      }
+    }
     return Message((try? System.receivePacket(pair.own)) ?? [])
   }
 }

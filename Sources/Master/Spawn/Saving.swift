@@ -31,6 +31,7 @@ extension Master {
       saving.files[app] = SavedState(descriptor: fd, version: version)
       worker.send(Message(.save, [.init("app", "\(app)")]), descriptor: fd)
     }
+    guard !saving.open.isEmpty else { return then([:]) }
     worker.saving = saving
     alarms.set(.saveTimeout(worker: worker.id), seconds: Master.patience)
   }

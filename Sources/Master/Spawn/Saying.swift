@@ -21,7 +21,7 @@ extension Master {
         if error.code == EMSGSIZE {
           misheard(worker)
         } else {
-          if !error.wouldBlock { unlink(worker) }
+          if !error.passes { unlink(worker) }
           return
         }
       }

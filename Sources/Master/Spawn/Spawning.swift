@@ -10,48 +10,39 @@ extension Master {
       defer { for state in states.values { System.close(state.descriptor) } }
       guard launching.remove(id) != nil else { return }
       do throws(SystemError) {
-        let worker = try start(id, seat, release, states)
-        workers[id] = worker
-        try watch(worker.processDescriptor, .workerEnd(id))
-        try watch(worker.link, .workerLink(id))
-      } catch { notStarted(id, "no process for a new worker: \(error)") }
+        workers[id] = try start(id, seat, release, states)
+        statistics.started(seat)
+      } catch {
+        let sentence = "no process for a new worker: \(error)"
+        inform(.ended(id, WorkerEnding(ending: .exited(1), sentence: sentence, code: 1)))
+      }
     }
-  }
-
-  private func notStarted(_ id: Int, _ reason: String) {
-    if let worker = workers[id] { return System.signal(worker.pid, SIGKILL) }
-    inform(.ended(id, WorkerEnding(ending: .exited(1), sentence: reason, code: 1)))
   }
 
   private func start(
     _ id: Int, _ seat: Int, _ release: Release, _ states: [Int: SavedState]
   ) throws(SystemError) -> WorkerHandle {
+    try mend(release.builds)
     var orders = Orders(.worker)
     (orders.worker, orders.workers, orders.arguments) = (seat, release.workers, release.arguments)
-    var next = HandedDescriptor.first
-    var map: [(Int32, Int32)] = []
-    for socket in sockets {
-      orders.sockets.append(
-        .init(descriptor: next, gateway: socket.gateway.rawValue, address: socket.address))
-      map.append((socket.descriptor, next))
-      next += 1
-    }
+    var handed = HandedMap()
+    for socket in sockets { handed.add(socket, to: &orders) }
     for (app, build) in release.builds.enumerated() {
       var wanted = Orders.Build(app: app, generation: build.generation, path: build.path)
       if let state = states[app] {
-        (wanted.state, wanted.stateVersion) = (next, state.version)
-        map.append((state.descriptor, next))
-        next += 1
+        (wanted.state, wanted.stateVersion) = (handed.add(state.descriptor), state.version)
       }
       orders.builds.append(wanted)
     }
+    if let pipes { orders.requestLog = handed.add(pipes.requests.write) }
     orders.spoolShare = id % SpoolShares.count
     let board = try System.sealedMemory("scoreboard", Scoreboard.bytes)
     defer { System.close(board) }
     let memory = try System.mapShared(board, Scoreboard.bytes)
     let shared = [(board, HandedDescriptor.scoreboard), (spoolShares, HandedDescriptor.spools)]
     do throws(SystemError) {
-      let child = try startChild(orders, map + shared)
+      let child = try startChild(
+        orders, handed.map + shared, speaks: .workerLink(id), ended: .workerEnd(id))
       return WorkerHandle(
         id: id, seat: seat, pid: child.pid, processDescriptor: child.processDescriptor,
         link: child.link, memory: memory, release: release)
@@ -61,9 +52,13 @@ extension Master {
     }
   }
 
-  /// This very program with orders; the descriptors besides are the caller's.
+  /// This very program with orders; the descriptors besides are the caller's. What it says and that it ends
+  /// is told to the sources given; whatever fails on the way, nothing of it is left.
+  ///
+  /// - Parameter words: what its arguments begin with.
   func startChild(
-    _ orders: Orders, _ map: [(Int32, Int32)], program: String = "/proc/self/exe"
+    _ orders: Orders, _ map: [(Int32, Int32)], words: [String] = [], speaks: Source, ended: Source,
+    newSession: Bool = false
   ) throws(SystemError) -> (pid: Int32, processDescriptor: Int32, link: Int32) {
     let paper = try System.memoryFile("orders", orders.message.bytes)
     defer { System.close(paper) }
@@ -71,18 +66,34 @@ extension Master {
     defer { System.close(pair.other) }
     let whole = map + [(pair.other, HandedDescriptor.control), (paper, HandedDescriptor.orders)]
     do throws(SystemError) {
-      let pid = try System.spawn(program, ["server", ChildRole.name] + orders.title, whole)
-      do throws(SystemError) {
-        return (pid, try System.processDescriptor(pid), pair.own)
-      } catch {
-        System.signal(pid, SIGKILL)
-        throw error
-      }
+      try watch(pair.own, speaks)
+      let line = ["server"] + words + [ChildRole.name] + orders.title
+      let pid = try System.spawn("/proc/self/exe", line, whole, newSession: newSession)
+      return (pid, try watchEnd(of: pid, ended), pair.own)
     } catch {
-      System.close(pair.own)
+      unwatch(pair.own)
       throw error
     }
   }
+
+  /// A process that nobody would be told about must not be.
+  private func watchEnd(of pid: Int32, _ source: Source) throws(SystemError) -> Int32 {
+    do throws(SystemError) {
+      let descriptor = try System.processDescriptor(pid)
+      do throws(SystemError) { try watch(descriptor, source) } catch {
+        System.close(descriptor)
+        throw error
+      }
+      return descriptor
+    } catch {
+      System.signal(pid, SIGKILL)
+      unwatched.append(pid)
+      throw error
+    }
+  }
+
+  /// Once a second: takes the ends of processes that were killed because nobody could watch them.
+  func reapUnwatched() { unwatched.removeAll { System.ending(of: $0) != nil } }
 
   // MARK: Ready
 
@@ -95,8 +106,12 @@ extension Master {
     for app in apps { releases.name(worker.release.builds[app.place], app) }
     noteLibraries(of: worker)
     let lifetime = worker.release.settings.supervision.maxLifetimeSeconds
-    if lifetime > 0 { alarms.set(.lifetime(worker: worker.id), seconds: lifetime) }
+    if lifetime > 0 {
+      let delta = worker.release.settings.supervision.lifetimeDeltaSeconds * Double(worker.seat)
+      alarms.set(.lifetime(worker: worker.id), seconds: lifetime + delta)
+    }
     let generations = apps.sorted { $0.place < $1.place }.map(\.generation)
+    if isUnready { worker.send(Message(.unready)) }
     inform(.ready(worker.id, generations: generations))
   }
 
@@ -141,15 +156,11 @@ extension Master {
   func phase(of worker: WorkerHandle) -> Worker.Phase? { releases.workers[worker.id]?.phase }
 }
 
-extension Orders {
-  /// What a list of processes shows: "worker 2 of 4".
-  fileprivate var title: [String] {
-    role == .worker ? [role.rawValue, "\(worker + 1)", "of", "\(workers)"] : [role.rawValue]
-  }
-}
-
 /// The first argument of a process that a master starts; its orders are in a descriptor.
 public enum ChildRole {
   /// Not for people.
   public static let name = "supervised-child"
+  /// Before the program that shall be the new master, and its arguments: it is started so that it ends with
+  /// this master until it says otherwise.
+  public static let heir = "supervised-heir"
 }

@@ -1,10 +1,12 @@
 import Control
 import Glibc
 
-/// Workers that hang: their loop does not turn although a request is over its time.
+/// Workers that hang: their loop does not turn.
 extension Master {
-  /// Seconds beyond the deadline in which a worker can still help itself.
+  /// Seconds beyond the deadline of a request in which a worker can still help itself.
   private static let grace = 3.0
+  /// Seconds without a turn after which a worker is asked for one: who waits for clients has no other reason.
+  private static let quietSeconds = 2.0
 
   /// Once a second: connections that nobody takes, although somebody could.
   func lookForBacklog() {
@@ -15,26 +17,54 @@ extension Master {
     hadBacklog = hasBacklog
   }
 
-  /// Once a second: requests far beyond their time.
-  func lookForStuck() {
-    guard let release = releases.current else { return }
-    let seconds = release.settings.limits.requestTimeoutSeconds
-    guard seconds > 0 else { return }
-    let bound = UInt64((seconds + Master.grace) * 1e9)
-    let now = System.now()
+  /// Once a second: workers whose loop does not turn. After a pause of the whole machine, which is shown by
+  /// the master's own, everybody gets another chance.
+  func lookForSilent(afterPause: Bool) {
     for worker in workers.values where phase(of: worker) != .loading {
-      let board = worker.board
-      guard let oldest = board.entries.first, now > oldest.began, now - oldest.began > bound,
-        now > board[.lastTurn].value, now - board[.lastTurn].value > bound
-      else { continue }
-      guard !worker.isStuck else {
+      if worker.isStuck {
         System.signal(worker.pid, SIGKILL)
         continue
       }
-      worker.isStuck = true
-      MasterLog.error("\(worker.title) hangs in \(oldest.line) beyond --harakiri; it is ended")
-      // Its handler writes where it is.
-      System.signal(worker.pid, SIGABRT)
+      let board = worker.board
+      if afterPause || board[.lastTurn].value >= worker.asked { worker.asked = 0 }
+      if let reason = hangsInRequest(board) ?? isSilent(worker, board) {
+        inform(.silent(worker.id, reason: reason))
+      }
     }
+  }
+
+  /// A request is far beyond its time, and the loop that would have ended it does not turn.
+  private func hangsInRequest(_ board: Scoreboard) -> String? {
+    guard let limits = releases.current?.settings.limits, limits.requestTimeoutSeconds > 0 else { return nil }
+    let bound = UInt64((limits.requestTimeoutSeconds + Master.grace) * 1e9)
+    let now = System.now()
+    guard let oldest = board.entries.first, now > oldest.began, now - oldest.began > bound,
+      now > board[.lastTurn].value, now - board[.lastTurn].value > bound
+    else { return nil }
+    return "hangs in \(oldest.line) beyond --harakiri"
+  }
+
+  /// It was asked for a turn, and has made none since.
+  private func isSilent(_ worker: WorkerHandle, _ board: Scoreboard) -> String? {
+    guard let seconds = releases.current?.settings.supervision.silenceSeconds, seconds > 0 else { return nil }
+    let now = System.now()
+    let turn = min(board[.lastTurn].value, now)
+    guard worker.asked > 0 else {
+      if now - turn > UInt64(Master.quietSeconds * 1e9) {
+        worker.asked = now
+        worker.send(Message(.beat))
+      }
+      return nil
+    }
+    guard now > worker.asked, Double(now - worker.asked) / 1e9 >= seconds else { return nil }
+    return "has not turned its event loop for \(Int(Double(now - turn) / 1e9)) s (--worker-timeout)"
+  }
+
+  /// Ends a worker that hangs: its handler writes where, unless it is stopped. A second later it is killed.
+  func abort(_ id: Int, _ reason: String) {
+    guard let worker = workers[id], !worker.isStuck else { return }
+    worker.isStuck = true
+    MasterLog.error("\(worker.title) \(reason); it is ended")
+    System.signal(worker.pid, SIGABRT)
   }
 }

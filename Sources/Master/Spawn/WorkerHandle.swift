@@ -21,6 +21,10 @@ final class WorkerHandle {
   var failure: (reason: String, code: Int32)?
   /// What it has loaded as libraries.
   var libraries = LibraryReport()
+  /// Answers, and those that failed, of an application before it was replaced in place.
+  var before: [Int: (requests: Int, errors: Int)] = [:]
+  /// When it was asked to show that its loop turns, in monotonic nanoseconds; 0: it was not, or has.
+  var asked: UInt64 = 0
   /// It hangs, and was told to say where.
   var isStuck = false
   /// The state that it is writing for its successor.
@@ -48,6 +52,16 @@ final class WorkerHandle {
   var board: Scoreboard {
     copy.copyMemory(from: memory, byteCount: Scoreboard.bytes)
     return Scoreboard(copy)
+  }
+
+  /// Answers of an application, and those that failed, by the build that serves it now; `board` is this
+  /// worker's.
+  func answers(of app: Int, on board: Scoreboard) -> (requests: Int, errors: Int) {
+    let before = before[app] ?? (0, 0)
+    return (
+      max(0, board[.requests, app: app].count - before.requests),
+      max(0, board[.errors, app: app].count - before.errors)
+    )
   }
 
   /// Says something. A worker that takes no packets is stuck; the clock deals with it.

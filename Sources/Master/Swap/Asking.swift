@@ -18,6 +18,9 @@ extension Master {
     if let build = releases.build(worker.release.builds[app].mount, generation) {
       worker.release.builds[app] = build
     }
+    // What the build before has answered says nothing about this one.
+    let board = worker.board
+    worker.before[app] = (board[.requests, app: app].count, board[.errors, app: app].count)
     inform(.swapped(worker.id, app: app, generation: generation))
   }
 }

@@ -61,12 +61,10 @@ extension Master {
     let files = orders.builds.flatMap { zip(copies[$0.app]?.files ?? [], $0.outputs) }
     defer { for file in files { System.close(file.0) } }
     do {
-      let child = try startChild(orders, files)
-      let job = Job(
-        id: nextNumber(), child, orders, copies, ticket: ticket, seconds: seconds, then: then)
-      jobs[job.id] = job
-      try watch(job.processDescriptor, .jobEnd(job.id))
-      try watch(job.link, .jobLink(job.id))
+      let id = nextNumber()
+      let child = try startChild(orders, files, speaks: .jobLink(id), ended: .jobEnd(id))
+      let job = Job(id: id, child, orders, copies, ticket: ticket, seconds: seconds, then: then)
+      jobs[id] = job
       alarms.set(.stageTimeout(job: job.id), seconds: seconds)
     } catch {
       for copy in copies.values { self.copies.remove(copy.number) }
@@ -86,7 +84,11 @@ extension Master {
         }
         // What makes no sense is the build's; the trial ends with what the child itself says.
         if let report = JobReport(bytes, apps: job.orders.builds.map(\.app)) { heed(job, report) }
-      } catch { if error.code != EMSGSIZE { return } }
+      } catch {
+        if error.code == EMSGSIZE { continue }
+        if !error.passes { System.unwatch(epoll, job.link) }
+        return
+      }
     }
   }
 
@@ -118,7 +120,9 @@ extension Master {
     System.close(job.link)
     unwatch(job.processDescriptor)
     let outcome = outcome(of: job, ending)
-    if case .failed = outcome { for copy in job.copies.values { copies.remove(copy.number) } }
+    for copy in job.copies.values {
+      if case .failed = outcome { copies.remove(copy.number) } else { copies.hold(copy.number) }
+    }
     job.then(outcome)
   }
 
@@ -146,10 +150,11 @@ extension Master {
 
   // MARK: Builds
 
-  /// Stages applications of a configuration, each in a copy of its own.
+  /// Stages applications of a configuration, each in a copy of its own; `served`: copies of another master
+  /// to begin from, with their numbers there.
   func stage(
-    _ arguments: [String], _ settings: Settings, apps: [Int], tries: Bool, ticket: Int,
-    then: @escaping (Job.Outcome, CopiedBuilds) -> Void
+    _ arguments: [String], _ settings: Settings, apps: [Int], of served: [Orders.Build] = [], tries: Bool,
+    ticket: Int, then: @escaping (Job.Outcome, CopiedBuilds) -> Void
   ) {
     var orders = Orders(.stage)
     (orders.arguments, orders.tries) = (arguments, tries)
@@ -157,16 +162,19 @@ extension Master {
     var copied = CopiedBuilds()
     var next = HandedDescriptor.first
     do throws(SystemError) {
+      try mend(releases.current?.builds ?? [])
       for app in apps {
         let wanted = settings.apps[app]
         let names = [wanted.copyName] + wanted.keptFiles.map { AppSettings.keptName($0) }
         let copy = try copies.make(nextNumber(), names)
         copied.copies[app] = copy
-        let generation = releases.history.nextGeneration(wanted.mount)
+        let before = served.first { $0.app == app }
+        let generation = before?.generation ?? releases.history.nextGeneration(wanted.mount)
         copied.generations[app] = generation
         var build = Orders.Build(
           app: app, generation: generation, path: copy.path,
           current: releases.current?.builds.first { $0.mount == wanted.mount }?.path ?? "")
+        build.source = before?.source ?? ""
         build.outputs = copy.files.indices.map { next + Int32($0) }
         next += Int32(copy.files.count)
         orders.builds.append(build)
@@ -199,19 +207,28 @@ extension Master {
   func stageFirst() {
     let settings = plan.settings
     stage(
-      plan.arguments, settings, apps: Array(settings.apps.indices), tries: false, ticket: 0
+      plan.arguments, settings, apps: Array(settings.apps.indices), of: plan.builds, tries: false, ticket: 0
     ) { [unowned self] outcome, copied in
       guard case .starting = releases.state else { return }
       switch outcome {
       case .staged(let staged):
         let builds = settings.apps.indices.map { build($0, settings, copied, staged[$0]!) }
-        inform(.loaded(releases.release(plan.arguments, settings, builds)))
+        stageKept(plan.bequest.kept[...]) { [unowned self] in begin(builds, keeping: $0) }
       case .failed(let reason, let code):
         announceFailure(reason, code: code)
         inform(.stop(code: code))
       case .configured: inform(.stop(code: 1))
       }
     }
+  }
+
+  /// The first builds are staged, and what a master before this one keeps.
+  private func begin(_ builds: [Build], keeping kept: [Build]) {
+    let past = Past(builds: kept, counters: plan.bequest.counters, trial: plan.bequest.trial)
+    for usual in plan.bequest.trial?.usual ?? [] {
+      (usualFailures[usual.mount], usualLongest[usual.mount]) = (usual.failures, usual.longest)
+    }
+    inform(.loaded(releases.release(plan.arguments, plan.settings, builds), past: past))
   }
 }
 

@@ -5,15 +5,28 @@ extension Master {
   /// Answers that fail before they count as evidence.
   private static let leastFailures = 5
   /// Seconds between two looks, in general and while a build is on trial.
-  private static let looks = (usual: 1.0, onTrial: 0.1)
+  private static let looks = (usual: 1.0, onTrial: 0.05)
+
+  /// A trial may have begun: the next look comes soon.
+  func hastenLook() {
+    let isOnTrial = !releases.trials.isEmpty
+    if isOnTrial, !wasOnTrial { alarms.set(.look, seconds: Master.looks.onTrial) }
+    wasOnTrial = isOnTrial
+  }
 
   /// Looks at what workers show, again and again.
   func look() {
     alarms.set(.look, seconds: releases.trials.isEmpty ? Master.looks.usual : Master.looks.onTrial)
-    if System.now() &- lastLook >= 900_000_000 {
+    let since = System.now() &- lastLook
+    if since >= 900_000_000 {
       lastLook = System.now()
-      lookForStuck()
+      reapUnwatched()
+      lookForSilent(afterPause: since > 3_000_000_000)
       lookForBacklog()
+      lookForControl()
+      lookForHangs()
+      lookForDemand()
+      lookForGrown()
       lookAtFiles()
     }
     lookForEvidence()
@@ -50,11 +63,16 @@ extension Master {
   /// Answers of an application by the workers that run a release, and how many of them failed.
   private func counts(_ release: Release, _ app: Int) -> (requests: Int, errors: Int) {
     var (requests, errors) = (0, 0)
-    for (id, worker) in workers where releases.workers[id].map(release.runs) ?? false {
-      let board = worker.board
-      requests += board[.requests, app: app].count
-      errors += board[.errors, app: app].count
+    for worker in running(release) {
+      let answers = worker.answers(of: app, on: worker.board)
+      requests += answers.requests
+      errors += answers.errors
     }
     return (requests, errors)
+  }
+
+  /// The workers that say they run a release.
+  func running(_ release: Release) -> [WorkerHandle] {
+    workers.values.filter { releases.workers[$0.id].map(release.runs) ?? false }
   }
 }

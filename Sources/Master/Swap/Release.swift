@@ -36,6 +36,9 @@ struct Build {
     /// Brought back from: it crashed or failed.
     case withdrawn(reason: String)
 
+    /// Nobody can ask for it again.
+    var isWithdrawn: Bool { if case .withdrawn = self { true } else { false } }
+
     var word: String {
       switch self {
       case .staged: "staged"
@@ -76,8 +79,23 @@ struct History {
 
   /// The number of the next build.
   mutating func nextGeneration(_ mount: String) -> Int {
-    counters[mount, default: 0] += 1
+    counters[mount] = count(mount) + 1
     return counters[mount]!
+  }
+
+  /// The number was given, by whom ever.
+  mutating func count(_ mount: String, upTo generation: Int) {
+    counters[mount] = max(count(mount), generation)
+  }
+
+  /// The number that was given last.
+  func count(_ mount: String) -> Int { counters[mount] ?? 0 }
+
+  /// What a master before this one has kept, and how far it has counted.
+  mutating func adopt(_ kept: [Build], _ counts: [Bequest.Place]) {
+    builds = Dictionary(grouping: kept, by: \.mount)
+    for build in kept { count(build.mount, upTo: build.generation) }
+    for place in counts { count(place.mount, upTo: place.generation) }
   }
 
   /// A build was not put to work: its number is free again, unless later ones were given.

@@ -65,7 +65,7 @@ extension Master {
       case .staged(let staged):
         guard releases.isStaging(ticket) else { return removeUnused() }
         let target = target(arguments, settings, copied, staged)
-        let fresh = target.builds.filter { build in !current.builds.contains { $0.isSame(build) } }
+        let fresh = target.builds(notIn: current)
         let replaced = replacedLibraries(fresh.first?.libraries ?? LibraryReport())
         let obstacle =
           replaced.isEmpty ? nil : "workers have loaded an earlier \(Master.list(replaced))"

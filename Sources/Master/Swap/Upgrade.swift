@@ -13,78 +13,122 @@ struct Heir {
 /// accept, this one's leave. One that does not come so far is refused, and nothing has changed.
 extension Master {
   /// Starts a new master of a binary, or of this program's own file.
-  func startHeir(_ binary: String?) {
+  func startHeir(_ ticket: Int, _ binary: String?) {
     var orders = Orders(.master)
-    orders.arguments = plan.commandLine
-    var map: [(Int32, Int32)] = []
-    for socket in sockets {
-      let place = HandedDescriptor.first + Int32(map.count)
-      orders.sockets.append(
-        .init(descriptor: place, gateway: socket.gateway.rawValue, address: socket.address))
-      map.append((socket.descriptor, place))
+    // What serves goes on: an upgrade changes the program alone.
+    orders.arguments = releases.current?.arguments ?? plan.arguments
+    orders.commandLine = plan.commandLine
+    for (app, build) in (releases.current?.builds ?? []).enumerated() {
+      var served = Orders.Build(app: app, generation: build.generation, path: build.path)
+      served.source = build.path
+      orders.builds.append(served)
     }
+    orders.bequest = bequest()
+    var handed = HandedMap()
+    for socket in sockets { handed.add(socket, to: &orders) }
+    for socket in watchSockets { handed.add(socket, to: &orders) }
     do throws(SystemError) {
-      let child = try startChild(orders, map, program: binary ?? System.programPath)
-      heir = Heir(pid: child.pid, processDescriptor: child.processDescriptor, link: child.link)
-      try watch(child.processDescriptor, .heirEnd)
-      try watch(child.link, .heirLink)
+      try mend(releases.current?.builds ?? [])
+      let child = try startChild(
+        orders, handed.map + errorsOfHeir, words: [ChildRole.heir, binary ?? System.programPath],
+        speaks: .heirLink(ticket: ticket), ended: .heirEnd(ticket: ticket))
+      heirs[ticket] = Heir(pid: child.pid, processDescriptor: child.processDescriptor, link: child.link)
       tell(releases.request?.asker, .progress("the new server starts as pid \(child.pid)"))
     } catch {
-      inform(.heirFailed("\(binary ?? "the program") cannot be started (\(error.reason))"))
+      let reason = "\(binary ?? "the program") cannot be started (\(error.reason))"
+      inform(.heirFailed(ticket: ticket, reason))
     }
   }
 
+  /// The new master distributes its lines itself: to where this one's would go.
+  private var errorsOfHeir: [(Int32, Int32)] { pipes.map { [($0.original, STDERR_FILENO)] } ?? [] }
+
+  /// What the new master is to know besides. Copies that somebody has removed are made again for it to copy.
+  private func bequest() -> Bequest {
+    for build in releases.history.builds.values.joined() where !build.status.isWithdrawn {
+      try? mend([build])
+    }
+    var bequest = releases.bequest
+    bequest.trial?.usual = (releases.current?.builds ?? []).map { build in
+      Bequest.Usual(
+        mount: build.mount, failures: usualFailures[build.mount] ?? 0,
+        longest: usualLongest[build.mount] ?? 0)
+    }
+    return bequest
+  }
+
   /// Takes what the new master says.
-  func heirSpeaks() {
-    guard let heir, let bytes = try? System.receivePacket(heir.link) else { return }
+  func heirSpeaks(_ ticket: Int) {
+    guard let heir = heirs[ticket], let bytes = try? System.receivePacket(heir.link) else { return }
     guard let message = Message(bytes) else { return System.unwatch(epoll, heir.link) }
     switch message.verb {
-    case .ready: inform(.heirReady(pid: heir.pid))
-    case .failed: self.heir!.failure = message["reason"]
+    case .ready: inform(.heirReady(ticket: ticket, pid: heir.pid))
+    case .failed: heirs[ticket]!.failure = message["reason"]
     default: break
     }
   }
 
   /// The new master serves: the server is its own from now on.
-  func handOver() {
-    guard let heir else { return }
+  func handOver(to ticket: Int) {
+    guard let heir = heirs[ticket] else { return }
     hasHandedOver = true
     closeControl()
-    try? System.sendPacket(heir.link, Message(.retiring).bytes)
+    let seen = workers.values.map {
+      (id: $0.id, board: $0.board, mounts: $0.release.builds.map(\.mount))
+    }
+    let last = Message(.retiring, statistics.legacy(seen)).bytes
+    // Figures that do not fit are lost; the server is handed over.
+    let fits = last.count <= Message.packetBytes
+    try? System.sendPacket(heir.link, fits ? last : Message(.retiring).bytes)
     sources[heir.processDescriptor] = nil
     System.unwatch(epoll, heir.processDescriptor)
     for socket in sockets { System.close(socket.descriptor) }
     sockets = []
+    closeWatchSockets()
+    stopPrograms()
+  }
+
+  /// A worker has ended after the server was handed over: what it still answered counts on there.
+  func tellFollower(of id: Int, _ board: Scoreboard, mounts: [String], count: String) {
+    let fields = statistics.rest(of: id, board, mounts: mounts, count: count)
+    for heir in heirs.values { try? System.sendPacket(heir.link, Message(.retiring, fields).bytes) }
   }
 
   /// The new master is not wanted any more, or not in time.
-  func killHeir() {
-    if let heir { System.signal(heir.pid, SIGKILL) }
+  func killHeir(_ ticket: Int) {
+    if let heir = heirs[ticket] { System.signal(heir.pid, SIGKILL) }
   }
 
   /// The new master is gone before it served.
-  func heirEnded() {
-    guard let heir, !hasHandedOver else { return }
-    heirSpeaks()
-    guard let ending = System.ending(of: heir.pid) else { return }
-    let reason = self.heir?.failure ?? "the new server ended with \(ending.description) before it served"
-    self.heir = nil
+  func heirEnded(_ ticket: Int) {
+    guard heirs[ticket] != nil, !hasHandedOver else { return }
+    heirSpeaks(ticket)
+    guard let heir = heirs[ticket], let ending = System.ending(of: heir.pid) else { return }
+    let reason = heir.failure ?? "the new server ended with \(ending.description) before it served"
+    heirs[ticket] = nil
     System.unwatch(epoll, heir.link)
     sources[heir.link] = nil
     System.close(heir.link)
     unwatch(heir.processDescriptor)
-    inform(.heirFailed(reason))
+    inform(.heirFailed(ticket: ticket, reason))
   }
 
   /// Takes what the process says that started this master: the master before it hands over, or is gone
   /// without having done so.
   func parentSpeaks(_ fd: Int32) {
-    guard let bytes = try? System.receivePacket(fd), let message = Message(bytes) else {
+    var bytes: [UInt8] = []
+    do throws(SystemError) { bytes = try System.receivePacket(fd) } catch {
+      // Any other error is its end.
+      if error.passes { return }
+    }
+    guard let message = Message(bytes) else {
       unwatch(fd)
       if plan.follows, !hasTakenOver { takeOver() }
       return
     }
-    if message.verb == .retiring, plan.follows { takeOver() }
+    guard message.verb == .retiring else { return }
+    statistics.inherit(message)
+    if plan.follows, !hasTakenOver { takeOver() }
   }
 
   /// The server is this master's alone.
@@ -92,5 +136,7 @@ extension Master {
     hasTakenOver = true
     plan.takeOver()
     if controlSocket < 0 { _ = openControl() }
+    startWatcher()
+    startPrograms()
   }
 }

@@ -27,8 +27,6 @@
   case recordOutOfPlace(type: UInt8)
   /// A GET_VALUES record of unreasonable size (§4.1).
   case managementTooLarge
-  /// The connection ended inside a request.
-  case truncated
   /// The bytes are HTTP: this socket speaks FastCGI.
   case spokenHTTP
 
@@ -55,7 +53,6 @@
     case .bodyShort: "FastCGI STDIN is shorter than CONTENT_LENGTH"
     case .recordOutOfPlace(let type): "FastCGI record of type \(type) out of place"
     case .managementTooLarge: "FastCGI GET_VALUES is above \(FastCGIGrammar.managementBytes) bytes"
-    case .truncated: "connection ended inside a FastCGI request"
     case .spokenHTTP: "this socket speaks FastCGI, the client spoke HTTP"
     }
   }

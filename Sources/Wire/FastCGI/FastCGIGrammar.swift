@@ -45,8 +45,6 @@ public enum FastCGIStatus {
   public static let requestComplete: UInt8 = 0
   /// CANT_MPX_CONN: one request at a time on a connection.
   public static let cannotMultiplex: UInt8 = 1
-  /// OVERLOADED: out of some resource.
-  public static let overloaded: UInt8 = 2
   /// UNKNOWN_ROLE.
   public static let unknownRole: UInt8 = 3
 }

@@ -6,9 +6,7 @@
 /// - `.end` follows `.abort` too: the request wants its END_REQUEST and nothing more.
 /// - Call `reset` when END_REQUEST was written and `keepsConnection` is true, then `next` again.
 /// - A head whose pairs stand in one PARAMS record is handed over as ranges; until it is complete nothing
-/// is
-///   used up, so the caller's buffer must hold `HeadLimits.headBytes + headOverhead` bytes. Any other
-///   head is brought together in `RequestHead.assembled`, record by record.
+///   is used up. Any other head is brought together in `RequestHead.assembled`, record by record.
 /// - After an error the connection is over; `requestID` says which request an answer goes to.
 @frozen public struct FastCGIRequestReader: BitwiseCopyable, Sendable {
   /// Where on the connection the next byte stands.
@@ -28,9 +26,6 @@
 
   /// What becomes of the rest of the record under way.
   @frozen public enum Content: Sendable { case ignored, params, body }
-
-  /// Bytes that may surround the pairs of a head in one piece: record headers and paddings.
-  public static let headOverhead = 1024
 
   public private(set) var state = State.idle
   /// The request under way, or the last one; 0 before the first.

@@ -75,6 +75,12 @@ public enum FastCGIResponseWriter {
     }
   }
 
+  /// A record that no front end expects within a response: it gives the response up. UNKNOWN_TYPE answers
+  /// only what was asked beside requests (§4.2).
+  public static func breakOff(into out: inout ByteBuffer) {
+    answer(.fastCGIUnknownType(0), maxConnections: 0, maxRequests: 0, into: &out)
+  }
+
   /// Answers a message that is no request: GET_VALUES_RESULT (§4.1), UNKNOWN_TYPE (§4.2) or the END_REQUEST
   /// of a refused request (§5.5); nothing for the answers of other protocols.
   ///

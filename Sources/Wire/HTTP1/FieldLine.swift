@@ -80,6 +80,13 @@ struct FieldLine: Sendable {
     while last > first, HTTP1Grammar.isBlank(HTTP1Grammar.byte(base, last &- 1)) { last &-= 1 }
     return ByteRange(first, last &- first)
   }
+
+  /// An element of a list without the white space around it.
+  static func trimmed(_ text: Slice<UnsafeRawBufferPointer>) -> UnsafeRawBufferPointer {
+    let whole = UnsafeRawBufferPointer(rebasing: text)
+    guard let base = whole.baseAddress else { return whole }
+    return trim(base, 0, whole.count).bytes(in: base)
+  }
 }
 
 extension HTTP1Grammar {

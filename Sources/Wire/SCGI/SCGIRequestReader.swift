@@ -83,11 +83,12 @@
     }
     table.finish(&head)
     head.hasDelimitedNames = true
-    try refuseDuplicates(base, head)
+    if table.mayRepeat { try refuseDuplicates(base, head) }
     return try contentLength(base, &head)
   }
 
   /// The same for names that the server does not know, but for request headers.
+  @inline(never)
   private func refuseDuplicates(
     _ base: UnsafeRawPointer, _ head: borrowing RequestHead
   ) throws(SCGIError) {

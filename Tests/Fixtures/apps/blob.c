@@ -6,17 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1 << 20, PIECE = 100000 };
+#include "test_body.h"
+
+enum { PIECE = 100000 };
 
 static const nsgi_host *host;
-static unsigned char block[BLOCK];
 
 static int send_blocks(nsgi_id id, uint64_t left) {
   static unsigned char numbered[BLOCK];
   int result = NSGI_OK;
   memcpy(numbered, block, BLOCK);
   for (uint64_t number = 0; left > 0 && result == NSGI_OK; number++) {
-    for (int i = 0; i < 8; i++) numbered[i] = (unsigned char)(number >> (8 * i));
+    number_block(numbered, BLOCK, number);
     size_t size = left < BLOCK ? (size_t)left : BLOCK;
     for (size_t at = 0; at < size && result == NSGI_OK; at += PIECE)
       result = host->write(id, numbered + at, size - at < PIECE ? size - at : PIECE);
@@ -39,11 +40,7 @@ static int call(void *state, const nsgi_request *request) {
 static int load(const nsgi_boot *boot, void **state) {
   *state = NULL;
   host = boot->host;
-  uint64_t number = 0x9e3779b97f4a7c15u;
-  for (int i = 0; i < BLOCK; i++) {
-    number = number * 6364136223846793005u + 1442695040888963407u;
-    block[i] = (unsigned char)(number >> 33);
-  }
+  fill_block();
   return NSGI_OK;
 }
 

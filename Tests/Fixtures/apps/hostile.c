@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINK = 3, CRASHED_SLOT = 3, ENTRIES = 4096, ENTRY_BYTES = 128 };
+enum { LINK = 3, CRASHED_SLOT = 3, ENTRIES = 8192, ENTRY_BYTES = 128 };
 
 static const nsgi_host *host;
 

@@ -4,6 +4,12 @@
  *   LETTER='B'    the letter                    SAYS_FLAGS=…  its promises, NSGI_UNLOADABLE among them
  *   LOAD_FAILS, LOAD_HANGS, LOAD_CRASHES, PROBE_FAILS     what the words say
  *   CRASH_AT=n    the worker's n-th request crashes        FAILS         every answer is 500
+ *   CRASH_EVERY=n so does each n-th                        EXIT_AT=n     the n-th ends the process with 0
+ *   LOAD_FAILS_IN=n, LOAD_HANGS_IN=n  load() fails or hangs in worker n, and works in the trial of another
+ *   CLOSABLE      load() fails while the file of --app-option closed=FILE is there
+ *   LOAD_WAITS_IN=n, SAVE_WAITS, DRAIN_WAITS, UNLOAD_WAITS  wait while the file of --app-option held=FILE is
+ *                 there, and show by FILE.here that they do
+ *   HANGS_EVERY=n the worker's every n-th request never ends
  *   HOLDS=n       load() fills n MiB                       GROWS=n       each request fills n KiB more */
 #include <fcntl.h>
 #include <nsgi.h>
@@ -21,6 +27,15 @@
 #ifndef CRASH_AT
 #define CRASH_AT 0
 #endif
+#ifndef CRASH_EVERY
+#define CRASH_EVERY 0
+#endif
+#ifndef EXIT_AT
+#define EXIT_AT 0
+#endif
+#ifndef HANGS_EVERY
+#define HANGS_EVERY 0
+#endif
 #ifndef HOLDS
 #define HOLDS 0
 #endif
@@ -34,6 +49,7 @@ typedef struct generation {
   int served; /* descriptor of the file of ids, or -1 */
   long requests, before;
   void *held;
+  const char *held_by; /* the file of --app-option held=FILE, or "" */
 } generation;
 
 static const nsgi_pair text[] = {{NSGI_STR("Content-Type"), NSGI_STR("text/plain")}};
@@ -47,6 +63,15 @@ static void id_of(const nsgi_request *request, char *id, size_t cap) {
 
 static int mark(char *line, size_t cap, const char *word, const generation *own, const char *id) {
   return snprintf(line, cap, "%s %c %u %s\n", word, LETTER, own->number, id);
+}
+
+/* Waits while the file is there, and shows that it does. */
+__attribute__((unused)) static void wait_for(const char *file) {
+  char here[4096];
+  snprintf(here, sizeof here, "%s.here", file);
+  if (!*file || access(file, F_OK)) return;
+  close(open(here, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+  while (!access(file, F_OK)) usleep(5000);
 }
 
 /* 16 pieces with a pause after each: an answer that is under way for a while. */
@@ -94,6 +119,9 @@ static int call(void *state, const nsgi_request *request) {
   if (own->served >= 0 && write(own->served, line, (size_t)n) != n) return NSGI_FAIL;
   long count = __atomic_add_fetch(&own->requests, 1, __ATOMIC_RELAXED);
   if (CRASH_AT && count == CRASH_AT) abort();
+  if (CRASH_EVERY && count % (CRASH_EVERY ? CRASH_EVERY : 1) == 0) abort();
+  if (EXIT_AT && count == EXIT_AT) _exit(0);
+  while (HANGS_EVERY && count % (HANGS_EVERY ? HANGS_EVERY : 1) == 0) pause();
 #if GROWS
   memset(malloc(GROWS * 1024), 1, GROWS * 1024);
 #endif
@@ -123,6 +151,15 @@ static int load(const nsgi_boot *boot, void **state) {
   snprintf(boot->error, boot->error_cap, "the ledger is closed today");
   return NSGI_FAIL;
 #endif
+#ifdef LOAD_FAILS_IN
+  if (boot->worker == LOAD_FAILS_IN) {
+    snprintf(boot->error, boot->error_cap, "worker %u has no ledger", boot->worker);
+    return NSGI_FAIL;
+  }
+#endif
+#ifdef LOAD_HANGS_IN
+  while (boot->worker == LOAD_HANGS_IN) pause();
+#endif
 #ifdef LOAD_HANGS
   for (;;) pause();
 #endif
@@ -137,10 +174,21 @@ static int load(const nsgi_boot *boot, void **state) {
   own->served = -1;
   if (HOLDS) own->held = memset(malloc((size_t)HOLDS << 20), 1, (size_t)HOLDS << 20);
   if (boot->from_state.n) own->before = atol(boot->from_state.p);
+  own->held_by = "";
   for (const char *const *option = boot->options; option && *option; option += 2) {
-    if (strcmp(*option, "ledger")) continue;
-    own->served = open(option[1], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (!strcmp(*option, "held")) own->held_by = strdup(option[1]);
+    if (!strcmp(*option, "ledger"))
+      own->served = open(option[1], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+#ifdef CLOSABLE
+    if (!strcmp(*option, "closed") && !access(option[1], F_OK)) {
+      snprintf(boot->error, boot->error_cap, "the ledger is closed for now");
+      return NSGI_FAIL;
+    }
+#endif
   }
+#ifdef LOAD_WAITS_IN
+  if (boot->worker == LOAD_WAITS_IN) wait_for(own->held_by);
+#endif
   *state = own;
   return NSGI_OK;
 }
@@ -156,13 +204,23 @@ static int probe(void *state) {
 
 static int save(void *state, int (*sink)(void *, const void *, size_t), void *arg) {
   generation *own = state;
+#ifdef SAVE_WAITS
+  wait_for(own->held_by);
+#endif
   char line[32];
   int n = snprintf(line, sizeof line, "%ld", own->before + __atomic_load_n(&own->requests, __ATOMIC_RELAXED));
   return sink(arg, line, (size_t)n);
 }
 
+#ifdef DRAIN_WAITS
+static void drain(void *state) { wait_for(((generation *)state)->held_by); }
+#endif
+
 static void unload(void *state) {
   generation *own = state;
+#ifdef UNLOAD_WAITS
+  wait_for(own->held_by);
+#endif
   if (own->served >= 0) close(own->served);
   free(own->held);
   free(own);
@@ -170,7 +228,10 @@ static void unload(void *state) {
 
 static const nsgi_app app = {
   .head = NSGI_APP_HEAD(SAYS_FLAGS), .name = "ledger", .version = "1", .call = call, .load = load,
-  .probe = probe, .save = save, .unload = unload
+  .probe = probe, .save = save, .unload = unload,
+#ifdef DRAIN_WAITS
+  .drain = drain,
+#endif
 };
 
 const nsgi_app *nsgi_entry(const nsgi_host *host) {

@@ -2,7 +2,8 @@
  * can its user do? $DIR is the server's own directory, $COPY the directory of this build's copy.
  *   BUILD=n       another build
  *   SAYS="…"      what its constructor sends to whoever started the process, on descriptor 3
- *   HANGS         load() does not return */
+ *   HANGS         load() does not return
+ * With --app-option closed=FILE load() fails while there is such a file. */
 #include <dlfcn.h>
 #include <nsgi.h>
 #include <stdio.h>
@@ -59,10 +60,15 @@ static int call(void *state, const nsgi_request *request) {
 }
 
 static int load(const nsgi_boot *boot, void **state) {
-  (void)boot, (void)state;
+  (void)state;
 #ifdef HANGS
   for (;;) pause();
 #endif
+  for (const char *const *option = boot->options; option && *option; option += 2) {
+    if (strcmp(*option, "closed") || access(option[1], F_OK)) continue;
+    snprintf(boot->error, boot->error_cap, "the shell is closed today");
+    return NSGI_FAIL;
+  }
   name_directories();
   return NSGI_OK;
 }

@@ -2,23 +2,21 @@
  *   /whole?N  as a whole response     /write?N  in one write     /sent?N  in a file, by sendfile
  * Two apps: nsgi_entry may wait, never_waits_nsgi_entry does not. */
 #include <nsgi.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1 << 20 };
+#include "test_body.h"
 
 static const nsgi_host *host;
 static const nsgi_pair text[] = {{NSGI_STR("Content-Type"), NSGI_STR("application/octet-stream")}};
-static unsigned char block[BLOCK];
 
 static char *make(size_t count) {
   char *bytes = malloc(count + 1);
   for (size_t at = 0; at < count; at += BLOCK) {
     size_t size = count - at < BLOCK ? count - at : BLOCK;
     memcpy(bytes + at, block, size);
-    for (size_t i = 0; i < 8 && i < size; i++) bytes[at + i] = (char)(at / BLOCK >> (8 * i));
+    number_block((unsigned char *)bytes + at, size, at / BLOCK);
   }
   return bytes;
 }
@@ -55,11 +53,7 @@ static int call(void *state, const nsgi_request *request) {
 static int load(const nsgi_boot *boot, void **state) {
   *state = NULL;
   host = boot->host;
-  uint64_t number = 0x9e3779b97f4a7c15u;
-  for (int i = 0; i < BLOCK; i++) {
-    number = number * 6364136223846793005u + 1442695040888963407u;
-    block[i] = (unsigned char)(number >> 33);
-  }
+  fill_block();
   return NSGI_OK;
 }
 

@@ -148,8 +148,5 @@ import Testing
     #expect(throws: LoadError.self) { try RuntimeDirectory.create(in: "/nowhere/at/all") }
   }
 
-  @Test func blameAndExitCode() {
-    #expect(LoadError.exitCode == 22)
-    #expect(LoadError.missing(path: "x").blame == .operator)
-  }
+  @Test func exitCode() { #expect(LoadError.exitCode == 22) }
 }

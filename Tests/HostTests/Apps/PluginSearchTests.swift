@@ -47,7 +47,8 @@ import Testing
     let error = #expect(throws: ServerFailure.self) { try search.find(RuntimeReference(name: "lua")) }
     #expect(
       error?.description == "the plugin lua was not found: neither lua_plugin.so nor liblua_plugin.so is in "
-        + "\(places); build it with `make plugins`, or name its directory with --plugins-dir")
+        + "\(places); install nsgi-server-lua, build it with `make plugins`, or name its directory with "
+        + "--plugins-dir")
     #expect(error?.exitCode == 1)
     let absent = #expect(throws: ServerFailure.self) {
       try search.find(RuntimeReference(name: "lua", path: "/nowhere/lua.so"))

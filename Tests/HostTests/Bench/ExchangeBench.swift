@@ -27,6 +27,7 @@ final class ExchangeBench {
     System.close(listener.fd)
     worker = try Worker(settings: settings, listeners: [listener], mounts: MountTable([]), log: .shared)
     connection = worker.connections.take()
+    connection.pointee.next(.opened)
     connection.pointee.gateway = gateway
     connection.pointee.codec = Codec(gateway, limits: HeadLimits(settings.limits))
     connection.pointee.peer = try ExchangeBench.peer(peer)

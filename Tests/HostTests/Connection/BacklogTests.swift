@@ -82,6 +82,23 @@ extension WorkerSuites {
       #expect(1...3 ~= log.components(separatedBy: "wait in the backlog").count - 1, "\(log)")
     }
 
+    @Test("at a stop, one connection that is gone does not strand those behind it in the backlog")
+    func oneIsGoneAtAStop() throws {
+      let bench = try WorkerBench(loop: .epoll)
+      let (reply, left) = try playing(.accept, [.fail(EMFILE), .fail(ECONNABORTED), .fail(EPERM)]) {
+        let socket = try bench.connect()
+        try socket.send(get("/ok"))
+        try Deadline.usual.wait(for: "the client to be left in the backlog") {
+          bench.worker.acceptor.admission == .short ? () : nil
+        }
+        bench.send(SIGTERM)
+        return try socket.receiveReply()
+      }
+      #expect(reply.text == "ok")
+      #expect(left == 0)
+      #expect(try bench.waitForEnd())
+    }
+
     @Test("what befell one connection before it was accepted does not hold up the next")
     func oneIsGone() throws {
       let log = try capturingErrors {

@@ -36,7 +36,7 @@ extension WorkerSuites {
       #expect(last == whole, "\(what)")
     }
 
-    @Test("requests in a queue are called whoever waits for the answer", arguments: StagedCloseTests.places)
+    @Test("requests in a queue are called whoever waits for the answer", arguments: ClosingTests.places)
     func queued(loop: EventLoop, onUnixSockets: Bool) throws {
       let bench = try WorkerBench(loop: loop, app: "tally", Self.gateways, onUnixSockets: onUnixSockets)
       var (calls, bytes) = (0, 0)
@@ -60,7 +60,7 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
-    @Test("a call under way reads its body to the end", arguments: StagedCloseTests.places)
+    @Test("a call under way reads its body to the end", arguments: ClosingTests.places)
     func streamed(loop: EventLoop, onUnixSockets: Bool) throws {
       let bench = try WorkerBench(
         loop: loop, app: "tally", symbol: "streaming_nsgi_entry", Self.gateways, onUnixSockets: onUnixSockets)
@@ -79,7 +79,7 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
-    @Test("requests behind one whose answer nobody takes are called", arguments: StagedCloseTests.places)
+    @Test("requests behind one whose answer nobody takes are called", arguments: ClosingTests.places)
     func pipelined(loop: EventLoop, onUnixSockets: Bool) throws {
       let bench = try WorkerBench(
         loop: loop, app: "tally", [.http1, .fastcgi], onUnixSockets: onUnixSockets)

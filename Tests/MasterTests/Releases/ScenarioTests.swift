@@ -80,27 +80,50 @@ import Testing
     #expect(script.loading.count == 1)
   }
 
-  @Test("one place that cannot start does not keep a cold start from serving with the others")
-  func oneSeatCannotStart() {
-    var script = Script(workers: 2)
-    let (first, second) = (script.loading[0], script.loading[1])
-    script.ready(first)
-    script.die(second, .exited(22), requests: 0)
-    #expect(script.running == [[1], []])
+  @Test(
+    "places that cannot start, whoever is first, do not keep a cold start from serving with the others",
+    arguments: [[0], [1], [0, 1], [1, 2]], [true, false])
+  func someSeatsCannotStart(failing: [Int], isEarly: Bool) {
+    var script = Script(workers: 3)
+    let (ids, good) = (script.loading, Set(0..<3).subtracting(failing))
+    func fail() { for seat in failing { script.die(ids[seat], .exited(22), requests: 0) } }
+    if isEarly { fail() }
+    #expect(script.loading.count == (isEarly ? 3 - failing.count : 3), "nothing is tried while nobody serves")
+    for seat in good { script.ready(ids[seat]) }
+    if !isEarly { fail() }
+    #expect(script.running == (0..<3).map { good.contains($0) ? [1] : [] })
     if case .serving = script.releases.state {} else { Issue.record("it is \(script.releases.state)") }
+    #expect(script.logged.last == "the start goes on with \(good.count) of 3 workers", "\(script.logged)")
+    for seat in failing {
+      #expect(script.logged.contains { $0.hasPrefix("place \(seat + 1) waits 100 ms") }, "\(script.logged)")
+      script.take(.alarm(.seat(seat)), after: 0.2)
+    }
+    script.settle()
+    #expect(script.running == [[1], [1], [1]], "they are tried again")
   }
 
-  @Test("a start whose first worker cannot load ends with its code")
+  @Test("a start in which no place can load ends with the reason and the code of the first")
   func failedStart() {
     var script = Script(workers: 2)
-    script.take(
-      .ended(script.loading[0], WorkerEnding(ending: .exited(22), sentence: "no entry", code: 22)))
+    let ids = script.loading
+    for (id, reason) in zip(ids, ["no entry", "no room"]) {
+      #expect(script.logged.isEmpty)
+      script.take(.ended(id, WorkerEnding(ending: .exited(22), sentence: reason, code: 22)))
+    }
     guard case .stopping(22) = script.releases.state else {
       Issue.record("it is \(script.releases.state)")
       return
     }
-    script.die(script.leaving[0], .killed(9))
+    #expect(script.actions.contains { if case .announceFailure("no entry", 22) = $0 { true } else { false } })
     #expect(script.releases.isDone)
+  }
+
+  @Test("a new server of which one place cannot start is not the one to go on", arguments: [true, false])
+  func failedHeir(isFirst: Bool) {
+    var script = Script(workers: 2, follows: true)
+    if !isFirst { script.ready(script.loading[0]) }
+    script.die(script.loading[0], .exited(22), requests: 0)
+    if case .stopping(22) = script.releases.state {} else { Issue.record("\(script.releases.state)") }
   }
 
   @Test("a new server that does not get ready is ended at its deadline, and what served goes on")
@@ -224,6 +247,85 @@ import Testing
     #expect(script.loading.count == 1, "it is never given up while others serve")
   }
 
+  @Test("a place that waits is looked at again, also when its old worker dies meanwhile")
+  func pauseAndDeath() {
+    var script = Script(workers: 2)
+    script.settle()
+    let old = script.serving[0]
+    let seat = script.releases.workers[old]!.seat
+    script.take(.wantsOut(old))
+    for round in 0..<9 {
+      script.die(script.loading[0], .exited(1), requests: 0)
+      if round < 8 { script.take(.alarm(.seat(seat)), after: 31) }
+    }
+    script.die(old)
+    #expect(script.loading.isEmpty && script.releases.isPaused(seat))
+    for _ in 0..<4 where script.loading.isEmpty {
+      var wait: Double?
+      for case .alarm(.seat(seat), let seconds) in script.actions { wait = seconds }
+      guard let wait else { break }
+      script.take(.alarm(.seat(seat)), after: wait)
+    }
+    #expect(script.loading.count == 1, "nothing waits without an alarm")
+  }
+
+  @Test("workers that could not be started again stay until all new ones serve")
+  func notKept() {
+    var script = Script(workers: 2) { settings in
+      settings.apps[0].runtime = RuntimeReference(name: "python3")
+    }
+    script.settle()
+    let old = script.serving
+    script.swap([script.build()], by: 1)
+    script.ready(script.loading[0])
+    script.soak()
+    #expect(old.allSatisfy(script.serving.contains), "the first old worker serves on")
+    script.die(script.loading[0], .exited(22), requests: 0)
+    #expect(script.outcome(1).hasPrefix("refused: it died"))
+    script.settle()
+    #expect(script.serving == old, "nothing was started anew")
+    script.swap([script.build()], by: 2)
+    script.ready(script.loading[0])
+    script.soak()
+    script.settle()
+    #expect(script.outcome(2).hasPrefix("done") && script.running == [[3], [3]])
+  }
+
+  @Test("a successor that fails once is tried again")
+  func successorFails() {
+    var script = Script(workers: 1)
+    script.settle()
+    let first = script.serving[0]
+    script.take(.wantsOut(first))
+    let seat = script.releases.workers[first]!.seat
+    script.die(script.loading[0], .exited(22), requests: 0)
+    #expect(script.serving == [first] && script.loading.isEmpty)
+    script.take(.alarm(.seat(seat)), after: 1)
+    #expect(script.loading.count == 1)
+    script.settle()
+    #expect(script.serving.count == 1 && script.serving != [first])
+  }
+
+  @Test("a reload with another number of workers ends with that number", arguments: [(2, 3), (3, 2), (4, 1)])
+  func otherNumber(before: Int, after: Int) {
+    var script = Script(workers: before)
+    script.settle()
+    script.take(.asked(.reload(cause: "ctl"), by: 1))
+    let ticket = script.releases.request!.ticket
+    script.take(.staged(ticket: ticket, .configured))
+    var target = script.releases.current!
+    var settings = target.settings
+    settings.process.workers = after
+    target = Release(
+      number: 77, configuration: 77, arguments: ["--other"], settings: settings, builds: target.builds)
+    script.take(.staged(ticket: ticket, .built(target, fresh: [], obstacle: nil)))
+    script.ready(script.loading[0])
+    script.soak()
+    script.settle()
+    #expect(script.outcome(1).hasPrefix("done") && script.serving.count == after)
+    #expect(Set(script.serving.map { script.releases.workers[$0]!.seat }) == Set(0..<after))
+  }
+
   @Test("signals that come in a row are one change")
   func storm() {
     var script = Script(workers: 1)
@@ -243,5 +345,31 @@ import Testing
       script.outcome(1) == "refused: the server stops" && script.outcome(2) == "refused: the server stops")
     for id in script.leaving { script.die(id, .exited(0)) }
     #expect(script.releases.isDone)
+  }
+
+  @Test("a worker that hangs is ended, once it serves; its end means what any other does")
+  func silentWorker() {
+    var script = Script(workers: 2)
+    let loading = script.loading[0]
+    script.take(.silent(loading, reason: "hangs"))
+    #expect(script.actions.isEmpty, "loading has its own time")
+    script.settle()
+    script.take(.silent(script.serving[0], reason: "hangs"))
+    guard case .abort(let id, "hangs")? = script.actions.first else {
+      Issue.record("\(script.actions)")
+      return
+    }
+    script.die(id, .killed(6))
+    script.settle()
+    #expect(script.serving.count == 2 && !script.serving.contains(id))
+
+    script.swap([script.build()], by: 1)
+    let canary = script.loading[0]
+    script.ready(canary)
+    script.take(.silent(canary, reason: "hangs"))
+    script.die(canary, .killed(6))
+    #expect(script.outcome(1).hasPrefix("refused: its worker crashed"))
+    script.settle()
+    #expect(script.running.joined().allSatisfy { $0 == 1 }, "a spare may be among them: \(script.running)")
   }
 }

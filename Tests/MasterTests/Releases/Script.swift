@@ -13,18 +13,42 @@ struct Script {
   /// What askers were told at the end.
   var outcomes: [Int: [Outcome]] = [:]
   var logged: [String] = []
+  /// What was counted.
+  var counted: [String] = []
   private var generations: [String: Int] = [:]
   /// Applications by mount point.
   let mounts: [String]
+  private var first: (release: Release, past: Past)?
 
-  init(workers: Int, mounts: [String] = [""], _ adjust: (inout Settings) -> Void = { _ in }) {
+  init(
+    workers: Int, mounts: [String] = [""], follows: Bool = false,
+    _ adjust: (inout Settings) -> Void = { _ in }
+  ) {
     self.mounts = mounts
+    releases.follows = follows
     var settings = Settings(apps: mounts.map { AppSettings(mount: $0, path: "/a.so") })
     settings.process.workers = workers
     settings.supervision.soakSeconds = 1
     adjust(&settings)
     let builds = mounts.map { build($0) }
-    take(.loaded(Release(number: 0, arguments: ["--app=/a.so"], settings: settings, builds: builds)))
+    let arguments =
+      mounts.map { "--app=" + ($0.isEmpty ? "" : $0 + "=") + "/a.so" } + ["--processes=\(workers)"]
+    let first = Release(number: 0, arguments: arguments, settings: settings, builds: builds)
+    take(.loaded(first, past: Past()))
+  }
+
+  /// A master that follows another, with what that one served and has left; it begins with `begin`.
+  init(following past: Past, _ release: Release) {
+    mounts = release.settings.apps.map(\.mount)
+    releases.follows = true
+    first = (release, past)
+  }
+
+  /// The builds of a master that follows another are staged.
+  mutating func begin() {
+    guard let first else { return }
+    let release = releases.release(first.release.arguments, first.release.settings, first.release.builds)
+    take(.loaded(release, past: first.past))
   }
 
   mutating func build(_ mount: String = "", unloadable: Bool = false) -> Build {
@@ -43,6 +67,7 @@ struct Script {
       switch action {
       case .tell(let asker?, .end(let outcome)): outcomes[asker, default: []].append(outcome)
       case .log(_, let text): logged.append(text)
+      case .count(let name): counted.append(name)
       default: break
       }
     }

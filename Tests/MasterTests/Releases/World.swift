@@ -34,20 +34,29 @@ struct World {
     case alarm(ReleaseAlarm, Int)
     case death(Int, Ending)
     case asking(Int)
+    case look
   }
   private var alarms: [ReleaseAlarm: Int] = [:]
+  private var hasHandedOver = false
+  /// Looks at the workers end then.
+  private var lastLook: UInt64 = 0
+  /// Masters that have followed one another.
+  private(set) var upgrades = 0
 
   init(seed: UInt64, workers: Int) {
     random = SeededSource(seed)
     behaviours[1] = .good
     var settings = Settings(apps: [AppSettings(mount: "", path: "/a.so")])
     settings.process.workers = workers
+    // Builds that no worker could be started with again.
+    if seed % 3 == 2 { settings.apps[0].runtime = RuntimeReference(name: "python3") }
     settings.limits.gracefulSeconds = 10
     settings.supervision.startSeconds = 20
+    if seed % 4 == 3 { settings.supervision.cheaper = CheaperSettings() }
     let build = Build(
       mount: "", source: "/a.so", generation: 1, copy: 1, path: "/g1", buildID: "", name: "a", staged: 0)
     let first = Release(number: 0, arguments: ["--app=/a.so"], settings: settings, builds: [build])
-    perform(.loaded(first))
+    perform(.loaded(first, past: Past()))
   }
 
   private mutating func later(_ seconds: Double, _ happening: Happening) {
@@ -58,6 +67,37 @@ struct World {
   mutating func perform(_ event: Event) {
     for action in releases.take(event, now: now) { carryOut(action) }
     check()
+    if hasHandedOver { upgrade() }
+  }
+
+  /// Another master goes on, which has begun well: with what the one before has left, and no worker of it.
+  private mutating func upgrade() {
+    hasHandedOver = false
+    upgrades += 1
+    guard let current = releases.current else { return problems.append("there was nothing to hand over") }
+    let (old, bequest) = (releases, releases.bequest)
+    future.removeAll { if case .asking = $0.event { false } else { true } }
+    (living, alarms, releases) = ([:], [:], Releases())
+    let release = releases.release(current.arguments, current.settings, current.builds)
+    let kept = bequest.kept.map { Build($0, copy: 1, path: $0.path) }
+    perform(.loaded(release, past: Past(builds: kept, counters: bequest.counters, trial: bequest.trial)))
+    for (mount, builds) in old.history.builds {
+      let wanted = builds.filter { $0.status != .serving }.map(\.generation)
+      let found = releases.history.builds[mount, default: []].map(\.generation)
+      if found != wanted { problems.append("of the builds \(wanted) \(found) are kept") }
+      if releases.history.count(mount) < old.history.count(mount) { problems.append("numbers come twice") }
+    }
+    // What a runtime makes serves on when it is withdrawn, but cannot be gone back to.
+    let isKept = old.probation?.previous.builds.allSatisfy { build in
+      old.history.builds[build.mount]?.contains { build.isSame($0) && !$0.status.isWithdrawn } ?? false
+    }
+    if isKept ?? false, let trial = old.probation, trial.end > now, releases.probation?.end != trial.end {
+      problems.append("the probation does not go on")
+    }
+    let wasTroubled = trouble
+    trouble = false
+    while case .starting = releases.state, step() {}
+    trouble = wasTroubled
   }
 
   /// The next thing that happens; false when nothing is left.
@@ -74,6 +114,7 @@ struct World {
     case .alarm(let alarm, let number): if alarms[alarm] == number { perform(.alarm(alarm)) }
     case .death(let id, let ending): die(id, ending)
     case .asking(let asker): ask(asker)
+    case .look: look()
     }
     return true
   }
@@ -81,6 +122,8 @@ struct World {
   /// So many changes are asked for in so many seconds.
   mutating func plan(asks: Int, seconds: Double) {
     for asker in 1...asks { later(Double.random(in: 1..<seconds, using: &random), .asking(asker)) }
+    lastLook = now &+ UInt64(seconds * 1e9)
+    later(1, .look)
   }
 
   private mutating func ask(_ asker: Int) {
@@ -95,10 +138,22 @@ struct World {
     perform(.asked(change, by: asker))
   }
 
+  /// Workers are as busy as chance has it.
+  private mutating func look() {
+    if now < lastLook { later(1, .look) }
+    let serving = releases.workers.values.count { $0.phase == .serving }
+    let busy = Bool.random(using: &random) ? serving : 0
+    perform(
+      .looked(
+        Cheaper.Look(
+          serving: serving, busy: busy, microseconds: 0, requests: 0, hasBacklog: false, residentBytes: 0)))
+  }
+
   private func isPossible(_ event: Event) -> Bool {
     switch event {
     case .ready(let id, _), .deaf(let id), .wantsOut(let id), .swapped(let id, _, _), .keptOld(let id, _, _):
       living[id] != nil
+    case .silent(let id, _): living[id] != nil
     default: true
     }
   }
@@ -116,13 +171,20 @@ struct World {
     case .retire(let id): retired(id)
     case .dismiss(let id): later(chance(0.05) ? 60 : 0.5, .death(id, .exited(0)))
     case .terminate(let id, _): later(0.001, .death(id, .killed(9)))
+    case .abort(let id, _): later(Double.random(in: 0.001..<1.5, using: &random), .death(id, .killed(6)))
     case .configure(let ticket): configured(ticket)
     case .stage(let ticket): staged(ticket)
-    case .abandonStaging, .killHeir, .handOver, .closeSockets: break
+    case .handOver: hasHandedOver = true
+    case .abandonStaging, .killHeir, .closeSockets: break
     case .quit(let id): later(0.1, .death(id, .exited(0)))
     case .swap(let id, let app, let build): swapped(id, app, build)
-    case .startHeir:
-      if chance(0.5) { later(2, .event(.heirFailed("it died"))) }
+    case .startHeir(let ticket, _):
+      let time = Double.random(in: 0.1..<60, using: &random)
+      if chance(0.5) {
+        later(time, .event(.heirFailed(ticket: ticket, "it died")))
+      } else if chance(0.4) {
+        later(time, .event(.heirReady(ticket: ticket, pid: 4711)))
+      }
     case .alarm(let alarm, let seconds):
       order += 1
       alarms[alarm] = order
@@ -136,7 +198,8 @@ struct World {
       answered(asker)
     case .tell: break
     case .log(_, let text): log.append("\(now / 1_000_000) \(text)")
-    case .announceReady, .announceFailure, .removeUnused, .watchFiles: break
+    case .count: break
+    case .announceReady, .announceFailure, .removeUnused, .watchFiles, .resized: break
     }
   }
 
@@ -167,6 +230,9 @@ struct World {
     case .failsRequests:
       later(time, ready)
       later(time + 0.5, .event(.evidence(release: release.number, "5 of 5 answers were 5xx")))
+    }
+    if chance(0.03) {
+      later(time + Double.random(in: 0..<40, using: &random), .event(.silent(id, reason: "hangs")))
     }
     if chance(0.05) { later(time + Double.random(in: 0..<9, using: &random), .death(id, ending)) }
   }

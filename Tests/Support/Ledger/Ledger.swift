@@ -141,6 +141,9 @@ public final class Ledger: Sendable {
     }
   }
 
+  /// Answers so far.
+  public var answers: Int { count.load(ordering: .relaxed) }
+
   /// Losses so far.
   public var losses: [Loss] { report.withLock { $0.losses } }
 

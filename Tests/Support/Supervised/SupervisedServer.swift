@@ -95,6 +95,13 @@ public final class SupervisedServer: Sendable {
     _ = try server.process.waitForOutput("`\(text)`", deadline) { $0.contains(text) ? true : nil }
   }
 
+  /// The socket of a kind (`metrics`, `stats`, `status-page`) for those who watch, once it is ready.
+  public func watchAddress(_ kind: String) throws -> Address {
+    try server.process.waitForOutput("the \(kind) socket") { output in
+      ServerProcess.readyLines(output).first { $0.gateway == kind }?.address
+    }
+  }
+
   /// What the server has said so far.
   public var log: String { server.process.output }
 

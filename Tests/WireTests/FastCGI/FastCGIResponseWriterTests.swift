@@ -10,11 +10,12 @@ import Wire
     let bytes = written {
       FastCGIResponseWriter.end(id: 0x1234, appStatus: 0x0102_0304, protocolStatus: 2, into: &$0)
     }
-    #expect(bytes == [
-      1, 6, 0x12, 0x34, 0, 0, 0, 0,  // version, STDOUT, id high byte first, no content
-      1, 3, 0x12, 0x34, 0, 8, 0, 0,  // END_REQUEST with eight bytes
-      1, 2, 3, 4, 2, 0, 0, 0,  // appStatus high byte first, protocolStatus, reserved
-    ])
+    #expect(
+      bytes == [
+        1, 6, 0x12, 0x34, 0, 0, 0, 0,  // version, STDOUT, id high byte first, no content
+        1, 3, 0x12, 0x34, 0, 8, 0, 0,  // END_REQUEST with eight bytes
+        1, 2, 3, 4, 2, 0, 0, 0,  // appStatus high byte first, protocolStatus, reserved
+      ])
   }
 
   @Test func stdoutLengthsFieldByField() {
@@ -22,7 +23,8 @@ import Wire
       #expect(FastCGIResponseWriter.dataHead(0x1235, id: 0xfffe, into: &$0) == 0x1235)
       FastCGIResponseWriter.dataTail(0x1235, into: &$0)
     }
-    #expect(bytes == [1, 6, 0xff, 0xfe, 0x12, 0x35, 3, 0, 0, 0, 0], "length high byte first, padded to eight")
+    #expect(
+      bytes == [1, 6, 0xff, 0xfe, 0x12, 0x35, 3, 0, 0, 0, 0], "length high byte first, padded to eight")
   }
 
   @Test func getValuesResultFieldByField() {

@@ -84,26 +84,31 @@ import Wire
   @Test func version2UnixPaths() throws {
     let path = Array("/run/client.sock".utf8)
     let full = Array(repeating: UInt8(ascii: "p"), count: 108)
-    let header = signature + [0x21, 0x31, 0, 216] + path + Array(repeating: 0, count: 108 - path.count) + full
+    let header =
+      signature + [0x21, 0x31, 0, 216] + path + Array(repeating: 0, count: 108 - path.count) + full
     let expected = "unix /run/client.sock 0 > \(String(repeating: "p", count: 108)) 0, 232"
     #expect(try readInParts(header) == expected)
   }
 
-  @Test(arguments: [
-    [0x20, 0x00, 0, 0], [0x20, 0x11, 0, 3, 9, 9, 9], [0x21, 0x00, 0, 2, 9, 9], [0x21, 0x41, 0, 1, 9],
-  ] as [[UInt8]]) func version2WithoutAddresses(_ rest: [UInt8]) throws {
+  @Test(
+    arguments: [
+      [0x20, 0x00, 0, 0], [0x20, 0x11, 0, 3, 9, 9, 9], [0x21, 0x00, 0, 2, 9, 9], [0x21, 0x41, 0, 1, 9],
+    ] as [[UInt8]]) func version2WithoutAddresses(_ rest: [UInt8]) throws
+  {
     let header = signature + rest
     #expect(try readInParts(header) == "local  0 >  0, \(header.count)")
   }
 
-  @Test(arguments: [
-    ([0x11, 0x11, 0, 0], ProxyError.versionUnsupported(1)), ([0x22, 0x11, 0, 0], .commandUnknown(2)),
-    ([0x21, 0x11, 0, 11] + Array(repeating: 0, count: 11), .addressTruncated),
-    ([0x21, 0x21, 0, 35] + Array(repeating: 0, count: 35), .addressTruncated),
-    ([0x21, 0x11, 0x20, 0], .headerTooLarge(bytes: 0x2010)),
-    ([0x21, 0x11, 0, 14] + Array(repeating: 0, count: 14), .extensionTruncated),
-    ([0x21, 0x11, 0, 16] + Array(repeating: 0, count: 12) + [4, 0, 2, 1], .extensionTruncated),
-  ] as [([UInt8], ProxyError)]) func version2Refused(_ rest: [UInt8], _ error: ProxyError) {
+  @Test(
+    arguments: [
+      ([0x11, 0x11, 0, 0], ProxyError.versionUnsupported(1)), ([0x22, 0x11, 0, 0], .commandUnknown(2)),
+      ([0x21, 0x11, 0, 11] + Array(repeating: 0, count: 11), .addressTruncated),
+      ([0x21, 0x21, 0, 35] + Array(repeating: 0, count: 35), .addressTruncated),
+      ([0x21, 0x11, 0x20, 0], .headerTooLarge(bytes: 0x2010)),
+      ([0x21, 0x11, 0, 14] + Array(repeating: 0, count: 14), .extensionTruncated),
+      ([0x21, 0x11, 0, 16] + Array(repeating: 0, count: 12) + [4, 0, 2, 1], .extensionTruncated),
+    ] as [([UInt8], ProxyError)]) func version2Refused(_ rest: [UInt8], _ error: ProxyError)
+  {
     #expect(throws: error) { try read(signature + rest) }
   }
 

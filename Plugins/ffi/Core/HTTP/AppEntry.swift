@@ -44,7 +44,8 @@ struct AppEntry: Sendable {
     let outcome = try Invocation.run(function, given, handles, oneAtATime, client: request.client)
     var status = 200
     if case .plain = function.signature.result, function.signature.resultIsLengthOf == nil,
-      case .value(.number(let text))? = outcome.result {
+      case .value(.number(let text))? = outcome.result
+    {
       guard let number = Int(text), (200...599).contains(number) else {
         throw RequestError(500, "\(function.signature.symbol) answered \(text), which is no status")
       }

@@ -40,10 +40,11 @@ enum Schemas {
     switch type {
     case .scalar(let scalar): number(scalar, range)
     case .structure(let structure):
-      object(structure.fields.map { field in
-        let schema = plain(field.type)
-        return (field.name, field.count.map { array(schema, least: $0, most: $0) } ?? schema, true)
-      })
+      object(
+        structure.fields.map { field in
+          let schema = plain(field.type)
+          return (field.name, field.count.map { array(schema, least: $0, most: $0) } ?? schema, true)
+        })
     }
   }
 

@@ -175,7 +175,7 @@ struct SignatureParser {
     case "type":
       let parts = value.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
       let isPrintable = value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
-      guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), isPrintable else { 
+      guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), isPrintable else {
         throw SignatureError("type= is a media type such as image/png", column: column)
       }
       attributes.mediaType = value

@@ -106,7 +106,8 @@ enum SignatureRules {
       default: false
       }
     if !fits {
-      throw SignatureError("fails=\(fails.rawValue) does not fit what \(signature.symbol) returns",
+      throw SignatureError(
+        "fails=\(fails.rawValue) does not fit what \(signature.symbol) returns",
         column: signature.column)
     }
   }

@@ -52,10 +52,12 @@ extension SignatureParser {
   /// Behind `*`.
   private mutating func pointee() throws(SignatureError) -> PlainType {
     let column = scanner.column
-    let isPointer = scanner.sees("*") || ["cstr", "ptr", "bytes", "handle", "callback"].contains { word in
-      var copy = scanner
-      return copy.takeWord(word)
-    }
+    let isPointer =
+      scanner.sees("*")
+      || ["cstr", "ptr", "bytes", "handle", "callback"].contains { word in
+        var copy = scanner
+        return copy.takeWord(word)
+      }
     if isPointer { throw Self.pointerToPointer(column) }
     return try plainType()
   }

@@ -416,9 +416,13 @@ nonisolated(unsafe) let appTable: UnsafePointer<nsgi_app> = {
     flags: NSGI_THREADSAFE.rawValue | NSGI_MAY_ASYNC.rawValue)
   (app.name, app.version) = (text("table"), text("1.2"))
   (app.call, app.load, app.save, app.cancel) = (call, load, save, cancel)
-  app.probe = { note($0, "probe"); return Table.of($0) == nil ? NSGI_FAIL.rawValue : NSGI_OK.rawValue }
+  app.probe = {
+    note($0, "probe"); return Table.of($0) == nil ? NSGI_FAIL.rawValue : NSGI_OK.rawValue
+  }
   app.drain = { note($0, "drain") }
-  app.unload = { note($0, "unload"); Table.current.withLock { $0 = nil } }
+  app.unload = {
+    note($0, "unload"); Table.current.withLock { $0 = nil }
+  }
   app.thread = { note($0, $1 == 0 ? "leave" : "enter") }
   app.extension = { strcmp($0!, "table/1") == 0 ? UnsafeRawPointer(text("the table's own")) : nil }
   let place = UnsafeMutablePointer<nsgi_app>.allocate(capacity: 1)

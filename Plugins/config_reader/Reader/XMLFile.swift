@@ -1,0 +1,92 @@
+import CExpat
+
+/// An XML file: `<uwsgi>` elements, whose `id` names the section, with an element for each key.
+final class XMLFile {
+  private let parser: XML_Parser
+  private var records: [Record] = []
+  private var section: String?
+  private var key: (name: String, line: Int, text: String)?
+  private var failure: Malformed?
+
+  static func records(of bytes: [UInt8]) throws(Malformed) -> [Record] {
+    guard let parser = XML_ParserCreate(nil) else { throw Malformed(line: 1, "out of memory") }
+    defer { XML_ParserFree(parser) }
+    return try XMLFile(parser).read(bytes)
+  }
+
+  private init(_ parser: XML_Parser) { self.parser = parser }
+
+  private func read(_ bytes: [UInt8]) throws(Malformed) -> [Record] {
+    XML_SetUserData(parser, Unmanaged.passUnretained(self).toOpaque())
+    XML_SetElementHandler(
+      parser, { XMLFile.of($0).start(XMLFile.text($1), $2) }, { file, _ in XMLFile.of(file).end() })
+    XML_SetCharacterDataHandler(parser) { file, bytes, count in
+      XMLFile.of(file).characters(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+    }
+    // Entities could be written to grow without bound, and those of other files are not read.
+    XML_SetEntityDeclHandler(parser) { file, _, _, _, _, _, _, _, _ in XMLFile.of(file).refuseEntity() }
+    XML_SetSkippedEntityHandler(parser) { file, _, _ in XMLFile.of(file).refuseEntity() }
+    let status = bytes.withUnsafeBytes {
+      XML_Parse(parser, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count), 1)
+    }
+    if let failure { throw failure }
+    guard status == XML_STATUS_OK else { throw Malformed(line: line, "it is no XML that is well-formed") }
+    return records
+  }
+
+  private var line: Int { max(1, Int(XML_GetCurrentLineNumber(parser))) }
+
+  private static func of(_ file: UnsafeMutableRawPointer?) -> XMLFile {
+    Unmanaged<XMLFile>.fromOpaque(file!).takeUnretainedValue()
+  }
+
+  private static func text(_ text: UnsafePointer<CChar>?) -> String { text.map { String(cString: $0) } ?? "" }
+
+  private func start(_ name: String, _ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?) {
+    if key != nil { return fail("an element of a key has no elements in it") }
+    if section != nil {
+      key = (name, line, "")
+    } else if name == "uwsgi" || name == "server" {
+      section = Self.identifier(attributes) ?? name
+      records.append(Record(section: section!, line: line, key: "", value: nil))
+    }
+  }
+
+  /// The value of `id` among names and values.
+  private static func identifier(_ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?) -> String? {
+    var at = 0
+    while let attributes, let name = attributes[at] {
+      if text(name) == "id" { return text(attributes[at + 1]) }
+      at += 2
+    }
+    return nil
+  }
+
+  private func characters(_ bytes: UnsafeRawBufferPointer) {
+    key?.text += String(decoding: bytes, as: UTF8.self)
+  }
+
+  private func end() {
+    guard let section else { return }
+    guard let key else {
+      self.section = nil
+      return
+    }
+    let text = Self.trimmed(key.text)
+    records.append(Record(section: section, line: key.line, key: key.name, value: text.isEmpty ? nil : text))
+    self.key = nil
+  }
+
+  private static func trimmed(_ text: String) -> String {
+    let from = text.drop(while: \.isWhitespace)
+    let end = from.lastIndex { !$0.isWhitespace }
+    return end.map { String(from[...$0]) } ?? ""
+  }
+
+  private func refuseEntity() { fail("a configuration has no entities of its own; write the text out") }
+
+  private func fail(_ sentence: String) {
+    failure = failure ?? Malformed(line: line, sentence)
+    XML_StopParser(parser, XML_Bool(XML_FALSE))
+  }
+}

@@ -1,0 +1,349 @@
+# What is plainer in Python than in calls of its C API: the log as text files, finding the application,
+# words about exceptions. The plugin embeds this file and runs it once, as the module `_nsgi`; it puts `log`,
+# `facts` and `reload` into it before.
+import io, sys
+
+class LogFile(io.RawIOBase):
+    '''Bytes of lines, for the server's log.'''
+    def __init__(self, level):
+        self.level = level
+    def writable(self):
+        return True
+    def write(self, data):
+        return log(self.level, data)
+    def fileno(self):
+        return 2
+
+def log_stream(level, name):
+    raw = LogFile(level)
+    raw.name, raw.mode = name, "wb"
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", newline="\n",
+                            line_buffering=True, write_through=True)
+
+errors = log_stream(4, "<wsgi.errors>")
+sys.stdout, sys.stderr = log_stream(2, "<stdout>"), log_stream(3, "<stderr>")
+
+class FileWrapper:
+    '''wsgi.file_wrapper: blocks of a file, which the server sends by itself where it can.'''
+    __slots__ = "filelike", "blksize", "close"
+    def __init__(self, filelike, blksize=8192):
+        self.filelike, self.blksize = filelike, blksize
+        close = getattr(filelike, "close", None)
+        if close is not None:
+            self.close = close
+    def __iter__(self):
+        return self
+    def __next__(self):
+        block = self.filelike.read(self.blksize)
+        if block:
+            return block
+        raise StopIteration
+
+def plain_file(filelike):
+    '''Descriptor and position of a file whose bytes are what read() gives, else None.'''
+    file = getattr(filelike, "file", filelike) if type(filelike).__module__ == "tempfile" else filelike
+    if isinstance(file, (io.BufferedReader, io.BufferedRandom)):
+        if type(file.raw) is not io.FileIO:
+            return None
+        if isinstance(file, io.BufferedRandom):
+            file.flush()
+    elif type(file) is not io.FileIO:
+        return None
+    return (file.fileno(), file.tell()) if file.readable() else None
+
+def take_arguments(words):
+    sys.argv[:] = words.split(" ")
+
+class CannotLoad(Exception):
+    '''The whole reason is in the sentence: nobody needs a traceback.'''
+
+def add_path(directories, file):
+    import os
+    found = []
+    for directory in directories:
+        if "*" in directory or "?" in directory:
+            import glob
+            found += sorted(glob.glob(directory))
+        else:
+            found.append(directory)
+    if file is not None:
+        found.append(os.path.dirname(os.path.abspath(file)))
+    found.append(os.getcwd())
+    found = [os.path.abspath(one) for one in found]
+    added = list(dict.fromkeys(found))
+    sys.path[:] = added + [one for one in sys.path if one not in added]
+    return added
+
+def load_file(file):
+    import importlib.machinery, importlib.util, os, re
+    path = os.path.abspath(file)
+    if not os.path.isfile(path):
+        raise CannotLoad(f"there is no file {file}: correct the path given to --wsgi-file")
+    stem = os.path.basename(path).split(".")[0]
+    name = "wsgi_file_" + re.sub(r"\W", "_", stem)
+    while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
+        name += "_"
+    loader = importlib.machinery.SourceFileLoader(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
+
+def split_file(file):
+    '''A file, and what is called in it: "blog.py:make('/x')".'''
+    import os, re
+    found = None if os.path.isfile(file) else re.fullmatch(
+        r"(.+?):([^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\(.*\))?)", file, re.DOTALL)
+    return found.groups() if found else (file, "")
+
+def load(module, file, callable_name, directories):
+    '''The application object, the directories that were added for it, and what it is called.'''
+    import importlib
+    served.clear()
+    added = []
+    if file is not None:
+        path, name = split_file(file)
+        added = add_path(directories, path)
+        found, where, option = load_file(path), path, "--wsgi-file"
+    else:
+        path, _, name = module.partition(":")
+        added = add_path(directories, None)
+        try:
+            found = importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name == path or path.startswith(f"{error.name}."):
+                raise CannotLoad(f"there is no module {error.name} in {sys.path}: correct -w, "
+                                 "or add --pythonpath DIR") from None
+            raise
+        where, option = f"module {path}", "-w"
+    name = name or callable_name or ""
+    if not name and served:
+        return served[-1], added, path
+    name = name or "application"
+    return resolve(found, name, where, path, option), added, f"{path}:{name}"
+
+def parse_call(name, where):
+    '''The dotted name of a factory, and its arguments, which are literals as in gunicorn's command line.'''
+    import ast
+    try:
+        call = ast.parse(name, mode="eval").body
+        parts, target = [], call.func
+        while isinstance(target, ast.Attribute):
+            parts.insert(0, target.attr)
+            target = target.value
+        arguments = [ast.literal_eval(one) for one in call.args]
+        options = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+        if None in options:
+            raise ValueError
+        return ".".join([target.id] + parts), arguments, options
+    except (SyntaxError, ValueError, AttributeError):
+        raise CannotLoad(f"{name} of {where} is no call that can be made here: write a name and, in "
+                         "brackets, literals such as create_app('prod', debug=True)") from None
+
+def resolve(module, name, where, path, option):
+    call = name.endswith(")")
+    dotted, arguments, options = parse_call(name, where) if call else (name, (), {})
+    target = module
+    for part in dotted.split("."):
+        try:
+            target = getattr(target, part)
+        except AttributeError:
+            others = [one for one in ("application", "app", "wsgi") if callable(getattr(module, one, None))]
+            fix = f"{path}:{others[0] if others else 'NAME'}"
+            raise CannotLoad(f"{where} has no {part}: write {option} {fix}, or --callable NAME") from None
+    if not callable(target):
+        raise CannotLoad(f"{name} of {where} is a {type(target).__name__} and cannot be called")
+    if call:
+        import inspect
+        try:
+            inspect.signature(target).bind(*arguments, **options)
+        except TypeError as error:
+            raise CannotLoad(f"{name} of {where} does not fit its parameters: {error}") from None
+        except ValueError:
+            pass
+        target = target(*arguments, **options)
+        if not callable(target):
+            kind = type(target).__name__
+            raise CannotLoad(f"{name} of {where} returned a {kind}, which cannot be called")
+    return target
+
+def source(target):
+    '''File and first line of what runs when an object is called; None if that is no Python.'''
+    import functools, types
+    for _ in range(32):
+        if isinstance(target, types.FunctionType) and not hasattr(target, "__wrapped__"):
+            return target.__code__.co_filename, target.__code__.co_firstlineno
+        if isinstance(target, functools.partial):
+            target = target.func
+        elif isinstance(target, types.MethodType):
+            target = target.__func__
+        elif hasattr(target, "__wrapped__"):
+            target = target.__wrapped__
+        else:
+            target = target.__init__ if isinstance(target, type) else type(target).__call__
+    return None
+
+def place(name, application, body):
+    '''Words for an error without a traceback: whose it is.'''
+    frame = getattr(body, "gi_frame", None)
+    found = (frame.f_code.co_filename, frame.f_lineno) if frame else source(application)
+    return f'{name}, File "{found[0]}", line {found[1]}' if found else name
+
+def patched():
+    '''Who has put threads of its own in the place of Python's.'''
+    monkey, patcher = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    if monkey is not None and (monkey.is_module_patched("threading") or monkey.is_module_patched("thread")):
+        return "gevent"
+    if patcher is not None and patcher.is_monkey_patched("thread"):
+        return "eventlet"
+    return None
+
+def add_packages(prefix):
+    '''Packages of another prefix of this Python, before those of the own one.'''
+    import os, site
+    before = list(sys.path)
+    for folder in ("lib64", "lib"):
+        place = os.path.join(prefix, folder, "python%d.%d" % sys.version_info[:2], "site-packages")
+        if os.path.isdir(place):
+            site.addsitedir(place)
+    added = [one for one in sys.path if one not in before]
+    first = next((i for i, one in enumerate(before) if one.endswith(("site-packages", "dist-packages"))),
+                 len(before))
+    sys.path[:] = before[:first] + added + before[first:]
+
+def describe(error):
+    '''A traceback for the log without the server's own frames, and one sentence.'''
+    import traceback
+    if isinstance(error, CannotLoad):
+        return "", str(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") in ("_nsgi", "importlib",
+            "importlib._bootstrap", "importlib._bootstrap_external"):
+        trace = trace.tb_next
+    lines = traceback.format_exception(type(error), error, trace)
+    return "".join(lines), "".join(traceback.format_exception_only(type(error), error)).strip()
+
+def stack(thread):
+    '''What a thread is in, in the words of faulthandler. Imports nothing: another thread may be at that.'''
+    frame, lines = sys._current_frames().get(thread), ["Stack (most recent call first):\n"]
+    while frame is not None and len(lines) <= 100:
+        code = frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}\n')
+        frame = frame.f_back
+    return "".join(lines)
+
+def exit_status(error):
+    '''What a SystemExit says, as the interpreter has it at its own end.'''
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    if error.code is None or isinstance(error.code, int):
+        return (error.code or 0) & 0xff
+    print(error.code, file=sys.stderr)
+    return 1
+
+def end():
+    import atexit
+    try:
+        atexit._run_exitfuncs()
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr, errors):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+served = []
+hooks = []
+
+def make_module():
+    '''The module `nsgi` as applications see it inside the server.'''
+    import types
+    module = types.ModuleType("nsgi", "What the server tells the Python applications that run in it.")
+    module.worker_id, module.generation, module.version = facts
+    def write(message, level="info"):
+        '''Writes a line to the server's log; level: trace, debug, info, warning, error or fatal.'''
+        levels = ("trace", "debug", "info", "warning", "error", "fatal")
+        if level not in levels:
+            raise ValueError(f"level {level!r} is none of {', '.join(levels)}")
+        log(levels.index(level), str(message).encode("utf-8", "backslashreplace") + b"\n")
+    def post_load(function):
+        '''Decorator: call the function once, when the application is loaded.'''
+        hooks.append(function)
+        return function
+    class WSGIServer:
+        '''The application of a script that the server runs; elsewhere it hands over to the server.'''
+        def __init__(self, application, *arguments, **options):
+            self.application = application
+        def run(self):
+            served.append(self.application)
+    write.__name__ = "log"
+    module.log, module.post_load, module.WSGIServer = write, post_load, WSGIServer
+    sys.modules["nsgi"] = module
+
+def run_hooks():
+    waiting = hooks[:]
+    hooks.clear()
+    for hook in waiting:
+        hook()
+
+def watch(seconds, directories):
+    '''Reloads when the file of a module of the application changes, unless its new text is no Python.'''
+    import threading, time
+    def stamps():
+        import os
+        found = {}
+        for module in list(sys.modules.values()):
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and path.startswith(own):
+                try:
+                    found[path] = os.stat(path).st_mtime_ns
+                except OSError:
+                    pass
+        return found
+    def good(path):
+        try:
+            with open(path, "rb") as file:
+                compile(file.read(), path, "exec")
+            return True
+        except Exception as error:
+            log(3, f"{path} has changed and is not loaded: {error}\n".encode("utf-8", "backslashreplace"))
+            return False
+    def run():
+        known = stamps()
+        while True:
+            time.sleep(seconds)
+            now = stamps()
+            changed = [path for path, stamp in now.items() if known.get(path, stamp) != stamp]
+            known = {**known, **now}
+            if changed and all([good(path) for path in changed if path.endswith(".py")]):
+                reload(changed[0])
+    if facts[0] == 0 and not any(thread.name == "nsgi-autoreload" for thread in threading.enumerate()):
+        own = tuple(one.rstrip("/") + "/" for one in directories)
+        threading.Thread(target=run, name="nsgi-autoreload", daemon=True).start()
+
+def keep_threads_over_fork():
+    '''A thread of the server is a dummy to threading. Before Python 3.13 a copy that such a thread makes
+    cannot shut threading down, so that multiprocessing tells of its processes that they have failed.'''
+    import _thread, os
+    dummies = {}
+    def before():
+        threading = sys.modules.get("threading")
+        if threading is not None:
+            found = threading._active.get(_thread.get_ident())
+            if isinstance(found, threading._DummyThread):
+                dummies[_thread.get_ident()] = threading._active.pop(_thread.get_ident())
+    def in_parent():
+        found = dummies.pop(_thread.get_ident(), None)
+        if found is not None:
+            sys.modules["threading"]._active[_thread.get_ident()] = found
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=dummies.clear)
+
+if sys.version_info < (3, 13):
+    keep_threads_over_fork()
+make_module()

@@ -1,0 +1,172 @@
+// Configuration files -> entries, in the order in which they count: sections, blocks, files that name others,
+// and placeholders of the file. What refers to other keys or to the environment is replaced later
+// (`References`).
+
+struct ConfigReader {
+  let needs: Reading.Needs
+  /// What was read, in order.
+  var entries: [Entry] = []
+  var findings = Findings()
+
+  /// Files that include each other; deeper is taken for a circle. Precedent: OpenSSH `Include` 16.
+  private static let depthMaximum = 16
+  /// Sections read when none is named; `[uwsgi]` only in a file that has none of the others.
+  private static let ownSections = ["server", "nsgi"]
+
+  /// One file that is being read.
+  private struct Place {
+    let path: String
+    let section: String?
+    let format: ConfigFormat
+    let dialect: Dialect
+    let depth: Int
+    var blocks = Blocks()
+  }
+
+  /// Reads the file that an option names (`FILE[:section]`), and those that it names in turn, in place. Adds
+  /// to `entries`, and what is wrong to `findings`.
+  mutating func read(_ value: String, format: ConfigFormat?, place: String) {
+    open(value, format, place: place, from: nil)
+  }
+
+  private mutating func open(
+    _ value: String, _ wanted: ConfigFormat?, place: String, from parent: Place?
+  ) {
+    do throws(ConfigError) {
+      var (path, section) = Self.split(value)
+      if path.isEmpty, section != nil, let parent { path = parent.path }
+      if path.isEmpty { throw .badValue(place: place, .empty(example: "server.ini")) }
+      let depth = parent.map { $0.depth + 1 } ?? 0
+      if depth >= Self.depthMaximum { throw .iniCircle(place: place) }
+      let format =
+        path == parent?.path
+        ? parent!.format : wanted ?? ConfigFormat(ending: path) ?? parent?.format ?? .ini
+      let text = try text(path, format, place: place)
+      let (dialect, sections) = try choose(text, path: path, section, format, parent?.dialect)
+      if dialect == .uwsgi { findings.speaksUWSGI = true }
+      note(text.strays, path: path, dialect)
+      take(
+        sections.flatMap(\.lines),
+        Place(path: path, section: section, format: format, dialect: dialect, depth: depth))
+    } catch { findings.problems.append(error) }
+  }
+
+  /// `FILE:section`, unless what follows the last colon is part of the path.
+  private static func split(_ text: String) -> (path: String, section: String?) {
+    guard let colon = text.utf8.lastIndex(of: Ascii.colon) else { return (text, nil) }
+    let section = text[text.utf8.index(after: colon)...]
+    if section.isEmpty || section.utf8.contains(Ascii.slash) { return (text, nil) }
+    return (String(text[..<colon]), String(section))
+  }
+
+  private func text(_ path: String, _ format: ConfigFormat, place: String) throws(ConfigError)
+    -> ConfigText
+  {
+    let text: String
+    do {
+      text = try format == .ini ? needs.readFile(path) : needs.surroundings.convert(format, path)
+    } catch {
+      throw .unreadable(place: place, path: path, reason: "\(error)")
+    }
+    return format == .ini ? try ConfigText(ini: text, path: path) : ConfigText(converted: text)
+  }
+
+  /// The sections that count, and whose words they hold: those of a section that has a name of its own are
+  /// the file's, or of the file that asks for it.
+  private func choose(
+    _ text: ConfigText, path: String, _ wanted: String?, _ format: ConfigFormat, _ parent: Dialect?
+  ) throws(ConfigError) -> (Dialect, [ConfigText.Section]) {
+    let names = text.sections.map(\.name)
+    let hasOwn = Self.ownSections.contains(where: names.contains)
+    let accepted = wanted.map { [$0] } ?? (hasOwn ? Self.ownSections : ["uwsgi"])
+    guard accepted.contains(where: names.contains) else {
+      if wanted == nil, let stray = text.strays.first {
+        throw .iniWithoutSection(place: "\(path):\(stray.number)", line: stray.text)
+      }
+      let usual = format == .ini && parent != .uwsgi ? "server" : "uwsgi"
+      throw .noSection(file: path, wanted: wanted ?? usual)
+    }
+    let sections = text.sections.filter { accepted.contains($0.name) }
+    if accepted.contains("uwsgi") { return (.uwsgi, sections) }
+    if Self.ownSections.contains(where: accepted.contains) { return (.server, sections) }
+    let isForeign = format != .ini || names.contains("uwsgi")
+    return (parent ?? (isForeign && !hasOwn ? .uwsgi : .server), sections)
+  }
+
+  /// uWSGI passes over what stands before any section.
+  private mutating func note(
+    _ strays: [(number: Int, text: String)], path: String, _ dialect: Dialect
+  ) {
+    for stray in strays {
+      let error = ConfigError.iniWithoutSection(place: "\(path):\(stray.number)", line: stray.text)
+      if dialect == .server { findings.problems.append(error) } else { findings.warn(error) }
+    }
+  }
+
+  private mutating func take(_ lines: [ConfigText.Line], _ place: Place) {
+    var place = place
+    let placeholders = FilePlaceholders(
+      path: place.path, section: place.section, workingDirectory: needs.workingDirectory, needs.surroundings)
+    for line in lines {
+      let key = placeholders.expand(line.key, place.dialect)
+      let value = line.value.map { placeholders.expand($0, place.dialect) }
+      let origin = Origin.ini(file: place.path, line: line.number)
+      do throws(ConfigError) { try take(key, value, origin, &place) } catch {
+        findings.problems.append(error)
+      }
+    }
+    for block in place.blocks.open {
+      let end = "`\(block.kind.end)`"
+      findings.warnings.append(
+        "\(Occurrence.place(block.kind.rawValue, nil, block.origin)) has no \(end), and goes to the end "
+          + "of the file"
+      )
+    }
+  }
+
+  private mutating func take(
+    _ key: String, _ value: String?, _ origin: Origin, _ place: inout Place
+  ) throws(ConfigError) {
+    let quoted = Occurrence.place(key, value, origin)
+    if BlockKind.isEnd(key) {
+      if !place.blocks.end() { throw .endWithoutBlock(place: quoted) }
+      return
+    }
+    if let kind = BlockKind(key: key) {
+      let isSkipped = place.blocks.values(of: "").isEmpty
+      let condition = place.blocks.values(of: value).first.flatMap { $0 } ?? ""
+      let turns = isSkipped ? [] : try turns(of: kind, condition, place: quoted)
+      place.blocks.begin(Block(kind: kind, origin: origin, turns: turns))
+      return
+    }
+    for value in place.blocks.values(of: value) {
+      let entry = Entry(key: key, value: value, origin: origin, dialect: place.dialect)
+      if let format = OptionTable.configuration(named: key) {
+        var references = References(entries: entries, reader: self)
+        let file = try references.resolve(entry).value ?? ""
+        open(file, format, place: entry.place, from: place)
+      } else if let variable = try Entry(setting: entry) {
+        entries.append(variable)
+      } else {
+        entries.append(entry)
+      }
+    }
+  }
+}
+
+extension Findings {
+  /// Tells the operator what is no reason not to start.
+  mutating func warn(_ error: ConfigError) { warnings.append("\(error.sentence), and is ignored") }
+}
+
+extension Entry {
+  /// The variable that `set = NAME=VALUE` makes; nil for any other key.
+  init?(setting entry: Entry) throws(ConfigError) {
+    guard ["set", "set-placeholder", "set-ph"].contains(entry.key) else { return nil }
+    guard let (name, value) = (entry.value ?? "").cut(at: Ascii.equals), !name.isEmpty else {
+      throw .badValue(place: entry.place, .variableWithoutEquals(entry.value ?? ""))
+    }
+    self.init(
+      key: String(name), value: String(value), origin: entry.origin, dialect: entry.dialect)
+  }
+}

@@ -1,0 +1,90 @@
+// The text of a configuration file -> its sections and their lines. Lines of an ini file are `key = value`,
+// `key`, `[section]`, or comments that begin with `;` or `#`. Other formats arrive from their converter as
+// lines of four fields between tabs: section, number of the line, key and value; `\t`, `\n` and `\\` stand
+// for a tab, a line's end and a backslash, and a key without a value has three fields.
+
+/// The sections of a file, in their order.
+struct ConfigText {
+  struct Line {
+    let number: Int
+    let key: String
+    let value: String?
+  }
+
+  struct Section {
+    let name: String
+    var lines: [Line] = []
+  }
+
+  private(set) var sections: [Section] = []
+  /// Lines before the first section.
+  private(set) var strays: [(number: Int, text: String)] = []
+
+  private static let newline = UInt8(ascii: "\n")
+
+  /// Reads an ini file.
+  init(ini text: String, path: String) throws(ConfigError) {
+    var isFirst = true
+    var number = 0
+    for raw in text.utf8.split(separator: Self.newline, omittingEmptySubsequences: false) {
+      number += 1
+      var line = Substring(raw).trimmed
+      if isFirst, line.utf8.starts(with: "\u{feff}".utf8) { line = line.dropFirst().trimmed }
+      isFirst = false
+      if line.isEmpty || line.hasPrefix(";") || line.hasPrefix("#") { continue }
+      if line.hasPrefix("[") {
+        guard let name = Self.sectionName(line) else {
+          throw .iniSection(place: "\(path):\(number)", line: String(line))
+        }
+        sections.append(Section(name: name))
+      } else if sections.isEmpty {
+        strays.append((number, String(line)))
+      } else {
+        sections[sections.count - 1].lines.append(Self.line(number, line))
+      }
+    }
+  }
+
+  /// Reads what a converter made of a file.
+  init(converted text: String) {
+    for raw in text.utf8.split(separator: Self.newline) {
+      let fields = raw.split(separator: 0x09, omittingEmptySubsequences: false).map(Self.unescaped)
+      guard fields.count >= 3, let number = Int(fields[1]) else { continue }
+      let line = Line(number: number, key: fields[2], value: fields.count > 3 ? fields[3] : nil)
+      if sections.last?.name != fields[0] { sections.append(Section(name: fields[0])) }
+      if !line.key.isEmpty { sections[sections.count - 1].lines.append(line) }
+    }
+  }
+
+  /// What stands in the brackets; a comment may follow them.
+  private static func sectionName(_ line: Substring) -> String? {
+    guard let end = line.utf8.firstIndex(of: Ascii.rightBracket) else { return nil }
+    let rest = line[line.utf8.index(after: end)...].trimmed
+    guard rest.isEmpty || rest.hasPrefix(";") || rest.hasPrefix("#") else { return nil }
+    return String(line[line.utf8.index(after: line.startIndex)..<end].trimmed)
+  }
+
+  private static func line(_ number: Int, _ text: Substring) -> Line {
+    guard let (key, value) = text.cut(at: Ascii.equals) else {
+      return Line(number: number, key: String(text), value: nil)
+    }
+    return Line(number: number, key: String(key.trimmed), value: String(value.trimmed))
+  }
+
+  /// A field as it was before its tabs and line ends were escaped.
+  static func unescaped(_ field: Substring.UTF8View.SubSequence) -> String {
+    var bytes: [UInt8] = []
+    var isEscaped = false
+    for byte in field {
+      if isEscaped {
+        bytes.append(byte == UInt8(ascii: "n") ? newline : byte == UInt8(ascii: "t") ? 0x09 : byte)
+        isEscaped = false
+      } else if byte == UInt8(ascii: "\\") {
+        isEscaped = true
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

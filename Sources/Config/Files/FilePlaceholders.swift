@@ -1,0 +1,98 @@
+// Placeholders of a file's own: %p its path, %d its directory with a slash, %s its name, %n its name without
+// the ending, %% a percent sign, which [server] has too; and in [uwsgi] those of uWSGI's that ask the
+// machine. Other percent signs stay: log formats and references (`%(name)`) use them.
+
+/// The parts of a file's path, and what a section of it may ask of the machine.
+struct FilePlaceholders {
+  let path: String
+  /// The file and the section, as they were asked for.
+  let asked: String
+  let section: String
+  /// With a slash at the end; "./" when the path has none.
+  let directory: String
+  let name: Substring
+  let workingDirectory: String
+  let surroundings: Surroundings
+
+  init(path given: String, section: String?, workingDirectory: String, _ surroundings: Surroundings) {
+    path = given.hasPrefix("/") || workingDirectory.isEmpty ? given : workingDirectory + "/" + given
+    asked = section.map { "\(given):\($0)" } ?? given
+    self.section = section ?? ""
+    if let slash = path.utf8.lastIndex(of: Ascii.slash) {
+      directory = String(path[...slash])
+      name = path[path.utf8.index(after: slash)...]
+    } else {
+      directory = "./"
+      name = path[...]
+    }
+    self.workingDirectory = workingDirectory
+    self.surroundings = surroundings
+  }
+
+  /// The text with its placeholders replaced.
+  func expand(_ text: String, _ dialect: Dialect) -> String {
+    guard text.utf8.contains(Ascii.percent) else { return text }
+    var result = ""
+    var rest = text[...]
+    while let character = rest.popFirst() {
+      if character == "%", let letter = rest.first,
+        let replacement = own(letter) ?? (dialect == .uwsgi ? foreign(letter) : nil)
+      {
+        rest.removeFirst()
+        result += replacement
+      } else {
+        result.append(character)
+      }
+    }
+    return result
+  }
+
+  private func own(_ letter: Character) -> String? {
+    switch letter {
+    case "p": path
+    case "d": directory
+    case "s": String(name)
+    case "n": String(name.utf8.lastIndex(of: Ascii.dot).map { name[..<$0] } ?? name)
+    case "%": "%"
+    default: nil
+    }
+  }
+
+  /// Upper-case letters ask for the first file of a chain of templates: the file itself, where there is one.
+  private func foreign(_ letter: Character) -> String? {
+    switch letter {
+    case "P", "D", "S", "N": own(Character(letter.lowercased()))
+    case "c", "C": directories.last ?? ""
+    case "e", "E":
+      name.utf8.lastIndex(of: Ascii.dot).map { String(name[name.utf8.index(after: $0)...]) } ?? ""
+    case "o", "O": asked
+    case "x", "X": section
+    case "v": workingDirectory
+    case "V": "\(Program.version)"
+    case "h": surroundings.hostName()
+    case "k": "\(surroundings.processors())"
+    case "t": "\(surroundings.microseconds() / 1_000_000)"
+    case "T": "\(surroundings.microseconds())"
+    case "i", "I": "\(surroundings.inode(path))"
+    case "j", "J": hash
+    case "u": "\(surroundings.identity().user.0)"
+    case "U": surroundings.identity().user.1
+    case "g": "\(surroundings.identity().group.0)"
+    case "G": surroundings.identity().group.1
+    case "[": "\u{1b}"
+    case "0"..."9": letter.wholeNumberValue.flatMap { directories.dropFirst($0).first } ?? ""
+    default: nil
+    }
+  }
+
+  private var directories: [String] { directory.split(separator: "/").map(String.init) }
+
+  /// Eight hexadecimal digits of the path (Bernstein's hash with exclusive or).
+  private var hash: String {
+    let sum = path.utf8.reduce(UInt32(5381)) {
+      ($0 &* 33) ^ UInt32(truncatingIfNeeded: Int8(bitPattern: $1))
+    }
+    let digits = String(sum, radix: 16)
+    return String(repeating: "0", count: 8 - digits.utf8.count) + digits
+  }
+}

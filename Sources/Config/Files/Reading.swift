@@ -1,0 +1,100 @@
+// All words of a configuration -> the options in effect, and what there is to say about them: files first,
+// then UWSGI_* and NSGI_* variables, then the command line.
+
+/// A configuration that was read, not yet applied.
+struct Reading {
+  var options: [Occurrence]
+  var findings: Findings
+  /// Names of uWSGI's options that change nothing here, in the order in which they were met.
+  var accepted: [String]
+  /// `strict` is on.
+  var isStrict = false
+
+  /// What a reading needs beside words.
+  struct Needs {
+    let environment: [String: String]
+    let workingDirectory: String
+    let surroundings: Surroundings
+    let isFile: @Sendable (String) -> Bool
+    let readFile: (String) throws -> String
+  }
+
+  init(_ given: CommandLineOptions, _ variables: EnvironmentOptions, _ needs: Needs) {
+    findings = variables.findings
+    findings.add(given.findings)
+    accepted = variables.accepted + given.accepted
+    let words = variables.options + given.options
+    var reader = ConfigReader(needs, variables: words.compactMap(\.asVariable))
+    for word in words {
+      guard case .configuration(_, let format) = word.spec.shape else { continue }
+      reader.read(word.value ?? "", format: format, place: word.place)
+    }
+    findings.add(reader.findings)
+    var references = References(entries: reader.entries, reader: reader)
+    var translator = Translator(referenced: references.names)
+    for entry in reader.entries {
+      guard case .ini = entry.origin else { continue }
+      do throws(ConfigError) { translator.take(try references.resolve(entry)) } catch {
+        findings.problems.append(error)
+      }
+    }
+    findings.warnings += references.warnings
+    findings.add(translator.findings)
+    for name in translator.accepted where !accepted.contains(name) { accepted.append(name) }
+    options = translator.options + words
+    isStrict =
+      options.last { $0.spec.name == "strict" }.map {
+        (try? Value.boolean($0.value ?? "true")) ?? true
+      }
+      ?? false
+    if findings.speaksUWSGI { takeForeignDefaults() }
+    if !accepted.isEmpty {
+      notes.append("always so here, or without meaning: \(accepted.joined(separator: ", "))")
+    }
+  }
+
+  /// In uWSGI's words, what is not said is as uWSGI has it: one process, and one call at once in it.
+  private mutating func takeForeignDefaults() {
+    var taken: [String] = []
+    for name in ["threads", "processes"] where !options.contains(where: { $0.spec.name == name }) {
+      guard let index = OptionTable.index(named: name) else { continue }
+      options.insert(
+        Occurrence(index: index, written: name, value: "1", origin: .commandLine), at: 0)
+      taken.insert("\(name) = 1", at: 0)
+    }
+    if !taken.isEmpty {
+      notes.append(
+        "uWSGI's defaults hold where its words are used: \(taken.joined(separator: ", ")); "
+          + "more of either answers more requests at once, as in threads = 16 for an application that waits"
+      )
+    }
+  }
+
+  /// What the operator is told that is no reason to worry.
+  var notes: [String] = []
+
+  /// Why the configuration is refused: everything that is wrong with it.
+  var problems: [ConfigError] {
+    findings.problems + (isStrict ? findings.losses.map { .loss("\($0.place): \($0.sentence)") } : [])
+  }
+  /// What the operator of a server that starts is told.
+  var warnings: [String] { notes + findings.warnings + (isStrict ? [] : Loss.sentences(findings.losses)) }
+}
+
+extension Occurrence {
+  /// The variable that `--set NAME=VALUE` makes.
+  fileprivate var asVariable: Entry? {
+    guard case .variable = spec.shape, let (name, value) = (value ?? "").cut(at: Ascii.equals),
+      !name.isEmpty
+    else { return nil }
+    return Entry(key: String(name), value: String(value), origin: origin, dialect: .server)
+  }
+}
+
+extension ConfigReader {
+  /// - Parameter variables: what `--set` gives.
+  init(_ needs: Reading.Needs, variables: [Entry]) {
+    self.init(needs: needs)
+    entries = variables
+  }
+}

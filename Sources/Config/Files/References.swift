@@ -1,0 +1,165 @@
+// References in values: $(NAME) and $(NAME:-other) from the environment, @(FILE) for what is in a file,
+// %(name) for the value of another key, and %(a + b) for what comes of several. In this order, as in uWSGI.
+
+struct References {
+  let entries: [Entry]
+  let reader: ConfigReader
+  /// What the operator is told about references that lead nowhere and are no error.
+  var warnings: [String] = []
+
+  /// References that refer to others; deeper is taken for a circle. No precedent: uWSGI replaces each once.
+  private static let depthMaximum = 16
+  /// Options whose own language has `%(name)`: what names no key is theirs.
+  private static let formats = [
+    "log-format", "logformat", "log-encoder", "log-req-encoder", "logger", "req-logger",
+    "log-route",
+    "log-req-route", "req-log-encoder", "hook-touch",
+  ]
+
+  init(entries: [Entry], reader: ConfigReader) { (self.entries, self.reader) = (entries, reader) }
+
+  /// The names that `%(…)` asks for, anywhere.
+  var names: Set<String> {
+    var names: Set<String> = []
+    for entry in entries {
+      guard let value = entry.value, value.utf8.contains(Ascii.percent) else { continue }
+      var rest = value[...]
+      while let found = rest.range(ofBytes: "%("), let end = Self.closing(rest[found.upperBound...]) {
+        names.formUnion(rest[found.upperBound..<end].split(separator: " ").map(String.init))
+        rest = rest[found.upperBound...]
+      }
+    }
+    return names
+  }
+
+  /// The entry with its references replaced.
+  mutating func resolve(_ entry: Entry) throws(ConfigError) -> Entry {
+    guard let value = entry.value else { return entry }
+    var result = entry
+    result.value = try resolve(value, entry, depth: 0)
+    return result
+  }
+
+  private mutating func resolve(_ value: String, _ entry: Entry, depth: Int) throws(ConfigError)
+    -> String
+  {
+    let bytes = value.utf8
+    guard bytes.contains(UInt8(ascii: "(")) else { return value }
+    var text = value
+    if bytes.contains(UInt8(ascii: "$")) {
+      text = try replace("$(", in: text) { (self, name) throws(ConfigError) in
+        try self.variable(name, entry)
+      }
+    }
+    if bytes.contains(UInt8(ascii: "@")) {
+      text = try replace("@(", in: text) { (self, name) throws(ConfigError) in
+        try self.file(name, entry)
+      }
+    }
+    guard text.utf8.contains(Ascii.percent) else { return text }
+    if depth >= Self.depthMaximum { throw .referenceCircle(place: entry.place) }
+    return try replace("%(", in: text) { (self, name) throws(ConfigError) in
+      try self.key(name, entry, depth)
+    }
+  }
+
+  /// Replaces what stands in brackets behind `mark`; nil leaves it as it is. A bracket that does not close is
+  /// text.
+  private mutating func replace(
+    _ mark: String, in text: String,
+    _ value: (inout References, String) throws(ConfigError) -> String?
+  ) throws(ConfigError) -> String {
+    var result = ""
+    var rest = text[...]
+    while let found = rest.range(ofBytes: mark), let end = Self.closing(rest[found.upperBound...]) {
+      result += rest[..<found.lowerBound]
+      let whole = rest[found.lowerBound...end]
+      result += try value(&self, String(rest[found.upperBound..<end])) ?? String(whole)
+      rest = rest[rest.utf8.index(after: end)...]
+    }
+    return result + rest
+  }
+
+  /// The bracket that closes the one before the text.
+  private static func closing(_ text: Substring) -> Substring.Index? {
+    var depth = 0
+    for index in text.utf8.indices {
+      switch text.utf8[index] {
+      case UInt8(ascii: "("): depth += 1
+      case UInt8(ascii: ")") where depth == 0: return index
+      case UInt8(ascii: ")"): depth -= 1
+      default: break
+      }
+    }
+    return nil
+  }
+
+  private mutating func variable(_ text: String, _ entry: Entry) throws(ConfigError) -> String? {
+    if let value = reader.needs.environment[text] { return value }
+    let (name, other) = Self.fallback(text)
+    if let value = reader.needs.environment[name], !value.isEmpty || other == nil { return value }
+    if let other { return other }
+    let error = ConfigError.unsetVariable(place: entry.place, name: name)
+    if entry.dialect == .server { throw error }
+    warnings.append("\(error.sentence), and `$(\(text))` stays as it is, as in uWSGI; \(error.fix)")
+    return nil
+  }
+
+  /// `NAME:-other` or `NAME-other`; a name has no dash.
+  private static func fallback(_ text: String) -> (name: String, other: String?) {
+    guard let dash = text.utf8.firstIndex(of: Ascii.dash) else { return (text, nil) }
+    let name = text[..<dash]
+    let other = String(text[text.utf8.index(after: dash)...])
+    return (String(name.hasSuffix(":") ? name.dropLast() : name), other)
+  }
+
+  private func file(_ path: String, _ entry: Entry) throws(ConfigError) -> String? {
+    do {
+      let lines = try reader.needs.readFile(path).utf8.reversed().drop { $0 == 0x0a || Ascii.isBlank($0) }
+      return String(decoding: lines.reversed(), as: UTF8.self)
+    } catch { throw .unreadable(place: entry.place, path: path, reason: "\(error)") }
+  }
+
+  private mutating func key(_ name: String, _ entry: Entry, _ depth: Int) throws(ConfigError)
+    -> String?
+  {
+    if let other = entries.first(where: { $0.key == name }) {
+      return try resolve(other.value ?? "", entry, depth: depth + 1)
+    }
+    if name.utf8.contains(0x20) { return try calculate(name, entry, depth) }
+    if Self.formats.contains(entry.key) { return nil }
+    throw .unknownReference(
+      place: entry.place, name: name, suggestion: Suggestion.key(name, entries.map(\.key)))
+  }
+
+  /// Words one after the other, from left to right: numbers, keys, and `+ - * / ++ --` between them. What no
+  /// sign is between is written together.
+  private mutating func calculate(_ text: String, _ entry: Entry, _ depth: Int) throws(ConfigError)
+    -> String
+  {
+    var result = ""
+    var sign: Substring?
+    for word in text.split(separator: " ") {
+      if word == "++" || word == "--" {
+        result = "\((Int64(result) ?? 0) &+ (word == "++" ? 1 : -1))"
+      } else if ["+", "-", "*", "/"].contains(word) {
+        sign = word
+      } else {
+        let value = Int64(word) != nil ? String(word) : try key(String(word), entry, depth) ?? ""
+        result =
+          sign.map { Self.apply($0, Int64(result) ?? 0, Int64(value) ?? 0) } ?? result + value
+        sign = nil
+      }
+    }
+    return result
+  }
+
+  private static func apply(_ sign: Substring, _ left: Int64, _ right: Int64) -> String {
+    switch sign {
+    case "+": "\(left &+ right)"
+    case "-": "\(left &- right)"
+    case "*": "\(left &* right)"
+    default: right == 0 || right == -1 ? "\(right == 0 ? 0 : 0 &- left)" : "\(left / right)"
+    }
+  }
+}

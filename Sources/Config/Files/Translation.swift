@@ -1,0 +1,163 @@
+// Entries -> options. A section of this server's own takes options alone; in one of uWSGI's, a key may be an
+// option of this server, one that means something else or nothing here, or a variable of the file.
+
+/// Turns entries into options, one after the other.
+struct Translator {
+  /// Keys that `%(name)` asks for.
+  let referenced: Set<String>
+  /// Names of uWSGI's options that mean nothing here or are always so; each once.
+  var accepted: [String] = []
+  var findings = Findings()
+  var options: [Occurrence] = []
+
+  /// Adds the options that an entry stands for.
+  mutating func take(_ entry: Entry) {
+    switch entry.dialect {
+    case .server: own(entry)
+    case .uwsgi: foreign(entry)
+    }
+  }
+
+  private mutating func own(_ entry: Entry) {
+    guard let index = OptionTable.index(named: entry.key) else {
+      if referenced.contains(entry.key) { return }
+      findings.problems.append(
+        .unknownOption(
+          place: entry.origin.quote(entry.key), suggestion: Suggestion.name(for: entry.key[...])))
+      return
+    }
+    do throws(ConfigError) { try add(index, entry) } catch { findings.problems.append(error) }
+  }
+
+  private mutating func foreign(_ entry: Entry) {
+    switch UWSGIMeaning(of: entry) {
+    case .options(let pairs): add(pairs, entry)
+    case .changed(let pairs, let sentence):
+      findings.losses.append(Loss(place: entry.place, sentence: sentence))
+      add(pairs, entry)
+    case .accepted: accept(entry.key)
+    case .off: break
+    case .warned(let loss): findings.losses.append(Loss(place: entry.place, sentence: loss))
+    case .refused(let reason, let fix):
+      findings.problems.append(.refusedOption(place: entry.place, reason: reason, fix: fix))
+    case .unknown:
+      if let index = OptionTable.index(named: entry.key), !referenced.contains(entry.key) {
+        do throws(ConfigError) { try add(index, entry) } catch { findings.problems.append(error) }
+      } else if !referenced.contains(entry.key) {
+        let suggestion = Suggestion.name(for: entry.key[...]).map { "; did you mean \($0)?" } ?? ""
+        findings.losses.append(
+          Loss(
+            place: entry.origin.quote(entry.key),
+            sentence:
+              "neither this server nor uWSGI has such an option, nothing refers to it, and it is ignored"
+              + suggestion))
+      }
+    }
+  }
+
+  private mutating func accept(_ name: String) {
+    if !accepted.contains(name) { accepted.append(name) }
+  }
+
+  private mutating func add(_ pairs: [(name: String, value: String?)], _ entry: Entry) {
+    for (name, value) in pairs {
+      guard let index = OptionTable.index(named: name) else { continue }
+      var entry = entry
+      entry.value = value
+      do throws(ConfigError) { try add(index, entry) } catch { findings.problems.append(error) }
+    }
+  }
+
+  /// Adds the option of a row, with the value in the form in which the row takes it.
+  private mutating func add(_ index: Int, _ entry: Entry) throws(ConfigError) {
+    let spec = OptionTable.all[index]
+    var value = entry.value
+    switch spec.shape {
+    case .action:
+      if entry.dialect == .uwsgi { return accept(entry.key) }
+      throw .commandLineOnly(place: entry.place)
+    case .value, .configuration, .variable:
+      guard let given = value, !given.isEmpty else {
+        if entry.dialect == .uwsgi {
+          findings.losses.append(
+            Loss(place: entry.place, sentence: "the value is empty, and the key is ignored"))
+          return
+        }
+        throw .missingValue(
+          place: entry.place, written: entry.key + " =", spec.placeholder ?? "VALUE")
+      }
+    case .optionalValue:
+      if value == "true" || value == "" { value = nil }
+    case .flag:
+      if entry.dialect == .uwsgi { value = value.map { UWSGIMeaning.isOff($0) ? "false" : "true" } }
+    }
+    options.append(
+      settle(
+        Occurrence(index: index, written: entry.key, value: value, origin: entry.origin),
+        entry.dialect))
+  }
+
+  /// The option with its value as it was meant: without a comment behind it, `true` for 1, and in a file of
+  /// uWSGI's the nearest number that is taken here. What cannot be read stays, for the one who applies it to
+  /// say.
+  private mutating func settle(_ option: Occurrence, _ dialect: Dialect) -> Occurrence {
+    guard let text = option.value, let error = option.error() else { return option }
+    if let bare = Self.withoutComment(text) {
+      let option = option.with(bare)
+      if option.error() == nil { return option }
+      return dialect == .uwsgi ? settle(option, dialect) : option
+    }
+    guard dialect == .uwsgi else { return option }
+    switch error {
+    case .notANumber:
+      if let flag = try? Value.boolean(text) {
+        return settle(option.with(flag ? "1" : "0"), dialect)
+      }
+      let digits = text.utf8.prefix(while: Ascii.isDigit)
+      guard !digits.isEmpty, !text.utf8.contains(Ascii.dot) else { return option }
+      return told(option, Substring(digits), because: "uWSGI reads no further than its digits")
+    case .outOfRange(let given, let lowest, let highest):
+      guard let number = Double(given), let bound = Double(lowest) else { return option }
+      let isLow = number < bound
+      return told(
+        option, isLow ? lowest[...] : highest[...],
+        because: "that is the \(isLow ? "least" : "most") here")
+    default: return option
+    }
+  }
+
+  private mutating func told(_ option: Occurrence, _ value: Substring, because reason: String)
+    -> Occurrence
+  {
+    let changed = option.with(String(value))
+    guard changed.error() == nil else { return option }
+    findings.warnings.append("\(option.place) is taken for \(value): \(reason)")
+    return changed
+  }
+
+  /// What stands before ` #…` or ` ;…`; nil where there is none.
+  private static func withoutComment(_ text: String) -> String? {
+    let bytes = text.utf8
+    let mark = bytes.indices.dropFirst().first { index in
+      (bytes[index] == UInt8(ascii: "#") || bytes[index] == UInt8(ascii: ";"))
+        && Ascii.isBlank(bytes[bytes.index(before: index)])
+    }
+    return mark.map { String(text[..<$0].trimmed) }
+  }
+}
+
+extension Occurrence {
+  /// The same option with another value.
+  func with(_ value: String) -> Occurrence {
+    Occurrence(index: index, written: written, value: value, origin: origin)
+  }
+
+  /// Why its value is refused, apart from all other options; nil for a good one.
+  func error() -> ValueError? {
+    var scratch = Draft()
+    do throws(ConfigError) { try apply(to: &scratch) } catch {
+      if case .badValue(_, let reason) = error { return reason }
+    }
+    return nil
+  }
+}

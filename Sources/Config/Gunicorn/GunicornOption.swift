@@ -1,0 +1,193 @@
+// The options of gunicorn, and what they are here: one row each, for its command line and for what its
+// configuration file sets.
+
+/// What becomes of an option of gunicorn.
+enum GunicornMeaning: Sendable {
+  /// An option of this server's, with the value in its form.
+  case option(String, @Sendable (String) -> [String])
+  /// A flag of this server's.
+  case flag(String)
+  /// What decides about several options at once, and is looked at when all are known.
+  case kept
+  /// Always so here, or without meaning.
+  case accepted
+  /// Something is lost: what, and what to use.
+  case lost(String)
+  /// The server does not start with it: why, and what to use.
+  case refused(String)
+}
+
+/// One option of gunicorn.
+struct GunicornOption: Sendable {
+  /// Its name in a configuration file.
+  let setting: String
+  /// Its names on the command line, with their dashes.
+  let names: [String]
+  let takesValue: Bool
+  let meaning: GunicornMeaning
+
+  init(
+    _ names: String, setting: String? = nil, flag isFlag: Bool = false, _ meaning: GunicornMeaning
+  ) {
+    self.names = names.split(separator: " ").map(String.init)
+    let long = self.names.first { $0.hasPrefix("--") } ?? ""
+    self.setting =
+      setting ?? long.dropFirst(2).lowercased().exchanging(Ascii.dash, for: Ascii.underscore)
+    takesValue = !isFlag
+    self.meaning = meaning
+  }
+
+  /// The row of a name with its dashes.
+  static func find(_ written: String) -> GunicornOption? {
+    all.first { $0.names.contains(written) }
+  }
+
+  /// The row of a name in a configuration file.
+  static func find(setting: String) -> GunicornOption? { all.first { $0.setting == setting } }
+
+  static let all: [GunicornOption] = sockets + workers + requests + process + logging + rest
+
+  private static let sockets = [
+    GunicornOption("-b --bind", .option("http-socket", addresses)),
+    GunicornOption("--backlog", .option("listen", single)),
+    GunicornOption("--forwarded-allow-ips", .option("trusted-proxy", peers)),
+    GunicornOption(
+      "--proxy-allow-from", setting: "proxy_allow_ips", .option("trusted-proxy", peers)),
+    GunicornOption(
+      "--proxy-protocol", flag: true,
+      .lost("PROXY headers are believed from the peers of --trusted-proxy")),
+    GunicornOption("--reuse-port", flag: true, .accepted),
+    GunicornOption("--certfile", .refused(tls)), GunicornOption("--keyfile", .refused(tls)),
+    GunicornOption("--ca-certs", .refused(tls)), GunicornOption("--ssl-version", .refused(tls)),
+    GunicornOption("--cert-reqs", .refused(tls)), GunicornOption("--ciphers", .refused(tls)),
+  ]
+
+  private static let workers = [
+    GunicornOption("-w --workers", .option("processes", single)),
+    GunicornOption("-k --worker-class", .kept),
+    GunicornOption("--threads", .kept), GunicornOption("--worker-connections", .kept),
+    GunicornOption("-t --timeout", .kept),
+    GunicornOption("--graceful-timeout", .option("worker-reload-mercy", single)),
+    GunicornOption("--keep-alive", setting: "keepalive", .option("keep-alive-timeout", single)),
+    GunicornOption("--max-requests", .option("max-requests", single)),
+    GunicornOption("--max-requests-jitter", .option("max-requests-delta", single)),
+    GunicornOption(
+      "--preload", setting: "preload_app", flag: true,
+      .lost("each worker loads the application itself; what is in memory is not shared")),
+    GunicornOption("--worker-tmp-dir", .accepted),
+    GunicornOption("--no-sendfile", setting: "sendfile", flag: true, .accepted),
+  ]
+
+  private static let requests = [
+    GunicornOption(
+      "--limit-request-line", .lost("the whole head is bounded by --buffer-size (64 KiB)")),
+    GunicornOption("--limit-request-fields", .option("max-vars", single)),
+    GunicornOption(
+      "--limit-request-field_size", setting: "limit_request_field_size",
+      .lost("the whole head is bounded by --buffer-size (64 KiB)")),
+    GunicornOption(
+      "--strip-header-spaces", flag: true, .lost("a field with such spaces is refused with 400")),
+    GunicornOption(
+      "--header-map",
+      .lost("fields with underscores are refused or passed over, see docs/PROTOCOLS.md")),
+    GunicornOption("--forwarder-headers", .accepted),
+    GunicornOption(
+      "--permit-obsolete-folding", flag: true, .lost("such a field is refused with 400")),
+    GunicornOption(
+      "--secure-scheme-headers", .lost("X-Forwarded-Proto of a trusted proxy decides")),
+  ]
+
+  private static let process = [
+    GunicornOption("--chdir", .option("chdir", single)),
+    GunicornOption(
+      "--pythonpath", .option("pythonpath") { $0.split(separator: ",").map(String.init) }),
+    GunicornOption("-e --env", setting: "raw_env", .option("env", single)),
+    GunicornOption("-p --pid", setting: "pidfile", .option("pidfile", single)),
+    GunicornOption("-u --user", .option("uid", single)),
+    GunicornOption("-g --group", .option("gid", single)),
+    GunicornOption("-m --umask", .option("umask") { [octal($0)] }),
+    GunicornOption(
+      "-D --daemon", flag: true,
+      .refused("add --daemonize FILE, the log of a server that leaves its terminal")),
+    GunicornOption("-n --name", setting: "proc_name", .accepted),
+    GunicornOption("--initgroups", flag: true, .accepted),
+    GunicornOption("--reload", flag: true, .kept),
+    GunicornOption("--reload-engine", .accepted),
+    GunicornOption(
+      "--reload-extra-file", setting: "reload_extra_files", .option("touch-reload", single)),
+    GunicornOption("--spew", flag: true, .lost("use a debugger, or python -m trace")),
+  ]
+
+  private static let logging = [
+    GunicornOption("--access-logfile", setting: "accesslog", .kept),
+    GunicornOption("--error-logfile --log-file", setting: "errorlog", .kept),
+    GunicornOption(
+      "--access-logformat", setting: "access_log_format",
+      .lost("a request's line has the combined format")),
+    GunicornOption(
+      "--log-level", setting: "loglevel",
+      .lost("errors and refusals are always logged; -L leaves requests out")),
+    GunicornOption("--logger-class", .lost("lines go to standard error, or --logto FILE")),
+    GunicornOption(
+      "--log-config", setting: "logconfig", .lost("lines go to standard error, or --logto FILE")),
+    GunicornOption(
+      "--log-config-dict", setting: "logconfig_dict",
+      .lost("lines go to standard error, or --logto FILE")),
+    GunicornOption(
+      "--log-config-json", setting: "logconfig_json",
+      .lost("lines go to standard error, or --logto FILE")),
+    GunicornOption(
+      "--log-syslog", setting: "syslog", flag: true,
+      .lost("lines go to standard error, which systemd's journal takes")),
+    GunicornOption("--log-syslog-to", setting: "syslog_addr", .accepted),
+    GunicornOption("--log-syslog-prefix", setting: "syslog_prefix", .accepted),
+    GunicornOption("--log-syslog-facility", setting: "syslog_facility", .accepted),
+    GunicornOption("-R --enable-stdio-inheritance", flag: true, .accepted),
+    GunicornOption("--capture-output", flag: true, .accepted),
+    GunicornOption("--disable-redirect-access-to-syslog", flag: true, .accepted),
+    GunicornOption(
+      "--statsd-host", .lost("read `server ctl --json status` from the service's agent")),
+    GunicornOption("--statsd-prefix", .accepted), GunicornOption("--dogstatsd-tags", .accepted),
+  ]
+
+  private static let rest = [
+    GunicornOption(
+      "-c --config",
+      .refused("its file is a program; `server migrate FILE` prints what it comes to, for --ini")),
+    GunicornOption(
+      "--paste --paster",
+      .refused(
+        "write a module with `application = paste.deploy.loadapp(\"config:/path/site.ini\")`")),
+    GunicornOption("--check-config", flag: true, .flag("check-config")),
+    GunicornOption("--print-config", flag: true, .flag("show-config")),
+    GunicornOption("-v --version", flag: true, .flag("version")),
+  ]
+
+  private static let tls =
+    "let a front end (nginx, HAProxy, Caddy) speak TLS, and take these options out"
+
+  @Sendable private static func single(_ value: String) -> [String] { [value] }
+
+  /// Addresses between commas; without a port it is 8000.
+  @Sendable private static func addresses(_ value: String) -> [String] {
+    value.split(separator: ",").map { text in
+      let text = text.trimmed
+      let hasPort = text.utf8.contains(Ascii.colon) || text.utf8.contains(Ascii.slash)
+      return hasPort ? String(text) : "\(text):8000"
+    }
+  }
+
+  /// Networks between commas; `*` is everybody.
+  @Sendable private static func peers(_ value: String) -> [String] {
+    value.split(separator: ",").flatMap { text -> [String] in
+      text.trimmed == "*" ? ["0.0.0.0/0", "::/0", "unix"] : [String(text.trimmed)]
+    }
+  }
+
+  /// A number in Python's words: 0o22, 18 or 0.
+  private static func octal(_ text: String) -> String {
+    if text.hasPrefix("0o") { return String(text.dropFirst(2)) }
+    guard !text.hasPrefix("0"), let number = UInt32(text) else { return text }
+    return String(number, radix: 8)
+  }
+}

@@ -1,0 +1,121 @@
+// What gunicorn's options come to together: the kind of worker decides what threads and timeouts mean.
+
+struct GunicornTranslation {
+  typealias Given = (option: GunicornOption, written: String, value: String)
+
+  private let given: [Given]
+  private let environment: [String: String]
+  private(set) var findings = Findings()
+  private(set) var accepted: [String] = []
+  private var pairs: [(written: String, name: String, value: String?)] = []
+
+  init(_ given: [Given], _ environment: [String: String]) {
+    (self.given, self.environment) = (given, environment)
+    for (option, written, value) in given {
+      let quoted = "`\(written)\(value.isEmpty ? "" : " " + value)`"
+      switch option.meaning {
+      case .option(let name, let values): pairs += values(value).map { (written, name, $0) }
+      case .flag(let name): pairs.append((written, name, nil))
+      case .kept: break
+      case .accepted: if !accepted.contains(written) { accepted.append(written) }
+      case .lost(let sentence): findings.losses.append(Loss(place: quoted, sentence: sentence))
+      case .refused(let fix):
+        findings.problems.append(
+          .refusedOption(
+            place: quoted, reason: "this server does not do what gunicorn does with it", fix: fix))
+      }
+    }
+    takeWorkers()
+    takeLogs()
+    if let reload = last("reload") { pairs.append((reload.written, "py-autoreload", "1")) }
+  }
+
+  /// The options, with those for which gunicorn has a value of its own and nobody gave another.
+  func options(serving application: String, beside others: [Occurrence]) -> [Occurrence] {
+    func isGiven(_ name: String) -> Bool {
+      pairs.contains { $0.name == name } || others.contains { $0.spec.name == name }
+    }
+    var all = [(written: "", name: "module", value: String?.some(application))]
+    let hasSocket =
+      pairs.contains { $0.name.hasSuffix("socket") }
+      || others.contains { $0.spec.name.hasSuffix("socket") }
+    if !hasSocket {
+      let port = environment["PORT"].flatMap { UInt16($0) }
+      all.append(("", "http-socket", port.map { "0.0.0.0:\($0)" } ?? "127.0.0.1:8000"))
+    }
+    if !isGiven("processes") {
+      all.append(
+        (
+          "", "processes",
+          environment["WEB_CONCURRENCY"].flatMap { UInt16($0) }.map { "\($0)" } ?? "1"
+        ))
+    }
+    return (all + pairs).compactMap { written, name, value in
+      OptionTable.index(named: name).map {
+        Occurrence(
+          index: $0, written: written.isEmpty ? "--" + name : written, value: value,
+          origin: .commandLine)
+      }
+    }
+  }
+
+  private func last(_ setting: String) -> Given? { given.last { $0.option.setting == setting } }
+
+  /// A sync worker answers one request, and is ended when that takes longer than the timeout.
+  private mutating func takeWorkers() {
+    let kind = last("worker_class")
+    let threads = last("threads")
+    let timeout = last("timeout")
+    let name = kind?.value.split(separator: ".").last.map(String.init) ?? "sync"
+    var isSync = false
+    switch name {
+    case "sync", "SyncWorker":
+      isSync = threads == nil || threads?.value == "1"
+      pairs.append((threads?.written ?? "--threads", "threads", threads?.value ?? "1"))
+    case "gthread", "ThreadWorker":
+      pairs.append((threads?.written ?? "--threads", "threads", threads?.value ?? "1"))
+    case _ where name.lowercased().contains("uvicorn") || kind!.value.hasPrefix("uvicorn"):
+      findings.problems.append(
+        .refusedOption(
+          place: "`\(kind!.written) \(kind!.value)`",
+          reason: "it serves ASGI, and this server serves WSGI",
+          fix: "serve the application with uvicorn, beside this server"))
+    default:
+      let most = last("worker_connections")?.value ?? "100"
+      findings.losses.append(
+        Loss(
+          place: "`\(kind!.written) \(kind!.value)`",
+          sentence: "requests have a thread each, at most \(most) at once; write --threads for another number"
+        ))
+      pairs.append((kind!.written, "threads", threads?.value ?? most))
+    }
+    if let timeout {
+      pairs.append((timeout.written, "harakiri", timeout.value))
+    } else if isSync {
+      pairs.append(("--timeout", "harakiri", "30"))
+    }
+  }
+
+  /// One log has the lines of errors and, where they are asked for, of requests.
+  private mutating func takeLogs() {
+    let access = last("accesslog")
+    let errors = last("errorlog")
+    if access == nil || access?.value == "None" {
+      pairs.append(("--access-logfile", "disable-logging", nil))
+    }
+    guard
+      let file = [errors, access].compactMap({ $0 }).first(where: {
+        !["-", "None"].contains($0.value)
+      })
+    else {
+      return
+    }
+    pairs.append((file.written, "logto", file.value))
+    if let access, access.value != file.value, access.value != "None" {
+      findings.losses.append(
+        Loss(
+          place: "`\(access.written) \(access.value)`",
+          sentence: "requests are logged where errors are, in \(file.value)"))
+    }
+  }
+}

@@ -1,0 +1,227 @@
+// A regular expression of the operator's, for the options that choose files and requests. The part of the
+// common syntax that configurations use: . [] \d \w \s ^ $ | () (?:) (?i) * + ? {m,n} and *? +?. It is tried
+// at every place of a text at once (Thompson; groups as Pike does it), so that no pattern takes more than its
+// length for each byte. docs/decisions/007-own-patterns.md says why.
+
+/// A regular expression; it matches a text if it matches a part of it.
+public struct Pattern: Sendable, Equatable {
+  /// As it was written.
+  public let text: String
+  /// Groups in round brackets.
+  public let groups: Int
+  private let program: [Step]
+
+  enum Step: Sendable, Equatable {
+    case bytes(Set256)
+    /// The first one is tried first.
+    case either(Int, Int)
+    /// A group begins (2n) or ends (2n + 1).
+    case border(Int)
+    case begin, end, match
+  }
+
+  /// Steps of a pattern at most: as much as it costs for a byte.
+  private static let longest = 4096
+
+  /// Reads a pattern. Throws `.badPattern`.
+  public init(_ text: String) throws(ValueError) {
+    self.text = text
+    var reader = PatternReader(rest: Array(text.utf8)[...], text: text)
+    let tree = try reader.alternatives()
+    if !reader.rest.isEmpty { throw .badPattern(text) }
+    groups = reader.groups
+    var program: [Step] = []
+    Self.emit(tree, &program)
+    program.append(.match)
+    if program.count > Self.longest { throw .badPattern(text) }
+    self.program = program
+  }
+
+  /// Whether it matches a part of the text.
+  public func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var (current, next): ([Int], [Int]) = ([], [])
+    var seen = [Int](repeating: -1, count: program.count)
+    func add(_ start: Int, _ list: inout [Int], at place: Int) -> Bool {
+      var stack = [start]
+      while let step = stack.popLast() {
+        if seen[step] == place { continue }
+        seen[step] = place
+        switch program[step] {
+        case .match: return true
+        case .either(let first, let second): stack += [second, first]
+        case .border: stack.append(step + 1)
+        case .begin: if place == 0 { stack.append(step + 1) }
+        case .end: if place == bytes.count { stack.append(step + 1) }
+        case .bytes: list.append(step)
+        }
+      }
+      return false
+    }
+    for place in 0...bytes.count {
+      if add(0, &current, at: place) { return true }
+      if place == bytes.count { return false }
+      if current.isEmpty, program[0] == .begin { return false }
+      next.removeAll(keepingCapacity: true)
+      for step in current {
+        guard case .bytes(let set) = program[step], set.contains(bytes[place]) else { continue }
+        if add(step + 1, &next, at: place + 1) { return true }
+      }
+      swap(&current, &next)
+    }
+    return false
+  }
+
+  /// Where it first matches the text, as Perl would have it: the whole match, then each group, nil for one
+  /// that had no part in it; nil for no match.
+  public func match(_ bytes: UnsafeRawBufferPointer) -> [Range<Int>?]? {
+    var search = PatternSearch(program, groups: groups, bytes)
+    return search.run()
+  }
+
+  // MARK: Compiling
+
+  indirect enum Tree {
+    case empty, begin, end
+    case bytes(Set256)
+    case all([Tree])
+    case any([Tree])
+    case group(Int, Tree)
+    case times(Tree, Int, Int?, isLazy: Bool)
+  }
+
+  private static func emit(_ tree: Tree, _ program: inout [Step]) {
+    // A pattern that is too long is refused at the end.
+    if program.count > longest { return }
+    switch tree {
+    case .empty: break
+    case .begin: program.append(.begin)
+    case .end: program.append(.end)
+    case .bytes(let set): program.append(.bytes(set))
+    case .all(let trees): for tree in trees { emit(tree, &program) }
+    case .any(let trees): emitAny(trees[...], &program)
+    case .group(let number, let tree):
+      program.append(.border(2 * number))
+      emit(tree, &program)
+      program.append(.border(2 * number + 1))
+    case .times(let tree, let least, let most, let isLazy):
+      for _ in 0..<least { emit(tree, &program) }
+      func choice(_ start: Int) -> Step {
+        isLazy ? .either(program.count, start + 1) : .either(start + 1, program.count)
+      }
+      guard let most else {
+        let start = program.count
+        program.append(.match)
+        emit(tree, &program)
+        program.append(.either(start, start))
+        program[start] = choice(start)
+        return
+      }
+      var starts: [Int] = []
+      for _ in least..<max(least, most) {
+        starts.append(program.count)
+        program.append(.match)
+        emit(tree, &program)
+      }
+      for start in starts { program[start] = choice(start) }
+    }
+  }
+
+  private static func emitAny(_ trees: ArraySlice<Tree>, _ program: inout [Step]) {
+    guard trees.count > 1, let first = trees.first else {
+      if let last = trees.first { emit(last, &program) }
+      return
+    }
+    let start = program.count
+    program.append(.match)
+    emit(first, &program)
+    let jump = program.count
+    program.append(.match)
+    program[start] = .either(start + 1, program.count)
+    emitAny(trees.dropFirst(), &program)
+    program[jump] = .either(program.count, program.count)
+  }
+}
+
+/// A search that keeps where groups begin and end: the ways in which a pattern may go on, those that Perl
+/// would try first in front, each with its borders.
+private struct PatternSearch {
+  private let program: [Pattern.Step]
+  private let bytes: UnsafeRawBufferPointer
+  /// Borders of a way: two for the whole match and two for each group; -1 where there is none.
+  private let width: Int
+  private var seen: [Int]
+  /// The borders of the way that is followed.
+  private var borders: [Int]
+  private var stack: [Task] = []
+
+  private struct Ways {
+    var steps: [Int] = []
+    var borders: [Int] = []
+  }
+
+  private enum Task {
+    case visit(Int)
+    case restore(Int, Int)
+  }
+
+  init(_ program: [Pattern.Step], groups: Int, _ bytes: UnsafeRawBufferPointer) {
+    (self.program, self.bytes, width) = (program, bytes, 2 * groups + 2)
+    seen = [Int](repeating: -1, count: program.count)
+    borders = [Int](repeating: -1, count: width)
+  }
+
+  mutating func run() -> [Range<Int>?]? {
+    var found: [Int]?
+    var (current, next) = (Ways(), Ways())
+    for place in 0...bytes.count {
+      if found == nil {
+        for index in 0..<width { borders[index] = -1 }
+        borders[0] = place
+        add(0, at: place, &current)
+      }
+      if current.steps.isEmpty, found != nil || program[0] == .begin { break }
+      next.steps.removeAll(keepingCapacity: true)
+      next.borders.removeAll(keepingCapacity: true)
+      ways: for (index, step) in current.steps.enumerated() {
+        switch program[step] {
+        case .match:
+          found = Array(current.borders[(index * width)..<((index + 1) * width)])
+          found?[1] = place
+          // Those behind it would have been tried later.
+          break ways
+        case .bytes(let set) where place < bytes.count && set.contains(bytes[place]):
+          for border in 0..<width { borders[border] = current.borders[index * width + border] }
+          add(step + 1, at: place + 1, &next)
+        default: break
+        }
+      }
+      swap(&current, &next)
+    }
+    guard let found else { return nil }
+    return (0..<(width / 2)).map { found[2 * $0 + 1] < 0 ? nil : found[2 * $0]..<found[2 * $0 + 1] }
+  }
+
+  /// Adds a step and what follows it without a byte, in the order in which they are tried.
+  private mutating func add(_ start: Int, at place: Int, _ ways: inout Ways) {
+    stack.append(.visit(start))
+    while let task = stack.popLast() {
+      switch task {
+      case .restore(let border, let value): borders[border] = value
+      case .visit(let step):
+        if seen[step] == place { continue }
+        seen[step] = place
+        switch program[step] {
+        case .match, .bytes:
+          ways.steps.append(step)
+          ways.borders += borders
+        case .either(let first, let second): stack += [.visit(second), .visit(first)]
+        case .border(let border):
+          stack += [.restore(border, borders[border]), .visit(step + 1)]
+          borders[border] = place
+        case .begin: if place == 0 { stack.append(.visit(step + 1)) }
+        case .end: if place == bytes.count { stack.append(.visit(step + 1)) }
+        }
+      }
+    }
+  }
+}

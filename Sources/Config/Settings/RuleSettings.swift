@@ -1,0 +1,163 @@
+// What is done to requests before an application has them, and to answers before they leave.
+
+/// Rules about requests and answers.
+public struct RuleSettings: Sendable, Equatable {
+  /// What is asked of each request, one after the other.
+  public var rules: [Rule] = []
+  /// Fields that each answer gets.
+  public var addedFields: [AnswerField] = []
+  /// Names of fields that are taken out of the answers of applications.
+  public var removedFields: [String] = []
+  /// Pages for answers that the server itself gives; the last one of a status counts.
+  public var errorPages: [ErrorPage] = []
+
+  /// None.
+  public init() {}
+
+  /// A rule may answer with a file.
+  public var servesFiles: Bool {
+    rules.contains { if case .file = $0.action { true } else { false } }
+  }
+}
+
+/// A field of an answer; the name is a token, and nothing in the value ends a line.
+public struct AnswerField: Sendable, Equatable {
+  /// As it is sent.
+  public var name: String
+  /// Its value.
+  public var value: String
+
+  /// A field that was checked.
+  public init(name: String, value: String) { (self.name, self.value) = (name, value) }
+}
+
+/// A page for answers that the server itself gives.
+public struct ErrorPage: Sendable, Equatable {
+  /// The statuses, 400 … 599.
+  public var statuses: ClosedRange<Int>
+  /// The file.
+  public var path: String
+
+  /// A page for these statuses.
+  public init(statuses: ClosedRange<Int>, path: String) { (self.statuses, self.path) = (statuses, path) }
+}
+
+/// One rule: what is done where a condition holds.
+public struct Rule: Sendable, Equatable {
+  /// When.
+  public var condition: RuleCondition
+  /// What.
+  public var action: RuleAction
+}
+
+/// When a rule holds.
+public enum RuleCondition: Sendable, Equatable {
+  case always
+  /// A part of the request matches; its groups are $1 … $9.
+  case matches(RuleSubject, Pattern)
+  case test(RuleTest, isNegated: Bool)
+}
+
+/// The part of a request that a rule looks at.
+public enum RuleSubject: String, Sendable, Equatable, CaseIterable {
+  /// PATH_INFO
+  case path = ""
+  case host = "host"
+  /// The target as the client sent it.
+  case uri = "uri"
+  case query = "qs"
+  case remoteAddress = "remote-addr"
+  case remoteUser = "remote-user"
+  case referer = "referer"
+  case userAgent = "user-agent"
+}
+
+/// A question about texts.
+public enum RuleTest: Sendable, Equatable {
+  /// How two texts, or two numbers, are compared.
+  public enum Comparison: Sendable, Equatable {
+    case equal, startsWith, endsWith, contains
+    /// As whole numbers, as far as the digits go.
+    case higher, higherOrEqual, lower, lowerOrEqual
+  }
+
+  /// What a path may lead to.
+  public enum Kind: Sendable, Equatable { case anything, file, directory }
+
+  case compares(RuleText, Comparison, RuleText)
+  case matches(RuleText, Pattern)
+  case isEmpty(RuleText)
+  /// An address lies in a network.
+  case within(RuleText, TrustedProxy)
+  case leads(RuleText, Kind)
+}
+
+/// What a rule does.
+public enum RuleAction: Sendable, Equatable {
+  /// Answers with 301 or 302 and this Location.
+  case redirect(Int, RuleText)
+  /// Answers with a file below a directory; what is not there is a 404, or the next rule's.
+  case file(directory: String, RuleText, goesOn: Bool)
+  /// Answers with a status, 200 … 599.
+  case answer(Int)
+  /// Asks for a name and a password (RFC 7617); who has none gets 401, or the next rule.
+  case authenticate(realm: String, RuleAccounts, goesOn: Bool)
+  case addField(name: String, RuleText)
+  case removeField(String)
+  /// Gives the application a variable.
+  case addVariable(name: String, RuleText)
+  /// "http" or "https".
+  case setScheme(String)
+  /// Gives the request another path, percent-encoded, and what follows its "?" in front of its query.
+  case rewrite(RuleText, isLast: Bool)
+  /// A line of the log.
+  case log(RuleText)
+  /// No line of the request log.
+  case silence
+  /// No further rule is asked: the request goes to files and applications.
+  case end
+  /// On to the label of this name, which stands further down.
+  case jump(String)
+  /// Where a jump leads; it does nothing.
+  case label(String)
+}
+
+/// Whose passwords are believed.
+public enum RuleAccounts: Sendable, Equatable {
+  case nobody
+  case one(user: String, password: String)
+  /// Lines `user:hash`, the hash as crypt(5) has it.
+  case file(String)
+}
+
+/// A text with places for what a request has.
+public struct RuleText: Sendable, Equatable {
+  /// A piece of it.
+  public enum Part: Sendable, Equatable {
+    case literal([UInt8])
+    /// A group of the rule's pattern, 0 … 9.
+    case group(Int)
+    /// A variable as applications have them.
+    case variable([UInt8])
+    /// A cookie's value.
+    case cookie([UInt8])
+    /// The value of a parameter of the query, decoded.
+    case parameter([UInt8])
+  }
+
+  /// One behind the other.
+  public var parts: [Part]
+
+  /// A text of these pieces.
+  public init(_ parts: [Part]) { self.parts = parts }
+
+  /// What it is, if it has no places.
+  public var literal: String? {
+    var bytes: [UInt8] = []
+    for part in parts {
+      guard case .literal(let text) = part else { return nil }
+      bytes += text
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

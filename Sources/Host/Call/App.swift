@@ -1,0 +1,61 @@
+import CNSGI
+import Synchronization
+
+/// An application where it is mounted, and the generation that serves it.
+///
+/// Unchecked: constant but for `calls`, `returning` and `isDrained`, which are the leader's, and the atomics.
+final class App: @unchecked Sendable {
+  /// "" or "/segment…", without a slash at the end.
+  let mount: [UInt8]
+  /// What log lines call it.
+  let name: String
+  let generation: Generation
+  /// Its place in the configuration: what master and scoreboard call it by.
+  let place: Int
+  /// What a call needs, apart; lives as long as the app.
+  private(set) var calls: AppCallsPointer
+  /// Calls whose clients have come back, and for which there is no permit yet.
+  var returning: [ExchangePointer] = []
+  /// drain() was called.
+  private(set) var isDrained = false
+  /// No call of it comes any more: host threads that were told of it take their leave.
+  let isRetired = Atomic<Bool>(false)
+  /// Host threads that thread() was told of and that have not left.
+  let threads = Atomic<Int>(0)
+
+  /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
+  init(mount: String, name: String, generation: Generation, threads: Int, place: Int = 0) {
+    self.place = place
+    self.mount = Array(mount.utf8)
+    self.name = name
+    self.generation = generation
+    calls = .allocate(capacity: 1)
+    calls.initialize(to: AppCalls(self, threads: threads))
+  }
+
+  deinit { calls.deallocate() }
+
+  /// Tells the app that the client of a call is gone or its time is over.
+  func cancel(_ exchange: ExchangePointer) {
+    guard case .full(let table) = generation.form, let cancel = table.cancel else { return }
+    cancel(generation.state, exchange.request)
+    ForkedCopy.end()
+  }
+
+  /// Tells the app, once, that no new call will come.
+  func drain() {
+    guard !isDrained else { return }
+    isDrained = true
+    if case .full(let table) = generation.form { table.drain?(generation.state) }
+    ForkedCopy.end()
+  }
+
+  /// Tells the app of this host thread: it is about to make its first call, or has made its last.
+  func thread(entering: Bool) {
+    guard case .full(let table) = generation.form, let hook = table.thread else { return }
+    if entering { threads.add(1, ordering: .relaxed) }
+    hook(generation.state, entering ? 1 : 0)
+    ForkedCopy.end()
+    if !entering { threads.subtract(1, ordering: .releasing) }
+  }
+}

@@ -1,0 +1,105 @@
+import Glibc
+import Synchronization
+
+/// What the leader and the watchdog share: plain words at a fixed address, so that a call retains nothing.
+struct WatchedCall: ~Copyable {
+  /// Counts calls: a number that stands still with a call under way means that this call is slow.
+  fileprivate let calls = Atomic<UInt64>(0)
+  /// Address of the exchange that the leader is calling for; 0 for none. The lowest bit says that its app
+  /// has promised never to wait.
+  fileprivate let current = Atomic<UInt>(0)
+  fileprivate let isAsleep = Atomic<Bool>(false)
+  /// Counts the watchdog's periods while calls are made.
+  fileprivate let periods = Atomic<UInt32>(0)
+
+  /// A number that changes about every millisecond while calls are made.
+  @inline(__always)
+  var period: UInt32 { periods.load(ordering: .relaxed) }
+
+  /// The leader begins a call; true when the watchdog has to be woken.
+  @inline(__always)
+  func began(_ exchange: ExchangePointer, neverWaits: Bool) -> Bool {
+    current.store(UInt(bitPattern: exchange) | (neverWaits ? 1 : 0), ordering: .relaxed)
+    calls.store(calls.load(ordering: .relaxed) &+ 1, ordering: .releasing)
+    return isAsleep.load(ordering: .relaxed)
+  }
+
+  /// The call is over.
+  @inline(__always)
+  func ended() { current.store(0, ordering: .relaxed) }
+}
+
+/// Sees calls that run for longer than about a millisecond and takes them off the loop.
+///
+/// It costs a call two relaxed stores and a load. It looks once a period while calls are made, and sleeps
+/// while none are: the first call after that wakes it.
+final class Watchdog: @unchecked Sendable {
+  private let microseconds: UInt32
+  /// An eventfd, on which it sleeps.
+  private let alarm: Int32
+  private let watched: UnsafeMutablePointer<WatchedCall>
+  /// For how many nanoseconds an app that has promised never to wait is believed.
+  private let patience: UInt64
+  private let isOver = Atomic<Bool>(false)
+
+  /// - Parameters:
+  ///   - watched: what the leader tells; lives as long as the watchdog.
+  ///   - microseconds: how long a call may hold the loop; it is taken off within twice this time.
+  ///   - patience: seconds for the calls of apps that have promised never to wait.
+  init(
+    _ watched: UnsafeMutablePointer<WatchedCall>, microseconds: UInt32, patience: Double
+  ) throws(SystemError) {
+    self.watched = watched
+    self.patience = UInt64(patience * 1e9)
+    self.microseconds = microseconds
+    alarm = try System.eventDescriptor(blocking: true)
+  }
+
+  deinit { System.close(alarm) }
+
+  /// A call has begun while it slept, or it is to end.
+  func wake() {
+    watched.pointee.isAsleep.store(false, ordering: .releasing)
+    System.signalEvent(alarm)
+  }
+
+  /// Ends the thread.
+  func end() {
+    isOver.store(true, ordering: .releasing)
+    wake()
+  }
+
+  /// The thread's life. `detached` is told of each call that was taken off the loop; `tend` is called once a
+  /// period, and says whether to come again before anything else.
+  func run(_ detached: (ExchangePointer) -> Void, tending tend: () -> Bool) {
+    var (seen, since): (UInt64, UInt64) = (0, 0)
+    while !isOver.load(ordering: .acquiring) {
+      System.pause(microseconds: microseconds)
+      if tend() { continue }
+      watched.pointee.periods.store(watched.pointee.period &+ 1, ordering: .relaxed)
+      let count = watched.pointee.calls.load(ordering: .acquiring)
+      let current = watched.pointee.current.load(ordering: .relaxed)
+      if count != seen {
+        (seen, since) = (count, System.now())
+      } else if let exchange = ExchangePointer(bitPattern: current & ~1) {
+        if current & 1 != 0, System.now() &- since < patience { continue }
+        if exchange.race(.overdue, likely: .app) == .vacate { detached(exchange) }
+      } else {
+        sleep(unless: seen)
+      }
+    }
+  }
+
+  /// Sleeps until a call wakes it. The pause lets a call that began before the mark was visible show
+  /// itself.
+  private func sleep(unless seen: UInt64) {
+    watched.pointee.isAsleep.store(true, ordering: .sequentiallyConsistent)
+    System.pause(microseconds: microseconds)
+    guard watched.pointee.calls.load(ordering: .sequentiallyConsistent) == seen,
+      !isOver.load(ordering: .acquiring)
+    else {
+      return watched.pointee.isAsleep.store(false, ordering: .releasing)
+    }
+    System.awaitEvent(alarm)
+  }
+}

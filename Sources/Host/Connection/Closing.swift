@@ -1,0 +1,130 @@
+import Wire
+
+/// How connections end: in stages (RFC 9112 §9.6), whatever was expected of the peer. A socket that is
+/// closed with bytes unread, or that gets some later, answers with a reset, which takes from the peer
+/// what it has not read of its answer. So our side is shut first, then what still comes is read over,
+/// for a bounded time and up to a bounded amount, and the socket is closed when the peer has ended its
+/// side.
+extension Worker {
+  /// The connection ends when its output is sent.
+  func endWithOutput(_ connection: ConnectionPointer) {
+    connection.closesAfterOutput = true
+    connection.lingerBytes = limits.lingerBytes
+    flush(connection)
+    if connection.hasOutput { connection.next(.lastAnswer) } else { finish(connection) }
+  }
+
+  /// Closes the socket and gives everything back.
+  func close(_ connection: ConnectionPointer) {
+    if let exchange = connection.exchange { give(exchange) }
+    disarm(connection)
+    let outlet = connection.outlet
+    blocks.empty(&connection.input)
+    blocks.empty(&outlet.output)
+    if connection.onRing != .no, ring.isOpen { endReceiving(connection) }
+    letGoOfInput(connection)
+    System.close(connection.fd)
+    outlet.pointee.clear()
+    connection.pointee.clear()
+    connections.give(connection.slot)
+  }
+
+  /// Ends a connection that waits for a request.
+  func endIdle(_ connection: ConnectionPointer) {
+    connection.expectsNoMore = true
+    endWithOutput(connection)
+  }
+
+  /// The last byte is sent: our side ends, and the connection with the peer's.
+  func finish(_ connection: ConnectionPointer) {
+    if !connection.gateway.hasSocket {
+      cgi.hasFailed = connection.outlet.isLost
+      connection.next(.closed)
+      return
+    }
+    let outlet = connection.outlet
+    if connection.incoming == .ended || outlet.isLost { return close(connection) }
+    if outlet.isCut { return resetSoon(connection) }
+    if connection.expectsNoMore, mayCloseAtOnce(connection) { return close(connection) }
+    do { try System.shutdownWriting(connection.fd) } catch { return close(connection) }
+    connection.next(.shut)
+    connection.lingersUntil = now &+ UInt64(limits.lingerTotalSeconds * 1e9)
+    blocks.empty(&connection.input)
+    setTimeout(connection, .linger)
+    watchInput(connection)
+  }
+
+  /// The client sees the end, though the descriptor stays: the call's thread may be in a function that uses
+  /// it.
+  func hangUp(_ connection: ConnectionPointer) {
+    if !connection.gateway.hasSocket {
+      // The process ends, and with it its output.
+      connection.next(.closed)
+      return
+    }
+    setInterest(connection, [])
+    if connection.kept > 0 { takeKept(connection) }
+    try? System.shutdownWriting(connection.fd)
+  }
+
+  /// Nothing of the answer can be lost to a reset any more. On a unix socket what is sent is in the peer's
+  /// hands, and a close is an error there only if something is unread.
+  private func mayCloseAtOnce(_ connection: ConnectionPointer) -> Bool {
+    guard connection.input.isEmpty else { return false }
+    if isTCP(connection), !departure.isUnderWay || System.unsentBytes(connection.fd) > 0 { return false }
+    return !hasMoreInput(connection)
+  }
+
+  /// The socket is one of TCP, whatever a PROXY header says.
+  @inline(__always)
+  func isTCP(_ connection: ConnectionPointer) -> Bool {
+    connection.gateway.hasSocket && listeners[Int(connection.listener)].isTCP
+  }
+
+  // MARK: Reading over
+
+  /// So many bytes of a peer that has its answer were dropped: how long is it listened to?
+  func hasReadOver(_ connection: ConnectionPointer, _ count: Int) {
+    connection.lingerBytes -= count
+    guard connection.state == .lingering else {
+      // What it sends beyond that has to wait for its answer.
+      if connection.lingerBytes <= 0 { setInterest(connection, .write) }
+      return
+    }
+    let isOver = connection.lingerBytes <= 0 || now >= connection.lingersUntil
+    if isOver { return close(connection) }
+    // A worker that stops does not wait for the end of a long upload.
+    if !departure.isUnderWay { setTimeout(connection, .linger) }
+  }
+
+  /// When the worker stops: peers that have all of their answers, and owe nothing, do not hold it up.
+  func endLingering() {
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      guard connection.state == .lingering, connection.expectsNoMore else { continue }
+      if mayCloseAtOnce(connection) { close(connection) }
+    }
+  }
+
+  // MARK: The peer's end
+
+  /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
+  func ended(_ connection: ConnectionPointer) {
+    connection.next(.peerEnded)
+    if connection.hasOutput { return setInterest(connection, .write) }
+    sayDropped(connection)
+    close(connection)
+  }
+
+  /// The connection broke: nothing more comes, and nothing can be sent.
+  func broke(_ connection: ConnectionPointer) {
+    sayDropped(connection)
+    close(connection)
+  }
+
+  /// Half a request is dropped with its connection; one whose head was there gets a line.
+  private func sayDropped(_ connection: ConnectionPointer) {
+    guard connection.state == .readingBody, let exchange = connection.exchange else { return }
+    log.info("the client of \(exchange.requestLine) has left before its body was complete")
+  }
+}

@@ -1,0 +1,70 @@
+import CNSGI
+
+/// The order of an application's calls about its response (docs/NSGI.md §6): one table for the host that
+/// serves and for the one of `check --exercise`.
+enum ResponseRules {
+  /// How far a response has come, as its application knows it.
+  enum Stage: CaseIterable {
+    /// No head was taken.
+    case unstarted
+    /// A head was taken, and nothing of the body.
+    case started
+    /// Bytes of the body were given, or the head has left.
+    case writing
+    /// respond() was called.
+    case complete
+    /// The client is gone, or the response was cut.
+    case gone
+  }
+
+  /// The functions; those that give bytes of the body are one.
+  enum Call: CaseIterable { case start, reason, respond, body, flush }
+
+  enum Verdict: Equatable {
+    case allowed
+    /// Before there is a head.
+    case tooEarly
+    /// After something that it would have to precede.
+    case tooLate
+    case gone
+
+    /// What the function answers, unless it goes on.
+    var code: Int32 { self == .gone ? NSGI_GONE.rawValue : NSGI_MISUSE.rawValue }
+  }
+
+  @inline(__always)
+  static func verdict(_ call: Call, in stage: Stage) -> Verdict {
+    switch (stage, call) {
+    case (.unstarted, .start), (.unstarted, .reason), (.unstarted, .respond): .allowed
+    case (.unstarted, .body), (.unstarted, .flush): .tooEarly
+    case (.started, .start), (.started, .reason), (.started, .respond): .allowed
+    case (.started, .body), (.started, .flush): .allowed
+    case (.writing, .start), (.writing, .reason), (.writing, .respond): .tooLate
+    case (.writing, .body), (.writing, .flush): .allowed
+    case (.complete, .start), (.complete, .reason), (.complete, .respond): .tooLate
+    case (.complete, .body), (.complete, .flush): .tooLate
+    case (.gone, .start), (.gone, .reason), (.gone, .respond): .gone
+    case (.gone, .body), (.gone, .flush): .gone
+    }
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == Exchange {
+  /// How far its response has come, as the app knows it.
+  @inline(__always)
+  var stage: ResponseRules.Stage {
+    switch pointee.phase {
+    case .called where pointee.isHeld: .writing
+    case .called: pointee.response.status == 0 ? .unstarted : .started
+    case .responding: .writing
+    case .finished: .complete
+    case .free, .reading, .gone: .gone
+    }
+  }
+
+  /// Whether the app may make this call now.
+  @inline(__always)
+  func allows(_ call: ResponseRules.Call) -> Bool {
+    ResponseRules.verdict(call, in: stage) == .allowed
+  }
+}

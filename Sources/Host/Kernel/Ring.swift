@@ -1,0 +1,214 @@
+import CLinux
+import Glibc
+
+/// The event loop's kernel side on io_uring, beside the Reactor: sockets are received from into blocks that
+/// the kernel picks, and answers leave, all in one call a turn.
+///
+/// It serves what is frequent and simple: receiving for connections that wait for a request, sending answers
+/// of one block. Everything else stays with epoll, where the loop also waits: a bell tells there of the ring.
+///
+/// The kernel does the work of a ring in the thread that has made it, and only when that one enters it. So a
+/// ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a
+/// leader whose call is handed off leaves a ring behind that receives nothing more. Its successor closes that
+/// one.
+struct Ring: ~Copyable {
+  /// Places for what is submitted in one turn; more are submitted in between.
+  private static let entries: UInt32 = 512
+  /// Places for completions; what finds none is kept by the kernel until there is room.
+  private static let completions: UInt32 = 4096
+  /// Blocks that the kernel may receive into; a power of two. Twice the connections that are usually busy at
+  /// once: with none left, receiving ends and has to be asked for anew.
+  private static let blocks = 256
+
+  private let ring: UnsafeMutablePointer<clinux_ring>
+  /// The blocks lent to the kernel, by number.
+  private let lent: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  private(set) var isOpen = false
+  /// The kernel takes nothing any more: the ring has to be closed. Nothing more may be asked of it.
+  var hasFailed: Bool { failure != 0 }
+  /// Why, as errno has it; 0 while it works.
+  private var failure: Int32 = 0
+  /// Calls in a row that the kernel could not carry out for a moment.
+  private var failures = 0
+  /// After so many of them it never will; some tens of milliseconds.
+  private static let mostFailures = 100
+  /// An eventfd for the Reactor to watch, by its edges; -1 while there was never a ring.
+  private(set) var bell: Int32 = -1
+
+  init() {
+    ring = .allocate(capacity: 1)
+    ring.initialize(to: clinux_ring())
+    lent = .allocate(capacity: Ring.blocks)
+  }
+
+  /// A ring that is open must have been closed, for the blocks go back to their pool.
+  deinit {
+    if bell >= 0 { System.close(bell) }
+    ring.deallocate()
+    lent.deallocate()
+  }
+
+  /// One completion.
+  struct Completion {
+    let token: Token
+    /// What the call would have returned; below 0 an errno, negated.
+    let result: Int32
+    fileprivate let flags: UInt32
+    /// More with the same token will follow.
+    @inline(__always) var goesOn: Bool { clinux_ring_goes_on(flags) != 0 }
+    /// The block that was received into.
+    @inline(__always) var block: Int? {
+      let number = clinux_ring_block(flags)
+      return number < 0 ? nil : Int(number)
+    }
+  }
+
+  /// Throws what stands against a ring on this machine.
+  static func probe() throws(SystemError) {
+    var ring = Ring()
+    var pool = BlockPool(kept: 0)
+    try ring.open(&pool)
+    ring.close(&pool)
+  }
+
+  /// Makes it the calling thread's, with blocks of the pool.
+  mutating func open(_ pool: inout BlockPool) throws(SystemError) {
+    if bell < 0 { bell = try System.eventDescriptor(blocking: false) }
+    try System.openRing(
+      ring, entries: Ring.entries, completions: Ring.completions, blocks: UInt32(Ring.blocks), bell: bell)
+    (isOpen, failure, failures) = (true, 0, 0)
+    clinux_ring_ask(ring, 0)
+    for number in 0..<Ring.blocks { lend(pool.take(), number) }
+    showBlocks()
+  }
+
+  /// Any thread: ends all that was asked of it; the kernel touches no block any more.
+  mutating func close(_ pool: inout BlockPool) {
+    guard isOpen else { return }
+    isOpen = false
+    clinux_ring_close(ring)
+    for number in 0..<Ring.blocks { pool.give(lent[number]) }
+  }
+
+  // MARK: What is asked of it; takes effect with the next `submit` or `enter`
+
+  /// What comes from a socket, as completions with a block each; 0 at its end.
+  @inline(__always)
+  mutating func receive(_ fd: Int32, _ token: Token) {
+    guard hasRoom() else { return }
+    clinux_ring_receive(ring, fd, token.raw)
+  }
+
+  /// Sends what the socket takes at once. Completes only if that was not everything. False if the ring has
+  /// failed: nothing is sent.
+  @inline(__always)
+  mutating func send(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ token: Token) -> Bool {
+    guard hasRoom() else { return false }
+    clinux_ring_send(ring, fd, bytes, count, token.raw)
+    return true
+  }
+
+  /// Ends what was begun with a token; that completes once more, as cancelled.
+  mutating func cancel(_ token: Token) {
+    guard hasRoom() else { return }
+    clinux_ring_cancel(ring, token.raw, Token(.nobody, slot: 0).raw)
+  }
+
+  @inline(__always)
+  private mutating func hasRoom() -> Bool {
+    if clinux_ring_room(ring) == 0 { submit() }
+    return !hasFailed
+  }
+
+  // MARK: The kernel
+
+  /// Something is to be submitted, or has come.
+  @inline(__always) var hasWork: Bool { clinux_ring_has_work(ring) != 0 }
+
+  /// Submits, receives and sends; never waits. Throws when the ring has failed; then `unsubmitted` tells how
+  /// much of what was asked has not been begun.
+  @inline(__always)
+  mutating func enter() throws(SystemError) {
+    do throws(SystemError) {
+      try System.enterRing(ring)
+      failures = 0
+    } catch { suffer(error) }
+    if clinux_ring_waiting(ring) > 0 { submit() }
+    try check()
+  }
+
+  /// Throws why the ring has failed, if it has.
+  @inline(__always)
+  func check() throws(SystemError) {
+    if hasFailed { throw SystemError(System.ringCall, failure) }
+  }
+
+  /// The last of what was asked, that the kernel has not taken.
+  var unsubmitted: Int { Int(clinux_ring_waiting(ring)) }
+
+  /// The thread is about to wait for the Reactor: from now on the bell is rung. False when there is work
+  /// already.
+  @inline(__always)
+  func mayWait() -> Bool {
+    clinux_ring_ask(ring, 1)
+    return !hasWork
+  }
+
+  /// The thread has waited: the bell is not needed.
+  @inline(__always)
+  func hasWaited() { clinux_ring_ask(ring, 0) }
+
+  /// Submits: sends have been made when it returns, and nothing that came later was received. What is
+  /// cancelled receives no more, and lets go of its socket with the next `enter`.
+  mutating func submit() {
+    while clinux_ring_waiting(ring) > 0, !hasFailed {
+      do throws(SystemError) {
+        try System.submitRing(ring)
+        failures = 0
+      } catch { suffer(error) }
+    }
+  }
+
+  /// The kernel may be out of memory for a moment. For any other reason the ring is of no use any more.
+  @inline(never)
+  private mutating func suffer(_ error: SystemError) {
+    failures += 1
+    if !error.isMomentary || failures > Ring.mostFailures { failure = error.code }
+    failures < 10 ? System.yieldThread() : System.pause(microseconds: 500)
+  }
+
+  /// Completions that are there.
+  @inline(__always) var completed: Int { Int(clinux_ring_completed(ring)) }
+
+  @inline(__always)
+  func completion(_ index: Int) -> Completion {
+    let done = clinux_ring_completion(ring, UInt32(truncatingIfNeeded: index))
+    return Completion(token: Token(raw: done.user_data), result: done.res, flags: done.flags)
+  }
+
+  /// The first `count` completions were heeded.
+  @inline(__always)
+  func heeded(_ count: Int) { clinux_ring_seen(ring, UInt32(truncatingIfNeeded: count)) }
+
+  /// Brings completions that found no place; false when there are none such.
+  func takesOverflow() -> Bool {
+    guard clinux_ring_overflows(ring) != 0 else { return false }
+    return (try? System.enterRing(ring)) != nil
+  }
+
+  // MARK: Blocks
+
+  /// The block of a completion: the caller's, who lends another one in its place.
+  @inline(__always)
+  func block(_ number: Int) -> UnsafeMutableRawPointer { lent[number] }
+
+  /// Lends a block under a number; the kernel sees it with `showBlocks`.
+  @inline(__always)
+  func lend(_ block: UnsafeMutableRawPointer, _ number: Int) {
+    lent[number] = block
+    clinux_ring_lend(ring, block, UInt32(BlockPool.blockBytes), UInt16(truncatingIfNeeded: number))
+  }
+
+  @inline(__always)
+  func showBlocks() { clinux_ring_show(ring) }
+}

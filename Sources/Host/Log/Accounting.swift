@@ -1,0 +1,23 @@
+import Control
+
+/// What is kept of an answer: a line of the request log, and the numbers on the scoreboard.
+extension Worker {
+  /// A response is encoded.
+  @inline(__always)
+  func account(_ exchange: ExchangePointer) {
+    if supervisor != nil || accessLog.isEnabled { account(exchange, at: System.now()) }
+  }
+
+  /// The same, at a time in monotonic nanoseconds that is known already.
+  @inline(never)
+  func account(_ exchange: ExchangePointer, at now: UInt64) {
+    let isLogged = accessLog.isEnabled && exchange.pointee.routing?.isSilent != true
+    if isLogged { accessLog.add(exchange, now: now) }
+    guard let board = supervisor?.board else { return }
+    let began = exchange.began
+    board.count(
+      app: exchange.calls?.place, gateway: Int(exchange.connection.gateway.rawValue),
+      status: exchange.response.status, received: exchange.received, sent: exchange.written,
+      microseconds: began == 0 || now < began ? 0 : (now - began) / 1000)
+  }
+}

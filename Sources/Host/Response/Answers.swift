@@ -1,0 +1,73 @@
+import Wire
+
+/// Answers that the server itself gives: refusals, failures, and what is no request at all.
+extension Worker {
+  /// A codec refused the bytes: answer in kind, or in HTTP when HTTP was spoken to a gateway socket.
+  func refuse(_ connection: ConnectionPointer, _ error: CodecError) {
+    if let spoken = error.spoken { connection.gateway = spoken }
+    refuse(connection, error.status, error.description)
+  }
+
+  /// Answers a request that no app will see, and closes.
+  func refuse(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
+    guard let exchange = connection.exchange else { return close(connection) }
+    tellOfRefusal(connection, status, sentence)
+    expect(connection, 0)
+    exchange.head.persists = false
+    exchange.next(.served)
+    answer(exchange, status, sentence)
+    account(exchange)
+    give(exchange)
+    connection.expectsNoMore = false
+    endWithOutput(connection)
+  }
+
+  /// A plain-text answer with the status and one sentence; `lines` are further ones of its head, each ended
+  /// by CR and LF.
+  func answer(_ exchange: ExchangePointer, _ status: Int, _ sentence: String, lines: String = "") {
+    try? exchange.response.begin(status: status)
+    if let page = pages[status] { return answer(exchange, status, page, lines) }
+    exchange.response.add("Content-Type", "text/plain; charset=utf-8")
+    if status == 503 { exchange.response.add("Retry-After", "1") }
+    if !lines.isEmpty { add(exchange, lines) }
+    var text = ByteBuffer()
+    text.append(decimal: Int64(status))
+    text.append(0x20)
+    text.append(StatusPhrase.of(status))
+    text.append(": ")
+    text.append(string: sentence)
+    text.append("\n")
+    encodeWhole(exchange, text.bytes)
+  }
+
+  /// The same with a page of the operator's.
+  private func answer(_ exchange: ExchangePointer, _ status: Int, _ page: ErrorPages.Page, _ lines: String) {
+    add(exchange, "Content-Type: \(page.typeField)\r\n")
+    if status == 503 { exchange.response.add("Retry-After", "1") }
+    if !lines.isEmpty { add(exchange, lines) }
+    page.content.withUnsafeBytes { encodeWhole(exchange, $0) }
+  }
+
+  /// Answers a message that is no request; false when the connection ends with it.
+  func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
+    if case .fastCGIRefusal = answer {
+      tellOfClose(connection, "a FastCGI request in another role than RESPONDER, or beside another one")
+    }
+    let outlet = connection.outlet
+    blocks.fill(&outlet.output)
+    guard encode(answer, outlet) else {
+      // Who takes none of them is not listened to either.
+      if outlet.output.count > BlockPool.blockBytes { flush(connection) }
+      return true
+    }
+    // A refused FastCGI request is still on its way; a ping is all there is.
+    if case .uwsgiPong = answer { connection.expectsNoMore = true }
+    endWithOutput(connection)
+    return false
+  }
+
+  /// Owner of the outlet: writes such an answer; true when the connection ends with it.
+  func encode(_ answer: ControlAnswer, _ outlet: OutletPointer) -> Bool {
+    ResponseEncoder.answer(answer, connections: limits.connections, into: &outlet.output)
+  }
+}

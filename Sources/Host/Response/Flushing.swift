@@ -1,0 +1,157 @@
+import Glibc
+import Wire
+
+/// Flush: from the output of a connection to its socket, and what the kernel watches meanwhile.
+extension Worker {
+  /// Sends what waits; what the socket does not take now goes when it can be written. Never closes: of a
+  /// peer that is gone (`isLost`) there is nothing left to send.
+  func flush(_ connection: ConnectionPointer) {
+    let outlet = connection.outlet
+    // The end of a connection comes with the last bytes: FastCGI has no word for it, and a front end that
+    // sees it later may send a request first.
+    let isLast = connection.closesAfterOutput && outlet.file.left == 0
+    let ends = isLast && !outlet.isCut
+    // An acknowledgement that comes between the two would push the last bytes out alone.
+    if ends, !connection.expectsNoMore { System.cork(connection.fd) }
+    do throws(SystemError) {
+      try send(outlet, connection.fd, follows: ends)
+    } catch {
+      if error.wouldBlock, block(connection) { return }
+      outlet.lose()
+      // What came before is still read, to an end that comes for certain.
+      breakOff(connection)
+      connection.exchange?.next(.unsendable)
+      return
+    }
+    outlet.next(.drained)
+    outlet.settle()
+    blocks.empty(&outlet.output)
+    if outlet.resets { releaseBody(connection) }
+  }
+
+  /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more.
+  @inline(__always)
+  func send(_ outlet: OutletPointer, _ fd: Int32, follows: Bool = false) throws(SystemError) {
+    if outlet.file.isSpool { try sendFile(fd, outlet) }
+    while !outlet.output.isEmpty {
+      outlet.took(
+        try System.send(fd, outlet.output.base!, outlet.output.count, follows: follows))
+    }
+    if outlet.file.left > 0 { try sendFile(fd, outlet) }
+  }
+
+  /// The socket is full: requests rest until it takes bytes again. False when its client takes them too
+  /// slowly.
+  private func block(_ connection: ConnectionPointer) -> Bool {
+    let outlet = connection.outlet
+    guard clientKeepsPace(outlet, connection.fd, at: now) else { return false }
+    outlet.next(.filled)
+    setInterest(connection, connection.interestWhenBlocked)
+    switch connection.state {
+    // What has its time as a whole keeps it.
+    case .readingHead where connection.timeout == .head: break
+    case .skipping where connection.timeout == .linger: break
+    default: setTimeout(connection, .write)
+    }
+    return true
+  }
+
+  /// Owner of an exchange: its client is gone, nothing more is sent to it.
+  func lost(_ exchange: ExchangePointer) {
+    exchange.outlet.lose()
+    breakOff(exchange.connection)
+    exchange.next(.unsendable)
+  }
+
+  /// Owner of an exchange: sends what the socket takes without waiting; the rest is sent when it takes more.
+  func pushOutBeside(_ exchange: ExchangePointer) {
+    let outlet = exchange.outlet
+    exchange.isUnderway = true
+    let fd = exchange.connection.fd
+    do throws(SystemError) {
+      try send(outlet, fd)
+      outlet.settle()
+    } catch {
+      if error.wouldBlock, clientKeepsPace(outlet, fd, at: System.now()) { return }
+      lost(exchange)
+    }
+  }
+
+  /// Owner of an exchange: sends the end of its response, unless the connection may end with it and the
+  /// client is not told: then the leader sends both at once.
+  func pushOutLast(_ exchange: ExchangePointer) {
+    if !exchange.plan.persists || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
+  }
+
+  @inline(never)
+  private func sendFile(_ fd: Int32, _ outlet: OutletPointer) throws(SystemError) {
+    while outlet.file.left > 0 {
+      let count = try System.sendFile(
+        fd, outlet.file.fd, &outlet.file.offset, Int(min(outlet.file.left, 1 << 30)))
+      // The file became shorter than its head promised: the client must see the answer cut.
+      if count == 0 { throw SystemError("sendfile", EPIPE) }
+      outlet.file.left -= Int64(count)
+      outlet.sent &+= Int64(count)
+    }
+    outlet.file.close()
+  }
+
+  /// The socket takes bytes again.
+  func flushed(_ connection: ConnectionPointer) -> Turn {
+    flush(connection)
+    guard !connection.hasOutput else { return .goesOn }
+    if connection.isClosing {
+      finish(connection)
+      return .goesOn
+    }
+    setInterest(connection, .read)
+    return decode(connection)
+  }
+
+  // MARK: What the kernel watches
+
+  @inline(__always)
+  func watchInput(_ connection: ConnectionPointer) {
+    if connection.isWatched, connection.interest == .read { return }
+    if !connection.outlet.isBlocked { setInterest(connection, .read) }
+  }
+
+  /// Waits for input, unless that cannot be.
+  func watchOrClose(_ connection: ConnectionPointer) {
+    let isOver = connection.isClosing && connection.state != .lingering
+    if isOver, !connection.hasOutput { return close(connection) }
+    watchInput(connection)
+  }
+
+  func setInterest(_ connection: ConnectionPointer, _ interest: Interest) {
+    guard !connection.isWatched || connection.interest != interest else { return }
+    if interest.contains(.read), connection.kept > 0 { takeKept(connection) }
+    // A CGI program's standard output may be a file, which the kernel does not watch: it never waits either.
+    if !connection.gateway.hasSocket, !interest.contains(.write) { return }
+    switch connection.onRing {
+    case .receiving, .leaving:
+      connection.interest = interest
+      return leaveRing(connection)
+    case .no:
+      let suits =
+        interest == .read && !connection.isRegistered && !connection.keepsInput
+      guard ring.isOpen, suits, !connection.prefersReactor else { break }
+      connection.interest = interest
+      connection.onRing = .receiving
+      return ring.receive(connection.fd, connection.token)
+    }
+    do {
+      if connection.isRegistered {
+        try reactor.change(connection.fd, interest, connection.token)
+      } else {
+        try reactor.add(connection.fd, interest, connection.token)
+      }
+      connection.interest = interest
+      connection.isRegistered = true
+    } catch {
+      // Broken off already.
+      if connection.outlet.isLost { return unwatch(connection) }
+      notWatched(connection, interest, error)
+    }
+  }
+}

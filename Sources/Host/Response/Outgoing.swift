@@ -1,0 +1,114 @@
+import Wire
+
+/// Answers of a turn leave together: a client that is woken for the first is awake for the rest, and the ring
+/// takes them all with the wait that ends the turn. None waits for calls of a millisecond and more.
+extension Worker {
+  /// The answer of a connection that now waits for its next request leaves with those of the others.
+  @inline(__always)
+  func flushSoon(_ connection: ConnectionPointer) {
+    let outlet = connection.outlet
+    guard outlet.file.left == 0, !outlet.resets, !outlet.isBlocked,
+      !connection.closesAfterOutput, !departure.isUnderWay, !outlet.output.isEmpty,
+      outlet.output.count <= BlockPool.blockBytes
+    else { return flush(connection) }
+    guard !connection.isOutgoing else { return }
+    connection.isOutgoing = true
+    rounds.outgoing.append(connection.token)
+  }
+
+  /// Asks the ring to send them; how many of the list were looked at, which are all unless it has failed.
+  func prepareOutgoing() -> Int {
+    for index in rounds.outgoing.indices where isPending(rounds.outgoing[index]) {
+      let connection = connections.record(rounds.outgoing[index].slot)
+      let outlet = connection.outlet
+      let isAsked = ring.send(
+        connection.fd, outlet.output.base!, outlet.output.count,
+        Token(.answer, slot: UInt32(index)))
+      if !isAsked { return index }
+    }
+    return rounds.outgoing.count
+  }
+
+  /// It has not been closed, flushed or blocked since.
+  @inline(__always)
+  private func isPending(_ token: Token) -> Bool {
+    let connection = connections.record(token.slot)
+    let outlet = connection.outlet
+    return connection.token == token && !outlet.output.isEmpty && !outlet.isBlocked
+  }
+
+  /// What was submitted has left.
+  func settleOutgoing() {
+    for token in rounds.outgoing { settle(token) }
+    rounds.outgoing.removeAll(keepingCapacity: true)
+  }
+
+  @inline(__always)
+  private func settle(_ token: Token) {
+    let connection = connections.record(token.slot)
+    guard connection.token == token, connection.isOutgoing else { return }
+    connection.isOutgoing = false
+    let outlet = connection.outlet
+    if outlet.isBlocked { return }
+    outlet.output.removeAll()
+    blocks.empty(&outlet.output)
+  }
+
+  /// The ring has failed: of the first `prepared` in the list the last `unsubmitted` have not left, nor has
+  /// what comes behind those. They stay in the list, for epoll.
+  func settleOutgoing(_ prepared: Int, besides unsubmitted: Int) {
+    var left = unsubmitted
+    var stays = [Bool](repeating: true, count: rounds.outgoing.count)
+    for index in (0..<prepared).reversed() where isPending(rounds.outgoing[index]) {
+      stays[index] = left > 0
+      left -= 1
+    }
+    takeCompletions()
+    for index in rounds.outgoing.indices where !stays[index] { settle(rounds.outgoing[index]) }
+    rounds.outgoing = rounds.outgoing.indices.filter { stays[$0] }.map { rounds.outgoing[$0] }
+  }
+
+  /// Between two calls of a turn: what is to leave does so once a period of the watchdog.
+  @inline(__always)
+  func sendOutgoingInTime() {
+    let period = watched.pointee.period
+    guard period != rounds.lastPeriod else { return }
+    rounds.lastPeriod = period
+    sendOutgoing()
+  }
+
+  /// What is to leave, leaves.
+  func sendOutgoing() {
+    guard !rounds.outgoing.isEmpty else { return }
+    guard ring.isOpen else { return flushOutgoing() }
+    // The wait that follows leaves the ring.
+    if ring.hasFailed { return }
+    let prepared = prepareOutgoing()
+    ring.submit()
+    if ring.hasFailed { return settleOutgoing(prepared, besides: ring.unsubmitted) }
+    takeCompletions()
+    settleOutgoing()
+  }
+
+  private func flushOutgoing() {
+    for index in rounds.outgoing.indices {
+      let token = rounds.outgoing[index]
+      let connection = connections.record(token.slot)
+      guard connection.token == token else { continue }
+      connection.isOutgoing = false
+      flush(connection)
+      if connection.isClosing, !connection.hasOutput { close(connection) }
+    }
+    rounds.outgoing.removeAll(keepingCapacity: true)
+  }
+
+  /// An answer was not taken whole: the rest goes when it can, as ever.
+  func fellShort(_ index: Int, _ result: Int32) {
+    let connection = connections.record(rounds.outgoing[index].slot)
+    guard connection.token == rounds.outgoing[index], connection.isOutgoing else { return }
+    connection.isOutgoing = false
+    let outlet = connection.outlet
+    if result > 0 { outlet.output.consume(Int(result)) }
+    flush(connection)
+  }
+}

@@ -1,0 +1,52 @@
+import Config
+import Glibc
+import Posix
+
+/// How a process ends that has run applications.
+///
+/// Destructors and atexit() handlers of applications run at a graceful end, after every unload(): coverage
+/// data are written by one, C++ objects of static life end in one. Threads that an application has left may
+/// run on meanwhile, so the time is bounded, and a fault there changes nothing about the end.
+extension Server {
+  /// Nothing of an application runs any more that the server has called.
+  nonisolated(unsafe) private static var isGraceful = false
+
+  /// Unloads the applications of a worker whose calls have all returned. A signal that comes meanwhile does
+  /// not wait for them.
+  static func unload(_ worker: Worker) {
+    let watch = SignalWatch { event in
+      guard case .stop = event else { return .heeded }
+      System.endAtOnce(0)
+    }
+    defer { watch.end() }
+    let unloadAll = {
+      for errand in worker.leading.errands { errand() }
+      for app in worker.apps { app.generation.unload() }
+    }
+    worker.leading.home?.perform(unloadAll) ?? unloadAll()
+    isGraceful = !worker.departure.isAtOnce
+  }
+
+  /// Ends the process with what was printed written out, and with the destructors of applications where
+  /// nothing is under way.
+  public static func leave(_ code: Int32) -> Never {
+    fflush(nil)
+    LogSink.shared.drain(milliseconds: 200)
+    LogSink.requests.drain(milliseconds: 200)
+    // The Thread Sanitizer takes threads that an application has left for faults.
+    guard isGraceful, !System.isDefined("__tsan_init") else { System.endAtOnce(code) }
+    if !ProcessSetup.isSanitized { LastWords.watch() }
+    System.endWith(code)
+    let deadline = System.now() + UInt64(Limits.endSeconds * 1e9)
+    _ = SignalWatch { event in
+      if case .tick = event {
+        guard System.now() > deadline else { return .heeded }
+        announce(
+          "destructors or atexit handlers of an application have not come to an end within "
+            + "\(Int(Limits.endSeconds)) s; they are cut off")
+      }
+      System.endAtOnce(code)
+    }
+    exit(code)
+  }
+}

@@ -1,0 +1,92 @@
+import Config
+import Glibc
+
+/// What the process becomes before it serves: umask, directory, user, pid file; and what it tells its
+/// launcher.
+enum ProcessSetup {
+  /// Before the sockets are bound.
+  static func begin(_ settings: ProcessSettings) {
+    if let mask = settings.umask { System.setUmask(mask) }
+  }
+
+  /// Before anything of an app runs.
+  static func tellCopiesApart() throws(ServerFailure) {
+    do throws(SystemError) { try ForkedCopy.watch() } catch {
+      throw ServerFailure("copies that an application makes of the process cannot be told (\(error))")
+    }
+  }
+
+  /// The pid file, if one is asked for.
+  static func writePID(_ settings: ProcessSettings) throws(ServerFailure) {
+    if let path = settings.pidFile {
+      do { try System.writeFile(path, "\(getpid())\n") } catch {
+        throw ServerFailure(
+          "the pid file \(path) cannot be written (\(System.guardedReason(error))); choose another --pidfile")
+      }
+    }
+  }
+
+  /// What a process that runs apps becomes: its processors and descriptors, its directory, its user.
+  ///
+  /// - Parameter worker: its number, for its processors; nil for one that serves nobody.
+  static func enter(_ settings: ProcessSettings, worker: Int?) throws(ServerFailure) {
+    if let mask = settings.umask { System.setUmask(mask) }
+    if let count = settings.maxDescriptors {
+      do {
+        let bound = try System.limitDescriptors(count)
+        if bound < count, worker == 0 {
+          Server.announce(
+            "max-fd is \(count), and the hard limit here is \(bound) open descriptors, which is in force; "
+              + "raise the hard limit (ulimit -Hn, LimitNOFILE=), or lower --max-fd")
+        }
+      } catch {
+        throw ServerFailure(
+          "cannot raise the descriptor limit to \(count) (\(error.reason)); lower --max-fd, or raise the "
+            + "hard limit")
+      }
+    }
+    if worker != nil, settings.addressSpaceBytes > 0 {
+      do { try System.limitAddressSpace(settings.addressSpaceBytes) } catch {
+        throw ServerFailure("the address space cannot be bounded (\(error.reason)); correct --limit-as")
+      }
+    }
+    if let worker, settings.processorsPerWorker > 0 {
+      do { try System.bindProcessors(place: worker, count: settings.processorsPerWorker) } catch {
+        throw ServerFailure("the processors cannot be chosen (\(error.reason)); leave out --cpu-affinity")
+      }
+    }
+    if let directory = settings.directory {
+      do { try System.changeDirectory(directory) } catch {
+        throw ServerFailure("the directory \(directory) cannot be entered (\(error.reason)); correct --chdir")
+      }
+    }
+    try Identity(settings)?.assume()
+    if settings.forbidsPrivileges {
+      do { try System.forbidPrivileges() } catch {
+        throw ServerFailure("new privileges cannot be forbidden (\(error)); leave out --no-new-privs")
+      }
+    }
+  }
+
+  /// A sanitizer has handlers of its own for crashes.
+  static var isSanitized: Bool { System.isDefined("__asan_init") || System.isDefined("__tsan_init") }
+
+  /// What a server says once that runs its apps as root because nobody said otherwise; nil for any other.
+  static func warning(_ settings: ProcessSettings) -> String? {
+    guard Identity.staysRoot(settings) else { return nil }
+    return "apps run as root, with all its rights; name a user with --uid, or --uid root if that is meant"
+  }
+
+  /// When the process ends.
+  static func end(_ settings: ProcessSettings) {
+    if let path = settings.pidFile { try? System.unlinkGuarded(path) }
+  }
+
+  /// Tells systemd (sd_notify(3)); nothing happens without NOTIFY_SOCKET.
+  static func notify(_ state: String) {
+    guard let name = System.environmentValue("NOTIFY_SOCKET") else { return }
+    let address = SocketAddress(
+      name.hasPrefix("@") ? .abstract(name: String(name.dropFirst())) : .unix(path: name))
+    try? System.sendDatagram(state, to: address)
+  }
+}

@@ -1,0 +1,88 @@
+import CLinux
+import Glibc
+
+/// System calls of a process's setup: who it is, where it is, and what it tells its launcher.
+extension System {
+  /// The corresponding C function is `umask`.
+  static func setUmask(_ mask: UInt32) { _ = umask(mode_t(mask)) }
+
+  /// Runs something under another umask; nil: under the one that is. The corresponding C function is `umask`.
+  static func withUmask(_ mask: UInt32?, _ body: () throws(SystemError) -> Void) throws(SystemError) {
+    guard let mask else { return try body() }
+    let before = umask(mode_t(mask))
+    defer { _ = umask(before) }
+    try body()
+  }
+
+  /// Throws if there are not so many descriptors to be had. The corresponding C function is `fcntl` with
+  /// F_DUPFD_CLOEXEC.
+  static func tryDescriptors(_ count: Int) throws(SystemError) {
+    var taken: [Int32] = []
+    defer { for fd in taken { close(fd) } }
+    for _ in 0..<count {
+      taken.append(Int32(try retrying("fcntl") { Int(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)) }))
+    }
+  }
+
+  /// The corresponding C function is `chdir`.
+  static func changeDirectory(_ path: String) throws(SystemError) {
+    _ = try retrying("chdir") { Int(chdir(path)) }
+  }
+
+  /// Sends one datagram to a unix socket. The corresponding C function is `sendto`.
+  static func sendDatagram(_ text: String, to address: SocketAddress) throws(SystemError) {
+    let fd = Int32(try retrying("socket") { Int(clinux_datagram_socket()) })
+    defer { close(fd) }
+    let bytes = Array(text.utf8)
+    try address.withPointer { pointer, length throws(SystemError) in
+      _ = try retrying("sendto") { sendto(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL), pointer, length) }
+    }
+  }
+
+  /// What execve(2) was given for this process. The corresponding C function is `getauxval`.
+  static func executedFile() -> String? { clinux_executed().map { String(cString: $0) } }
+
+  /// Whether both paths are there and lead to one file. The corresponding C function is `stat`.
+  static func areSame(_ first: String, _ second: String) -> Bool {
+    var (one, other) = (stat(), stat())
+    return stat(first, &one) == 0 && stat(second, &other) == 0 && one.st_dev == other.st_dev
+      && one.st_ino == other.st_ino
+  }
+
+  /// The text of a file of at most `most` bytes; nil for a longer one, and one that cannot be read. The
+  /// corresponding C functions are `fopen` and `fread`.
+  static func text(of path: String, most: Int) -> String? {
+    bytes(of: path, most: most).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The same as it is.
+  static func bytes(of path: String, most: Int) -> [UInt8]? {
+    guard let file = fopen(path, "re") else { return nil }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: most + 1)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return count > most || ferror(file) != 0 ? nil : Array(bytes[..<count])
+  }
+
+  /// Takes a variable out of this process's environment. The corresponding C function is `unsetenv`.
+  static func removeVariable(_ name: String) { unsetenv(name) }
+
+  /// Standard input under another number, the process's own; /dev/null stands in its place. The
+  /// corresponding C functions are `fcntl` with F_DUPFD_CLOEXEC, `open` and `dup2`.
+  static func moveStandardInput() throws(SystemError) -> Int32 {
+    let nothing = Int32(try retrying("open") { Int(open("/dev/null", O_RDWR | O_CLOEXEC)) })
+    defer { close(nothing) }
+    return try move(STDIN_FILENO, leaving: nothing)
+  }
+
+  /// Standard output likewise; what is printed from now on goes to standard error.
+  static func moveStandardOutput() throws(SystemError) -> Int32 {
+    try move(STDOUT_FILENO, leaving: STDERR_FILENO)
+  }
+
+  private static func move(_ stream: Int32, leaving other: Int32) throws(SystemError) -> Int32 {
+    let moved = own(Int32(try retrying("fcntl") { Int(clinux_duplicate(stream, 3)) }))
+    _ = try retrying("dup2") { Int(dup2(other, stream)) }
+    return moved
+  }
+}

@@ -1,0 +1,98 @@
+import Config
+import Control
+import Glibc
+
+/// A supervised process's end of the packet socket to its master.
+struct ControlLink: Sendable {
+  let fd: Int32
+
+  /// What came, and what it means when nothing did.
+  enum Received {
+    case message(Message, descriptor: Int32)
+    case nothing
+    /// The master is gone.
+    case ended
+  }
+
+  /// Says something. The socket holds some hundred packets; a master that takes none of them is gone or
+  /// stopped, and then nothing that is said matters.
+  func send(_ message: Message, descriptor: Int32 = -1) {
+    try? System.sendPacket(fd, message.bytes, descriptor: descriptor)
+  }
+
+  /// Takes the next message, if one is there.
+  func receive() -> Received {
+    do throws(SystemError) {
+      let (bytes, descriptor) = try System.receivePacket(fd)
+      if bytes.isEmpty { return .ended }
+      guard let message = Message(bytes) else {
+        if descriptor >= 0 { System.close(descriptor) }
+        return .nothing
+      }
+      return .message(message, descriptor: descriptor)
+    } catch { return error.wouldBlock || error.code == EINTR || error.code == EMSGSIZE ? .nothing : .ended }
+  }
+}
+
+/// What a supervised process was told to do, and its link to the one who told it.
+public struct Assignment: Sendable {
+  /// What is to be done.
+  public let orders: Orders
+  let link: ControlLink
+
+  /// Takes the orders from the descriptors where the master put them, and leaves them there for a program
+  /// that this process may become; nil in a process of another kind.
+  public static func take() -> Assignment? {
+    guard let bytes = try? System.contents(HandedDescriptor.orders), let message = Message(bytes),
+      let orders = Orders(message)
+    else { return nil }
+    System.closeOnExec(HandedDescriptor.control)
+    return Assignment(orders: orders, link: ControlLink(fd: HandedDescriptor.control))
+  }
+
+  /// This process, in this program, does what the orders say.
+  public func begin() { System.close(HandedDescriptor.orders) }
+
+  /// The packet socket to the one who gave the orders.
+  public var descriptor: Int32 { link.fd }
+
+  /// The settings of orders whose arguments hold everything.
+  public func settings(readFile: (String) throws -> String) throws -> Settings {
+    let invocation = try Settings.parse(
+      arguments: orders.arguments, environment: [:], standardInputIsListening: true, readFile: readFile)
+    guard case .run(let settings) = invocation else {
+      throw ServerFailure("the master's orders hold no configuration")
+    }
+    return settings
+  }
+
+  /// Says why the process cannot do it; the code that it ends with.
+  public func fail(_ error: any Error) -> Int32 {
+    let code = (error as? ServerFailure)?.exitCode ?? (error as? ConfigError)?.exitCode ?? 1
+    fail("\(error)", code: code)
+    return code
+  }
+
+  /// Says why the process cannot do it, and with which code it ends.
+  public func fail(_ reason: String, code: Int32) {
+    link.send(Message(.failed, [Message.reason(reason), .init("code", "\(code)")]))
+  }
+
+  /// Answers with the options in effect, in as many messages as that takes.
+  public func configured(_ options: [String]) {
+    var message = Message(.configured)
+    for option in options {
+      let longer = Message(.configured, message.fields + [.init("option", option)])
+      guard longer.bytes.count > Message.packetBytes else {
+        message = longer
+        continue
+      }
+      if !message.fields.isEmpty { link.send(message) }
+      message = Message(.configured, [.init("option", option)])
+      if message.bytes.count > Message.packetBytes {
+        return fail("an option of \(option.utf8.count) bytes is too long; shorten it", code: 1)
+      }
+    }
+    link.send(message)
+  }
+}

@@ -1,0 +1,41 @@
+import Config
+import Control
+
+/// The process that shows the server's figures, up to where it serves (the module Watch).
+extension Server {
+  /// Takes the place of a worker: the same user, and the end that comes with the master's.
+  public static func becomeWatcher(_ settings: Settings) throws(ServerFailure) {
+    try ProcessSetup.enter(settings.process, worker: nil)
+    System.endWithParent()
+  }
+
+  /// Binds the sockets for who watches; whatever cannot be bound ends the start.
+  static func listenForWatchers(_ settings: Settings) throws(ServerFailure) -> [Groundwork.WatchSocket] {
+    var sockets: [Groundwork.WatchSocket] = []
+    for wanted in settings.watch.listeners {
+      do throws(ListenError) {
+        let listener = try Listener.bind(
+          ListenerSettings(address: wanted.address, gateway: .http1), files: settings.socketFiles,
+          limits: settings.limits)
+        sockets.append(.init(kind: wanted.kind, listener: listener))
+      } catch {
+        for socket in sockets { socket.listener.removeFile() }
+        throw ServerFailure("\(error)")
+      }
+    }
+    return sockets
+  }
+
+  /// Those that the master before this one hands over.
+  static func inheritForWatchers(
+    _ sockets: [Orders.Socket], _ settings: Settings
+  ) throws(ServerFailure) -> [Groundwork.WatchSocket] {
+    let own = sockets.filter { WatchSettings.Kind(rawValue: $0.gateway) != nil }
+    let kinds = own.compactMap { WatchSettings.Kind(rawValue: $0.gateway) }
+    let plain = own.map {
+      Orders.Socket(
+        descriptor: $0.descriptor, gateway: ListenerProtocol.http1.rawValue, address: $0.address)
+    }
+    return zip(kinds, try inherit(plain, settings)).map { .init(kind: $0, listener: $1) }
+  }
+}

@@ -1,0 +1,99 @@
+import CLinux
+import Config
+import Control
+import Glibc
+import Posix
+
+/// The process of one worker, as its master starts it: the sockets and the builds are handed over.
+extension Server {
+  /// Serves until the master says otherwise, or is gone; after `enter`. Settings are those of the orders.
+  public static func work(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
+    try work(settings, assignment, signals: try takeSignals())
+  }
+
+  /// - Parameter signals: the descriptor that reads them.
+  static func work(
+    _ settings: Settings, _ assignment: Assignment, signals: Int32
+  ) throws(ServerFailure) {
+    assignment.begin()
+    let orders = assignment.orders
+    if orders.requestLog >= 0 {
+      System.closeOnExec(orders.requestLog)
+      LogSink.separateRequests(System.own(orders.requestLog))
+    }
+    if !ProcessSetup.isSanitized { LastWords.watch() }
+    // After the change of user, with which the kernel forgets it.
+    System.endWithParent()
+    let listeners = try inherit(orders.sockets, settings)
+    let spools = try SpoolRoom.prepare(settings, sharing: orders.spoolShare)
+    let board: UnsafeMutableRawPointer
+    do {
+      board = try System.mapShared(HandedDescriptor.scoreboard, Scoreboard.bytes)
+      System.close(HandedDescriptor.scoreboard)
+    } catch { throw ServerFailure("the scoreboard cannot be mapped: \(error)") }
+    let home = try HomeThread.start(threads: settings.limits.threads)
+    let apps = try load(settings, orders, assignment.link, home)
+    let worker: Worker
+    do {
+      worker = try Worker(
+        settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
+        supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools)
+    } catch { throw ServerFailure(loop: error) }
+    try checkRoom()
+    worker.leading.home = home
+    do {
+      if try worker.run(signals: signals) { unload(worker) }
+    } catch { throw ServerFailure("the event loop failed: \(error)") }
+  }
+
+  /// Listeners of sockets that a master hands over; their files are its own.
+  static func inherit(
+    _ sockets: [Orders.Socket], _ settings: Settings
+  ) throws(ServerFailure) -> [Listener] {
+    var listeners: [Listener] = []
+    for socket in sockets {
+      System.closeOnExec(socket.descriptor)
+      guard let gateway = ListenerProtocol(rawValue: socket.gateway),
+        let address = try? Address(parsing: socket.address)
+      else { throw ServerFailure("the master handed over a socket that is none") }
+      listeners.append(
+        Listener.inherit(
+          socket.descriptor, gateway: gateway, address: address,
+          ownsFile: settings.listeners.contains { $0.address == address }, limits: settings.limits))
+    }
+    return listeners
+  }
+
+  /// A master that is gone is not waited for, even if a load() waits: it can say nothing more.
+  private static func load(
+    _ settings: Settings, _ orders: Orders, _ link: ControlLink, _ home: HomeThread?
+  ) throws(ServerFailure) -> [App] {
+    let watch = SignalWatch { event in
+      if System.isHungUp(link.fd) { System.endAtOnce(0) }
+      if case .stop = event { return .passed }
+      return .heeded
+    }
+    defer { watch.end() }
+    return try home.perform { () throws(ServerFailure) in try load(settings, orders) }
+  }
+
+  private static func load(_ settings: Settings, _ orders: Orders) throws(ServerFailure) -> [App] {
+    var loading = AppLoading(plugins: settings.pluginDirectories)
+    var apps: [App] = []
+    for build in orders.builds where build.app < settings.apps.count {
+      let wanted = settings.apps[build.app]
+      let state = build.state < 0 ? [] : ((try? System.contents(build.state)) ?? [])
+      if build.state >= 0 { System.close(build.state) }
+      let generation = try loading.start(
+        wanted, from: .copied(path: build.path),
+        AppLoading.Start(
+          number: UInt32(build.generation), worker: UInt32(orders.worker), workers: UInt32(orders.workers),
+          saved: Generation.Saved(version: build.stateVersion, bytes: state)))
+      apps.append(
+        App(
+          mount: wanted.mount, name: generation.name, generation: generation,
+          threads: settings.limits.threads, place: build.app))
+    }
+    return apps
+  }
+}

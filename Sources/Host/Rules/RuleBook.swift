@@ -1,0 +1,68 @@
+import Config
+import Wire
+
+/// The rules of a worker, with what they look up. The leader's.
+final class RuleBook {
+  let settings: RuleSettings
+  private let limits: Limits
+  private var files: [String: AccountFile] = [:]
+
+  init(_ settings: RuleSettings, _ limits: Limits) { (self.settings, self.limits) = (settings, limits) }
+
+  /// What rules name can be read; before a worker serves.
+  static func check(_ settings: Settings) throws(ServerFailure) {
+    _ = try ErrorPages(settings)
+    for rule in settings.rules.rules {
+      guard case .authenticate(_, .file(let path), _) = rule.action else { continue }
+      guard PasswordHash.isAvailable else {
+        throw ServerFailure("basicauth needs libcrypt.so.1, which is not here; install libcrypt1")
+      }
+      let file = AccountFile(path, limit: settings.limits.accountFileBytes)
+      if let problem = file.read() { throw ServerFailure("\(problem); correct \(path), or basicauth") }
+    }
+  }
+
+  /// Whether a name and a password are right.
+  func admits(_ credentials: Credentials, _ accounts: RuleAccounts, _ log: Log) -> Bool {
+    switch accounts {
+    case .nobody: return false
+    case .one(let user, let password):
+      // Both are looked at, whatever the first says.
+      let isUser = Secret.equal(credentials.user, Array(user.utf8))
+      return Secret.equal(credentials.password, Array(password.utf8)) && isUser
+    case .file(let path):
+      let file = files[path] ?? AccountFile(path, limit: limits.accountFileBytes)
+      files[path] = file
+      if let problem = file.readIfChanged() { log.error(problem) }
+      return file.admits(credentials)
+    }
+  }
+}
+
+/// A name and a password of a request (RFC 7617).
+struct Credentials {
+  let user: [UInt8]
+  let password: [UInt8]
+
+  /// Reads the value of Authorization; nil for another scheme, and for what nobody's password can be.
+  init?(_ header: UnsafeRawBufferPointer) {
+    guard header.count > 6, Ascii.matches(UnsafeRawBufferPointer(rebasing: header[..<6]), "basic "),
+      let text = Base64.decode(UnsafeRawBufferPointer(rebasing: header[6...].drop { $0 == 0x20 })),
+      let colon = text.firstIndex(of: 0x3a), !text.contains(0)
+    else { return nil }
+    (user, password) = (Array(text[..<colon]), Array(text[(colon + 1)...]))
+  }
+}
+
+/// Comparisons whose time says nothing of where the texts differ.
+enum Secret {
+  /// Whether they are equal; the time depends on the first one's length alone.
+  @inline(never)
+  static func equal(_ given: [UInt8], _ wanted: [UInt8]) -> Bool {
+    var difference: UInt8 = given.count == wanted.count ? 0 : 1
+    for index in given.indices {
+      difference |= given[index] ^ (wanted.isEmpty ? 0 : wanted[index % wanted.count])
+    }
+    return difference == 0
+  }
+}

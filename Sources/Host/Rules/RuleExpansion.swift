@@ -1,0 +1,86 @@
+import Config
+import Wire
+
+/// The texts of rules with what the request has in their places.
+extension RuleRun {
+  /// A text as it is, in memory of the exchange.
+  func expand(_ text: RuleText) -> Text {
+    var out = ByteBuffer()
+    for part in text.parts { value(of: part) { bytes, _ in out.append(bytes) } }
+    return Text(exchange.arena.copy(out.bytes), out.count)
+  }
+
+  /// A text as a reference to a resource (RFC 3986): whatever may not stand in one is percent-encoded, and so
+  /// is what would mean something else in what was decoded. Unless the rule itself names a host, the result
+  /// names none: slashes in front are one.
+  func location(_ text: RuleText) -> Text {
+    var out = ByteBuffer()
+    for part in text.parts {
+      value(of: part) { bytes, isDecoded in
+        guard isDecoded else { return bytes.forEach { out.append(encoded: $0) } }
+        let isQuery = out.bytes.contains(UInt8(ascii: "?"))
+        for byte in bytes { isQuery ? out.append(parameter: byte) : out.append(decoded: byte) }
+      }
+    }
+    var namesHost = false
+    if case .literal(let first)? = text.parts.first { namesHost = first.starts(with: "//".utf8) }
+    var bytes = out.bytes[...]
+    if !namesHost {
+      while bytes.count > 1, bytes.first == 0x2f, bytes[bytes.startIndex + 1] == 0x2f { bytes.removeFirst() }
+    }
+    return Text(exchange.arena.copy(UnsafeRawBufferPointer(rebasing: bytes)), bytes.count)
+  }
+
+  /// Hands over what a part stands for, and whether it was percent-decoded.
+  private func value(of part: RuleText.Part, _ take: (UnsafeRawBufferPointer, Bool) -> Void) {
+    switch part {
+    case .literal(let bytes): bytes.withUnsafeBytes { take($0, false) }
+    case .group(let number):
+      guard number < groups.count, let range = groups[number] else { return }
+      take(UnsafeRawBufferPointer(rebasing: subject.bytes[range]), isDecoded)
+    case .variable(let name):
+      name.withUnsafeBytes { name in
+        take(variable(named: name).bytes, part.isDecoded)
+      }
+    case .cookie(let name):
+      if let value = Self.find(name, in: variable("HTTP_COOKIE").bytes, separator: UInt8(ascii: ";")) {
+        take(value, false)
+      }
+    case .parameter(let name):
+      let query = exchange.meta.query.bytes
+      if let value = Self.find(name, in: query, separator: UInt8(ascii: "&")) {
+        var decoded = ByteBuffer()
+        PercentDecoding.decode(form: value, into: &decoded)
+        take(decoded.bytes, true)
+      }
+    }
+  }
+
+  /// The value of the first `name=value` of a list.
+  private static func find(
+    _ name: [UInt8], in list: UnsafeRawBufferPointer, separator: UInt8
+  ) -> UnsafeRawBufferPointer? {
+    for pair in list.split(separator: separator) {
+      let pair = pair.drop { $0 == 0x20 }
+      guard pair.starts(with: name), pair.dropFirst(name.count).first == 0x3d else { continue }
+      return UnsafeRawBufferPointer(rebasing: pair.dropFirst(name.count + 1))
+    }
+    return nil
+  }
+}
+
+extension RuleText {
+  /// A part of it was percent-decoded.
+  var hasDecoded: Bool { parts.contains { $0.isDecoded } }
+}
+
+extension RuleText.Part {
+  /// What it stands for was percent-decoded.
+  var isDecoded: Bool {
+    switch self {
+    case .variable(let name): name.elementsEqual("PATH_INFO".utf8) || name.elementsEqual("SCRIPT_NAME".utf8)
+    case .parameter: true
+    case .literal, .group, .cookie: false
+    }
+  }
+}

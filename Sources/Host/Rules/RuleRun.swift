@@ -1,0 +1,238 @@
+import CLinux
+import Config
+import Control
+import Wire
+
+/// One request on its way through the rules. The leader's, for the length of a call.
+struct RuleRun {
+  let worker: Worker
+  let exchange: ExchangePointer
+  private let book: RuleBook
+  /// What the last pattern was tried on, and where its groups stand in it.
+  private(set) var subject = Text.empty
+  private(set) var groups: [Range<Int>?] = []
+  /// The subject was percent-decoded.
+  private(set) var isDecoded = false
+
+  init(_ worker: Worker, _ book: RuleBook, _ exchange: ExchangePointer) {
+    (self.worker, self.book, self.exchange) = (worker, book, exchange)
+  }
+
+  /// What is known of the request so far; made now if nothing was.
+  private var routing: Routing {
+    if let routing = exchange.pointee.routing { return routing }
+    let routing = Routing()
+    exchange.pointee.routing = routing
+    return routing
+  }
+
+  /// Asks one rule after the other; they only go forward, so each is asked once at most.
+  mutating func all() {
+    let rules = book.settings.rules
+    var index = 0
+    while index < rules.count {
+      let rule = rules[index]
+      index += 1
+      guard holds(rule.condition) else { continue }
+      switch act(rule.action) {
+      case .next: continue
+      case .end: return
+      case .label(let name):
+        index = rules[index...].firstIndex { $0.action == .label(name) } ?? rules.count
+      }
+    }
+  }
+
+  /// How it goes on.
+  private enum Step {
+    case next, end
+    case label(String)
+  }
+
+  // MARK: Conditions
+
+  private mutating func holds(_ condition: RuleCondition) -> Bool {
+    switch condition {
+    case .always:
+      groups = []
+      return true
+    case .matches(let part, let pattern):
+      isDecoded = part == .path
+      return matches(pattern, text(of: part))
+    case .test(let test, let isNegated): return holds(test) != isNegated
+    }
+  }
+
+  private mutating func matches(_ pattern: Pattern, _ text: Text) -> Bool {
+    guard let found = pattern.match(text.bytes) else { return false }
+    (subject, groups) = (text, found)
+    return true
+  }
+
+  private func text(of part: RuleSubject) -> Text {
+    switch part {
+    case .path: exchange.meta.pathInfo
+    case .host: variable("HTTP_HOST")
+    case .uri: exchange.meta.requestURI
+    case .query: exchange.meta.query
+    case .remoteAddress: exchange.meta.remoteAddr
+    case .remoteUser: variable("REMOTE_USER")
+    case .referer: variable("HTTP_REFERER")
+    case .userAgent: variable("HTTP_USER_AGENT")
+    }
+  }
+
+  /// A variable as applications have it; empty without.
+  func variable(_ name: StaticString) -> Text { variable(named: Text(name).bytes) }
+
+  /// The same.
+  func variable(named name: UnsafeRawBufferPointer) -> Text {
+    if Ascii.equals(name, "PATH_INFO") { return exchange.meta.pathInfo }
+    if Ascii.equals(name, "REQUEST_URI") { return exchange.meta.requestURI }
+    let isScheme = Ascii.equals(name, "REQUEST_SCHEME") || Ascii.equals(name, "UWSGI_SCHEME")
+    if isScheme { return exchange.meta.scheme }
+    let value = exchange.pointee.variable(named: name).bytes
+    return Text(value.baseAddress?.assumingMemoryBound(to: UInt8.self), value.count)
+  }
+
+  private mutating func holds(_ test: RuleTest) -> Bool {
+    switch test {
+    case .compares(let first, let comparison, let second):
+      return Self.compare(expand(first).bytes, comparison, expand(second).bytes)
+    case .matches(let text, let pattern):
+      let expanded = expand(text)
+      isDecoded = text.hasDecoded
+      return matches(pattern, expanded)
+    case .isEmpty(let text): return expand(text).isEmpty
+    case .within(let text, let network):
+      let address = IPAddress(parsing: String(decoding: expand(text).bytes, as: UTF8.self))
+      return address.map(network.contains) ?? false
+    case .leads(let text, let kind):
+      let path = expand(text)
+      guard path.bytes.first == UInt8(ascii: "/"), FilePath.isPlain(path.bytes) else { return false }
+      let version = path.start!.withMemoryRebound(to: CChar.self, capacity: path.count + 1) {
+        System.fileVersion($0)
+      }
+      switch kind {
+      case .anything: return version != nil
+      case .file: return version?.kind == .regular
+      case .directory: return version?.kind == .directory
+      }
+    }
+  }
+
+  private static func compare(
+    _ first: UnsafeRawBufferPointer, _ comparison: RuleTest.Comparison, _ second: UnsafeRawBufferPointer
+  ) -> Bool {
+    switch comparison {
+    case .equal: first.elementsEqual(second)
+    case .startsWith: first.starts(with: second)
+    case .endsWith: first.count >= second.count && first.suffix(second.count).elementsEqual(second)
+    case .contains: holds(first, second)
+    case .higher: number(first) > number(second)
+    case .higherOrEqual: number(first) >= number(second)
+    case .lower: number(first) < number(second)
+    case .lowerOrEqual: number(first) <= number(second)
+    }
+  }
+
+  private static func holds(_ text: UnsafeRawBufferPointer, _ part: UnsafeRawBufferPointer) -> Bool {
+    if part.isEmpty { return true }
+    guard text.count >= part.count else { return false }
+    return clinux_contains(text.baseAddress!, text.count, part.baseAddress!, part.count) != 0
+  }
+
+  private static func number(_ text: UnsafeRawBufferPointer) -> Int64 {
+    let digits = text.prefix { Ascii.isDigit($0) }
+    return Ascii.decimal(UnsafeRawBufferPointer(rebasing: digits)) ?? (digits.isEmpty ? 0 : .max)
+  }
+
+  // MARK: Actions
+
+  private mutating func act(_ action: RuleAction) -> Step {
+    switch action {
+    case .label: break
+    case .end: return .end
+    case .jump(let name): return .label(name)
+    case .redirect(let status, let text):
+      let line = "Location: \(String(decoding: location(text).bytes, as: UTF8.self))\r\n"
+      return answer(status, "see Location", lines: line)
+    case .answer(let status): return answer(status, "a rule of this server says so")
+    case .file(let directory, let rest, let goesOn): return serve(directory, rest, goesOn: goesOn)
+    case .authenticate(let realm, let accounts, let goesOn): return authenticate(realm, accounts, goesOn)
+    case .addField(let name, let text):
+      let value = expand(text)
+      if mayStand(value.bytes) { routing.added.append((Array(name.utf8), Array(value.bytes))) }
+    case .removeField(let name): routing.removed.append(Array(name.utf8))
+    case .addVariable(let name, let text): add(variable: name, expand(text))
+    case .setScheme(let scheme):
+      exchange.meta.scheme = scheme == "https" ? Text("https") : Text("http")
+      exchange.lists = EnvironLists()
+    case .rewrite(let text, let isLast): return rewrite(location(text), isLast: isLast)
+    case .log(let text):
+      worker.log.info(Printable.text(UnsafeRawBufferPointer(expand(text).bytes)))
+    case .silence: routing.isSilent = true
+    }
+    return .next
+  }
+
+  /// Whether a value may be that of a field: none ends its line, or is as long as a head.
+  private func mayStand(_ value: UnsafeRawBufferPointer) -> Bool {
+    if value.allSatisfy(Ascii.isFieldValue), value.count <= RuleRun.longestValue { return true }
+    if worker.refusals.admits(at: worker.now) {
+      worker.log.warning("a field of a rule is left out, since its value is none: \(exchange.requestLine)")
+    }
+    return false
+  }
+
+  private static let longestValue = 8192
+
+  private func answer(_ status: Int, _ sentence: String, lines: String = "") -> Step {
+    routing.end = .answer(status, sentence, lines: lines)
+    return .end
+  }
+
+  private func serve(_ directory: String, _ rest: RuleText, goesOn: Bool) -> Step {
+    guard let files = worker.files else { return .next }
+    let request = FileRequest(&exchange.head, exchange.base)
+    let found = files.find(
+      below: Array(directory.utf8), expand(rest).bytes, request, now: worker.now)
+    if case .nothing = found, goesOn { return .next }
+    routing.end = .file(found)
+    return .end
+  }
+
+  private func rewrite(_ target: Text, isLast: Bool) -> Step {
+    do {
+      try Normalizer.rewrite(target, &exchange.meta, &exchange.arena)
+    } catch {
+      return answer(400, error.description)
+    }
+    exchange.lists = EnvironLists()
+    return isLast ? .end : .next
+  }
+
+  private func add(variable name: String, _ value: Text) {
+    var name = name
+    let copy = name.withUTF8 { bytes in
+      Text(exchange.arena.copy(UnsafeRawBufferPointer(bytes)), bytes.count)
+    }
+    routing.add(variable: copy, value)
+    exchange.lists = EnvironLists()
+  }
+
+  private func authenticate(_ realm: String, _ accounts: RuleAccounts, _ goesOn: Bool) -> Step {
+    // The word of a front end (REMOTE_USER) does not count: some pass on what nobody has looked at.
+    if exchange.pointee.routing?.isAuthenticated == true { return .next }
+    let header = variable("HTTP_AUTHORIZATION")
+    if let credentials = Credentials(header.bytes), book.admits(credentials, accounts, worker.log) {
+      routing.isAuthenticated = true
+      let user = credentials.user.withUnsafeBytes { Text(exchange.arena.copy($0), $0.count) }
+      add(variable: "REMOTE_USER", user)
+      return .next
+    }
+    if goesOn { return .next }
+    let line = "WWW-Authenticate: Basic realm=\"\(realm)\"\r\n"
+    return answer(401, "a name and a password are asked for here", lines: line)
+  }
+}

@@ -1,0 +1,213 @@
+import CLinux
+import Config
+import Glibc
+import Wire
+
+/// The files that the server serves itself: from the path of a request to an open file. The leader's.
+final class StaticFiles {
+  /// What a path names.
+  enum Found {
+    /// Nothing that is served: the request is the app's.
+    case nothing
+    case file(ServedFile)
+    /// A directory with an index, named without its slash.
+    case directory
+    /// No descriptor is left to open it.
+    case unavailable
+  }
+
+  let settings: StaticSettings
+  private let limits: Limits
+  private let types: MediaTypes
+  private let roots: [(prefix: [UInt8], directory: [UInt8], kind: StaticRoot.Kind)]
+  private var cache: FileCache
+  /// The path that is looked at, with a NUL behind it.
+  private var path = ByteBuffer()
+  /// What was found for the exchange of that id, between its head and its end.
+  private var pending: (id: UInt64, found: Found)?
+
+  init(_ settings: StaticSettings, _ limits: Limits) {
+    (self.settings, self.limits) = (settings, limits)
+    var types = MediaTypes()
+    for file in settings.typeFiles {
+      if let text = System.text(of: file, most: limits.typeFileBytes) { types.add(file: text) }
+    }
+    self.types = types
+    // The checked directories come first, as in uWSGI.
+    let checked = settings.roots.filter { $0.kind == .check }
+    let ordered = checked + settings.roots.filter { $0.kind != .check }
+    roots = ordered.map { (Array($0.prefix.utf8), Array($0.directory.utf8), $0.kind) }
+    cache = FileCache(room: limits.fileCacheBytes, trustSeconds: settings.cacheSeconds)
+  }
+
+  /// The files of media types can be read.
+  static func check(_ settings: Settings) throws(ServerFailure) {
+    for file in settings.files.typeFiles
+    where System.text(of: file, most: settings.limits.typeFileBytes) == nil {
+      throw ServerFailure("the media types in \(file) cannot be read; correct --mimefile")
+    }
+  }
+
+  // MARK: From the head of a request to its end
+
+  /// Keeps what was found until the request is complete.
+  func keep(_ found: Found, for id: UInt64) { pending = (id, found) }
+
+  /// What was kept for a request; nil if another one came between.
+  func takeKept(for id: UInt64) -> Found? {
+    guard let kept = pending, kept.id == id else { return nil }
+    pending = nil
+    return kept.found
+  }
+
+  // MARK: Looking
+
+  /// Looks for a decoded path from the root of the host.
+  ///
+  /// - Parameter isRead: the method is GET or HEAD.
+  func find(
+    _ wanted: UnsafeRawBufferPointer, isRead: Bool, _ request: FileRequest, now: UInt64
+  ) -> Found {
+    for root in roots where isRead || root.kind != .check {
+      guard var rest = FilePath.rest(wanted, below: root.prefix) else { continue }
+      if root.kind != .map { rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f }) }
+      guard FilePath.isPlain(rest) else { continue }
+      if settings.skippedEndings.contains(where: { ends(rest, in: $0) }) { continue }
+      path.removeAll()
+      root.directory.withUnsafeBytes { path.append($0) }
+      let start = root.directory.count
+      if !rest.isEmpty {
+        path.append(0x2f)
+        path.append(rest)
+      }
+      let found = look(
+        root.directory, start, isDirectory: wanted.isEmpty || wanted.last == 0x2f, request, now)
+      if case .nothing = found { continue }
+      return found
+    }
+    return .nothing
+  }
+
+  /// Looks for a decoded path below one directory, which may be a file if there is none.
+  func find(
+    below directory: [UInt8], _ wanted: UnsafeRawBufferPointer, _ request: FileRequest, now: UInt64
+  ) -> Found {
+    let rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f })
+    guard FilePath.isPlain(rest) else { return .nothing }
+    path.removeAll()
+    directory.withUnsafeBytes { path.append($0) }
+    if !rest.isEmpty {
+      path.append(0x2f)
+      path.append(rest)
+    }
+    return look(directory, directory.count, isDirectory: true, request, now)
+  }
+
+  private func look(
+    _ directory: [UInt8], _ start: Int, isDirectory: Bool, _ request: FileRequest, _ now: UInt64
+  ) -> Found {
+    switch open(directory, start, request, now) {
+    case .directory:
+      let end = path.count
+      for index in settings.indexes {
+        path.truncate(to: end)
+        if path.bytes.last != 0x2f { path.append(0x2f) }
+        path.append(string: index)
+        let found = open(directory, start, request, now)
+        switch found {
+        case .nothing, .directory: continue
+        case .unavailable: return found
+        case .file: return isDirectory ? found : .directory
+        }
+      }
+      return .nothing
+    case let found: return found
+    }
+  }
+
+  /// The file of `path` in the coding that the client likes best, or as it is.
+  private func open(_ directory: [UInt8], _ start: Int, _ request: FileRequest, _ now: UInt64) -> Found {
+    guard mayBeCoded else { return version(directory, start, nil, varies: false, now) }
+    let count = path.count
+    for coding in ContentCoding.accepted(request.acceptEncoding) {
+      path.append(coding.ending)
+      let found = version(directory, start, coding, varies: true, now)
+      path.truncate(to: count)
+      if case .file = found { return found }
+    }
+    return version(directory, start, nil, varies: true, now)
+  }
+
+  private var mayBeCoded: Bool {
+    settings.coded.contains { files in
+      switch files {
+      case .all: true
+      case .below(let directory): path.bytes.starts(with: directory.utf8)
+      case .ending(let ending): ends(path.bytes, in: ending)
+      case .matching(let pattern): pattern.matches(path.bytes)
+      }
+    }
+  }
+
+  /// The file of `path` as it lies there, from memory or opened.
+  private func version(
+    _ directory: [UInt8], _ start: Int, _ coding: ContentCoding?, varies: Bool, _ now: UInt64
+  ) -> Found {
+    let count = path.count
+    path.append(0)
+    defer { path.truncate(to: count) }
+    let name = UnsafeRawBufferPointer(rebasing: path.bytes[..<count])
+    if let file = cache.find(name, now: now) { return .file(file) }
+    guard let opened = descriptor(directory, start) else {
+      return errno == EMFILE || errno == ENFILE ? .unavailable : .nothing
+    }
+    guard let version = System.fileVersion(opened), version.kind == .regular else {
+      let isDirectory = System.fileVersion(opened)?.kind == .directory
+      System.close(opened)
+      return isDirectory ? .directory : .nothing
+    }
+    let plain = name.dropLast(coding?.ending.utf8CodeUnitCount ?? 0)
+    let file = ServedFile(
+      name, opened, version, type: types.type(of: String(decoding: plain, as: UTF8.self)), coding: coding,
+      varies: varies)
+    // A second write within the clock's grain would not show: a file of these seconds is not kept.
+    let isSettled = version.modified < clinux_realtime_s() - 2
+    if version.size <= limits.cachedFileBytes, isSettled, file.load() { cache.add(file, now: now) }
+    return .file(file)
+  }
+
+  /// Opens `path`, of which the first `start` bytes are the operator's directory: what lies below it, also by
+  /// links, and what links lead to in a `--static-safe` one.
+  private func descriptor(_ directory: [UInt8], _ start: Int) -> Int32? {
+    let whole = path.bytes.baseAddress!.assumingMemoryBound(to: CChar.self)
+    // The operator has named the file itself; the NUL counts.
+    if path.count == start + 1 { return System.openAnywhere(whole) { _ in true } }
+    var rest = start
+    while path.bytes[rest] == 0x2f { rest += 1 }
+    guard let root = try? System.openDirectory(String(decoding: directory, as: UTF8.self)) else { return nil }
+    defer { System.close(root) }
+    let file = System.openBeneath(root, whole + rest)
+    if file >= 0 { return file }
+    // A link leads outside, or is written as a path from the root of the system; or the kernel is an old one.
+    guard [EXDEV, ENOSYS, EPERM, EAGAIN].contains(errno), let real = System.realPath(root) else { return nil }
+    return System.openAnywhere(whole) { place in isBelow(real, place) || isSafe(place) }
+  }
+
+  private func isSafe(_ place: [UInt8]) -> Bool {
+    settings.safeDirectories.contains { directory in
+      guard let safe = try? System.openDirectory(directory) else { return false }
+      defer { System.close(safe) }
+      guard let real = System.realPath(safe) else { return false }
+      return isBelow(real, place)
+    }
+  }
+
+  private func isBelow(_ directory: [UInt8], _ place: [UInt8]) -> Bool {
+    if directory == [0x2f] { return true }
+    return place.count > directory.count && place.starts(with: directory) && place[directory.count] == 0x2f
+  }
+
+  private func ends(_ name: UnsafeRawBufferPointer, in ending: String) -> Bool {
+    name.count >= ending.utf8.count && name.suffix(ending.utf8.count).elementsEqual(ending.utf8)
+  }
+}

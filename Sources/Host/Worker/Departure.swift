@@ -1,0 +1,61 @@
+import Config
+
+/// How a worker ends: what it waits for, and for how long.
+struct Departure {
+  enum Stage {
+    case serving
+    /// Nothing new is accepted; what is under way is answered. Times are in monotonic nanoseconds.
+    case leaving(deadline: UInt64)
+    /// Nothing is waited for.
+    case now
+  }
+
+  private(set) var stage = Stage.serving
+  /// Others go on accepting on the same sockets: connections between two requests are served once more
+  /// (Leaving.swift).
+  private(set) var isRetired = false
+  /// From when on it waits for no connection that asks nothing.
+  private(set) var lateFrom: UInt64 = .max
+  /// From when on it does not wait for the end of a call before it tells the apps that nothing more comes.
+  private(set) var drainFrom: UInt64 = .max
+  /// The apps know that no call will come.
+  var isDrained = false
+  /// Calls that were cancelled and go on: nobody waits for them.
+  var stuckCalls = 0
+  /// No call of an application outlasts the loop: they may be unloaded.
+  var isQuiet = true
+
+  @inline(__always)
+  var isUnderWay: Bool {
+    switch stage {
+    case .serving: false
+    case .leaving, .now: true
+    }
+  }
+
+  /// A second signal has come, or the master has said so.
+  var isAtOnce: Bool {
+    switch stage {
+    case .now: true
+    case .serving, .leaving: false
+    }
+  }
+
+  /// It stops, or retires and leaves its place to others.
+  mutating func begin(at now: UInt64, _ limits: Limits) {
+    let seconds = limits.gracefulSeconds
+    stage = .leaving(deadline: now &+ UInt64(seconds * 1e9))
+    // What only waits does not hold it up for longer than half of the time that there is.
+    lateFrom = now &+ UInt64(seconds / 2 * 1e9)
+    drainFrom = now &+ UInt64(min(limits.drainSeconds, seconds / 2) * 1e9)
+  }
+
+  mutating func retire() { isRetired = true }
+
+  /// What has been quiet for a while is closed.
+  mutating func hurry(at now: UInt64, _ limits: Limits) {
+    lateFrom = min(lateFrom, now &+ UInt64(limits.quietSeconds * 1e9))
+  }
+
+  mutating func endNow() { stage = .now }
+}

@@ -1,0 +1,127 @@
+import Control
+import Wire
+
+/// How a worker leaves when others go on accepting on the same sockets: no request may meet a close.
+///
+/// An HTTP connection is served once more and told to close. FastCGI has no word for that, and a front end
+/// sees the end of a connection that it keeps only when it looks. So such a connection ends with an answer
+/// that brings the end along in one segment, or after it has been quiet for a while; when the worker is late,
+/// with the next answer of any kind.
+extension Worker {
+  /// Others go on accepting on the same sockets: finish what is here and leave.
+  func retire() {
+    guard !departure.isUnderWay else { return }
+    departure.retire()
+    beginToLeave()
+    // Stop polling, then accept what is queued: no woken connection may be stranded.
+    closeListeners()
+    supervisor?.link.send(Message(.retiring))
+    sendOutgoing()
+    forEachIdle { connection in
+      if connection.gateway.keepsWithoutWord { setTimeout(connection, .quiet) }
+    }
+    drainWhenQuiet()
+  }
+
+  func beginToLeave() {
+    isStopping.store(true, ordering: .releasing)
+    departure.begin(at: now, limits)
+  }
+
+  /// Too many retired workers wait, or the master is gone: what has been quiet for a while is closed.
+  func hurry() {
+    departure.hurry(at: now, limits)
+    forEachIdle { connection in
+      if connection.timeout != .quiet { setTimeout(connection, .quiet) }
+    }
+  }
+
+  var isLate: Bool { now >= departure.lateFrom }
+
+  /// Closes what waits between two requests. An answer that is still on its way, or requests in the buffer,
+  /// end by themselves; so does a request that has reached the machine: a close would answer it with a reset.
+  func closeIdle() {
+    sendOutgoing()
+    forEachIdle { connection in
+      if !connection.hasOutput, !connection.hasInput { endIdle(connection) }
+    }
+  }
+
+  /// The server stops, and clients do not know it: one that was accepted and has not asked yet keeps a turn,
+  /// and one that has been answered before may be sending: it is closed when it has been quiet for a while.
+  func letIdleEnd() {
+    sendOutgoing()
+    forEachIdle { connection in
+      setTimeout(connection, connection.timeout == .head ? .linger : .quiet)
+    }
+  }
+
+  private func forEachIdle(_ body: (ConnectionPointer) -> Void) {
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      if connection.state == .idle, !connection.isPostponed { body(connection) }
+    }
+  }
+
+  /// What still comes of the request would have to be read over, or the worker leaves: then connections end,
+  /// but not before the requests that are there already. Beside the loop nobody may look whether there are.
+  /// FastCGI says nothing: the leader decides at the end.
+  @inline(__always)
+  func saysClose(_ exchange: ExchangePointer) -> Bool {
+    if exchange.stream.isComplete, !isStopping.load(ordering: .relaxed) { return false }
+    if exchange.connection.gateway.keepsWithoutWord { return false }
+    if !exchange.stream.isComplete { return true }
+    return exchange.isDetached || exchange.connection.input.isEmpty
+  }
+
+  /// Close after the answer in the output, without announcing it.
+  @inline(__always)
+  func endsUnsaid(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
+    guard departure.isUnderWay else { return false }
+    // The apps were told that no call comes any more.
+    if departure.isDrained { return true }
+    return connection.gateway.keepsWithoutWord && mayEndUnsaid(connection, exchange)
+  }
+
+  /// A front end that has begun to read an answer may read the rest and the end of the connection in one go,
+  /// and not see the end before it has sent the next request (nginx does not repeat a POST).
+  private func mayEndUnsaid(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
+    guard connection.input.isEmpty else { return false }
+    if isLate { return true }
+    return !exchange.isUnderway
+      && connection.outlet.output.count <= System.segmentBytes(connection.fd)
+  }
+
+  /// Leader, when the worker stops: tells the apps, as soon as no call can come any more. Until then
+  /// requests that have reached the machine are still called for.
+  func drainWhenQuiet() {
+    guard !departure.isDrained else { return }
+    if isLate { closeIdle() }
+    guard mounts.apps.allSatisfy({ $0.calls.uncalled == 0 }) else { return }
+    for slot in 0..<UInt32(connections.capacity) where mayAsk(connections.record(slot)) { return }
+    departure.isDrained = true
+    for app in mounts.apps { app.drain() }
+  }
+
+  /// Nobody has told the client of a call that its connection ends with the answer.
+  private func mayGoOn(_ connection: ConnectionPointer) -> Bool {
+    guard let exchange = connection.exchange else { return false }
+    if connection.gateway.keepsWithoutWord { return exchange.head.persists }
+    exchange.lock.lock()
+    defer { exchange.lock.unlock() }
+    switch exchange.phase {
+    case .responding, .finished: return exchange.plan.persists
+    case .free, .reading, .called, .gone: return false
+    }
+  }
+
+  /// Another request may come from a connection of a worker that stops.
+  private func mayAsk(_ connection: ConnectionPointer) -> Bool {
+    switch connection.state {
+    case .idle, .readingHead, .readingBody, .skipping: return true
+    case .calling where isLate || now >= departure.drainFrom: return false
+    case .calling: return !connection.input.isEmpty || departure.isRetired && mayGoOn(connection)
+    case .closed, .writing, .lingering: return false
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Config
+import Glibc
+
+/// When there is a ring, and for how long there is none.
+struct RingTenure {
+  /// When a leader may take one up, in monotonic nanoseconds.
+  var due: UInt64
+  /// Since when there is one.
+  var since: UInt64 = 0
+  /// For how many seconds there is none after a hand-off.
+  var rest: Double
+  /// Turns in a row in which the ring alone had something.
+  var turns: UInt8 = 0
+
+  init(isAllowed: Bool, restSeconds: Double) { (due, rest) = (isAllowed ? 0 : .max, restSeconds) }
+
+  /// No ring any more.
+  mutating func forgo() { due = .max }
+
+  /// It is left, at `now`: for how long depends on how long it has lasted.
+  mutating func end(at now: UInt64, _ limits: Limits) {
+    let hasLasted = now &- since > UInt64(limits.ringLastsSeconds * 1e9)
+    rest = hasLasted ? limits.ringRestSeconds : min(rest * 2, limits.ringRestMostSeconds)
+    due = now &+ UInt64(rest * 1e9)
+  }
+}
+
+/// A leader's time with a ring: taken up when calls are fast, left by the successor of a leader whose call
+/// was handed off.
+extension Worker {
+  /// The leader, with nothing else to do: has its own ring from now on.
+  func takeUpRing() {
+    tenure.forgo()
+    do throws(SystemError) {
+      let isFirst = ring.bell < 0
+      try ring.open(&blocks)
+      if isFirst { try reactor.add(ring.bell, [.read, .edges], Token(.ring, slot: 0)) }
+    } catch {
+      closeRing()
+      log.info("io_uring is not available (\(error.reason)): serving with epoll")
+      return
+    }
+    tenure.since = now
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      guard connection.state == .idle, connection.isRegistered,
+        connection.interest == .read, !connection.prefersReactor,
+        !connection.keepsInput
+      else { continue }
+      try? reactor.remove(connection.fd)
+      connection.isRegistered = false
+      watchInput(connection)
+    }
+  }
+
+  /// A new leader: what the last one's ring was to do goes on with epoll, for a while. Calls that are slow
+  /// come in a row, and each would cost all connections the change.
+  func leaveRing() {
+    guard ring.isOpen else { return }
+    now = System.now()
+    // What has completed is in memory; the rest will not.
+    takeCompletions()
+    closeRing()
+    tenure.end(at: now, limits)
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      guard connection.onRing != .no else { continue }
+      connection.onRing = .no
+      if connection.state != .closed { watchAnew(connection) }
+    }
+  }
+
+  /// Gives the kernel's part back; connections that were on it are watched by nobody.
+  func closeRing() { ring.close(&blocks) }
+
+  /// From now on the Reactor watches the connection: it needs more than to wait for input.
+  func leaveRing(_ connection: ConnectionPointer) {
+    guard connection.onRing == .receiving else { return }
+    connection.prefersReactor = true
+    connection.onRing = .leaving
+    ring.cancel(connection.token)
+  }
+
+  /// A connection closes while the ring receives for it. What was asked in this turn has to be submitted
+  /// before: the number of a descriptor that is closed is another connection's a moment later. And the ring
+  /// lets go of the socket only when it is entered, but the peer is to see the end now, with the last bytes.
+  func endReceiving(_ connection: ConnectionPointer) {
+    if connection.onRing == .receiving { ring.cancel(connection.token) }
+    ring.submit()
+    if !connection.outlet.resets { System.shutdown(connection.fd) }
+  }
+
+  /// A connection that nobody watches, to be watched for what it waits for.
+  func watchAnew(_ connection: ConnectionPointer) {
+    let interest = connection.interest
+    connection.isRegistered = false
+    setInterest(connection, interest)
+  }
+}

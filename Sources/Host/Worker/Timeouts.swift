@@ -1,0 +1,111 @@
+import Wire
+
+/// Deadlines: the one place that arms a connection's timer, and the one that says what happens when it runs
+/// out.
+extension Worker {
+  // MARK: Arming
+
+  /// Sets the deadline of what the connection is doing now. A head that drips in keeps its first one.
+  @inline(__always)
+  func setTimeout(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
+    if timeout == .head, connection.timeout == .head { return }
+    guard timeout != .none else { return disarm(connection) }
+    arm(connection, timeout, TimerWheel.tick(now, seconds: seconds(timeout, connection)))
+  }
+
+  /// The timer of a connection whose exchange is off the loop: never later than the request's deadline.
+  func setTimeoutBeside(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
+    let seconds: Double? =
+      switch timeout {
+      case .body: bodySeconds(connection)
+      case .write: shortestWriteSeconds
+      default: nil
+      }
+    let deadline = connection.deadline
+    guard deadline != 0, deadline <= seconds.map({ now &+ UInt64($0 * 1e9) }) ?? .max else {
+      return setTimeout(connection, timeout)
+    }
+    arm(connection, .request, TimerWheel.tick(deadline, seconds: 0))
+  }
+
+  /// What a timer was for may go on for some seconds more; but not beyond the request's deadline.
+  func putOff(_ connection: ConnectionPointer, seconds: Double) {
+    let (deadline, due) = (connection.deadline, now &+ UInt64(seconds * 1e9))
+    let isRequest = deadline != 0 && deadline <= due
+    arm(
+      connection, isRequest ? .request : connection.timeout,
+      TimerWheel.tick(isRequest ? deadline : due, seconds: 0))
+  }
+
+  /// A request waits for a call, or its call has left the loop: from now on its time counts.
+  func startDeadline(_ connection: ConnectionPointer) {
+    let seconds = limits.requestTimeoutSeconds
+    connection.deadline = seconds > 0 ? now &+ UInt64(seconds * 1e9) : 0
+    setTimeoutBeside(connection, .none)
+  }
+
+  @inline(__always)
+  private func arm(_ connection: ConnectionPointer, _ timeout: Connection.Timeout, _ tick: UInt64) {
+    connection.timeout = timeout
+    timers.set(connection.slot, tick, timer)
+  }
+
+  /// Nothing has a deadline.
+  @inline(__always)
+  func disarm(_ connection: ConnectionPointer) {
+    connection.timeout = .none
+    timers.cancel(connection.slot, timer)
+  }
+
+  private func seconds(_ timeout: Connection.Timeout, _ connection: ConnectionPointer) -> Double {
+    switch timeout {
+    case .none: 0
+    case .head: limits.headerTimeoutSeconds
+    case .body: bodySeconds(connection)
+    case .write: shortestWriteSeconds
+    case .keepAlive: limits.keepAliveTimeoutSeconds
+    case .quiet: limits.quietSeconds
+    case .linger: limits.lingerSeconds
+    case .reset: limits.resetDelaySeconds
+    case .request: limits.requestTimeoutSeconds
+    case .stuck: limits.cancelGraceSeconds
+    }
+  }
+
+  // MARK: Running out
+
+  func advanceTimers() {
+    guard now >> TimerWheel.tickShift > timers.current else { return }
+    if acceptor.admission == .short { acceptAgain() }
+    if refusals.held > 0 { tellOfHeldRefusals() }
+    timers.advance(to: now, timer)
+    if departure.isUnderWay {
+      drainWhenQuiet()
+      endLingering()
+    }
+    relieve()
+    while let slot = timers.nextExpired() { expired(connections.record(slot)) }
+  }
+
+  private func expired(_ connection: ConnectionPointer) {
+    switch connection.timeout {
+    case .request: deadlinePassed(connection)
+    case .stuck: callIsStuck(connection)
+    case .body: bodyIsLate(connection)
+    case .write: outputIsLate(connection)
+    case .head where connection.exchange != nil:
+      refuse(connection, 408, "the request did not arrive in time")
+    // A close would answer with a reset what has just come.
+    case .quiet where connection.hasInput, .keepAlive where connection.hasInput: lookAgain(connection)
+    case .linger where connection.state == .idle && connection.hasInput: lookAgain(connection)
+    case .quiet, .keepAlive: endIdle(connection)
+    case .linger where connection.state == .skipping: endWithOutput(connection)
+    case .none, .head, .linger, .reset: close(connection)
+    }
+  }
+
+  /// What has reached the machine is served with the next turn; nothing holds up the end for good.
+  private func lookAgain(_ connection: ConnectionPointer) {
+    if departure.isUnderWay { setTimeout(connection, .quiet) }
+  }
+}

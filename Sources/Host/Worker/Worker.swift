@@ -1,0 +1,355 @@
+import CLinux
+import CNSGI
+import Config
+import Control
+import Glibc
+import Posix
+import Synchronization
+import Wire
+
+/// The process that serves: one reactor, its listeners, connections and applications.
+///
+/// All of it belongs to the leader; an application reaches it only through the host table. The life of a
+/// request is in Request/Life.swift.
+///
+/// Unchecked: what belongs to the leader is passed on with the leadership, under its lock.
+final class Worker: @unchecked Sendable {
+  let settings: Settings
+  let limits: Limits
+  let log: Log
+  var reactor: Reactor
+  var timers: TimerWheel
+  let connections: Slab<Connection>
+  let exchanges: Slab<Exchange>
+  var blocks: BlockPool
+  /// Bytes that were freed and not by way of the pool, as any thread says; when memory is given back.
+  let churn = Atomic<Int>(0)
+  var relief = Relief()
+  /// Where bodies and answers go that are too long for memory.
+  let spools: SpoolRoom
+  var listeners: [Listener]
+  let mounts: MountTable
+  /// What is served without an app; nil for nothing.
+  let files: StaticFiles?
+  /// What is asked of requests before files and apps; nil for nothing.
+  let rules: RuleBook?
+  /// What is done to the heads of answers.
+  let edits: HeadEdits
+  /// Some answers get fields, or lose some.
+  let editsHeads: Bool
+  /// For answers that the server itself gives.
+  let pages: ErrorPages
+  /// Some paths may be files', rules' or questions about the server.
+  let answersItself: Bool
+  /// The server is to stop soon: load balancers are told.
+  var isUnready = false
+  /// What is served in this turn or the next.
+  var rounds = Rounds()
+  /// io_uring, while the leader has a ring.
+  var ring = Ring()
+  /// When there is one.
+  var tenure: RingTenure
+  /// Monotonic nanoseconds at the beginning of this turn of the loop.
+  var now: UInt64
+  var date: DateField
+  var accessLog: AccessLog
+  /// Which refusals get a line.
+  var refusals = RefusalLog()
+  /// In `WorkerRegistry`.
+  let number: UInt32
+  let leadership = Leadership()
+  /// Who leads.
+  var leading = Leading()
+  /// Apps that were replaced and still have exchanges, or threads that they were told of.
+  var retiring: [Retiring] = []
+  let watched = UnsafeMutablePointer<WatchedCall>.allocate(capacity: 1)
+  let watchdog: Watchdog
+  /// Requests have a deadline: every call is watched.
+  let watchesAll: Bool
+  let inbox: Inbox
+  /// Responses say `Connection: close`; any thread.
+  let isStopping = Atomic<Bool>(false)
+  /// How it ends.
+  var departure = Departure()
+  /// What the kernel has failed it in.
+  var trouble = Trouble()
+  /// How it takes connections.
+  var acceptor = Acceptor()
+  /// What the connection under way has received was all there was: it ended within a block.
+  var hasReadAll = false
+  /// Where bytes go that nobody wants.
+  let wasted = UnsafeMutableRawPointer.allocate(byteCount: BlockPool.blockBytes, alignment: 16)
+  /// Generations that were replaced in place and have not left memory, or cannot.
+  let leftOver = Atomic<Int>(0)
+  /// Under a master: what it hears and what it shows; nil in a plain process.
+  var supervisor: Supervisor?
+  /// CGI: the one connection there is.
+  var cgi = CGIRun()
+
+  /// - Parameters:
+  ///   - listeners: bound and listening; the worker does not close what it inherited.
+  ///   - mounts: loaded, started and probed applications with their mounts.
+  init(
+    settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil,
+    spools: SpoolRoom? = nil
+  ) throws(SystemError) {
+    self.supervisor = supervisor
+    self.spools = spools ?? SpoolRoom(settings)
+    if let board = supervisor?.board { LastWords.use(board) }
+    self.settings = settings
+    self.listeners = listeners
+    self.mounts = mounts
+    let servesFiles = !settings.files.roots.isEmpty || settings.rules.servesFiles
+    files = servesFiles ? StaticFiles(settings.files, settings.limits) : nil
+    rules = settings.rules.rules.isEmpty ? nil : RuleBook(settings.rules, settings.limits)
+    edits = HeadEdits(settings)
+    editsHeads = rules != nil || !edits.added.isEmpty || !edits.removed.isEmpty
+    pages = (try? ErrorPages(settings)) ?? .none
+    answersItself = files != nil || rules != nil || settings.watch.asksForHealth
+    self.log = log
+    limits = settings.limits
+    now = System.now()
+    reactor = try Reactor(capacity: limits.eventsPerTurn)
+    if settings.eventLoop == .ioUring { try Ring.probe() }
+    tenure = RingTenure(
+      isAllowed: settings.eventLoop != .epoll && !settings.isCGI, restSeconds: limits.ringRestSeconds / 2)
+    timers = TimerWheel(now: now)
+    watched.initialize(to: WatchedCall())
+    watchesAll = limits.requestTimeoutSeconds > 0
+    watchdog = try Watchdog(
+      watched, microseconds: limits.handOffMicroseconds, patience: limits.requestTimeoutSeconds)
+    inbox = try Inbox()
+    date = DateField(server: settings.namesServer ? Program.software : "")
+    blocks = BlockPool(kept: 256)
+    accessLog = AccessLog(settings.log, supervisor)
+    let headLimits = HeadLimits(limits)
+    connections = Slab(maximum: limits.connections + 1)
+    exchanges = Slab(maximum: limits.connections + 1)
+    number = try WorkerRegistry.reserve()
+    connections.setMake { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
+    exchanges.setMake { [unowned(unsafe) self] slot in
+      Exchange(
+        slot: slot, worker: self, fields: self.limits.headerFields,
+        responseHeadBytes: self.limits.responseHeadBytes)
+    }
+    WorkerRegistry.set(self, number)
+  }
+
+  deinit {
+    WorkerRegistry.remove(self, number)
+    watched.deinitialize(count: 1)
+    watched.deallocate()
+    wasted.deallocate()
+  }
+
+  /// The link of the timer wheel in a connection.
+  @inline(__always)
+  func timer(_ slot: UInt32) -> UnsafeMutablePointer<TimerWheel.Entry> {
+    // The record lives at a fixed address in its slab.
+    let record = connections.record(slot)
+    return withUnsafeMutablePointer(to: &record.pointee.timer) { $0 }
+  }
+
+  // MARK: The loop
+
+  /// Takes the signals that the worker reads itself, and returns the descriptor that brings them; before
+  /// anything of an app runs.
+  static func takeSignals() throws(SystemError) -> Int32 {
+    clinux_disarm_write_signals()
+    return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
+  }
+
+  /// Serves until a stop signal and the end of what is under way; the calling thread only waits.
+  ///
+  /// - Returns: false when calls of applications still ran at the deadline: do not free their memory.
+  func run(signals: Int32) throws(SystemError) -> Bool {
+    try reactor.add(signals, .read, Token(.signal, slot: UInt32(signals)))
+    try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0))
+    if let link = supervisor?.link { try reactor.add(link.fd, .read, Token(.control, slot: 0)) }
+    for index in listeners.indices { try watch(index) }
+    System.retakeSignals()
+    guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
+    System.readsSignals ? leadership.readSignals() : leadership.waitForEnd()
+    watchdog.end()
+    departure.isQuiet = leadership.waitForThreads(seconds: 1)
+    closeAll()
+    if let failure = trouble.failure { throw failure }
+    return departure.isQuiet
+  }
+
+  /// A thread's life: leads when it is its turn, follows otherwise.
+  func serve(_ first: Leadership.Wake?, isHome: Bool = false) {
+    let thread = HostThread(isHome: isHome)
+    var wake = first ?? leadership.follow(thread)
+    while true {
+      switch wake {
+      case .lead(let detached):
+        lead(as: thread)
+        // What the last leader was calling for is no call on the loop any more.
+        watched.pointee.ended()
+        leaveRing()
+        sendOutgoing()
+        for exchange in detached { takeOver(exchange) }
+        if lead() == .ended {
+          endCGIInCall()
+          for app in apps { app.drain() }
+          leadership.end()
+        }
+        thread.runErrands()
+      case .stir: if thread.leave() { inbox.post(.threadLeft) }
+      case .end:
+        if thread.leave(all: true) { inbox.post(.threadLeft) }
+        return
+      }
+      cameHome(thread)
+      wake = leadership.follow(thread)
+    }
+  }
+
+  /// This thread makes the calls from now on.
+  func lead(as thread: HostThread) {
+    leading.begin(thread)
+  }
+
+  /// How a time as leader ends.
+  enum Tenure { case ended, handedOff }
+
+  /// Runs the loop until the worker is done, or until a call of this thread is taken off it.
+  func lead() -> Tenure {
+    while !isDone {
+      do {
+        if try turn() == .handedOff { return .handedOff }
+        trouble.count = 0
+      } catch {
+        guard survives(error) else { return .ended }
+      }
+    }
+    return .ended
+  }
+
+  private func turn() throws(SystemError) -> Turn {
+    if !leading.errands.isEmpty, goOnErrands() == .handedOff { return .handedOff }
+    // What the last leader had begun comes first: its order counts.
+    if !rounds.messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
+    if leading.hasQueues, serveQueues() == .handedOff { return .handedOff }
+    if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
+    if now >= tenure.due { takeUpRing() }
+    let count =
+      ring.isOpen
+      ? try waitOnRing(milliseconds: waitMilliseconds) : try reactor.wait(milliseconds: waitMilliseconds)
+    now = System.now()
+    if !rounds.arriving.isEmpty, serveNews() == .handedOff { return .handedOff }
+    // What is left of the events when a call is handed off comes again: they are level-triggered.
+    for index in 0..<count {
+      if handle(reactor.event(index)) == .handedOff { return .handedOff }
+      sendOutgoingInTime()
+    }
+    if !trouble.unwatched.isEmpty { watchAgain() }
+    if rounds.hasPostponed, servePostponed() == .handedOff { return .handedOff }
+    // The ring takes them with its next wait.
+    if !ring.isOpen { sendOutgoing() }
+    advanceTimers()
+    if acceptor.admission == .full, hasRoom { acceptAgain() }
+    accessLog.flush()
+    if LogBacklog.isWaiting { flushLog() }
+    if !retiring.isEmpty { tendRetiring() }
+    supervisor?.look(now)
+    return .goesOn
+  }
+
+  private var waitMilliseconds: Int32 {
+    if rounds.isWaiting { return 0 }
+    if departure.isUnderWay || LogBacklog.isWaiting || !trouble.unwatched.isEmpty { return 50 }
+    return timers.count > 0 || acceptor.admission != .open || hasRelief || refusals.held > 0
+      || !retiring.isEmpty
+      ? 250 : -1
+  }
+
+  @inline(__always)
+  private func handle(_ event: Readiness) -> Turn {
+    switch event.token.kind {
+    case .connection:
+      let connection = connections.record(event.token.slot)
+      guard connection.token == event.token, connection.state != .closed else {
+        return .goesOn
+      }
+      if connection.state == .calling {
+        besideEvent(connection, event)
+        return .goesOn
+      }
+      if event.canWrite, connection.hasOutput, flushed(connection) == .handedOff { return .handedOff }
+      // Requests that wait in the buffer come first: reading on would let it grow without bound.
+      let mayRead = connection.token == event.token && !connection.isPostponed
+      return event.canRead && mayRead ? receive(connection) : .goesOn
+    case .listener: return accept(Int(event.token.slot))
+    case .inbox: return serveInbox()
+    case .control: serveControl()
+    case .signal: signalled(Int32(event.token.slot))
+    case .nobody, .answer, .ring, nil: break
+    }
+    return .goesOn
+  }
+
+  /// One more turn for connections whose buffer still holds requests.
+  private func servePostponed() -> Turn {
+    rounds.resume()
+    while let token = rounds.nextResumed() {
+      let connection = connections.record(token.slot)
+      guard connection.token == token, connection.isPostponed else { continue }
+      connection.isPostponed = false
+      if decode(connection) == .handedOff { return .handedOff }
+    }
+    return .goesOn
+  }
+
+  // MARK: Stopping
+
+  private func signalled(_ descriptor: Int32) {
+    while true {
+      switch clinux_next_signal(descriptor) {
+      case 0: return
+      case SIGTERM where supervisor != nil: retire()
+      // A terminal's signals reach the whole group: the master says what they mean.
+      case _ where supervisor != nil: break
+      case SIGUSR1, SIGHUP: log.reopen()
+      default: stop()
+      }
+    }
+  }
+
+  /// First time: no new connections, what is under way is answered. Second time: now.
+  func stop() {
+    if departure.isUnderWay { return departure.endNow() }
+    beginToLeave()
+    if supervisor == nil { ProcessSetup.notify("STOPPING=1") }
+    letIdleEnd()
+    closeListeners()
+    drainWhenQuiet()
+  }
+
+  /// Stops polling, then accepts what is queued, so that no connection is stranded that the kernel has woken
+  /// this worker for; the addresses stay with others.
+  func closeListeners() {
+    for index in listeners.indices {
+      try? reactor.remove(listeners[index].fd)
+      acceptWaiting(index)
+      System.close(listeners[index].fd)
+    }
+  }
+
+  private var isDone: Bool {
+    switch departure.stage {
+    case .serving: cgi.connection.map { $0.state == .closed } ?? false
+    case .now: true
+    case .leaving(let deadline): connections.alive <= departure.stuckCalls || now > deadline
+    }
+  }
+
+  private func closeAll() {
+    closeRing()
+    for slot in 0..<UInt32(connections.capacity) where connections.record(slot).state != .closed {
+      if !connections.record(slot).isDetached { close(connections.record(slot)) }
+    }
+    accessLog.flush()
+  }
+}

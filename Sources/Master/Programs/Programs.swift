@@ -1,0 +1,242 @@
+import Config
+import Control
+import Glibc
+import Posix
+
+/// A program of the operator's that runs.
+struct RunningProgram {
+  /// What it is there for.
+  enum Purpose: Equatable {
+    /// By its place in the settings.
+    case attached(Int)
+    case timed(Int)
+    case step
+  }
+
+  let purpose: Purpose
+  let pid: Int32
+  let processDescriptor: Int32
+  /// To the process before it has become the program; -1 for one that another has started.
+  let link: Int32
+  let command: String
+  /// Monotonic nanoseconds.
+  let began = System.now()
+}
+
+/// Their lives: as the settings of the start have them, and as long as the server is this master's.
+extension Master {
+  /// Starts what runs beside the server, once it serves.
+  func startPrograms() {
+    guard !hasPrograms, !plan.follows || hasTakenOver else { return }
+    hasPrograms = true
+    for place in plan.settings.programs.attached.indices { attach(place) }
+    for step in steps(.ready) { _ = start(step.command, .step, asUser: true) }
+    if !plan.settings.programs.timed.isEmpty { setMinute() }
+  }
+
+  private func steps(_ step: StepProgram.Step) -> [StepProgram] {
+    plan.settings.programs.steps.filter { $0.step == step }
+  }
+
+  /// Starts a command in a session of its own; its number here, nil if there is no process for it.
+  private func start(_ command: String, _ purpose: RunningProgram.Purpose, asUser: Bool) -> Int? {
+    var orders = Orders(.run)
+    (orders.arguments, orders.commandLine, orders.tries) = (plan.arguments, [command], asUser)
+    let id = nextNumber()
+    do throws(SystemError) {
+      let input = try System.openNull()
+      defer { System.close(input) }
+      let child = try startChild(
+        orders, [(input, STDIN_FILENO)], speaks: .programLink(id), ended: .programEnd(id), newSession: true)
+      programs[id] = RunningProgram(
+        purpose: purpose, pid: child.pid, processDescriptor: child.processDescriptor, link: child.link,
+        command: command)
+      return id
+    } catch {
+      MasterLog.error("no process for `\(command)`: \(error)")
+      return nil
+    }
+  }
+
+  /// Starts a program that runs beside the server, or watches the one that runs already.
+  func attach(_ place: Int) {
+    guard hasPrograms, servesOn, place < plan.settings.programs.attached.count else { return }
+    let wanted = plan.settings.programs.attached[place]
+    if let file = wanted.pidFile, let pid = System.living(file), watchOther(pid, place, wanted.command) {
+      return
+    }
+    if start(wanted.command, .attached(place), asUser: true) == nil { again(place, after: 0) }
+  }
+
+  /// A process that is nobody's child here is watched all the same.
+  private func watchOther(_ pid: Int32, _ place: Int, _ command: String) -> Bool {
+    let id = nextNumber()
+    guard let descriptor = try? System.processDescriptor(pid) else { return false }
+    do { try watch(descriptor, .programEnd(id)) } catch {
+      System.close(descriptor)
+      return false
+    }
+    programs[id] = RunningProgram(
+      purpose: .attached(place), pid: pid, processDescriptor: descriptor, link: -1, command: command)
+    return true
+  }
+
+  private func again(_ place: Int, after seconds: Double) {
+    let pause = programPatience[place, default: Patience()].ended(after: seconds)
+    alarms.set(.program(place: place), seconds: pause)
+  }
+
+  /// It says why it could not become the program.
+  func programSpeaks(_ id: Int) {
+    guard let program = programs[id], let bytes = try? System.receivePacket(program.link), !bytes.isEmpty
+    else {
+      if let program = programs[id] { System.unwatch(epoll, program.link) }
+      return
+    }
+    if let reason = Message(bytes)?["reason"] { MasterLog.error("`\(program.command)`: \(reason)") }
+  }
+
+  /// A program has ended.
+  func programEnded(_ id: Int) {
+    guard let program = programs[id] else { return }
+    let ending = program.link < 0 ? Ending.exited(0) : System.ending(of: program.pid)
+    guard let ending else { return }
+    forget(id, program)
+    switch program.purpose {
+    case .attached(let place): attachedEnded(place, program, ending)
+    case .timed, .step:
+      if ending != .exited(0) { MasterLog.warning("`\(program.command)` ended with \(ending.description)") }
+    }
+  }
+
+  private func forget(_ id: Int, _ program: RunningProgram) {
+    programs[id] = nil
+    alarms.cancel(.programTime(id))
+    if program.link >= 0 {
+      System.unwatch(epoll, program.link)
+      sources[program.link] = nil
+      System.close(program.link)
+    }
+    unwatch(program.processDescriptor)
+  }
+
+  private func attachedEnded(_ place: Int, _ program: RunningProgram, _ ending: Ending) {
+    guard servesOn else { return }
+    let wanted = plan.settings.programs.attached[place]
+    // What goes into the background leaves the shell that has started it.
+    if wanted.isInBackground, program.link >= 0, ending == .exited(0), let file = wanted.pidFile,
+      let pid = System.living(file), watchOther(pid, place, wanted.command)
+    {
+      return
+    }
+    if wanted.isVital {
+      MasterLog.error("`\(program.command)` ended with \(ending.description), and the server with it")
+      return inform(.stop(code: 0))
+    }
+    let seconds = Double(System.now() &- program.began) / 1e9
+    MasterLog.warning("`\(program.command)` ended with \(ending.description); it is started again")
+    again(place, after: seconds)
+  }
+
+  // MARK: Times
+
+  /// Wakes at the next minute.
+  private func setMinute() {
+    alarms.set(.minute, seconds: Double(60 - System.seconds() % 60) + 0.05)
+  }
+
+  /// A minute has begun.
+  func minuteBegins() {
+    guard servesOn else { return }
+    setMinute()
+    let now = System.minute()
+    for (place, timed) in plan.settings.programs.timed.enumerated() {
+      guard
+        timed.matches(
+          minute: now.minute, hour: now.hour, day: now.day, month: now.month, weekday: now.weekday)
+      else { continue }
+      let isRunning = programs.values.contains { $0.purpose == .timed(place) }
+      if timed.isUnique, isRunning { continue }
+      guard let id = start(timed.command, .timed(place), asUser: true) else { continue }
+      if timed.seconds > 0 { alarms.set(.programTime(id), seconds: Double(timed.seconds)) }
+    }
+  }
+
+  /// A program has had its time.
+  func programIsLate(_ id: Int) {
+    guard let program = programs[id] else { return }
+    MasterLog.warning("`\(program.command)` is killed: its time is over")
+    System.signal(-program.pid, SIGKILL)
+  }
+
+  // MARK: The way
+
+  /// Runs the commands of a step one after the other, each to its end.
+  ///
+  /// - Parameter signals: what a stop meanwhile comes by; -1 for nothing.
+  /// - Returns: nil when all have succeeded; else, with a line, the exit code of the server.
+  func runSteps(_ step: StepProgram.Step, signals: Int32 = -1) -> Int32? {
+    for wanted in steps(step) {
+      guard let id = start(wanted.command, .step, asUser: step != .beforeAll), let program = programs[id]
+      else { return 1 }
+      guard let ending = waitForEnd(of: program, signals) else {
+        System.signal(-program.pid, SIGKILL)
+        MasterLog.announce("stopped while `\(wanted.command)` ran")
+        return 0
+      }
+      programSpeaks(id)
+      forget(id, program)
+      if ending == .exited(0) { continue }
+      announceFailure("`\(wanted.command)` ended with \(ending.description)", code: 1)
+      return 1
+    }
+    return nil
+  }
+
+  /// How it ends; nil when the server is to stop before.
+  private func waitForEnd(of program: RunningProgram, _ signals: Int32) -> Ending? {
+    while true {
+      if let ending = System.ending(of: program.pid) { return ending }
+      if signals >= 0, let signal = System.nextSignal(signals), [SIGTERM, SIGINT, SIGQUIT].contains(signal) {
+        return nil
+      }
+      System.pause(milliseconds: 5)
+    }
+  }
+
+  // MARK: The end
+
+  /// The server is nobody's or another master's: what runs beside it ends.
+  func stopPrograms() {
+    guard hasPrograms else { return }
+    for program in programs.values {
+      var signal = SIGTERM
+      if case .attached(let place) = program.purpose {
+        signal = plan.settings.programs.attached[place].stopSignal
+      }
+      // Its session, if it is one of ours.
+      System.signal(program.link < 0 ? program.pid : -program.pid, signal)
+    }
+    hasPrograms = false
+  }
+
+  /// Waits for those that were told to end, and kills what does not.
+  func endPrograms() {
+    stopPrograms()
+    for _ in 0..<Master.programLooks {
+      for (id, program) in programs {
+        let isGone = program.link < 0 ? !System.isThere(program.pid) : System.ending(of: program.pid) != nil
+        if isGone { forget(id, program) }
+      }
+      if programs.isEmpty { break }
+      System.pause(milliseconds: 10)
+    }
+    for program in programs.values {
+      MasterLog.warning("`\(program.command)` is killed: it has not stopped")
+      System.signal(program.link < 0 ? program.pid : -program.pid, SIGKILL)
+    }
+  }
+
+  /// Looks at programs that end, ten milliseconds apart.
+  private static let programLooks = 500
+}

@@ -1,0 +1,89 @@
+import Config
+import Control
+
+/// What a master has from the one before it.
+struct Past {
+  /// Builds that served there and are kept, those of an application in the order of their commits.
+  var builds: [Build] = []
+  /// The number that was given last, for each application.
+  var counters: [Bequest.Place] = []
+  var trial: Bequest.Trial?
+}
+
+/// History and probation cross an upgrade.
+extension Releases {
+  /// What the master that follows is to know.
+  var bequest: Bequest {
+    var bequest = Bequest()
+    for (mount, builds) in history.builds.sorted(by: { $0.key < $1.key }) {
+      bequest.kept += builds.filter { $0.status != .serving }.map(Bequest.Kept.init)
+      bequest.counters.append(.init(mount: mount, generation: history.count(mount)))
+    }
+    guard let current, let probation, probation.release == current.number else { return bequest }
+    var trial = Bequest.Trial()
+    (trial.end, trial.kills) = (probation.end, probation.kills)
+    trial.arguments = probation.previous.arguments
+    trial.previous = probation.previous.builds.map(\.place)
+    trial.fresh = probation.fresh.map(\.place)
+    bequest.trial = trial
+    return bequest
+  }
+
+  /// The first builds are staged.
+  mutating func loaded(_ release: Release, _ past: Past) {
+    current = release
+    history.adopt(past.builds, past.counters)
+    for build in release.builds { history.count(build.mount, upTo: build.generation) }
+    guard let trial = past.trial, trial.end > now else { return }
+    guard let previous = self.release(trial, among: past.builds, before: release) else {
+      return act(.log(.warning, "the probation ends: the builds before cannot be brought back any more"))
+    }
+    let fresh = release.builds.filter { trial.fresh.contains($0.place) }
+    probation = Probation(
+      release: release.number, previous: previous, fresh: fresh, end: trial.end, kills: trial.kills)
+    let seconds = Double(trial.end - now) / 1e9
+    act(.alarm(.probation(release: release.number), seconds: seconds))
+  }
+
+  /// The release to go back to, if each of its builds is there. What a runtime makes may have been withdrawn
+  /// while it served on: in its place stays what serves now, whose files are the same.
+  private mutating func release(
+    _ trial: Bequest.Trial, among kept: [Build], before current: Release
+  ) -> Release? {
+    guard let settings = Releases.parse(trial.arguments) else { return nil }
+    var wanted: [Build] = []
+    for app in settings.apps {
+      let place = trial.previous.first { $0.mount == app.mount }
+      let known = kept.filter { !$0.status.isWithdrawn } + current.builds
+      let build =
+        known.first { $0.place == place }
+        ?? (app.isKeptWhole ? nil : current.builds.first { $0.mount == app.mount })
+      guard let build else { return nil }
+      wanted.append(build)
+    }
+    return wanted.isEmpty ? nil : release(trial.arguments, settings, wanted)
+  }
+}
+
+extension Build {
+  fileprivate var place: Bequest.Place { .init(mount: mount, generation: generation) }
+
+  /// A kept build of the master before, with its new copy; one that is withdrawn has none.
+  init(_ kept: Bequest.Kept, copy: Int, path: String) {
+    self.init(
+      mount: kept.mount, source: kept.source, generation: kept.generation, copy: copy, path: path,
+      buildID: kept.buildID, name: kept.name, version: kept.version, isUnloadable: kept.isUnloadable,
+      staged: kept.staged)
+    status = kept.withdrawn.map { .withdrawn(reason: $0) } ?? .retired
+  }
+}
+
+extension Bequest.Kept {
+  fileprivate init(_ build: Build) {
+    self.init()
+    (mount, generation, source, path) = (build.mount, build.generation, build.source, build.path)
+    (name, version, buildID) = (build.name, build.version, build.buildID)
+    (staged, isUnloadable) = (build.staged, build.isUnloadable)
+    if case .withdrawn(let reason) = build.status { withdrawn = reason }
+  }
+}

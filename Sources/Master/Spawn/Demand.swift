@@ -1,0 +1,42 @@
+import Config
+import Control
+import Glibc
+
+/// What the workers do and hold, once a second: for the number of them, and for those that have grown.
+extension Master {
+  /// Tells how busy the workers are.
+  func lookForDemand() {
+    guard releases.cheaper != nil else { return }
+    let serving = workers.values.filter { phase(of: $0) == .serving }
+    let boards = serving.map { (worker: $0, board: $0.board) }
+    var total = statistics.own(and: boards.map(\.board))
+    for (place, build) in (releases.current?.builds ?? []).enumerated() {
+      total += statistics.tally(build.mount, and: boards.map { (board: $0.board, place: place) })
+    }
+    let look = Cheaper.Look(
+      serving: serving.count, busy: boards.count { !$0.board.entries.isEmpty },
+      microseconds: total.microseconds, requests: total.requests, hasBacklog: hadBacklog,
+      residentBytes: serving.reduce(0) { $0 + Int64(System.memory(of: $1.pid).resident) })
+    inform(.looked(look))
+  }
+
+  /// Kills workers that have grown beyond what the operator allows.
+  func lookForGrown() {
+    guard let settings = releases.current?.settings.supervision,
+      settings.killResidentBytes > 0 || settings.killVirtualBytes > 0
+    else { return }
+    for worker in workers.values {
+      let memory = System.memory(of: worker.pid)
+      if settings.killResidentBytes > 0, memory.resident > settings.killResidentBytes {
+        MasterLog.error(
+          "\(worker.title) is killed: it holds \(memory.resident >> 20) MiB (--evil-reload-on-rss)")
+      } else if settings.killVirtualBytes > 0, memory.virtual > settings.killVirtualBytes {
+        MasterLog.error(
+          "\(worker.title) is killed: its address space is \(memory.virtual >> 20) MiB (--evil-reload-on-as)")
+      } else {
+        continue
+      }
+      System.signal(worker.pid, SIGKILL)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import Control
+
+/// Descriptors that a child gets beside those at fixed places: ours, and their numbers there, in a row.
+struct HandedMap {
+  private(set) var map: [(Int32, Int32)] = []
+
+  /// One more; its number in the child.
+  mutating func add(_ descriptor: Int32) -> Int32 {
+    let place = HandedDescriptor.first + Int32(map.count)
+    map.append((descriptor, place))
+    return place
+  }
+
+  /// A socket, which the orders name.
+  mutating func add(_ descriptor: Int32, _ gateway: String, _ address: String, to orders: inout Orders) {
+    orders.sockets.append(.init(descriptor: add(descriptor), gateway: gateway, address: address))
+  }
+
+  mutating func add(_ socket: MasterSocket, to orders: inout Orders) {
+    add(socket.descriptor, socket.gateway.rawValue, socket.address, to: &orders)
+  }
+
+  mutating func add(_ socket: WatchSocket, to orders: inout Orders) {
+    add(socket.descriptor, socket.kind.rawValue, socket.address, to: &orders)
+  }
+}

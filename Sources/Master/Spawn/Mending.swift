@@ -1,0 +1,30 @@
+import Control
+
+/// What a cleaner of temporary files has removed of the server's own directory is made again, so that workers
+/// and swaps go on.
+extension Master {
+  /// Before builds are loaded from their copies.
+  func mend(_ builds: [Build]) throws(SystemError) {
+    try mendDirectory()
+    for build in builds where try copies.mend(build.copy) {
+      MasterLog.warning("\(build.path) was removed by somebody, and is made again")
+    }
+  }
+
+  private func mendDirectory() throws(SystemError) {
+    guard !copies.hasDirectory else { return }
+    guard let fresh = plan.remakeDirectory() else { throw SystemError("mkdir") }
+    copies.move(to: fresh)
+    MasterLog.warning(
+      "\(plan.directory.path) was removed by somebody, and is made again; choose a place that nothing cleans "
+        + "(--runtime-dir)")
+  }
+
+  /// Once a second: whether `server ctl` still finds the control socket.
+  func lookForControl() {
+    guard controlSocket >= 0, !System.exists(controlPath) else { return }
+    do throws(SystemError) { try mendDirectory() } catch { return }
+    closeControl()
+    if openControl() { MasterLog.warning("\(controlPath) was removed by somebody, and is made again") }
+  }
+}

@@ -1,0 +1,79 @@
+import Config
+import Control
+import Posix
+
+/// Everything that is known of the server, for those who draw it.
+extension Master {
+  /// As it is now.
+  func snapshot() -> Snapshot {
+    let list = workers.values.sorted { ($0.seat, $0.id) < ($1.seat, $1.id) }
+    // One copy of each page serves for all that is read of it.
+    let seen = list.map { (worker: $0, board: $0.board) }
+    var result = Snapshot()
+    (result.version, result.pid) = ("\(Program.version)", Int(System.ownPID))
+    (result.phase, result.change) = (releases.state.word, releases.changeText ?? "")
+    result.now = Int(System.seconds())
+    result.started = result.now - Int((System.now() &- began) / 1_000_000_000)
+    result.respawns = respawns
+    result.droppedLines = seen.reduce(droppedLines) { $0 + $1.board[.droppedLines].count }
+    (result.uid, result.gid, result.directory) = System.surroundings
+    result.sockets = sockets.map {
+      let queue = System.listenQueue($0.descriptor)
+      return .init(
+        gateway: $0.gateway.rawValue, address: $0.address, queue: queue?.waiting ?? -1,
+        queueBound: queue?.bound ?? -1)
+    }
+    result.apps = apps(seen)
+    result.own = statistics.own(and: seen.map(\.board))
+    for (worker, board) in seen { add(worker, board, to: &result) }
+    result.counts = statistics.counts
+    result.crashes = crashes.map { .init(at: Int($0.at), text: $0.sentence) }
+    result.changes = statistics.changes
+    return result
+  }
+
+  private func apps(_ seen: [(worker: WorkerHandle, board: Scoreboard)]) -> [Snapshot.App] {
+    (releases.current?.builds ?? []).map { build in
+      let boards = seen.compactMap { worker, board in
+        worker.release.builds.firstIndex { $0.mount == build.mount }.map { (board: board, place: $0) }
+      }
+      return Snapshot.App(
+        mount: build.mount.isEmpty ? "/" : build.mount, name: build.name, generation: build.generation,
+        version: build.version, source: build.source, tally: statistics.tally(build.mount, and: boards))
+    }
+  }
+
+  private func add(_ worker: WorkerHandle, _ board: Scoreboard, to result: inout Snapshot) {
+    let (now, entries) = (System.now(), board.entries)
+    var entry = Snapshot.Worker()
+    (entry.place, entry.pid, entry.state) = (worker.seat + 1, Int(worker.pid), state(of: worker))
+    entry.generations = generations(of: worker).map { UInt64($0) }
+    (entry.underWay, entry.connections) = (entries.count, board[.connections].count)
+    (entry.virtual, entry.resident) = System.memory(of: worker.pid)
+    entry.started = result.now - Int((now &- worker.began) / 1_000_000_000)
+    entry.respawns = statistics.respawns(worker.seat)
+    for place in 0...Scoreboard.own { entry.tally += board.tally(place) }
+    result.workers.append(entry)
+    for request in entries.prefix(Master.shownRequests) {
+      let nanoseconds = now > request.began ? now - request.began : 0
+      result.serving.append(
+        Snapshot.Serving(
+          worker: entry.place, milliseconds: Int(nanoseconds / 1_000_000), line: request.line,
+          stack: board.stack(of: request) ?? ""))
+    }
+  }
+
+  /// Requests under way that are shown of each worker, the oldest first.
+  private static let shownRequests = 16
+}
+
+extension Master {
+  /// A snapshot as an answer: a record a line, or the same as JSON.
+  func records(_ snapshot: Snapshot) -> Reply {
+    let records = snapshot.records
+    let json = records.map { record in
+      JSON.object([("kind", .string(record.kind))] + record.fields.map { ($0.name, .string($0.value)) })
+    }
+    return .answer(lines: records.map(\.line), .array(json))
+  }
+}

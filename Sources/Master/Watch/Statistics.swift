@@ -1,0 +1,154 @@
+import Control
+
+/// What is counted since the server's start, whoever has come and gone meanwhile.
+struct Statistics {
+  /// Answers of workers that have ended, by the application's mount.
+  private var past: [String: Tally] = [:]
+  private var pastOwn = Tally()
+  /// How often each thing has happened, by its name in the statistics.
+  private(set) var counts: [String: Int] = [:]
+  /// Processes that each seat has had.
+  private var processes: [Int: Int] = [:]
+  /// How the last changes ended.
+  private(set) var changes: [Snapshot.Happening] = []
+  /// The phase of a change that is under way, and since when, in monotonic nanoseconds.
+  private var phase: (phase: ChangePhase, change: Int, began: UInt64)?
+  /// What the master that follows has been told of workers that go on answering, by their number.
+  private var told: [Int: [Tally]] = [:]
+  /// Changes that are remembered.
+  private static let kept = 20
+
+  /// Something has happened once more.
+  mutating func count(_ name: String) { counts[name, default: 0] += 1 }
+
+  /// A seat has a new process.
+  mutating func started(_ seat: Int) { processes[seat, default: 0] += 1 }
+
+  /// How many processes a seat had before the one that it has.
+  func respawns(_ seat: Int) -> Int { max(0, processes[seat, default: 1] - 1) }
+
+  /// A change has ended.
+  mutating func changed(_ text: String, at seconds: Int64) {
+    changes.append(Snapshot.Happening(at: Int(seconds), text: text))
+    if changes.count > Statistics.kept { changes.removeFirst() }
+  }
+
+  /// What the change under way does now, nil for none: how long each phase took is counted.
+  mutating func enters(_ now: (phase: ChangePhase, change: Int)?, at time: UInt64) {
+    if let phase, phase.phase != now?.phase || phase.change != now?.change {
+      counts["phase_\(phase.phase.rawValue)", default: 0] += 1
+      counts["phase_\(phase.phase.rawValue)_us", default: 0] += Int((time - phase.began) / 1000)
+      self.phase = nil
+    }
+    if phase == nil, let now { phase = (now.phase, now.change, time) }
+  }
+
+  /// A worker has ended: what it answered counts on.
+  mutating func keep(_ board: Scoreboard, mounts: [String]) {
+    // The places behind the last one are the server's own, and of no application.
+    for (place, mount) in mounts.prefix(Scoreboard.apps).enumerated() {
+      past[mount, default: Tally()] += board.tally(place)
+    }
+    pastOwn += board.tally(Scoreboard.own)
+  }
+
+  /// All answers of an application.
+  func tally(_ mount: String, and boards: [(board: Scoreboard, place: Int)]) -> Tally {
+    boards.filter { $0.place < Scoreboard.apps }
+      .reduce(into: past[mount] ?? Tally()) { $0 += $1.board.tally($1.place) }
+  }
+
+  /// All answers of the server itself.
+  func own(and boards: [Scoreboard]) -> Tally {
+    boards.reduce(into: pastOwn) { $0 += $1.tally(Scoreboard.own) }
+  }
+}
+
+/// What a change does, for its figures.
+enum ChangePhase: String, CaseIterable {
+  /// Builds are copied, inspected and tried.
+  case staging
+  case rolling
+  case inPlace = "in_place"
+  case handingOver = "handing_over"
+}
+
+extension Releases {
+  /// What the change under way does, and which one it is.
+  var phase: (phase: ChangePhase, change: Int)? {
+    guard let request else { return nil }
+    switch state {
+    case .staging: return (.staging, request.ticket)
+    case .rolling: return (.rolling, request.ticket)
+    case .swapping: return (.inPlace, request.ticket)
+    case .handingOver: return (.handingOver, request.ticket)
+    case .starting, .serving, .stopping: return nil
+    }
+  }
+}
+
+/// Counts cross an upgrade: the master that hands over tells all of them, and what its last workers still
+/// answer as each of them ends. None is told twice, so that no counter ever falls.
+extension Statistics {
+  /// Everything up to now, of workers that have ended and of those that serve.
+  mutating func legacy(_ workers: [(id: Int, board: Scoreboard, mounts: [String])]) -> [Message
+    .Field]
+  {
+    var (all, own) = (past, pastOwn)
+    for worker in workers {
+      let tallies = (0...Scoreboard.own).map { worker.board.tally($0) }
+      for (place, mount) in worker.mounts.prefix(Scoreboard.apps).enumerated() {
+        all[mount, default: Tally()] += tallies[place]
+      }
+      own += tallies[Scoreboard.own]
+      told[worker.id] = tallies
+    }
+    var fields = Statistics.fields(own, all)
+    fields += counts.map { .init("figure-count", "\($0.value) \($0.key)") }
+    fields += changes.map { .init("figure-change", "\($0.at) \($0.text)") }
+    return fields
+  }
+
+  /// What a worker has answered since then, once it has ended.
+  func rest(of id: Int, _ board: Scoreboard, mounts: [String], count: String) -> [Message.Field] {
+    let told = told[id] ?? []
+    func since(_ place: Int) -> Tally {
+      let tally = board.tally(place)
+      return place < told.count ? tally.since(told[place]) : tally
+    }
+    var all: [String: Tally] = [:]
+    for (place, mount) in mounts.prefix(Scoreboard.apps).enumerated() {
+      all[mount, default: Tally()] += since(place)
+    }
+    let fields = Statistics.fields(since(Scoreboard.own), all)
+    return fields + [.init("figure-count", "1 \(count)")]
+  }
+
+  private static func fields(_ own: Tally, _ all: [String: Tally]) -> [Message.Field] {
+    func text(_ tally: Tally) -> String { tally.values.map { "\($0)" }.joined(separator: ",") }
+    return [.init("figures-own", text(own))]
+      + all.map { .init("figures", "\(text($0.value)) \($0.key)") }
+  }
+
+  /// Takes what the master before has told. What makes no sense is left out.
+  mutating func inherit(_ message: Message) {
+    func tally(_ text: some StringProtocol) -> Tally {
+      Tally(text.split(separator: ",").map { UInt64($0) ?? 0 })
+    }
+    func parts(_ text: String) -> (Substring, String)? {
+      let parts = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+      return parts.count == 2 ? (parts[0], String(parts[1])) : nil
+    }
+    for text in message.all("figures-own") { pastOwn += tally(text) }
+    for (text, mount) in message.all("figures").compactMap(parts) {
+      past[mount, default: Tally()] += tally(text)
+    }
+    for (text, name) in message.all("figure-count").compactMap(parts) {
+      counts[name, default: 0] += max(0, Int(text) ?? 0)
+    }
+    let earlier = message.all("figure-change").compactMap(parts).map {
+      Snapshot.Happening(at: Int($0.0) ?? 0, text: $0.1)
+    }
+    changes = Array((earlier + changes).suffix(Statistics.kept))
+  }
+}

@@ -1,0 +1,34 @@
+import Glibc
+
+/// System calls of the master for figures about itself and its workers.
+extension System {
+  /// Bytes of a process's address space, and those that are resident; 0 when they cannot be read. The file is
+  /// /proc/PID/statm.
+  static func memory(of pid: pid_t) -> (virtual: Int, resident: Int) {
+    let fd = open("/proc/\(pid)/statm", O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { return (0, 0) }
+    defer { close(fd) }
+    var buffer = [UInt8](repeating: 0, count: 128)
+    let count = read(fd, &buffer, buffer.count)
+    let pages = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(separator: " ")
+      .map { (Int($0) ?? 0) * sysconf(Int32(_SC_PAGESIZE)) }
+    return pages.count > 1 ? (pages[0], pages[1]) : (0, 0)
+  }
+
+  /// This process's user and group, and its working directory. The corresponding C functions are `getuid`,
+  /// `getgid` and `getcwd`.
+  static var surroundings: (uid: Int, gid: Int, directory: String) {
+    let path = getcwd(nil, 0)
+    defer { free(path) }
+    return (Int(getuid()), Int(getgid()), path.map { String(cString: $0) } ?? "")
+  }
+
+  /// Connections that wait on a TCP socket to be accepted, and how many may; nil for other sockets. The
+  /// corresponding C function is `getsockopt` with TCP_INFO (tcp(7)).
+  static func listenQueue(_ fd: Int32) -> (waiting: Int, bound: Int)? {
+    var info = tcp_info()
+    var length = socklen_t(MemoryLayout<tcp_info>.size)
+    guard getsockopt(fd, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0 else { return nil }
+    return (Int(info.tcpi_unacked), Int(info.tcpi_sacked))
+  }
+}

@@ -1,0 +1,90 @@
+import Config
+import Control
+import Glibc
+import Posix
+
+/// A socket for those who watch the server.
+public struct WatchSocket: Sendable {
+  /// The bound socket; the master's from now on.
+  public let descriptor: Int32
+  /// What is told there.
+  public let kind: WatchSettings.Kind
+  /// Where it is bound, as people write it.
+  public let address: String
+
+  /// A socket.
+  public init(descriptor: Int32, kind: WatchSettings.Kind, address: String) {
+    (self.descriptor, self.kind, self.address) = (descriptor, kind, address)
+  }
+}
+
+/// The process that shows the figures: it speaks HTTP so that the master need not, and may only read.
+struct Watcher {
+  let pid: Int32
+  let processDescriptor: Int32
+  let link: Int32
+  /// Monotonic nanoseconds.
+  let began = System.now()
+}
+
+/// Its life: started when the server serves, and again when it has ended. The server does not need it.
+extension Master {
+  /// Starts it, if anybody may watch.
+  func startWatcher() {
+    guard watcher == nil, !watchSockets.isEmpty, servesOn else { return }
+    var orders = Orders(.watch)
+    orders.arguments = releases.current?.arguments ?? plan.arguments
+    var handed = HandedMap()
+    for socket in watchSockets { handed.add(socket, to: &orders) }
+    do throws(SystemError) {
+      let stream = try System.streamPair()
+      handed.add(stream.other, Orders.masterStream, "-", to: &orders)
+      defer { System.close(stream.other) }
+      let id = nextNumber()
+      do throws(SystemError) { try watch(stream.own, .client(id)) } catch {
+        System.close(stream.own)
+        throw error
+      }
+      clients[id] = Client(descriptor: stream.own, isViewer: true)
+      let child = try startChild(orders, handed.map, speaks: .watcherLink, ended: .watcherEnd)
+      watcher = Watcher(pid: child.pid, processDescriptor: child.processDescriptor, link: child.link)
+    } catch {
+      MasterLog.error("nobody can watch the server for now: no process for it: \(error)")
+      alarms.set(.watcher, seconds: Master.watcherPause)
+    }
+  }
+
+  /// Seconds before another is started in the place of one that has ended.
+  private static let watcherPause = 1.0
+
+  /// It says why it cannot start; anything else it has no business to say.
+  func watcherSpeaks() {
+    guard let watcher, let bytes = try? System.receivePacket(watcher.link), !bytes.isEmpty else {
+      if let watcher { System.unwatch(epoll, watcher.link) }
+      return
+    }
+    guard let message = Message(bytes), message.verb == .failed else { return }
+    MasterLog.error("nobody can watch the server: \(message["reason"] ?? "")")
+  }
+
+  /// It has ended; the server goes on, and another is started.
+  func watcherEnded() {
+    guard let watcher, let ending = System.ending(of: watcher.pid) else { return }
+    watcherSpeaks()
+    self.watcher = nil
+    System.unwatch(epoll, watcher.link)
+    sources[watcher.link] = nil
+    System.close(watcher.link)
+    unwatch(watcher.processDescriptor)
+    guard servesOn else { return }
+    MasterLog.warning("the process that shows figures ended with \(ending.description); another is started")
+    alarms.set(.watcher, seconds: Master.watcherPause)
+  }
+
+  /// The server's sockets are another master's, or nobody's: so are these.
+  func closeWatchSockets() {
+    for socket in watchSockets { System.close(socket.descriptor) }
+    watchSockets = []
+    if let watcher { System.signal(watcher.pid, SIGTERM) }
+  }
+}

@@ -1,0 +1,86 @@
+/// What a client of the watch process asks over HTTP: the first line of a request (RFC 9112 §3). Everything
+/// is answered by one response and the end of the connection, so no field of the request matters.
+enum Question: Equatable {
+  /// The head has not come whole.
+  case incomplete
+  /// It is none: the status to answer.
+  case refused(Int)
+  /// A path to be shown, without its query; `isHead`: without the body.
+  case path(String, isHead: Bool)
+
+  /// Bytes of a head.
+  static let bytes = 8192
+
+  init(_ input: [UInt8]) {
+    guard let end = Question.end(input) else {
+      self = input.count > Question.bytes ? .refused(431) : .incomplete
+      return
+    }
+    let head = String(decoding: input[..<end], as: UTF8.self)
+    let words = head.prefix { !$0.isNewline }.split(separator: " ", omittingEmptySubsequences: false)
+    guard words.count == 3, words[2].hasPrefix("HTTP/1."), words[1].hasPrefix("/") else {
+      self = .refused(400)
+      return
+    }
+    guard ["GET", "HEAD"].contains(words[0]) else {
+      self = .refused(405)
+      return
+    }
+    self = .path(String(words[1].prefix { $0 != "?" }), isHead: words[0] == "HEAD")
+  }
+
+  /// Where the head ends: an empty line.
+  private static func end(_ input: [UInt8]) -> Int? {
+    let newline = UInt8(ascii: "\n")
+    for (index, byte) in input.enumerated() where byte == newline {
+      let rest = input[(index + 1)...].prefix(2)
+      if rest.first == newline || Array(rest) == [UInt8(ascii: "\r"), newline] { return index + 1 }
+    }
+    return nil
+  }
+}
+
+/// An answer of the watch process.
+struct Answer {
+  var status = 200
+  var type = "text/plain; charset=utf-8"
+  var body = ""
+
+  /// A refusal in one sentence.
+  static func refusal(_ status: Int) -> Answer {
+    let sentences = [
+      400: "this is no HTTP request", 404: "there is nothing here", 405: "only GET and HEAD are answered",
+      431: "the request is too long", 503: "the master does not answer",
+    ]
+    return Answer(status: status, body: "\(status): \(sentences[status] ?? "refused")\n")
+  }
+
+  /// The response (RFC 9112 §4). Nothing of it may be kept, framed or taken for another type; a page loads
+  /// nothing from elsewhere.
+  func bytes(isHead: Bool) -> [UInt8] {
+    let phrases = [
+      200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+      431: "Request Header Fields Too Large", 503: "Service Unavailable",
+    ]
+    let head = """
+      HTTP/1.1 \(status) \(phrases[status] ?? "Error")
+      Content-Type: \(type)
+      Content-Length: \(body.utf8.count)
+      Connection: close
+      Cache-Control: no-store
+      X-Content-Type-Options: nosniff
+      Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+      connect-src 'self'; img-src data:; frame-ancestors 'none'\(status == 405 ? "\nAllow: GET, HEAD" : "")
+
+
+      """
+    return Array(head.replacingNewlines().utf8) + (isHead ? [] : Array(body.utf8))
+  }
+}
+
+extension String {
+  /// With the line ends of HTTP.
+  fileprivate func replacingNewlines() -> String {
+    split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
+  }
+}

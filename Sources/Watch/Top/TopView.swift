@@ -1,0 +1,135 @@
+import Control
+
+/// What `server top` shows: lines of text, made of two looks at a server.
+public struct TopView {
+  /// What the workers are sorted by.
+  public enum Order: String, CaseIterable, Sendable {
+    case worker, requests, latency, memory, busy
+  }
+
+  public var order = Order.worker
+  /// The other way round.
+  public var isReversed = false
+  /// Only lines of workers, applications and requests that hold this; empty for all.
+  public var filter = ""
+
+  public init() {}
+
+  /// The lines, the first being the title. None is cut here.
+  public func lines(_ now: Snapshot, since before: Snapshot?, seconds: Double) -> [String] {
+    let interval = Interval(now, since: before, seconds: seconds)
+    var lines = head(interval)
+    lines += [""] + table(workerHeads, workers(interval))
+    lines += [""] + table(appHeads, apps(interval))
+    let requests = now.serving.sorted { $0.milliseconds > $1.milliseconds }.map(line).filter(isShown)
+    if !requests.isEmpty { lines += ["", "UNDER WAY"] + requests }
+    let crashes = now.crashes.suffix(3).map { "crash: \($0.text)" }
+    if !crashes.isEmpty { lines += [""] + crashes }
+    return lines.map { Printable.text($0) }
+  }
+
+  private func head(_ interval: Interval) -> [String] {
+    let (now, gain) = (interval.now, interval.total)
+    let failures = gain.map { Double($0.answers(5)) / max(interval.seconds, 0.001) }
+    var lines = [
+      "nsgi-server \(now.version)  pid \(now.pid)  up \(Figures.span(now.now - now.started))  \(now.phase)  "
+        + "\(now.respawns) respawns",
+      "\(Figures.rate(interval.rate(gain))) requests/s  p50 \(Figures.time(gain?.percentile(0.5)))  "
+        + "p99 \(Figures.time(gain?.percentile(0.99)))  5xx \(Figures.rate(failures))/s  "
+        + "under way \(now.workers.reduce(0) { $0 + $1.underWay })  "
+        + "waiting \(now.sockets.reduce(0) { $0 + max(0, $1.queue) })",
+    ]
+    if !now.change.isEmpty { lines.append("change under way: \(now.change)") }
+    if now.droppedLines > 0 { lines.append("log: \(now.droppedLines) lines were dropped") }
+    return lines
+  }
+
+  // MARK: Tables
+
+  private var workerHeads: [String] {
+    ["WORKER", "STATE", "PID", "BUILDS", "REQ/S", "P50", "P99", "BUSY", "CONN", "MEMORY", "UP", "RESPAWNS"]
+  }
+
+  private func workers(_ interval: Interval) -> [[String]] {
+    sorted(interval).map { worker in
+      let gain = interval.gain(of: worker)
+      return [
+        "\(worker.place)", worker.state, "\(worker.pid)",
+        worker.generations.map { "\($0)" }.joined(separator: ","), Figures.rate(interval.rate(gain)),
+        Figures.time(gain?.percentile(0.5)), Figures.time(gain?.percentile(0.99)), "\(worker.underWay)",
+        "\(worker.connections)", Figures.size(worker.resident),
+        Figures.span(interval.now.now - worker.started), "\(worker.respawns)",
+      ]
+    }
+  }
+
+  /// The workers in order, the largest first but for their numbers.
+  private func sorted(_ interval: Interval) -> [Snapshot.Worker] {
+    let key: (Snapshot.Worker) -> Double =
+      switch order {
+      case .worker: { -Double($0.place) }
+      case .requests: { interval.rate(interval.gain(of: $0)) ?? 0 }
+      case .latency: { interval.gain(of: $0)?.percentile(0.99) ?? 0 }
+      case .memory: { Double($0.resident) }
+      case .busy: { Double($0.underWay) }
+      }
+    let list = interval.now.workers.enumerated().sorted {
+      let (left, right) = (key($0.element), key($1.element))
+      return left == right ? $0.offset < $1.offset : left > right
+    }.map(\.element)
+    return isReversed ? list.reversed() : list
+  }
+
+  private var appHeads: [String] {
+    ["MOUNT", "NAME", "BUILD", "REQUESTS", "REQ/S", "P50", "P99", "4XX", "5XX", "SENT"]
+  }
+
+  private func apps(_ interval: Interval) -> [[String]] {
+    let own = Snapshot.App(mount: "(server)", name: "files and refusals", tally: interval.now.own)
+    let rows = interval.now.apps.map { ($0, interval.gain(of: $0)) }
+    return (rows + [(own, interval.gain(own.tally, interval.before?.own))]).map { app, gain in
+      [
+        app.mount, app.name, app.generation == 0 ? "" : "\(app.generation)", "\(app.tally.requests)",
+        Figures.rate(interval.rate(gain)), Figures.time(gain?.percentile(0.5)),
+        Figures.time(gain?.percentile(0.99)), "\(app.tally.answers(4))", "\(app.tally.answers(5))",
+        Figures.size(Int(clamping: app.tally.sent)),
+      ]
+    }
+  }
+
+  private func line(_ request: Snapshot.Serving) -> String {
+    let time = Figures.time(Double(request.milliseconds) * 1000)
+    return "\(Self.padded(time, 8, isRight: true))  worker \(request.worker)  \(request.line)"
+  }
+
+  private func isShown(_ line: String) -> Bool {
+    filter.isEmpty || line.lowercased().utf8.holds(filter.lowercased().utf8)
+  }
+
+  /// Columns as wide as what is in them; numbers stand at the right.
+  private func table(_ heads: [String], _ rows: [[String]]) -> [String] {
+    let rows = rows.filter { isShown($0.joined(separator: " ")) }
+    let all = [heads] + rows
+    let widths = heads.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    let isRight = heads.indices.map { column in
+      !rows.isEmpty && rows.allSatisfy { row in row[column].first.map { $0.isNumber || $0 == "-" } ?? true }
+    }
+    return all.map { row in
+      let cells = row.enumerated().map { Self.padded($1, widths[$0], isRight: isRight[$0]) }
+      let line = cells.joined(separator: "  ")
+      return String(line.reversed().drop { $0 == " " }.reversed())
+    }
+  }
+
+  private static func padded(_ text: String, _ width: Int, isRight: Bool) -> String {
+    let blanks = String(repeating: " ", count: max(0, width - text.count))
+    return isRight ? blanks + text : text + blanks
+  }
+}
+
+extension Collection where Element == UInt8 {
+  /// Whether the other bytes stand somewhere in these.
+  fileprivate func holds(_ other: some Collection<UInt8>) -> Bool {
+    indices.contains { self[$0...].starts(with: other) } || other.isEmpty
+  }
+}

@@ -1,0 +1,101 @@
+import CLinux
+import Glibc
+
+/// Every system call of the watch process, one thin function each.
+enum System {
+  /// Monotonic milliseconds. The corresponding C function is `clock_gettime`.
+  static func milliseconds() -> UInt64 { clinux_monotonic_ns() / 1_000_000 }
+
+  /// The corresponding C function is `close`.
+  static func close(_ fd: Int32) { _ = Glibc.close(fd) }
+
+  /// A connection that waits on a socket, without blocking; nil when none does. The corresponding C function
+  /// is `accept4`.
+  static func accept(_ fd: Int32) -> Int32? {
+    let connection = clinux_accept(fd, nil, nil)
+    return connection < 0 ? nil : connection
+  }
+
+  /// What has come; empty at the end, nil when nothing has. The corresponding C function is `recv`.
+  static func receive(_ fd: Int32) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+    if count < 0 { return errno == EAGAIN || errno == EINTR ? nil : [] }
+    return Array(buffer[..<count])
+  }
+
+  /// Bytes that were taken; nil when the peer is gone. The corresponding C function is `send`.
+  static func send(_ fd: Int32, _ bytes: ArraySlice<UInt8>) -> Int? {
+    let count = bytes.withUnsafeBytes {
+      Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+    }
+    if count < 0 { return errno == EAGAIN || errno == EINTR ? 0 : nil }
+    return count
+  }
+
+  /// What of the entries has something to do, for so long at most. The corresponding C function is `poll`.
+  static func wait(_ entries: inout [pollfd], milliseconds: Int32) {
+    if poll(&entries, nfds_t(entries.count), milliseconds) < 0 {
+      for index in entries.indices { entries[index].revents = 0 }
+    }
+  }
+
+  /// Whether something comes within the time. The corresponding C function is `poll`.
+  static func waitForInput(_ fd: Int32, milliseconds: Int32) -> Bool {
+    var entries = [pollfd(fd: fd, events: Int16(POLLIN), revents: 0)]
+    return poll(&entries, 1, milliseconds) > 0
+  }
+
+  // MARK: The terminal
+
+  /// Has keys come at once and unseen; what was set before, nil where there is no terminal. The
+  /// corresponding C function is `tcsetattr`.
+  static func readKeys() -> termios? {
+    var settings = termios()
+    guard tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
+    let before = settings
+    settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
+    tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+    return before
+  }
+
+  /// Sets it as it was. The corresponding C function is `tcsetattr`.
+  static func restore(_ settings: termios) {
+    var settings = settings
+    tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+  }
+
+  /// Columns and rows of the terminal; nil where there is none. The corresponding C function is `ioctl` with
+  /// TIOCGWINSZ.
+  static func windowSize() -> (columns: Int, rows: Int)? {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+      return nil
+    }
+    return (Int(size.ws_col), Int(size.ws_row))
+  }
+
+  /// Calls a function for a signal, which ends a call that waits. C function: `sigaction`.
+  static func onSignal(_ number: Int32, _ handler: @convention(c) @escaping (Int32) -> Void) {
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = handler
+    sigaction(number, &action, nil)
+  }
+
+  /// What was typed; empty at the end. The corresponding C function is `read`.
+  static func readInput() -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = read(STDIN_FILENO, &buffer, buffer.count)
+    return count > 0 ? Array(buffer[..<count]) : []
+  }
+
+  /// Writes to standard output, whole. The corresponding C function is `write`.
+  static func write(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+      if count < 0, errno != EINTR { return }
+      rest = rest.dropFirst(max(0, count))
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/// The gateway protocols: what is spoken on a listener. What they differ in is asked here, or is the business
+/// of `Codec` and `ResponseEncoder`: nothing else of the server tells one from another.
+@frozen public enum Gateway: UInt8, Sendable, CaseIterable {
+  case http1, scgi, uwsgi, fastcgi, cgi
+
+  /// A connection is a socket with a peer; else it is the standard streams of this process, which answers one
+  /// request and ends.
+  @inlinable @inline(__always)
+  public var hasSocket: Bool { self != .cgi }
+
+  /// Peers notice a body that is shorter than was announced. (Apache drops the length over SCGI, and believes
+  /// the end of the connection.)
+  @inlinable @inline(__always)
+  public var heedsLengths: Bool { self == .http1 }
+
+  /// Peers keep connections, and no answer can say that one ends with it.
+  @inlinable @inline(__always)
+  public var keepsWithoutWord: Bool { self == .fastcgi }
+
+  /// X-Sendfile is for this server. On the others it is for the front end, which may know it too.
+  @inlinable @inline(__always)
+  public var sendsNamedFiles: Bool { self == .http1 }
+
+  /// A body of known length goes as it is; else between records of the protocol.
+  @inlinable @inline(__always)
+  public var sendsBodiesPlain: Bool { self != .fastcgi }
+
+  /// An answer may carry lines for the front end's error log (FastCGI §5.3).
+  @inlinable @inline(__always)
+  public var hasErrorStream: Bool { self == .fastcgi }
+
+  /// Peers are only those that FCGI_WEB_SERVER_ADDRS names, if it is set (FastCGI §3.2).
+  @inlinable @inline(__always)
+  public var limitsWebServers: Bool { self == .fastcgi }
+}

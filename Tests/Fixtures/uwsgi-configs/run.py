@@ -1,0 +1,4 @@
+"""The same as a file."""
+from shop.wsgi import application
+
+app = application

@@ -1,0 +1,2 @@
+"""The same as a file of another ending."""
+from shop.wsgi import application

@@ -1,0 +1,63 @@
+"""The packages for systems with rpm: what they ask for, installed into a root, served, removed, and made
+twice: `make test-packages`."""
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+from roots import PLAIN, PROJECT, SERVE, Root
+
+# What any distribution with rpm has under these names.
+KNOWN = (r"(libc|libm|libgcc_s)\.so\.\d|ld-linux|rtld|/bin/sh$|/usr/bin/pkg-config$|rpmlib|config\("
+         "|nsgi-server = ")
+
+
+class RpmTest(unittest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    cls.packages = cls.make()
+
+  @staticmethod
+  def make(*out) -> list[pathlib.Path]:
+    made = subprocess.run([PROJECT / "packaging/rpm.sh", *out], check=True, capture_output=True, text=True)
+    return [pathlib.Path(line) for line in made.stdout.split()]
+
+  def rpm(self, *words) -> str:
+    return subprocess.run(["rpm", *words], check=True, capture_output=True, text=True).stdout
+
+  def test_asks_for_nothing_of_debian(self):
+    self.assertEqual(len(self.packages), 4)
+    for package in self.packages:
+      needs = self.rpm("-qpR", package).splitlines()
+      self.assertEqual([need for need in needs if not re.match(KNOWN, need)], [], package.name)
+      versions = [int(minor) for minor in re.findall(r"GLIBC_2\.(\d+)", "\n".join(needs))]
+      self.assertLessEqual(max(versions, default=0), 35)
+
+  def test_install_serve_remove(self):
+    with Root("bookworm", *PLAIN) as root:
+      before = set(root.check("find /usr /etc").splitlines())
+      # The root is Debian's, whose libraries rpm does not know; its own requirements are looked at above.
+      install = ["--root", str(root.path), "--nodeps", "--noscripts"]
+      self.rpm(*install, "-i", *self.packages)
+      said = root.check(SERVE + """
+        serve nsgi-server --app /usr/lib/nsgi-server/apps/hello_world_app.so --http-socket 127.0.0.1:8080 -p 1
+        curl -sS http://127.0.0.1:8080/; finish
+        serve nsgi-server --call 'libm.so.6:pow(x: f64, y: f64) -> f64 pure' -p 1 --http-socket 127.0.0.1:8080
+        curl -sS 'http://127.0.0.1:8080/pow?x=2&y=10'; finish""", read_only=True)
+      self.assertTrue(said.startswith("Hello World!\n") and "1024" in said, said)
+      scripts = self.rpm("-qp", "--scripts", self.packages[0])
+      self.assertIn("useradd --system", scripts)
+      names = self.rpm("--root", str(root.path), "-qa").split()
+      self.assertEqual(len(names), 4)
+      self.rpm(*install, "-e", *names)
+      self.assertEqual(set(root.check("find /usr /etc").splitlines()) ^ before, set())
+
+  def test_same_bytes_twice(self):
+    with tempfile.TemporaryDirectory() as again:
+      for one, other in zip(self.packages, self.make(again), strict=True):
+        self.assertEqual(one.read_bytes(), other.read_bytes(), one.name)
+
+
+if __name__ == "__main__":
+  unittest.main(verbosity=2)

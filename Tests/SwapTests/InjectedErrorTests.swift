@@ -1,0 +1,143 @@
+// A system call that fails once, at any place: the server serves, or one sentence says why it does not, and
+// in both cases it ends when it is told to.
+import Foundation
+import Support
+import Testing
+
+extension Swaps {
+  @Suite struct InjectedErrorTests {
+    /// Which calls fail, with which error, and which of them: the numbers of strace(1).
+    struct Injection: Sendable, CustomTestStringConvertible {
+      let calls: String
+      let error: String
+      let when: String
+      /// In the master's process alone, or in each process and thread.
+      let isMasters: Bool
+
+      init(_ calls: String, _ error: String, _ when: String, isMasters: Bool) {
+        (self.calls, self.error, self.when, self.isMasters) = (calls, error, when, isMasters)
+      }
+      var testDescription: String { "\(calls) \(error) \(when)" }
+      var options: [String] {
+        (isMasters ? [] : ["-f"])
+          + ["-e", "trace=\(calls)", "-e", "inject=\(calls):error=\(error):when=\(when)"]
+      }
+    }
+
+    private static func judge(_ injection: Injection, loop: String = "auto") throws {
+      let folder = try TemporaryFolder()
+      let (app, control, trace) = (folder.file("app.so"), folder.file("ctl"), folder.file("trace"))
+      try SupervisedServer.replace(app, with: try Fixture.good)
+      let port = try FreePort.any()
+      // The server is the child, and strace the grandchild.
+      let process = try ChildProcess(
+        "/usr/bin/strace",
+        ["-D", "-qq", "-o", trace] + injection.options + [
+          Repository.server, "--app", app, "--http-socket", "127.0.0.1:\(port)", "-L", "-p", "2",
+          "--control-socket", control, "--swap-soak", "0",
+        ], environment: ["NSGI_IO": loop])
+      defer { _ = try? process.stop(SIGKILL) }
+      let serves = try Deadline.usual.wait(for: "a server that serves or ends", output: { process.output }) {
+        process.output.contains(" ready\n") ? true : process.ended == nil ? nil : false
+      }
+      if serves {
+        let address = Address.tcp(host: "127.0.0.1", port: port)
+        func expectAnswer() throws {
+          let text = try RawSocket(address).ask("/?id=1").text
+          #expect(text.hasPrefix("begin A 1") || text.hasPrefix("begin B 2"), "\(text) \(process.output)")
+        }
+        for _ in 0..<4 { try expectAnswer() }
+        try SupervisedServer.replace(app, with: try Fixture.better)
+        let (exit, output) = try ChildProcess.run(
+          Repository.server, ["ctl", "--control-socket", control, "swap"])
+        #expect(exit == .status(0) || exit == .status(1) && output.contains("refused: "), "\(output)")
+        for _ in 0..<4 { try expectAnswer() }
+        // How many of these calls a request takes depends on what comes at once: ask until one has failed.
+        _ = try Deadline.usual.wait(for: "a call that fails", output: { process.output }) {
+          try expectAnswer()
+          return try String(contentsOfFile: trace, encoding: .utf8).contains("INJECTED") ? true : nil
+        }
+        #expect(try process.stop() == .status(0), "\(process.output)")
+      } else {
+        #expect(process.ended != .status(0))
+        let lines = process.output.split(separator: "\n").filter { !$0.contains("apps run as root") }
+        #expect(lines.count == 1 && lines[0].hasPrefix("server: "), "\(process.output)")
+      }
+      let injected = try String(contentsOfFile: trace, encoding: .utf8)
+      #expect(injected.contains("INJECTED"), "nothing has failed")
+    }
+
+    @Test(
+      "a call of the master that fails once leaves nothing that hangs",
+      arguments: [
+        Injection("epoll_ctl", "ENOMEM", "3", isMasters: true),
+        Injection("epoll_ctl", "ENOMEM", "9", isMasters: true),
+        Injection("epoll_ctl", "ENOMEM", "12", isMasters: true),
+        Injection("epoll_ctl", "ENOMEM", "14", isMasters: true),
+        Injection("epoll_wait", "ENOMEM", "3..12", isMasters: true),
+        Injection("epoll_wait", "EBADF", "20..30", isMasters: true),
+        Injection("pidfd_open", "ENOMEM", "4", isMasters: true),
+        Injection("memfd_create", "EMFILE", "7", isMasters: true),
+        Injection("clone,clone3,vfork", "EAGAIN", "4", isMasters: true),
+        Injection("wait4,waitid", "EINTR", "1", isMasters: true),
+      ])
+    func master(injection: Injection) throws { try Self.judge(injection) }
+
+    @Test("a master that can wait for nothing any more looks by itself, and ends with the reason")
+    func blindMaster() throws {
+      let folder = try TemporaryFolder()
+      let (trace, served) = (folder.file("trace"), folder.file("served"))
+      let port = try FreePort.any()
+      let process = try ChildProcess(
+        "/usr/bin/strace",
+        ["-D", "-qq", "-o", trace, "-e", "trace=epoll_wait", "-e", "inject=epoll_wait:error=EINVAL:when=8+"]
+          + [
+            Repository.server, "--app", try Fixture.good, "--http-socket", "127.0.0.1:\(port)", "-L", "-p",
+            "2",
+            "--control-socket", folder.file("ctl"), "--app-option", "ledger=\(served)", "--pidfile",
+            folder.file("pid"),
+          ])
+      defer { _ = try? process.stop(SIGKILL) }
+      _ = try process.waitForOutput("the server") { $0.contains(" ready\n") ? true : nil }
+      let ledger = try Ledger(
+        at: ["http": .tcp(host: "127.0.0.1", port: port)], served: served, [.httpFresh, .httpKeepAlive])
+      // It is heard meanwhile.
+      let (exit, output) = try ChildProcess.run(
+        Repository.server, ["ctl", "--control-socket", folder.file("ctl"), "status"])
+      #expect(exit == .status(0) || process.ended != nil, "\(output)")
+      #expect(try process.wait() == .status(1), "\(process.output)")
+      let report = try ledger.finish()
+      let lost = report.losses.filter { $0.kind != .refused }
+      #expect(lost.isEmpty && report.duplicates.isEmpty && report.answered > 0, "\(report)")
+      let lines = process.output.split(separator: "\n")
+      #expect(lines.count { $0.contains("the master looks by itself") } == 1, "\(process.output)")
+      #expect(lines.count { $0.contains("server: the server ends: epoll_wait: ") } == 1, "\(process.output)")
+      for name in ["ctl", "pid"] { #expect(access(folder.file(name), F_OK) != 0, "\(name)") }
+      let failures = try String(contentsOfFile: trace, encoding: .utf8).split(separator: "\n").count {
+        $0.contains("INJECTED")
+      }
+      #expect((50..<200).contains(failures), "\(failures) failed waits")
+    }
+
+    @Test(
+      "a call that fails in each process for want of memory, or by a signal, is made again",
+      arguments: [
+        Injection("accept4", "ENOMEM", "1", isMasters: false),
+        Injection("accept4", "ECONNABORTED", "1..3", isMasters: false),
+        Injection("recvfrom,sendto", "ENOBUFS", "1..2", isMasters: false),
+        Injection("recvmsg,sendmsg", "ENOMEM", "1..2", isMasters: false),
+      ], ["epoll", "auto"])
+    func everybody(injection: Injection, loop: String) throws { try Self.judge(injection, loop: loop) }
+
+    @Test(
+      "a failed wait for events is made again, and a ring that fails for good is left for epoll",
+      arguments: [
+        (Injection("epoll_wait,epoll_pwait", "ENOMEM", "2..5", isMasters: false), "epoll"),
+        (Injection("epoll_wait,epoll_pwait", "EINTR", "2..9", isMasters: false), "epoll"),
+        (Injection("io_uring_enter", "ENOMEM", "1..4", isMasters: false), "auto"),
+        (Injection("io_uring_enter", "EINTR", "2..9", isMasters: false), "auto"),
+        (Injection("io_uring_enter", "EINVAL", "3+", isMasters: false), "auto"),
+      ])
+    func waits(injection: Injection, loop: String) throws { try Self.judge(injection, loop: loop) }
+  }
+}
