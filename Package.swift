@@ -35,7 +35,7 @@ let package = Package(
     .target(name: "CNSGI"),
     .target(name: "CLinux"),
     .target(name: "Wire"),
-    .target(name: "Config", resources: [.embedInCode("UWSGI/options.tsv")]),
+    .target(name: "Config", dependencies: ["Control"], resources: [.embedInCode("UWSGI/options.tsv")]),
     .target(name: "Control"),
     .target(name: "Posix", dependencies: ["Control", "CLinux"]),
     .target(
@@ -47,13 +47,15 @@ let package = Package(
       // One thread at a time owns the worker, by its leadership; the run-time checks of exclusive access guard
       // nothing there.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+    // `server check`: what is in an application, and whether it keeps to nsgi.h.
+    .target(name: "Check", dependencies: ["Host", "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux"]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
     .target(name: "Master", dependencies: ["Config", "Control", "Posix", "CLinux"]),
     // Shows the server's figures, in a process of its own.
     .target(
       name: "Watch", dependencies: ["Config", "Control", "CLinux"], resources: [.embedInCode("page.html")]),
     .executableTarget(
-      name: "server", dependencies: ["Host", "Master", "Watch", "Config", "Control", "Posix"],
+      name: "server", dependencies: ["Host", "Check", "Master", "Watch", "Config", "Control", "Posix"],
       resources: [.embedInCode("evaluate_gunicorn.py")],
       linkerSettings: ownRuntime),
     // The worker for a program that is not the server's own: the interpreter of a language loads it.
@@ -67,7 +69,7 @@ let package = Package(
       ]),
     // YAML, XML and JSON configurations: a program that the server starts for such a file alone.
     .executableTarget(
-      name: "config_reader", dependencies: ["CYaml", "CExpat"],
+      name: "config_reader", dependencies: ["Control", "CYaml", "CExpat"],
       path: "Plugins/config_reader/Reader", linkerSettings: ownRuntime),
     // Without pkg-config, whose -L would come before that of the archives.
     .systemLibrary(name: "CYaml", path: "Plugins/config_reader/CYaml", providers: [.apt(["libyaml-dev"])]),
@@ -98,7 +100,7 @@ let package = Package(
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
     .testTarget(name: "MasterTests", dependencies: ["Master", "Control", "Config", "Support"]),
     .testTarget(name: "WatchTests", dependencies: ["Watch", "Control"]),
-    .testTarget(name: "HostTests", dependencies: ["Host", "Support"]),
+    .testTarget(name: "HostTests", dependencies: ["Host", "Check", "Support"]),
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),
     .testTarget(name: "ConformanceTests", dependencies: ["Support"]),
     .testTarget(name: "IntegrationTests", dependencies: ["Support"]),

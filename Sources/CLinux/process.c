@@ -95,7 +95,7 @@ void clinux_pass_signal(int number) {
 }
 
 int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,
-                 const int *map, int pairs, int new_session) {
+                 const int *map, int pairs, int family) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t all, none;
@@ -110,7 +110,9 @@ int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *con
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setsigmask(&attributes, &none);
   short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-  posix_spawnattr_setflags(&attributes, new_session ? flags | POSIX_SPAWN_SETSID : flags);
+  if (family == CLINUX_OWN_SESSION) flags |= POSIX_SPAWN_SETSID;
+  if (family == CLINUX_OWN_GROUP) flags |= POSIX_SPAWN_SETPGROUP;
+  posix_spawnattr_setflags(&attributes, flags);
   for (int i = 0; !result && i < pairs; i++) {
     int source = map[2 * i];
     /* One that lies where another is to come would be overwritten before its turn. */
@@ -152,6 +154,8 @@ int clinux_reap(pid_t pid, int *status) {
   while (ended < 0 && errno == EINTR);
   return ended < 0 ? -1 : ended == pid;
 }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 int clinux_packet_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);

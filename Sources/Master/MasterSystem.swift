@@ -3,24 +3,10 @@ import Control
 import Glibc
 import Posix
 
-/// A system call's failure: which call, and errno.
-struct SystemError: Error, CustomStringConvertible {
-  let call: StaticString
-  let code: Int32
-
-  init(_ call: StaticString, _ code: Int32 = errno) { (self.call, self.code) = (call, code) }
-
-  /// The call would have waited, or the kernel was short of memory for a moment: the next may succeed.
-  var passes: Bool { [EAGAIN, EINTR, ENOMEM, ENOBUFS].contains(code) }
-  /// The system's own words.
-  var reason: String {
-    let words = String(cString: strerror(code))
-    // It is the limit of the process that is at fault, not the call.
-    guard code == EMFILE else { return words }
-    return "\(words): the limit is \(clinux_descriptor_limit()); raise it (ulimit -n)"
-  }
-  var description: String { "\(call): \(reason)" }
-}
+/// A system call's failure, one type in every process.
+typealias SystemError = Posix.SystemError
+/// How a process ended.
+typealias Ending = Posix.Ending
 
 /// Every system call of the master, one thin function each. None of them waits for anything but time.
 enum System {
@@ -45,28 +31,6 @@ enum System {
 
   // MARK: Processes
 
-  /// Starts `path` with descriptors as `map` says (ours, the child's); an own session for a daemon.
-  /// The corresponding C function is `posix_spawn`.
-  static func spawn(
-    _ path: String, _ arguments: [String], _ map: [(Int32, Int32)], environment: [String] = [],
-    newSession: Bool = false
-  ) throws(SystemError) -> pid_t {
-    var words = arguments.map { strdup($0) } + [nil]
-    var lines: [UnsafeMutablePointer<CChar>?] = []
-    var entry = environ
-    while let line = entry.pointee {
-      lines.append(strdup(line))
-      entry += 1
-    }
-    lines += environment.map { strdup($0) } + [nil]
-    defer { for text in words + lines { free(text) } }
-    var pid: pid_t = 0
-    let pairs = map.flatMap { [$0.0, $0.1] }
-    let code = clinux_spawn(&pid, path, &words, &lines, pairs, Int32(map.count), newSession ? 1 : 0)
-    if code != 0 { throw SystemError("posix_spawn", code) }
-    return pid
-  }
-
   /// A descriptor that becomes readable at the process's end. The corresponding call is `pidfd_open`.
   static func processDescriptor(_ pid: pid_t) throws(SystemError) -> Int32 {
     try check("pidfd_open", clinux_pidfd(pid))
@@ -76,7 +40,7 @@ enum System {
   static func ending(of pid: pid_t) -> Ending? {
     var status: Int32 = 0
     switch clinux_reap(pid, &status) {
-    case 1: return status & 0x7f == 0 ? .exited((status >> 8) & 0xff) : .killed(status & 0x7f)
+    case 1: return Ending(status: status)
     case 0: return nil
     default: return .exited(-1)
     }
@@ -242,28 +206,5 @@ enum System {
     }
     if count < 0 { throw SystemError("send") }
     return count
-  }
-}
-
-/// How a process ended.
-enum Ending: Equatable {
-  case exited(Int32)
-  case killed(Int32)
-
-  /// "exit code 22", "SIGSEGV".
-  var description: String {
-    switch self {
-    case .exited(let code): "exit code \(code)"
-    case .killed(let signal): signalName(signal)
-    }
-  }
-
-  private func signalName(_ number: Int32) -> String {
-    let names: [Int32: String] = [
-      SIGSEGV: "SIGSEGV", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGFPE: "SIGFPE",
-      SIGTRAP: "SIGTRAP", SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", SIGALRM: "SIGALRM", SIGPIPE: "SIGPIPE",
-      SIGSYS: "SIGSYS", SIGXCPU: "SIGXCPU", SIGINT: "SIGINT", SIGHUP: "SIGHUP", SIGQUIT: "SIGQUIT",
-    ]
-    return names[number] ?? "signal \(number)"
   }
 }

@@ -1,3 +1,4 @@
+import Check
 import Config
 import Glibc
 import Host

@@ -1,4 +1,5 @@
 import Glibc
+import Posix
 
 /// System calls around programs that a subcommand or a start runs to its end, for what they print.
 enum ProgramSystem {
@@ -13,28 +14,21 @@ enum ProgramSystem {
   /// What the program prints on both of its outputs, and whether it ended with 0. The corresponding C
   /// functions are `pipe`, `posix_spawn`, `read` and `waitpid`.
   static func run(_ program: String, _ arguments: [String]) throws -> (isGood: Bool, output: String) {
-    var ends = [Int32](repeating: -1, count: 2)
-    guard pipe(&ends) == 0 else { throw Failure(description: String(cString: strerror(errno))) }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO)
-    for end in ends { posix_spawn_file_actions_addclose(&actions, end) }
-    let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-    defer { for word in words { free(word) } }
-    var pid: pid_t = 0
-    let code = posix_spawn(&pid, program, &actions, nil, words, environ)
-    close(ends[1])
-    defer { close(ends[0]) }
-    guard code == 0 else {
-      throw Failure(description: "\(program) cannot be run (\(String(cString: strerror(code))))")
+    let ends = try Pipe.make()
+    defer { close(ends.reading) }
+    let nothing = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    let outputs = [STDOUT_FILENO, STDERR_FILENO].map { (ends.writing, $0) }
+    let spawn = Spawn(
+      program, [program] + arguments, descriptors: [(nothing, STDIN_FILENO)] + outputs)
+    let pid: pid_t
+    do throws(SystemError) {
+      defer { for fd in [nothing, ends.writing] { close(fd) } }
+      pid = try spawn.start()
+    } catch {
+      throw Failure(description: "\(program) cannot be run (\(error.reason))")
     }
-    let output = readAll(ends[0])
-    var status: Int32 = 0
-    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-    return (status == 0, output)
+    let output = readAll(ends.reading)
+    return (Spawn.waitForEnd(of: pid) == .exited(0), output)
   }
 
   private static func readAll(_ fd: Int32) -> String {

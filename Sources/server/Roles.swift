@@ -2,6 +2,7 @@ import Config
 import Control
 import Host
 import Master
+import Posix
 import Watch
 
 /// What the process is: a master, one plain process, or a child of a master.
@@ -37,7 +38,7 @@ enum Roles {
     let effective =
       served.isEmpty
       ? try Settings.effectiveArguments(
-        arguments: arguments, environment: environment(), workingDirectory: Files.workingDirectory(),
+        arguments: arguments, environment: ProcessEnvironment.values, workingDirectory: Files.workingDirectory(),
         isFile: FileSystem.isFile, surroundings: .ofThisMachine, readFile: Files.read)
       : assignment!.orders.arguments
     let ground = try Groundwork(settings, following: assignment)
@@ -87,7 +88,7 @@ enum Roles {
       try settings(orders.arguments).warnings.forEach(Server.announce)
       assignment.configured(
         try Settings.effectiveArguments(
-          arguments: orders.arguments, environment: environment(),
+          arguments: orders.arguments, environment: ProcessEnvironment.values,
           workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile,
           surroundings: .ofThisMachine, readFile: Files.read))
     case .watch: return try watch(try effective(), assignment)
@@ -142,7 +143,7 @@ enum Roles {
   /// Settings from the operator's words and what surrounds the process.
   private static func settings(_ arguments: [String]) throws -> Settings {
     let invocation = try Settings.parse(
-      arguments: arguments, environment: environment(), standardInputIsListening: true,
+      arguments: arguments, environment: ProcessEnvironment.values, standardInputIsListening: true,
       workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile,
       surroundings: .ofThisMachine, readFile: Files.read)
     guard case .run(let settings) = invocation else { throw ServerFailure("there is nothing to serve") }

@@ -2,22 +2,9 @@ import Config
 import Glibc
 import Host
 import Master
+import Posix
 
 /// The server: reads what it was asked to do, then does it in the role that fits.
-
-/// The process's environment as a dictionary.
-func environment() -> [String: String] {
-  var result: [String: String] = [:]
-  var entry = environ
-  while let text = entry.pointee {
-    let line = String(cString: text)
-    if let equals = line.firstIndex(of: "=") {
-      result[String(line[..<equals])] = String(line[line.index(after: equals)...])
-    }
-    entry += 1
-  }
-  return result
-}
 
 /// Ends the process.
 func leave(_ code: Int32) -> Never { Server.leave(code) }
@@ -35,7 +22,7 @@ do { try Server.fillStandardDescriptors() } catch {
   leave(1)
 }
 let arguments = Array(CommandLine.arguments.dropFirst())
-let surroundings = environment()
+let surroundings = ProcessEnvironment.values
 let isGateway = surroundings["GATEWAY_INTERFACE"] != nil
 if isGateway { GatewayEnvironment.removeProxy() }
 // A CGI program has no role: its arguments can be the client's (RFC 3875 §4.4).

@@ -1,3 +1,5 @@
+import Control
+
 /// A key of a configuration with its value and its line, in the section that it stands in: what the server
 /// reads of any format (`ConfigText` in Sources/Config).
 struct Record {
@@ -10,20 +12,7 @@ struct Record {
 
   /// The record as a line: fields between tabs, with tabs, ends of lines and backslashes escaped.
   var text: String {
-    ([section, "\(line)", key] + (value.map { [$0] } ?? [])).map(Self.escaped).joined(separator: "\t")
-  }
-
-  private static func escaped(_ field: String) -> String {
-    var result = ""
-    for character in field.unicodeScalars {
-      switch character {
-      case "\t": result += "\\t"
-      case "\n": result += "\\n"
-      case "\\": result += "\\\\"
-      default: result.unicodeScalars.append(character)
-      }
-    }
-    return result
+    TabbedLine.encoded([section, "\(line)", key] + (value.map { [$0] } ?? []))
   }
 }
 

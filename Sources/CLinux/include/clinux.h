@@ -155,9 +155,11 @@ static inline int64_t clinux_realtime_s(void) {
 }
 
 /* Starts `path` with descriptors as `map` says (pairs: ours, the child's; the child's stand above no one of
- * ours), the signal mask empty and every signal at its default. 0 or an errno. */
+ * ours), the signal mask empty and every signal at its default; in its parent's process group, or as `family`
+ * says. 0 or an errno. */
+enum { CLINUX_OWN_SESSION = 1, CLINUX_OWN_GROUP = 2 };
 int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,
-                 const int *map, int pairs, int new_session);
+                 const int *map, int pairs, int family);
 /* Opens the null device in the place of standard descriptors that are closed: the next file or socket would
  * be taken for one of them. 0, or -1 with errno. */
 int clinux_fill_standard(void);
@@ -175,6 +177,8 @@ enum {
   CLINUX_PLACE_READ_ONLY
 };
 int clinux_socket_place(const char *path, int error);
+/* A pipe, closed on exec. */
+int clinux_pipe(int ends[2]);
 /* A pair of connected packet sockets, closed on exec, non-blocking. */
 int clinux_packet_pair(int ends[2]);
 int clinux_stream_pair(int ends[2]);

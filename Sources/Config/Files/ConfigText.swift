@@ -3,6 +3,8 @@
 // lines of four fields between tabs: section, number of the line, key and value; `\t`, `\n` and `\\` stand
 // for a tab, a line's end and a backslash, and a key without a value has three fields.
 
+import Control
+
 /// The sections of a file, in their order.
 struct ConfigText {
   struct Line {
@@ -48,7 +50,7 @@ struct ConfigText {
   /// Reads what a converter made of a file.
   init(converted text: String) {
     for raw in text.utf8.split(separator: Self.newline) {
-      let fields = raw.split(separator: 0x09, omittingEmptySubsequences: false).map(Self.unescaped)
+      let fields = TabbedLine.decoded(Substring(raw))
       guard fields.count >= 3, let number = Int(fields[1]) else { continue }
       let line = Line(number: number, key: fields[2], value: fields.count > 3 ? fields[3] : nil)
       if sections.last?.name != fields[0] { sections.append(Section(name: fields[0])) }
@@ -69,22 +71,5 @@ struct ConfigText {
       return Line(number: number, key: String(text), value: nil)
     }
     return Line(number: number, key: String(key.trimmed), value: String(value.trimmed))
-  }
-
-  /// A field as it was before its tabs and line ends were escaped.
-  static func unescaped(_ field: Substring.UTF8View.SubSequence) -> String {
-    var bytes: [UInt8] = []
-    var isEscaped = false
-    for byte in field {
-      if isEscaped {
-        bytes.append(byte == UInt8(ascii: "n") ? newline : byte == UInt8(ascii: "t") ? 0x09 : byte)
-        isEscaped = false
-      } else if byte == UInt8(ascii: "\\") {
-        isEscaped = true
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -1,6 +1,8 @@
 // `server migrate FILE`: another server's configuration -> an ini file of this server's, with a comment for
 // each line that has changed or is lost.
 
+import Control
+
 /// A configuration on its way to this server's words.
 public struct Migration {
   /// The lines of `[server]`, comments among them.
@@ -113,8 +115,7 @@ extension Migration {
   /// The names and values that `evaluate_gunicorn.py` prints.
   public static func settings(printed text: some StringProtocol) -> [(name: String, values: [String])] {
     text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      let fields = Substring(decoding: line, as: UTF8.self).utf8
-        .split(separator: 0x09, omittingEmptySubsequences: false).map { ConfigText.unescaped($0) }
+      let fields = TabbedLine.decoded(String(decoding: line, as: UTF8.self))
       return fields.first.map { ($0, Array(fields.dropFirst())) }
     }
   }

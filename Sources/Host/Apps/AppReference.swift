@@ -32,12 +32,12 @@ public struct AppReference: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// The symbols to look for, the preferred one first.
-  var wanted: [String] { symbol.map { [$0] } ?? ["nsgi_entry", "application"] }
+  package var wanted: [String] { symbol.map { [$0] } ?? ["nsgi_entry", "application"] }
 
   /// Whether a symbol has the type of nsgi_entry; any other has the type of application, since a library
   /// does not say of what type its functions are. `shop_nsgi_entry` lets one library hold several
   /// full-form apps.
-  static func isEntry(_ symbol: String) -> Bool { symbol == "nsgi_entry" || symbol.hasSuffix("_nsgi_entry") }
+  package static func isEntry(_ symbol: String) -> Bool { symbol == "nsgi_entry" || symbol.hasSuffix("_nsgi_entry") }
 
   /// As the operator writes it.
   public var description: String { symbol.map { "\(path):\($0)" } ?? path }

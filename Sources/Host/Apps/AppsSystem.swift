@@ -14,7 +14,7 @@ extension System {
   }
 
   /// The corresponding C function is `fstat`.
-  static func status(_ fd: Int32) throws(SystemError) -> stat {
+  package static func status(_ fd: Int32) throws(SystemError) -> stat {
     var result = stat()
     _ = try interruptible("fstat") { fstat(fd, &result) }
     return result
@@ -169,7 +169,7 @@ extension System {
   static func linkerError() -> String { dlerror().map { String(cString: $0) } ?? "unknown error" }
 
   /// The corresponding C function is `dlclose`.
-  static func closeLibrary(_ library: UnsafeMutableRawPointer) {
+  package static func closeLibrary(_ library: UnsafeMutableRawPointer) {
     _ = dlclose(library)
     ForkedCopy.end()
   }

@@ -1,8 +1,8 @@
 /// What a shared library says about itself in its ELF headers, read without running any of it
 /// (System V gABI, chapters 4 and 5). Every offset is checked against the file before it is followed.
-struct ElfImage: Equatable, Sendable {
+package struct ElfImage: Equatable, Sendable {
   /// Who compiled it, as far as its sections tell.
-  enum Language: String, Sendable {
+  package enum Language: String, Sendable {
     case c = "C"
     case swift = "Swift"
     case rust = "Rust"
@@ -10,33 +10,33 @@ struct ElfImage: Equatable, Sendable {
   }
 
   /// How a symbol is defined.
-  enum Definition: Equatable, Sendable { case function, data }
+  package enum Definition: Equatable, Sendable { case function, data }
 
   /// What the dynamic linker looks for on its behalf, and where.
   private(set) var links = ElfLinks()
   /// The GNU build-id in hexadecimal.
-  private(set) var buildID: String?
+  package private(set) var buildID: String?
   /// Has thread-local variables (PT_TLS).
-  private(set) var hasThreadLocals = false
+  package private(set) var hasThreadLocals = false
   /// Its thread-locals need room in the static TLS block, of which there is little (DF_STATIC_TLS).
-  private(set) var needsStaticTLS = false
+  package private(set) var needsStaticTLS = false
   /// The linker was told never to unload it (DF_1_NODELETE).
-  private(set) var isNoDelete = false
+  package private(set) var isNoDelete = false
   /// Has STB_GNU_UNIQUE symbols (C++ inline statics), which pin it in memory.
-  private(set) var hasUniqueSymbols = false
-  private(set) var language = Language.c
+  package private(set) var hasUniqueSymbols = false
+  package private(set) var language = Language.c
   /// Exported symbols among those that were asked for.
-  private(set) var symbols: [String: Definition] = [:]
+  package private(set) var symbols: [String: Definition] = [:]
 
   /// Libraries it links, in order (DT_NEEDED).
-  var needed: [String] { links.needed }
+  package var needed: [String] { links.needed }
   /// Its own name (DT_SONAME).
-  var soname: String? { links.soname }
+  package var soname: String? { links.soname }
   /// Where it looks for what it links (DT_RUNPATH, or DT_RPATH).
-  var searchPath: [String] { links.runpath ?? links.rpath }
+  package var searchPath: [String] { links.runpath ?? links.rpath }
 
   /// Why the image cannot be unloaded whatever it promises; nil if nothing speaks against it.
-  var pinned: String? {
+  package var pinned: String? {
     if isNoDelete { return "it is linked with -z nodelete" }
     if hasUniqueSymbols { return "it has unique symbols (build with -fno-gnu-unique)" }
     if needsStaticTLS { return "its thread-local variables need static room (-ftls-model=initial-exec)" }

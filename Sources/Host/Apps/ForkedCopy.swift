@@ -4,12 +4,12 @@ import CNSGI
 /// A copy of this process that code of an application has made by fork(). It is the application's, and never
 /// a second server: descriptors of the host are closed in it, functions of the host answer NSGI_MISUSE, and
 /// when the function of the application returns to the host, the copy ends.
-enum ForkedCopy {
+package enum ForkedCopy {
   /// This process is one.
-  @inline(__always) static var isThis: Bool { clinux_is_copy() != 0 }
+  @inline(__always) package static var isThis: Bool { clinux_is_copy() != 0 }
 
   /// Copies that are made from now on are told apart. Before anything of an application is loaded.
-  static func watch() throws(SystemError) {
+  package static func watch() throws(SystemError) {
     guard clinux_watch_forks() == 0 else { throw SystemError("pthread_atfork") }
   }
 
@@ -17,8 +17,8 @@ enum ForkedCopy {
   ///
   /// - Parameter result: an nsgi_result; the exit status is 0 for a good one, else 1.
   @inline(__always)
-  static func end(_ result: Int32 = 0) { if isThis { clinux_end_copy(result < 0 ? 1 : 0) } }
+  package static func end(_ result: Int32 = 0) { if isThis { clinux_end_copy(result < 0 ? 1 : 0) } }
 
   /// What a function of the host answers when there is no such exchange: it is over, or this is a copy.
-  static var absent: Int32 { isThis ? NSGI_MISUSE.rawValue : NSGI_GONE.rawValue }
+  package static var absent: Int32 { isThis ? NSGI_MISUSE.rawValue : NSGI_GONE.rawValue }
 }

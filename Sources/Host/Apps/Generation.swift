@@ -8,7 +8,7 @@ import CNSGI
 ///
 /// Unchecked: everything but `state` is constant; `state` is written by `start`, before any other thread
 /// knows the generation, and by `unload`, after all others have left it.
-final class Generation: @unchecked Sendable {
+package final class Generation: @unchecked Sendable {
   /// The plain form's function, or the full form's table, the host's own copy with absent members nil.
   enum Form {
     case plain(Loader.Application)
@@ -16,9 +16,11 @@ final class Generation: @unchecked Sendable {
   }
 
   /// An option for load(): `--app-option`.
-  struct Option: Equatable, Sendable {
-    let key: String
-    let value: String
+  package struct Option: Equatable, Sendable {
+    package let key: String
+    package let value: String
+
+    package init(key: String, value: String) { (self.key, self.value) = (key, value) }
   }
 
   /// Counts the builds of this application from 1.
@@ -223,7 +225,7 @@ final class Generation: @unchecked Sendable {
   }
 
   /// The name that nsgi.h gives a result.
-  static func resultName(_ result: Int32) -> String {
+  package static func resultName(_ result: Int32) -> String {
     switch result {
     case NSGI_OK.rawValue: "NSGI_OK"
     case NSGI_ASYNC.rawValue: "NSGI_ASYNC"

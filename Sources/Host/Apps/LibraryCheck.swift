@@ -28,14 +28,17 @@ public struct LibraryConflict: Equatable, Sendable, CustomStringConvertible {
 
 /// Looks whether an app gets the libraries that it would have in a process of its own. The linker says
 /// nothing where it does not: such an app calls into other code than it was built with.
-struct LibraryCheck {
+package struct LibraryCheck {
   private static let search = LibrarySearch()
   private let search: LibrarySearch
   private let libraries: LoadedLibraries
 
-  init(_ libraries: LoadedLibraries = .shared, search: LibrarySearch = LibraryCheck.search) {
+  init(_ libraries: LoadedLibraries, search: LibrarySearch = LibraryCheck.search) {
     (self.libraries, self.search) = (libraries, search)
   }
+
+  /// Of this process.
+  package init() { self.init(.shared) }
 
   /// Before anything of the app is loaded: of all that it links, directly or through others.
   func before(_ copy: PrivateCopy) -> [LibraryConflict] {
@@ -69,7 +72,7 @@ struct LibraryCheck {
 
   /// The file of each library that a file links, directly or through others; nil for one that is found
   /// nowhere and that this process has not loaded either.
-  func files(of copy: PrivateCopy) -> [(name: String, user: String, file: String?)] {
+  package func files(of copy: PrivateCopy) -> [(name: String, user: String, file: String?)] {
     var result: [(name: String, user: String, file: String?)] = []
     walk(copy) { name, user, files in
       let file = files.first ?? System.loadedLibrary(name)

@@ -37,7 +37,7 @@ final class LoadedLibraries: @unchecked Sendable {
     case app(String)
   }
 
-  private let mutex = Mutex()
+  private let mutex = Monitor()
   private var known: [String: Library] = [:]
   /// Private copies of apps and plugins: each is another file in each process.
   private var copies: Set<String> = []

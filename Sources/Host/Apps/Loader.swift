@@ -2,21 +2,21 @@ import CNSGI
 
 /// Loads a private copy into the process and shakes hands with it. Nothing of the application has run
 /// before but its constructors.
-enum Loader {
+package enum Loader {
   /// The plain form: `application` of nsgi.h.
-  typealias Application = @convention(c) (UnsafePointer<nsgi_environ>?, nsgi_start_response?) -> Int32
+  package typealias Application = @convention(c) (UnsafePointer<nsgi_environ>?, nsgi_start_response?) -> Int32
   /// The full form's symbol.
   typealias Entry = @convention(c) (UnsafePointer<nsgi_host>?) -> UnsafePointer<nsgi_app>?
 
   /// How the library is called.
-  enum Form {
+  package enum Form {
     case plain(Application)
     /// What nsgi_entry returned.
     case full(UnsafePointer<nsgi_app>)
   }
 
   /// Opens the library and finds its entry; with `.full` the handshake has succeeded.
-  static func open(
+  package static func open(
     _ copy: PrivateCopy, _ image: ElfImage, _ reference: AppReference, host: UnsafePointer<nsgi_host>
   ) throws(LoadError) -> (handle: UnsafeMutableRawPointer, form: Form) {
     guard let symbol = reference.wanted.first(where: { image.symbols[$0] != nil }) else {
@@ -44,7 +44,7 @@ enum Loader {
 
   /// Opens the library, and those beside the operator's file, without touching its entry; nil when it
   /// cannot be opened.
-  static func openWithCompanions(_ copy: PrivateCopy, _ image: ElfImage) -> UnsafeMutableRawPointer? {
+  package static func openWithCompanions(_ copy: PrivateCopy, _ image: ElfImage) -> UnsafeMutableRawPointer? {
     do { try openCompanions(of: copy, image) } catch { return nil }
     return System.openLibrary(copy.path)
   }
@@ -97,7 +97,7 @@ enum Loader {
   private static let mostSize: UInt32 = 64 * 1024
 
   /// The host's own copy of a table, what an older application does not have being zero.
-  static func adopt(_ table: UnsafePointer<nsgi_app>) -> nsgi_app {
+  package static func adopt(_ table: UnsafePointer<nsgi_app>) -> nsgi_app {
     var result = nsgi_app()
     let size = min(Int(table.pointee.head.size), MemoryLayout<nsgi_app>.size)
     withUnsafeMutableBytes(of: &result) {

@@ -5,13 +5,13 @@ import Glibc
 ///
 /// The operator's file is not loaded itself: dlopen answers with the old image for a name (or an inode)
 /// that it has seen, and a library that is overwritten or truncated while mapped takes the process along.
-struct PrivateCopy {
+package struct PrivateCopy {
   /// The operator's file.
-  let source: String
+  package let source: String
   /// The copy.
-  let path: String
+  package let path: String
   /// Bytes.
-  let size: Int
+  package let size: Int
 
   /// A copy that another process of this server has made.
   init(source: String, path: String) throws(LoadError) {
@@ -24,7 +24,7 @@ struct PrivateCopy {
   }
 
   /// Copies the file into a new directory of `runtime`; refuses one that changes meanwhile.
-  init(of source: String, in runtime: RuntimeDirectory) throws(LoadError) {
+  package init(of source: String, in runtime: RuntimeDirectory) throws(LoadError) {
     let path: String
     let output: Int32
     do {
@@ -99,7 +99,7 @@ struct PrivateCopy {
   }
 
   /// Reads the ELF headers of the copy, which symbols of `wanted` it exports among them.
-  func inspect(wanted: [String]) throws(LoadError) -> ElfImage {
+  package func inspect(wanted: [String]) throws(LoadError) -> ElfImage {
     guard size > 0 else { throw .badImage(path: source, .empty) }
     do {
       let fd = try System.openForReading(path)

@@ -4,9 +4,9 @@ import Glibc
 /// write in it; a master's workers of another user may read the copies through their group. It has a fresh
 /// name for each process and is gone when the server ends. A crash leaves it behind, so that the addresses
 /// of a backtrace still have a file; a later server removes it after a day.
-final class RuntimeDirectory {
+package final class RuntimeDirectory {
   /// Absolute path.
-  let path: String
+  package let path: String
   /// The directory itself; holds the lock that says "in use".
   private(set) var descriptor: Int32
   private let parent: Int32
@@ -46,13 +46,18 @@ final class RuntimeDirectory {
     descriptor = fresh
   }
 
+  /// Makes one in `parent`, else where the system has a place for it.
+  package static func create(in parent: String? = nil) throws(LoadError) -> RuntimeDirectory {
+    try create(in: parent, for: nil)
+  }
+
   /// Makes one: in `parent` if given, else where the system has a place for it.
   ///
   /// - Parameters:
   ///   - identity: who is to read the copies, if that is somebody else.
   ///   - sweeps: look for what killed servers left; a CGI program, which lives for one request, does not.
   static func create(
-    in parent: String? = nil, for identity: Identity? = nil, sweeps: Bool = true
+    in parent: String? = nil, for identity: Identity?, sweeps: Bool = true
   ) throws(LoadError) -> RuntimeDirectory {
     var reasons: [String] = []
     for candidate in parent.map({ [System.absolute($0)] }) ?? candidates() {
@@ -98,7 +103,7 @@ final class RuntimeDirectory {
   }
 
   /// Removes the directory and what is in it. Libraries that are still loaded stay mapped.
-  func remove() {
+  package func remove() {
     guard !isRemoved else { return }
     isRemoved = true
     Self.removeTree(descriptor, named: Paths.name(of: path), in: parent)
@@ -148,7 +153,7 @@ final class RuntimeDirectory {
   // MARK: What crashed servers left
 
   /// Removes directories of this user that no process holds and that nobody has needed for so long.
-  static func sweep(_ parent: String, olderThan seconds: Int) {
+  package static func sweep(_ parent: String, olderThan seconds: Int) {
     guard let names = try? System.names(in: parent), let above = try? System.openDirectory(parent) else {
       return
     }

@@ -69,7 +69,7 @@ enum WorkerRegistry {
     for number in 0..<capacity { (table + number).initialize(to: Atomic(0)) }
     return table
   }()
-  private static let mutex = Mutex()
+  private static let mutex = Monitor()
   nonisolated(unsafe) private static var reserved: Set<UInt32> = []
 
   /// A number for a new worker.

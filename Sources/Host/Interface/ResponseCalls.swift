@@ -144,7 +144,7 @@ extension Worker {
 
 extension ResponseError {
   /// What is wrong, for the app's author.
-  var sentence: String {
+  package var sentence: String {
     switch self {
     case .invalidStatus: "the status is not a number from 200 to 599 and a reason without control characters"
     case .invalidName: "a field name is not a token"

@@ -2,9 +2,9 @@ import CNSGI
 
 /// The order of an application's calls about its response (docs/NSGI.md §6): one table for the host that
 /// serves and for the one of `check --exercise`.
-enum ResponseRules {
+package enum ResponseRules {
   /// How far a response has come, as its application knows it.
-  enum Stage: CaseIterable {
+  package enum Stage: CaseIterable {
     /// No head was taken.
     case unstarted
     /// A head was taken, and nothing of the body.
@@ -18,9 +18,9 @@ enum ResponseRules {
   }
 
   /// The functions; those that give bytes of the body are one.
-  enum Call: CaseIterable { case start, reason, respond, body, flush }
+  package enum Call: CaseIterable { case start, reason, respond, body, flush }
 
-  enum Verdict: Equatable {
+  package enum Verdict: Equatable {
     case allowed
     /// Before there is a head.
     case tooEarly
@@ -29,11 +29,11 @@ enum ResponseRules {
     case gone
 
     /// What the function answers, unless it goes on.
-    var code: Int32 { self == .gone ? NSGI_GONE.rawValue : NSGI_MISUSE.rawValue }
+    package var code: Int32 { self == .gone ? NSGI_GONE.rawValue : NSGI_MISUSE.rawValue }
   }
 
   @inline(__always)
-  static func verdict(_ call: Call, in stage: Stage) -> Verdict {
+  package static func verdict(_ call: Call, in stage: Stage) -> Verdict {
     switch (stage, call) {
     case (.unstarted, .start), (.unstarted, .reason), (.unstarted, .respond): .allowed
     case (.unstarted, .body), (.unstarted, .flush): .tooEarly

@@ -1,38 +1,4 @@
-import CLinux
-import Glibc
+import Posix
 
-/// A system call's failure: which call, and errno.
-public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// Name of the C function.
-  public let call: StaticString
-  /// The value of errno.
-  public let code: Int32
-
-  public init(_ call: StaticString, _ code: Int32 = errno) {
-    self.call = call
-    self.code = code
-  }
-
-  /// The call would have waited (EAGAIN, EWOULDBLOCK are one number on Linux), or the kernel had no memory
-  /// for it at the moment: to be made again when the descriptor says that it is ready.
-  public var wouldBlock: Bool { code == EAGAIN || code == ENOBUFS || code == ENOMEM }
-
-  /// The kernel was short of something for a moment: made again, the call may succeed.
-  var isMomentary: Bool { [EAGAIN, EBUSY, EINTR, ENOBUFS, ENOMEM].contains(code) }
-
-  /// The system's own words for the error.
-  public var reason: String {
-    let words = String(cString: strerror(code))
-    // A limit of the process is at fault, not the call.
-    return switch code {
-    case EMFILE: "\(words): the limit is \(clinux_descriptor_limit()); raise it (--max-fd, ulimit -n)"
-    case EFBIG: "\(words): raise the limit on the size of files (ulimit -f)"
-    default: words
-    }
-  }
-  public var description: String { "\(call): \(reason)" }
-
-  public static func == (left: SystemError, right: SystemError) -> Bool {
-    left.code == right.code && "\(left.call)" == "\(right.call)"
-  }
-}
+/// A system call's failure, one type in every process.
+public typealias SystemError = Posix.SystemError

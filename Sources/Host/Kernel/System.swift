@@ -6,7 +6,7 @@ import Posix
 
 /// Every system call of the host, one thin function each: EINTR is handled here, errors are thrown,
 /// nothing is decided. In debug builds `SystemScript` can play the kernel for tests.
-enum System {
+package enum System {
   @inline(__always)
   static func retrying(_ call: StaticString, _ body: () -> Int) throws(SystemError) -> Int {
     while true {
@@ -77,7 +77,7 @@ enum System {
   }
 
   /// Reads from any descriptor. The corresponding C function is `read`.
-  static func read(_ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int) throws(SystemError) -> Int {
+  package static func read(_ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int) throws(SystemError) -> Int {
     try retrying("read") { Glibc.read(fd, to, count) }
   }
 
@@ -291,10 +291,10 @@ enum System {
   static func fileSize(_ fd: Int32) throws(SystemError) -> Int64 { Int64(try System.status(fd).st_size) }
 
   /// The corresponding C function is `usleep`.
-  static func pause(microseconds: UInt32) { _ = usleep(microseconds) }
+  package static func pause(microseconds: UInt32) { _ = usleep(microseconds) }
 
   /// Starts a thread that nobody joins. The corresponding C function is `pthread_create`.
-  static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+  package static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     final class Start {
       let body: @Sendable () -> Void
       init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -318,18 +318,18 @@ enum System {
 
   /// Monotonic nanoseconds. The corresponding C function is `clock_gettime`.
   @inline(__always)
-  static func now() -> UInt64 { clinux_monotonic_ns() }
+  package static func now() -> UInt64 { clinux_monotonic_ns() }
 
   // MARK: Files
 
   /// The corresponding C function is `close`; Linux frees the descriptor whatever it answers.
-  static func close(_ fd: Int32) {
+  package static func close(_ fd: Int32) {
     clinux_disown(fd)
     _ = Glibc.close(fd)
   }
 
   /// No copy of the process that an application makes by fork() keeps the descriptor.
-  static func own(_ fd: Int32) -> Int32 {
+  package static func own(_ fd: Int32) -> Int32 {
     clinux_own(fd)
     return fd
   }
@@ -340,7 +340,7 @@ enum System {
   }
 
   /// Writes all of the bytes. The corresponding C function is `write`.
-  static func writeAll(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+  package static func writeAll(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
     var done = 0
     while done < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
@@ -372,7 +372,7 @@ enum System {
   }
 
   /// The corresponding C function is `munmap`.
-  static func unmap(_ address: UnsafeRawPointer, _ count: Int) {
+  package static func unmap(_ address: UnsafeRawPointer, _ count: Int) {
     _ = munmap(UnsafeMutableRawPointer(mutating: address), count)
   }
 

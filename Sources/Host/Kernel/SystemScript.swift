@@ -15,7 +15,7 @@ enum SystemScript {
 
   #if DEBUG
     /// Several threads of a worker make calls.
-    private static let mutex = Mutex()
+    private static let mutex = Monitor()
     nonisolated(unsafe) private static var steps: [Call: [Step]] = [:]
     private static let active = Atomic<Bool>(false)
     private static let bound = Atomic<Int>(.max)

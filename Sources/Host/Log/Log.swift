@@ -4,9 +4,9 @@ import Posix
 
 /// The error log: what the operator and the authors of apps read. One line an event, on standard error or
 /// in a file; reopened by name for log rotation.
-final class Log: @unchecked Sendable {
+package final class Log: @unchecked Sendable {
   /// The log of this process.
-  static let shared = Log()
+  package static let shared = Log()
 
   private var logger: Logger
   private static let levels: [Logger.Level] = [.trace, .debug, .info, .warning, .error, .critical]
@@ -48,7 +48,7 @@ final class Log: @unchecked Sendable {
   /// A line of an application.
   ///
   /// - Parameter request: the id of the request that it is about; empty for none.
-  func app(
+  package func app(
     level: Int32, _ text: UnsafeRawBufferPointer,
     request: UnsafeRawBufferPointer = .init(start: nil, count: 0)
   ) {

@@ -158,10 +158,10 @@ extension Worker {
     sendContinue(exchange)
     if exchange.neverWaits { return NSGI_AGAIN.rawValue }
     let id = exchange.id
-    var isInTime = exchange.lock.wait(until: Mutex.deadline(seconds: Worker.keepsPermitSeconds))
+    var isInTime = exchange.lock.wait(until: Monitor.deadline(seconds: Worker.keepsPermitSeconds))
     if !isInTime, exchange.id == id {
       offerPermit(exchange)
-      isInTime = exchange.lock.wait(until: Mutex.deadline(seconds: limits.bodyTimeoutSeconds))
+      isInTime = exchange.lock.wait(until: Monitor.deadline(seconds: limits.bodyTimeoutSeconds))
     }
     // Another thread of the app may have ended it meanwhile: the record is someone else's then.
     guard exchange.id == id else { return NSGI_GONE.rawValue }

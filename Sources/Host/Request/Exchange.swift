@@ -19,7 +19,7 @@ struct Exchange: ~Copyable {
   /// How far it is, who may touch it, and how it ends.
   let state = ExchangeWord()
   /// Guards a detached exchange, its response and its connection's output.
-  let lock = Mutex()
+  let lock = Monitor()
   /// An app had it: it stands on the scoreboard.
   var isCounted = false
   /// Whether its call counts among those that the app may have at once.
@@ -181,7 +181,7 @@ extension nsgi_str {
   }
 
   @inline(__always)
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: p, count: p == nil ? 0 : n) }
+  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: p, count: p == nil ? 0 : n) }
 }
 
 extension nsgi_pair {

@@ -11,7 +11,7 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   @inline(__always) var slot: UInt32 { pointee.slot }
   @inline(__always) var owner: Unmanaged<Worker> { pointee.owner }
   @inline(__always) var state: ExchangeWord { _read { yield pointee.state } }
-  @inline(__always) var lock: Mutex { _read { yield pointee.lock } }
+  @inline(__always) var lock: Monitor { _read { yield pointee.lock } }
   @inline(__always)
   var isCounted: Bool {
     get { pointee.isCounted }

@@ -73,7 +73,7 @@ extension System {
 
   /// Programs that this process starts get no rights that it has not (set-user-ID, file capabilities).
   /// Verified. The corresponding C function is `prctl` with PR_SET_NO_NEW_PRIVS.
-  static func forbidPrivileges() throws(SystemError) {
+  package static func forbidPrivileges() throws(SystemError) {
     guard clinux_forbid_privileges() == 0, clinux_forbids_privileges() == 1 else {
       throw SystemError("prctl")
     }

@@ -162,7 +162,7 @@ public enum Server {
     nonisolated(unsafe) let made = runtime
     let watch = SignalWatch { event in
       guard case .stop(let signal) = event else { return .heeded }
-      announce("\(System.signalName(signal)) before the applications were loaded: nothing is under way")
+      announce("\(SignalName.of(signal)) before the applications were loaded: nothing is under way")
       made.remove()
       files.remove()
       System.endAtOnce(0)

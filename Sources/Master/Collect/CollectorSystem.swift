@@ -49,14 +49,13 @@ struct SocketName {
 
 /// System calls of the process that distributes lines, and of the master for it. None waits.
 extension System {
-  /// A pipe: its ends, out of the way of what children get. The corresponding C function is `pipe`.
+  /// A pipe: its ends, out of the way of what children get.
   static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
-    var ends: [Int32] = [-1, -1]
-    _ = try check("pipe", Glibc.pipe(&ends))
-    defer { for end in ends { close(end) } }
+    let ends = try Pipe.make()
+    defer { for end in [ends.reading, ends.writing] { close(end) } }
     // As much as the kernel gives: what does not fit waits in the writers' own memory.
-    _ = clinux_pipe_size(ends[1], 1 << 20)
-    let result = (read: try duplicate(ends[0]), write: try duplicate(ends[1]))
+    _ = clinux_pipe_size(ends.writing, 1 << 20)
+    let result = (read: try duplicate(ends.reading), write: try duplicate(ends.writing))
     try setNonBlocking(result.read)
     return result
   }

@@ -106,7 +106,7 @@ public struct LogCollector {
         default: break
         }
       } catch {
-        if !error.passes { isAlone = true }
+        if !error.isMomentary { isAlone = true }
         return
       }
     }

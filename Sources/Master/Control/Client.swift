@@ -106,7 +106,7 @@ extension Master {
       guard !bytes.isEmpty else { return drop(id) }
       clients[id]!.input += bytes
     } catch {
-      if !error.passes { drop(id) }
+      if !error.isMomentary { drop(id) }
       return
     }
     guard let end = clients[id]!.input.firstIndex(of: UInt8(ascii: "\n")) else {
@@ -156,7 +156,7 @@ extension Master {
       do throws(SystemError) {
         sent += try System.send(client.descriptor, client.output[sent...])
       } catch {
-        guard error.passes else { return drop(id) }
+        guard error.isMomentary else { return drop(id) }
         break
       }
     }

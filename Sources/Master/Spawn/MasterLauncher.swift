@@ -1,6 +1,7 @@
 import Config
 import Control
 import Glibc
+import Posix
 
 /// Why a master cannot be started: one sentence.
 public struct LaunchFailure: Error, CustomStringConvertible {
@@ -25,8 +26,10 @@ public enum MasterLauncher {
       (input, 0), (output, 1), (output, 2), (pair.other, HandedDescriptor.control),
       (paper, HandedDescriptor.orders),
     ]
-    _ = try System.spawn(
-      "/proc/self/exe", ["server", ChildRole.name, orders.role.rawValue], map, newSession: true)
+    _ = try Spawn(
+      "/proc/self/exe", ["server", ChildRole.name, orders.role.rawValue], descriptors: map,
+      family: .ownSession
+    ).start()
     System.close(pair.other)
     let epoll = try System.epollCreate()
     try System.watch(epoll, pair.own)

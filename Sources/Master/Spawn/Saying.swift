@@ -21,7 +21,7 @@ extension Master {
         if error.code == EMSGSIZE {
           misheard(worker)
         } else {
-          if !error.passes { unlink(worker) }
+          if !error.isMomentary { unlink(worker) }
           return
         }
       }

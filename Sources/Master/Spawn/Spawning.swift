@@ -1,5 +1,6 @@
 import Control
 import Glibc
+import Posix
 
 /// From a seat to a process.
 extension Master {
@@ -68,7 +69,9 @@ extension Master {
     do throws(SystemError) {
       try watch(pair.own, speaks)
       let line = ["server"] + words + [ChildRole.name] + orders.title
-      let pid = try System.spawn("/proc/self/exe", line, whole, newSession: newSession)
+      let pid = try Spawn(
+        "/proc/self/exe", line, descriptors: whole, family: newSession ? .ownSession : .parents
+      ).start()
       return (pid, try watchEnd(of: pid, ended), pair.own)
     } catch {
       unwatch(pair.own)

@@ -86,7 +86,7 @@ extension Master {
         if let report = JobReport(bytes, apps: job.orders.builds.map(\.app)) { heed(job, report) }
       } catch {
         if error.code == EMSGSIZE { continue }
-        if !error.passes { System.unwatch(epoll, job.link) }
+        if !error.isMomentary { System.unwatch(epoll, job.link) }
         return
       }
     }

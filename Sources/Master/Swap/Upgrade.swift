@@ -119,7 +119,7 @@ extension Master {
     var bytes: [UInt8] = []
     do throws(SystemError) { bytes = try System.receivePacket(fd) } catch {
       // Any other error is its end.
-      if error.passes { return }
+      if error.isMomentary { return }
     }
     guard let message = Message(bytes) else {
       unwatch(fd)

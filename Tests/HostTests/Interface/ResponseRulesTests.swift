@@ -5,6 +5,7 @@ import Foundation
 import Support
 import Testing
 
+@testable import Check
 @testable import Host
 
 extension WorkerSuites {

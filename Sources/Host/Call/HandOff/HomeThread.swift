@@ -9,7 +9,7 @@ import Glibc
 ///
 /// Unchecked: the task is guarded by `mutex`.
 final class HomeThread: @unchecked Sendable {
-  private let mutex = Mutex()
+  private let mutex = Monitor()
   private var task: (() -> Void)?
 
   private init() {}

@@ -16,7 +16,7 @@ final class Leadership: @unchecked Sendable {
     case end
   }
 
-  private let mutex = Mutex()
+  private let mutex = Monitor()
   private var isVacant = false
   /// The place is for the home thread alone.
   private var isReserved = false
@@ -105,7 +105,7 @@ final class Leadership: @unchecked Sendable {
     defer { mutex.unlock() }
     waiting += 1
     defer { waiting -= 1 }
-    let deadline = Mutex.deadline(seconds: Leadership.idleSeconds)
+    let deadline = Monitor.deadline(seconds: Leadership.idleSeconds)
     while !isVacant || isReserved && !thread.isHome {
       if isOver { return .end }
       if thread.stirs != stirs {
@@ -169,7 +169,7 @@ final class Leadership: @unchecked Sendable {
   func waitForThreads(seconds: Double) -> Bool {
     mutex.lock()
     defer { mutex.unlock() }
-    let deadline = Mutex.deadline(seconds: seconds)
+    let deadline = Monitor.deadline(seconds: seconds)
     while threads > 0 {
       if !mutex.wait(until: deadline), threads > 0 { return false }
     }

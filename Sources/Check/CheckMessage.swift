@@ -1,3 +1,6 @@
+import Control
+import Host
+
 /// What the child of `server check` tells its parent, a line each: it is written before the application
 /// runs, so that a crash finds the parent knowing where it was.
 enum CheckMessage: Equatable {
@@ -27,12 +30,12 @@ enum CheckMessage: Equatable {
       case .violation(let step, let text): ["violation", step, text]
       case .end: ["end"]
       }
-    return fields.map(Self.escaped).joined(separator: "\t") + "\n"
+    return TabbedLine.encoded(fields) + "\n"
   }
 
   /// Reads a line without its end; nil for what is none of ours: the application can write there too.
   init?(line: String) {
-    let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(Self.unescaped)
+    let fields = TabbedLine.decoded(line)
     switch (fields.first, fields.count) {
     case ("at", 2): self = .entering(CheckStage(word: fields[1]))
     case ("passed", 3):
@@ -47,35 +50,6 @@ enum CheckMessage: Equatable {
     case ("end", 1): self = .end
     default: return nil
     }
-  }
-
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\\": result += "\\\\"
-      case "\t": result += "\\t"
-      case "\n": result += "\\n"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
-
-  private static func unescaped(_ text: Substring) -> String {
-    var result = ""
-    var isEscape = false
-    for scalar in text.unicodeScalars {
-      if isEscape {
-        result.unicodeScalars.append(scalar == "t" ? "\t" : scalar == "n" ? "\n" : scalar)
-        isEscape = false
-      } else if scalar == "\\" {
-        isEscape = true
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
   }
 }
 

@@ -1,4 +1,5 @@
 import CNSGI
+import Host
 
 /// Drives a started application through what servers and clients do to it, step by step. What it does wrong
 /// is told by `ExerciseHost`; what it answers, here. Runs on the main thread of the child.
@@ -227,24 +228,5 @@ struct Exercise {
     reporter.send(.fact(.unloaded, left ? "1" : "0"))
     if !left { host.violation("NSGI_UNLOADABLE, and dlclose leaves the library in memory") }
     do { try app.reopen() } catch { throw .refused(error) }
-  }
-}
-
-/// Something that another thread says once.
-final class Completion: @unchecked Sendable {
-  private let mutex = Mutex()
-  private var isDone = false
-
-  func done() {
-    mutex.lock()
-    isDone = true
-    mutex.broadcast()
-    mutex.unlock()
-  }
-
-  func wait() {
-    mutex.lock()
-    while !isDone { mutex.wait() }
-    mutex.unlock()
   }
 }

@@ -1,5 +1,6 @@
 import CNSGI
 import Control
+import Host
 import Wire
 
 /// One response of the exercise: what nsgi.h says about the order of calls, heads and lengths, held against

@@ -1,4 +1,5 @@
 import CNSGI
+import Host
 
 /// The child of `server check`: the application runs here, where it can crash and hang. Tells its parent on
 /// descriptor 3 where it is.

@@ -1,5 +1,6 @@
 import CNSGI
 import Glibc
+import Host
 
 /// The application under check, in the child: opened and closed, started and stopped as often as need be.
 ///

@@ -1,4 +1,5 @@
 import CNSGI
+import Host
 import Synchronization
 import Wire
 
@@ -12,7 +13,7 @@ final class ExerciseExchange: @unchecked Sendable {
   /// The step that it belongs to.
   let step: String
   private unowned let host: ExerciseHost
-  private let mutex = Mutex()
+  private let mutex = Monitor()
   private var response: ExerciseResponse
   private var bytesRead = 0
   private var isGone: Bool
@@ -92,7 +93,7 @@ final class ExerciseExchange: @unchecked Sendable {
     isGone = true
     mutex.broadcast()
     guard host.canCancel else { return }
-    let deadline = Mutex.deadline(seconds: Self.shortWhile)
+    let deadline = Monitor.deadline(seconds: Self.shortWhile)
     while !(wasCancelled && !isCancelling), mutex.wait(until: deadline) {}
   }
 
@@ -286,7 +287,7 @@ final class ExerciseExchange: @unchecked Sendable {
 
   /// Waits for a function that runs on another thread, for a short while at most. The mutex is held.
   private func awaitReadyFunction() {
-    let deadline = Mutex.deadline(seconds: Self.shortWhile)
+    let deadline = Monitor.deadline(seconds: Self.shortWhile)
     while let thread = readyThread, thread != System.threadID(), mutex.wait(until: deadline) {}
   }
 
@@ -367,7 +368,7 @@ final class ExerciseExchange: @unchecked Sendable {
   func waitForEnd(seconds: Double) -> Bool {
     mutex.lock()
     defer { mutex.unlock() }
-    let deadline = Mutex.deadline(seconds: seconds)
+    let deadline = Monitor.deadline(seconds: seconds)
     while !isEnded { if !mutex.wait(until: deadline), !isEnded { return false } }
     return true
   }

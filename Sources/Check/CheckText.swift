@@ -1,4 +1,5 @@
 import Control
+import Host
 
 /// The report for people: a line a fact, then the verdict.
 extension CheckReport {

@@ -1,4 +1,5 @@
 import Control
+import Host
 
 /// The report for programs (RFC 8259): every member is always there, null where nothing is known.
 extension CheckReport {

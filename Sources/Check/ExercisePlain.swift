@@ -1,6 +1,7 @@
 import CLinux
 import CNSGI
 import Glibc
+import Host
 import Wire
 
 /// The plain form's functions in the exercise. As in the server they speak of the request that the thread

@@ -1,4 +1,6 @@
 import CNSGI
+import Host
+import Posix
 
 /// `server check`: is this file a good application, and what is in it? The file is read here. It is run only
 /// where that is asked for, and in a child process, which may crash and hang as it likes.
@@ -87,7 +89,7 @@ public enum AppCheck {
     } else {
       switch ending {
       case .exited(let code): report.breakdown = .exited(code)
-      case .killed(let signal): report.breakdown = .crashed(signal: System.signalName(signal))
+      case .killed(let signal): report.breakdown = .crashed(signal: SignalName.of(signal))
       }
     }
   }

@@ -1,5 +1,6 @@
 import CNSGI
 import Config
+import Host
 import Synchronization
 import Wire
 
@@ -27,7 +28,7 @@ final class ExerciseHost: @unchecked Sendable {
   /// Different violations so far.
   private(set) var violations = 0
 
-  private let mutex = Mutex()
+  private let mutex = Monitor()
   private var exchanges: [ExerciseExchange] = []
   private var told: Set<String> = []
   private static let firstID: nsgi_id = 0x1_0000_0001

@@ -1,5 +1,6 @@
 import CNSGI
 import Glibc
+import Host
 import Wire
 
 /// What happens to one exchange of the exercise: the request, and how its client behaves.

@@ -1,4 +1,5 @@
 import CNSGI
+import Host
 
 /// What a check found: the file as it lies there, and what became of it when it ran.
 public struct CheckReport: Sendable {
