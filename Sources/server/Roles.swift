@@ -38,7 +38,8 @@ enum Roles {
     let effective =
       served.isEmpty
       ? try Settings.effectiveArguments(
-        arguments: arguments, environment: ProcessEnvironment.values, workingDirectory: Files.workingDirectory(),
+        arguments: arguments, environment: ProcessEnvironment.values,
+        workingDirectory: Files.workingDirectory(),
         isFile: FileSystem.isFile, surroundings: .ofThisMachine, readFile: Files.read)
       : assignment!.orders.arguments
     let ground = try Groundwork(settings, following: assignment)

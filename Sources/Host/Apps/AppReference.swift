@@ -37,7 +37,9 @@ public struct AppReference: Equatable, Sendable, CustomStringConvertible {
   /// Whether a symbol has the type of nsgi_entry; any other has the type of application, since a library
   /// does not say of what type its functions are. `shop_nsgi_entry` lets one library hold several
   /// full-form apps.
-  package static func isEntry(_ symbol: String) -> Bool { symbol == "nsgi_entry" || symbol.hasSuffix("_nsgi_entry") }
+  package static func isEntry(_ symbol: String) -> Bool {
+    symbol == "nsgi_entry" || symbol.hasSuffix("_nsgi_entry")
+  }
 
   /// As the operator writes it.
   public var description: String { symbol.map { "\(path):\($0)" } ?? path }
