@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/sockios.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
@@ -95,6 +97,16 @@ int clinux_open_beneath(int directory, const char *path) {
   struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
                          .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+int clinux_is_kernels(int file) {
+  struct statfs system;
+  if (fstatfs(file, &system)) return 0;
+  switch ((unsigned)system.f_type) {
+  case PROC_SUPER_MAGIC: case SYSFS_MAGIC: case DEBUGFS_MAGIC: case TRACEFS_MAGIC: case CGROUP_SUPER_MAGIC:
+  case CGROUP2_SUPER_MAGIC: case SECURITYFS_MAGIC: case BPF_FS_MAGIC: case PSTOREFS_MAGIC: return 1;
+  default: return 0;
+  }
 }
 
 int clinux_open_place(const char *path) { return open(path, O_PATH | O_CLOEXEC); }

@@ -245,6 +245,8 @@ int clinux_drop_capabilities(void) {
   return (int)syscall(SYS_capset, &head, none);
 }
 
+int clinux_close_to_users(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
 int clinux_forbid_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 int clinux_peer_user(int fd, uid_t *user) {

@@ -33,10 +33,22 @@ private final class CGIFrontEnd {
       ("python", "#!/usr/bin/env -S server --plugin python3 --limit-post 10 --wsgi-file\n" + Self.wsgi),
       ("wrapper", "#!/bin/sh\nexec \(server) \(words)"),
       ("passing", "#!/bin/sh\nexec \(server) \(words) \"$@\""),
+      ("sourcing", "#!/bin/sh\n. \(folder.file("common.sh"))"),
+      (
+        "loop",
+        "#!/bin/sh\nwords='\(words)'\nfor word; do words=\"$words $word\"; done\nexec \(server) $words"
+      ),
+      (
+        "perl",
+        "#!/usr/bin/perl\nexec '\(server)', qw(\(words)), map { pack 'A*', $_ } @{'AR' . 'GV'};"
+      ),
+      ("counting", "#!/bin/sh\nNSGI_ARGUMENTS=5 exec \(server) \(words) \"$@\""),
     ] {
       _ = try folder.program(text + "\n", "cgi-bin/\(name)")
     }
+    try folder.write("exec \(server) \(words) \"$@\"\n", to: "common.sh")
     symlink(server, folder.file("cgi-bin/program"))
+    try Self.compile(folder, "execv(\"\(server)\", arguments)", words.split(separator: " ").map(String.init))
     let variables =
       [("PATH", "\(folder.path):/usr/bin:/bin")] + options.map { $0.0 == "NSGI_APP" ? ($0.0, app) : $0 }
     let configuration =
@@ -63,6 +75,26 @@ private final class CGIFrontEnd {
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [f"QUERY_STRING={environ['QUERY_STRING']}\\n".encode()]
     """
+
+  /// A compiled program that runs the server with words of its own and what it was given.
+  private static func compile(_ folder: TemporaryFolder, _ call: String, _ words: [String]) throws {
+    let list = words.map { "\"\($0)\"" }.joined(separator: ", ")
+    let text = """
+      #include <unistd.h>
+      int main(int count, char **given) {
+        char *arguments[count + \(words.count + 1)], *own[] = {\(list)};
+        arguments[0] = "server";
+        for (int i = 0; i < \(words.count); i++) arguments[1 + i] = own[i];
+        for (int i = 1; i <= count; i++) arguments[\(words.count) + i] = given[i];
+        return \(call);
+      }
+
+      """
+    let source = try folder.write(text, to: "compiled.c")
+    let program = folder.file("cgi-bin/compiled")
+    let (exit, output) = try ChildProcess.run("/usr/bin/cc", ["-o", program, source])
+    guard exit == .status(0) else { throw SupportError.ended(program, exit, output) }
+  }
 
   /// Options for the program that has no words of its own.
   static let variables = [("NSGI_APP", Repository.app("environ")), ("NSGI_LIMIT_POST", "10")]
@@ -129,7 +161,7 @@ private final class CGIFrontEnd {
 
   @Test(
     "no query is an option of a CGI program, whatever its form",
-    arguments: CGIFrontEnd.Kind.allCases, ["line", "env", "python", "wrapper", "program"])
+    arguments: CGIFrontEnd.Kind.allCases, ["line", "env", "python", "wrapper", "program", "counting"])
   fileprivate func hostileQueries(_ kind: CGIFrontEnd.Kind, _ form: String) throws {
     let frontEnd = try CGIFrontEnd(kind, options: form == "program" ? CGIFrontEnd.variables : [])
     let marker = frontEnd.folder.file("marker")
@@ -153,15 +185,22 @@ private final class CGIFrontEnd {
   }
 
   @Test(
-    "a script that passes its arguments on is refused where the query may be among them",
-    arguments: CGIFrontEnd.Kind.allCases)
-  fileprivate func passedOn(_ kind: CGIFrontEnd.Kind) throws {
+    "whoever may pass its arguments on is refused where the query may be among them",
+    arguments: CGIFrontEnd.Kind.allCases, ["passing", "sourcing", "loop", "perl", "compiled"])
+  fileprivate func passedOn(_ kind: CGIFrontEnd.Kind, _ form: String) throws {
     let frontEnd = try CGIFrontEnd(kind)
-    #expect(try frontEnd.get("passing?a=b").status == 200)
-    for query in ["--ini+/dev/stdin", "--ini%00+/dev/stdin", "a+b"] {
-      #expect(try frontEnd.get("passing?\(query)").status == 500, "\(query)")
+    let marker = frontEnd.folder.file("marker")
+    #expect(try frontEnd.get("\(form)?a=b").status == 200)
+    // Decoded, a byte that is no UTF-8 is another text than in the query.
+    for query in ["--ini+/dev/stdin", "--ini%00+/dev/stdin", "a+b", "--ini%3d/dev/stdin:%fe", "%fe"] {
+      #expect(try frontEnd.get("\(form)?\(query)").status == 500, "\(query)")
+      let section = query.hasSuffix("%fe") ? "[\u{fffd}]" : "[server]"
+      let body = Array("\(section)\napp = /bin/\(form)=libc.so.6:system(http_x: cstr) -> i32\n".utf8)
+      let options = ["-H", "X: touch \(marker)", "-H", "Transfer-Encoding: chunked"]
+      _ = try? Curl.post("\(frontEnd.url)/\(form)?\(query)", body, options)
     }
-    #expect(frontEnd.process.output.contains("take \"$@\" out of the script"), "\(frontEnd.process.output)")
+    #expect(access(marker, F_OK) != 0)
+    #expect(frontEnd.process.output.contains("set NSGI_ARGUMENTS"), "\(frontEnd.process.output)")
     _ = try frontEnd.process.stop()
   }
 

@@ -107,7 +107,8 @@ import Testing
         "--route-run", "addheader:X-Path: ${PATH_INFO}", "--route", "^/go/((?:.|\\n)*) redirect:/to/$1",
         "--route",
         "^/at(/.*)$ redirect:$1", "--route", "^/log log:${PATH_INFO} ${qs[a]}", "--route",
-        "^/q redirect:/x?${qs[a]}",
+        "^/q redirect:/x?${qs[a]}", "--route", "^/any redirect:${qs[a]}", "--route",
+        "^/host redirect:https://${qs[a]}", "--route-run", "addvar:GIVEN=${qs[a]}",
       ], gateways: [gateway], app: Self.environ)
     let reply = try site.ask("/a%0d%0aX-Evil:%201", over: gateway)
     #expect(reply.status == 200 && reply["X-Path"] == nil && reply["X-Evil"] == nil)
@@ -117,6 +118,17 @@ import Testing
     for target in ["/at//evil.example/", "/at///evil.example/", "/at/%2fevil.example/"] {
       #expect(try site.ask(target, over: gateway)["Location"] == "/evil.example/", "\(target)")
     }
+    for (given, wanted) in [
+      ("https://evil.example/", "/https://evil.example/"), ("javascript:x", "/javascript:x"),
+      ("page", "page"), ("/a:b", "/a:b"), ("//evil.example", "/evil.example"), ("?x:y", "/%3Fx:y"),
+    ] {
+      #expect(try site.ask("/any?a=\(given)", over: gateway)["Location"] == wanted, "\(given)")
+    }
+    #expect(try site.ask("/host?a=x", over: gateway)["Location"] == "https://x")
+    for given in ["a%00b", "a%0d%0ab"] {
+      #expect(try variables(site, "/x?a=\(given)", over: gateway)["GIVEN"] == nil, "\(given)")
+    }
+    #expect(try variables(site, "/x?a=%c3%a9%20b", over: gateway)["GIVEN"] == "\u{e9} b")
     let back = try site.ask("/at/%5cevil.example", over: gateway)["Location"]
     #expect(back == "/%5Cevil.example")
     let query = try site.ask("/q?a=b%0d%0ac%00%26", over: gateway)["Location"]
@@ -217,6 +229,46 @@ import Testing
     try folder.write(lines.joined(separator: "\n"), to: "accounts")
   }
 
+  @Test("a path with two slashes is no way round a rule", arguments: gateways)
+  func doubled(gateway: String) throws {
+    let site = try Site(
+      [
+        "--static-map", "/=SITE/www", "--route", "^/sub basicauth:One,eve:a", "--route",
+        "^/p/(.*)$ static:SITE/www/$1",
+      ], gateways: [gateway], app: Self.environ)
+    #expect(try site.ask("/sub/index.html", over: gateway).status == 401)
+    for target in ["//sub/index.html", "/%2fsub/index.html", "///sub/index.html", "/p//sub/index.html"] {
+      let reply = try site.ask(target, over: gateway)
+      #expect(reply.text != "index" && reply["ETag"] == nil, "\(target): \(reply)")
+    }
+    try site.stop()
+  }
+
+  @Test("who is refused need not send a body first, and is not told to")
+  func early() throws {
+    let site = try Site(
+      [
+        "--static-map", "/s=SITE/www", "--route", "^/private basicauth:One,eve:a", "--route",
+        "^/closed return:403", "--health-path", "/health",
+      ], app: Self.environ)
+    for (target, status) in [("/private", 401), ("/closed", 403), ("/s/ten.txt", 405), ("/health", 200)] {
+      for line in [
+        "Content-Length: 100000000\r\n", "Content-Length: 100000000\r\nExpect: 100-continue\r\n",
+        "Transfer-Encoding: chunked\r\n", "Content-Length: 2\r\nExpect: 100-continue\r\n",
+      ] {
+        let socket = try site.server.connect("http")
+        try socket.send("POST \(target) HTTP/1.1\r\nHost: x\r\n\(line)\r\n")
+        let reply = try socket.receiveReply()
+        #expect(reply.status == status && reply["Connection"] == "close", "\(target) \(line): \(reply)")
+      }
+      // A short one is read, and the connection stays.
+      let socket = try site.server.connect("http")
+      try socket.send("POST \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
+      #expect(try socket.receiveReply()["Connection"] != "close")
+    }
+    try site.stop()
+  }
+
   @Test("a front end's word of who the user is opens nothing", arguments: ["scgi", "uwsgi", "fastcgi"])
   func frontEndsWord(gateway: String) throws {
     let site = try Site(
@@ -284,7 +336,9 @@ import Testing
     arguments: [
       ("a:$apr1$x$y", "htpasswd -B"), ("a:{SHA}fEqNCco3Yq9h5ZUglD3CZJT4lBs=", "htpasswd -B"),
       ("a:plain", "htpasswd -B"), ("a:ab/G8gtZdMwak", "htpasswd -B"),
-      ("a:$2y$12$abcdefghijklmnopqrstuuA", "cost above 10"), ("a:$6$rounds=999999$x$y", "rounds"),
+      ("a:$2y$12$abcdefghijklmnopqrstuuA", "cost above 10"), ("a:$y$jDT$x$y", "j9T"),
+      ("a:$gy$j9U$x$y", "j9T"),
+      ("a:$y$kCTs$x$y", "j9T"), ("a:$y$j9T/$x$y", "j9T"), ("a:$6$rounds=999999$x$y", "rounds"),
       ("nothing", "line 1"),
     ])
   func badAccounts(line: String, sentence: String) throws {

@@ -112,6 +112,10 @@ import Testing
         !reply.text.contains("secret") && !reply.text.contains("root:") && reply["ETag"] == nil, "\(target)")
     }
     if gateway == "http" { #expect(try site.ask("/s/a.css%00.txt").status == 400) }
+    // A file has one path: a rule that guards it sees no other.
+    for target in ["//s/a.css", "/s//a.css", "/%2fs/a.css", "/s/%2fa.css", "/s/sub//index.html", "/s//"] {
+      #expect(try site.ask(target, over: gateway)["ETag"] == nil, "\(target)")
+    }
     // Links that stay below it are followed, however they are written.
     for (link, place) in [("same", "a.css"), ("whole", "\(www)/a.css"), ("round", "sub/../a.css")] {
       try FileManager.default.createSymbolicLink(atPath: "\(www)/\(link)", withDestinationPath: place)
@@ -154,6 +158,29 @@ import Testing
     #expect(try site.ask("/s/ten.txt")["ETag"] == nil)
     try site.folder.write("again", to: "www/ten.txt")
     #expect(try site.ask("/s/ten.txt").text == "again")
+    try site.stop()
+  }
+
+  @Test("files that the kernel makes while they are read are not served", arguments: GatewayRequest.gateways)
+  func kernelsFiles(gateway: String) throws {
+    let site = try Site(
+      ["--static-map", "/p=/proc/sys/kernel", "--static-map", "/s=/sys/kernel"], gateways: [gateway])
+    for target in ["/p/ostype", "/s/uevent_seqnum"] {
+      #expect(try site.ask(target, over: gateway)["ETag"] == nil, "\(target)")
+    }
+    try site.stop()
+  }
+
+  @Test("one that has nothing but holes is, however large it is") func holes() throws {
+    let site = try Site(["--static-map", "/s=SITE/www"])
+    let path = site.folder.file("www/holes")
+    _ = FileManager.default.createFile(atPath: path, contents: nil)
+    for size in [3, 100_000, 1 << 40] as [off_t] {
+      #expect(truncate(path, size) == 0)
+      let range = [("Range", "bytes=1-2,0-\(size - 1)")]
+      #expect(try site.ask("/s/holes", range, method: "HEAD")["Content-Length"] == "\(size)")
+      #expect(try site.ask("/s/holes", [("Range", "bytes=1-2")]).body == [0, 0])
+    }
     try site.stop()
   }
 

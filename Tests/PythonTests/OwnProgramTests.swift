@@ -91,6 +91,14 @@ import Testing
     let server = try serve(
       ["-p", "2", "--uid", "nobody", "--gid", "nogroup"], environment: ["PYTHONPATH": folder.path])
     _ = try server.object("/")
+    // Nobody but root can trace them, or read their memory.
+    let workers = try ChildProcess.run("/bin/ps", ["-o", "pid=", "--ppid", "\(server.process.pid)"]).output
+      .split(whereSeparator: \.isWhitespace)
+    for worker in workers {
+      var status = stat()
+      #expect(stat("/proc/\(worker)/environ", &status) == 0 && status.st_uid == 0, "\(worker)")
+    }
+    #expect(workers.count >= 2)
     #expect(try server.stop() == .status(0), "\(server.process.output)")
     let names = try FileManager.default.contentsOfDirectory(atPath: marks)
     #expect(names.count >= 2, "\(names)")

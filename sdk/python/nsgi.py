@@ -46,7 +46,10 @@ class WSGIServer:
     sys.stderr.flush()
     # The environment variable would be read as an option.
     os.environ.pop("NSGI_SERVER", None)
-    os.execv(server, [server] + self.arguments())
+    arguments = self.arguments()
+    # A query without `=` comes as arguments of a CGI program, and the server takes none of those.
+    os.environ["NSGI_ARGUMENTS"] = str(len(arguments))
+    os.execv(server, [server] + arguments)
 
   @staticmethod
   def installed():

@@ -129,6 +129,8 @@ int clinux_unnamed_file(const char *directory);
 int clinux_open_directory(const char *path);
 /* openat2 with RESOLVE_BENEATH: EXDEV for whatever leads out of the directory. */
 int clinux_open_beneath(int directory, const char *path);
+/* 1 for a file that the kernel makes while it is read (proc, sysfs and their like): its size is a claim. */
+int clinux_is_kernels(int file);
 /* Opens what a path leads to, without reading it: nothing happens to a device or a pipe. */
 int clinux_open_place(const char *path);
 /* Opens for reading what such a descriptor stands for, without waiting. */
@@ -228,6 +230,9 @@ int clinux_may_change_user(void);
 /* Gives up all capabilities of this thread. */
 int clinux_drop_capabilities(void);
 /* No program that this process starts gets more rights than it has; 0, or -1 with errno. */
+/* Only root traces this process, reads its memory or gets a core of it, as after a change of user; execve(2)
+ * opens it again. */
+int clinux_close_to_users(void);
 int clinux_forbid_privileges(void);
 static inline int clinux_forbids_privileges(void) { return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); }
 /* The user at the other end of a unix socket. */

@@ -34,10 +34,11 @@ enum CGIArguments {
   private static func executed(
     _ arguments: [String], _ environment: [String: String], _ launch: Launch
   ) throws(ConfigError) -> [String] {
+    if let own = counted(arguments, environment) { return own }
     let query = environment["QUERY_STRING"] ?? ""
     let hasWords = !query.isEmpty && !query.utf8.contains(Ascii.equals)
     guard let script = environment["SCRIPT_FILENAME"], !script.isEmpty else {
-      return hasWords ? try unlike(query, arguments) : arguments
+      return try unplaced(arguments, hasWords: hasWords)
     }
     // The front end runs the server; or it lets the server run a file, as `cgi.assign` of lighttpd does.
     if launch.isProgram(script) || isScript(arguments[0], script, launch) { return [] }
@@ -47,18 +48,26 @@ enum CGIArguments {
       let words = arguments[..<place]
       return wantsValue(words.last) ? Array(arguments[...place]) : Array(words)
     case .ownWords: return arguments
-    case .passesArguments:
-      if hasWords { throw .queryAsArguments }
-      return arguments
-    case .unknown: return hasWords ? try unlike(query, arguments) : arguments
+    case .mayPassArguments: return try unplaced(arguments, hasWords: hasWords)
     }
   }
 
-  /// Nothing says whose the arguments are: none that may be made of the query is an option.
-  private static func unlike(_ query: String, _ arguments: [String]) throws(ConfigError) -> [String] {
-    let options = arguments.filter { $0.hasPrefix("-") || CommandLineReader.isFile($0) }
-    if options.contains(where: { QueryLikeness.mayBe($0, madeOf: query) }) { throw .queryAsArguments }
-    return options.isEmpty ? [] : arguments
+  /// Who runs the server says how many arguments are its own: a client has no variable of that name.
+  private static func counted(_ arguments: [String], _ environment: [String: String]) -> [String]? {
+    guard let text = environment[EnvironmentReader.argumentCount], let count = Int(text),
+      arguments.indices.contains(count - 1)
+    else { return nil }
+    return Array(arguments[..<count])
+  }
+
+  /// Nothing says whose the arguments are. Where the query may be among them, nothing is taken that could be
+  /// an option: no comparison with the query's text tells, for what front ends make of it has no end.
+  private static func unplaced(_ arguments: [String], hasWords: Bool) throws(ConfigError) -> [String] {
+    guard hasWords else { return arguments }
+    if arguments.contains(where: { $0.hasPrefix("-") || CommandLineReader.isFile($0) }) {
+      throw .queryAsArguments
+    }
+    return []
   }
 
   private static func isScript(_ argument: String, _ script: String, _ launch: Launch) -> Bool {
@@ -68,25 +77,5 @@ enum CGIArguments {
   private static func wantsValue(_ word: String?) -> Bool {
     guard let word, let option = OptionTable.index(written: word) else { return false }
     return OptionTable.all[option].placeholder != nil
-  }
-}
-
-/// Whether a word may come from a query, however a front end has split, decoded, escaped or cut it.
-private enum QueryLikeness {
-  /// Whether the word's bytes stand in the query in their order, with others between them.
-  static func mayBe(_ word: String, madeOf query: String) -> Bool {
-    var form = Array(query.utf8)
-    let bytes = word.utf8.filter { $0 != UInt8(ascii: "\\") && !Ascii.isBlank($0) }
-    for _ in 0..<3 {
-      if holds(form, bytes) { return true }
-      form = PercentText.decoded(form)
-    }
-    return holds(form, bytes)
-  }
-
-  private static func holds(_ form: [UInt8], _ bytes: [UInt8]) -> Bool {
-    var rest = bytes[...]
-    for byte in form where byte == rest.first { rest.removeFirst() }
-    return rest.isEmpty
   }
 }

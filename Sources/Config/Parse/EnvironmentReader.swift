@@ -16,6 +16,8 @@ enum EnvironmentReader {
   static let foreignPrefix = "UWSGI_"
   /// Where `server new` finds what it copies: no option of a server.
   private static let share = "NSGI_SHARE"
+  /// Under a gateway: how many of the arguments are those of the program that runs the server. No option.
+  static let argumentCount = "NSGI_ARGUMENTS"
   /// What uWSGI's processes tell each other, which no operator writes.
   private static let internals = [
     "UWSGI_ORIGINAL_PROC_NAME", "UWSGI_RELOADS", "UWSGI_EMPEROR_", "UWSGI_VASSAL", "UWSGI_JAIL",
@@ -25,7 +27,7 @@ enum EnvironmentReader {
 
   static func read(_ environment: [String: String]) -> EnvironmentOptions {
     var result = foreign(environment)
-    for (name, value) in variables(environment, prefix) where name != share {
+    for (name, value) in variables(environment, prefix) where name != share && name != argumentCount {
       let option = optionName(of: name, prefix)
       guard let index = OptionTable.index(named: option) else {
         guard !isServiceLink(name, value) else { continue }

@@ -5,33 +5,39 @@
 enum FrontEndScript: Equatable {
   /// Its first line runs the server through env(1): the script's path stands behind the operator's words.
   case firstLine
-  /// It runs the server with words of its own, all of them the operator's.
+  /// A shell's, which runs the server with words of its own, all of them the operator's.
   case ownWords
-  /// It speaks of its arguments, and may pass them on.
-  case passesArguments
-  /// It is no script, or cannot be read.
-  case unknown
+  /// It may pass its arguments on: it speaks of them, or lets another file go on; or it is in a language of
+  /// which nobody here knows how it would, or no script at all.
+  case mayPassArguments
+
+  /// Shells in which a script reaches its arguments by the words below, and by no others.
+  private static let shells: Set<Substring> = ["sh", "bash", "dash", "ash", "ksh", "mksh"]
 
   /// - Parameter program: the name by which the server was executed.
   init(_ text: String?, program: String) {
     guard let text, text.hasPrefix("#!") else {
-      self = .unknown
+      self = .mayPassArguments
       return
     }
-    let line = text.utf8.prefix { $0 != UInt8(ascii: "\n") }
-    if Self.command(Substring(line).dropFirst(2)) == program {
+    let line = Substring(text.utf8.prefix { $0 != UInt8(ascii: "\n") }).dropFirst(2)
+    let words = line.utf8.split(whereSeparator: Ascii.isBlank).map(Substring.init)
+    let command = Self.command(words)
+    if words.count > 1, Self.fileName(words[0]) == "env", command == program {
       self = .firstLine
+    } else if let command, Self.shells.contains(Substring(command)), !Self.passesArguments(text) {
+      self = .ownWords
     } else {
-      self = Self.speaksOfArguments(text) ? .passesArguments : .ownWords
+      self = .mayPassArguments
     }
   }
 
-  /// What env(1) runs in a first line: the first word that is neither an option nor a variable. Nil for
-  /// another interpreter.
-  private static func command(_ line: Substring) -> String? {
-    var words = line.utf8.split(whereSeparator: Ascii.isBlank).map(Substring.init)[...]
-    guard let interpreter = words.popFirst(), fileName(interpreter) == "env" else { return nil }
-    while let word = words.popFirst() {
+  /// What a first line runs, without directories; behind env(1) the first word that is neither an option nor
+  /// a variable.
+  private static func command(_ words: [Substring]) -> String? {
+    guard let interpreter = words.first else { return nil }
+    guard fileName(interpreter) == "env" else { return fileName(interpreter) }
+    for word in words.dropFirst() {
       let word = word.hasPrefix("-S") ? word.dropFirst(2) : word
       if word.isEmpty || word.hasPrefix("-") || word.utf8.contains(Ascii.equals) { continue }
       return fileName(word)
@@ -43,17 +49,38 @@ enum FrontEndScript: Equatable {
     path.utf8.lastIndex(of: Ascii.slash).map { String(path[path.utf8.index(after: $0)...]) } ?? String(path)
   }
 
-  /// `$@`, `$*`, `$1`, `${1…` of a shell; argv of other languages. Lines of comment do not count.
-  private static func speaksOfArguments(_ text: String) -> Bool {
-    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+  // MARK: What a shell's script says
+
+  /// Whether a script speaks of its arguments, or has another file or text go on in its place, which could.
+  /// Lines of comment do not count.
+  private static func passesArguments(_ text: String) -> Bool {
+    text.utf8.split(separator: UInt8(ascii: "\n")).contains { line in
       let line = Substring(line).trimmed
-      if line.hasPrefix("#") { continue }
-      if line.lowercased().holds("argv") { return true }
-      var bytes = line.utf8[...]
-      while let dollar = bytes.firstIndex(of: UInt8(ascii: "$")) {
-        bytes = bytes[bytes.index(after: dollar)...]
-        let name = bytes.first == UInt8(ascii: "{") ? bytes.dropFirst().first : bytes.first
-        if let name, "@*!".utf8.contains(name) || Ascii.isDigit(name) && name != Ascii.zero { return true }
+      return !line.hasPrefix("#") && (namesArguments(line) || letsOthersGoOn(line))
+    }
+  }
+
+  /// `$@`, `$*`, `$1`, `${1…`; bash's BASH_ARGV, and what runs inside (`sys.argv`).
+  private static func namesArguments(_ line: Substring) -> Bool {
+    if line.lowercased().holds("argv") || line.holds("cmdline") { return true }
+    var bytes = line.utf8[...]
+    while let dollar = bytes.firstIndex(of: UInt8(ascii: "$")) {
+      bytes = bytes[bytes.index(after: dollar)...]
+      let name = bytes.first == UInt8(ascii: "{") ? bytes.dropFirst().first : bytes.first
+      if let name, "@*!".utf8.contains(name) || Ascii.isDigit(name) && name != Ascii.zero { return true }
+    }
+    return false
+  }
+
+  /// `. FILE`, `source FILE`, `eval`; `getopts`, and the loop over arguments that has no `in`.
+  private static func letsOthersGoOn(_ line: Substring) -> Bool {
+    let words = line.utf8.split { Ascii.isBlank($0) || ";&|(){}`!\"'".utf8.contains($0) }.map(Substring.init)
+    for (place, word) in words.enumerated() {
+      switch word {
+      case "source", "eval", "getopts": return true
+      case ".": if place + 1 < words.count { return true }
+      case "for", "select": if place + 2 >= words.count || words[place + 2] != "in" { return true }
+      default: break
       }
     }
     return false

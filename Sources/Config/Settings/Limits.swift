@@ -75,6 +75,14 @@ public struct Limits: Sendable, Equatable {
   /// Bytes of all files that a worker keeps in memory. Precedent: nginx keeps descriptors only; h2o none.
   public var fileCacheBytes = 16 << 20
 
+  /// Bytes of a file that one connection gets before the others have their turn, however fast its client is.
+  /// Precedent: nginx `sendfile_max_chunk` 2 MiB.
+  public var fileBytesPerTurn: Int64 = 2 << 20
+
+  /// Files that a worker holds open between two requests for them, at most one of 32 descriptors that it may
+  /// have. Precedent: nginx `open_file_cache`, off by default.
+  public var openFiles = 256
+
   // MARK: Time
 
   /// Seconds for a whole request head, from its first byte (or from accept); beyond it 408.

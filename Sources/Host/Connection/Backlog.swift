@@ -37,6 +37,7 @@ extension Worker {
     guard acceptor.admission == .open else { return }
     acceptor.admission = reason
     for listener in listeners { try? reactor.remove(listener.fd) }
+    if reason == .short { files?.closeFiles() }
     if acceptor.lines.allows(now) { log.warning("new clients wait in the backlog: \(sentence())") }
   }
 

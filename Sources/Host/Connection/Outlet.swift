@@ -67,23 +67,41 @@ struct Outlet: ~Copyable {
 
 /// A part of an open file that waits to be sent.
 struct FileStretch {
+  /// Who closes the descriptor.
+  private enum Owner {
+    /// The stretch, at its end.
+    case stretch
+    /// The server's own file, which grows, with its end.
+    case spool(Spool)
+    /// A file that others may be sending too, with the last of them.
+    case file(ServedFile)
+  }
+
   private(set) var fd: Int32 = -1
   var offset: Int64 = 0
   /// Bytes to come.
   var left: Int64 = 0
-  /// The file is the server's own, and grows.
-  private var spool: Spool?
+  /// On a protocol that sends bodies in records: what writes those around the file's bytes, and behind the
+  /// last of them the end of the answer.
+  var records: ResponseEncoder?
+  private var owner = Owner.stretch
 
   init() {}
 
   /// What is spooled from now on.
-  init(_ spool: Spool) { (self.spool, fd) = (spool, spool.fd) }
+  init(_ spool: Spool) { (owner, fd) = (.spool(spool), spool.fd) }
 
-  var isSpool: Bool { spool != nil }
+  /// A part of a file that stays open for others.
+  init(of file: ServedFile, _ fd: Int32, offset: Int64, count: Int64) {
+    (owner, self.fd, self.offset, left) = (.file(file), fd, offset, count)
+    if count == 0 { close() }
+  }
+
+  var isSpool: Bool { if case .spool = owner { true } else { false } }
 
   /// Adds bytes to what is spooled.
   mutating func append(_ bytes: UnsafeRawBufferPointer) throws(SpoolError) {
-    try spool?.append(bytes)
+    if case .spool(let spool) = owner { try spool.append(bytes) }
     left += Int64(bytes.count)
   }
 
@@ -94,7 +112,12 @@ struct FileStretch {
   }
 
   mutating func close() {
-    if fd >= 0, spool == nil { System.close(fd) }
-    (fd, left, spool) = (-1, 0, nil)
+    if case .stretch = owner {
+      if fd >= 0 { System.close(fd) }
+    } else {
+      owner = .stretch
+    }
+    (fd, left) = (-1, 0)
+    if records != nil { records = nil }
   }
 }

@@ -36,13 +36,15 @@ extension Worker {
   /// Blocks that stay with the pool whatever happens.
   private static let leastBlocks = 64
 
-  /// The loop has to turn, so that memory is given back.
+  /// The loop has to turn, so that memory and descriptors are given back.
   var hasRelief: Bool {
-    relief.isPending(freed: blocks.released &+ churn.load(ordering: .relaxed), underway: exchanges.alive)
+    files?.holdsFiles == true
+      || relief.isPending(freed: blocks.released &+ churn.load(ordering: .relaxed), underway: exchanges.alive)
   }
 
   /// Leader, once a tick: looks whether a load is over.
   func relieve() {
+    if let files, files.holdsFiles { files.closeIdleFiles(now: now) }
     let more = blocks.takeReleased() &+ churn.exchange(0, ordering: .relaxed)
     guard relief.isDue(at: now, freed: more, underway: exchanges.alive) else { return }
     blocks.shrink(to: Worker.leastBlocks)

@@ -193,7 +193,12 @@ extension Worker {
       refuse(connection, 411, "a body in chunks came without its length, which this protocol cannot carry")
       return false
     }
-    if !answersItself || !namesFile(exchange) {
+    if answersItself, namesFile(exchange) {
+      if exchange.announcesMuch {
+        answerEarly(connection, exchange)
+        return false
+      }
+    } else {
       guard let calls = mounts.find(&exchange.pointee) else {
         refuse(connection, 404, "no application is mounted here")
         return false

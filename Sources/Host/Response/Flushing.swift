@@ -14,7 +14,7 @@ extension Worker {
     // An acknowledgement that comes between the two would push the last bytes out alone.
     if ends, !connection.expectsNoMore { System.cork(connection.fd) }
     do throws(SystemError) {
-      try send(outlet, connection.fd, follows: ends)
+      try send(outlet, connection.fd, follows: ends, most: limits.fileBytesPerTurn)
     } catch {
       if error.wouldBlock, block(connection) { return }
       outlet.lose()
@@ -29,15 +29,21 @@ extension Worker {
     if outlet.resets { releaseBody(connection) }
   }
 
-  /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more.
+  /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more, or when so
+  /// many bytes of a file have gone that others come first.
   @inline(__always)
-  func send(_ outlet: OutletPointer, _ fd: Int32, follows: Bool = false) throws(SystemError) {
-    if outlet.file.isSpool { try sendFile(fd, outlet) }
+  func send(
+    _ outlet: OutletPointer, _ fd: Int32, follows: Bool = false, most: Int64 = .max
+  ) throws(SystemError) {
+    if outlet.file.isSpool { try sendFile(fd, outlet, most: most) }
     while !outlet.output.isEmpty {
       outlet.took(
         try System.send(fd, outlet.output.base!, outlet.output.count, follows: follows))
     }
-    if outlet.file.left > 0 { try sendFile(fd, outlet) }
+    if outlet.file.left > 0 {
+      outlet.file.records == nil
+        ? try sendFile(fd, outlet, most: most) : try sendRecords(fd, outlet, most: most)
+    }
   }
 
   /// The socket is full: requests rest until it takes bytes again. False when its client takes them too
@@ -84,17 +90,54 @@ extension Worker {
   }
 
   @inline(never)
-  private func sendFile(_ fd: Int32, _ outlet: OutletPointer) throws(SystemError) {
+  private func sendFile(_ fd: Int32, _ outlet: OutletPointer, most: Int64) throws(SystemError) {
+    var allowed = most
     while outlet.file.left > 0 {
+      if allowed <= 0 { throw SystemError("sendfile", EAGAIN) }
       let count = try System.sendFile(
-        fd, outlet.file.fd, &outlet.file.offset, Int(min(outlet.file.left, 1 << 30)))
+        fd, outlet.file.fd, &outlet.file.offset, Int(min(outlet.file.left, allowed, 1 << 30)))
       // The file became shorter than its head promised: the client must see the answer cut.
       if count == 0 { throw SystemError("sendfile", EPIPE) }
+      allowed -= Int64(count)
       outlet.file.left -= Int64(count)
       outlet.sent &+= Int64(count)
     }
     outlet.file.close()
   }
+
+  /// The same in the records of the protocol, each read when the one before it has left.
+  @inline(never)
+  private func sendRecords(_ fd: Int32, _ outlet: OutletPointer, most: Int64) throws(SystemError) {
+    var allowed = most
+    while outlet.file.left > 0, let encoder = outlet.file.records {
+      if allowed <= 0 { throw SystemError("send", EAGAIN) }
+      let left = Int(min(outlet.file.left, Int64(Worker.recordBytes)))
+      let count = encoder.open(left, .records, into: &outlet.output)
+      outlet.output.reserve(count)
+      var done = 0
+      while done < count {
+        let got = try System.read(
+          outlet.file.fd, outlet.output.tail, count - done, at: outlet.file.offset)
+        if got == 0 { throw SystemError("pread", EPIPE) }
+        outlet.output.commit(got)
+        outlet.file.offset += Int64(got)
+        done += got
+      }
+      encoder.close(count, .records, into: &outlet.output)
+      allowed -= Int64(count)
+      outlet.file.left -= Int64(count)
+      if outlet.file.left == 0 {
+        encoder.end(.records, into: &outlet.output)
+        outlet.file.close()
+      }
+      while !outlet.output.isEmpty {
+        outlet.took(try System.send(fd, outlet.output.base!, outlet.output.count))
+      }
+    }
+  }
+
+  /// Bytes of a file in one record.
+  private static let recordBytes = 32 * 1024
 
   /// The socket takes bytes again.
   func flushed(_ connection: ConnectionPointer) -> Turn {

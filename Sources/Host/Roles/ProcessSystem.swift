@@ -14,6 +14,12 @@ extension System {
     try body()
   }
 
+  /// Descriptors that this process may have. The corresponding C function is `getrlimit`.
+  static var descriptorLimit: Int {
+    let limit = clinux_descriptor_limit()
+    return limit < 0 ? Int.max : limit
+  }
+
   /// Throws if there are not so many descriptors to be had. The corresponding C function is `fcntl` with
   /// F_DUPFD_CLOEXEC.
   static func tryDescriptors(_ count: Int) throws(SystemError) {

@@ -8,6 +8,8 @@ final class AccountFile {
   /// Passwords that were right, with the hash that said so: a browser sends its with each request.
   private var known: [[UInt8]: (hash: String, password: [UInt8])] = [:]
   private var version: FileVersion?
+  /// What a name that is not here is compared with: the hash that takes longest.
+  private var decoy: String?
   /// Another file has been looked at than the one that was read, and could not be read.
   private var isBroken = false
 
@@ -36,6 +38,7 @@ final class AccountFile {
       }
       accounts[Array(line[..<colon])] = hash
     }
+    decoy = accounts.values.max { PasswordHash.work($0) < PasswordHash.work($1) }
     return problem
   }
 
@@ -51,7 +54,7 @@ final class AccountFile {
   /// Whether the file has this account. An account that is not there costs what one costs that is.
   func admits(_ credentials: Credentials) -> Bool {
     guard let hash = accounts[credentials.user] else {
-      if let decoy = accounts.first?.value { _ = PasswordHash.matches(credentials.password, decoy) }
+      if let decoy { _ = PasswordHash.matches(credentials.password, decoy) }
       return false
     }
     if let last = known[credentials.user], last.hash == hash,
@@ -83,7 +86,10 @@ enum PasswordHash {
     // DES looks at eight characters of a password, and whatever follows them opens.
     guard parts.count > 2, parts[0].isEmpty else { return unknown }
     switch parts[1] {
-    case "1", "y", "gy": return nil
+    case "1": return nil
+    case "y", "gy":
+      return memoryWork(parts[2]).map { $0 <= mostMemoryWork } == true
+        ? nil : "more work than mkpasswd -m yescrypt asks for by itself (j9T)"
     case "5", "6":
       guard parts[2].hasPrefix("rounds=") else { return nil }
       return Int(parts[2].dropFirst(7)).map { $0 <= mostRounds } == true
@@ -95,6 +101,31 @@ enum PasswordHash {
     }
   }
 
+  /// About how long a hash takes, in comparison with others.
+  static func work(_ hash: String) -> Int {
+    let parts = hash.split(separator: "$", omittingEmptySubsequences: false)
+    guard parts.count > 2 else { return 0 }
+    switch parts[1] {
+    case "y", "gy": return (memoryWork(parts[2]) ?? 0) / 4
+    case "5", "6": return parts[2].hasPrefix("rounds=") ? Int(parts[2].dropFirst(7)) ?? 0 : 5000
+    case "2a", "2b", "2y": return Int(parts[2]).map { 1 << min(30, $0 + 7) } ?? 0
+    default: return 1
+    }
+  }
+
+  /// Blocks of memory times their size, by the letters of a yescrypt hash (crypt(5)): flavour, N and r. Nil
+  /// for other parameters, which ask for more.
+  private static func memoryWork(_ letters: Substring) -> Int? {
+    let digits = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    let letters = Array(letters)
+    guard letters.count == 3, letters[0] == "j", let size = digits.firstIndex(of: letters[2]),
+      let count = digits.firstIndex(of: letters[1]), count <= 20
+    else { return nil }
+    return (size + 1) << (count + 1)
+  }
+
+  /// That of `j9T`.
+  private static let mostMemoryWork = memoryWork("j9T")!
   private static let unknown = "a hash that is not known here; write it anew with htpasswd -B"
   private static let (mostCost, mostRounds) = (10, 100_000)
 }

@@ -11,11 +11,14 @@ extension RuleRun {
   }
 
   /// A text as a reference to a resource (RFC 3986): whatever may not stand in one is percent-encoded, and so
-  /// is what would mean something else in what was decoded. Unless the rule itself names a host, the result
-  /// names none: slashes in front are one.
+  /// is what would mean something else in what was decoded. Unless the rule itself names a host or a scheme, the
+  /// result names none: slashes in front are one, and in front of what would be a scheme there is one.
   func location(_ text: RuleText) -> Text {
     var out = ByteBuffer()
+    var namesScheme: Bool?
     for part in text.parts {
+      let start = out.count
+      defer { namesScheme = namesScheme ?? Self.endsScheme(out.bytes[start...], by: part) }
       value(of: part) { bytes, isDecoded in
         guard isDecoded else { return bytes.forEach { out.append(encoded: $0) } }
         let isQuery = out.bytes.contains(UInt8(ascii: "?"))
@@ -28,7 +31,23 @@ extension RuleRun {
     if !namesHost {
       while bytes.count > 1, bytes.first == 0x2f, bytes[bytes.startIndex + 1] == 0x2f { bytes.removeFirst() }
     }
-    return Text(exchange.arena.copy(UnsafeRawBufferPointer(rebasing: bytes)), bytes.count)
+    let result = UnsafeRawBufferPointer(rebasing: bytes)
+    guard namesScheme == false else { return Text(exchange.arena.copy(result), result.count) }
+    var local = ByteBuffer()
+    local.append(0x2f)
+    local.append(result)
+    return Text(exchange.arena.copy(local.bytes), local.count)
+  }
+
+  /// Whether a part ends a scheme, and it is the rule that says so (RFC 3986 §3): true for a colon of the
+  /// rule's own, false for one of the request's, nil while there is none. In a path colons are allowed.
+  private static func endsScheme(_ bytes: Slice<UnsafeRawBufferPointer>, by part: RuleText.Part) -> Bool? {
+    for byte in bytes where ":/?#".utf8.contains(byte) {
+      if byte != UInt8(ascii: ":") { return true }
+      if case .literal = part { return true }
+      return false
+    }
+    return nil
   }
 
   /// Hands over what a part stands for, and whether it was percent-decoded.

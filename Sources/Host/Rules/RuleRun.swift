@@ -109,7 +109,9 @@ struct RuleRun {
       return address.map(network.contains) ?? false
     case .leads(let text, let kind):
       let path = expand(text)
-      guard path.bytes.first == UInt8(ascii: "/"), FilePath.isPlain(path.bytes) else { return false }
+      guard path.bytes.first == UInt8(ascii: "/"), !FilePath.hasDots(path.bytes),
+        !path.bytes.contains(0)
+      else { return false }
       let version = path.start!.withMemoryRebound(to: CChar.self, capacity: path.count + 1) {
         System.fileVersion($0)
       }
@@ -164,7 +166,9 @@ struct RuleRun {
       let value = expand(text)
       if mayStand(value.bytes) { routing.added.append((Array(name.utf8), Array(value.bytes))) }
     case .removeField(let name): routing.removed.append(Array(name.utf8))
-    case .addVariable(let name, let text): add(variable: name, expand(text))
+    case .addVariable(let name, let text):
+      let value = expand(text)
+      if isOneLine(value.bytes, "a variable") { add(variable: name, value) }
     case .setScheme(let scheme):
       exchange.meta.scheme = scheme == "https" ? Text("https") : Text("http")
       exchange.lists = EnvironLists()
@@ -178,9 +182,16 @@ struct RuleRun {
 
   /// Whether a value may be that of a field: none ends its line, or is as long as a head.
   private func mayStand(_ value: UnsafeRawBufferPointer) -> Bool {
-    if value.allSatisfy(Ascii.isFieldValue), value.count <= RuleRun.longestValue { return true }
+    value.count <= RuleRun.longestValue && isOneLine(value, "a field")
+  }
+
+  /// Whether a value has no NUL, and no end of a line: some applications would see one value there and others
+  /// another. What has is left out, with a line.
+  private func isOneLine(_ value: UnsafeRawBufferPointer, _ what: String) -> Bool {
+    if value.allSatisfy(Ascii.isFieldValue) { return true }
     if worker.refusals.admits(at: worker.now) {
-      worker.log.warning("a field of a rule is left out, since its value is none: \(exchange.requestLine)")
+      worker.log.warning(
+        "\(what) of a rule is left out, since its value holds a control character: \(exchange.requestLine)")
     }
     return false
   }

@@ -39,6 +39,17 @@ extension Worker {
     return .answered
   }
 
+  /// The answer is known, and a long body is still to come that nobody would look at: answers now, and closes
+  /// (RFC 9110 §10.1.1, RFC 9112 §9.6). Who may not be here must not have to be served first.
+  func answerEarly(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    expect(connection, 0)
+    exchange.head.persists = false
+    _ = answerFile(exchange)
+    give(exchange)
+    connection.expectsNoMore = false
+    endWithOutput(connection)
+  }
+
   /// Answers with what a path names.
   func answer(_ exchange: ExchangePointer, _ found: StaticFiles.Found) {
     guard let files else { return }
@@ -160,10 +171,11 @@ extension Worker {
       _ = encodeBody(exchange, bytes, isWhole: true)
       return endBody(exchange)
     }
-    if exchange.isHead { return encodeWhole(exchange, .none) }
-    let connection = exchange.connection
-    if connection.gateway.sendsBodiesPlain, connection.gateway.hasSocket {
-      return encodeFile(exchange, file.take(range))
+    if exchange.isHead || range.isEmpty { return encodeWhole(exchange, .none) }
+    let gateway = exchange.connection.gateway
+    if gateway.hasSocket {
+      return encodeFile(
+        exchange, file.stretch(range, in: gateway.sendsBodiesPlain ? nil : exchange.encoder))
     }
     encodeHead(exchange, knownLength: Int64(range.count))
     copy(exchange, file, range)
@@ -210,7 +222,9 @@ extension Worker {
         let piece = UnsafeMutableRawBufferPointer(
           rebasing: room[..<Int(min(Int64(room.count), range.upperBound - place))])
         guard let got = try? file.read(piece, at: place), got > 0 else {
-          log.error("a file became shorter while it was sent: \(exchange.requestLine)")
+          if refusals.admits(at: now) {
+            log.error("a file became shorter while it was sent: \(exchange.requestLine)")
+          }
           exchange.next(.cut)
           return
         }
@@ -218,5 +232,15 @@ extension Worker {
         place += Int64(got)
       }
     }
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == Exchange {
+  /// A body is to come that is more than comes along with a head, or of which nobody says how much it is, or
+  /// whose client asks first whether it is wanted.
+  var announcesMuch: Bool {
+    !pointee.head.endsRequest
+      && (pointee.head.expectsContinue || pointee.head.isChunked
+        || pointee.meta.contentLength > Int64(BlockPool.blockBytes))
   }
 }

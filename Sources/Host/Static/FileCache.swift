@@ -1,17 +1,24 @@
 import Control
 import Wire
 
-/// Small files in memory, as many as there is room for. The leader's. Each use compares the file with the one
-/// on the disk, so that no change is missed.
+/// Files that were asked for lately: small ones in memory, as many as there is room for, and larger ones open.
+/// The leader's. Each use compares the file with the one on the disk, so that no change is missed.
 struct FileCache {
   private var files: [UInt64: ServedFile] = [:]
   private var bytes = 0
+  /// Those that are open.
+  private(set) var openCount = 0
   private let room: Int
+  private let mostOpen: Int
   private let trust: UInt64
 
-  /// Up to `room` bytes, trusted for so many seconds without a look.
-  init(room: Int, trustSeconds: Int) {
-    self.room = room
+  /// What nobody has asked for in so many nanoseconds is not held open: a file that was removed would take its
+  /// room on the disk. Precedent: nginx `open_file_cache` 60 s.
+  private static let idle: UInt64 = 5_000_000_000
+
+  /// Up to `room` bytes and `mostOpen` descriptors, trusted for so many seconds without a look.
+  init(room: Int, mostOpen: Int, trustSeconds: Int) {
+    (self.room, self.mostOpen) = (room, mostOpen)
     trust = UInt64(trustSeconds) * 1_000_000_000
   }
 
@@ -19,6 +26,7 @@ struct FileCache {
   mutating func find(_ path: UnsafeRawBufferPointer, now: UInt64) -> ServedFile? {
     let key = FNV1a.hash(path)
     guard let file = files[key], file.path.elementsEqual(path) else { return nil }
+    file.usedAt = now
     if now < file.trustedUntil { return file }
     let name = path.baseAddress!.assumingMemoryBound(to: CChar.self)
     guard System.fileVersion(name) == file.version else {
@@ -29,21 +37,34 @@ struct FileCache {
     return file
   }
 
-  /// Keeps a file whose content is in memory.
+  /// Keeps a file whose content is in memory, or one that is open.
   mutating func add(_ file: ServedFile, now: UInt64) {
     let size = Self.size(file)
-    guard size <= room else { return }
+    guard size <= room, !file.isOpen || mostOpen > 0 else { return }
     let key = FNV1a.hash(file.path)
     remove(key)
     // Which ones go is left to the order of the table: it is no order at all.
     while bytes + size > room, let other = files.first?.key { remove(other) }
-    file.trustedUntil = now &+ trust
+    if file.isOpen, openCount == mostOpen, let other = files.first(where: \.value.isOpen)?.key {
+      remove(other)
+    }
+    (file.trustedUntil, file.usedAt) = (now &+ trust, now)
     files[key] = file
     bytes += size
+    if file.isOpen { openCount += 1 }
+  }
+
+  /// Closes the files that nobody has asked for lately; with `all` also the others, since descriptors are
+  /// wanted. What is being sent stays open to its end.
+  mutating func close(all: Bool = false, now: UInt64 = 0) {
+    guard openCount > 0 else { return }
+    for (key, file) in files where file.isOpen && (all || now &- file.usedAt > Self.idle) { remove(key) }
   }
 
   private mutating func remove(_ key: UInt64) {
-    if let file = files.removeValue(forKey: key) { bytes -= Self.size(file) }
+    guard let file = files.removeValue(forKey: key) else { return }
+    bytes -= Self.size(file)
+    if file.isOpen { openCount -= 1 }
   }
 
   /// Content, path and lines, and what the record itself takes.

@@ -79,6 +79,10 @@ extension System {
     return stat(path, &status) == 0 ? FileVersion(status) : nil
   }
 
+  /// Whether the kernel makes the file while it is read: neither its size nor its age say anything. The
+  /// corresponding C function is `fstatfs`.
+  static func isKernels(_ fd: Int32) -> Bool { clinux_is_kernels(fd) != 0 }
+
   /// What an open file is; nil if that cannot be told. The corresponding C function is `fstat`.
   static func fileVersion(_ fd: Int32) -> FileVersion? { (try? System.status(fd)).map(FileVersion.init) }
 
@@ -112,6 +116,8 @@ struct FileVersion: Equatable {
   /// Seconds since 1970, and nanoseconds, of the last change of the content.
   let modified: Int64
   let modifiedNanoseconds: Int64
+  /// It has no place on a disk: it is empty, has nothing but holes, or its size is a claim.
+  let occupiesNothing: Bool
   private let device: UInt64
   private let number: UInt64
   /// The last change of anything of it, in nanoseconds: rights count too.
@@ -122,6 +128,7 @@ struct FileVersion: Equatable {
       status.st_mode & S_IFMT == S_IFREG
       ? .regular : status.st_mode & S_IFMT == S_IFDIR ? .directory : .other
     size = Int64(status.st_size)
+    occupiesNothing = status.st_blocks == 0
     modified = Int64(status.st_mtim.tv_sec)
     modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
     device = UInt64(status.st_dev)

@@ -16,10 +16,15 @@ final class ServedFile {
   let lines: [UInt8]
   /// The content; nil while it is only on the disk.
   private(set) var content: UnsafeMutableRawBufferPointer?
-  /// Open for reading while the content is not in memory; -1 otherwise.
+  /// Open for reading while the content is not in memory, and as long as anybody sends it; -1 otherwise.
   private var descriptor: Int32
   /// Monotonic nanoseconds up to which it counts as unchanged.
   var trustedUntil: UInt64 = 0
+  /// Monotonic nanoseconds when it was asked for.
+  var usedAt: UInt64 = 0
+
+  /// The content is on the disk, behind a descriptor.
+  var isOpen: Bool { descriptor >= 0 }
 
   /// Owns the descriptor from now on.
   init(
@@ -90,9 +95,10 @@ final class ServedFile {
     try System.read(descriptor, to.baseAddress!, to.count, at: offset)
   }
 
-  /// Gives a stretch of it away with the descriptor: the file is not asked for more.
-  func take(_ range: Range<Int64>) -> FileStretch {
-    defer { descriptor = -1 }
-    return FileStretch(fd: descriptor, offset: range.lowerBound, count: Int64(range.count))
+  /// A stretch of it to send from the disk, in records if they are given; the file is closed no sooner.
+  func stretch(_ range: Range<Int64>, in records: ResponseEncoder?) -> FileStretch {
+    var stretch = FileStretch(of: self, descriptor, offset: range.lowerBound, count: Int64(range.count))
+    stretch.records = records
+    return stretch
   }
 }

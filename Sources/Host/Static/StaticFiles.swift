@@ -21,6 +21,8 @@ final class StaticFiles {
   private let types: MediaTypes
   private let roots: [(prefix: [UInt8], directory: [UInt8], kind: StaticRoot.Kind)]
   private var cache: FileCache
+  /// Files may hold one of so many descriptors: connections need them more.
+  private static let shareOfDescriptors = 32
   /// The path that is looked at, with a NUL behind it.
   private var path = ByteBuffer()
   /// What was found for the exchange of that id, between its head and its end.
@@ -37,7 +39,10 @@ final class StaticFiles {
     let checked = settings.roots.filter { $0.kind == .check }
     let ordered = checked + settings.roots.filter { $0.kind != .check }
     roots = ordered.map { (Array($0.prefix.utf8), Array($0.directory.utf8), $0.kind) }
-    cache = FileCache(room: limits.fileCacheBytes, trustSeconds: settings.cacheSeconds)
+    cache = FileCache(
+      room: limits.fileCacheBytes,
+      mostOpen: min(limits.openFiles, System.descriptorLimit / Self.shareOfDescriptors),
+      trustSeconds: settings.cacheSeconds)
   }
 
   /// The files of media types can be read.
@@ -68,10 +73,10 @@ final class StaticFiles {
   func find(
     _ wanted: UnsafeRawBufferPointer, isRead: Bool, _ request: FileRequest, now: UInt64
   ) -> Found {
+    guard FilePath.isPlain(wanted) else { return .nothing }
     for root in roots where isRead || root.kind != .check {
       guard var rest = FilePath.rest(wanted, below: root.prefix) else { continue }
       if root.kind != .map { rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f }) }
-      guard FilePath.isPlain(rest) else { continue }
       if settings.skippedEndings.contains(where: { ends(rest, in: $0) }) { continue }
       path.removeAll()
       root.directory.withUnsafeBytes { path.append($0) }
@@ -92,8 +97,8 @@ final class StaticFiles {
   func find(
     below directory: [UInt8], _ wanted: UnsafeRawBufferPointer, _ request: FileRequest, now: UInt64
   ) -> Found {
+    guard FilePath.isPlain(wanted) else { return .nothing }
     let rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f })
-    guard FilePath.isPlain(rest) else { return .nothing }
     path.removeAll()
     directory.withUnsafeBytes { path.append($0) }
     if !rest.isEmpty {
@@ -158,7 +163,7 @@ final class StaticFiles {
     defer { path.truncate(to: count) }
     let name = UnsafeRawBufferPointer(rebasing: path.bytes[..<count])
     if let file = cache.find(name, now: now) { return .file(file) }
-    guard let opened = descriptor(directory, start) else {
+    guard let opened = descriptor(directory, start) ?? descriptorOfAnother(directory, start) else {
       return errno == EMFILE || errno == ENFILE ? .unavailable : .nothing
     }
     guard let version = System.fileVersion(opened), version.kind == .regular else {
@@ -166,15 +171,33 @@ final class StaticFiles {
       System.close(opened)
       return isDirectory ? .directory : .nothing
     }
+    if version.occupiesNothing, System.isKernels(opened) {
+      System.close(opened)
+      return .nothing
+    }
     let plain = name.dropLast(coding?.ending.utf8CodeUnitCount ?? 0)
     let file = ServedFile(
       name, opened, version, type: types.type(of: String(decoding: plain, as: UTF8.self)), coding: coding,
       varies: varies)
     // A second write within the clock's grain would not show: a file of these seconds is not kept.
     let isSettled = version.modified < clinux_realtime_s() - 2
-    if version.size <= limits.cachedFileBytes, isSettled, file.load() { cache.add(file, now: now) }
+    if isSettled, version.size > limits.cachedFileBytes || file.load() { cache.add(file, now: now) }
     return .file(file)
   }
+
+  /// The same in the place of a file that is held open, if it failed for want of a descriptor.
+  private func descriptorOfAnother(_ directory: [UInt8], _ start: Int) -> Int32? {
+    guard errno == EMFILE || errno == ENFILE, holdsFiles else { return nil }
+    closeFiles()
+    return descriptor(directory, start)
+  }
+
+  /// Some files are held open for the next who asks.
+  var holdsFiles: Bool { cache.openCount > 0 }
+  /// Closes those that nobody has asked for lately.
+  func closeIdleFiles(now: UInt64) { cache.close(now: now) }
+  /// Descriptors are wanted: closes all that are held open.
+  func closeFiles() { cache.close(all: true) }
 
   /// Opens `path`, of which the first `start` bytes are the operator's directory: what lies below it, also by
   /// links, and what links lead to in a `--static-safe` one.

@@ -27,7 +27,9 @@ public enum ByteRanges: Equatable, Sendable {
       specs += 1
       guard specs <= limit, let range = Self.range(piece, size) else { return }
       if range.isEmpty { continue }
-      total += Int64(range.count)
+      let (sum, isTooMuch) = total.addingReportingOverflow(Int64(range.count))
+      if isTooMuch { return }
+      total = sum
       found.append(range)
     }
     if specs == 0 { return }

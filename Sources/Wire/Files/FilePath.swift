@@ -10,13 +10,21 @@ public enum FilePath {
     return UnsafeRawBufferPointer(rebasing: path[prefix.count...].drop { $0 == 0x2f })
   }
 
-  /// Whether each segment is a name: neither `.` nor `..`, and without NUL. What the kernel makes of the rest
-  /// is its own matter, below the directory.
+  /// Whether each segment is a name: neither `.` nor `..`, nor empty, and without NUL; a slash may begin the
+  /// path and end it. So a file has one path, and what guards that path guards the file: the kernel takes
+  /// `//a` and `/b/../a` for `/a`.
   public static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool {
-    for segment in path.split(separator: 0x2f) {
-      if segment.elementsEqual([0x2e]) || segment.elementsEqual([0x2e, 0x2e]) { return false }
+    var last: UInt8 = 0
+    for byte in path {
+      if byte == 0 || byte == 0x2f && last == 0x2f { return false }
+      last = byte
     }
-    return !path.contains(0)
+    return !hasDots(path)
+  }
+
+  /// Whether a segment is `.` or `..`.
+  public static func hasDots(_ path: UnsafeRawBufferPointer) -> Bool {
+    path.split(separator: 0x2f).contains { $0.elementsEqual([0x2e]) || $0.elementsEqual([0x2e, 0x2e]) }
   }
 
   /// Where a directory that was named without its slash lies: the path, encoded, with one slash in front and

@@ -38,6 +38,11 @@ import Testing
     #expect(bytes("bytes=-1") { ByteRanges($0, size: 0, limit: 4) } == .unsatisfiable)
   }
 
+  @Test("ranges that overlap are not added up beyond what a number holds") func largestFile() {
+    let text = "bytes=0-9000000000000000000,0-9000000000000000000"
+    #expect(bytes(text) { ByteRanges($0, size: .max, limit: 4) } == .whole)
+  }
+
   // MARK: Conditions
 
   private static let date = "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -45,6 +45,8 @@ extension Server {
 
   /// Does what the orders say, as another program than the server's; ends the process.
   public static func serveAsGuest(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
+    // What the change of user had closed, the start of the program has opened again.
+    if settings.process.user != nil { System.closeToUsers() }
     var settings = settings
     for index in settings.apps.indices where settings.apps[index].runtime != nil {
       settings.apps[index].options.append(AppOption(key: "server.guest", value: "true"))
