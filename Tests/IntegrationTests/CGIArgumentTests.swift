@@ -93,7 +93,7 @@ private final class CGIFrontEnd {
     let source = try folder.write(text, to: "compiled.c")
     let program = folder.file("cgi-bin/compiled")
     let (exit, output) = try ChildProcess.run("/usr/bin/cc", ["-o", program, source])
-    guard exit == .status(0) else { throw SupportError.ended(program, exit, output) }
+    guard exit == .status(0) else { throw SupportError.ended(program: program, exit: exit, output: output) }
   }
 
   /// Options for the program that has no words of its own.

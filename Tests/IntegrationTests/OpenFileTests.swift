@@ -65,7 +65,7 @@ import Testing
     // Longer than it is held without being asked for.
     sleep(7)
     #expect(try slow.receiveToItsEnd().bytes.count == 32 << 20)
-    try Deadline.usual.wait(for: "the file to be closed") {
+    _ = try Deadline.usual.wait(for: "the file to be closed") {
       try Self.holders(of: path, site) == 0 ? true : nil
     }
     try site.stop()
@@ -88,7 +88,8 @@ import Testing
     #expect(part.status == 206 && part.body == Array(content[65527...200_000]))
     var rest = try slow.receiveToItsEnd().bytes[...]
     let reply = try FastCGIReply(&rest)
-    #expect(rest.isEmpty && (try Reply(gateway: reply.stdout)).body == content)
+    let body = try Reply(gateway: reply.stdout).body
+    #expect(rest.isEmpty && body == content)
     try site.stop()
   }
 

@@ -100,7 +100,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
       text.hasSuffix(".so") ? "write --app \(text)" : "options begin with --; see --help"
     case .commandLineOnly: "take it out"
     case .queryAsArguments:
-      "run the server from a shell script without \"$@\", or set NSGI_ARGUMENTS to the number of its own words"
+      "run it from a shell script without \"$@\", or set NSGI_ARGUMENTS to the number of its own words"
     case .unreadable: "check the path and its permissions"
     case .iniCircle: "take one of their `ini` lines out"
     case .iniSection: "write it as in [server]"

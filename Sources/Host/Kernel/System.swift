@@ -77,7 +77,9 @@ package enum System {
   }
 
   /// Reads from any descriptor. The corresponding C function is `read`.
-  package static func read(_ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int) throws(SystemError) -> Int {
+  package static func read(
+    _ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int
+  ) throws(SystemError) -> Int {
     try retrying("read") { Glibc.read(fd, to, count) }
   }
 

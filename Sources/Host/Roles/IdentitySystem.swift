@@ -71,8 +71,8 @@ extension System {
   /// Tries what must fail in a process that has given root up. The corresponding C function is `setuid`.
   static var canBecomeRoot: Bool { setuid(0) == 0 }
 
-  /// Processes of the same user can neither trace this one nor read its memory. The corresponding C function is
-  /// `prctl` with PR_SET_DUMPABLE.
+  /// Processes of the same user can neither trace this one nor read its memory. The corresponding C function
+  /// is `prctl` with PR_SET_DUMPABLE.
   static func closeToUsers() { _ = clinux_close_to_users() }
 
   /// Programs that this process starts get no rights that it has not (set-user-ID, file capabilities).

@@ -11,8 +11,8 @@ extension RuleRun {
   }
 
   /// A text as a reference to a resource (RFC 3986): whatever may not stand in one is percent-encoded, and so
-  /// is what would mean something else in what was decoded. Unless the rule itself names a host or a scheme, the
-  /// result names none: slashes in front are one, and in front of what would be a scheme there is one.
+  /// is what would mean something else in what was decoded. Unless the rule itself names a host or a scheme,
+  /// the result names none: slashes in front are one, and in front of what would be a scheme there is one.
   func location(_ text: RuleText) -> Text {
     var out = ByteBuffer()
     var namesScheme: Bool?

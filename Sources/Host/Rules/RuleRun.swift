@@ -206,8 +206,10 @@ struct RuleRun {
   private func serve(_ directory: String, _ rest: RuleText, goesOn: Bool) -> Step {
     guard let files = worker.files else { return .next }
     let request = FileRequest(&exchange.head, exchange.base)
-    let found = files.find(
-      below: Array(directory.utf8), expand(rest).bytes, request, now: worker.now)
+    // A path that has slashes to spare was another one to the rules before this.
+    let found =
+      FilePath.isPlain(exchange.meta.pathInfo.bytes)
+      ? files.find(below: Array(directory.utf8), expand(rest).bytes, request, now: worker.now) : .nothing
     if case .nothing = found, goesOn { return .next }
     routing.end = .file(found)
     return .end

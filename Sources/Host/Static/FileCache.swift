@@ -1,8 +1,8 @@
 import Control
 import Wire
 
-/// Files that were asked for lately: small ones in memory, as many as there is room for, and larger ones open.
-/// The leader's. Each use compares the file with the one on the disk, so that no change is missed.
+/// Files that were asked for lately: small ones in memory, as many as there is room for, larger ones open. The
+/// leader's. Each use compares the file with the one on the disk, so that no change is missed.
 struct FileCache {
   private var files: [UInt64: ServedFile] = [:]
   private var bytes = 0
@@ -12,8 +12,8 @@ struct FileCache {
   private let mostOpen: Int
   private let trust: UInt64
 
-  /// What nobody has asked for in so many nanoseconds is not held open: a file that was removed would take its
-  /// room on the disk. Precedent: nginx `open_file_cache` 60 s.
+  /// What nobody has asked for in so many nanoseconds is not held open: a file that was removed would take
+  /// its room on the disk. Precedent: nginx `open_file_cache` 60 s.
   private static let idle: UInt64 = 5_000_000_000
 
   /// Up to `room` bytes and `mostOpen` descriptors, trusted for so many seconds without a look.

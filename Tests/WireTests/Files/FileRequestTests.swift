@@ -138,11 +138,14 @@ import Testing
   }
 
   @Test(
-    "a path with dots for a segment, or with NUL, names no file",
-    arguments: ["..", "../a", "a/..", "a/../b", ".", "./a", "a/./b", "/..", "a\0", "\0"])
+    "a path with dots or nothing for a segment, or with NUL, names no file",
+    arguments: [
+      "a//b", "//a", "a//", "//", "..", "../a", "a/..", "a/../b", ".", "./a", "a/./b", "/..", "a\0", "\0",
+    ])
   func dots(path: String) { #expect(!bytes(path, FilePath.isPlain)) }
 
-  @Test("other paths may", arguments: ["a", "a/b", "", "a//b", "...", ".a", "a..b", "..a/b..", "a\\..\\b"])
+  @Test(
+    "other paths may", arguments: ["a", "a/b", "", "/", "/a/", "...", ".a", "a..b", "..a/b..", "a\\..\\b"])
   func plain(path: String) { #expect(bytes(path, FilePath.isPlain)) }
 
   @Test("a directory is never taken for another host") func location() {
