@@ -5,7 +5,9 @@ import Foundation
 import Testing
 
 @Suite struct GlossaryTests {
-  private static let modules = ["Posix", "Wire", "Config", "Control", "Host", "Check", "Master", "server", "NSGI"]
+  private static let modules = [
+    "Posix", "Wire", "Config", "Control", "Host", "Check", "Master", "server", "NSGI",
+  ]
   private static let path = "docs/GLOSSARY.md"
   private static let mark = "<!-- types: written from the sources -->"
 

@@ -72,17 +72,21 @@ enum FrontEndScript: Equatable {
     return false
   }
 
+  /// Words in front of a command.
+  private static let before: Set<Substring> = [
+    "then", "do", "else", "elif", "if", "while", "until", "!", "exec", "command", "builtin",
+  ]
+
   /// `. FILE`, `source FILE`, `eval`; `getopts`, and the loop over arguments that has no `in`.
   private static func letsOthersGoOn(_ line: Substring) -> Bool {
-    let words = line.utf8.split { Ascii.isBlank($0) || ";&|(){}`!\"'".utf8.contains($0) }.map(Substring.init)
-    for (place, word) in words.enumerated() {
-      switch word {
-      case "source", "eval", "getopts": return true
-      case ".": if place + 1 < words.count { return true }
-      case "for", "select": if place + 2 >= words.count || words[place + 2] != "in" { return true }
-      default: break
+    line.utf8.split { ";&|(){}`".utf8.contains($0) }.contains { command in
+      let words = command.split { Ascii.isBlank($0) || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "'") }
+        .map(Substring.init).drop { before.contains($0) || $0.utf8.contains(Ascii.equals) }
+      switch words.first {
+      case ".", "source", "eval", "getopts": return true
+      case "for", "select": return words.count < 3 || words[words.startIndex + 2] != "in"
+      default: return false
       }
     }
-    return false
   }
 }

@@ -1,8 +1,8 @@
 import Control
 import Wire
 
-/// Files that were asked for lately: small ones in memory, as many as there is room for, larger ones open. The
-/// leader's. Each use compares the file with the one on the disk, so that no change is missed.
+/// Files that were asked for lately: small ones in memory, as many as there is room for, larger ones open.
+/// The leader's. Each use compares the file with the one on the disk, so that no change is missed.
 struct FileCache {
   private var files: [UInt64: ServedFile] = [:]
   private var bytes = 0
