@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test check format lint swap-proof drills soak leaks tidy fuzz examples bench
-.PHONY: bench-static bench-quick bench-swap bench-crashes bench-dispatch bench-budget tsan asan stress clean
+.PHONY: bench-static bench-quick bench-swap bench-crashes bench-preload bench-dispatch bench-budget tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
@@ -106,6 +106,10 @@ bench-swap: ## time swaps under load, rolling and in place, and what requests no
 	@$(MAKE) --no-print-directory build
 	@bench/build.sh
 	@python3 bench/swap.py $(ARGS)
+
+bench-preload: ## memory of preloaded Django workers, and how soon one is replaced (after scripts/install.sh test)
+	@$(MAKE) --no-print-directory build plugins
+	@python3 bench/preload.py $(ARGS)
 
 bench-crashes: ## what an application that crashes costs, and how soon killed workers are back
 	@$(MAKE) --no-print-directory build

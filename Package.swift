@@ -80,7 +80,7 @@ let package = Package(
     .target(name: "CPython", path: "Plugins/CPython"),
     .target(
       name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
-      resources: [.embedInCode("bootstrap.py"), .embedInCode("worker.py")],
+      resources: [.embedInCode("bootstrap.py"), .embedInCode("worker.py"), .embedInCode("zygote.py")],
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],
       linkerSettings: ownRuntime),

@@ -27,6 +27,7 @@ enum Plugin {
     table.pointee.extension = { name in
       guard let name else { return nil }
       if strcmp(name, "draft.program/1") == 0 { return OwnProgram.table }
+      if strcmp(name, "draft.preload/1") == 0 { return OwnProgram.preloadTable }
       return strcmp(name, "draft.stack/1") == 0 ? Stack.table : nil
     }
     return UnsafePointer(table)

@@ -30,7 +30,7 @@ enum Interpreter {
     try Types.make()
     module = try bootstrap(boot)
     Names.make(module)
-    if isGuest { call("take_arguments", (["server"] + options.arguments).joined(separator: " ")) }
+    if isGuest, !isForked { call("take_arguments", (["server"] + options.arguments).joined(separator: " ")) }
     if let packages = home.packages { call("add_packages", packages) }
     if let remark = home.remark { Log.line(remark, NSGI_WARNING) }
     isStarted = true
@@ -56,6 +56,8 @@ enum Interpreter {
 
   /// The process is the program of a Python.
   private(set) nonisolated(unsafe) static var isGuest = false
+  /// The applications were loaded before the process was forked, and with them bootstrap.py.
+  private nonisolated(unsafe) static var isForked = false
   /// The file of its program.
   private nonisolated(unsafe) static var program = ""
   /// "3.11"; known once its library is loaded.
@@ -126,6 +128,7 @@ enum Interpreter {
     PyDict_SetItemString(space, "facts", facts)
     py_release(log)
     py_release(facts)
+    if try settle(module) { return module }
     let source = String(decoding: PackageResources.bootstrap_py, as: UTF8.self)
     guard let code = Py_CompileString(source, "<server>", Py_file_input),
       let result = PyEval_EvalCode(code, space, space)
@@ -138,6 +141,24 @@ enum Interpreter {
     // sys.modules is the application's to empty.
     py_retain(module)
     return module
+  }
+
+  /// Has bootstrap.py go on as a worker, where a zygote has run it; false where nobody has.
+  private static func settle(_ module: Object) throws(LoadFailure) -> Bool {
+    guard let function = PyObject_GetAttrString(module, "settle") else {
+      PyErr_Clear()
+      return false
+    }
+    py_release(function)
+    guard let result = PyObject_CallMethod0(module, "settle") else {
+      PyErr_Print()
+      throw LoadFailure("what the zygote has loaded cannot be used: sys and os are not as they should be")
+    }
+    py_release(result)
+    // sys.modules is the application's to empty.
+    py_retain(module)
+    isForked = true
+    return true
   }
 
   private static func Py_BuildValue3(

@@ -11,6 +11,15 @@ private struct ProgramTable {
     ) -> Int
 }
 
+/// The extension `draft.preload/1`: the same program as a zygote, and what it is to load.
+private struct PreloadTable {
+  let program:
+    @convention(c) (
+      UnsafePointer<nsgi_boot>?, UnsafePointer<CChar>?, UnsafeMutablePointer<CChar>?, Int
+    ) -> Int
+  let application: @convention(c) (UnsafePointer<nsgi_boot>?, UnsafeMutablePointer<CChar>?, Int) -> Int
+}
+
 /// The command line of the Python that serves.
 enum OwnProgram {
   /// What `nsgi_app.extension` answers.
@@ -20,25 +29,65 @@ enum OwnProgram {
       to: ProgramTable { boot, library, words, capacity in
         guard let boot, let library, let words else { return 0 }
         let options = PythonOptions(boot.pointee.options)
-        return OwnProgram.write(options, String(cString: library), words, capacity)
+        let line = OwnProgram.program(options).map {
+          $0 + ["-c", OwnProgram.code(then: OwnProgram.serving), String(cString: library)]
+        }
+        return OwnProgram.write(line ?? [], words, capacity)
       })
     return UnsafeRawPointer(table)
   }()
 
-  /// worker.py, which the build embeds.
-  private static let code = String(decoding: PackageResources.worker_py, as: UTF8.self)
+  /// The same for applications that are loaded before there are workers.
+  nonisolated(unsafe) static let preloadTable: UnsafeRawPointer = {
+    let table = UnsafeMutablePointer<PreloadTable>.allocate(capacity: 1)
+    table.initialize(
+      to: PreloadTable(
+        program: { boot, library, words, capacity in
+          guard let boot, let library, let words else { return 0 }
+          let line = OwnProgram.program(PythonOptions(boot.pointee.options)).map {
+            $0 + ["-c", OwnProgram.code(then: OwnProgram.text(PackageResources.zygote_py))]
+              + [String(cString: library), OwnProgram.text(PackageResources.bootstrap_py)]
+          }
+          return OwnProgram.write(line ?? [], words, capacity)
+        },
+        application: { boot, words, capacity in
+          guard let boot, let words else { return 0 }
+          return OwnProgram.write(OwnProgram.application(boot.pointee), words, capacity)
+        }))
+    return UnsafeRawPointer(table)
+  }()
 
-  /// What is wrong with a Python is told when it is loaded: in this program then.
-  private static func write(
-    _ options: PythonOptions, _ library: String, _ words: UnsafeMutablePointer<CChar>, _ capacity: Int
-  ) -> Int {
+  /// What the program of a worker does beyond worker.py.
+  private static let serving = "serve(sys.argv[1])\n"
+
+  /// worker.py, which the build embeds, and more behind it.
+  private static func code(then more: String) -> String { text(PackageResources.worker_py) + more }
+
+  private static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
+
+  /// The program with its variables before it; nil where Python is to be in this process. What is wrong with
+  /// a Python is told when it is loaded: in this program then.
+  private static func program(_ options: PythonOptions) -> [String]? {
     guard !options.embeds, !options.runsOnce, let installation = try? Installation.find(options),
       isWhole(options, installation), System.isBinary(installation.realProgram)
-    else { return 0 }
-    var bytes: [UInt8] = []
-    for word in options.environment + [installation.program, "-c", code, library] {
-      bytes += Array(word.utf8) + [0]
-    }
+    else { return nil }
+    return options.environment + [installation.program]
+  }
+
+  /// What zygote.py is told of an application, in its order.
+  private static func application(_ boot: nsgi_boot) -> [String] {
+    let options = PythonOptions(boot.options)
+    let version = boot.host.pointee.version.map { String(cString: $0) } ?? ""
+    return [
+      "\(boot.generation)", version, options.arguments.joined(separator: " "), options.module ?? "",
+      options.file ?? "", options.callable ?? "",
+    ] + options.path
+  }
+
+  private static func write(
+    _ line: [String], _ words: UnsafeMutablePointer<CChar>, _ capacity: Int
+  ) -> Int {
+    let bytes: [UInt8] = line.reduce(into: []) { $0 += Array($1.utf8) + [0] }
     guard bytes.count <= capacity else { return 0 }
     for (index, byte) in bytes.enumerated() { words[index] = CChar(bitPattern: byte) }
     return bytes.count

@@ -97,7 +97,35 @@ def split_file(file):
         r"(.+?):([^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\(.*\))?)", file, re.DOTALL)
     return found.groups() if found else (file, "")
 
+# Applications that a zygote has loaded, until the workers that it forks take them.
+preloaded = {}
+# The working directory as they have left it.
+there = None
+
+def preload(*wanted):
+    '''Loads an application for workers that are yet to be forked: None, or why it cannot be.'''
+    try:
+        found = load_now(*wanted)
+        run_hooks()
+    except BaseException as error:
+        return error
+    preloaded.setdefault((*wanted[:3], tuple(wanted[3])), []).append(found)
+
+def settle():
+    '''In a worker that was forked: log, facts and reload are its own by now.'''
+    import os
+    told.worker_id, told.generation, told.version = facts
+    try:
+        if there is not None:
+            os.chdir(there)
+    except OSError as error:
+        log(3, f"the directory {there} cannot be entered again: {error}\n".encode())
+
 def load(module, file, callable_name, directories):
+    waiting = preloaded.get((module, file, callable_name, tuple(directories)))
+    return waiting.pop(0) if waiting else load_now(module, file, callable_name, directories)
+
+def load_now(module, file, callable_name, directories):
     '''The application object, the directories that were added for it, and what it is called.'''
     import importlib
     served.clear()
@@ -260,6 +288,7 @@ def end():
 
 served = []
 hooks = []
+fork_hooks = []
 
 def make_module():
     '''The module `nsgi` as applications see it inside the server.'''
@@ -276,6 +305,11 @@ def make_module():
         '''Decorator: call the function once, when the application is loaded.'''
         hooks.append(function)
         return function
+    def post_fork(function):
+        '''Decorator: call the function once in each worker, when the application is loaded and no process is
+        forked from this one any more. Threads and connections are begun here.'''
+        fork_hooks.append(function)
+        return function
     class WSGIServer:
         '''The application of a script that the server runs; elsewhere it hands over to the server.'''
         def __init__(self, application, *arguments, **options):
@@ -283,14 +317,18 @@ def make_module():
         def run(self):
             served.append(self.application)
     write.__name__ = "log"
-    module.log, module.post_load, module.WSGIServer = write, post_load, WSGIServer
+    module.log, module.WSGIServer = write, WSGIServer
+    module.post_load, module.post_fork = post_load, post_fork
     sys.modules["nsgi"] = module
+    return module
 
 def run_hooks():
-    waiting = hooks[:]
-    hooks.clear()
-    for hook in waiting:
-        hook()
+    '''Runs what waits for the application, and, unless workers are yet to be forked, for its process.'''
+    for asked in (hooks, fork_hooks) if facts[0] is not None else (hooks,):
+        waiting = asked[:]
+        asked.clear()
+        for hook in waiting:
+            hook()
 
 def watch(seconds, directories):
     '''Reloads when the file of a module of the application changes, unless its new text is no Python.'''
@@ -346,4 +384,4 @@ def keep_threads_over_fork():
 
 if sys.version_info < (3, 13):
     keep_threads_over_fork()
-make_module()
+told = make_module()

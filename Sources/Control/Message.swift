@@ -21,6 +21,11 @@ public struct Message: Equatable, Sendable {
     case refused
     /// The scoreboard shows what long requests do.
     case traced
+    /// It was forked: the kernel says which process it is.
+    case forked
+    // From a zygote, beside `ready` and `failed`.
+    /// Nothing can be loaded for others here: each worker loads its own.
+    case idle
     // From the process that distributes lines.
     /// So many lines were taken by nobody since its start: `count`.
     case lost
@@ -57,6 +62,9 @@ public struct Message: Equatable, Sendable {
     case save
     /// Put `generation` of `app` at `path` to work in place of what runs.
     case swap
+    /// To a zygote: fork a worker, whose descriptors from 1 on come along; `word`, repeated: what a list of
+    /// processes shows.
+    case fork
     /// What the worker or child is to do; its first message.
     case orders
   }

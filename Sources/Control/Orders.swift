@@ -3,6 +3,8 @@ public struct Orders: Equatable, Sendable {
   /// What the process is for.
   public enum Role: String, Sendable {
     case worker
+    /// Loads the applications of a release, and forks its workers.
+    case zygote
     /// Copies, inspects and tries the builds, then ends.
     case stage
     /// Becomes a master itself: of a server that leaves its terminal, or that follows the one which gave
@@ -79,6 +81,8 @@ public struct Orders: Equatable, Sendable {
   public var spoolShare = 0
   /// A worker: the pipe for the lines of requests; -1: they go where all lines go.
   public var requestLog: Int32 = -1
+  /// A zygote: its workers get descriptors with numbers below this one.
+  public var places: Int32 = 0
   /// The options in effect, as `--name=value`; for `configure` the original command line.
   public var arguments: [String] = []
   /// A master that follows another: the command line, to be read again by a reload.
@@ -105,7 +109,7 @@ public struct Orders: Equatable, Sendable {
     var fields = [
       Message.Field("role", role.rawValue), .init("worker", "\(worker)"), .init("workers", "\(workers)"),
       .init("tries", tries ? "1" : "0"), .init("spool", "\(spoolShare)"),
-      .init("lines", "\(requestLog)"),
+      .init("lines", "\(requestLog)"), .init("places", "\(places)"),
     ]
     fields += arguments.map { .init("argument", $0) }
     fields += commandLine.map { .init("word", $0) }
@@ -134,6 +138,7 @@ public struct Orders: Equatable, Sendable {
     (self.worker, self.workers, tries) = (worker, Int(workers), message["tries"] == "1")
     spoolShare = message.place("spool", of: SpoolShares.count) ?? 0
     requestLog = message.number("lines").flatMap { Int32(exactly: $0) } ?? -1
+    places = message.number("places").flatMap { Int32(exactly: $0) } ?? 0
     bequest = Bequest(message)
     arguments = message.all("argument")
     commandLine = message.all("word")

@@ -58,8 +58,7 @@ public enum WorkerReport: Equatable, Sendable {
       self = .refused(app: app, reason: message.reason, isFull: message["full"] == "1")
     case .traced: self = .traced
     case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
-      .reopen, .save,
-      .swap, .orders:
+      .reopen, .save, .swap, .orders, .forked, .idle, .fork:
       return nil
     }
   }
@@ -119,9 +118,29 @@ public enum JobReport: Equatable, Sendable {
     case .configured: self = .configured(message.all("option"))
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .ready, .expired, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop, .quit,
-      .rouse,
-      .beat, .unready, .trace, .reopen, .save, .swap, .orders:
+      .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork:
       return nil
+    }
+  }
+}
+
+/// What a zygote says to its master, read and checked: the applications are loaded in it.
+public enum ZygoteReport: Equatable, Sendable {
+  /// It forks workers from now on.
+  case ready
+  /// It has nothing to load: each worker loads its own.
+  case idle
+  /// The applications cannot be loaded; the exit code of a start that fails by it.
+  case failed(reason: String, code: Int32)
+
+  /// Reads a packet; nil for what no zygote says.
+  public init?(_ bytes: some Sequence<UInt8>) {
+    guard let message = Message(bytes) else { return nil }
+    switch message.verb {
+    case .ready: self = .ready
+    case .idle: self = .idle
+    case .failed: self = .failed(reason: message.reason, code: message.exitCode)
+    default: return nil
     }
   }
 }

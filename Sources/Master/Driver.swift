@@ -16,6 +16,7 @@ extension Master {
       statistics.enters(releases.phase, at: now)
     }
     isDeciding = false
+    tendZygotes()
     hastenLook()
   }
 

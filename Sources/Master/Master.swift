@@ -73,6 +73,8 @@ public final class Master {
     case signals
     case workerEnd(Int)
     case workerLink(Int)
+    case zygoteEnd(Int)
+    case zygoteLink(Int)
     case jobEnd(Int)
     case jobLink(Int)
     case control
@@ -106,8 +108,13 @@ public final class Master {
   var isDeciding = false
 
   var workers: [Int: WorkerHandle] = [:]
-  /// Workers that wait for the state of those before them: they have no process yet.
+  /// Workers that wait for the state of those before them, or for their zygote: they have no process yet.
   var launching: Set<Int> = []
+  /// Those of them that a zygote was told to fork.
+  var forking: [Int: Forking] = [:]
+  var zygotes: [Int: Zygote] = [:]
+  /// Processes may have become this one's children that it has not started.
+  var hasOrphans = false
   /// Processes that were killed because they could not be watched, and have not been waited for.
   var unwatched: [Int32] = []
   /// Respawns and crashes since the start.
@@ -262,7 +269,8 @@ public final class Master {
 
   /// The last worker has left.
   private var isDone: Bool {
-    releases.isDone && workers.isEmpty && jobs.isEmpty && (heirs.isEmpty || hasHandedOver)
+    releases.isDone && workers.isEmpty && zygotes.isEmpty && jobs.isEmpty
+      && (heirs.isEmpty || hasHandedOver)
   }
 
   /// The server has started and is not about to end, whatever is being changed.
@@ -294,6 +302,8 @@ public final class Master {
     case .signals: while let signal = System.nextSignal(fd) { signalled(signal) }
     case .workerEnd(let id): workerEnded(id)
     case .workerLink(let id): workerSpeaks(id)
+    case .zygoteEnd(let number): zygoteEnded(number)
+    case .zygoteLink(let number): zygoteSpeaks(number)
     case .jobEnd(let id): jobEnded(id)
     case .jobLink(let id): jobSpeaks(id)
     case .control: acceptClient()
@@ -315,6 +325,7 @@ public final class Master {
   private func perform(_ action: Alarms.Action) {
     switch action {
     case .releases(let alarm): rang(alarm)
+    case .zygote(let number): startZygote(number)
     case .lifetime(let id):
       replace(id, "it has served long enough (--max-worker-lifetime)")
     case .stageTimeout(let id): jobTimedOut(id)

@@ -103,6 +103,10 @@ enum Roles {
       } else {
         StageRole.run(settings, assignment)
       }
+    case .zygote:
+      // Returns where no runtime has a program that could be one.
+      try Server.enter(try effective(), assignment)
+      assignment.isIdle()
     case .master where !orders.builds.isEmpty:
       HeirRole.outlive()
       return try supervise(try effective(), arguments: orders.commandLine, for: assignment)

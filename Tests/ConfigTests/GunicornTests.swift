@@ -22,10 +22,7 @@ import Testing
     #expect(settings.supervision.maxRequests == 1000 && settings.supervision.maxRequestsDelta == 50)
     #expect(
       settings.log.requests && settings.log.file == nil && settings.process.directory == "/srv")
-    #expect(
-      settings.warnings == [
-        "`--preload`: each worker loads the application itself; what is in memory is not shared"
-      ])
+    #expect(settings.supervision.preloading == .wanted && settings.warnings.isEmpty)
   }
 
   @Test func itsDefaultsHold() throws {

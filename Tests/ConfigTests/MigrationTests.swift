@@ -28,6 +28,7 @@ import Testing
       ; LOST u.ini:7: `carbon = :9191`: uWSGI would send statistics to a service, and nothing here \
       does; read `server ctl --json status` from the service's agent
       ; always so, or without meaning: vacuum
+      lazy-apps = false
       threads = 1
       chdir = /srv/shop
       ; was u.ini:4: `http = :8080`
@@ -65,7 +66,7 @@ import Testing
       "; was g.py:2: bind = …\n",
       "http-socket = 0.0.0.0:8000\n", "processes = 3\n", "threads = 4\n", "harakiri = 90\n",
       "env = A=1\n", "env = B=%%2\n",
-      "each worker loads the application itself", "disable-logging = true\n",
+      "preload = true\n", "disable-logging = true\n",
     ] { #expect(migration.contains(line), "\(line)\n\(migration)") }
     #expect(
       !migration.contains("helper") && !migration.contains("cores")

@@ -161,7 +161,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--no-new-privs") { $0.process.forbidsPrivileges }, Effect("") { !$0.process.forbidsPrivileges },
     Effect("--umask 027") { $0.process.umask == 0o27 },
     Effect("--sendfile-root /srv") { $0.sendfileRoot == "/srv" },
-    Effect("--enable-threads -T --need-app --strict --lazy-apps --lazy --vacuum --die-on-term") {
+    Effect("--enable-threads -T --need-app --strict --vacuum --die-on-term") {
       $0.process == ProcessSettings()
     },
     Effect("--no-orphans --single-interpreter -i --thunder-lock") { $0.limits == Limits() },
@@ -169,6 +169,11 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
 
   static let supervision: [Effect] = [
     Effect("") { $0.supervision == SupervisionSettings() },
+    Effect("--preload") { $0.supervision.preloading == .wanted },
+    Effect("--preload=false") { $0.supervision.preloading == .never },
+    Effect("--preload --lazy-apps") { $0.supervision.preloading == .never },
+    Effect("--lazy") { $0.supervision.preloading == .never },
+    Effect("--lazy-apps=false") { $0.supervision.preloading == .wherePossible },
     Effect("--max-requests 100") { $0.supervision.maxRequests == 100 },
     Effect("--max-requests-delta 7") { $0.supervision.maxRequestsDelta == 7 },
     Effect("--max-worker-lifetime 60") { $0.supervision.maxLifetimeSeconds == 60 },

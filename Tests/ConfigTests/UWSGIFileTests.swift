@@ -54,6 +54,11 @@ import Testing
       own.process.workers == nil && own.limits.threads == Limits().threads && own.warnings.isEmpty)
     let told = try Self.read("threads = 4\nworkers = 2\n")
     #expect(told.process.workers == 2 && told.limits.threads == 4 && told.warnings.isEmpty)
+    #expect(settings.supervision.preloading == .wherePossible && own.supervision.preloading == .never)
+    for line in ["lazy-apps = true", "lazy-apps", "lazy = 1", "preload = false"] {
+      #expect(try Self.read(line + "\n").supervision.preloading == .never, "\(line)")
+    }
+    #expect(try Self.read("lazy-apps = false\n").supervision.preloading == .wherePossible)
     let byHand = try Self.read("", arguments: ["/etc/app/site.ini", "--threads", "8"])
     #expect(byHand.limits.threads == 8 && byHand.process.workers == 1)
   }

@@ -47,6 +47,36 @@ import Testing
     }
   }
 
+  @Test("a zygote says three things, and nothing else is heeded")
+  func zygotes() {
+    #expect(ZygoteReport(Message(.ready).bytes) == .ready && ZygoteReport(Message(.idle).bytes) == .idle)
+    let failed = Message(.failed, [.init("reason", "no"), .init("code", "22")])
+    #expect(ZygoteReport(failed.bytes) == .failed(reason: "no", code: 22))
+    #expect(ZygoteReport(Message(.failed).bytes) == .failed(reason: "no reason given", code: 1))
+    for verb in Message.Verb.allCases where ![.ready, .idle, .failed].contains(verb) {
+      #expect(ZygoteReport(Message(verb).bytes) == nil, "\(verb)")
+    }
+    for bytes in [[], [0], Array("ready=\0x".utf8)] as [[UInt8]] { #expect(ZygoteReport(bytes) == nil) }
+  }
+
+  @Test("who has said something is the kernel's to say, and a stranger is no child")
+  func senders() throws {
+    let pair = try System.packetPair()
+    defer { [pair.own, pair.other].forEach { close($0) } }
+    try System.tellSender(pair.own)
+    try System.sendPacket(pair.other, [7], descriptors: [pair.other, pair.other])
+    let before = try #require(ProcessUsage(getpid())).descriptors
+    let received = try System.receivePacketFrom(pair.own)
+    #expect(received.bytes == [7] && received.sender == getpid())
+    #expect(try #require(ProcessUsage(getpid())).descriptors == before, "what came along is dropped")
+    for pid in [getpid(), getppid(), 1, 0, -1] { #expect(!System.isChild(pid), "\(pid)") }
+    let child = try ChildProcess("/bin/sleep", ["60"])
+    #expect(System.isChild(child.pid))
+    _ = try child.stop(SIGKILL)
+    #expect(!System.isChild(child.pid))
+    #expect(throws: SystemError.self) { try System.sendPacket(pair.other, [7], descriptors: []) }
+  }
+
   @Test("a worker can neither cut nor grow the page, nor seal it against its master")
   func sealedPage() throws {
     let fd = try System.sealedMemory("page", Scoreboard.bytes)

@@ -30,7 +30,7 @@ import Testing
     orders.builds = [
       .init(app: 1, generation: 7, path: "/x y/z.so", current: "/c", state: 9, stateVersion: "1.2")
     ]
-    orders.tries = true
+    (orders.tries, orders.places) = (true, 12)
     #expect(Orders(orders.message) == orders)
     #expect(Orders(Message(.ready)) == nil)
   }

@@ -189,6 +189,20 @@ ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descript
 /* One packet; *descriptor is -1 or a new descriptor, closed on exec; without `descriptor` none is taken.
  * A packet longer than `count` is lost: EMSGSIZE. */
 ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor);
+/* The most descriptors that one packet takes along (SCM_MAX_FD of Linux). */
+enum { CLINUX_DESCRIPTORS = 253 };
+/* One packet with 1 to CLINUX_DESCRIPTORS descriptors. */
+ssize_t clinux_send_descriptors(int fd, const void *bytes, size_t count, const int *descriptors, int number);
+/* Has the kernel say of each packet that comes from now on which process has sent it. */
+int clinux_tell_sender(int fd);
+/* One packet, and which process has sent it; 0 if the kernel does not say. Descriptors are dropped. */
+ssize_t clinux_receive_from(int fd, void *bytes, size_t count, pid_t *sender);
+/* Processes below this one whose parent ends become its children. */
+int clinux_adopt_orphans(void);
+/* Whether a process is a child of this one that was not waited for. */
+int clinux_is_child(pid_t pid);
+/* A child that has ended and was not waited for; 0 for none. */
+pid_t clinux_ended_child(void);
 /* A file in memory, closed on exec. */
 int clinux_memory_file(const char *name);
 /* Memory of a fixed size to share, closed on exec: nobody it is given to can make it smaller or larger. */

@@ -53,21 +53,29 @@ struct Reading {
     }
   }
 
-  /// In uWSGI's words, what is not said is as uWSGI has it: one process, and one call at once in it.
+  /// In uWSGI's words, what is not said is as uWSGI has it: one process, one call at once in it, and
+  /// applications that are loaded before the workers are there.
   private mutating func takeForeignDefaults() {
     var taken: [String] = []
-    for name in ["threads", "processes"] where !options.contains(where: { $0.spec.name == name }) {
-      guard let index = OptionTable.index(named: name) else { continue }
-      options.insert(
-        Occurrence(index: index, written: name, value: "1", origin: .commandLine), at: 0)
+    for name in ["threads", "processes"] where takeDefault(name, "1", unless: [name]) {
       taken.insert("\(name) = 1", at: 0)
     }
+    _ = takeDefault("lazy-apps", "false", unless: ["lazy-apps", "preload"])
     if !taken.isEmpty {
       notes.append(
         "uWSGI's defaults hold where its words are used: \(taken.joined(separator: ", ")); "
           + "more of either answers more requests at once, as in threads = 16 for an application that waits"
       )
     }
+  }
+
+  /// Adds an option before all others, unless one of these is there.
+  private mutating func takeDefault(_ name: String, _ value: String, unless others: [String]) -> Bool {
+    guard let index = OptionTable.index(named: name),
+      !options.contains(where: { others.contains($0.spec.name) })
+    else { return false }
+    options.insert(Occurrence(index: index, written: name, value: value, origin: .commandLine), at: 0)
+    return true
   }
 
   /// What the operator is told that is no reason to worry.

@@ -71,9 +71,7 @@ struct GunicornOption: Sendable {
     GunicornOption("--keep-alive", setting: "keepalive", .option("keep-alive-timeout", single)),
     GunicornOption("--max-requests", .option("max-requests", single)),
     GunicornOption("--max-requests-jitter", .option("max-requests-delta", single)),
-    GunicornOption(
-      "--preload", setting: "preload_app", flag: true,
-      .lost("each worker loads the application itself; what is in memory is not shared")),
+    GunicornOption("--preload", setting: "preload_app", flag: true, .flag("preload")),
     GunicornOption("--worker-tmp-dir", .accepted),
     GunicornOption("--no-sendfile", setting: "sendfile", flag: true, .accepted),
   ]

@@ -43,6 +43,10 @@ struct Draft {
     if !settings.process.hasMaster {
       if let watched = settings.watch.listeners.first { throw .watchWithoutMaster(watched.kind.rawValue) }
       if settings.watch.shutdownDelaySeconds > 0 { throw .watchWithoutMaster("shutdown-delay") }
+      if settings.supervision.preloading == .wanted {
+        settings.warnings.append(
+          "preload means nothing with no-master: one process loads the applications, and none is forked")
+      }
     }
     settings.isCGI = wantsCGI || (isGateway && !hasSockets)
     do throws(ConfigError) { try checkPrograms() } catch { problems.append(error) }

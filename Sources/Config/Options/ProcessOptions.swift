@@ -111,7 +111,6 @@ let acceptedOptions = OptionGroup(
   options: [
     OptionSpec("enable-threads", short: "T", "threads are on", .flag { _, _ in }),
     OptionSpec("need-app", "a missing app ends the start", .flag { _, _ in }),
-    OptionSpec("lazy-apps", aliases: ["lazy"], "apps are loaded in the worker", .flag { _, _ in }),
     OptionSpec("vacuum", "socket and pid files are removed at the end", .flag { _, _ in }),
     OptionSpec("die-on-term", "SIGTERM stops the server", .flag { _, _ in }),
     OptionSpec("no-orphans", "workers end with their master", .flag { _, _ in }),

@@ -6,6 +6,12 @@ let supervisionOptions = OptionGroup(
   title: "Workers and swaps (SECONDS: 30, 0.5)",
   options: [
     OptionSpec(
+      "preload", "load Python applications once, and fork the workers from there",
+      .flag { $0.settings.supervision.preloading = $1 ? .wanted : .never }),
+    OptionSpec(
+      "lazy-apps", aliases: ["lazy"], "each worker loads the applications itself; =false: as preload",
+      .flag { $0.settings.supervision.preloading = $1 ? .never : .wherePossible }),
+    OptionSpec(
       "max-requests", default: "0", "replace a worker after so many requests; 0: never",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
         draft.settings.supervision.maxRequests = try Value.number(text, 0...Int(Int32.max))

@@ -50,7 +50,7 @@ public struct Limits: Sendable, Equatable {
   public var unsizedFileBytes = 1 << 20
 
   /// Bytes of the command line by which a runtime names the program that its applications run in.
-  public static let programWordsBytes = 32 * 1024
+  public static let programWordsBytes = 64 * 1024
 
   /// Bytes of a file of media types (`--mimefile`); a longer one ends the start.
   public var typeFileBytes = 1 << 20

@@ -44,6 +44,18 @@ public struct SupervisionSettings: Sendable, Equatable {
     case inPlace = "in-place"
   }
 
+  /// Whether applications are loaded before there are workers, in a process that forks these.
+  public enum Preloading: String, Sendable, Equatable {
+    /// Each worker loads its own.
+    case never
+    /// Where the applications allow it, as uWSGI does by default.
+    case wherePossible
+    /// The operator wants it, and is told where it cannot be.
+    case wanted
+  }
+
+  /// Whether applications are loaded before there are workers.
+  public var preloading = Preloading.never
   /// Requests after which a worker is replaced; 0: never.
   public var maxRequests = 0
   /// Up to so many requests are added for each worker, by chance, so that they do not all go at once.

@@ -28,13 +28,17 @@ enum ProcessSetup {
 
   /// What a process that runs apps becomes: its processors and descriptors, its directory, its user.
   ///
-  /// - Parameter worker: its number, for its processors; nil for one that serves nobody.
-  static func enter(_ settings: ProcessSettings, worker: Int?) throws(ServerFailure) {
+  /// - Parameters:
+  ///   - worker: its number, for its processors; nil for one that serves nobody.
+  ///   - isFirst: it speaks for the others; nil: the first worker does.
+  static func enter(
+    _ settings: ProcessSettings, worker: Int?, isFirst: Bool? = nil
+  ) throws(ServerFailure) {
     if let mask = settings.umask { System.setUmask(mask) }
     if let count = settings.maxDescriptors {
       do {
         let bound = try System.limitDescriptors(count)
-        if bound < count, worker == 0 {
+        if bound < count, isFirst ?? (worker == 0) {
           Server.announce(
             "max-fd is \(count), and the hard limit here is \(bound) open descriptors, which is in force; "
               + "raise the hard limit (ulimit -Hn, LimitNOFILE=), or lower --max-fd")
@@ -45,16 +49,7 @@ enum ProcessSetup {
             + "hard limit")
       }
     }
-    if worker != nil, settings.addressSpaceBytes > 0 {
-      do { try System.limitAddressSpace(settings.addressSpaceBytes) } catch {
-        throw ServerFailure("the address space cannot be bounded (\(error.reason)); correct --limit-as")
-      }
-    }
-    if let worker, settings.processorsPerWorker > 0 {
-      do { try System.bindProcessors(place: worker, count: settings.processorsPerWorker) } catch {
-        throw ServerFailure("the processors cannot be chosen (\(error.reason)); leave out --cpu-affinity")
-      }
-    }
+    if let worker { try bound(settings, worker: worker) }
     if let directory = settings.directory {
       do { try System.changeDirectory(directory) } catch {
         throw ServerFailure("the directory \(directory) cannot be entered (\(error.reason)); correct --chdir")
@@ -64,6 +59,20 @@ enum ProcessSetup {
     if settings.forbidsPrivileges {
       do { try System.forbidPrivileges() } catch {
         throw ServerFailure("new privileges cannot be forbidden (\(error)); leave out --no-new-privs")
+      }
+    }
+  }
+
+  /// What is bounded for a worker alone: its address space and its processors. A second time changes nothing.
+  static func bound(_ settings: ProcessSettings, worker: Int) throws(ServerFailure) {
+    if settings.addressSpaceBytes > 0 {
+      do { try System.limitAddressSpace(settings.addressSpaceBytes) } catch {
+        throw ServerFailure("the address space cannot be bounded (\(error.reason)); correct --limit-as")
+      }
+    }
+    if settings.processorsPerWorker > 0 {
+      do { try System.bindProcessors(place: worker, count: settings.processorsPerWorker) } catch {
+        throw ServerFailure("the processors cannot be chosen (\(error.reason)); leave out --cpu-affinity")
       }
     }
   }

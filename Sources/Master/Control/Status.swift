@@ -16,6 +16,7 @@ extension Master {
       lines.append("app \(build.mount.isEmpty ? "/" : build.mount) \(build.title) \(build.source)")
     }
     if let text = releases.cheaperText { lines.append(text) }
+    lines += zygoteList.map { "\($0.title) \($0.state.word)" }
     lines += list.flatMap(workerLines)
     if let word = releases.changeText { lines.append(word) }
     if let lastOutcome = releases.lastOutcome { lines.append("last change: \(lastOutcome)") }
@@ -32,7 +33,8 @@ extension Master {
           })
       ),
       ("apps", .array((releases.current?.builds ?? []).map(buildJSON))),
-      ("workers", .array(list.map(workerJSON))), ("change", releases.changeText.map { .string($0) } ?? .null),
+      ("zygotes", .array(zygoteList.map(zygoteJSON))), ("workers", .array(list.map(workerJSON))),
+      ("change", releases.changeText.map { .string($0) } ?? .null),
       ("last", releases.lastOutcome.map { .string($0) } ?? .null),
       (
         "crashes",
@@ -82,6 +84,15 @@ extension Master {
   private func milliseconds(of entry: Scoreboard.Entry) -> Int {
     let now = System.now()
     return now > entry.began ? Int((now - entry.began) / 1_000_000) : 0
+  }
+
+  private var zygoteList: [Zygote] { zygotes.values.sorted { $0.number < $1.number } }
+
+  private func zygoteJSON(_ zygote: Zygote) -> JSON {
+    .object([
+      ("pid", zygote.child.map { .int(Int($0.pid)) } ?? .null), ("state", .string(zygote.state.word)),
+      ("generations", .array(zygote.release.builds.map { .int($0.generation) })),
+    ])
   }
 
   private func workerJSON(_ worker: WorkerHandle) -> JSON {

@@ -4,6 +4,8 @@ struct Alarms {
   enum Action: Equatable {
     /// What the releases wait for.
     case releases(ReleaseAlarm)
+    /// A zygote that has ended may be started again.
+    case zygote(Int)
     /// A worker has served long enough.
     case lifetime(worker: Int)
     /// A staging child should be done.

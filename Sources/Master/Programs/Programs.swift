@@ -225,7 +225,9 @@ extension Master {
     stopPrograms()
     for _ in 0..<Master.programLooks {
       for (id, program) in programs {
-        let isGone = program.link < 0 ? !System.isThere(program.pid) : System.ending(of: program.pid) != nil
+        // One that another has started may have become a child of the master when that ended.
+        let isOther = program.link < 0 && !System.isChild(program.pid)
+        let isGone = isOther ? !System.isThere(program.pid) : System.ending(of: program.pid) != nil
         if isGone { forget(id, program) }
       }
       if programs.isEmpty { break }

@@ -36,10 +36,7 @@ extension Releases {
     lastOutcome = "taken back: \(names): \(reason)"
     act(.count("taken_back"))
     act(.log(.error, "\(names) is taken back: \(reason)"))
-    let isKept = probation.fresh.contains { build in
-      current.settings.apps.contains { $0.mount == build.mount && $0.isKeptWhole }
-    }
-    guard isKept else {
+    guard isKept(probation.fresh) else {
       return act(.log(.error, "what a runtime makes is not kept: put the old files back and swap"))
     }
     let previous = probation.previous

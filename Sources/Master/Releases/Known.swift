@@ -23,6 +23,20 @@ extension Releases {
     return all
   }
 
+  /// Those of them whose workers may have to be started: the ones that were before are none where nothing of
+  /// a new build could be brought back.
+  var startable: [Release] {
+    guard let probation, !isKept(probation.fresh) else { return known }
+    return known.filter { $0.number != probation.previous.number || $0.number == current?.number }
+  }
+
+  /// A build can be brought back: one at least that is not made anew of the files that lie there.
+  func isKept(_ builds: [Build]) -> Bool {
+    builds.contains { build in
+      current?.settings.apps.contains { $0.mount == build.mount && $0.isKeptWhole } ?? false
+    }
+  }
+
   /// A build by its number.
   func build(_ mount: String, _ generation: Int) -> Build? {
     let all = known.flatMap(\.builds) + (history.builds[mount] ?? [])

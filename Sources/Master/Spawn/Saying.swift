@@ -6,6 +6,7 @@ import Glibc
 extension Master {
   /// Takes what a worker says; what is left of a lot comes with the next turn.
   func workerSpeaks(_ id: Int) {
+    if let forking = forking[id] { forkedSpeaks(id, forking) }
     for _ in 0..<Limits.messagesPerTurn {
       guard let worker = workers[id] else { return }
       do throws(SystemError) {

@@ -2,53 +2,95 @@ import Control
 import Glibc
 import Posix
 
+/// A worker that is to be started: all but its process.
+final class Launch {
+  let id: Int
+  let seat: Int
+  let release: Release
+  /// What the worker before it has written for it.
+  let states: [Int: SavedState]
+
+  init(id: Int, seat: Int, release: Release, states: [Int: SavedState]) {
+    (self.id, self.seat, self.release, self.states) = (id, seat, release, states)
+  }
+
+  deinit { for state in states.values { System.close(state.descriptor) } }
+}
+
+/// What a worker gets: orders, the descriptors that these name, and its scoreboard.
+struct Outfit {
+  var orders: Orders
+  /// Our descriptors, and the worker's.
+  var map: [(Int32, Int32)]
+  /// The scoreboard; the caller's.
+  let board: Int32
+  /// The same, mapped.
+  let memory: UnsafeRawPointer
+}
+
 /// From a seat to a process.
 extension Master {
   /// Starts the worker of a seat, with the state of the one that it follows.
   func launch(_ id: Int, _ seat: Int, _ release: Release, follows old: Int?) {
     launching.insert(id)
     saveStates(of: old.flatMap { workers[$0] }) { [unowned self] states in
-      defer { for state in states.values { System.close(state.descriptor) } }
-      guard launching.remove(id) != nil else { return }
-      do throws(SystemError) {
-        workers[id] = try start(id, seat, release, states)
-        statistics.started(seat)
-      } catch {
-        let sentence = "no process for a new worker: \(error)"
-        inform(.ended(id, WorkerEnding(ending: .exited(1), sentence: sentence, code: 1)))
-      }
+      let launch = Launch(id: id, seat: seat, release: release, states: states)
+      guard launching.contains(id) else { return }
+      release.preloads ? preload(launch) : begin(launch)
     }
   }
 
-  private func start(
-    _ id: Int, _ seat: Int, _ release: Release, _ states: [Int: SavedState]
-  ) throws(SystemError) -> WorkerHandle {
+  /// Starts the process of a worker, which loads the applications itself.
+  func begin(_ launch: Launch) {
+    guard launching.remove(launch.id) != nil else { return }
+    do throws(SystemError) {
+      let outfit = try outfit(launch)
+      defer { System.close(outfit.board) }
+      do throws(SystemError) {
+        let child = try startChild(
+          outfit.orders, outfit.map, speaks: .workerLink(launch.id), ended: .workerEnd(launch.id))
+        workers[launch.id] = WorkerHandle(
+          id: launch.id, seat: launch.seat, pid: child.pid, processDescriptor: child.processDescriptor,
+          link: child.link, memory: outfit.memory, release: launch.release)
+      } catch {
+        System.unmap(outfit.memory, Scoreboard.bytes)
+        throw error
+      }
+      statistics.started(launch.seat)
+    } catch { failed(launch, "no process for a new worker: \(error)", code: 1) }
+  }
+
+  /// No process comes of it.
+  func failed(_ launch: Launch, _ sentence: String, code: Int32) {
+    launching.remove(launch.id)
+    inform(.ended(launch.id, WorkerEnding(ending: .exited(1), sentence: sentence, code: code)))
+  }
+
+  /// What a worker is given, by whichever way it comes to be.
+  func outfit(_ launch: Launch) throws(SystemError) -> Outfit {
+    let release = launch.release
     try mend(release.builds)
     var orders = Orders(.worker)
-    (orders.worker, orders.workers, orders.arguments) = (seat, release.workers, release.arguments)
+    (orders.worker, orders.workers, orders.arguments) = (launch.seat, release.workers, release.arguments)
     var handed = HandedMap()
     for socket in sockets { handed.add(socket, to: &orders) }
     for (app, build) in release.builds.enumerated() {
       var wanted = Orders.Build(app: app, generation: build.generation, path: build.path)
-      if let state = states[app] {
+      if let state = launch.states[app] {
         (wanted.state, wanted.stateVersion) = (handed.add(state.descriptor), state.version)
       }
       orders.builds.append(wanted)
     }
     if let pipes { orders.requestLog = handed.add(pipes.requests.write) }
-    orders.spoolShare = id % SpoolShares.count
+    orders.spoolShare = launch.id % SpoolShares.count
     let board = try System.sealedMemory("scoreboard", Scoreboard.bytes)
-    defer { System.close(board) }
-    let memory = try System.mapShared(board, Scoreboard.bytes)
-    let shared = [(board, HandedDescriptor.scoreboard), (spoolShares, HandedDescriptor.spools)]
     do throws(SystemError) {
-      let child = try startChild(
-        orders, handed.map + shared, speaks: .workerLink(id), ended: .workerEnd(id))
-      return WorkerHandle(
-        id: id, seat: seat, pid: child.pid, processDescriptor: child.processDescriptor,
-        link: child.link, memory: memory, release: release)
+      let shared = [(board, HandedDescriptor.scoreboard), (spoolShares, HandedDescriptor.spools)]
+      return Outfit(
+        orders: orders, map: handed.map + shared, board: board,
+        memory: try System.mapShared(board, Scoreboard.bytes))
     } catch {
-      System.unmap(memory, Scoreboard.bytes)
+      System.close(board)
       throw error
     }
   }
@@ -80,7 +122,7 @@ extension Master {
   }
 
   /// A process that nobody would be told about must not be.
-  private func watchEnd(of pid: Int32, _ source: Source) throws(SystemError) -> Int32 {
+  func watchEnd(of pid: Int32, _ source: Source) throws(SystemError) -> Int32 {
     do throws(SystemError) {
       let descriptor = try System.processDescriptor(pid)
       do throws(SystemError) { try watch(descriptor, source) } catch {
@@ -145,6 +187,8 @@ extension Master {
   func end(_ id: Int, _ reason: String?) {
     // It waits for the state of the one before it: there is no process yet.
     if launching.remove(id) != nil {
+      dropForking(id)
+      giveUp(id, reason)
       return inform(.ended(id, WorkerEnding(ending: .exited(0), sentence: reason ?? "it was not needed")))
     }
     guard let worker = workers[id] else { return }

@@ -21,6 +21,7 @@ extension Master {
     if since >= 900_000_000 {
       lastLook = System.now()
       reapUnwatched()
+      reapOrphans()
       lookForSilent(afterPause: since > 3_000_000_000)
       lookForBacklog()
       lookForControl()

@@ -1,6 +1,7 @@
 """Unit tests of Plugins/python3/bootstrap.py, which run without a server: bootstrap_test.py BOOTSTRAP.PY"""
 import functools
 import io
+import os
 import sys
 import tempfile
 import types
@@ -31,6 +32,42 @@ class Stacks(unittest.TestCase):
         self.assertTrue(found[1].endswith(" in stack"))
         self.assertTrue(found[2].endswith(" in test_what_a_thread_is_in"))
         self.assertEqual(own.stack(1).splitlines(), found[:1])
+
+
+class Preloading(unittest.TestCase):
+    def test_what_was_loaded_is_taken_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f"{folder}/preloaded_module.py", "w", encoding="utf-8") as file:
+                file.write("import nsgi\nranks = []\ndef application(environ, start): pass\n"
+                           "nsgi.post_load(lambda: ranks.append('loaded'))\n"
+                           "nsgi.post_fork(lambda: ranks.append(nsgi.worker_id))\n")
+            path, modules, facts = list(sys.path), set(sys.modules), own.facts
+            try:
+                own.facts = (None, 7, "test")
+                own.settle()
+                wanted = "preloaded_module", None, None, [folder]
+                self.assertIsNone(own.preload(*wanted))
+                ranks = sys.modules["preloaded_module"].ranks
+                self.assertEqual(ranks, ["loaded"])
+                error = own.preload("no_such_module_here", None, None, [folder])
+                self.assertIsInstance(error, own.CannotLoad)
+                own.facts, own.there = (3, 8, "test"), folder
+                before = os.getcwd()
+                own.settle()
+                self.assertEqual(os.getcwd(), os.path.realpath(folder))
+                os.chdir(before)
+                self.assertEqual((own.told.worker_id, own.told.generation), (3, 8))
+                found = own.load(*wanted)
+                self.assertIs(found[0], sys.modules["preloaded_module"].application)
+                own.run_hooks()
+                self.assertEqual(ranks, ["loaded", 3])
+                # A second one finds nothing that was loaded before.
+                self.assertEqual(own.load(*wanted)[2], "preloaded_module:application")
+            finally:
+                own.facts, own.there, sys.path[:] = facts, None, path
+                own.settle()
+                for name in set(sys.modules) - modules:
+                    del sys.modules[name]
 
 
 class Finding(unittest.TestCase):

@@ -133,9 +133,18 @@ public struct MasterStatus: Sendable {
     public var generations: [Int]
   }
 
+  /// A process that forks workers.
+  public struct Zygote: Sendable, Equatable {
+    /// 0 while there is none.
+    public var pid: pid_t
+    public var state: String
+    public var generations: [Int]
+  }
+
   public var pid: pid_t
   public var respawns: Int
   public var workers: [Worker]
+  public var zygotes: [Zygote]
   /// The generation of each app.
   public var generations: [Int]
   /// What the last change came to; empty without one.
@@ -162,6 +171,11 @@ public struct MasterStatus: Sendable {
       Worker(
         place: $0["place"] as? Int ?? 0, pid: pid_t($0["pid"] as? Int ?? 0),
         state: $0["state"] as? String ?? "", generations: $0["generations"] as? [Int] ?? [])
+    }
+    zygotes = (answer["zygotes"] as? [[String: Any]] ?? []).map {
+      Zygote(
+        pid: pid_t($0["pid"] as? Int ?? 0), state: $0["state"] as? String ?? "",
+        generations: $0["generations"] as? [Int] ?? [])
     }
     generations = apps.map { $0["generation"] as? Int ?? 0 }
     (last, change) = (answer["last"] as? String ?? "", answer["change"] as? String ?? "")

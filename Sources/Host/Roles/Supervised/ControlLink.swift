@@ -78,6 +78,9 @@ public struct Assignment: Sendable {
     link.send(Message(.failed, [Message.reason(reason), .init("code", "\(code)")]))
   }
 
+  /// A zygote: there is nothing to load for others.
+  public func isIdle() { link.send(Message(.idle)) }
+
   /// Answers with the options in effect, in as many messages as that takes.
   public func configured(_ options: [String]) {
     var message = Message(.configured)

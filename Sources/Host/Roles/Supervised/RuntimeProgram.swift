@@ -15,6 +15,22 @@ private struct ProgramTable {
     ) -> Int
 }
 
+/// The extension `draft.preload/1` of a runtime whose program can load applications before there are workers,
+/// and fork these (docs/NSGI.md).
+private struct PreloadTable {
+  /// As `program` above: the command line of a zygote.
+  let program:
+    @convention(c) (
+      _ boot: UnsafePointer<nsgi_boot>?, _ library: UnsafePointer<CChar>?,
+      _ words: UnsafeMutablePointer<CChar>?, _ capacity: Int
+    ) -> Int
+  /// The words that have this program load an application, each with a zero behind it.
+  let application:
+    @convention(c) (
+      _ boot: UnsafePointer<nsgi_boot>?, _ words: UnsafeMutablePointer<CChar>?, _ capacity: Int
+    ) -> Int
+}
+
 /// From a child of the master to the process that runs applications: the user, and the program.
 extension Server {
   /// What the child of a master becomes before it does what its orders say: the workers' user first, then
@@ -23,7 +39,15 @@ extension Server {
   public static func enter(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
     let orders = assignment.orders
     if orders.role == .stage { System.leaveNoCore() }
-    try ProcessSetup.enter(settings.process, worker: orders.role == .worker ? orders.worker : nil)
+    try ProcessSetup.enter(
+      settings.process, worker: orders.role == .worker ? orders.worker : nil,
+      isFirst: orders.role == .zygote ? true : nil)
+    if orders.role == .zygote {
+      // After the change of user, with which the kernel forgets it.
+      System.dieWithParent()
+      guard !ProcessSetup.isSanitized, let words = RuntimeProgram(settings, orders).zygote() else { return }
+      try become(words, orders)
+    }
     if orders.role == .worker || orders.tries, !ProcessSetup.isSanitized,
       let words = RuntimeProgram(settings, orders).words()
     {
@@ -51,8 +75,11 @@ extension Server {
     for index in settings.apps.indices where settings.apps[index].runtime != nil {
       settings.apps[index].options.append(AppOption(key: "server.guest", value: "true"))
     }
+    let orders = assignment.orders
+    // One that was forked has only what its zygote has entered.
+    if orders.role == .worker { try ProcessSetup.bound(settings.process, worker: orders.worker) }
     try ProcessSetup.tellCopiesApart()
-    if assignment.orders.role == .stage {
+    if orders.role == .stage {
       StageRole.run(settings, assignment)
       leave(0)
     }
@@ -84,38 +111,89 @@ private struct RuntimeProgram {
 
   /// The command line of the first that names one; whatever is wrong with a runtime is told when it loads.
   func words() -> [String]? {
-    for build in orders.builds where build.app < settings.apps.count {
-      let app = settings.apps[build.app]
-      guard let runtime = app.runtime, let path = try? search.find(runtime),
-        let library = search.library(beside: path)
-      else { continue }
-      // Asked in a copy of this process, which is gone then with all that the runtime has loaded: what an
-      // application loads is told from what was there before.
-      let bytes = System.answerOfCopy { ask(app, build, path, library) }
-      let words = bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast()
-        .map { String(decoding: $0, as: UTF8.self) }
+    for build in orders.builds {
+      guard let asked = Asked(build, settings, search) else { continue }
+      let words = answer(asked, "draft.program/1") { found, boot, words in
+        found.assumingMemoryBound(to: ProgramTable.self).pointee
+          .program(boot, asked.library, words.baseAddress, words.count)
+      }
       if !words.isEmpty { return words }
     }
     return nil
   }
 
-  /// What a runtime answers; nothing of one that has no program, or that cannot be loaded.
-  private func ask(
-    _ app: AppSettings, _ build: Orders.Build, _ path: String, _ library: String
+  /// The command line of the zygote of the first runtime that has one, with all of that runtime's
+  /// applications: the numbers of places that workers need, of words of each application, and these.
+  func zygote() -> [String]? {
+    var line: (plugin: String, words: [String])?
+    for build in orders.builds {
+      guard let asked = Asked(build, settings, search), line.map({ $0.plugin == asked.plugin }) ?? true else {
+        continue
+      }
+      if line == nil {
+        let words = preload(asked) { $0.program($1, asked.library, $2.baseAddress, $2.count) }
+        if words.isEmpty { continue }
+        line = (asked.plugin, words + ["\(orders.places)"])
+      }
+      let words = preload(asked) { $0.application($1, $2.baseAddress, $2.count) }
+      line!.words += ["\(words.count)"] + words
+    }
+    return line?.words
+  }
+
+  private func preload(
+    _ asked: Asked,
+    _ ask: (PreloadTable, UnsafePointer<nsgi_boot>, UnsafeMutableBufferPointer<CChar>) -> Int
+  ) -> [String] {
+    answer(asked, "draft.preload/1") { found, boot, words in
+      ask(found.assumingMemoryBound(to: PreloadTable.self).pointee, boot, words)
+    }
+  }
+
+  /// An application of a runtime.
+  private struct Asked {
+    let app: AppSettings
+    let build: Orders.Build
+    /// The plugin's file, and that of the worker library.
+    let plugin: String
+    let library: String
+
+    init?(_ build: Orders.Build, _ settings: Settings, _ search: PluginSearch) {
+      guard build.app < settings.apps.count, let runtime = settings.apps[build.app].runtime,
+        let plugin = try? search.find(runtime), let library = search.library(beside: plugin)
+      else { return nil }
+      (app, self.build, self.plugin, self.library) = (settings.apps[build.app], build, plugin, library)
+    }
+  }
+
+  /// What a runtime's extension answers, in a copy of this process, which is gone then with all that the
+  /// runtime has loaded: what an application loads is told from what was there before. Nothing of one that
+  /// has no such extension, or that cannot be loaded.
+  private func answer(
+    _ asked: Asked, _ name: String,
+    _ ask: (UnsafeRawPointer, UnsafePointer<nsgi_boot>, UnsafeMutableBufferPointer<CChar>) -> Int
+  ) -> [String] {
+    let bytes = System.answerOfCopy { answerHere(asked, name, ask) }
+    return bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast()
+      .map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  private func answerHere(
+    _ asked: Asked, _ name: String,
+    _ ask: (UnsafeRawPointer, UnsafePointer<nsgi_boot>, UnsafeMutableBufferPointer<CChar>) -> Int
   ) -> [UInt8] {
     // A child that stages has yet to copy the plugin, which is the server's own.
-    let file = orders.role == .worker ? build.path : path
-    guard let copy = try? PrivateCopy(source: path, path: file),
+    let file = orders.role == .stage ? asked.plugin : asked.build.path
+    guard let copy = try? PrivateCopy(source: asked.plugin, path: file),
       let generation = try? Generation.load(
-        copy, AppReference(path: path, symbol: app.symbol), named: app.path,
-        options: app.options.map { .init(key: $0.key, value: $0.value) }, number: UInt32(build.generation),
-        host: HostTable.shared),
-      case .full(let table) = generation.form, let found = table.extension?("draft.program/1")
+        copy, AppReference(path: asked.plugin, symbol: asked.app.symbol), named: asked.app.path,
+        options: asked.app.options.map { .init(key: $0.key, value: $0.value) },
+        number: UInt32(asked.build.generation), host: HostTable.shared),
+      case .full(let table) = generation.form, let found = table.extension?(name)
     else { return [] }
-    let program = found.assumingMemoryBound(to: ProgramTable.self).pointee.program
     return generation.withBoot { boot in
       withUnsafeTemporaryAllocation(of: CChar.self, capacity: Limits.programWordsBytes) { room in
-        let count = program(boot, library, room.baseAddress, room.count)
+        let count = ask(UnsafeRawPointer(found), UnsafePointer(boot), room)
         return count > 0 && count <= room.count ? room[..<count].map(UInt8.init(bitPattern:)) : []
       }
     }
