@@ -53,7 +53,7 @@ extension Master {
   func forkedSpeaks(_ id: Int, _ forking: Forking) {
     var (bytes, sender): ([UInt8], pid_t) = ([], 0)
     do throws(SystemError) { (bytes, sender) = try System.receivePacketFrom(forking.link) } catch {
-      if error.passes { return }
+      if error.isMomentary { return }
     }
     guard Message(bytes)?.verb == .forked, System.isChild(sender), !ownChildren.contains(sender) else {
       dropForking(id)

@@ -122,7 +122,7 @@ extension Master {
         if let report = ZygoteReport(bytes) { heed(zygote, report) }
       } catch {
         if error.code == EMSGSIZE { continue }
-        if !error.passes { unlink(child.link) }
+        if !error.isMomentary { unlink(child.link) }
         return
       }
     }
