@@ -57,6 +57,9 @@ public struct Message: Equatable, Sendable {
     case save
     /// Put `generation` of `app` at `path` to work in place of what runs.
     case swap
+    /// Programs that run, all of them: `program`, repeated, the leader of a session and the signal that ends
+    /// it.
+    case keep
     /// What the worker or child is to do; its first message.
     case orders
   }

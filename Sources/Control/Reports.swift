@@ -58,8 +58,7 @@ public enum WorkerReport: Equatable, Sendable {
       self = .refused(app: app, reason: message.reason, isFull: message["full"] == "1")
     case .traced: self = .traced
     case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
-      .reopen, .save,
-      .swap, .orders:
+      .reopen, .save, .swap, .keep, .orders:
       return nil
     }
   }
@@ -120,7 +119,7 @@ public enum JobReport: Equatable, Sendable {
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .ready, .expired, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop, .quit,
       .rouse,
-      .beat, .unready, .trace, .reopen, .save, .swap, .orders:
+      .beat, .unready, .trace, .reopen, .save, .swap, .keep, .orders:
       return nil
     }
   }

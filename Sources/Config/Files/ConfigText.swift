@@ -20,10 +20,14 @@ struct ConfigText {
   /// Lines before the first section.
   private(set) var strays: [(number: Int, text: String)] = []
 
+  /// Bytes of the text.
+  let bytes: Int
+
   private static let newline = UInt8(ascii: "\n")
 
   /// Reads an ini file.
   init(ini text: String, path: String) throws(ConfigError) {
+    bytes = text.utf8.count
     var isFirst = true
     var number = 0
     for raw in text.utf8.split(separator: Self.newline, omittingEmptySubsequences: false) {
@@ -47,6 +51,7 @@ struct ConfigText {
 
   /// Reads what a converter made of a file.
   init(converted text: String) {
+    bytes = text.utf8.count
     for raw in text.utf8.split(separator: Self.newline) {
       let fields = raw.split(separator: 0x09, omittingEmptySubsequences: false).map(Self.unescaped)
       guard fields.count >= 3, let number = Int(fields[1]) else { continue }
