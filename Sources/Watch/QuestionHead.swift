@@ -7,8 +7,8 @@ import Config
 /// address, by `localhost`, or by a name that its operator has given it.
 struct QuestionHead {
   private let method: Substring
-  /// The host and port that are meant; empty if nothing says so.
-  private let authority: String
+  /// The host and port that are meant; nil if nothing says so.
+  private let authority: String?
   private let path: String
   private let origin: String?
   /// `Sec-Fetch-Site`: whose page asks, as a browser says it.
@@ -34,7 +34,7 @@ struct QuestionHead {
     guard hosts.count == 1 || hosts.isEmpty && words[2] == "HTTP/1.0" else { return nil }
     guard let target = QuestionHead.target(words[1]) else { return nil }
     (method, path) = (words[0], target.path)
-    authority = (target.authority ?? hosts.first ?? "").lowercased()
+    authority = (target.authority ?? hosts.first)?.lowercased()
     origin = fields.first { $0.name == "origin" }?.value.lowercased()
     site = fields.first { $0.name == "sec-fetch-site" }?.value
   }
@@ -72,18 +72,19 @@ struct QuestionHead {
   private var isOwnPage: Bool {
     if site == "cross-site" { return false }
     guard let origin else { return true }
-    return origin == "http://\(authority)" || origin == "https://\(authority)"
+    return authority.map { origin == "http://\($0)" || origin == "https://\($0)" } ?? false
   }
 
   /// The name is the server's. Who speaks HTTP/1.0 need not say any.
   private func isOurs(_ names: [String]) -> Bool {
-    if authority.isEmpty { return true }
-    guard let host = host else { return false }
-    return host == "localhost" || IPAddress(parsing: host) != nil || names.contains { $0.lowercased() == host }
+    guard let authority else { return true }
+    guard let host = Self.host(of: authority) else { return false }
+    return host == "localhost"
+      || IPAddress(parsing: host) != nil || names.contains { $0.lowercased() == host }
   }
 
   /// The authority without its port, and an IPv6 address without its brackets; nil for none.
-  private var host: String? {
+  private static func host(of authority: String) -> String? {
     var rest = authority[...]
     var host = rest.prefix { $0 != ":" }
     if rest.hasPrefix("[") {
