@@ -19,9 +19,8 @@ struct QuestionHead {
     var lines = bytes.split(separator: UInt8(ascii: "\n")).map { line in
       line.last == UInt8(ascii: "\r") ? line.dropLast() : line
     }
-    guard lines.allSatisfy({ $0.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 } }), !lines.isEmpty else {
-      return nil
-    }
+    let isText = { (byte: UInt8) in byte >= 0x20 && byte != 0x7f || byte == 0x09 }
+    guard !lines.isEmpty, lines.allSatisfy({ $0.allSatisfy(isText) }) else { return nil }
     let first = String(decoding: lines.removeFirst(), as: UTF8.self)
     let words = first.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count == 3, !words[0].isEmpty, words[2].hasPrefix("HTTP/1.") else { return nil }

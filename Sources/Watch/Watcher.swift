@@ -45,7 +45,8 @@ public struct Watcher {
       let now = System.milliseconds()
       let accepts = now >= acceptsAgain
       for index in listeners.indices {
-        let hasRoom = accepts && (count(of: index) < Watcher.clientsAtOnce || dispensable(of: index, now) != nil)
+        let isFull = count(of: index) >= Watcher.clientsAtOnce
+        let hasRoom = accepts && (!isFull || dispensable(of: index, now) != nil)
         entries.append(
           pollfd(fd: listeners[index].descriptor, events: hasRoom ? Int16(POLLIN) : 0, revents: 0))
       }

@@ -12,7 +12,9 @@ import Testing
   @Test("patterns in patterns", arguments: [65, 1000, 60_000, 500_000])
   func deepPattern(depth: Int) {
     let open = String(repeating: "(", count: depth)
-    for pattern in [open, open + String(repeating: ")", count: depth), "a" + String(repeating: "*", count: depth)] {
+    for pattern in [
+      open, open + String(repeating: ")", count: depth), "a" + String(repeating: "*", count: depth),
+    ] {
       #expect(throws: ValueError.self) { try Pattern(pattern) }
     }
     let sentence = refusal(of: "check-static = /x\nroute = \(open) last:")
@@ -24,7 +26,9 @@ import Testing
     func nested(_ depth: Int) -> String {
       String(repeating: "(?:", count: depth) + "a" + String(repeating: ")", count: depth)
     }
-    for pattern in [nested(64), nested(20) + "{255}", "(?:(?:a{10}){10}){10}", String(repeating: "a|", count: 900)] {
+    for pattern in [
+      nested(64), nested(20) + "{255}", "(?:(?:a{10}){10}){10}", String(repeating: "a|", count: 900),
+    ] {
       #expect(try Pattern(pattern).text == pattern)
     }
   }
@@ -41,9 +45,13 @@ import Testing
   @Test("references to references")
   func references() {
     var lines = "a0 = x\n"
-    for number in 1...20 { lines += "a\(number) = " + String(repeating: "%(a\(number - 1))", count: 4) + "\n" }
+    for number in 1...20 {
+      lines += "a\(number) = " + String(repeating: "%(a\(number - 1))", count: 4) + "\n"
+    }
     let sentence = refusal(of: lines + "http-socket = :8080")
-    #expect(sentence.hasPrefix("c.ini:") && sentence.contains("comes to more than 20000 keys or 8 MiB"), "\(sentence)")
+    #expect(
+      sentence.hasPrefix("c.ini:") && sentence.contains("comes to more than 20000 keys or 8 MiB"),
+      "\(sentence)")
     let nothing = refusal(of: lines.replacing("a0 = x", with: "a0 ="))
     #expect(nothing.contains("comes to more than 20000 keys or 8 MiB"), "\(nothing)")
   }
@@ -65,7 +73,8 @@ import Testing
   func others() throws {
     let file = String(repeating: "x", count: 100_000)
     let many = String(repeating: "@(f)", count: 1000)
-    #expect(complaint("c.ini", files: ["c.ini": "[server]\nenv = A=\(many)", "f": file]).contains("comes to more"))
+    #expect(
+      complaint("c.ini", files: ["c.ini": "[server]\nenv = A=\(many)", "f": file]).contains("comes to more"))
     let loop = "[server]\nfor-times = 5000\ninclude = d.ini\nendfor =\n"
     let included = complaint("c.ini", files: ["c.ini": loop, "d.ini": "[server]\n; \(file)\n"])
     #expect(included.contains("c.ini:3:") && included.contains("comes to more"), "\(included.prefix(500))")
@@ -88,7 +97,8 @@ import Testing
   @Test(
     "a sign that is doubled before a bracket is text",
     arguments: [
-      ("$$(HOME)", "$(HOME)"), ("$(HOME)", "/root"), ("$$$(HOME)", "$$(HOME)"), ("@@(f)", "@(f)"), ("@(f)", "text"),
+      ("$$(HOME)", "$(HOME)"), ("$(HOME)", "/root"), ("$$$(HOME)", "$$(HOME)"), ("@@(f)", "@(f)"),
+      ("@(f)", "text"),
       ("%%(x)", "%(x)"), ("%(x)", "1"), ("%%%(x)", "%1"), ("%%%%(x)", "%%(x)"), ("50%% (x)", "50% (x)"),
       ("a$$(", "a$("), ("$( $$(HOME", "$( $(HOME"), ("%%n", "%n"), ("$$x", "$$x"),
       ("$$(@@(%%(x)))", "$(@(%(x)))"),
@@ -123,7 +133,10 @@ import Testing
       let sentence = complaint("\(option) \(text) --app a.so --http-socket :0")
       #expect(sentence.hasSuffix(fix), "\(sentence)")
     }
-    #expect(throws: Never.self) { try settings("--status-page :18403 --metrics *:18404 --watch-host a.example") }
-    #expect(complaint("--watch-host http://a.example/ --app a.so --http-socket :0").contains("without scheme"))
+    #expect(throws: Never.self) {
+      try settings("--status-page :18403 --metrics *:18404 --watch-host a.example")
+    }
+    #expect(
+      complaint("--watch-host http://a.example/ --app a.so --http-socket :0").contains("without scheme"))
   }
 }

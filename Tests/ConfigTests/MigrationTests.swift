@@ -78,11 +78,14 @@ import Testing
   @Test("every value of Unit's comes out as it went in, or is to be done by hand")
   func values() throws {
     let values = [
-      "a$(HOME)b", "@(/etc/hostname)", "%(x)", "%%(x)", "$$(HOME)", "100%", "%d/%p/%s/%n", "50%% (x)", "$(", "@@(f)",
-      "%(a + b)", "a;b # c", "key=value", "ü…", "$(A:-$(B))", "%", "%%", "$", "@", "(", ")", "\\t\\n", "\"q\"",
+      "a$(HOME)b", "@(/etc/hostname)", "%(x)", "%%(x)", "$$(HOME)", "100%", "%d/%p/%s/%n", "50%% (x)", "$(",
+      "@@(f)",
+      "%(a + b)", "a;b # c", "key=value", "ü…", "$(A:-$(B))", "%", "%%", "$", "@", "(", ")", "\\t\\n",
+      "\"q\"",
     ]
     var rows = [
-      "unit\t1\tlisteners\\n*:0\\npass\tapplications/shop", "unit\t1\tapplications\\nshop\\nmodule\tshop.wsgi",
+      "unit\t1\tlisteners\\n*:0\\npass\tapplications/shop",
+      "unit\t1\tapplications\\nshop\\nmodule\tshop.wsgi",
     ]
     for (index, value) in values.enumerated() {
       let field = value.replacing("\\", with: "\\\\")
@@ -93,7 +96,8 @@ import Testing
     rows.append("unit\t92\tapplications\\nshop\\nworking_directory\t")
     let migration = Migration.unit("c.json", converted: rows.map { $0 + "\n" }.joined()).text
     let settings = try served(
-      try invoke(["m.ini"], environment: ["HOME": "/root"], files: ["m.ini": migration, "/etc/hostname": "host"]))
+      try invoke(
+        ["m.ini"], environment: ["HOME": "/root"], files: ["m.ini": migration, "/etc/hostname": "host"]))
     let found = settings.apps.flatMap(\.options).filter { $0.key == "env" }.map(\.value)
     #expect(found == values.enumerated().map { "V\($0)=\($1)" })
     for line in [

@@ -40,7 +40,8 @@ import Testing
     let text = "[server]\napp = \(Repository.app("environ"))\nhttp-socket = 127.0.0.1:0\nthreads = 7\n"
     try text.write(toFile: folder.file("c.ini"), atomically: false, encoding: .utf8)
     for command in [
-      "cat c.ini | \"$0\" --ini /dev/stdin --show-config", "\"$0\" --ini <(sleep 0.2; cat c.ini) --show-config",
+      "cat c.ini | \"$0\" --ini /dev/stdin --show-config",
+      "\"$0\" --ini <(sleep 0.2; cat c.ini) --show-config",
       "(sleep 0.2; cat c.ini >'\(fifo)') & \"$0\" --ini '\(fifo)' --show-config",
     ] {
       let (exit, output) = try ChildProcess.run(

@@ -76,7 +76,9 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
-    @Test("what is no file of root's or of the programs' user names nobody", arguments: ["link", "fifo", "writable"])
+    @Test(
+      "what is no file of root's or of the programs' user names nobody",
+      arguments: ["link", "fifo", "writable"])
     func strange(kind: String) throws {
       try Root.require()
       let folder = try TemporaryFolder()

@@ -156,7 +156,8 @@ extension Swaps {
     @Test("statistics have the fields and types that uwsgi_exporter decodes")
     func exporter() throws {
       let server = try SupervisedServer(
-        Fixture.good, gateways: ["http", "uwsgi"], ["--stats", "127.0.0.1:0", "--stats-http", "--watch-host", "a"])
+        Fixture.good, gateways: ["http", "uwsgi"],
+        ["--stats", "127.0.0.1:0", "--stats-http", "--watch-host", "a"])
       _ = try server.get()
       let body = try RawSocket(server.watchAddress("stats")).ask("/").body
       let json = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])

@@ -12,7 +12,9 @@ import Testing
       ("POST / HTTP/1.1\r\nHost: [::1]:9100\r\n\r\n", .refused(405)), ("GET /\r\n\r\n", .refused(400)),
       ("GET  / HTTP/1.1\r\n\r\n", .refused(400)), ("GET / HTTP/2\r\n\r\n", .refused(400)),
       ("\u{16}\u{3}\u{1}\n\n", .refused(400)), (String(repeating: "a", count: 9000), .refused(431)),
-      ("GET / HTTP/1.1\r\nHost: ::1\r\nX: " + String(repeating: "a", count: 9000) + "\r\n\r\n", .refused(431)),
+      (
+        "GET / HTTP/1.1\r\nHost: ::1\r\nX: " + String(repeating: "a", count: 9000) + "\r\n\r\n", .refused(431)
+      ),
       ("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nno field\r\n\r\n", .refused(400)),
       ("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n X: y\r\n\r\n", .refused(400)),
       ("GET / HTTP/1.1\r\nHost : 127.0.0.1\r\n\r\n", .refused(400)),
@@ -30,8 +32,10 @@ import Testing
   @Test(
     "names by which the server is asked",
     arguments: [
-      ("127.0.0.1", true), ("127.0.0.1:9100", true), ("10.1.2.3:80", true), ("[::1]:9100", true), ("[::1]", true),
-      ("localhost", true), ("LocalHost:9100", true), ("status.example.org", true), ("STATUS.example.org:1", true),
+      ("127.0.0.1", true), ("127.0.0.1:9100", true), ("10.1.2.3:80", true), ("[::1]:9100", true),
+      ("[::1]", true),
+      ("localhost", true), ("LocalHost:9100", true), ("status.example.org", true),
+      ("STATUS.example.org:1", true),
       ("evil.example", false), ("localhost.evil.example", false), ("127.0.0.1.evil.example", false),
       ("127.1", false), ("", false), ("localhost:", true), ("localhost:x", false), ("[::1", false),
       ("[127.0.0.1]", false), ("::1", false), ("user@localhost", false), ("localhost, evil.example", false),
@@ -53,8 +57,10 @@ import Testing
     "a page of another site gets nothing",
     arguments: [
       ("Origin: http://localhost:9101", true), ("Origin: http://LOCALHOST:9101", true),
-      ("Origin: http://evil.example", false), ("Origin: null", false), ("Origin: http://localhost:3000", false),
-      ("Sec-Fetch-Site: same-origin", true), ("Sec-Fetch-Site: none", true), ("Sec-Fetch-Site: cross-site", false),
+      ("Origin: http://evil.example", false), ("Origin: null", false),
+      ("Origin: http://localhost:3000", false),
+      ("Sec-Fetch-Site: same-origin", true), ("Sec-Fetch-Site: none", true),
+      ("Sec-Fetch-Site: cross-site", false),
     ])
   func pages(field: String, isAnswered: Bool) {
     let question = Question(Array("GET / HTTP/1.1\r\nHost: localhost:9101\r\n\(field)\r\n\r\n".utf8))

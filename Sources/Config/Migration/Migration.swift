@@ -32,7 +32,8 @@ public struct Migration {
     var bytes: [UInt8] = []
     var last: UInt8 = 0
     for byte in value.utf8 {
-      if byte == UInt8(ascii: "("), last == UInt8(ascii: "$") || last == UInt8(ascii: "@") { bytes.append(last) }
+      let isReference = last == UInt8(ascii: "$") || last == UInt8(ascii: "@")
+      if byte == UInt8(ascii: "("), isReference { bytes.append(last) }
       if byte == Ascii.percent { bytes.append(byte) }
       bytes.append(byte)
       last = byte

@@ -215,7 +215,8 @@ public struct Limits: Sendable, Equatable {
   /// one for each `ctl status`. No precedent.
   public static let messagesPerSecond = 4096
 
-  /// The same of a process that has no more to say than why it cannot start, or what it has lost. No precedent.
+  /// The same of a process that has no more to say than why it cannot start, or what it has lost. No
+  /// precedent.
   public static let messagesOfHelpersPerSecond = 64
 
   /// Bytes of the state that an application leaves to the next build. No precedent.

@@ -70,7 +70,8 @@ extension System {
     // A device would be told of being opened.
     _ = try check("fstatat", fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
     guard status.st_mode & S_IFMT == S_IFREG else { return nil }
-    let fd = try check("openat", openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC))
+    let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+    let fd = try check("openat", openat(directory, name, flags))
     defer { close(fd) }
     _ = try check("fstat", fstat(fd, &status))
     let isWritable = user == 0 && status.st_mode & (S_IWGRP | S_IWOTH) != 0

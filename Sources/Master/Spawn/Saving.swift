@@ -42,10 +42,12 @@ extension Master {
   func saved(_ worker: WorkerHandle, _ app: Int, hasState: Bool) {
     guard worker.saving?.open.remove(app) != nil else { return }
     let bytes = worker.saving!.files[app].map { System.size($0.descriptor) } ?? 0
-    if bytes > Limits.savedStateBytes {
-      MasterLog.warning("\(worker.title) left a state of \(bytes) bytes, which is too much; its successor starts cold")
+    let isTooMuch = bytes > Limits.savedStateBytes
+    if isTooMuch {
+      MasterLog.warning(
+        "\(worker.title) left a state of \(bytes) bytes, which is too much; its successor starts cold")
     }
-    if !hasState || bytes > Limits.savedStateBytes, let state = worker.saving!.files.removeValue(forKey: app) {
+    if !hasState || isTooMuch, let state = worker.saving!.files.removeValue(forKey: app) {
       System.close(state.descriptor)
     }
     if worker.saving!.open.isEmpty { savingEnded(worker) }

@@ -108,7 +108,8 @@ extension Master {
   /// It floods the master: nothing more is read of it, and nothing comes of it.
   private func silence(_ job: Job) {
     fail(
-      job, "it said more than \(Limits.messagesPerSecond) things within a second; something in it writes to "
+      job,
+      "it said more than \(Limits.messagesPerSecond) things within a second; something in it writes to "
         + "descriptor \(HandedDescriptor.control)")
   }
 
@@ -126,7 +127,8 @@ extension Master {
     let count = (job.options?.count ?? 0) + options.count
     guard job.optionBytes <= Limits.configurationBytes, count <= 2 * Limits.configurationKeys else {
       job.options = []
-      return fail(job, "the configuration comes to more than \(Limits.configurationBytes >> 20) MiB; shorten it")
+      let most = Limits.configurationBytes >> 20
+      return fail(job, "the configuration comes to more than \(most) MiB; shorten it")
     }
     if job.options == nil { job.options = [] }
     job.options! += options
