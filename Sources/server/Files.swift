@@ -18,15 +18,14 @@ enum Files {
     let fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     guard fd >= 0 else { throw Unreadable(description: String(cString: strerror(errno))) }
     defer { close(fd) }
-    var status = stat()
-    let isKnown = fstat(fd, &status) == 0
-    guard isKnown, [S_IFREG, S_IFIFO].contains(status.st_mode & S_IFMT) else {
+    let kind = FileSystem.kind(of: fd)
+    guard kind == S_IFREG || kind == S_IFIFO else {
       throw Unreadable(description: "it is no file that can be read to its end")
     }
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 4096)
     while bytes.count <= most {
-      if status.st_mode & S_IFMT == S_IFIFO { try wait(for: fd) }
+      if kind == S_IFIFO { try wait(for: fd) }
       let count = Glibc.read(fd, &piece, piece.count)
       if count < 0, errno == EAGAIN || errno == EINTR { continue }
       guard count >= 0 else { throw Unreadable(description: String(cString: strerror(errno))) }

@@ -28,10 +28,9 @@ func fail(_ sentence: String) -> Never {
 
 /// The whole file.
 func bytes(of path: String) -> [UInt8] {
-  var status = stat()
   let fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-  guard fd >= 0, fstat(fd, &status) == 0 else { fail(String(cString: strerror(errno))) }
-  guard status.st_mode & S_IFMT == S_IFREG, let file = fdopen(fd, "r") else {
+  guard fd >= 0 else { fail(String(cString: strerror(errno))) }
+  guard System.isFile(fd), let file = fdopen(fd, "r") else {
     fail("it is no file that can be read to its end")
   }
   defer { fclose(file) }

@@ -100,7 +100,7 @@ struct References {
   }
 
   /// Takes the signs off that stand for others before a bracket; whether what is left is no reference. Of
-  /// percent signs, which the file has doubled everywhere, two are one; of others, one has a second before it.
+  /// percent signs, which the file has doubled everywhere, two are one; others are doubled right here.
   private static func takeSigns(of mark: String, _ before: inout Substring) -> Bool {
     let sign = mark.utf8.first!
     let count = before.utf8.reversed().prefix { $0 == sign }.count

@@ -60,8 +60,8 @@ extension System {
     return nil
   }
 
-  /// The beginning of a file that is root's, the master's or the user's; nil for any other. Where programs are
-  /// root's, nobody else may be able to write it.
+  /// The beginning of a file that is root's, the master's or the user's; nil for any other. Where programs
+  /// are root's, nobody else may be able to write it.
   private static func trustedText(of path: String, _ user: uid_t) throws(SystemError) -> String? {
     var name = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
     let directory = try check("open", clinux_open_parent(path, &name))
