@@ -132,9 +132,13 @@ extension Swaps {
       let first = try keeper(not: nil)
       kill(first, SIGKILL)
       let second = try keeper(not: first)
-      // It has its orders, and what ends a server is not meant for it.
+      // What ends a server is not meant for it, once it is what it is.
+      try Deadline.usual.wait(for: "it heeds nobody", output: { server.log }) {
+        let lines = (ProcessUsage.text(second, "status") ?? "").split(separator: "\n")
+        let mask = lines.first { $0.hasPrefix("SigIgn:") }?.split(separator: "\t").last
+        return (mask.flatMap { UInt64($0, radix: 16) } ?? 0) & 1 << UInt64(SIGTERM - 1) != 0 ? () : nil
+      }
       kill(second, SIGTERM)
-      try Deadline.usual.wait(for: "it waits") { ProcessUsage.state(second) == "S" ? () : nil }
       kill(server.pid, SIGKILL)
       try waitForEnd(program)
       try waitForEnd(second)
