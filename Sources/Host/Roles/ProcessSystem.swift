@@ -59,7 +59,9 @@ extension System {
   static func bytes(of path: String, most: Int) -> [UInt8]? {
     guard let fd = try? openForReading(path) else { return nil }
     defer { close(fd) }
-    guard let kind = try? status(fd).st_mode & S_IFMT, kind == S_IFREG else { return nil }
+    guard let found = try? status(fd), found.st_mode & S_IFMT == S_IFREG || isNothing(found) else {
+      return nil
+    }
     var bytes = [UInt8](repeating: 0, count: most + 1)
     var done = 0
     while done <= most {
@@ -70,6 +72,11 @@ extension System {
       done += count
     }
     return done > most ? nil : Array(bytes[..<done])
+  }
+
+  /// Whether it is /dev/null, which is read at once.
+  private static func isNothing(_ status: stat) -> Bool {
+    status.st_mode & S_IFMT == S_IFCHR && status.st_rdev == 0x103
   }
 
   /// Takes a variable out of this process's environment. The corresponding C function is `unsetenv`.
