@@ -100,6 +100,12 @@ import Testing
         ["m.ini"], environment: ["HOME": "/root"], files: ["m.ini": migration, "/etc/hostname": "host"]))
     let found = settings.apps.flatMap(\.options).filter { $0.key == "env" }.map(\.value)
     #expect(found == values.enumerated().map { "V\($0)=\($1)" })
+    // What --show-config prints is read back as well.
+    let shown = try invoke(["m.ini", "--show-config"], files: ["m.ini": migration])
+    guard case .showConfig(let listing) = shown else { throw NotRun(invocation: shown) }
+    let again = try served(
+      try invoke(["s.ini"], environment: ["HOME": "/root"], files: ["s.ini": listing, "/etc/hostname": "x"]))
+    #expect(again.apps.flatMap(\.options).filter { $0.key == "env" }.map(\.value) == found)
     for line in [
       "; TO DO `env` is lost: no line of an ini file has such a value (\"LINES=one\\ntwo\")",
       "; TO DO `env` is lost: no line of an ini file has such a value (\"BLANK=one \")",

@@ -76,6 +76,20 @@ struct ConfigText {
     return Line(number: number, key: String(key.trimmed), value: String(value.trimmed))
   }
 
+  /// A value as a section [server] takes it back: no placeholder of the file's, and no reference.
+  static func escaped(_ value: String) -> String {
+    var bytes: [UInt8] = []
+    var last: UInt8 = 0
+    for byte in value.utf8 {
+      let isReference = last == UInt8(ascii: "$") || last == UInt8(ascii: "@")
+      if byte == UInt8(ascii: "("), isReference { bytes.append(last) }
+      if byte == Ascii.percent { bytes.append(byte) }
+      bytes.append(byte)
+      last = byte
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// A field as it was before its tabs and line ends were escaped.
   static func unescaped(_ field: Substring.UTF8View.SubSequence) -> String {
     var bytes: [UInt8] = []

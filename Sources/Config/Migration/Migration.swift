@@ -24,21 +24,7 @@ public struct Migration {
     guard !value.isEmpty, value.trimmed.utf8.count == value.utf8.count, !value.utf8.contains(0x0a) else {
       return note("TO DO `\(name)` is lost: no line of an ini file has such a value (\(Self.quoted(value)))")
     }
-    lines.append("\(name) = \(Self.escaped(value))")
-  }
-
-  /// As the reader of such a file takes it back: no placeholder of the file's, and no reference.
-  private static func escaped(_ value: String) -> String {
-    var bytes: [UInt8] = []
-    var last: UInt8 = 0
-    for byte in value.utf8 {
-      let isReference = last == UInt8(ascii: "$") || last == UInt8(ascii: "@")
-      if byte == UInt8(ascii: "("), isReference { bytes.append(last) }
-      if byte == Ascii.percent { bytes.append(byte) }
-      bytes.append(byte)
-      last = byte
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    lines.append("\(name) = \(ConfigText.escaped(value))")
   }
 
   private static func quoted(_ value: String) -> String {
