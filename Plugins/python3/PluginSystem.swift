@@ -23,7 +23,7 @@ enum System {
   /// Whether a file is a program as the linker makes them, not a script. The corresponding C functions are
   /// `open` and `read`.
   static func isBinary(_ path: String) -> Bool {
-    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    let fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard fd >= 0 else { return false }
     defer { close(fd) }
     var magic: [UInt8] = [0, 0, 0, 0]
@@ -89,7 +89,10 @@ enum System {
   /// Lines `name = value` of a small file; none if it cannot be read. The corresponding C functions are
   /// `fopen` and `fread`.
   static func settings(_ path: String) -> [String: String] {
-    guard let file = fopen(path, "re") else { return [:] }
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, let file = fopen(path, "re") else {
+      return [:]
+    }
     defer { fclose(file) }
     var text = [UInt8](repeating: 0, count: 64 * 1024)
     let count = fread(&text, 1, text.count, file)

@@ -15,6 +15,8 @@ typedef struct clinux_place {
 
 /* Once, before the first of the others, which run in handlers. */
 void clinux_prepare_places(void);
+/* In a copy of the process, which must not share with it what the walk reads memory by. */
+void clinux_renew_places(void);
 /* Reads a handler's arguments; 0 when they are none: a handler that forwards may pass on the number alone. */
 int clinux_interrupted(int signal_number, const siginfo_t *information, const void *context,
                        clinux_place *place);

@@ -3,6 +3,7 @@
  * may be held. */
 #define _GNU_SOURCE
 #include "clinux.h"
+#include "clinux_crash.h"
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -35,6 +36,7 @@ static void become_copy(void) {
     for (uint64_t bits = owned[word]; bits; bits &= bits - 1) close(word * BITS + __builtin_ctzll(bits));
     owned[word] = 0;
   }
+  clinux_renew_places();
 }
 
 int clinux_watch_forks(void) {

@@ -201,7 +201,8 @@ static int write_beside(int directory, const char *name, const char *text, mode_
 /* In a directory where no file can be made: the text first, then the end, so that it is never empty. A device
  * or a FIFO is only written to. */
 static int write_over(int directory, const char *name, const char *text, int is_file) {
-  int fd = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+  /* Nobody waits for a FIFO's reader. */
+  int fd = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return -1;
   int result = write_all(fd, text, strlen(text));
   if (!result && is_file) result = ftruncate(fd, (off_t)strlen(text));
@@ -234,6 +235,30 @@ int clinux_write_guarded(const char *path, const char *text, mode_t mode) {
   }
   int saved = errno;
   close(walk.directory);
+  errno = saved;
+  return result;
+}
+
+/* Whether the name is that file's; in a directory where nobody else can make names it always is. */
+static int is_name_of(int file, int directory, const char *name) {
+  struct stat place, opened, found;
+  if (fstat(directory, &place)) return 0;
+  if (!is_shared(&place)) return 1;
+  if (fstat(file, &opened) || fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW)) return 0;
+  if (opened.st_dev == found.st_dev && opened.st_ino == found.st_ino) return 1;
+  errno = EPERM;
+  return 0;
+}
+
+int clinux_rename_guarded(int file, const char *path, const char *name) {
+  char from[NAME_MAX + 1], to[NAME_MAX + 1];
+  int source = clinux_open_parent(path, from), target = -1, result = -1;
+  if (source < 0) return -1;
+  if (is_name_of(file, source, from)) target = clinux_open_parent(name, to);
+  if (target >= 0) result = renameat(source, from, target, to);
+  int saved = errno;
+  close(source);
+  if (target >= 0) close(target);
   errno = saved;
   return result;
 }

@@ -1,6 +1,7 @@
 /* The walk up from an interrupted place (clinux_crash.h). Runs in signal handlers. */
 #define _GNU_SOURCE
 #include "clinux_crash.h"
+#include "clinux_fork.h"
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -11,8 +12,24 @@
 /* A pipe reads memory without a fault where there is none. */
 static int probe[2] = {-1, -1};
 
+static int open_probe(void) {
+  if (!pipe2(probe, O_CLOEXEC | O_NONBLOCK)) return 1;
+  probe[0] = probe[1] = -1;
+  return 0;
+}
+
 void clinux_prepare_places(void) {
-  if (probe[0] < 0 && pipe2(probe, O_CLOEXEC | O_NONBLOCK)) probe[0] = probe[1] = -1;
+  if (probe[0] >= 0 || !open_probe()) return;
+  clinux_own(probe[0]);
+  clinux_own(probe[1]);
+}
+
+void clinux_renew_places(void) {
+  if (probe[0] < 0) return;
+  /* Those that a copy has made for itself are nobody's in a copy of the copy. */
+  close(probe[0]);
+  close(probe[1]);
+  open_probe();
 }
 
 static int peek(const void *address, void *bytes, size_t count) {

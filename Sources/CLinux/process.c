@@ -148,6 +148,10 @@ long clinux_descriptor_limit(void) {
 
 int clinux_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
+int clinux_pidfd_signal(int process, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);
+}
+
 int clinux_reap(pid_t pid, int *status) {
   pid_t ended;
   do ended = waitpid(pid, status, WNOHANG);

@@ -65,6 +65,9 @@ public struct Message: Equatable, Sendable {
     /// To a zygote: fork a worker, whose descriptors from 1 on come along; `word`, repeated: what a list of
     /// processes shows.
     case fork
+    /// Programs that run, all of them: `program`, repeated, the leader of a session and the signal that ends
+    /// it.
+    case keep
     /// What the worker or child is to do; its first message.
     case orders
   }

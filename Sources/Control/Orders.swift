@@ -18,6 +18,8 @@ public struct Orders: Equatable, Sendable {
     case collect
     /// Becomes a program of the operator's: `commandLine`, as the user of the applications if it `tries`.
     case run
+    /// Ends programs of the operator's when the master is gone.
+    case keep
   }
 
   /// A listening socket that is handed over.

@@ -58,7 +58,7 @@ public enum WorkerReport: Equatable, Sendable {
       self = .refused(app: app, reason: message.reason, isFull: message["full"] == "1")
     case .traced: self = .traced
     case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
-      .reopen, .save, .swap, .orders, .forked, .idle, .fork:
+      .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep:
       return nil
     }
   }
@@ -118,7 +118,7 @@ public enum JobReport: Equatable, Sendable {
     case .configured: self = .configured(message.all("option"))
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .ready, .expired, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop, .quit,
-      .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork:
+      .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep:
       return nil
     }
   }

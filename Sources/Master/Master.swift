@@ -43,6 +43,8 @@ public struct MasterPlan {
   public var parent: Int32 = -1
   /// The sockets come from a master that serves until this one is ready, and hands over then.
   public var follows = false
+  /// The user that programs of the operator's run as.
+  public var programUser: UInt32 = 0
   /// The builds that serve there, by application, for this one to go on with.
   public var builds: [Orders.Build] = []
   /// What else that one has left.
@@ -89,6 +91,8 @@ public final class Master {
     case collectorEnd
     case programLink(Int)
     case programEnd(Int)
+    case keeperLink
+    case keeperEnd
   }
 
   let plan: MasterPlan
@@ -163,6 +167,9 @@ public final class Master {
   var programPatience: [Int: Patience] = [:]
   /// They are this master's.
   var hasPrograms = false
+  /// The process that ends them if this one cannot, and how much it says.
+  var keeper: Keeper?
+  var keeperHearing = Hearing()
   /// The ways of lines that are distributed, and the process that does it.
   var pipes: LogPipes?
   var collector: Collector?
@@ -318,6 +325,8 @@ public final class Master {
     case .collectorEnd: collectorEnded()
     case .programLink(let id): programSpeaks(id)
     case .programEnd(let id): programEnded(id)
+    case .keeperLink: keeperSpeaks()
+    case .keeperEnd: keeperEnded()
     case nil: System.unwatch(epoll, fd)
     }
   }
@@ -340,6 +349,7 @@ public final class Master {
     case .program(let place): attach(place)
     case .programTime(let id): programIsLate(id)
     case .minute: minuteBegins()
+    case .keeper: keepAgain()
     }
   }
 

@@ -1,9 +1,11 @@
-/// What a client of the watch process asks over HTTP: the first line of a request (RFC 9112 §3). Everything
-/// is answered by one response and the end of the connection, so no field of the request matters.
+import Config
+
+/// What a client of the watch process asks over HTTP: the head of a request (RFC 9112 §3). Everything is
+/// answered by one response and the end of the connection.
 enum Question: Equatable {
   /// The head has not come whole.
   case incomplete
-  /// It is none: the status to answer.
+  /// It is none that is answered: the status.
   case refused(Int)
   /// A path to be shown, without its query; `isHead`: without the body.
   case path(String, isHead: Bool)
@@ -11,22 +13,17 @@ enum Question: Equatable {
   /// Bytes of a head.
   static let bytes = 8192
 
-  init(_ input: [UInt8]) {
+  /// - Parameter names: by which clients may call the server, beside addresses and `localhost`.
+  init(_ input: [UInt8], names: [String] = []) {
     guard let end = Question.end(input) else {
       self = input.count > Question.bytes ? .refused(431) : .incomplete
       return
     }
-    let head = String(decoding: input[..<end], as: UTF8.self)
-    let words = head.prefix { !$0.isNewline }.split(separator: " ", omittingEmptySubsequences: false)
-    guard words.count == 3, words[2].hasPrefix("HTTP/1."), words[1].hasPrefix("/") else {
-      self = .refused(400)
+    guard end <= Question.bytes else {
+      self = .refused(431)
       return
     }
-    guard ["GET", "HEAD"].contains(words[0]) else {
-      self = .refused(405)
-      return
-    }
-    self = .path(String(words[1].prefix { $0 != "?" }), isHead: words[0] == "HEAD")
+    self = QuestionHead(input[..<end]).map { $0.question(names) } ?? .refused(400)
   }
 
   /// Where the head ends: an empty line.
@@ -49,7 +46,10 @@ struct Answer {
   /// A refusal in one sentence.
   static func refusal(_ status: Int) -> Answer {
     let sentences = [
-      400: "this is no HTTP request", 404: "there is nothing here", 405: "only GET and HEAD are answered",
+      400: "this is no HTTP request",
+      403: "the server has no such name, or a page of another site asks; use its address, or start it with "
+        + "--watch-host NAME",
+      404: "there is nothing here", 405: "only GET and HEAD are answered",
       431: "the request is too long", 503: "the master does not answer",
     ]
     return Answer(status: status, body: "\(status): \(sentences[status] ?? "refused")\n")
@@ -59,7 +59,7 @@ struct Answer {
   /// nothing from elsewhere.
   func bytes(isHead: Bool) -> [UInt8] {
     let phrases = [
-      200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+      200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
       431: "Request Header Fields Too Large", 503: "Service Unavailable",
     ]
     let head = """

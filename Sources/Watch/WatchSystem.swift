@@ -9,11 +9,32 @@ enum System {
   /// The corresponding C function is `close`.
   static func close(_ fd: Int32) { _ = Glibc.close(fd) }
 
-  /// A connection that waits on a socket, without blocking; nil when none does. The corresponding C function
-  /// is `accept4`.
-  static func accept(_ fd: Int32) -> Int32? {
+  /// What came of accepting.
+  enum Accepted {
+    case connection(Int32)
+    /// Nobody waits, or has left.
+    case nobody
+    /// Somebody waits, and there is nothing to take the connection with.
+    case failed
+  }
+
+  /// A connection that waits on a socket, without blocking. The corresponding C function is `accept4`.
+  static func accept(_ fd: Int32) -> Accepted {
     let connection = clinux_accept(fd, nil, nil)
-    return connection < 0 ? nil : connection
+    if connection >= 0 { return .connection(connection) }
+    return [EAGAIN, EINTR, ECONNABORTED, EPERM].contains(errno) ? .nobody : .failed
+  }
+
+  /// For `poll`: something has come, or can be sent.
+  static let (inputEvent, roomEvent) = (Int16(POLLIN), Int16(POLLOUT))
+
+  /// Says that nothing more is sent. The corresponding C function is `shutdown`.
+  static func endOutput(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
+
+  /// Whether the peer has not taken everything. The corresponding C function is `ioctl` with SIOCOUTQ.
+  static func hasUnsent(_ fd: Int32) -> Bool {
+    var count: Int32 = 0
+    return ioctl(fd, UInt(TIOCOUTQ), &count) == 0 && count > 0
   }
 
   /// What has come; empty at the end, nil when nothing has. The corresponding C function is `recv`.

@@ -16,29 +16,19 @@ public struct Watcher {
     }
   }
 
-  /// Somebody who asks.
-  private struct Client {
-    let descriptor: Int32
-    let kind: WatchSettings.Kind
-    /// Monotonic milliseconds after which nobody waits for it.
-    let deadline: UInt64
-    var input: [UInt8] = []
-    var output: [UInt8] = []
-    /// The answer is in `output`, or has left.
-    var isAnswered = false
-  }
-
-  /// Clients at once; others wait to be accepted.
+  /// Connections of one socket; each has its own, so that who keeps those of one busy keeps no other busy.
   private static let clientsAtOnce = 64
-  /// Milliseconds that a client has for its question and for taking the answer.
-  private static let patience: UInt64 = 10_000
+  /// Milliseconds without accepting, where that has failed.
+  private static let pause: UInt64 = 100
 
   private let listeners: [Listener]
   private let settings: WatchSettings
   /// The packet socket to the master: its end is this process's end.
   private let link: Int32
   private var source: Source
-  private var clients: [Client] = []
+  private var clients: [WatchClient] = []
+  /// Monotonic milliseconds before which nobody is accepted.
+  private var acceptsAgain: UInt64 = 0
 
   /// - Parameters:
   ///   - stream: to the master, for the figures.
@@ -52,62 +42,103 @@ public struct Watcher {
   public mutating func run() -> Int32 {
     while true {
       var entries = [pollfd(fd: link, events: 0, revents: 0)]
-      let accepts = clients.count < Watcher.clientsAtOnce
-      entries += listeners.map { pollfd(fd: $0.descriptor, events: accepts ? Int16(POLLIN) : 0, revents: 0) }
-      entries += clients.map {
-        pollfd(fd: $0.descriptor, events: Int16($0.output.isEmpty ? POLLIN : POLLOUT), revents: 0)
+      let now = System.milliseconds()
+      let accepts = now >= acceptsAgain
+      for index in listeners.indices {
+        let isFull = count(of: index) >= Watcher.clientsAtOnce
+        let hasRoom = accepts && (!isFull || dispensable(of: index, now) != nil)
+        entries.append(
+          pollfd(fd: listeners[index].descriptor, events: hasRoom ? Int16(POLLIN) : 0, revents: 0))
       }
-      System.wait(&entries, milliseconds: clients.isEmpty ? -1 : 1000)
+      entries += clients.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
+      System.wait(&entries, milliseconds: !accepts ? 100 : clients.isEmpty ? -1 : 250)
       if entries[0].revents != 0 { return 0 }
-      for (index, listener) in listeners.enumerated() where entries[1 + index].revents != 0 {
-        accept(listener)
-      }
       for index in entries.indices.dropFirst(1 + listeners.count) where entries[index].revents != 0 {
         guard serve(index - 1 - listeners.count) else { return 1 }
       }
+      for index in listeners.indices where entries[1 + index].revents != 0 { accept(index) }
       dropLate()
     }
   }
 
-  private mutating func accept(_ listener: Listener) {
-    guard let descriptor = System.accept(listener.descriptor) else { return }
-    var client = Client(
-      descriptor: descriptor, kind: listener.kind, deadline: System.milliseconds() + Watcher.patience)
+  // MARK: Accepting
+
+  private func count(of listener: Int) -> Int { clients.count { $0.listener == listener } }
+
+  /// The place of a client of a socket that another may have the room of.
+  private func dispensable(of listener: Int?, _ now: UInt64) -> Int? {
+    let candidates = clients.indices.filter {
+      (listener == nil || clients[$0].listener == listener) && clients[$0].isDispensable(now)
+    }
+    return candidates.min { clients[$0].worth < clients[$1].worth }
+  }
+
+  private mutating func accept(_ index: Int) {
+    let now = System.milliseconds()
+    if count(of: index) >= Watcher.clientsAtOnce {
+      guard let place = dispensable(of: index, now) else { return }
+      drop(place)
+    }
+    switch System.accept(listeners[index].descriptor) {
+    case .connection(let descriptor): begin(descriptor, index, now)
+    case .nobody: break
+    case .failed:
+      // It is short of descriptors: one that is worth little may be the next one's.
+      if let place = dispensable(of: nil, now) { drop(place) }
+      acceptsAgain = now + Watcher.pause
+    }
+  }
+
+  private mutating func begin(_ descriptor: Int32, _ index: Int, _ now: UInt64) {
+    var client = WatchClient(descriptor: descriptor, listener: index, began: now)
     // Whoever connects is told; nothing has to be asked.
-    if listener.kind == .stats, !settings.statsOverHTTP {
+    if listeners[index].kind == .stats, !settings.statsOverHTTP {
       guard let snapshot = source.snapshot() else { return System.close(descriptor) }
-      (client.output, client.isAnswered) = (Array(stats(snapshot).utf8), true)
+      client.answer(Array(stats(snapshot).utf8), now)
     }
     clients.append(client)
   }
 
+  private mutating func drop(_ index: Int) {
+    System.close(clients[index].descriptor)
+    clients.remove(at: index)
+  }
+
+  /// Clients that are through, and those that take too long.
+  private mutating func dropLate() {
+    let now = System.milliseconds()
+    clients.removeAll { client in
+      guard client.isOver(now) else { return false }
+      System.close(client.descriptor)
+      return true
+    }
+  }
+
+  // MARK: Answering
+
   /// Goes on with a client; false when the master does not answer.
   private mutating func serve(_ index: Int) -> Bool {
-    if !clients[index].isAnswered {
-      switch System.receive(clients[index].descriptor) {
-      case nil: return true
-      case .some([]): clients[index].isAnswered = true
-      case .some(let bytes):
-        clients[index].input += bytes
-        guard answer(index) else { return false }
-      }
+    let now = System.milliseconds()
+    switch clients[index].stage {
+    case .asking:
+      guard clients[index].listen() else { return true }
+      guard let answer = answer(clients[index]) else { return false }
+      if let bytes = answer.bytes { clients[index].answer(bytes, now) }
+    case .answering, .leaving, .gone: break
     }
-    send(index)
+    clients[index].goOn(now)
     return true
   }
 
-  private mutating func answer(_ index: Int) -> Bool {
-    var (answer, isHead) = (Answer(), false)
-    switch Question(clients[index].input) {
-    case .incomplete: return true
-    case .refused(let status): answer = .refusal(status)
-    case .path(let path, let head):
-      isHead = head
-      guard let snapshot = source.snapshot() else { return false }
-      answer = self.answer(path, clients[index].kind, snapshot)
+  /// What a client gets; no bytes while it has not asked, nil when the master does not answer.
+  private mutating func answer(_ client: WatchClient) -> (bytes: [UInt8]?, Void)? {
+    switch Question(client.input, names: settings.names) {
+    case .incomplete: return (nil, ())
+    case .refused(let status): return (Answer.refusal(status).bytes(isHead: false), ())
+    case .path(let path, let isHead):
+      guard let snapshot = source.snapshot() else { return nil }
+      return (answer(path, listeners[client.listener].kind, snapshot).bytes(isHead: isHead), ())
     }
-    (clients[index].output, clients[index].isAnswered) = (answer.bytes(isHead: isHead), true)
-    return true
   }
 
   private func answer(_ path: String, _ kind: WatchSettings.Kind, _ snapshot: Snapshot) -> Answer {
@@ -124,25 +155,5 @@ public struct Watcher {
   private func stats(_ snapshot: Snapshot) -> String {
     let json = UWSGIStats.json(snapshot)
     return settings.statsMinified ? json.description : json.indented
-  }
-
-  private mutating func send(_ index: Int) {
-    let client = clients[index]
-    guard client.isAnswered else { return }
-    guard let sent = System.send(client.descriptor, client.output[...]) else {
-      clients[index].output = []
-      return
-    }
-    clients[index].output.removeFirst(sent)
-  }
-
-  /// Clients that have everything, and those that take too long.
-  private mutating func dropLate() {
-    let now = System.milliseconds()
-    clients.removeAll { client in
-      guard (client.isAnswered && client.output.isEmpty) || now > client.deadline else { return false }
-      System.close(client.descriptor)
-      return true
-    }
   }
 }

@@ -61,6 +61,19 @@ enum FileSystem {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
   }
 
+  /// What is open there, as in `st_mode`; 0 if nobody says. The corresponding C function is `fstat`.
+  static func kind(of fd: Int32) -> mode_t {
+    var status = stat()
+    return fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0
+  }
+
+  /// Whether it is a pipe. The corresponding C function is `stat`.
+  @Sendable
+  static func isPipe(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+  }
+
   /// The number of a file on its file system; 0 when it is not there. The corresponding C function is `stat`.
   @Sendable
   static func inode(_ path: String) -> UInt64 {

@@ -10,27 +10,41 @@ enum Files {
   /// Bytes of a file; no configuration comes near.
   private static let most = 1 << 20
 
-  /// The whole file as text, which has to be UTF-8.
+  /// Milliseconds that whoever writes into a pipe has for the next of it.
+  private static let patience: Int32 = 10_000
+
+  /// The whole file as text, which has to be UTF-8. Of what is no file, only a pipe has an end.
   static func read(_ path: String) throws -> String {
-    guard let file = fopen(path, "re") else {
-      throw Unreadable(description: String(cString: strerror(errno)))
+    let fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    guard fd >= 0 else { throw Unreadable(description: String(cString: strerror(errno))) }
+    defer { close(fd) }
+    let kind = FileSystem.kind(of: fd)
+    guard kind == S_IFREG || kind == S_IFIFO else {
+      throw Unreadable(description: "it is no file that can be read to its end")
     }
-    defer { fclose(file) }
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 4096)
     while bytes.count <= most {
-      let count = fread(&piece, 1, piece.count, file)
+      if kind == S_IFIFO { try wait(for: fd) }
+      let count = Glibc.read(fd, &piece, piece.count)
+      if count < 0, errno == EAGAIN || errno == EINTR { continue }
+      guard count >= 0 else { throw Unreadable(description: String(cString: strerror(errno))) }
       if count == 0 { break }
       bytes += piece[..<count]
-    }
-    guard ferror(file) == 0 else {
-      throw Unreadable(description: "it is no file that can be read to its end")
     }
     guard bytes.count <= most else {
       throw Unreadable(description: "it is longer than 1 MiB, which no configuration is")
     }
     if let text = String(validating: bytes, as: UTF8.self) { return text }
     throw Unreadable(description: "line \(firstBrokenLine(bytes)) is not UTF-8; save it in that encoding")
+  }
+
+  /// Waits until something has come through a pipe, or its last writer has left. One that nobody has opened
+  /// yet has had none to leave. The corresponding C function is `poll`.
+  private static func wait(for pipe: Int32) throws {
+    var entry = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+    guard poll(&entry, 1, patience) == 0 else { return }
+    throw Unreadable(description: "nobody has written into this pipe for \(patience / 1000) s")
   }
 
   /// The number of the first line that is no UTF-8.

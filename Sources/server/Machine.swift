@@ -25,6 +25,7 @@ extension Surroundings {
       return ((user, userName), (group, groupName))
     }
     machine.isDirectory = { FileSystem.isDirectory($0) }
+    machine.isPipe = FileSystem.isPipe
     machine.glob = FileSystem.glob
     machine.convert = Converter.convert
     return machine

@@ -61,6 +61,7 @@ enum Roles {
       return .init(path: ground.directory, descriptor: ground.directoryDescriptor, group: ground.group)
     }
     plan.warning = ground.warning
+    plan.programUser = ground.user
     plan.parent = assignment?.descriptor ?? -1
     plan.follows = !(assignment?.orders.sockets.isEmpty ?? true)
     plan.takeOver = { ground.takeOver() }
@@ -94,6 +95,7 @@ enum Roles {
           surroundings: .ofThisMachine, readFile: Files.read))
     case .watch: return try watch(try effective(), assignment)
     case .collect: return try collect(try effective(), assignment)
+    case .keep: return try Server.keep(try effective(), assignment)
     case .run: try Server.becomeProgram(try effective(), orders)
     case .stage, .worker:
       let settings = try effective()

@@ -76,6 +76,44 @@ import Testing
     #expect(settings.apps[0].options.contains(AppOption(key: "env", value: "B=%2")))
   }
 
+  @Test("every value of Unit's comes out as it went in, or is to be done by hand")
+  func values() throws {
+    let values = [
+      "a$(HOME)b", "@(/etc/hostname)", "%(x)", "%%(x)", "$$(HOME)", "100%", "%d/%p/%s/%n", "50%% (x)", "$(",
+      "@@(f)",
+      "%(a + b)", "a;b # c", "key=value", "ü…", "$(A:-$(B))", "%", "%%", "$", "@", "(", ")", "\\t\\n",
+      "\"q\"",
+    ]
+    var rows = [
+      "unit\t1\tlisteners\\n*:0\\npass\tapplications/shop",
+      "unit\t1\tapplications\\nshop\\nmodule\tshop.wsgi",
+    ]
+    for (index, value) in values.enumerated() {
+      let field = value.replacing("\\", with: "\\\\")
+      rows.append("unit\t\(index + 2)\tapplications\\nshop\\nenvironment\\nV\(index)\t\(field)")
+    }
+    rows.append("unit\t90\tapplications\\nshop\\nenvironment\\nLINES\tone\\ntwo")
+    rows.append("unit\t91\tapplications\\nshop\\nenvironment\\nBLANK\tone ")
+    rows.append("unit\t92\tapplications\\nshop\\nworking_directory\t")
+    let migration = Migration.unit("c.json", converted: rows.map { $0 + "\n" }.joined()).text
+    let settings = try served(
+      try invoke(
+        ["m.ini"], environment: ["HOME": "/root"], files: ["m.ini": migration, "/etc/hostname": "host"]))
+    let found = settings.apps.flatMap(\.options).filter { $0.key == "env" }.map(\.value)
+    #expect(found == values.enumerated().map { "V\($0)=\($1)" })
+    // What --show-config prints is read back as well.
+    let shown = try invoke(["m.ini", "--show-config"], files: ["m.ini": migration])
+    guard case .showConfig(let listing) = shown else { throw NotRun(invocation: shown) }
+    let again = try served(
+      try invoke(["s.ini"], environment: ["HOME": "/root"], files: ["s.ini": listing, "/etc/hostname": "x"]))
+    #expect(again.apps.flatMap(\.options).filter { $0.key == "env" }.map(\.value) == found)
+    for line in [
+      "; TO DO `env` is lost: no line of an ini file has such a value (\"LINES=one\\ntwo\")",
+      "; TO DO `env` is lost: no line of an ini file has such a value (\"BLANK=one \")",
+      "; TO DO `chdir` is lost: no line of an ini file has such a value (\"\")",
+    ] { #expect(migration.contains(line), "\(migration)") }
+  }
+
   @Test func unit() throws {
     let rows: [([String], String)] = [
       (["listeners", "*:8080", "pass"], "routes"),

@@ -205,6 +205,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
       $0.watch.listeners == [.init(kind: .statusPage, address: .unix(path: "/s"))]
     },
     Effect("--stats-http") { $0.watch.statsOverHTTP },
+    Effect("--watch-host a.example --watch-host b") { $0.watch.names == ["a.example", "b"] },
     Effect("--stats-minified") { $0.watch.statsMinified }, Effect("--stats-min") { $0.watch.statsMinified },
     Effect("--health-path /h --ready-path /r") { $0.watch.healthPath == "/h" && $0.watch.readyPath == "/r" },
     Effect("--shutdown-delay 2.5") { $0.watch.shutdownDelaySeconds == 2.5 },

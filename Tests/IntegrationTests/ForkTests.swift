@@ -29,6 +29,13 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test("a copy shares no pipe of the server's", arguments: loops, [["-p", "1"], ["--no-master"]])
+  func pipes(io: String, options: [String]) throws {
+    let server = try server("", ["--io", io] + options)
+    #expect(try server.textOfOneAnswer("/pipes") == "0 shared")
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("many copies on both loops leave nothing behind", arguments: loops)
   func manyCopies(io: String) throws {
     let server = try server("", ["--io", io, "-p", "1"])

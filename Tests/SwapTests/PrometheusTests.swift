@@ -64,7 +64,7 @@ extension Swaps {
 
     @Test("Prometheus scrapes a server, and every query of the dashboard and every alert has an answer")
     func prometheus() throws {
-      let server = try SupervisedServer(Fixture.good, ["--metrics", "127.0.0.1:0"])
+      let server = try SupervisedServer(Fixture.good, ["--metrics", "127.0.0.1:0", "--watch-host", "a"])
       let scraper = try Scraper(of: server.watchAddress("metrics"))
       // A rate needs two scrapes with something between them.
       _ = try Deadline.usual.wait(for: "two scrapes of a busy server") {
@@ -93,7 +93,7 @@ extension Swaps {
 
     @Test("promtool finds nothing to say about metrics and rules")
     func promtool() throws {
-      let server = try SupervisedServer(Fixture.good, ["--metrics", "127.0.0.1:0"])
+      let server = try SupervisedServer(Fixture.good, ["--metrics", "127.0.0.1:0", "--watch-host", "a"])
       _ = try server.get()
       let folder = try TemporaryFolder()
       try folder.write(try RawSocket(server.watchAddress("metrics")).ask("/metrics").text, to: "metrics")
@@ -156,7 +156,8 @@ extension Swaps {
     @Test("statistics have the fields and types that uwsgi_exporter decodes")
     func exporter() throws {
       let server = try SupervisedServer(
-        Fixture.good, gateways: ["http", "uwsgi"], ["--stats", "127.0.0.1:0", "--stats-http"])
+        Fixture.good, gateways: ["http", "uwsgi"],
+        ["--stats", "127.0.0.1:0", "--stats-http", "--watch-host", "a"])
       _ = try server.get()
       let body = try RawSocket(server.watchAddress("stats")).ask("/").body
       let json = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])

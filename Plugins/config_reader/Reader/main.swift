@@ -28,7 +28,11 @@ func fail(_ sentence: String) -> Never {
 
 /// The whole file.
 func bytes(of path: String) -> [UInt8] {
-  guard let file = fopen(path, "re") else { fail(String(cString: strerror(errno))) }
+  let fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+  guard fd >= 0 else { fail(String(cString: strerror(errno))) }
+  guard System.isFile(fd), let file = fdopen(fd, "r") else {
+    fail("it is no file that can be read to its end")
+  }
   defer { fclose(file) }
   var bytes = [UInt8](repeating: 0, count: most + 1)
   let count = fread(&bytes, 1, bytes.count, file)

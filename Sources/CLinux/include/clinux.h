@@ -169,6 +169,8 @@ int clinux_fill_standard(void);
 long clinux_descriptor_limit(void);
 /* A descriptor that becomes readable when the process ends. */
 int clinux_pidfd(pid_t pid);
+/* Sends a signal to the process of such a descriptor, and to no other that has its number by now. */
+int clinux_pidfd_signal(int process, int signal);
 /* The ending of a child: 1 and its wait status, 0 while it runs, -1 with errno. */
 int clinux_reap(pid_t pid, int *status);
 /* Why no socket can be bound at a path, by the error and by what lies there; the numbers of SocketPlace. */
@@ -230,7 +232,10 @@ int clinux_write_guarded(const char *path, const char *text, mode_t mode);
 /* Opens (O_PATH) the directory that the last name of `path` is in, following links as above; `name`, of
  * NAME_MAX + 1 bytes, gets that name. */
 int clinux_open_parent(const char *path, char *name);
-/* What an error of these two means, for the operator. */
+/* Gives an open file another name, under the same conditions and on the directories that the walk has come
+ * to; where others can make names, `path` must still lead to the very file. */
+int clinux_rename_guarded(int file, const char *path, const char *name);
+/* What an error of these means, for the operator. */
 const char *clinux_guarded_reason(int error);
 /* Opens (O_PATH) what a name in a directory stands for, a link itself included. */
 int clinux_open_name(int directory, const char *name);

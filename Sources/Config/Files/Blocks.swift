@@ -61,17 +61,60 @@ struct Blocks {
   /// Whether there was one to end.
   mutating func end() -> Bool { open.popLast() != nil }
 
+  /// Keys in the innermost block do not count: a condition does not hold, or a loop has no turn.
+  var isSkipped: Bool { open.contains { $0.turns.isEmpty } }
+
   /// The values that a key in the innermost block gets: none where a condition does not hold.
-  func values(of value: String?) -> [String?] {
-    open.reversed().reduce([value]) { values, block in
-      block.turns.flatMap { turn in values.map { $0.map { Self.replacing($0, turn) } } }
+  func values(
+    of value: String?, _ budget: ReadingBudget, _ place: @autoclosure () -> String
+  ) throws(ConfigError) -> [String?] {
+    if isSkipped { return [] }
+    var values = [value]
+    for block in open.reversed() {
+      try budget.check(keys: values.count * block.turns.count, bytes: 0, place())
+      var next: [String?] = []
+      var bytes = 0
+      for turn in block.turns {
+        for value in values {
+          bytes += value.map { Self.size($0, turn) } ?? 0
+          try budget.check(keys: 0, bytes: bytes, place())
+          next.append(value.map { Self.replacing($0, turn) })
+        }
+      }
+      values = next
     }
+    return values
+  }
+
+  /// The value that it gets first.
+  func first(
+    of value: String, _ budget: ReadingBudget, _ place: @autoclosure () -> String
+  ) throws(ConfigError) -> String {
+    var value = value
+    for block in open.reversed() {
+      guard let turn = block.turns.first else { return "" }
+      try budget.check(keys: 0, bytes: Self.size(value, turn), place())
+      value = Self.replacing(value, turn)
+    }
+    return value
+  }
+
+  private static let mark = "%(_)"
+
+  /// Bytes of a value in this turn.
+  private static func size(_ value: String, _ turn: String) -> Int {
+    var (rest, count) = (value[...], 0)
+    while let found = rest.range(ofBytes: mark) {
+      count += 1
+      rest = rest[found.upperBound...]
+    }
+    return value.utf8.count + count * turn.utf8.count
   }
 
   private static func replacing(_ value: String, _ turn: String) -> String {
     var result = ""
     var rest = value[...]
-    while let found = rest.range(ofBytes: "%(_)") {
+    while let found = rest.range(ofBytes: mark) {
       result += rest[..<found.lowerBound] + turn
       rest = rest[found.upperBound...]
     }
@@ -92,7 +135,7 @@ extension ConfigReader {
     case .loopGlob: return Array(needs.surroundings.glob(value).prefix(Blocks.turnsMaximum))
     case .loopLines:
       do {
-        let text = try needs.readFile(value)
+        let text = try needs.readOther(value)
         return text.utf8.split(separator: UInt8(ascii: "\n")).map { String(Substring($0).trimmed) }
       } catch { throw .unreadable(place: place, path: value, reason: "\(error)") }
     default:

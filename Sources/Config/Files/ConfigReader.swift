@@ -41,7 +41,8 @@ struct ConfigReader {
       let format =
         path == parent?.path
         ? parent!.format : wanted ?? ConfigFormat(ending: path) ?? parent?.format ?? .ini
-      let text = try text(path, format, place: place)
+      let text = try text(path, format, place: place, mayBePipe: parent == nil)
+      try needs.budget.take(bytes: text.bytes, place)
       let (dialect, sections) = try choose(text, path: path, section, format, parent?.dialect)
       if dialect == .uwsgi { findings.speaksUWSGI = true }
       note(text.strays, path: path, dialect)
@@ -59,12 +60,16 @@ struct ConfigReader {
     return (String(text[..<colon]), String(section))
   }
 
-  private func text(_ path: String, _ format: ConfigFormat, place: String) throws(ConfigError)
-    -> ConfigText
-  {
+  private func text(
+    _ path: String, _ format: ConfigFormat, place: String, mayBePipe: Bool
+  ) throws(ConfigError) -> ConfigText {
     let text: String
     do {
-      text = try format == .ini ? needs.readFile(path) : needs.surroundings.convert(format, path)
+      switch format {
+      case .ini where mayBePipe: text = try needs.readFile(path)
+      case .ini: text = try needs.readOther(path)
+      default: text = try needs.surroundings.convert(format, path)
+      }
     } catch {
       throw .unreadable(place: place, path: path, reason: "\(error)")
     }
@@ -107,11 +112,15 @@ struct ConfigReader {
     var place = place
     let placeholders = FilePlaceholders(
       path: place.path, section: place.section, workingDirectory: needs.workingDirectory, needs.surroundings)
-    for line in lines {
-      let key = placeholders.expand(line.key, place.dialect)
-      let value = line.value.map { placeholders.expand($0, place.dialect) }
+    for line in lines where !needs.budget.isSpent {
       let origin = Origin.ini(file: place.path, line: line.number)
-      do throws(ConfigError) { try take(key, value, origin, &place) } catch {
+      do throws(ConfigError) {
+        let key = try expand(line.key, placeholders, place.dialect, origin.quote(line.key))
+        let value =
+          try line.value == nil
+          ? nil : expand(line.value!, placeholders, place.dialect, origin.quote(line.key))
+        try take(key, value, origin, &place)
+      } catch {
         findings.problems.append(error)
       }
     }
@@ -124,6 +133,14 @@ struct ConfigReader {
     }
   }
 
+  private func expand(
+    _ text: String, _ placeholders: FilePlaceholders, _ dialect: Dialect, _ place: @autoclosure () -> String
+  ) throws(ConfigError) -> String {
+    if let expanded = placeholders.expand(text, dialect, most: Limits.configurationBytes) { return expanded }
+    try needs.budget.take(bytes: .max, place())
+    return ""
+  }
+
   private mutating func take(
     _ key: String, _ value: String?, _ origin: Origin, _ place: inout Place
   ) throws(ConfigError) {
@@ -133,13 +150,14 @@ struct ConfigReader {
       return
     }
     if let kind = BlockKind(key: key) {
-      let isSkipped = place.blocks.values(of: "").isEmpty
-      let condition = place.blocks.values(of: value).first.flatMap { $0 } ?? ""
-      let turns = isSkipped ? [] : try turns(of: kind, condition, place: quoted)
+      let condition = try place.blocks.first(of: value ?? "", needs.budget, origin.quote(key))
+      let turns = place.blocks.isSkipped ? [] : try turns(of: kind, condition, place: quoted)
       place.blocks.begin(Block(kind: kind, origin: origin, turns: turns))
       return
     }
-    for value in place.blocks.values(of: value) {
+    for value in try place.blocks.values(of: value, needs.budget, origin.quote(key)) {
+      let bytes = key.utf8.count + (value ?? "").utf8.count
+      try needs.budget.take(keys: 1, bytes: bytes, origin.quote(key))
       let entry = Entry(key: key, value: value, origin: origin, dialect: place.dialect)
       if let format = OptionTable.configuration(named: key) {
         var references = References(entries: entries, reader: self)

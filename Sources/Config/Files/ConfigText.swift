@@ -22,10 +22,14 @@ struct ConfigText {
   /// Lines before the first section.
   private(set) var strays: [(number: Int, text: String)] = []
 
+  /// Bytes of the text.
+  let bytes: Int
+
   private static let newline = UInt8(ascii: "\n")
 
   /// Reads an ini file.
   init(ini text: String, path: String) throws(ConfigError) {
+    bytes = text.utf8.count
     var isFirst = true
     var number = 0
     for raw in text.utf8.split(separator: Self.newline, omittingEmptySubsequences: false) {
@@ -49,6 +53,7 @@ struct ConfigText {
 
   /// Reads what a converter made of a file.
   init(converted text: String) {
+    bytes = text.utf8.count
     for raw in text.utf8.split(separator: Self.newline) {
       let fields = TabbedLine.decoded(Substring(raw))
       guard fields.count >= 3, let number = Int(fields[1]) else { continue }
@@ -71,5 +76,19 @@ struct ConfigText {
       return Line(number: number, key: String(text), value: nil)
     }
     return Line(number: number, key: String(key.trimmed), value: String(value.trimmed))
+  }
+
+  /// A value as a section [server] takes it back: no placeholder of the file's, and no reference.
+  static func escaped(_ value: String) -> String {
+    var bytes: [UInt8] = []
+    var last: UInt8 = 0
+    for byte in value.utf8 {
+      let isReference = last == UInt8(ascii: "$") || last == UInt8(ascii: "@")
+      if byte == UInt8(ascii: "("), isReference { bytes.append(last) }
+      if byte == Ascii.percent { bytes.append(byte) }
+      bytes.append(byte)
+      last = byte
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

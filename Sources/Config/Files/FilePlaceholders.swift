@@ -29,22 +29,38 @@ struct FilePlaceholders {
     self.surroundings = surroundings
   }
 
-  /// The text with its placeholders replaced.
-  func expand(_ text: String, _ dialect: Dialect) -> String {
+  /// The text with its placeholders replaced; nil if it has more than `most` bytes.
+  func expand(_ text: String, _ dialect: Dialect, most: Int) -> String? {
     guard text.utf8.contains(Ascii.percent) else { return text }
     var result = ""
     var rest = text[...]
     while let character = rest.popFirst() {
-      if character == "%", let letter = rest.first,
-        let replacement = own(letter) ?? (dialect == .uwsgi ? foreign(letter) : nil)
-      {
+      if character != "%" {
+        result.append(character)
+      } else if dialect == .server {
+        result += takeSigns(&rest)
+      } else if let letter = rest.first, let replacement = own(letter) ?? foreign(letter) {
         rest.removeFirst()
         result += replacement
       } else {
-        result.append(character)
+        result += "%"
       }
+      if result.utf8.count > most { return nil }
     }
     return result
+  }
+
+  /// What a percent sign and those behind it stand for, up to the letter that the last one may have. Before
+  /// a bracket they are left to `References`: of `%%(`, a reference would be left.
+  private func takeSigns(_ rest: inout Substring) -> String {
+    let count = 1 + rest.utf8.prefix { $0 == Ascii.percent }.count
+    rest = rest.dropFirst(count - 1)
+    if rest.utf8.first == UInt8(ascii: "(") { return String(repeating: "%", count: count) }
+    let pairs = String(repeating: "%", count: count / 2)
+    guard count % 2 == 1 else { return pairs }
+    guard let letter = rest.first, let replacement = own(letter) else { return pairs + "%" }
+    rest.removeFirst()
+    return pairs + replacement
   }
 
   private func own(_ letter: Character) -> String? {

@@ -17,6 +17,17 @@ struct Reading {
     let surroundings: Surroundings
     let isFile: @Sendable (String) -> Bool
     let readFile: (String) throws -> String
+    let budget = ReadingBudget()
+
+    /// A file that the configuration names, which is no pipe.
+    func readOther(_ path: String) throws -> String {
+      if surroundings.isPipe(path) { throw IsPipe() }
+      return try readFile(path)
+    }
+
+    private struct IsPipe: Error, CustomStringConvertible {
+      let description = "it is a pipe, and only --ini reads one"
+    }
   }
 
   init(_ given: CommandLineOptions, _ variables: EnvironmentOptions, _ needs: Needs) {
@@ -33,7 +44,7 @@ struct Reading {
     var references = References(entries: reader.entries, reader: reader)
     var translator = Translator(referenced: references.names)
     for entry in reader.entries {
-      guard case .ini = entry.origin else { continue }
+      guard case .ini = entry.origin, !needs.budget.isSpent else { continue }
       do throws(ConfigError) { translator.take(try references.resolve(entry)) } catch {
         findings.problems.append(error)
       }

@@ -1,11 +1,17 @@
 // References in values: $(NAME) and $(NAME:-other) from the environment, @(FILE) for what is in a file,
 // %(name) for the value of another key, and %(a + b) for what comes of several. In this order, as in uWSGI.
+// In [server] a sign that is written twice before the bracket is that sign, and no reference: $$(x) is $(x).
 
 struct References {
   let entries: [Entry]
   let reader: ConfigReader
   /// What the operator is told about references that lead nowhere and are no error.
   var warnings: [String] = []
+
+  /// Brackets in brackets; what is deeper is no reference.
+  private static let bracketsMaximum = 64
+  /// The first entry of each key, once one was asked for.
+  private var firsts: [String: Entry]?
 
   /// References that refer to others; deeper is taken for a circle. No precedent: uWSGI replaces each once.
   private static let depthMaximum = 16
@@ -24,9 +30,10 @@ struct References {
     for entry in entries {
       guard let value = entry.value, value.utf8.contains(Ascii.percent) else { continue }
       var rest = value[...]
-      while let found = rest.range(ofBytes: "%("), let end = Self.closing(rest[found.upperBound...]) {
-        names.formUnion(rest[found.upperBound..<end].split(separator: " ").map(String.init))
+      while let found = rest.range(ofBytes: "%(") {
         rest = rest[found.upperBound...]
+        guard let end = Self.closing(rest) else { continue }
+        names.formUnion(rest[..<end].split(separator: " ").map(String.init))
       }
     }
     return names
@@ -47,18 +54,18 @@ struct References {
     guard bytes.contains(UInt8(ascii: "(")) else { return value }
     var text = value
     if bytes.contains(UInt8(ascii: "$")) {
-      text = try replace("$(", in: text) { (self, name) throws(ConfigError) in
+      text = try replace("$(", in: text, entry) { (self, name) throws(ConfigError) in
         try self.variable(name, entry)
       }
     }
     if bytes.contains(UInt8(ascii: "@")) {
-      text = try replace("@(", in: text) { (self, name) throws(ConfigError) in
+      text = try replace("@(", in: text, entry) { (self, name) throws(ConfigError) in
         try self.file(name, entry)
       }
     }
     guard text.utf8.contains(Ascii.percent) else { return text }
     if depth >= Self.depthMaximum { throw .referenceCircle(place: entry.place) }
-    return try replace("%(", in: text) { (self, name) throws(ConfigError) in
+    return try replace("%(", in: text, entry) { (self, name) throws(ConfigError) in
       try self.key(name, entry, depth)
     }
   }
@@ -66,18 +73,40 @@ struct References {
   /// Replaces what stands in brackets behind `mark`; nil leaves it as it is. A bracket that does not close is
   /// text.
   private mutating func replace(
-    _ mark: String, in text: String,
+    _ mark: String, in text: String, _ entry: Entry,
     _ value: (inout References, String) throws(ConfigError) -> String?
   ) throws(ConfigError) -> String {
     var result = ""
     var rest = text[...]
-    while let found = rest.range(ofBytes: mark), let end = Self.closing(rest[found.upperBound...]) {
-      result += rest[..<found.lowerBound]
-      let whole = rest[found.lowerBound...end]
-      result += try value(&self, String(rest[found.upperBound..<end])) ?? String(whole)
-      rest = rest[rest.utf8.index(after: end)...]
+    while let found = rest.range(ofBytes: mark) {
+      var before = rest[..<found.lowerBound]
+      let after = rest[found.upperBound...]
+      let isText = entry.dialect == .server && Self.takeSigns(of: mark, &before)
+      if isText {
+        result += before + mark
+        rest = after
+      } else if let end = Self.closing(after) {
+        let replacement = try value(&self, String(after[..<end])) ?? String(rest[found.lowerBound...end])
+        let bytes = replacement.utf8.count + ReadingBudget.step
+        try reader.needs.budget.take(bytes: bytes, entry.origin.quote(entry.key))
+        result += before + replacement
+        rest = after[after.utf8.index(after: end)...]
+      } else {
+        result += before + mark
+        rest = after
+      }
     }
     return result + rest
+  }
+
+  /// Takes the signs off that stand for others before a bracket; whether what is left is no reference. Of
+  /// percent signs, which the file has doubled everywhere, two are one; others are doubled right here.
+  private static func takeSigns(of mark: String, _ before: inout Substring) -> Bool {
+    let sign = mark.utf8.first!
+    let count = before.utf8.reversed().prefix { $0 == sign }.count
+    let taken = sign == Ascii.percent ? (count + 1) / 2 : min(count, 1)
+    before = before.dropLast(taken)
+    return sign == Ascii.percent ? count % 2 == 1 : count > 0
   }
 
   /// The bracket that closes the one before the text.
@@ -85,6 +114,7 @@ struct References {
     var depth = 0
     for index in text.utf8.indices {
       switch text.utf8[index] {
+      case UInt8(ascii: "(") where depth == bracketsMaximum: return nil
       case UInt8(ascii: "("): depth += 1
       case UInt8(ascii: ")") where depth == 0: return index
       case UInt8(ascii: ")"): depth -= 1
@@ -115,7 +145,7 @@ struct References {
 
   private func file(_ path: String, _ entry: Entry) throws(ConfigError) -> String? {
     do {
-      let lines = try reader.needs.readFile(path).utf8.reversed().drop { $0 == 0x0a || Ascii.isBlank($0) }
+      let lines = try reader.needs.readOther(path).utf8.reversed().drop { $0 == 0x0a || Ascii.isBlank($0) }
       return String(decoding: lines.reversed(), as: UTF8.self)
     } catch { throw .unreadable(place: entry.place, path: path, reason: "\(error)") }
   }
@@ -123,13 +153,14 @@ struct References {
   private mutating func key(_ name: String, _ entry: Entry, _ depth: Int) throws(ConfigError)
     -> String?
   {
-    if let other = entries.first(where: { $0.key == name }) {
+    if firsts == nil { firsts = Dictionary(entries.map { ($0.key, $0) }) { first, _ in first } }
+    if let other = firsts?[name] {
       return try resolve(other.value ?? "", entry, depth: depth + 1)
     }
     if name.utf8.contains(0x20) { return try calculate(name, entry, depth) }
     if Self.formats.contains(entry.key) { return nil }
     throw .unknownReference(
-      place: entry.place, name: name, suggestion: Suggestion.key(name, entries.map(\.key)))
+      place: entry.place, name: name, suggestion: Suggestion.key(name, entries.prefix(1000).map(\.key)))
   }
 
   /// Words one after the other, from left to right: numbers, keys, and `+ - * / ++ --` between them. What no

@@ -16,6 +16,8 @@ public struct Surroundings: Sendable {
   }
   /// Whether a path names a directory, for `if-dir` and `if-exists`.
   public var isDirectory: @Sendable (String) -> Bool = { _ in false }
+  /// Whether a path names a pipe, which only `--ini` may read.
+  public var isPipe: @Sendable (String) -> Bool = { _ in false }
   /// Names that a shell's pattern stands for, for `for-glob`.
   public var glob: @Sendable (String) -> [String] = { [$0] }
   /// A file of another format in lines of this server's own (`ConfigFormat`); its error's description is

@@ -22,9 +22,16 @@ public struct Migration {
   /// An option, with the words that it comes from if they are others.
   mutating func add(_ name: String, _ value: String?, from origin: String? = nil) {
     if let origin { note(origin) }
-    let value = (value ?? "true").split(separator: "%", omittingEmptySubsequences: false).joined(
-      separator: "%%")
-    lines.append("\(name) = \(Self.onOneLine(value))")
+    let value = value ?? "true"
+    guard !value.isEmpty, value.trimmed.utf8.count == value.utf8.count, !value.utf8.contains(0x0a) else {
+      return note("TO DO `\(name)` is lost: no line of an ini file has such a value (\(Self.quoted(value)))")
+    }
+    lines.append("\(name) = \(ConfigText.escaped(value))")
+  }
+
+  private static func quoted(_ value: String) -> String {
+    let parts = value.utf8.split(separator: 0x0a, omittingEmptySubsequences: false)
+    return "\"" + parts.map { String(Substring($0)) }.joined(separator: "\\n") + "\""
   }
 
   private static func onOneLine(_ text: String) -> String {

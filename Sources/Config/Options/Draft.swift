@@ -9,6 +9,8 @@ struct Draft {
   var appOptions: [(mount: String?, option: AppOption)] = []
   var wantsCGI = false
   var runtimes = RuntimeDraft()
+  /// The last option that asks for a program of the operator's.
+  var programOption = ""
   /// Names of plugins that are none of the server's, and whether it is not to start without them.
   var missingPlugins: [(name: String, isNeeded: Bool)] = []
   /// Whether a file of this name is there: what may be read in two ways is read as that file.

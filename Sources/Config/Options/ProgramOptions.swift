@@ -51,6 +51,7 @@ private func attached(
   OptionSpec(
     name, repeats: true, help,
     .value(placeholder: placeholder) { (draft, text) throws(ValueError) in
+      draft.programOption = name
       draft.settings.programs.attached.append(
         try read(try Value.text(text, example: "memcached -l 127.0.0.1")))
     })
@@ -63,6 +64,7 @@ private func timed(
   OptionSpec(
     name, repeats: true, help,
     .value(placeholder: placeholder) { (draft, text) throws(ValueError) in
+      draft.programOption = name
       draft.settings.programs.timed.append(try read(text))
     })
 }
@@ -73,6 +75,7 @@ private func step(
   OptionSpec(
     name, aliases: aliases, repeats: true, help,
     .value(placeholder: "COMMAND") { (draft, text) throws(ValueError) in
+      draft.programOption = name
       let command = try Value.text(text, example: "python manage.py migrate")
       draft.settings.programs.steps.append(StepProgram(step: step, command: command))
     })
@@ -155,6 +158,6 @@ extension Draft {
   /// Somebody has to start them.
   func checkPrograms() throws(ConfigError) {
     guard settings.programs != ProgramSettings(), !settings.process.hasMaster else { return }
-    throw .watchWithoutMaster("attach-daemon")
+    throw .watchWithoutMaster(programOption)
   }
 }

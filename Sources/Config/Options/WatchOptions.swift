@@ -1,7 +1,7 @@
 // Where the server's figures can be read, and what it tells load balancers.
 
 let watchOptions = OptionGroup(
-  title: "Watching (ADDR as above; a port alone means 127.0.0.1)",
+  title: "Watching (ADDR as above, but :PORT means 127.0.0.1, and *:PORT all interfaces)",
   options: [
     OptionSpec(
       "stats", aliases: ["stats-server"], repeats: true,
@@ -17,6 +17,12 @@ let watchOptions = OptionGroup(
     OptionSpec(
       "status-page", repeats: true, "serve a page there that shows how the server does",
       .value(placeholder: "ADDR") { (draft, text) throws(ValueError) in try draft.watch(text, .statusPage) }),
+    OptionSpec(
+      "watch-host", repeats: true,
+      "a name by which clients may call the server there, beside addresses and localhost",
+      .value(placeholder: "NAME") { (draft, text) throws(ValueError) in
+        draft.settings.watch.names.append(try Draft.hostName(text))
+      }),
     OptionSpec(
       "health-path", "answer this path with 200 as long as the worker serves",
       .value(placeholder: "/PATH") { (draft, text) throws(ValueError) in
@@ -45,8 +51,18 @@ extension Draft {
       }
       settings.watch.listeners.append(.init(kind: kind, address: address))
     } catch {
-      throw .address(error)
+      throw .watchAddress(error)
     }
+  }
+
+  /// A host's name, without a port.
+  fileprivate static func hostName(_ text: String) throws(ValueError) -> String {
+    let name = try Value.text(text, example: "status.example.org")
+    let isName = name.utf8.allSatisfy {
+      Ascii.isLetter($0) || Ascii.isDigit($0) || $0 == Ascii.dash || $0 == Ascii.dot || $0 == Ascii.underscore
+    }
+    guard isName else { throw .badHostName(text) }
+    return name
   }
 
   /// A path that the server answers itself: it begins with a slash and is written as clients send it.

@@ -13,6 +13,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case queryAsArguments
   case unreadable(place: String, path: String, reason: String)
   case iniCircle(place: String)
+  case tooMuch(place: String)
   case iniSection(place: String, line: String)
   case iniWithoutSection(place: String, line: String)
   case noSection(file: String, wanted: String)
@@ -56,6 +57,9 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .queryAsArguments: "the request's query may be among the arguments"
     case .unreadable(let place, let path, let reason): "\(place): cannot read \(path): \(reason)"
     case .iniCircle(let place): "\(place): the files include each other"
+    case .tooMuch(let place):
+      "\(place): from here on the configuration comes to more than \(Limits.configurationKeys) keys or "
+        + "\(Limits.configurationBytes >> 20) MiB"
     case .iniSection(let place, let line): "\(place): `\(line)` has no closing bracket"
     case .iniWithoutSection(let place, let line): "\(place): `\(line)` stands before any section"
     case .noSection(let file, let wanted): "\(file) has no section [\(wanted)]"
@@ -103,6 +107,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
       "run it from a shell script without \"$@\", or set NSGI_ARGUMENTS to the number of its own words"
     case .unreadable: "check the path and its permissions"
     case .iniCircle: "take one of their `ini` lines out"
+    case .tooMuch: "take loops out of loops, and references to references"
     case .iniSection: "write it as in [server]"
     case .iniWithoutSection: "write [server] above it"
     case .noSection(_, let wanted): "put the keys below [\(wanted)]"

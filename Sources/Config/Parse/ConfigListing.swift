@@ -16,7 +16,7 @@ enum ConfigListing {
       case .configuration, .variable, .action: continue
       }
       if let origin = origin(of: option) { lines.append("; \(origin)") }
-      lines.append("\(spec.name) = \(escaped(value))")
+      lines.append("\(spec.name) = \(ConfigText.escaped(value))")
     }
     for (index, spec) in OptionTable.all.enumerated() {
       guard let defaultText = spec.defaultText, !options.contains(where: { $0.index == index }) else {
@@ -42,11 +42,5 @@ enum ConfigListing {
     case .environment: "from \(option.written)"
     case .ini(let file, let line): "from \(file):\(line)"
     }
-  }
-
-  /// With percent signs doubled, so that none is read as a placeholder.
-  private static func escaped(_ value: String) -> String {
-    value.utf8.contains(Ascii.percent)
-      ? value.split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%") : value
   }
 }

@@ -34,9 +34,10 @@ struct Occurrence: Sendable {
 
   static func place(_ written: String, _ value: String?, _ origin: Origin) -> String {
     switch origin {
-    case .commandLine: "`\(written)\(value.map { " " + $0 } ?? "")`"
-    case .environment: "`\(written)=\(value ?? "")`"
-    case .ini(let file, let line): "\(file):\(line): `\(written)\(value.map { " = " + $0 } ?? "")`"
+    case .commandLine: "`\(written)\(value.map { " " + $0.shortened } ?? "")`"
+    case .environment: "`\(written)=\((value ?? "").shortened)`"
+    case .ini(let file, let line):
+      "\(file):\(line): `\(written)\(value.map { " = " + $0.shortened } ?? "")`"
     }
   }
 

@@ -53,6 +53,13 @@ extension StringProtocol where SubSequence == Substring {
     return nil
   }
 
+  /// As much as a sentence about it needs.
+  var shortened: String {
+    let most = 200
+    guard utf8.count > most else { return String(self) }
+    return String(decoding: utf8.prefix(most), as: UTF8.self) + "…"
+  }
+
   /// Whether `needle` stands in it.
   func holds(_ needle: String) -> Bool { range(ofBytes: needle) != nil }
 

@@ -16,6 +16,8 @@ extension ComplaintError {
 /// Why the value of an option is refused.
 public enum ValueError: ComplaintError {
   case address(AddressError)
+  /// The same where a port alone means 127.0.0.1.
+  case watchAddress(AddressError)
   case notABoolean(String)
   case notANumber(String, example: String)
   case outOfRange(String, lowest: String, highest: String)
@@ -34,6 +36,7 @@ public enum ValueError: ComplaintError {
   case signatureIncomplete(String)
   case badStaticMap(String)
   case badOwnPath(String, example: String)
+  case badHostName(String)
   case badPattern(String)
   /// A rule, or a part of one, that cannot be meant.
   case rule(String, problem: String, fix: String)
@@ -48,7 +51,7 @@ public enum ValueError: ComplaintError {
   /// What is wrong.
   public var problem: String {
     switch self {
-    case .address(let error): error.problem
+    case .address(let error), .watchAddress(let error): error.problem
     case .notABoolean(let text): "\"\(text)\" is neither true nor false"
     case .notANumber(let text, _): "\"\(text)\" is not a number"
     case .outOfRange(let text, let lowest, let highest): "\(text) is not between \(lowest) and \(highest)"
@@ -67,7 +70,8 @@ public enum ValueError: ComplaintError {
     case .signatureIncomplete(let text): "\"\(text)\" names no function of a library with its parameters"
     case .badStaticMap(let text): "\"\(text)\" names no prefix and directory"
     case .badOwnPath(let text, _): "\"\(text)\" is not a path as clients ask for it"
-    case .badPattern(let text): "\"\(text)\" is not a regular expression that can be used here"
+    case .badHostName(let text): "\"\(text.shortened)\" is not the name of a host alone"
+    case .badPattern(let text): "\"\(text.shortened)\" is not a regular expression that can be used here"
     case .rule(let text, let problem, _): "\"\(text)\" \(problem)"
     case .notBuilt(let what, _): "\(what) is not built yet"
     case .unknownLogValue(let name): "%(\(name)) is nothing that a request's line can have"
@@ -83,6 +87,7 @@ public enum ValueError: ComplaintError {
   public var fix: String {
     switch self {
     case .address(let error): error.fix
+    case .watchAddress(let error): error.fixForWatchers
     case .notABoolean: "write true or false"
     case .notANumber(_, let example): "write a number, as in \(example)"
     case .outOfRange(_, let lowest, let highest): "choose from \(lowest) to \(highest)"
@@ -101,6 +106,7 @@ public enum ValueError: ComplaintError {
     case .signatureIncomplete: "write it as in /pow=libm.so.6:pow(x: f64, y: f64) -> f64"
     case .badStaticMap: "write /static=/srv/www/static"
     case .badOwnPath(_, let example): "begin with a slash and leave out blanks and queries, as in \(example)"
+    case .badHostName: "write it without scheme and port, as in status.example.org"
     case .badPattern: "use . [] ^ $ | () * + ? {m,n} \\d \\w \\s, and (?i) for either case"
     case .rule(_, _, let fix): fix
     case .notBuilt(_, let instead): instead

@@ -66,6 +66,16 @@ public enum AddressError: ComplaintError {
     }
   }
 
+  /// The same where a port alone is this machine's, as it is for those who watch the server.
+  public var fixForWatchers: String {
+    switch self {
+    case .hostName(_, let port): "write :\(port), or *:\(port) for all interfaces"
+    case .portAlone(let port): "write :\(port) for this machine alone, or *:\(port) for all interfaces"
+    case .zone: "leave the zone out, or listen on all interfaces with *:8080"
+    default: fix
+    }
+  }
+
   /// A text without slash and colon: a port, a host or a socket's file name.
   static func withoutPort(_ text: String) -> AddressError {
     if text.utf8.allSatisfy(Ascii.isDigit) { return .portAlone(text) }

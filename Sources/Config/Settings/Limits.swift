@@ -210,12 +210,25 @@ public struct Limits: Sendable, Equatable {
   /// precedent.
   public static let failedWaits = 50
 
+  /// Keys of a configuration, once its loops have turned. Precedent: uWSGI's `for` has no bound.
+  public static let configurationKeys = 20_000
+
+  /// Bytes of a configuration, once its files are read and its references replaced. No precedent.
+  public static let configurationBytes = 8 << 20
+
   /// Packets that the master takes from one worker or child before it turns to others. No precedent.
   public static let messagesPerTurn = 64
 
   /// Packets of one worker in a second; one that says more is ended. It has a handful to say in its life, and
   /// one for each `ctl status`. No precedent.
   public static let messagesPerSecond = 4096
+
+  /// The same of a process that has no more to say than why it cannot start, or what it has lost. No
+  /// precedent.
+  public static let messagesOfHelpersPerSecond = 64
+
+  /// Bytes of the state that an application leaves to the next build. No precedent.
+  public static let savedStateBytes: Int64 = 1 << 30
 
   /// The highest value `connections` may take: the default `fs.nr_open` of Linux.
   public static let connectionsMaximum = 1_048_576

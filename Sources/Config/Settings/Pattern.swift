@@ -30,10 +30,9 @@ public struct Pattern: Sendable, Equatable {
     let tree = try reader.alternatives()
     if !reader.rest.isEmpty { throw .badPattern(text) }
     groups = reader.groups
-    var program: [Step] = []
-    Self.emit(tree, &program)
-    program.append(.match)
-    if program.count > Self.longest { throw .badPattern(text) }
+    var emitter = PatternEmitter(longest: Self.longest)
+    emitter.emit(tree)
+    guard let program = emitter.program else { throw .badPattern(text) }
     self.program = program
   }
 
@@ -87,58 +86,6 @@ public struct Pattern: Sendable, Equatable {
     case any([Tree])
     case group(Int, Tree)
     case times(Tree, Int, Int?, isLazy: Bool)
-  }
-
-  private static func emit(_ tree: Tree, _ program: inout [Step]) {
-    // A pattern that is too long is refused at the end.
-    if program.count > longest { return }
-    switch tree {
-    case .empty: break
-    case .begin: program.append(.begin)
-    case .end: program.append(.end)
-    case .bytes(let set): program.append(.bytes(set))
-    case .all(let trees): for tree in trees { emit(tree, &program) }
-    case .any(let trees): emitAny(trees[...], &program)
-    case .group(let number, let tree):
-      program.append(.border(2 * number))
-      emit(tree, &program)
-      program.append(.border(2 * number + 1))
-    case .times(let tree, let least, let most, let isLazy):
-      for _ in 0..<least { emit(tree, &program) }
-      func choice(_ start: Int) -> Step {
-        isLazy ? .either(program.count, start + 1) : .either(start + 1, program.count)
-      }
-      guard let most else {
-        let start = program.count
-        program.append(.match)
-        emit(tree, &program)
-        program.append(.either(start, start))
-        program[start] = choice(start)
-        return
-      }
-      var starts: [Int] = []
-      for _ in least..<max(least, most) {
-        starts.append(program.count)
-        program.append(.match)
-        emit(tree, &program)
-      }
-      for start in starts { program[start] = choice(start) }
-    }
-  }
-
-  private static func emitAny(_ trees: ArraySlice<Tree>, _ program: inout [Step]) {
-    guard trees.count > 1, let first = trees.first else {
-      if let last = trees.first { emit(last, &program) }
-      return
-    }
-    let start = program.count
-    program.append(.match)
-    emit(first, &program)
-    let jump = program.count
-    program.append(.match)
-    program[start] = .either(start + 1, program.count)
-    emitAny(trees.dropFirst(), &program)
-    program[jump] = .either(program.count, program.count)
   }
 }
 

@@ -7,6 +7,11 @@ struct PatternReader {
   /// Groups that have begun.
   var groups = 0
   private var ignoresCase = false
+  /// Brackets that are open, and repetitions of repetitions.
+  private var depth = 0
+
+  /// What may stand in each other. Precedent: PCRE2's default is 250; each takes a piece of the stack.
+  private static let deepest = 64
 
   init(rest: ArraySlice<UInt8>, text: String) { (self.rest, self.text) = (rest, text) }
 
@@ -34,7 +39,10 @@ struct PatternReader {
 
   private mutating func repeated(_ tree: Pattern.Tree) throws(ValueError) -> Pattern.Tree {
     var tree = tree
+    var repetitions = 0
     while let (least, most) = try repetition() {
+      repetitions += 1
+      if depth + repetitions > Self.deepest { throw bad() }
       tree = .times(tree, least, most, isLazy: take("?"))
     }
     return tree
@@ -96,8 +104,11 @@ struct PatternReader {
   }
 
   private mutating func closed() throws(ValueError) -> Pattern.Tree {
+    depth += 1
+    guard depth <= Self.deepest else { throw bad() }
     let tree = try alternatives()
     guard take(")") else { throw bad() }
+    depth -= 1
     return tree
   }
 

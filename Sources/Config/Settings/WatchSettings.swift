@@ -20,6 +20,8 @@ public struct WatchSettings: Sendable, Equatable {
 
   /// The sockets, in the order of the options.
   public var listeners: [Listener] = []
+  /// Names by which clients may call the server there, beside addresses and localhost.
+  public var names: [String] = []
   /// `--stats` speaks HTTP.
   public var statsOverHTTP = false
   /// `--stats` leaves out blanks.

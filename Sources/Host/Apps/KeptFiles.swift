@@ -1,4 +1,5 @@
 import Config
+import Glibc
 
 /// Files beside the library that an app is made of, such as the signatures of the runtime ffi: each
 /// generation has its own copies, so that a build that is brought back is the build that it was.
@@ -10,11 +11,17 @@ enum KeptFiles {
       do throws(SystemError) {
         let input = try System.openForReading(source)
         defer { System.close(input) }
+        guard try System.status(input).st_mode & S_IFMT == S_IFREG else {
+          throw SystemError("open", ENODEV)
+        }
         let bytes = try System.contents(input)
         try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
           try System.writeAll(output, UnsafeRawBufferPointer(buffer))
         }
-      } catch { throw .unreadable(path: source, reason: error.reason) }
+      } catch {
+        let isNone = error.code == ENODEV
+        throw .unreadable(path: source, reason: isNone ? "it is no file with an end" : error.reason)
+      }
     }
   }
 

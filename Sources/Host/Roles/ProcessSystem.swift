@@ -56,18 +56,33 @@ extension System {
   }
 
   /// The text of a file of at most `most` bytes; nil for a longer one, and one that cannot be read. The
-  /// corresponding C functions are `fopen` and `fread`.
+  /// corresponding C functions are `open` and `read`.
   static func text(of path: String, most: Int) -> String? {
     bytes(of: path, most: most).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// The same as it is.
+  /// The same as it is. Nobody waits for what is no file: a FIFO whose writer never comes, a terminal.
   static func bytes(of path: String, most: Int) -> [UInt8]? {
-    guard let file = fopen(path, "re") else { return nil }
-    defer { fclose(file) }
+    guard let fd = try? openForReading(path) else { return nil }
+    defer { close(fd) }
+    guard let found = try? status(fd), found.st_mode & S_IFMT == S_IFREG || isNothing(found) else {
+      return nil
+    }
     var bytes = [UInt8](repeating: 0, count: most + 1)
-    let count = fread(&bytes, 1, bytes.count, file)
-    return count > most || ferror(file) != 0 ? nil : Array(bytes[..<count])
+    var done = 0
+    while done <= most {
+      let count = bytes.withUnsafeMutableBytes { Glibc.read(fd, $0.baseAddress! + done, $0.count - done) }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { return nil }
+      if count == 0 { break }
+      done += count
+    }
+    return done > most ? nil : Array(bytes[..<done])
+  }
+
+  /// Whether it is /dev/null, which is read at once.
+  private static func isNothing(_ status: stat) -> Bool {
+    status.st_mode & S_IFMT == S_IFCHR && status.st_rdev == 0x103
   }
 
   /// Takes a variable out of this process's environment. The corresponding C function is `unsetenv`.

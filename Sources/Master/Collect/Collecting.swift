@@ -17,6 +17,7 @@ struct Collector {
   let pid: Int32
   let processDescriptor: Int32
   let link: Int32
+  var hearing = Hearing()
 }
 
 /// Its life: before everything else, and until nobody is left who writes.
@@ -58,11 +59,7 @@ extension Master {
 
   /// It says how many lines nobody took, or why it cannot start.
   func collectorSpeaks() {
-    guard let collector, let bytes = try? System.receivePacket(collector.link), !bytes.isEmpty else {
-      if let collector { System.unwatch(epoll, collector.link) }
-      return
-    }
-    guard let message = Message(bytes) else { return }
+    guard let link = collector?.link, let message = hear(link, &collector!.hearing) else { return }
     switch message.verb {
     case .lost: collectorDrops = message.number("count").map { min(max($0, 0), 1 << 48) } ?? 0
     case .failed: MasterLog.error("the log's lines wait: \(message["reason"] ?? "")")

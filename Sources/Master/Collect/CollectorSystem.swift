@@ -9,7 +9,8 @@ struct SocketName {
   private(set) var length: socklen_t = 0
   let family: Int32
 
-  /// The name of an address; a host is looked up. The corresponding C function is `getaddrinfo`.
+  /// The name of an address. Nobody is asked for it, since nothing may wait here: a host is a number, or
+  /// `localhost`, which is 127.0.0.1. The corresponding C function is `inet_pton`.
   init(_ address: Address) throws(SystemError) {
     switch address {
     case .unix(let path):
@@ -18,19 +19,30 @@ struct SocketName {
     case .abstract(let name):
       family = AF_UNIX
       try setPath([0] + Array(name.utf8))
-    case .inet(let host, let port):
-      var hints = addrinfo()
-      hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
-      var list: UnsafeMutablePointer<addrinfo>?
-      guard getaddrinfo(host.isEmpty ? "127.0.0.1" : host, "\(port)", &hints, &list) == 0, let list else {
-        throw SystemError("getaddrinfo", EADDRNOTAVAIL)
+    case .inet(let host, let port) where host.utf8.contains(UInt8(ascii: ":")):
+      family = AF_INET6
+      var name = sockaddr_in6()
+      (name.sin6_family, name.sin6_port) = (sa_family_t(AF_INET6), port.bigEndian)
+      guard inet_pton(AF_INET6, host, &name.sin6_addr) == 1 else {
+        throw SystemError("inet_pton", EADDRNOTAVAIL)
       }
-      defer { freeaddrinfo(list) }
-      family = list.pointee.ai_family
-      length = list.pointee.ai_addrlen
-      _ = withUnsafeMutableBytes(of: &storage) { memcpy($0.baseAddress!, list.pointee.ai_addr, Int(length)) }
+      store(name)
+    case .inet(let host, let port):
+      family = AF_INET
+      var name = sockaddr_in()
+      (name.sin_family, name.sin_port) = (sa_family_t(AF_INET), port.bigEndian)
+      let own = host.isEmpty || host == "localhost"
+      guard inet_pton(AF_INET, own ? "127.0.0.1" : host, &name.sin_addr) == 1 else {
+        throw SystemError("inet_pton", EADDRNOTAVAIL)
+      }
+      store(name)
     case .descriptor: throw SystemError("sendto", EADDRNOTAVAIL)
     }
+  }
+
+  private mutating func store<Name>(_ name: Name) {
+    length = socklen_t(MemoryLayout<Name>.size)
+    withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: name, as: Name.self) }
   }
 
   private mutating func setPath(_ bytes: [UInt8]) throws(SystemError) {
@@ -120,8 +132,10 @@ extension System {
     return Int64(status.st_size)
   }
 
-  /// Gives a file another name; false with errno. The corresponding C function is `rename`.
-  static func rename(_ path: String, to name: String) -> Bool { Glibc.rename(path, name) == 0 }
+  /// Gives a log that is open another name, and no other file in its place (`clinux_rename_guarded`).
+  static func rename(_ file: Int32, _ path: String, to name: String) throws(SystemError) {
+    _ = try check("rename", clinux_rename_guarded(file, path, name))
+  }
 
   /// A name that nothing has, made of this one.
   static func unusedName(_ name: String) -> String {

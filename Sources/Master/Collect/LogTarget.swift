@@ -233,10 +233,8 @@ final class LogTarget {
   private func rotate() {
     guard case .file(let path, _, _) = destination.place else { return }
     let name = backup ?? System.unusedName("\(path).\(System.seconds())")
-    // In a directory that others may write, a name may lead to somebody else's file.
-    let isOurs = [path, name].allSatisfy { (try? System.guardPlace(of: $0)) != nil }
-    guard isOurs, System.rename(path, to: name) else {
-      trouble = "\(path) cannot be renamed to \(name): \(SystemError("rename").reason)"
+    do throws(SystemError) { try System.rename(descriptor, path, to: name) } catch {
+      trouble = "\(path) cannot be renamed to \(name): \(System.guardedReason(error))"
       // Not with every line.
       return size = 0
     }

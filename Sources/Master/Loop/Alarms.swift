@@ -30,6 +30,7 @@ struct Alarms {
     case programTime(Int)
     /// A minute begins.
     case minute
+    case keeper
     /// Another process may be started that distributes lines.
     case collector
   }

@@ -21,6 +21,8 @@ struct RunningProgram {
   let command: String
   /// Monotonic nanoseconds.
   let began = System.now()
+  /// How much it says before it has become the program.
+  var hearing = Hearing()
 }
 
 /// Their lives: as the settings of the start have them, and as long as the server is this master's.
@@ -43,6 +45,7 @@ extension Master {
     var orders = Orders(.run)
     (orders.arguments, orders.commandLine, orders.tries) = (plan.arguments, [command], asUser)
     let id = nextNumber()
+    startKeeper()
     do throws(SystemError) {
       let input = try System.openNull()
       defer { System.close(input) }
@@ -51,6 +54,7 @@ extension Master {
       programs[id] = RunningProgram(
         purpose: purpose, pid: child.pid, processDescriptor: child.processDescriptor, link: child.link,
         command: command)
+      tellKeeper()
       return id
     } catch {
       MasterLog.error("no process for `\(command)`: \(error)")
@@ -62,16 +66,21 @@ extension Master {
   func attach(_ place: Int) {
     guard hasPrograms, servesOn, place < plan.settings.programs.attached.count else { return }
     let wanted = plan.settings.programs.attached[place]
-    if let file = wanted.pidFile, let pid = System.living(file), watchOther(pid, place, wanted.command) {
-      return
-    }
+    if let file = wanted.pidFile, adopt(file, place, wanted.command) { return }
     if start(wanted.command, .attached(place), asUser: true) == nil { again(place, after: 0) }
   }
 
-  /// A process that is nobody's child here is watched all the same.
-  private func watchOther(_ pid: Int32, _ place: Int, _ command: String) -> Bool {
+  /// A process that is nobody's child here is watched all the same, if it is of the programs' user.
+  private func adopt(_ file: String, _ place: Int, _ command: String) -> Bool {
+    let (pid, descriptor): (Int32, Int32)
+    switch System.process(namedBy: file, of: plan.programUser) {
+    case .nobody: return false
+    case .process(let number, let held): (pid, descriptor) = (number, held)
+    case .refused(let reason):
+      MasterLog.error("what \(file) names is not taken for `\(command)`: \(reason)")
+      return false
+    }
     let id = nextNumber()
-    guard let descriptor = try? System.processDescriptor(pid) else { return false }
     do { try watch(descriptor, .programEnd(id)) } catch {
       System.close(descriptor)
       return false
@@ -88,12 +97,8 @@ extension Master {
 
   /// It says why it could not become the program.
   func programSpeaks(_ id: Int) {
-    guard let program = programs[id], let bytes = try? System.receivePacket(program.link), !bytes.isEmpty
-    else {
-      if let program = programs[id] { System.unwatch(epoll, program.link) }
-      return
-    }
-    if let reason = Message(bytes)?["reason"] { MasterLog.error("`\(program.command)`: \(reason)") }
+    guard let program = programs[id], let message = hear(program.link, &programs[id]!.hearing) else { return }
+    if message.verb == .failed { MasterLog.error("`\(program.command)`: \(message["reason"] ?? "")") }
   }
 
   /// A program has ended.
@@ -111,6 +116,7 @@ extension Master {
 
   private func forget(_ id: Int, _ program: RunningProgram) {
     programs[id] = nil
+    tellKeeper()
     alarms.cancel(.programTime(id))
     if program.link >= 0 {
       System.unwatch(epoll, program.link)
@@ -125,7 +131,7 @@ extension Master {
     let wanted = plan.settings.programs.attached[place]
     // What goes into the background leaves the shell that has started it.
     if wanted.isInBackground, program.link >= 0, ending == .exited(0), let file = wanted.pidFile,
-      let pid = System.living(file), watchOther(pid, place, wanted.command)
+      adopt(file, place, wanted.command)
     {
       return
     }
@@ -210,12 +216,7 @@ extension Master {
   func stopPrograms() {
     guard hasPrograms else { return }
     for program in programs.values {
-      var signal = SIGTERM
-      if case .attached(let place) = program.purpose {
-        signal = plan.settings.programs.attached[place].stopSignal
-      }
-      // Its session, if it is one of ours.
-      System.signal(program.link < 0 ? program.pid : -program.pid, signal)
+      tell(program, stopSignal(of: program))
     }
     hasPrograms = false
   }
@@ -225,9 +226,9 @@ extension Master {
     stopPrograms()
     for _ in 0..<Master.programLooks {
       for (id, program) in programs {
-        // One that another has started may have become a child of the master when that ended.
-        let isOther = program.link < 0 && !System.isChild(program.pid)
-        let isGone = isOther ? !System.isThere(program.pid) : System.ending(of: program.pid) != nil
+        let isGone =
+          program.link < 0
+          ? System.haveInput([program.processDescriptor]) : System.ending(of: program.pid) != nil
         if isGone { forget(id, program) }
       }
       if programs.isEmpty { break }
@@ -235,8 +236,16 @@ extension Master {
     }
     for program in programs.values {
       MasterLog.warning("`\(program.command)` is killed: it has not stopped")
-      System.signal(program.link < 0 ? program.pid : -program.pid, SIGKILL)
+      tell(program, SIGKILL)
     }
+  }
+
+  /// Sends a signal to its session if it is one of ours; else to the process that was found, unless it has
+  /// become another user's since.
+  private func tell(_ program: RunningProgram, _ signal: Int32) {
+    guard program.link < 0 else { return System.signal(-program.pid, signal) }
+    guard System.belongs(program.pid, program.processDescriptor, to: plan.programUser) else { return }
+    System.signal(held: program.processDescriptor, signal)
   }
 
   /// Looks at programs that end, ten milliseconds apart.

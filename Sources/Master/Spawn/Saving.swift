@@ -1,4 +1,6 @@
+import Config
 import Control
+import Posix
 
 /// State that one generation wrote for the next: a file in memory, and who wrote it.
 struct SavedState {
@@ -39,7 +41,13 @@ extension Master {
   /// A worker has written the state of one application.
   func saved(_ worker: WorkerHandle, _ app: Int, hasState: Bool) {
     guard worker.saving?.open.remove(app) != nil else { return }
-    if !hasState, let state = worker.saving!.files.removeValue(forKey: app) {
+    let bytes = worker.saving!.files[app].map { System.size($0.descriptor) } ?? 0
+    let isTooMuch = bytes > Limits.savedStateBytes
+    if isTooMuch {
+      MasterLog.warning(
+        "\(worker.title) left a state of \(bytes) bytes, which is too much; its successor starts cold")
+    }
+    if !hasState || isTooMuch, let state = worker.saving!.files.removeValue(forKey: app) {
       System.close(state.descriptor)
     }
     if worker.saving!.open.isEmpty { savingEnded(worker) }

@@ -20,6 +20,7 @@ extension Master {
         heed(worker, report)
       } catch {
         if error.code == EMSGSIZE {
+          guard worker.hearing.admits(at: System.now()) else { return silence(worker) }
           misheard(worker)
         } else {
           if !error.isMomentary { unlink(worker) }

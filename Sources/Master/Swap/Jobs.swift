@@ -24,6 +24,9 @@ final class Job {
     case failed(reason: String, code: Int32)
   }
 
+  /// Looks at what one has said that has ended.
+  static let lastTurns = 64
+
   let id: Int
   let pid: Int32
   let processDescriptor: Int32
@@ -37,9 +40,15 @@ final class Job {
   let then: (Outcome) -> Void
   var staged: [Int: Staged] = [:]
   var options: [String]?
+  /// Bytes of these.
+  var optionBytes = 0
+  /// How much it says.
+  var hearing = Hearing()
   /// What it did last, for the case that it dies of it.
   var step = "start"
   var failure: (reason: String, code: Int32)?
+  /// Nothing more is heard of it.
+  var isSilenced = false
 
   init(
     id: Int, _ child: (pid: Int32, processDescriptor: Int32, link: Int32), _ orders: Orders,
@@ -75,21 +84,54 @@ extension Master {
   /// Takes what a child says.
   func jobSpeaks(_ id: Int) {
     for _ in 0..<Limits.messagesPerTurn {
-      guard let job = jobs[id] else { return }
+      guard let job = jobs[id], !job.isSilenced else { return }
       do throws(SystemError) {
         let bytes = try System.receivePacket(job.link)
         guard !bytes.isEmpty else {
           System.unwatch(epoll, job.link)
           return
         }
+        guard job.hearing.admits(at: System.now()) else { return silence(job) }
         // What makes no sense is the build's; the trial ends with what the child itself says.
         if let report = JobReport(bytes, apps: job.orders.builds.map(\.app)) { heed(job, report) }
       } catch {
-        if error.code == EMSGSIZE { continue }
+        if error.code == EMSGSIZE {
+          guard job.hearing.admits(at: System.now()) else { return silence(job) }
+          continue
+        }
         if !error.isMomentary { System.unwatch(epoll, job.link) }
         return
       }
     }
+  }
+
+  /// It floods the master: nothing more is read of it, and nothing comes of it.
+  private func silence(_ job: Job) {
+    fail(
+      job,
+      "it said more than \(Limits.messagesPerSecond) things within a second; something in it writes to "
+        + "descriptor \(HandedDescriptor.control)")
+  }
+
+  private func fail(_ job: Job, _ reason: String) {
+    System.unwatch(epoll, job.link)
+    (job.failure, job.isSilenced) = ((reason, job.orders.role == .configure ? 1 : 22), true)
+    System.signal(job.pid, SIGKILL)
+  }
+
+  /// Options of a child that reads the configuration. Nobody else has a say in them, and what is kept of them
+  /// is bounded.
+  private func take(_ options: [String], from job: Job) {
+    guard job.orders.role == .configure else { return }
+    job.optionBytes += options.reduce(0) { $0 + $1.utf8.count }
+    let count = (job.options?.count ?? 0) + options.count
+    guard job.optionBytes <= Limits.configurationBytes, count <= 2 * Limits.configurationKeys else {
+      job.options = []
+      let most = Limits.configurationBytes >> 20
+      return fail(job, "the configuration comes to more than \(most) MiB; shorten it")
+    }
+    if job.options == nil { job.options = [] }
+    job.options! += options
   }
 
   private func heed(_ job: Job, _ report: JobReport) {
@@ -103,7 +145,7 @@ extension Master {
       job.staged[app]?.version = version
       job.staged[app]?.isUnloadable = isUnloadable
       job.staged[app]?.hasPassed = true
-    case .configured(let options): job.options = (job.options ?? []) + options
+    case .configured(let options): take(options, from: job)
     case .failed(let reason, let code): job.failure = (reason, code)
     }
   }
@@ -111,7 +153,8 @@ extension Master {
   /// A child's process is gone.
   func jobEnded(_ id: Int) {
     guard let job = jobs[id] else { return }
-    jobSpeaks(id)
+    // All that its socket holds: options of a configuration are many packets.
+    for _ in 0..<Job.lastTurns where System.haveInput([job.link]) { jobSpeaks(id) }
     guard let ending = System.ending(of: job.pid) else { return }
     jobs[id] = nil
     alarms.cancel(.stageTimeout(job: id))

@@ -7,6 +7,7 @@ struct Heir {
   let processDescriptor: Int32
   let link: Int32
   var failure: String?
+  var hearing = Hearing()
 }
 
 /// The upgrade of the server itself: the new master starts its own workers on the same sockets; when they
@@ -59,8 +60,7 @@ extension Master {
 
   /// Takes what the new master says.
   func heirSpeaks(_ ticket: Int) {
-    guard let heir = heirs[ticket], let bytes = try? System.receivePacket(heir.link) else { return }
-    guard let message = Message(bytes) else { return System.unwatch(epoll, heir.link) }
+    guard let heir = heirs[ticket], let message = hear(heir.link, &heirs[ticket]!.hearing) else { return }
     switch message.verb {
     case .ready: inform(.heirReady(ticket: ticket, pid: heir.pid))
     case .failed: heirs[ticket]!.failure = message["reason"]

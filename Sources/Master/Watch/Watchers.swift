@@ -25,6 +25,7 @@ struct Watcher {
   let link: Int32
   /// Monotonic nanoseconds.
   let began = System.now()
+  var hearing = Hearing()
 }
 
 /// Its life: started when the server serves, and again when it has ended. The server does not need it.
@@ -59,11 +60,8 @@ extension Master {
 
   /// It says why it cannot start; anything else it has no business to say.
   func watcherSpeaks() {
-    guard let watcher, let bytes = try? System.receivePacket(watcher.link), !bytes.isEmpty else {
-      if let watcher { System.unwatch(epoll, watcher.link) }
-      return
-    }
-    guard let message = Message(bytes), message.verb == .failed else { return }
+    guard let link = watcher?.link, let message = hear(link, &watcher!.hearing), message.verb == .failed
+    else { return }
     MasterLog.error("nobody can watch the server: \(message["reason"] ?? "")")
   }
 

@@ -43,6 +43,40 @@ static int descriptors(void) {
   return count;
 }
 
+/* The status with which a copy has ended. */
+static int ending(pid_t copy) {
+  int status = 0;
+  while (waitpid(copy, &status, 0) < 0) continue;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+/* Names of the pipes that this process has opened, one after the other. */
+static void pipes(char *names, size_t cap) {
+  size_t used = 0;
+  DIR *list = opendir("/proc/self/fd");
+  for (struct dirent *entry; (entry = readdir(list));) {
+    char target[100] = "";
+    if (readlinkat(dirfd(list), entry->d_name, target, sizeof target - 1) < 0) continue;
+    if (strncmp(target, "pipe:", 5) || !(fcntl(atoi(entry->d_name), F_GETFD) & FD_CLOEXEC)) continue;
+    used += (size_t)snprintf(names + used, cap - used, "%s ", target);
+    if (used >= cap) used = cap - 1;
+  }
+  closedir(list);
+}
+
+/* Pipes of the first process that the copy has as well. */
+static int shared_pipes(void) {
+  static char own[4000], copied[4000];
+  pipes(own, sizeof own);
+  pid_t copy = fork();
+  if (copy) return ending(copy);
+  int count = 0;
+  pipes(copied, sizeof copied);
+  for (char *name = strtok(copied, " "); name; name = strtok(NULL, " "))
+    if (strstr(own, name)) count++;
+  _exit(count);
+}
+
 static void close_all(const char *kind) {
   DIR *list = opendir("/proc/self/fd");
   for (struct dirent *entry; (entry = readdir(list));) {
@@ -51,13 +85,6 @@ static void close_all(const char *kind) {
     if (strcmp(target, kind) == 0) close(atoi(entry->d_name));
   }
   closedir(list);
-}
-
-/* The status with which a copy has ended. */
-static int ending(pid_t copy) {
-  int status = 0;
-  while (waitpid(copy, &status, 0) < 0) continue;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 
 static int is(const nsgi_request *request, const char *path) {
@@ -95,6 +122,10 @@ static int call(void *state, const nsgi_request *request) {
   if (is(request, "/close")) {
     close_all(request->query.n ? "anon_inode:[io_uring]" : "anon_inode:[eventpoll]");
     return answer(request, "closed");
+  }
+  if (is(request, "/pipes")) {
+    snprintf(text, sizeof text, "%d shared", shared_pipes());
+    return answer(request, text);
   }
   if (is(request, "/signals")) {
     FILE *list = popen("grep -E 'Sig(Ign|Blk)' /proc/self/status", "r");

@@ -48,7 +48,13 @@ enum LibrarySystem {
 
   /// Reads a small text file; nil if there is none.
   static func text(of path: String, most: Int = 1 << 20) throws(LibraryError) -> String {
-    guard let file = fopen(path, "re") else { throw .unreadable(file: path, reason: reason(errno)) }
+    var status = stat()
+    let fd = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard fd >= 0, fstat(fd, &status) == 0 else { throw .unreadable(file: path, reason: reason(errno)) }
+    guard status.st_mode & S_IFMT == S_IFREG, let file = fdopen(fd, "r") else {
+      close(fd)
+      throw .unreadable(file: path, reason: "it is no file that can be read to its end")
+    }
     defer { fclose(file) }
     var bytes = [UInt8](repeating: 0, count: most + 1)
     let count = bytes.withUnsafeMutableBytes { fread($0.baseAddress, 1, $0.count, file) }
@@ -75,7 +81,7 @@ final class MappedFile {
 
   /// nil if it cannot be opened.
   init?(_ path: String) {
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     let size = lseek(descriptor, 0, SEEK_END)

@@ -20,6 +20,16 @@ struct ControlLink: Sendable {
     try? System.sendPacket(fd, message.bytes, descriptor: descriptor)
   }
 
+  /// Says something that is a part of a whole, and waits for room.
+  func sendPart(_ message: Message) {
+    for _ in 0..<100 {
+      do throws(SystemError) { return try System.sendPacket(fd, message.bytes) } catch {
+        guard error.wouldBlock else { return }
+        System.waitForRoom(fd, milliseconds: 100)
+      }
+    }
+  }
+
   /// Takes the next message, if one is there.
   func receive() -> Received {
     do throws(SystemError) {
@@ -90,12 +100,12 @@ public struct Assignment: Sendable {
         message = longer
         continue
       }
-      if !message.fields.isEmpty { link.send(message) }
+      if !message.fields.isEmpty { link.sendPart(message) }
       message = Message(.configured, [.init("option", option)])
       if message.bytes.count > Message.packetBytes {
         return fail("an option of \(option.utf8.count) bytes is too long; shorten it", code: 1)
       }
     }
-    link.send(message)
+    link.sendPart(message)
   }
 }

@@ -36,6 +36,8 @@ public final class Groundwork {
   public var directoryDescriptor: Int32 { runtime.descriptor }
   /// The group of the processes that read it, if they are another user's.
   public let group: UInt32?
+  /// The user of the processes that run applications and programs.
+  public let user: UInt32
   /// What the operator is told once when the server serves; nil for nothing.
   public let warning: String?
   private let settings: Settings
@@ -85,6 +87,7 @@ public final class Groundwork {
     }
     ownsFiles = inherited.isEmpty
     (directory, group) = (runtime.path, identity?.group)
+    user = identity?.user ?? System.effectiveUser
     warning = inherited.isEmpty ? ProcessSetup.warning(settings.process) : nil
     sockets = listeners.map {
       Socket(

@@ -63,6 +63,27 @@ extension System {
   /// The parent's death brings nothing. The corresponding C function is `prctl`.
   static func outliveParent() { _ = clinux_death_signal(0) }
 
+  /// Signals all processes of a group; false when there are none. The corresponding C function is `kill`.
+  static func signalGroup(_ leader: Int32, _ number: Int32) -> Bool { kill(-leader, number) == 0 }
+
+  /// The corresponding C function is `signal` with SIG_IGN.
+  static func ignoreSignals(_ numbers: [Int32]) { for number in numbers { Glibc.signal(number, SIG_IGN) } }
+
+  /// Waits until something has come, or the other end is gone. The corresponding C function is `poll`.
+  static func waitForInput(_ fd: Int32) {
+    var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+    _ = poll(&entry, 1, -1)
+  }
+
+  /// Waits until something can be sent. The corresponding C function is `poll`.
+  static func waitForRoom(_ fd: Int32, milliseconds: Int32) {
+    var entry = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+    _ = poll(&entry, 1, milliseconds)
+  }
+
+  /// The corresponding C function is `usleep`.
+  static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+
   /// Sets NAME=VALUE in the environment. The corresponding C function is `setenv`.
   static func setVariable(_ line: String) {
     guard let equals = line.firstIndex(of: "=") else { return }
