@@ -1,0 +1,53 @@
+import Config
+import Control
+import Glibc
+
+/// What signals ask of the master.
+extension Master {
+  func signalled(_ signal: Int32) {
+    switch signal {
+    case SIGHUP: inform(.asked(.reload(cause: "SIGHUP"), by: nil))
+    case SIGUSR1: _ = reopenLogs()
+    default: signalledToStop()
+    }
+  }
+
+  /// First time with `--shutdown-delay`: load balancers learn of it, and what they still send is served.
+  private func signalledToStop() {
+    let seconds = (releases.current?.settings ?? plan.settings).watch.shutdownDelaySeconds
+    guard seconds > 0, !isUnready, servesOn else { return inform(.stop(code: 0)) }
+    isUnready = true
+    MasterLog.info("stops in \(Int(seconds.rounded(.up))) s (--shutdown-delay)")
+    for worker in workers.values { worker.send(Message(.unready)) }
+    alarms.set(.stop, seconds: seconds)
+  }
+
+  /// The time of `--shutdown-delay` is over. Whoever was impatient has stopped the server already.
+  func delayIsOver() {
+    if servesOn { inform(.stop(code: 0)) }
+  }
+
+  /// Opens the logs by their names again, and hands them to the workers: they may not be allowed to.
+  func reopenLogs() -> Outcome {
+    let daemonLog = plan.settings.process.daemonLog
+    let errorLog = releases.current?.settings.log.file ?? plan.settings.log.file ?? daemonLog
+    let logs = [(STDERR_FILENO, errorLog), (STDOUT_FILENO, daemonLog)].compactMap { standard, path in
+      path.map { (standard, $0) }
+    }
+    for (standard, path) in logs {
+      let place = standard == STDERR_FILENO ? pipes?.original ?? standard : standard
+      do { try System.redirect(place, to: path) } catch {
+        let reason = "log \(path) cannot be reopened: \(System.guardedReason(error))"
+        MasterLog.error(reason)
+        return .refused(reason)
+      }
+      if place != standard { continue }
+      let message = Message(.reopen, [.init("standard", "\(standard)")])
+      for worker in workers.values { worker.send(message, descriptor: standard) }
+    }
+    if let pipes { reopenCollected(errorLog == nil ? -1 : pipes.original) }
+    return logs.isEmpty && pipes == nil
+      ? .done("there is no log file: the log is standard error", changed: false)
+      : .done("logs are reopened", changed: true)
+  }
+}
