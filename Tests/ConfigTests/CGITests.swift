@@ -127,12 +127,19 @@ import Testing
   @Test func whereNothingSaysWhoseArgumentsTheyAreTheQueryIsNoOption() throws {
     for form in [wrapper(nil), Form(testDescription: "?", text: "", before: ["--cgi", "-L"], own: [])] {
       for script in [Self.script, nil] {
-        #expect(throws: ConfigError.queryAsArguments) { try own(form, query: "search", script: script) }
+        for query in ["search", "a+b", "index.html", "10"] {
+          #expect(try own(form, query: query, script: script) == form.before)
+        }
         #expect(try own(form, query: "x=--cgi", script: script) == form.before)
         for query in ["--cgi", "%2d%2dcgi", "x+--c%2567i%00+y", "-%2Dcg\\i"] {
           #expect(throws: ConfigError.queryAsArguments) { try own(form, query: query, script: script) }
         }
       }
+    }
+    // A word of a literal query, where it would be if it were passed on.
+    let value = Form(testDescription: "?", text: "", before: ["--wsgi-file", "me"], own: [])
+    for query in ["me", "search+me", "me+", "+me"] {
+      #expect(throws: ConfigError.queryAsArguments) { try own(value, query: query, script: nil) }
     }
     let bare = Form(testDescription: "?", text: "", before: ["search", "me"], own: [])
     #expect(try own(bare, query: "search+me", script: nil) == [])

@@ -67,7 +67,7 @@ struct GatewayWords: Sendable, CustomTestStringConvertible {
   ) throws -> EnvironReport {
     let reply: Reply
     if gateway == "cgi" {
-      var environment = ["GATEWAY_INTERFACE": "CGI/1.1"]
+      var environment = ["GATEWAY_INTERFACE": "CGI/1.1", "NSGI_ARGUMENTS": "4"]
       for variable in variables { environment[variable.name] = variable.value }
       let words = ["--cgi", "-L", "--app", Repository.app("environ")]
       let (exit, output) = try ChildProcess.run(Repository.server, words, environment: environment)

@@ -8,12 +8,15 @@ extension ServerFuzzTests {
   /// The meta-variables of a request, some of them spoilt.
   private func environment(_ random: inout SeededRandom) -> [String: String] {
     var variables = [
-      "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "POST", "SCRIPT_NAME": "/x", "PATH_INFO": "/a/b",
+      // Whoever runs it so says that all of its arguments are its own.
+      "NSGI_ARGUMENTS": "3", "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "POST", "SCRIPT_NAME": "/x",
+      "PATH_INFO": "/a/b",
       "QUERY_STRING": "c=d", "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": "h", "SERVER_PORT": "80",
       "REMOTE_ADDR": "192.0.2.1", "CONTENT_LENGTH": "5", "HTTP_HOST": "h", "REQUEST_URI": "/x/a/b?c=d",
     ]
     for _ in 0..<Int.random(in: 0...3, using: &random) {
-      guard let name = variables.keys.sorted().randomElement(using: &random) else { continue }
+      let names = variables.keys.sorted().filter { $0 != "NSGI_ARGUMENTS" }
+      guard let name = names.randomElement(using: &random) else { continue }
       var mutator = Mutator(random: random)
       let value = mutator.spoil(Array((variables[name] ?? "").utf8), with: Array("0123456789".utf8))
       random = mutator.random

@@ -36,9 +36,8 @@ enum CGIArguments {
   ) throws(ConfigError) -> [String] {
     if let own = counted(arguments, environment) { return own }
     let query = environment["QUERY_STRING"] ?? ""
-    let hasWords = !query.isEmpty && !query.utf8.contains(Ascii.equals)
     guard let script = environment["SCRIPT_FILENAME"], !script.isEmpty else {
-      return try unplaced(arguments, hasWords: hasWords)
+      return try unplaced(arguments, query)
     }
     // The front end runs the server; or it lets the server run a file, as `cgi.assign` of lighttpd does.
     if launch.isProgram(script) || isScript(arguments[0], script, launch) { return [] }
@@ -48,7 +47,7 @@ enum CGIArguments {
       let words = arguments[..<place]
       return wantsValue(words.last) ? Array(arguments[...place]) : Array(words)
     case .ownWords: return arguments
-    case .mayPassArguments: return try unplaced(arguments, hasWords: hasWords)
+    case .mayPassArguments: return try unplaced(arguments, query)
     }
   }
 
@@ -62,12 +61,26 @@ enum CGIArguments {
 
   /// Nothing says whose the arguments are. Where the query may be among them, nothing is taken that could be
   /// an option: no comparison with the query's text tells, for what front ends make of it has no end.
-  private static func unplaced(_ arguments: [String], hasWords: Bool) throws(ConfigError) -> [String] {
-    guard hasWords else { return arguments }
+  private static func unplaced(_ arguments: [String], _ query: String) throws(ConfigError) -> [String] {
+    if query.isEmpty || query.utf8.contains(Ascii.equals) { return arguments }
+    if isLiteral(query), !endsWith(query, arguments) { return arguments }
     if arguments.contains(where: { $0.hasPrefix("-") || CommandLineReader.isFile($0) }) {
       throw .queryAsArguments
     }
     return []
+  }
+
+  /// A query of letters, digits, `_`, `.` and `+`: no front end has anything to decode, escape or cut in it,
+  /// and its words are arguments as they are, or are none.
+  private static func isLiteral(_ query: String) -> Bool {
+    query.utf8.allSatisfy { Ascii.isLetter($0) || Ascii.isDigit($0) || "_.+".utf8.contains($0) }
+  }
+
+  /// Whether the last argument is the last word of a literal query, or all of it.
+  private static func endsWith(_ query: String, _ arguments: [String]) -> Bool {
+    let words = query.split(separator: "+").map { String($0) }
+    let whole = query.split(separator: "+", omittingEmptySubsequences: false).joined(separator: " ")
+    return arguments.last.map { $0.isEmpty || [words.last, query, whole].contains($0) } ?? false
   }
 
   private static func isScript(_ argument: String, _ script: String, _ launch: Launch) -> Bool {
