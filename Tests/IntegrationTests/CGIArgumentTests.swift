@@ -193,7 +193,9 @@ private final class CGIFrontEnd {
     #expect(try frontEnd.get("\(form)?a=b").status == 200)
     // Decoded, a byte that is no UTF-8 is another text than in the query.
     for query in ["--ini+/dev/stdin", "--ini%00+/dev/stdin", "a+b", "--ini%3d/dev/stdin:%fe", "%fe"] {
-      #expect(try frontEnd.get("\(form)?\(query)").status == 500, "\(query)")
+      // lighttpd passes nothing: words that are none of the arguments, as they stand, harm nobody.
+      let status = kind == .lighttpd && query == "a+b" ? 200 : 500
+      #expect(try frontEnd.get("\(form)?\(query)").status == status, "\(query)")
       let section = query.hasSuffix("%fe") ? "[\u{fffd}]" : "[server]"
       let body = Array("\(section)\napp = /bin/\(form)=libc.so.6:system(http_x: cstr) -> i32\n".utf8)
       let options = ["-H", "X: touch \(marker)", "-H", "Transfer-Encoding: chunked"]
