@@ -122,7 +122,9 @@ import Testing
     try Root.require()
     let folder = try TemporaryFolder()
     let program = folder.file("id")
-    try FileManager.default.copyItem(atPath: "/usr/bin/id", toPath: program)
+    // By another process: one that this one starts meanwhile would hold the file open for writing, and a file
+    // that is written is not executed.
+    #expect(try ChildProcess.run("/bin/cp", ["/usr/bin/id", program]).exit == .status(0))
     chmod(program, 0o4755)
     for (options, effective) in [([], "0"), (["--no-new-privs"], "54321")] {
       let server = try server(["--uid", "54321", "--gid", "54321"] + options + master)
