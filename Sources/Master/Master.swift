@@ -299,9 +299,14 @@ public final class Master {
   }
 
   func unwatch(_ fd: Int32) {
+    hearNoMore(fd)
+    System.close(fd)
+  }
+
+  /// Nothing is heard of a descriptor any more; it stays open.
+  func hearNoMore(_ fd: Int32) {
     System.unwatch(epoll, fd)
     sources[fd] = nil
-    System.close(fd)
   }
 
   private func handle(_ fd: Int32) {

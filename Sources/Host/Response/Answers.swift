@@ -12,11 +12,18 @@ extension Worker {
   func refuse(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
     guard let exchange = connection.exchange else { return close(connection) }
     tellOfRefusal(connection, status, sentence)
+    answerLast(connection, exchange) {
+      exchange.next(.served)
+      answer(exchange, status, sentence)
+      account(exchange)
+    }
+  }
+
+  /// Answers a request of which nobody reads the rest, and closes.
+  func answerLast(_ connection: ConnectionPointer, _ exchange: ExchangePointer, _ answer: () -> Void) {
     expect(connection, 0)
     exchange.head.persists = false
-    exchange.next(.served)
-    answer(exchange, status, sentence)
-    account(exchange)
+    answer()
     give(exchange)
     connection.expectsNoMore = false
     endWithOutput(connection)

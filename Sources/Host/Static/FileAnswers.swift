@@ -42,12 +42,7 @@ extension Worker {
   /// The answer is known, and a long body is still to come that nobody would look at: answers now, and closes
   /// (RFC 9110 §10.1.1, RFC 9112 §9.6). Who may not be here must not have to be served first.
   func answerEarly(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
-    expect(connection, 0)
-    exchange.head.persists = false
-    _ = answerFile(exchange)
-    give(exchange)
-    connection.expectsNoMore = false
-    endWithOutput(connection)
+    answerLast(connection, exchange) { _ = answerFile(exchange) }
   }
 
   /// Answers with what a path names.

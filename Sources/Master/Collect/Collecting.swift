@@ -74,9 +74,7 @@ extension Master {
     self.collector = nil
     earlierDrops += collectorDrops
     collectorDrops = 0
-    System.unwatch(epoll, collector.link)
-    sources[collector.link] = nil
-    System.close(collector.link)
+    unwatch(collector.link)
     unwatch(collector.processDescriptor)
     MasterLog.warning(
       "the process that distributes the log's lines ended with \(ending.description); another is started")

@@ -53,9 +53,7 @@ extension Master {
     guard let keeper, System.ending(of: keeper.pid) != nil else { return }
     keeperSpeaks()
     self.keeper = nil
-    System.unwatch(epoll, keeper.link)
-    sources[keeper.link] = nil
-    System.close(keeper.link)
+    unwatch(keeper.link)
     unwatch(keeper.processDescriptor)
     if servesOn, !programs.isEmpty { alarms.set(.keeper, seconds: Master.keeperPause) }
   }

@@ -119,9 +119,7 @@ extension Master {
     tellKeeper()
     alarms.cancel(.programTime(id))
     if program.link >= 0 {
-      System.unwatch(epoll, program.link)
-      sources[program.link] = nil
-      System.close(program.link)
+      unwatch(program.link)
     }
     unwatch(program.processDescriptor)
   }

@@ -32,9 +32,7 @@ extension Master {
     System.clear(spoolShares, at: SpoolShares.offset(of: id))
     traced(id)
     alarms.cancel(.lifetime(worker: id))
-    sources[worker.link] = nil
-    System.unwatch(epoll, worker.link)
-    System.close(worker.link)
+    unwatch(worker.link)
     unwatch(worker.processDescriptor)
     savingEnded(worker)
     inform(

@@ -11,7 +11,7 @@ extension Master {
       guard let worker = workers[id] else { return }
       do throws(SystemError) {
         let bytes = try System.receivePacket(worker.link)
-        guard !bytes.isEmpty else { return unlink(worker) }
+        guard !bytes.isEmpty else { return hearNoMore(worker.link) }
         guard worker.hearing.admits(at: System.now()) else { return silence(worker) }
         guard let report = WorkerReport(bytes, apps: worker.release.builds.count) else {
           misheard(worker)
@@ -23,7 +23,7 @@ extension Master {
           guard worker.hearing.admits(at: System.now()) else { return silence(worker) }
           misheard(worker)
         } else {
-          if !error.isMomentary { unlink(worker) }
+          if !error.isMomentary { hearNoMore(worker.link) }
           return
         }
       }
@@ -32,7 +32,7 @@ extension Master {
 
   /// It floods the master: nothing more is read of it, and its place gets another.
   private func silence(_ worker: WorkerHandle) {
-    unlink(worker)
+    hearNoMore(worker.link)
     MasterLog.error(
       "\(worker.title) said more than \(Limits.messagesPerSecond) things within a second and is ended; "
         + "something in it writes to descriptor \(HandedDescriptor.control)")
@@ -44,12 +44,6 @@ extension Master {
     MasterLog.warning(
       "\(worker.title) said what no worker says; something in it writes to descriptor "
         + "\(HandedDescriptor.control), which is not its own")
-  }
-
-  /// Its end of the socket is closed: the process ends, or has ended.
-  private func unlink(_ worker: WorkerHandle) {
-    System.unwatch(epoll, worker.link)
-    sources[worker.link] = nil
   }
 
   private func heed(_ worker: WorkerHandle, _ report: WorkerReport) {

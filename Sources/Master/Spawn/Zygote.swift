@@ -118,19 +118,14 @@ extension Master {
       guard let zygote = zygotes[number], let child = zygote.child else { return }
       do throws(SystemError) {
         let bytes = try System.receivePacket(child.link)
-        guard !bytes.isEmpty, zygote.hearing.admits(at: System.now()) else { return unlink(child.link) }
+        guard !bytes.isEmpty, zygote.hearing.admits(at: System.now()) else { return hearNoMore(child.link) }
         if let report = ZygoteReport(bytes) { heed(zygote, report) }
       } catch {
         if error.code == EMSGSIZE { continue }
-        if !error.isMomentary { unlink(child.link) }
+        if !error.isMomentary { hearNoMore(child.link) }
         return
       }
     }
-  }
-
-  private func unlink(_ link: Int32) {
-    System.unwatch(epoll, link)
-    sources[link] = nil
   }
 
   private func heed(_ zygote: Zygote, _ report: ZygoteReport) {
@@ -158,8 +153,7 @@ extension Master {
     else { return }
     let title = zygote.title
     zygote.child = nil
-    unlink(child.link)
-    System.close(child.link)
+    unwatch(child.link)
     unwatch(child.processDescriptor)
     switch zygote.state {
     case .idle, .paused: break

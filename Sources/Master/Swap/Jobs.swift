@@ -158,9 +158,7 @@ extension Master {
     guard let ending = System.ending(of: job.pid) else { return }
     jobs[id] = nil
     alarms.cancel(.stageTimeout(job: id))
-    sources[job.link] = nil
-    System.unwatch(epoll, job.link)
-    System.close(job.link)
+    unwatch(job.link)
     unwatch(job.processDescriptor)
     let outcome = outcome(of: job, ending)
     for copy in job.copies.values {

@@ -106,9 +106,7 @@ extension Master {
     guard let heir = heirs[ticket], let ending = System.ending(of: heir.pid) else { return }
     let reason = heir.failure ?? "the new server ended with \(ending.description) before it served"
     heirs[ticket] = nil
-    System.unwatch(epoll, heir.link)
-    sources[heir.link] = nil
-    System.close(heir.link)
+    unwatch(heir.link)
     unwatch(heir.processDescriptor)
     inform(.heirFailed(ticket: ticket, reason))
   }

@@ -70,9 +70,7 @@ extension Master {
     guard let watcher, let ending = System.ending(of: watcher.pid) else { return }
     watcherSpeaks()
     self.watcher = nil
-    System.unwatch(epoll, watcher.link)
-    sources[watcher.link] = nil
-    System.close(watcher.link)
+    unwatch(watcher.link)
     unwatch(watcher.processDescriptor)
     guard servesOn else { return }
     MasterLog.warning("the process that shows figures ended with \(ending.description); another is started")
