@@ -27,7 +27,7 @@ build() {
       embed Sources/Config/UWSGI/options.tsv >$out/resources.swift
       files+=($out/resources.swift)
     fi
-    swiftc $common -sanitize=fuzzer -wmo -module-name $module \
+    swiftc $common -sanitize=fuzzer -wmo -I $out -module-name $module \
       -emit-module -emit-module-path $out/$module.swiftmodule -c "${files[@]}" -o $out/$module.o
   done
   mapfile -t support < <(find Tests/Support -name '*.swift')

@@ -76,11 +76,17 @@ enum CGIArguments {
     query.utf8.allSatisfy { Ascii.isLetter($0) || Ascii.isDigit($0) || "_.+".utf8.contains($0) }
   }
 
-  /// Whether the last argument is the last word of a literal query, or all of it.
+  /// Whether the last argument is the end of a literal query from one of its words on, however much of it was
+  /// split.
   private static func endsWith(_ query: String, _ arguments: [String]) -> Bool {
-    let words = query.split(separator: "+").map { String($0) }
-    let whole = query.split(separator: "+", omittingEmptySubsequences: false).joined(separator: " ")
-    return arguments.last.map { $0.isEmpty || [words.last, query, whole].contains($0) } ?? false
+    guard let last = arguments.last else { return false }
+    if last.isEmpty { return true }
+    let whole = Array(query.utf8)
+    let end = last.utf8.map { $0 == Ascii.space ? Ascii.plus : $0 }
+    guard whole.count >= end.count, whole[(whole.count - end.count)...].elementsEqual(end) else {
+      return false
+    }
+    return whole.count == end.count || whole[whole.count - end.count - 1] == Ascii.plus
   }
 
   private static func isScript(_ argument: String, _ script: String, _ launch: Launch) -> Bool {

@@ -6,6 +6,8 @@ enum Ascii {
   static let slash = UInt8(ascii: "/")
   static let colon = UInt8(ascii: ":")
   static let equals = UInt8(ascii: "=")
+  static let plus = UInt8(ascii: "+")
+  static let space = UInt8(ascii: " ")
   static let dash = UInt8(ascii: "-")
   static let dot = UInt8(ascii: ".")
   static let zero = UInt8(ascii: "0")
