@@ -81,12 +81,16 @@ enum CGIArguments {
   private static func endsWith(_ query: String, _ arguments: [String]) -> Bool {
     guard let last = arguments.last else { return false }
     if last.isEmpty { return true }
-    let whole = Array(query.utf8)
-    let end = last.utf8.map { $0 == Ascii.space ? Ascii.plus : $0 }
-    guard whole.count >= end.count, whole[(whole.count - end.count)...].elementsEqual(end) else {
-      return false
-    }
-    return whole.count == end.count || whole[whole.count - end.count - 1] == Ascii.plus
+    // Some front ends drop a last empty word, and some hand it over as a blank.
+    let (whole, end) = (words(query), words(last))
+    return whole == end || end.isEmpty || (whole.hasSuffix(end) && whole.dropLast(end.count).hasSuffix("+"))
+  }
+
+  /// A text with `+` for its blanks, and nothing of that kind at its end.
+  private static func words(_ text: String) -> String {
+    var bytes = text.utf8.map { $0 == Ascii.space ? Ascii.plus : $0 }
+    while bytes.last == Ascii.plus { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private static func isScript(_ argument: String, _ script: String, _ launch: Launch) -> Bool {
