@@ -80,7 +80,11 @@ let package = Package(
     .target(name: "CPython", path: "Plugins/CPython"),
     .target(
       name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
-      resources: [.embedInCode("bootstrap.py"), .embedInCode("worker.py"), .embedInCode("zygote.py")],
+      resources: [
+        "bootstrap.py", "worker.py", "zygote.py", "uwsgi/module.py", "uwsgi/decorators.py", "uwsgi/shared.py",
+        "uwsgi/cache.py",
+        "uwsgi/signals.py",
+      ].map { Resource.embedInCode($0) },
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],
       linkerSettings: ownRuntime),

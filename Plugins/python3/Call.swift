@@ -8,7 +8,9 @@ enum Call {
   static func run(_ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>) -> Int32 {
     let slot = Threads.enter()
     slot._withUnsafeGuaranteedRef { $0.id = request.pointee.id }
+    let began = Tally.began()
     let result = answer(app, request)
+    Tally.ended(began, isGood: result == NSGI_OK.rawValue)
     slot._withUnsafeGuaranteedRef {
       if !$0.lines.isEmpty { Log.flush($0) }
       $0.id = 0

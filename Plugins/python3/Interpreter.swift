@@ -28,7 +28,7 @@ enum Interpreter {
           + "not know: name another Python with --python")
     }
     try Types.make()
-    module = try bootstrap(boot)
+    module = try bootstrap(boot, options)
     Names.make(module)
     if isGuest, !isForked { call("take_arguments", (["server"] + options.arguments).joined(separator: " ")) }
     if let packages = home.packages { call("add_packages", packages) }
@@ -115,19 +115,19 @@ enum Interpreter {
   }
 
   /// Runs bootstrap.py, which the build embeds, as the module `_nsgi`.
-  private static func bootstrap(_ boot: nsgi_boot) throws(LoadFailure) -> Object {
+  private static func bootstrap(
+    _ boot: nsgi_boot, _ options: PythonOptions
+  ) throws(LoadFailure) -> Object {
     guard let module = PyImport_AddModule("_nsgi"), let space = PyModule_GetDict(module),
-      let log = PyCFunction_NewEx(Types.logFunction, nil, nil),
-      let reload = PyCFunction_NewEx(Types.reloadFunction, nil, nil),
-      let facts = Py_BuildValue3(boot.worker, boot.generation, boot.host.pointee.version)
+      Functions.add(to: space),
+      let facts = Py_BuildValue3(boot.worker, boot.generation, boot.host.pointee.version),
+      let said = list(of: options.told + [(key: "server.workers", value: "\(boot.workers)")])
     else { throw LoadFailure("Python \(Self.release) has no memory left") }
     PyDict_SetItemString(space, "__builtins__", PyEval_GetBuiltins())
-    PyDict_SetItemString(space, "log", log)
-    PyDict_SetItemString(space, "reload", reload)
-    py_release(reload)
     PyDict_SetItemString(space, "facts", facts)
-    py_release(log)
+    PyDict_SetItemString(space, "said", said)
     py_release(facts)
+    py_release(said)
     if try settle(module) { return module }
     let source = String(decoding: PackageResources.bootstrap_py, as: UTF8.self)
     guard let code = Py_CompileString(source, "<server>", Py_file_input),
@@ -159,6 +159,21 @@ enum Interpreter {
     py_retain(module)
     isForked = true
     return true
+  }
+
+  /// A list of pairs of text; nil without memory.
+  private static func list(of pairs: [(key: String, value: String)]) -> Object? {
+    guard let list = PyList_New(0) else { return nil }
+    for pair in pairs {
+      guard let entry = PyTuple_New(2) else { return nil }
+      defer { py_release(entry) }
+      guard let key = PyUnicode_DecodeFSDefault(pair.key) else { return nil }
+      PyTuple_SetItem(entry, 0, key)
+      guard let value = PyUnicode_DecodeFSDefault(pair.value) else { return nil }
+      PyTuple_SetItem(entry, 1, value)
+      guard PyList_Append(list, entry) == 0 else { return nil }
+    }
+    return list
   }
 
   private static func Py_BuildValue3(

@@ -31,6 +31,8 @@ struct PythonOptions {
   var embeds = false
   /// The process is the program of a Python, which has loaded the server.
   var isGuest = false
+  /// What the server says of itself, for the Python files: keys begin with "server.".
+  var told: [(key: String, value: String)] = []
 
   /// - Parameter list: nsgi_boot.options; keys that are not known are the application's own.
   init(_ list: UnsafePointer<UnsafePointer<CChar>?>?) {
@@ -50,6 +52,7 @@ struct PythonOptions {
   }
 
   private mutating func take(_ key: String, _ value: String) {
+    if key.hasPrefix("server.") { told.append((key, value)) }
     switch key {
     case "module": module = value
     case "wsgi-file": file = value

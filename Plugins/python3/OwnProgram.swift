@@ -44,9 +44,11 @@ enum OwnProgram {
       to: PreloadTable(
         program: { boot, library, words, capacity in
           guard let boot, let library, let words else { return 0 }
-          let line = OwnProgram.program(PythonOptions(boot.pointee.options)).map {
+          let options = PythonOptions(boot.pointee.options)
+          let line = OwnProgram.program(options).map {
             $0 + ["-c", OwnProgram.code(then: OwnProgram.text(PackageResources.zygote_py))]
               + [String(cString: library), OwnProgram.text(PackageResources.bootstrap_py)]
+              + [OwnProgram.inside(options)]
           }
           return OwnProgram.write(line ?? [], words, capacity)
         },
@@ -62,6 +64,15 @@ enum OwnProgram {
 
   /// worker.py, which the build embeds, and more behind it.
   private static func code(then more: String) -> String { text(PackageResources.worker_py) + more }
+
+  /// What a zygote has in the place of the plugin: what the server says of itself, and the plugin's modules.
+  private static func inside(_ options: PythonOptions) -> String {
+    let offersModules = options.told.contains { $0.key == "server.uwsgi" }
+    let pairs =
+      options.told + [(key: "", value: "")]
+      + (offersModules ? Functions.modules.map { (key: $0.name, value: text($0.text)) } : [])
+    return pairs.map { "\($0.key)\u{1f}\($0.value)" }.joined(separator: "\u{1e}")
+  }
 
   private static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
 

@@ -107,8 +107,24 @@ enum System {
     return found
   }
 
-  /// Asks the parent to reload. The corresponding C function is `kill`.
-  static func hangUpParent() { _ = kill(getppid(), SIGHUP) }
+  /// Bytes of a page. The corresponding C function is `sysconf`.
+  static var page: Int { sysconf(Int32(_SC_PAGESIZE)) }
+
+  /// Maps a part of a file in memory; nil if that cannot be. The corresponding C function is `mmap`.
+  static func mapShared(_ descriptor: Int32, at offset: Int, _ count: Int) -> UnsafeMutableRawPointer? {
+    let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, offset)
+    return start == MAP_FAILED ? nil : start
+  }
+
+  /// The number of this process. The corresponding C function is `getpid`.
+  static var ownProcess: UInt32 { UInt32(getpid()) }
+
+  /// The machine's clock. The corresponding C function is `clock_gettime`.
+  static var nanoseconds: UInt64 {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+  }
 
   /// What `write` puts into a file without a name. The corresponding C functions are `memfd_create` and
   /// `pread`.

@@ -10,32 +10,21 @@ private struct ReloadTable {
 
 /// A new start of the application.
 enum Reload {
-  /// Asks the server for it. One that has nobody to ask starts its own program again: requests under way are
-  /// cut, which is why this is for development.
+  /// Asks the server for it; false if there is nobody to ask.
+  static func ask(_ reason: String) -> Bool {
+    guard let table = Interpreter.host.pointee.extension("nsgi.reload/1") else { return false }
+    return table.assumingMemoryBound(to: ReloadTable.self).pointee.reload(reason) == NSGI_OK.rawValue
+  }
+
+  /// The same because a file has changed. One that has nobody to ask starts its own program again: requests
+  /// under way are cut, which is why this is for development.
   static func begin(_ path: String) {
     Log.line("\(path) has changed: reloading", NSGI_INFO)
-    if let table = Interpreter.host.pointee.extension("nsgi.reload/1") {
-      _ = table.assumingMemoryBound(to: ReloadTable.self).pointee.reload(path)
-      return
-    }
-    if Interpreter.isGuest || isSupervised {
-      return System.hangUpParent()
-    }
+    if ask("\(path) has changed") { return }
     var words = arguments().map { strdup($0) } + [nil]
     execv("/proc/self/exe", &words)
     Log.line("the server cannot be started again: \(String(cString: strerror(errno)))", NSGI_ERROR)
     for word in words { free(word) }
-  }
-
-  /// This process has a master, the same program: what is signalled there replaces all workers, new first.
-  private static var isSupervised: Bool {
-    guard let own = realpath("/proc/self/exe", nil), let parent = realpath("/proc/\(getppid())/exe", nil)
-    else { return false }
-    defer {
-      free(own)
-      free(parent)
-    }
-    return strcmp(own, parent) == 0
   }
 
   /// The command line of this process.

@@ -8,20 +8,6 @@ enum Types {
   nonisolated(unsafe) static var input: UnsafeMutablePointer<PyTypeObject>!
   /// wsgi.input of every request that has no body.
   nonisolated(unsafe) static var emptyInput: Object!
-  /// log(level, bytes): what the text files of bootstrap.py write to.
-  nonisolated(unsafe) static let logFunction = permanent([
-    PyMethodDef(
-      ml_name: name("log"), ml_meth: unsafeBitCast(writeToLog, to: PyCFunction?.self),
-      ml_flags: METH_FASTCALL,
-      ml_doc: nil)
-  ])
-
-  /// reload(path): what --py-autoreload does when that file has changed.
-  nonisolated(unsafe) static let reloadFunction = permanent([
-    PyMethodDef(
-      ml_name: name("reload"), ml_meth: unsafeBitCast(reload, to: PyCFunction?.self), ml_flags: METH_FASTCALL,
-      ml_doc: nil)
-  ])
 
   /// Makes the types; the interpreter is locked.
   static func make() throws(LoadFailure) {
@@ -85,38 +71,16 @@ enum Types {
     PyType_Slot(slot: number, pfunc: unsafeBitCast(function, to: UnsafeMutableRawPointer.self))
   }
 
-  private static func name(_ text: StaticString) -> UnsafePointer<CChar> {
+  static func name(_ text: StaticString) -> UnsafePointer<CChar> {
     UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
   }
 
   /// Tables that CPython keeps pointers into.
-  private static func permanent<Element>(_ list: [Element]) -> UnsafeMutablePointer<Element> {
+  static func permanent<Element>(_ list: [Element]) -> UnsafeMutablePointer<Element> {
     let copy = UnsafeMutablePointer<Element>.allocate(capacity: list.count)
     copy.initialize(from: list, count: list.count)
     return copy
   }
-}
-
-/// METH_FASTCALL.
-typealias PyCFunctionFast = @convention(c) (Object?, UnsafePointer<Object?>?, Int) -> Object?
-
-/// log(level, bytes) -> how many bytes there were.
-private let writeToLog: PyCFunctionFast = { _, arguments, count in
-  guard count == 2, let arguments else { return raise(py_type_error(), "log takes a level and bytes") }
-  var view = Py_buffer()
-  guard PyObject_GetBuffer(arguments[1], &view, PyBUF_SIMPLE) == 0 else { return nil }
-  defer { PyBuffer_Release(&view) }
-  Log.append(
-    UnsafeRawBufferPointer(start: view.buf, count: view.len), level: Int32(PyLong_AsLong(arguments[0])))
-  return PyLong_FromSsize_t(view.len)
-}
-
-/// reload(path)
-private let reload: PyCFunctionFast = { _, arguments, count in
-  guard count == 1, let arguments else { return raise(py_type_error(), "reload takes a path") }
-  Reload.begin(Log.string(arguments[0]))
-  py_retain(py_none())
-  return py_none()
 }
 
 /// Sets an exception; nil, for whoever returns it.

@@ -1,6 +1,7 @@
 # What is plainer in Python than in calls of its C API: the log as text files, finding the application,
 # words about exceptions. The plugin embeds this file and runs it once, as the module `_nsgi`; it puts `log`,
 # `facts` and `reload` into it before.
+# One file because it is one module, `_nsgi`, which is run from its text before any other can be found.
 import io, sys
 
 class LogFile(io.RawIOBase):
@@ -275,6 +276,13 @@ def exit_status(error):
 
 def end():
     import atexit
+    hook = getattr(sys.modules.get("uwsgi"), "atexit", None)
+    if callable(hook):
+        try:
+            hook()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
     try:
         atexit._run_exitfuncs()
     except BaseException:
@@ -382,6 +390,26 @@ def keep_threads_over_fork():
             sys.modules["threading"]._active[_thread.get_ident()] = found
     os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=dummies.clear)
 
+class OwnModules:
+    '''Finds modules that the plugin has inside, where nobody else has them.'''
+    names = "uwsgi", "uwsgidecorators", "_uwsgi_shared", "_uwsgi_cache", "_uwsgi_signals"
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name not in cls.names or ("server.uwsgi", "true") not in globals().get("said", ()):
+            return None
+        from importlib.machinery import ModuleSpec
+        return ModuleSpec(name, cls, origin="<server>")
+    @staticmethod
+    def create_module(spec):
+        return None
+    @staticmethod
+    def exec_module(module):
+        sys.modules["_nsgi"] = own_module
+        code = compile(embedded(module.__name__), f"<server>/{module.__name__}.py", "exec")
+        exec(code, module.__dict__)
+
+own_module = sys.modules.get("_nsgi")
+sys.meta_path.append(OwnModules)
 if sys.version_info < (3, 13):
     keep_threads_over_fork()
 told = make_module()

@@ -190,8 +190,9 @@ for number in SIGNALS:
         _signal.signal(number, heed_nothing)
 link = _socket.socket(fileno=CONTROL)
 link.setblocking(True)
-library, code, places = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-wanted, rest = [], sys.argv[4:]
+library, code, places = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[4])
+inside = [tuple(one.split("\x1f", 1)) for one in sys.argv[3].split("\x1e")]
+wanted, rest = [], sys.argv[5:]
 while rest[0].isdigit():
     count = int(rest[0])
     wanted.append(rest[1:1 + count])
@@ -208,6 +209,9 @@ bootstrap = type(sys)("_nsgi")
 sys.modules["_nsgi"] = bootstrap
 bootstrap.log, bootstrap.reload = log, heed_nothing
 bootstrap.facts = None, int(wanted[0][0]), wanted[0][1]
+# What the plugin has and says, until it is there itself.
+bootstrap.said, modules = inside[:inside.index(("", ""))], dict(inside[inside.index(("", "")) + 1:])
+bootstrap.embedded = lambda name: modules[name].encode()
 exec(compile(code, "<server>", "exec"), bootstrap.__dict__)
 bootstrap.take_arguments(" ".join(["server"] + wanted[0][2].split()))
 home, register_at_fork = posix.getcwd(), os.register_at_fork

@@ -270,3 +270,43 @@ const char *clinux_guarded_reason(int error) {
   default: return strerror(error);
   }
 }
+
+/* A pipe that only root and we can read or write. */
+static int is_own_pipe(const struct stat *found) {
+  return S_ISFIFO(found->st_mode) && found->st_uid == geteuid() && !(found->st_mode & (S_IRWXG | S_IRWXO));
+}
+
+int clinux_open_pipe(const char *path) {
+  char name[NAME_MAX + 1];
+  struct stat found;
+  int directory = clinux_open_parent(path, name);
+  if (directory < 0) return -1;
+  int result = -1;
+  if (mkfifoat(directory, name, S_IRUSR | S_IWUSR) && errno != EEXIST) goto done;
+  /* With both ends here it is never at its end. */
+  result = openat(directory, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+  if (result >= 0 && (fstat(result, &found) || !is_own_pipe(&found))) {
+    close(result);
+    result = -1;
+    errno = EEXIST;
+  }
+done:;
+  int saved = errno;
+  close(directory);
+  errno = saved;
+  return result;
+}
+
+int clinux_remove_pipe(const char *path) {
+  char name[NAME_MAX + 1];
+  struct stat found;
+  int directory = clinux_open_parent(path, name);
+  if (directory < 0) return -1;
+  int result = fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW);
+  if (!result && !is_own_pipe(&found)) errno = EEXIST, result = -1;
+  if (!result) result = unlinkat(directory, name, 0);
+  int saved = errno;
+  close(directory);
+  errno = saved;
+  return result;
+}

@@ -46,9 +46,23 @@ public struct Bequest: Equatable, Sendable {
     }
   }
 
+  /// The probation of one build.
+  public struct Term: Equatable, Sendable {
+    public let place: Place
+    /// The number of the build that served in its place; 0 for none.
+    public let before: Int
+    /// When it ends, in monotonic nanoseconds of this machine.
+    public let end: UInt64
+
+    /// A probation.
+    public init(place: Place, before: Int, end: UInt64) {
+      (self.place, self.before, self.end) = (place, before, end)
+    }
+  }
+
   /// The probation of the builds that serve.
   public struct Trial: Equatable, Sendable {
-    /// When it ends, in monotonic nanoseconds of this machine.
+    /// When the last of it ends, in monotonic nanoseconds of this machine.
     public var end: UInt64 = 0
     /// Workers that were killed from outside since it began.
     public var kills = 0
@@ -57,6 +71,8 @@ public struct Bequest: Equatable, Sendable {
     public var previous: [Place] = []
     /// Builds that are new.
     public var fresh: [Place] = []
+    /// The same, each with its own end.
+    public var terms: [Term] = []
     public var usual: [Usual] = []
 
     /// A probation, to be filled.
@@ -68,6 +84,8 @@ public struct Bequest: Equatable, Sendable {
   /// The number that was given last, for each application.
   public var counters: [Place] = []
   public var trial: Trial?
+  /// Workers that serve, where there are as many as the work asks for.
+  public var workers: Int?
 
   /// Nothing.
   public init() {}
@@ -87,11 +105,13 @@ extension Bequest {
       if let reason = build.withdrawn { fields.append(.init("kept-withdrawn", reason)) }
     }
     fields += counters.map { .init("counter", $0.text) }
+    if let workers { fields.append(.init("cheaper-workers", "\(workers)")) }
     guard let trial else { return fields }
     fields += [.init("trial", "\(trial.end)"), .init("trial-kills", "\(trial.kills)")]
     fields += trial.arguments.map { .init("trial-argument", $0) }
     fields += trial.previous.map { .init("trial-previous", $0.text) }
     fields += trial.fresh.map { .init("trial-fresh", $0.text) }
+    fields += trial.terms.map { .init("trial-term", "\($0.end) \($0.before) \($0.place.text)") }
     fields += trial.usual.map { .init("trial-usual", "\($0.failures) \($0.longest) \($0.mount)") }
     return fields
   }
@@ -104,6 +124,7 @@ extension Bequest {
     }
     kept.removeAll { $0.generation < 1 }
     counters = message.all("counter").compactMap { Place($0) }
+    workers = message.number("cheaper-workers").flatMap { $0 > 0 ? $0 : nil }
     guard let end = message["trial"].flatMap({ UInt64($0) }) else { return }
     var trial = Trial()
     trial.end = end
@@ -111,6 +132,7 @@ extension Bequest {
     trial.arguments = message.all("trial-argument")
     trial.previous = message.all("trial-previous").compactMap { Place($0) }
     trial.fresh = message.all("trial-fresh").compactMap { Place($0) }
+    trial.terms = message.all("trial-term").compactMap { Term($0) }
     trial.usual = message.all("trial-usual").compactMap { Usual($0) }
     self.trial = trial
   }
@@ -141,6 +163,16 @@ extension Bequest.Place {
     let parts = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, let generation = Int32(parts[0]), generation > 0 else { return nil }
     self.init(mount: String(parts[1]), generation: Int(generation))
+  }
+}
+
+extension Bequest.Term {
+  fileprivate init?(_ text: String) {
+    let parts = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, let end = UInt64(parts[0]), let before = Int32(parts[1]), before >= 0,
+      let place = Bequest.Place(String(parts[2]))
+    else { return nil }
+    self.init(place: place, before: Int(before), end: end)
   }
 }
 

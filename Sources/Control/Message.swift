@@ -10,6 +10,8 @@ public struct Message: Equatable, Sendable {
     case failed
     /// It asks to be replaced: `reason`.
     case expired
+    /// An application asks that all are loaded anew: `reason`.
+    case renew
     /// It accepts no more; what it has is still answered. From a master to the one that follows it: the
     /// server is yours.
     case retiring
@@ -50,7 +52,8 @@ public struct Message: Equatable, Sendable {
     case quit
     /// Connections lie in a backlog although workers are free: look again.
     case rouse
-    /// Turn the loop once: a worker that waits for clients shows that it does not hang.
+    /// Turn the loop once: a worker that waits for clients shows that it does not hang. The process that
+    /// distributes lines answers with the same.
     case beat
     /// The server is to stop soon: say so to load balancers, and serve on.
     case unready

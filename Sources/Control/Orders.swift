@@ -37,6 +37,20 @@ public struct Orders: Equatable, Sendable {
     }
   }
 
+  /// What the workers have in common, as descriptors in the new process.
+  public struct Shared: Equatable, Sendable {
+    /// The memory (SharedMemory).
+    public var memory: Int32
+    /// The ends of the pipe for signals of applications.
+    public var reading: Int32
+    public var writing: Int32
+
+    /// Descriptors.
+    public init(memory: Int32, reading: Int32, writing: Int32) {
+      (self.memory, self.reading, self.writing) = (memory, reading, writing)
+    }
+  }
+
   /// A build to be worked with.
   public struct Build: Equatable, Sendable {
     /// The application's place in the configuration.
@@ -85,6 +99,8 @@ public struct Orders: Equatable, Sendable {
   public var requestLog: Int32 = -1
   /// A zygote: its workers get descriptors with numbers below this one.
   public var places: Int32 = 0
+  /// A worker: what it has in common with the others; nil: nothing.
+  public var shared: Shared?
   /// The options in effect, as `--name=value`; for `configure` the original command line.
   public var arguments: [String] = []
   /// A master that follows another: the command line, to be read again by a reload.
@@ -113,6 +129,9 @@ public struct Orders: Equatable, Sendable {
       .init("tries", tries ? "1" : "0"), .init("spool", "\(spoolShare)"),
       .init("lines", "\(requestLog)"), .init("places", "\(places)"),
     ]
+    if let shared {
+      fields.append(.init("shared", "\(shared.memory) \(shared.reading) \(shared.writing)"))
+    }
     fields += arguments.map { .init("argument", $0) }
     fields += commandLine.map { .init("word", $0) }
     for socket in sockets {
@@ -141,6 +160,10 @@ public struct Orders: Equatable, Sendable {
     spoolShare = message.place("spool", of: SpoolShares.count) ?? 0
     requestLog = message.number("lines").flatMap { Int32(exactly: $0) } ?? -1
     places = message.number("places").flatMap { Int32(exactly: $0) } ?? 0
+    let descriptors = (message["shared"] ?? "").split(separator: " ").compactMap { Int32($0) }
+    if descriptors.count == 3, descriptors.allSatisfy({ $0 >= 0 }) {
+      shared = Shared(memory: descriptors[0], reading: descriptors[1], writing: descriptors[2])
+    }
     bequest = Bequest(message)
     arguments = message.all("argument")
     commandLine = message.all("word")

@@ -23,6 +23,8 @@ public enum WorkerReport: Equatable, Sendable {
   case failed(reason: String, code: Int32)
   /// It asks to be replaced.
   case expired(reason: String)
+  /// An application asks that all are loaded anew.
+  case renew(reason: String)
   /// It accepts no more.
   case retiring
   /// The state of an application is written, if it has any.
@@ -44,6 +46,7 @@ public enum WorkerReport: Equatable, Sendable {
     case .loaded: self = .loaded(LibraryReport(message))
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .expired: self = .expired(reason: message.reason)
+    case .renew: self = .renew(reason: message.reason)
     case .retiring: self = .retiring
     case .saved:
       guard let app = message.place("app", of: apps), let bytes = message.number("bytes") else { return nil }
@@ -117,7 +120,8 @@ public enum JobReport: Equatable, Sendable {
         isUnloadable: message["unloadable"] == "1")
     case .configured: self = .configured(message.all("option"))
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
-    case .ready, .expired, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop, .quit,
+    case .ready, .expired, .renew, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop,
+      .quit,
       .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep:
       return nil
     }
@@ -176,7 +180,8 @@ extension Message {
   /// A short value; empty without.
   func name(_ field: String) -> String { Message.cut(self[field] ?? "", Message.nameBytes) }
 
-  static func cut(_ text: String, _ count: Int) -> String {
+  /// The beginning of a text, so many bytes at most.
+  public static func cut(_ text: String, _ count: Int) -> String {
     text.utf8.count <= count ? text : String(decoding: text.utf8.prefix(count), as: UTF8.self)
   }
 }

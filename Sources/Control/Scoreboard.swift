@@ -24,7 +24,10 @@ public struct Scoreboard: @unchecked Sendable {
   /// Bytes of the whole page.
   public static let bytes = entriesAt + slots * slotBytes + stacks * (stackBytes + 16)
 
-  private static let slotBytes = 128
+  /// Bytes of a request's id that are kept.
+  public static let nameBytes = 128
+
+  private static let slotBytes = 256
   private static let appsAt = 1024
   private static let appBytes = 320
   private static let entriesAt = 8192
@@ -133,7 +136,7 @@ public struct Scoreboard: @unchecked Sendable {
     public let app: Int
     /// The generation that serves it.
     public let generation: UInt64
-    /// "GET /path", cut.
+    /// "GET /path", cut; with the request's id in brackets behind it where requests have ids.
     public let line: String
   }
 
@@ -141,11 +144,11 @@ public struct Scoreboard: @unchecked Sendable {
     base + Scoreboard.entriesAt + slot * Scoreboard.slotBytes
   }
 
-  /// A request begins in the application. `method` and `path` may be of any length.
+  /// A request begins in the application. `method`, `path` and `name`, its id, may be of any length.
   @inline(__always)
   public func begin(
     _ slot: UInt32, at now: UInt64, app: Int, generation: UInt32, _ method: UnsafeRawBufferPointer,
-    _ path: UnsafeRawBufferPointer
+    _ path: UnsafeRawBufferPointer, name: UnsafeRawBufferPointer = .init(start: nil, count: 0)
   ) {
     guard slot < Scoreboard.slots else { return }
     let entry = entry(Int(slot))
@@ -158,6 +161,11 @@ public struct Scoreboard: @unchecked Sendable {
     if methodCount > 0 { (entry + 24).copyMemory(from: method.baseAddress!, byteCount: methodCount) }
     if pathCount > 0 {
       (entry + 24 + methodCount).copyMemory(from: path.baseAddress!, byteCount: pathCount)
+    }
+    let nameCount = min(name.count, Scoreboard.nameBytes)
+    entry.storeBytes(of: UInt8(nameCount), toByteOffset: 18, as: UInt8.self)
+    if nameCount > 0 {
+      (entry + 24 + Scoreboard.textBytes).copyMemory(from: name.baseAddress!, byteCount: nameCount)
     }
     Cell(entry).value = now
   }
@@ -179,9 +187,13 @@ public struct Scoreboard: @unchecked Sendable {
     let text = UnsafeRawBufferPointer(start: entry + 24, count: methodCount + pathCount)
     let method = String(decoding: text[..<methodCount], as: UTF8.self)
     let path = String(decoding: text[methodCount...], as: UTF8.self)
+    let nameCount = min(Int(entry.load(fromByteOffset: 18, as: UInt8.self)), Scoreboard.nameBytes)
+    let place = entry + 24 + Scoreboard.textBytes
+    let name = String(decoding: UnsafeRawBufferPointer(start: place, count: nameCount), as: UTF8.self)
     return Entry(
       slot: slot, began: began, app: Int(entry.load(fromByteOffset: 8, as: UInt32.self)),
-      generation: UInt64(entry.load(fromByteOffset: 12, as: UInt32.self)), line: "\(method) \(path)")
+      generation: UInt64(entry.load(fromByteOffset: 12, as: UInt32.self)),
+      line: "\(method) \(path)" + (name.isEmpty ? "" : " [\(name)]"))
   }
 
   /// The request that the crashed thread was in, or, where no thread has told, the oldest one; nil if it

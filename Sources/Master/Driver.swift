@@ -35,6 +35,7 @@ extension Master {
     case .startHeir(let ticket, let binary): startHeir(ticket, binary)
     case .killHeir(let ticket): killHeir(ticket)
     case .handOver(let ticket): handOver(to: ticket)
+    case .announceStop: for worker in workers.values { worker.send(Message(.unready)) }
     case .closeSockets: closeSockets()
     case .alarm(let alarm, let seconds): alarms.set(.releases(alarm), seconds: seconds)
     case .cancel(let alarm): alarms.cancel(.releases(alarm))

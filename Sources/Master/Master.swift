@@ -93,6 +93,7 @@ public final class Master {
     case programEnd(Int)
     case keeperLink
     case keeperEnd
+    case commands
   }
 
   let plan: MasterPlan
@@ -125,14 +126,15 @@ public final class Master {
   var respawns = 0
   var crashes: [Crash] = []
   var statistics = Statistics()
-  /// It is to stop, and serves on for load balancers' sake.
-  var isUnready = false
   var sockets: [MasterSocket]
   /// Those for who watches, and the process that serves them.
   var watchSockets: [WatchSocket] = []
   var watcher: Watcher?
-  /// Memory in which the workers say what they spool (`SpoolShares`).
+  /// Memory in which the workers say what they spool (`SpoolShares`), and whose each number is.
   let spoolShares: Int32
+  var spoolNumbers = SpoolNumbers()
+  /// What the workers have in common, and reloads that they ask for.
+  var (common, renewal): (CommonMemory?, Renewal) = (nil, Renewal())
   /// Connections waited at the last look.
   var hadBacklog = false
 
@@ -152,6 +154,8 @@ public final class Master {
 
   var controlPath: String
   var controlSocket: Int32 = -1
+  /// Why there is none, once it is told.
+  var controlTrouble: String?
   var clients: [Int: Client] = [:]
   /// Masters that are to follow this one, by the change that asks for it: one, and those that were killed and
   /// have not ended.
@@ -161,6 +165,8 @@ public final class Master {
   /// The master before this one is gone, or has said that the server is this one's.
   var hasTakenOver = false
   var files: FileWatch?
+  /// The pipes that commands come by (`--master-fifo`), by their paths.
+  var commandPipes: [String: Int32] = [:]
   /// Programs of the operator's that run.
   var programs: [Int: RunningProgram] = [:]
   /// How those that run beside the server have ended, by their place.
@@ -170,9 +176,21 @@ public final class Master {
   /// The process that ends them if this one cannot, and how much it says.
   var keeper: Keeper?
   var keeperHearing = Hearing()
+  /// Those of the master before this one have not ended: this one's would find their places taken.
+  var programsWait = false
+  /// Commands of the times table that the master before this one has started and that run.
+  var foreignTimed: [String] = []
+  /// Everybody has left but processes that the kernel holds.
+  var (hasWaited, isWaiting) = (false, false)
+  /// Which minutes of theirs have come.
+  var minutes = Minutes()
   /// The ways of lines that are distributed, and the process that does it.
   var pipes: LogPipes?
   var collector: Collector?
+  /// Those before it that were killed and have not ended.
+  var forsaken = 0
+  /// Monotonic nanoseconds of the last look at it.
+  var lastBeat = System.now()
   /// Lines that nobody took: by that process, and by those that were there before it.
   var collectorDrops = 0
   var earlierDrops = 0
@@ -232,11 +250,13 @@ public final class Master {
     defer { endCollecting() }
     guard isLater || openControl() else { return 1 }
     defer { closeControl() }
+    guard plan.follows || openCommandPipes() else { return 1 }
+    defer { closeCommandPipes(isLast: !hasHandedOver) }
     if !plan.follows {
       if let code = runSteps(.beforeAll, signals: signals) { return code }
       if let code = runSteps(.beforeApps, signals: signals) { return code }
     }
-    defer { endPrograms() }
+    defer { endPrograms(signals) }
     stageFirst()
     while !isDone {
       do throws(SystemError) {
@@ -245,13 +265,16 @@ public final class Master {
       } catch { waitFailed(error) }
       while let action = alarms.next() { perform(action) }
       LogSink.shared.flush()
+      waitForLast()
     }
     flushClients()
     if !hasHandedOver {
-      endPrograms()
-      _ = runSteps(.end)
+      // Who waits for the server's end knows that it takes no more orders.
+      closeControl()
+      endPrograms(signals)
+      runLastSteps(signals)
     }
-    if case .stopping(let code) = releases.state { return code }
+    if case .stopping(let code, _) = releases.state { return code }
     return 1
   }
 
@@ -272,12 +295,6 @@ public final class Master {
   private var patience: Int32 {
     guard LogBacklog.isWaiting else { return alarms.wait }
     return alarms.wait < 0 ? 100 : min(alarms.wait, 100)
-  }
-
-  /// The last worker has left.
-  private var isDone: Bool {
-    releases.isDone && workers.isEmpty && zygotes.isEmpty && jobs.isEmpty
-      && (heirs.isEmpty || hasHandedOver)
   }
 
   /// The server has started and is not about to end, whatever is being changed.
@@ -332,6 +349,7 @@ public final class Master {
     case .programEnd(let id): programEnded(id)
     case .keeperLink: keeperSpeaks()
     case .keeperEnd: keeperEnded()
+    case .commands: takeCommands(fd)
     case nil: System.unwatch(epoll, fd)
     }
   }
@@ -347,7 +365,10 @@ public final class Master {
     case .stacks(let id): stacksAreShown(to: id)
     case .clients: acceptClientsAgain()
     case .look: look()
-    case .stop: delayIsOver()
+    case .control: lookForControl()
+    case .last: lastAreLate()
+    case .collectorBeat: lookForCollector()
+    case .programsEnd: programsAreLate()
     case .watcher: startWatcher()
     case .settled: filesSettled()
     case .collector: collectAgain()
@@ -355,6 +376,7 @@ public final class Master {
     case .programTime(let id): programIsLate(id)
     case .minute: minuteBegins()
     case .keeper: keepAgain()
+    case .renewal: renew()
     }
   }
 

@@ -69,6 +69,21 @@ extension System {
     try check("open", clinux_open_guarded(path, flags | O_CLOEXEC, mode))
   }
 
+  /// Makes and opens a pipe of its owner's alone (`clinux_open_pipe`). The corresponding C functions are
+  /// `mkfifoat` and `openat`.
+  static func commandPipe(_ path: String) throws(SystemError) -> Int32 {
+    try check("mkfifo", clinux_open_pipe(path))
+  }
+
+  /// Removes it. The corresponding C function is `unlinkat`.
+  static func removeCommandPipe(_ path: String) { _ = clinux_remove_pipe(path) }
+
+  /// What is in a pipe, so many bytes at most. The corresponding C function is `read`.
+  static func bytes(of pipe: Int32, atMost count: Int) -> ArraySlice<UInt8> {
+    var buffer = [UInt8](repeating: 0, count: count)
+    return buffer[..<max(0, read(pipe, &buffer, count))]
+  }
+
   /// What an error of the guarded calls means, for the operator.
   static func guardedReason(_ error: SystemError) -> String {
     String(cString: clinux_guarded_reason(error.code))

@@ -142,6 +142,7 @@ enum Roles {
     guard let errors = sockets.first(where: { $0.gateway == Orders.errorLines }),
       let requests = sockets.first(where: { $0.gateway == Orders.requestLines })
     else { throw ServerFailure("the master handed over no pipes") }
+    Server.becomeCollector(settings)
     var collector = LogCollector(
       settings.log, errors: errors.descriptor, requests: requests.descriptor, link: assignment.descriptor)
     return collector.run()

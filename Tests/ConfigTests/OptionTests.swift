@@ -151,6 +151,19 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("-p 4") { $0.process.workers == 4 }, Effect("--processes 1") { $0.process.workers == 1 },
     Effect("-d /l") { $0.process.daemonLog == "/l" }, Effect("--daemonize l") { $0.process.daemonLog == "l" },
     Effect("--max-fd 4096") { $0.process.maxDescriptors == 4096 },
+    Effect("--auto-procname") { $0.process.title.text(.worker(0)) == "uWSGI worker 1" },
+    Effect("--procname a --procname-prefix b --procname-append c") {
+      $0.process.title.text(.master) == "bac"
+    },
+    Effect("--procname-master a --procname-prefix-spaced b") { $0.process.title.text(.master) == "b a" },
+    Effect("--master-fifo /f") { $0.process.commandPipes == ["/f"] },
+    Effect("--log-drain a --log-filter b --log-filter c") {
+      $0.log.routing.drains.count == 1 && $0.log.routing.filters.count == 2
+    },
+    Effect("--cache 5 --cache-blocksize 64") { $0.shared.caches.first?.valueBytes == 64 },
+    Effect("--cache2 name=a,items=5") { $0.shared.caches.first?.items == 5 && $0.shared.offersModule },
+    Effect("--uwsgi-module") { $0.shared.offersModule }, Effect("") { !$0.shared.offersModule },
+    Effect("--uwsgi-opt a=b") { $0.shared.options == ["a=b"] },
     Effect("--cpu-affinity 1") { $0.process.processorsPerWorker == 1 },
     Effect("--workers 1") { $0.process.workers == 1 },
     Effect("-LMp1") { !$0.log.requests && $0.process.hasMaster && $0.process.workers == 1 },

@@ -312,9 +312,8 @@ import Testing
     #expect(
       Self.said("strict = true\nown-key = 1\n")
         == [
-          "/etc/app/site.ini:7: `own-key`: neither this server nor uWSGI has such an option, nothing "
-            + "refers to it, and "
-            + "it is ignored; take it out, or leave strict out"
+          "/etc/app/site.ini:7: `own-key`: neither this server nor uWSGI has such an option, and nothing "
+            + "refers to it; an application finds it in uwsgi.opt; take it out, or leave strict out"
         ])
   }
 

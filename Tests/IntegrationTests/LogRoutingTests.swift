@@ -72,6 +72,20 @@ import Testing
     #expect(try server.process.stop() == .status(0))
   }
 
+  @Test("a drain takes lines away, and a filter lets others through")
+  func drains() throws {
+    let server = try Server([
+      "--logger", "file:DIR/log", "--log-drain", "/secret", "--log-drain", "HEAD", "--log-filter", "GET /",
+      "--log-filter", "POST /",
+    ])
+    for target in ["/secret", "/one", "/secret/two", "/three"] { try server.get(target) }
+    let text = try server.wait("log", for: "GET /three")
+    let lines = text.split(separator: "\n")
+    #expect(lines.count == 2 && lines[0].contains("GET /one"), "\(text)")
+    #expect(try server.process.stop() == .status(0))
+    #expect(!server.text("log").contains("secret") && !server.text("log").contains(" ready"))
+  }
+
   @Test("lines of requests have a place of their own, and the last of them reach it")
   func requests() throws {
     let server = try Server(

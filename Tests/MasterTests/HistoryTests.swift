@@ -43,6 +43,22 @@ import Testing
     #expect(history.previous("") == nil)
   }
 
+  @Test("withdrawn builds take no place of a good one, and are remembered to a bound")
+  func notes() {
+    var history = History()
+    for generation in 1...3 { _ = history.commit(build(generation)) }
+    for generation in 4...12 {
+      _ = history.commit(build(generation))
+      history.withdraw(build(generation), "it crashed")
+      _ = history.commit(build(3))
+    }
+    let builds = history.builds[""] ?? []
+    // The first of them was the fourth, and took the place of the oldest.
+    #expect(builds.filter { !$0.status.isWithdrawn }.map(\.generation) == [2, 3])
+    #expect(builds.filter(\.status.isWithdrawn).map(\.generation) == [8, 9, 10, 11, 12])
+    #expect(history.previous("")?.generation == 2)
+  }
+
   @Test("a build that is committed again stands once, as the serving one")
   func again() {
     var history = History()

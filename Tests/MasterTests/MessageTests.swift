@@ -51,8 +51,10 @@ import Testing
     (trial.end, trial.kills, trial.arguments) = (UInt64.max, 1, ["--app=/a b=/x", "--env=A=1"])
     trial.previous = [.init(mount: "", generation: 2), .init(mount: "/a b", generation: 4)]
     trial.fresh = [.init(mount: "/a b", generation: 6)]
+    trial.terms = [.init(place: trial.fresh[0], before: 4, end: 77)]
     trial.usual = [.init(mount: "/a b", failures: 0.25, longest: 3.5)]
     orders.bequest.trial = trial
+    orders.bequest.workers = 3
     return orders
   }
 
@@ -69,12 +71,13 @@ import Testing
     odd.fields += [
       .init("kept", "/c"), .init("kept-generation", "-1"), .init("counter", "x /d"), .init("counter", "7"),
       .init("trial-usual", "nan 1 /e"), .init("trial-usual", "0.5 inf /e"), .init("trial-fresh", "0 /f"),
+      .init("trial-term", "9 -1 2 /f"), .init("trial-term", "9 1 0 /f"),
     ]
     #expect(Orders(odd) == orders)
     // An earlier one sees none of it.
     var earlier = orders.message
     earlier.fields.removeAll { field in
-      ["kept", "trial", "counter"].contains { field.name.hasPrefix($0) }
+      ["kept", "trial", "counter", "cheaper"].contains { field.name.hasPrefix($0) }
     }
     var expected = orders
     expected.bequest = Bequest()

@@ -39,6 +39,27 @@ import Testing
     }
   }
 
+  @Test("a request's id stands behind its line, is cut, and goes with it")
+  func names() {
+    withBoard { board in
+      func begin(_ name: String, _ slot: UInt32 = 0) {
+        Array(name.utf8).withUnsafeBytes { name in
+          Array("/x".utf8).withUnsafeBytes { path in
+            Array("GET".utf8).withUnsafeBytes { method in
+              board.begin(slot, at: 5, app: 1, generation: 7, method, path, name: name)
+            }
+          }
+        }
+      }
+      begin("order-7", 1)
+      begin(String(repeating: "a", count: 10_000))
+      #expect(board.entry(at: 0)?.line == "GET /x [\(String(repeating: "a", count: Scoreboard.nameBytes))]")
+      #expect(board.entry(at: 1)?.line == "GET /x [order-7]")
+      begin("")
+      #expect(board.entry(at: 0)?.line == "GET /x")
+    }
+  }
+
   @Test("a stack shows as long as its request; a long one is cut, and the oldest place is taken over")
   func stacks() throws {
     withBoard { board in

@@ -105,6 +105,29 @@ extension Swaps {
       #expect(try server.ctl("stop").exit == 0)
     }
 
+    @Test("a control socket whose directory was removed is bound again when the directory is there again")
+    func controlDirectory() throws {
+      let folder = try TemporaryFolder()
+      let place = try folder.folder("own")
+      let server = try SupervisedServer(Fixture.good, workers: 1, ["--runtime-dir", place], folder: folder)
+      let away = folder.path + ".away"
+      #expect(rename(folder.path, away) == 0)
+      defer { try? FileManager.default.removeItem(atPath: away) }
+      try server.waitForLog("server: the control socket: ")
+      #expect(try server.get().status == 200)
+      // Several tries fail meanwhile.
+      usleep(2_500_000)
+      let said = server.log.split(separator: "\n").count { $0.hasPrefix("server: the control socket: ") }
+      #expect(said == 1, "\(server.log)")
+      try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: false)
+      try Deadline.usual.wait(for: "the control socket", output: { server.log }) {
+        access(server.control, F_OK) == 0 ? () : nil
+      }
+      #expect(try server.status().serving.count == 1)
+      try server.waitForLog("is bound")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("a control socket that was removed is bound again")
     func control() throws {
       let (server, _) = try Self.start(workers: 1)

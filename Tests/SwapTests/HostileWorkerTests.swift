@@ -32,6 +32,30 @@ extension Swaps {
       try goesOn(server)
     }
 
+    @Test("a worker that says it runs what it was never given has not started, and there are no more for it")
+    func liesReady() throws {
+      let folder = try TemporaryFolder()
+      let server = try SupervisedServer(
+        try FixtureApp.path("hostile"), workers: 2, ["--app-option", "lie=DIR/lie"], folder: folder)
+      try folder.write("", to: "lie")
+      kill(try #require(try server.status().serving.first?.pid), SIGKILL)
+      try server.waitForLog("waits 400 ms for its next worker: it says that it runs other builds than it was")
+      #expect(server.log.matches(of: /waits [0-9]+ ms/).count < 20)
+      let status = try server.status()
+      #expect(status.serving.count == 1 && status.workers.count <= 3, "\(status.text)")
+      unlink(folder.file("lie"))
+      try goesOn(server)
+    }
+
+    @Test("a worker that says it has swapped, and was not asked to, stays what it is")
+    func liesSwapped() throws {
+      let server = try server()
+      let workers = try server.status().workers
+      for _ in 0..<20 { _ = try server.get("/swapped") }
+      #expect(try server.status().workers == workers && server.log.contains("died") == false)
+      try goesOn(server)
+    }
+
     @Test("a worker that floods its master is ended, and says what wrote there")
     func floods() throws {
       let server = try server()

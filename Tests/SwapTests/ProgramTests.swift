@@ -101,6 +101,103 @@ extension Swaps {
       try waitForEnd(second)
     }
 
+    /// Holds a lock as a port is held, and takes half a second to let it go.
+    private static let holder = """
+      mkdir DIR/lock || { echo the place is taken; exit 1; }
+      trap 'sleep 0.5; rmdir DIR/lock; exit 0' TERM
+      echo $$ > DIR/new; mv DIR/new DIR/pid; while :; do sleep 0.1; done
+      """
+
+    @Test("a program that the server cannot do without ends before an upgrade starts the new server's")
+    func vitalUpgrade() throws {
+      let server = try server("--attach-control-daemon", Self.holder)
+      let file = server.folder.file("pid")
+      var program = try pid(file)
+      for _ in 0..<2 {
+        let old = try server.status().pid
+        let (exit, output) = try server.ctl("upgrade")
+        #expect(exit == 0, "\(output)")
+        let next = try pid(file, not: program)
+        #expect(!ProcessUsage.isAlive(program))
+        program = next
+        try Deadline.usual.wait(for: "the old master to leave") { ProcessUsage.isAlive(old) ? nil : () }
+        #expect(try server.status().serving.count == 1 && ProcessUsage.isAlive(program))
+      }
+      #expect(!server.log.contains("the place is taken") && !server.log.contains("and the server with it"))
+      _ = try server.ctl("stop")
+      try waitForEnd(program)
+    }
+
+    @Test("a program that does not end at an upgrade is killed, and the new server's is started")
+    func stubbornUpgrade() throws {
+      let server = try server(
+        "--attach-daemon", "trap '' TERM; echo $$ > DIR/new; mv DIR/new DIR/pid; while :; do sleep 1; done")
+      let first = try pid(server.folder.file("pid"))
+      #expect(try server.ctl("upgrade").exit == 0)
+      let second = try pid(server.folder.file("pid"), not: first)
+      #expect(!ProcessUsage.isAlive(first) && server.log.contains("is killed: it has not stopped"))
+      kill(second, SIGKILL)
+      _ = try server.ctl("stop")
+      try waitForEnd(second)
+    }
+
+    @Test("a command that runs when the server is upgraded comes to its end; with the server it ends at once")
+    func running() throws {
+      let command =
+        "echo $$ > DIR/new; mv DIR/new DIR/pid; until [ -e DIR/go ]; do sleep 0.1; done; touch DIR/over.$$"
+      for isStopped in [false, true] {
+        let server = try server("--exec-post-app", command)
+        let first = try pid(server.folder.file("pid"))
+        let old = try server.status().pid
+        #expect(try server.ctl("upgrade").exit == 0)
+        let second = try pid(server.folder.file("pid"), not: first)
+        #expect(try ProcessUsage.isAlive(first) && server.status().pid != old)
+        if isStopped {
+          #expect(try server.ctl("stop").exit == 0)
+          try waitForEnd(first)
+          try waitForEnd(second)
+          try Deadline.usual.wait(for: "the old master") { ProcessUsage.isAlive(old) ? nil : () }
+          #expect(access(server.folder.file("over.\(first)"), F_OK) != 0)
+        } else {
+          try "".write(toFile: server.folder.file("go"), atomically: true, encoding: .utf8)
+          try Deadline.usual.wait(for: "its end") {
+            access(server.folder.file("over.\(first)"), F_OK) == 0 ? () : nil
+          }
+          try Deadline.usual.wait(for: "the old master") { ProcessUsage.isAlive(old) ? nil : () }
+          #expect(try server.ctl("stop").exit == 0)
+        }
+      }
+    }
+
+    @Test(
+      "a command at the end that hangs has its time, or none if somebody is impatient", arguments: [1, 2])
+    func hangingEnd(signals: Int) throws {
+      let server = try server(
+        "--worker-reload-mercy", "1", "--exec-as-user-atexit",
+        "echo $$ > DIR/new; mv DIR/new DIR/pid; exec sleep 300")
+      server.server.process.send(SIGTERM)
+      let step = try pid(server.folder.file("pid"))
+      #expect(
+        try server.ctl("status").exit != 0 && access(server.control, F_OK) != 0, "it takes no more orders")
+      if signals == 2 { server.server.process.send(SIGTERM) }
+      #expect(try server.server.process.wait() == .status(0), "\(server.log)")
+      #expect(server.log.contains("stopped while `echo") && !ProcessUsage.isAlive(step))
+    }
+
+    @Test("a command runs when its minute begins, and others do not")
+    func minutes() throws {
+      let server = try server(
+        "--cron=-1 -1 -1 -1 -1 echo cron >> DIR/ran", "--cron2", "unique=1 echo cron2 >> DIR/ran",
+        "--cron=-1 -1 31 2 -1 echo never >> DIR/ran")
+      // A minute and what a slow machine takes.
+      try Deadline(seconds: 75).wait(for: "the minute", output: { server.log }) {
+        let ran = text(server.folder.file("ran"))
+        return ran.contains("cron\n") && ran.contains("cron2\n") ? () : nil
+      }
+      #expect(!text(server.folder.file("ran")).contains("never"))
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("commands on the way run in their order, as their users, and one that fails ends the start")
     func steps() throws {
       let say = { (word: String) in "echo \(word) $(id -u) >> DIR/steps" }

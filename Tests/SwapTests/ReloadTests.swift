@@ -45,6 +45,37 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("files that are touched at once ask for one reload; what was taken out asks for none")
+    func manyFiles() throws {
+      let folder = try TemporaryFolder()
+      let files = (1...4).map { folder.file("touch\($0)") }
+      for number in 1...4 { try folder.write("", to: "touch\(number)") }
+      let ini = try folder.write(
+        "[server]\n" + files.map { "touch-reload = \($0)\n" }.joined()
+          + "touch-logreopen = \(files[3])\n", to: "server.ini")
+      let server = try SupervisedServer(Fixture.good, Self.quick + ["--ini", ini], folder: folder)
+      func touch() throws { #expect(try ChildProcess.run("/usr/bin/touch", files).exit == .status(0)) }
+      func reloads() -> Int { server.log.split(separator: "\n").count { $0.contains("info: reload: ") } }
+      try touch()
+      try server.waitForLog("info: reload: ")
+      try server.waitForLog("logs are opened again (--touch-logreopen)")
+      #expect(try server.ctl("reload").exit == 0)
+      #expect(reloads() == 2, "\(server.log)")
+      try folder.write("[server]\n", to: "server.ini")
+      #expect(try server.ctl("reload").exit == 0)
+      try touch()
+      // The next look at the files comes after that.
+      try folder.write("[server]\ntouch-reload = \(folder.file("other"))\n", to: "server.ini")
+      try folder.write("", to: "other")
+      #expect(try server.ctl("reload").exit == 0)
+      let before = reloads()
+      #expect(before == 4, "\(server.log)")
+      utimes(folder.file("other"), nil)
+      try Deadline.usual.wait(for: "the reload", output: { server.log }) { reloads() > before ? () : nil }
+      #expect(reloads() == before + 1, "\(server.log)")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("--watch swaps what is moved to the app's path, and what is written there")
     func watch() throws {
       let server = try SupervisedServer(Fixture.good, Self.quick + ["--watch"])

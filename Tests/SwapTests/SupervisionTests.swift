@@ -50,6 +50,18 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("the line about a crash has the id of its request")
+    func crashOfNamedRequest() throws {
+      let server = try SupervisedServer(
+        Fixture.ledger("CRASH_AT=1"), workers: 1, ["--request-id", "--trusted-proxy", "127.0.0.1"])
+      let socket = try server.server.connect()
+      try socket.send("GET /the/end HTTP/1.1\r\nHost: x\r\nX-Request-ID: order-7.1\r\n\r\n")
+      try server.waitForLog("generation 1 while serving GET /the/end [order-7.1]")
+      let status = try server.wait(for: "a successor") { $0.respawns == 1 }
+      #expect(status.crashes.first?.hasSuffix("GET /the/end [order-7.1]") == true, "\(status.crashes)")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("who crashes again and again waits longer and longer, and the other worker serves")
     func backsOff() throws {
       let server = try SupervisedServer(Fixture.good, workers: 2)

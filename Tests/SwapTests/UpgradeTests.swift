@@ -91,6 +91,74 @@ extension Swaps {
       #expect(throws: (any Error).self) { _ = try server.server.connect() }
     }
 
+    @Test("an announced stop that comes during an upgrade ends the new server, and comes to its end")
+    func announced() throws {
+      let folder = try TemporaryFolder()
+      let program = try folder.program(
+        "#!/bin/sh\necho $$ >\(folder.file("heir"))\nexec sleep 100\n", "never")
+      let server = try SupervisedServer(Fixture.good, ["--shutdown-delay", "2"], folder: folder)
+      let workers = try server.status().workers.map(\.pid)
+      let asker = try ChildProcess(
+        Repository.server, ["ctl", "--control-socket", server.control, "upgrade", program])
+      let heir = try Deadline.usual.wait(for: "the new server", output: { server.log }) {
+        (try? String(contentsOfFile: folder.file("heir"), encoding: .utf8)).flatMap { pid_t($0.trimmed) }
+      }
+      server.server.process.send(SIGTERM)
+      #expect(
+        try asker.wait() == .status(1) && asker.output.contains("the server is to stop"), "\(asker.output)")
+      let late = try server.ctl("upgrade")
+      #expect(late.exit == 1 && late.output.contains("the server is to stop"), "\(late.output)")
+      #expect(try server.answering() == "A 1")
+      #expect(try server.server.process.wait() == .status(0), "\(server.log)")
+      try Self.waitForEnds([heir] + workers, server)
+    }
+
+    @Test("the first signal to a master that has handed over cuts no request")
+    func signalAfter() throws {
+      let server = try SupervisedServer(Fixture.good, Self.quick)
+      let old = server.pid
+      let socket = try server.server.connect()
+      try socket.send("GET /?id=1 HTTP/1.1\r\nHost: a\r\n")
+      #expect(try server.ctl("upgrade").exit == 0)
+      let status = try Self.follower(of: old, server)
+      kill(old, SIGTERM)
+      try socket.send("Connection: close\r\n\r\n")
+      #expect(try socket.receiveReply().status == 200)
+      try Self.waitForEnds([old], server)
+      #expect(try server.ctl("stop").exit == 0)
+      try Self.waitForEnds([status.pid], server)
+    }
+
+    @Test("a master that dies during an upgrade is followed by one with a control socket, once it is free")
+    func controlInUse() throws {
+      let folder = try TemporaryFolder()
+      let held = folder.file("held")
+      let server = try SupervisedServer(
+        try Fixture.ledger("LOAD_WAITS_IN=0"), Self.quick + ["--app-option", "held=\(held)"], folder: folder)
+      try folder.write("", to: "held")
+      let asker = try ChildProcess(
+        Repository.server, ["ctl", "--control-socket", server.control, "upgrade"])
+      try Deadline.usual.wait(for: "a worker of the new server", output: { server.log }) {
+        access(held + ".here", F_OK) == 0 ? () : nil
+      }
+      // As the socket of a master that is still being torn down.
+      var holder: ListeningSocket? = try ListeningSocket(.unix(path: folder.file("other")))
+      #expect(rename(folder.file("other"), server.control) == 0)
+      kill(server.pid, SIGKILL)
+      _ = try asker.wait()
+      try Deadline.usual.wait(for: "the sentence", output: { server.log }) {
+        server.log.contains("in use by another server") ? () : nil
+      }
+      unlink(held)
+      withExtendedLifetime(holder) {}
+      holder = nil
+      let status = try Self.follower(of: server.pid, server)
+      #expect(server.log.components(separatedBy: "in use by another server").count == 2, "\(server.log)")
+      #expect(try server.answering() == "A 1")
+      #expect(try server.ctl("stop").exit == 0)
+      try Self.waitForEnds([status.pid] + status.workers.map(\.pid), server)
+    }
+
     @Test("whoever reads the pid file during upgrades finds a whole number")
     func pidFile() throws {
       let folder = try TemporaryFolder()

@@ -222,6 +222,10 @@ const char *clinux_own_library(void);
 /* How many processors the process may use. */
 int clinux_processors(void);
 
+/* Shows other words in place of the command line (title.c). Before other threads are started: the variables
+ * of the environment move. 0, or -1 with errno. */
+int clinux_set_title(const char *title);
+
 /* ---- Names that others may have a hand in (guarded.c) ---- */
 
 /* Opens a file as open(2) does, but follows no link that another user can have made, and takes no file of
@@ -235,6 +239,11 @@ int clinux_open_parent(const char *path, char *name);
 /* Gives an open file another name, under the same conditions and on the directories that the walk has come
  * to; where others can make names, `path` must still lead to the very file. */
 int clinux_rename_guarded(int file, const char *path, const char *name);
+/* Makes a pipe for its owner alone, or takes the one that is there if it is ours and nobody else's, and opens
+ * it for reading without ever seeing its end: under the same conditions. EEXIST for anything else there. */
+int clinux_open_pipe(const char *path);
+/* Removes it, if it is that. */
+int clinux_remove_pipe(const char *path);
 /* What an error of these means, for the operator. */
 const char *clinux_guarded_reason(int error);
 /* Opens (O_PATH) what a name in a directory stands for, a link itself included. */

@@ -52,13 +52,16 @@ struct Reading {
     findings.warnings += references.warnings
     findings.add(translator.findings)
     for name in translator.accepted where !accepted.contains(name) { accepted.append(name) }
-    options = translator.options + words
+    options = translator.options + translator.tellings + words
     isStrict =
       options.last { $0.spec.name == "strict" }.map {
         (try? Value.boolean($0.value ?? "true")) ?? true
       }
       ?? false
-    if findings.speaksUWSGI { takeForeignDefaults() }
+    if findings.speaksUWSGI {
+      takeForeignDefaults()
+      offerModule()
+    }
     if !accepted.isEmpty {
       notes.append("always so here, or without meaning: \(accepted.joined(separator: ", "))")
     }
@@ -87,6 +90,14 @@ struct Reading {
     else { return false }
     options.insert(Occurrence(index: index, written: name, value: value, origin: .commandLine), at: 0)
     return true
+  }
+
+  /// Applications that were written for uWSGI find its module.
+  private mutating func offerModule() {
+    guard let index = OptionTable.index(named: "uwsgi-module"),
+      !options.contains(where: { $0.index == index })
+    else { return }
+    options.append(Occurrence(index: index, written: "uwsgi-module", value: "true", origin: .commandLine))
   }
 
   /// What the operator is told that is no reason to worry.

@@ -9,6 +9,8 @@ struct Translator {
   var accepted: [String] = []
   var findings = Findings()
   var options: [Occurrence] = []
+  /// What applications find in `uwsgi.opt` besides.
+  var tellings: [Occurrence] = []
 
   /// Adds the options that an entry stands for.
   mutating func take(_ entry: Entry) {
@@ -35,7 +37,9 @@ struct Translator {
     case .changed(let pairs, let sentence):
       findings.losses.append(Loss(place: entry.place, sentence: sentence))
       add(pairs, entry)
-    case .accepted: accept(entry.key)
+    case .accepted:
+      accept(entry.key)
+      tell(entry)
     case .off: break
     case .warned(let loss): findings.losses.append(Loss(place: entry.place, sentence: loss))
     case .refused(let reason, let fix):
@@ -43,16 +47,27 @@ struct Translator {
     case .unknown:
       if let index = OptionTable.index(named: entry.key), !referenced.contains(entry.key) {
         do throws(ConfigError) { try add(index, entry) } catch { findings.problems.append(error) }
-      } else if !referenced.contains(entry.key) {
+      } else if referenced.contains(entry.key) {
+        tell(entry)
+      } else {
+        tell(entry)
         let suggestion = Suggestion.name(for: entry.key[...]).map { "; did you mean \($0)?" } ?? ""
         findings.losses.append(
           Loss(
             place: entry.origin.quote(entry.key),
             sentence:
-              "neither this server nor uWSGI has such an option, nothing refers to it, and it is ignored"
+              "neither this server nor uWSGI has such an option, and nothing refers to it; an application "
+              + "finds it in uwsgi.opt"
               + suggestion))
       }
     }
+  }
+
+  /// What an application finds in `uwsgi.opt`, although it is no option here.
+  private mutating func tell(_ entry: Entry) {
+    guard let index = OptionTable.index(named: "uwsgi-opt") else { return }
+    let text = entry.key + (entry.value.map { "=" + $0 } ?? "")
+    tellings.append(Occurrence(index: index, written: entry.key, value: text, origin: entry.origin))
   }
 
   private mutating func accept(_ name: String) {
@@ -60,6 +75,9 @@ struct Translator {
   }
 
   private mutating func add(_ pairs: [(name: String, value: String?)], _ entry: Entry) {
+    if !pairs.contains(where: { $0.name == entry.key }), OptionTable.index(named: entry.key) == nil {
+      tell(entry)
+    }
     for (name, value) in pairs {
       guard let index = OptionTable.index(named: name) else { continue }
       var entry = entry

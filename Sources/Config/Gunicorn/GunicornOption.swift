@@ -119,9 +119,7 @@ struct GunicornOption: Sendable {
   private static let logging = [
     GunicornOption("--access-logfile", setting: "accesslog", .kept),
     GunicornOption("--error-logfile --log-file", setting: "errorlog", .kept),
-    GunicornOption(
-      "--access-logformat", setting: "access_log_format",
-      .lost("a request's line has the combined format")),
+    GunicornOption("--access-logformat", setting: "access_log_format", .kept),
     GunicornOption(
       "--log-level", setting: "loglevel",
       .lost("errors and refusals are always logged; -L leaves requests out")),

@@ -96,8 +96,21 @@ struct GunicornTranslation {
     }
   }
 
+  /// The format in this server's names.
+  private mutating func takeLogFormat() {
+    guard let format = last("access_log_format") else { return }
+    let (text, lost) = GunicornLogFormat.translated(format.value)
+    pairs.append((format.written, "log-format", text))
+    guard !lost.isEmpty else { return }
+    findings.losses.append(
+      Loss(
+        place: "`\(format.written) \(format.value)`",
+        sentence: "there is no \(lost.joined(separator: ", ")) here, and - stands in its place"))
+  }
+
   /// One log has the lines of errors and, where they are asked for, of requests.
   private mutating func takeLogs() {
+    takeLogFormat()
     let access = last("accesslog")
     let errors = last("errorlog")
     if access == nil || access?.value == "None" {

@@ -65,7 +65,7 @@ extension Migration {
     for option in reading.options {
       switch option.spec.shape {
       case .configuration, .variable, .action: continue
-      default: break
+      default: if option.spec.name == "uwsgi-opt" { continue }
       }
       let isSame = option.written == option.spec.name
       migration.add(option.spec.name, option.value, from: isSame ? nil : "was \(option.place)")

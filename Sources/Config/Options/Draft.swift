@@ -11,8 +11,8 @@ struct Draft {
   var runtimes = RuntimeDraft()
   /// The last option that asks for a program of the operator's.
   var programOption = ""
-  /// Names of plugins that are none of the server's, and whether it is not to start without them.
-  var missingPlugins: [(name: String, isNeeded: Bool)] = []
+  /// Names of plugins that are none of the server's, and that it starts without.
+  var missingPlugins: [String] = []
   /// Whether a file of this name is there: what may be read in two ways is read as that file.
   var isFile: @Sendable (String) -> Bool = { _ in false }
 
@@ -54,6 +54,7 @@ struct Draft {
     do throws(ConfigError) { try checkPrograms() } catch { problems.append(error) }
     do throws(ConfigError) { try checkCheaper() } catch { problems.append(error) }
     do throws(ConfigError) { try finishLogs() } catch { problems.append(error) }
+    settings.shared.finish()
     tellServerFacts()
     if !settings.isCGI, !hasSockets { problems.append(.noSocket(script: script)) }
     if let error = ConfigError.of(problems) { throw error }

@@ -69,6 +69,16 @@ let logRouteOptions = OptionGroup(
         draft.settings.log.routing.requestRoutes.append(try LogRoute(parsing: text))
       }),
     OptionSpec(
+      "log-drain", repeats: true, "drop lines that match a regular expression",
+      .value(placeholder: "REGEX") { (draft, text) throws(ValueError) in
+        draft.settings.log.routing.drains.append(try Pattern(text))
+      }),
+    OptionSpec(
+      "log-filter", repeats: true, "drop lines that match none of these regular expressions",
+      .value(placeholder: "REGEX") { (draft, text) throws(ValueError) in
+        draft.settings.log.routing.filters.append(try Pattern(text))
+      }),
+    OptionSpec(
       "log-encoder", repeats: true,
       "write lines as json, or in a text: json TEXT, format TEXT, prefix TEXT, suffix TEXT, with ${msg}, "
         + "${unix}, ${micros}, ${strftime:FORMAT}, ${level} or ${message} in it; KIND:NAME for one logger",

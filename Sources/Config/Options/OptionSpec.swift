@@ -70,8 +70,8 @@ struct OptionGroup: Sendable {
 /// All options.
 enum OptionTable {
   static let groups = [
-    applicationOptions, pythonOptions, ffiOptions, socketOptions, requestOptions, timeOptions,
-    staticOptions, ruleOptions, watchOptions, logOptions, logRouteOptions, processOptions,
+    applicationOptions, pythonOptions, cacheOptions, ffiOptions, socketOptions, requestOptions, timeOptions,
+    staticOptions, ruleOptions, watchOptions, logOptions, logRouteOptions, processOptions, titleOptions,
     supervisionOptions, cheaperOptions, programOptions,
     configurationOptions, acceptedOptions,
   ]

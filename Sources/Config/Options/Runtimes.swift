@@ -119,7 +119,12 @@ extension Draft {
       if RuntimeTable.isInside(String(name)) { continue }
       let reference = RuntimeReference(parsing: name)
       if reference.path == nil, target == nil, RuntimeTable.row(named: reference.name) == nil {
-        missingPlugins.append((reference.name, isNeeded))
+        if isNeeded {
+          throw .rule(
+            String(word), problem: "is no plugin of this server",
+            fix: "take it out, or name the file that holds it, as in --plugin ./\(word)_plugin.so")
+        }
+        missingPlugins.append(reference.name)
         continue
       }
       let same = runtimes.plugins.firstIndex { $0.reference.name == reference.name }
@@ -160,8 +165,7 @@ extension Draft {
 
   /// Turns what runtimes are to make into apps.
   mutating func makeRuntimeApps() throws(ConfigError) {
-    for (name, isNeeded) in missingPlugins {
-      if isNeeded { throw .unknownPlugin(name) }
+    for name in missingPlugins {
       settings.warnings.append(
         "the plugin \(name) is none of this server's, and is left out; a library that makes applications is "
           + "named by its file, as in --plugin ./\(name)_plugin.so")

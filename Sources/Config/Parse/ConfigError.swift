@@ -33,7 +33,6 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case unknownReference(place: String, name: String, suggestion: String?)
   case referenceCircle(place: String)
   case refusedOption(place: String, reason: String, fix: String)
-  case unknownPlugin(String)
   case idlePlugin(name: String, example: String)
   case optionOfIdleRuntime(runtime: String, key: String, example: String)
   /// What would be lost, with `strict`.
@@ -82,7 +81,6 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .unknownReference(let place, let name, _): "\(place): no key is called \(name)"
     case .referenceCircle(let place): "\(place): the keys refer to each other"
     case .refusedOption(let place, let reason, _): "\(place): \(reason)"
-    case .unknownPlugin(let name): "`need-plugin \(name)`: this server has no such plugin"
     case .loss(let sentence): sentence
     case .several(let errors): errors.map(\.description).joined(separator: "\n")
     case .idlePlugin(let name, _): "the plugin \(name) has nothing to serve"
@@ -135,8 +133,6 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .unknownReference(_, let name, nil): "write `\(name) = VALUE`, or the value in its place"
     case .referenceCircle: "write the value of one of them out"
     case .refusedOption(_, _, let fix): fix
-    case .unknownPlugin:
-      "take it out, or name the file that holds it, as in --plugin ./lua_plugin.so"
     case .loss: "take it out, or leave strict out"
     case .several: ""
     }

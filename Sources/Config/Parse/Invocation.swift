@@ -77,6 +77,7 @@ extension Settings {
     }
     var settings = try draft.finish(hasInheritedSockets: hasInheritedSockets, isGateway: isGateway)
     settings.warnings = reading.warnings + settings.warnings
+    settings.shared.given = reading.options.told
     if given.options.contains(action: .checkConfig) {
       return .checkConfig(ConfigListing.verdict(on: settings), settings)
     }
@@ -131,6 +132,19 @@ extension Settings {
 }
 
 extension [Occurrence] {
+  /// The options in effect as `uwsgi.opt` has them: names, with values behind an equals sign.
+  fileprivate var told: [String] {
+    indices.compactMap { place in
+      let option = self[place]
+      let isLast = !self[(place + 1)...].contains { $0.index == option.index }
+      guard option.spec.repeats || isLast, option.spec.name != "uwsgi-opt" else { return nil }
+      switch option.spec.shape {
+      case .configuration, .variable, .action: return nil
+      default: return option.spec.name + (option.value.map { "=" + $0 } ?? "")
+      }
+    }
+  }
+
   func contains(action wanted: Action) -> Bool {
     contains {
       if case .action(let action) = $0.spec.shape { action == wanted } else { false }

@@ -50,7 +50,7 @@ public struct Limits: Sendable, Equatable {
   public var unsizedFileBytes = 1 << 20
 
   /// Bytes of the command line by which a runtime names the program that its applications run in.
-  public static let programWordsBytes = 64 * 1024
+  public static let programWordsBytes = 256 * 1024
 
   /// Bytes of a file of media types (`--mimefile`); a longer one ends the start.
   public var typeFileBytes = 1 << 20
@@ -84,6 +84,9 @@ public struct Limits: Sendable, Equatable {
   public var openFiles = 256
 
   // MARK: Time
+
+  /// Seconds that the master waits at its end for children that it has killed: the kernel may hold them.
+  public static let lastSeconds = 5.0
 
   /// Seconds for a whole request head, from its first byte (or from accept); beyond it 408.
   /// Precedent: Apache `RequestReadTimeout` 20-40, nginx 60, lighttpd 60.
@@ -229,6 +232,10 @@ public struct Limits: Sendable, Equatable {
 
   /// Bytes of the state that an application leaves to the next build. No precedent.
   public static let savedStateBytes: Int64 = 1 << 30
+
+  /// Seconds between two reloads that applications ask for; what more they ask for in the meantime is one
+  /// reload behind it. No precedent.
+  public static let reloadPauseSeconds = 3.0
 
   /// The highest value `connections` may take: the default `fs.nr_open` of Linux.
   public static let connectionsMaximum = 1_048_576

@@ -209,6 +209,10 @@ public struct LogRouting: Sendable, Equatable {
   public var requestDestinations: [LogDestination] = []
   public var routes: [LogRoute] = []
   public var requestRoutes: [LogRoute] = []
+  /// Lines that match one of these are dropped; of the rest, where there are any of the others, those that
+  /// match none of them.
+  public var drains: [Pattern] = []
+  public var filters: [Pattern] = []
   public var encoders: [LogEncoder] = []
   public var requestEncoders: [LogEncoder] = []
   /// Every line is a JSON object.

@@ -19,6 +19,10 @@ public struct ProcessSettings: Sendable, Equatable {
   /// Where the server's own directory is made, for copies of builds and the control socket; nil: where the
   /// system has a place for it.
   public var runtimeDirectory: String?
+  /// What the processes are called.
+  public var title = ProcessTitle()
+  /// Pipes that the master takes commands from (uWSGI's master-fifo).
+  public var commandPipes: [String] = []
   /// File that gets the process id.
   public var pidFile: String?
   /// Permission bits withheld from new files; nil: inherited.

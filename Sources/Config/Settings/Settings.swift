@@ -34,6 +34,8 @@ public struct Settings: Sendable, Equatable {
   public var programs = ProgramSettings()
   /// What is done to requests and answers beside applications.
   public var rules = RuleSettings()
+  /// What the workers have in common.
+  public var shared = SharedSettings()
   /// How the server is watched.
   public var watch = WatchSettings()
   /// HTTP responses have a Server field.

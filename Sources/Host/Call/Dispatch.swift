@@ -47,7 +47,8 @@ extension Worker {
       exchange.isCounted = true
       board.begin(
         exchange.slot, at: now, app: calls.place, generation: calls.generation,
-        exchange.meta.method.bytes, exchange.meta.requestURI.bytes)
+        exchange.meta.method.bytes, exchange.meta.requestURI.bytes,
+        name: exchange.pointee.hasName ? exchange.pointee.requestID().bytes : Text.empty.bytes)
     }
     // An app that promised never to wait is watched only for its deadline.
     if !calls.neverWaits || watchesAll,
@@ -263,6 +264,7 @@ extension Worker {
     case .offersPermit(let exchange): return takePermit(exchange)
     case .wantsPermit(let exchange): returnPermit(exchange)
     case .asksReadiness(let exchange, let id): checkReadiness(exchange, id)
+    case .boundsTime(let exchange, let id): heedBound(exchange, id)
     case .replaces(let replacement): install(replacement)
     case .cameHome: return giveBack()
     case .threadLeft: break

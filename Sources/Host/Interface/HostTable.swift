@@ -30,7 +30,7 @@ enum HostTable {
     table.server = text(name)
     table.version = text(Program.version)
     table.log = { id, level, message in HostTable.log(id, level, message) }
-    table.extension = { _ in nil }
+    table.extension = { name in Extensions.find(name) }
     table.environ = { id, count in HostTable.environ(id, count) }
     table.fields = { id, count in HostTable.fields(id, count) }
     table.env = { id, name in HostTable.variable(id, name) }

@@ -75,6 +75,9 @@ struct Exchange: ~Copyable {
   var requestName = Text.absent
   /// What the app has set for the request's line, the last one first; in the arena.
   var logvars: UnsafeMutablePointer<LogVariable>?
+  /// Monotonic nanoseconds at which its time is over: as any request's, and as its app has bounded it; 0:
+  /// never.
+  var deadlines: (usual: UInt64, own: UInt64) = (0, 0)
 
   init(slot: UInt32, worker: Worker, fields: Int, responseHeadBytes: Int) {
     self.slot = slot
@@ -125,7 +128,7 @@ struct Exchange: ~Copyable {
     plan = .none
     isNormalized = false
     began = 0
-    (requestName, logvars) = (.absent, nil)
+    (requestName, logvars, deadlines) = (.absent, nil, (0, 0))
     arena.reset()
     body.reset()
     response.end()

@@ -16,6 +16,11 @@ enum ProcessSetup {
     }
   }
 
+  /// What a list of processes shows, if that is asked for.
+  static func show(_ role: ProcessTitle.Role, _ settings: ProcessSettings) {
+    if let title = settings.title.text(role) { System.setTitle(title) }
+  }
+
   /// The pid file, if one is asked for.
   static func writePID(_ settings: ProcessSettings) throws(ServerFailure) {
     if let path = settings.pidFile {

@@ -3,6 +3,9 @@ import Glibc
 
 /// System calls of a process's setup: who it is, where it is, and what it tells its launcher.
 extension System {
+  /// Shows other words than the command line in lists of processes (`clinux_set_title`).
+  static func setTitle(_ title: String) { _ = clinux_set_title(title) }
+
   /// The corresponding C function is `umask`.
   static func setUmask(_ mask: UInt32) { _ = umask(mode_t(mask)) }
 

@@ -35,6 +35,7 @@ public enum Server {
   public static func run(_ settings: Settings) throws(ServerFailure) {
     if let path = settings.log.file { try redirectLog(path) }
     ProcessSetup.begin(settings.process)
+    if !settings.isCGI { ProcessSetup.show(.worker(0), settings.process) }
     try ProcessSetup.tellCopiesApart()
     let streams = settings.isCGI ? try CGIStreams.take() : nil
     let identity = try Identity.ofChildren(settings.process)
@@ -178,7 +179,7 @@ public enum Server {
     if !looksAtLibraries { loading.libraries = .untold }
     var apps: [App] = []
     for (place, app) in settings.apps.enumerated() {
-      let generation = try loading.start(app, from: .runtime(runtime))
+      let generation = try loading.start(app.told(of: settings), from: .runtime(runtime))
       apps.append(
         App(
           mount: app.mount, name: generation.name, generation: generation, threads: settings.limits.threads,

@@ -46,6 +46,9 @@ extension System {
   /// Wakes a thread of this process that waits for signals. The corresponding C function is `pthread_kill`.
   static func wake(_ thread: pthread_t) { pthread_kill(thread, SIGUSR1) }
 
+  /// The number of the process that has started this one. The corresponding C function is `getppid`.
+  static var parent: Int32 { getppid() }
+
   /// Whether the other end of a socket is gone. The corresponding C function is `poll`.
   static func isHungUp(_ fd: Int32) -> Bool {
     var entry = pollfd(fd: fd, events: 0, revents: 0)

@@ -1,3 +1,4 @@
+import CNSGI
 import Wire
 
 /// Deadlines: the one place that arms a connection's timer, and the one that says what happens when it runs
@@ -40,8 +41,43 @@ extension Worker {
   /// A request waits for a call, or its call has left the loop: from now on its time counts.
   func startDeadline(_ connection: ConnectionPointer) {
     let seconds = limits.requestTimeoutSeconds
-    connection.deadline = seconds > 0 ? now &+ UInt64(seconds * 1e9) : 0
+    let usual = seconds > 0 ? now &+ UInt64(seconds * 1e9) : 0
+    connection.exchange?.pointee.deadlines.usual = usual
+    connection.deadline = earlier(usual, connection.exchange?.pointee.deadlines.own ?? 0)
     setTimeoutBeside(connection, .none)
+  }
+
+  /// The app bounds the time of a request that it is called for; an nsgi_result.
+  ///
+  /// - Parameter seconds: from now on; 0: as any other request's.
+  func bound(_ exchange: ExchangePointer, seconds: UInt32) -> Int32 {
+    guard exchange.phase == .called, !exchange.neverWaits, exchange.connection.gateway.hasSocket else {
+      return NSGI_MISUSE.rawValue
+    }
+    let own = seconds > 0 ? System.now() &+ UInt64(seconds) * 1_000_000_000 : 0
+    exchange.pointee.deadlines.own = own
+    // On the loop no time counts: it does from the moment at which the call leaves it.
+    if exchange.isDetached {
+      inbox.post(.boundsTime(exchange, exchange.id))
+    } else if own > 0 {
+      Access.leaveLoop(exchange)
+    }
+    return NSGI_OK.rawValue
+  }
+
+  /// Leader: an app has bounded the time of a request beside the loop.
+  func heedBound(_ exchange: ExchangePointer, _ id: nsgi_id) {
+    guard exchange.id == id, exchange.phase == .called, exchange.isDetached else { return }
+    let (connection, deadlines) = (exchange.connection, exchange.pointee.deadlines)
+    guard connection.timeout != .stuck else { return }
+    connection.deadline = earlier(deadlines.usual, deadlines.own)
+    let timeout = connection.timeout
+    setTimeoutBeside(connection, timeout == .body || timeout == .write ? timeout : .none)
+  }
+
+  /// The earlier of two times, of which 0 is never.
+  private func earlier(_ one: UInt64, _ other: UInt64) -> UInt64 {
+    one == 0 || other == 0 ? max(one, other) : min(one, other)
   }
 
   @inline(__always)

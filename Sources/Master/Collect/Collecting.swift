@@ -18,6 +18,12 @@ struct Collector {
   let processDescriptor: Int32
   let link: Int32
   var hearing = Hearing()
+  /// Monotonic nanoseconds.
+  let began = System.now()
+  /// When it was asked to show that it reads, in monotonic nanoseconds; 0: it was not, or has.
+  var asked: UInt64 = 0
+  /// It was killed because it has not.
+  var isKilled = false
 }
 
 /// Its life: before everything else, and until nobody is left who writes.
@@ -32,6 +38,7 @@ extension Master {
     pipes = LogPipes(errors: errors, requests: requests, original: original)
     startCollector()
     System.becomeErrors(pipes!.errors.write)
+    alarms.set(.collectorBeat, seconds: 1)
   }
 
   private func startCollector() {
@@ -57,28 +64,79 @@ extension Master {
   /// Starts another in the place of one that has ended.
   func collectAgain() { startCollector() }
 
-  /// It says how many lines nobody took, or why it cannot start.
-  func collectorSpeaks() {
-    guard let link = collector?.link, let message = hear(link, &collector!.hearing) else { return }
+  /// Once a second: whether it reads. While it does not, whoever writes to standard error waits, and none of
+  /// the server's own lines is seen: it is killed, and another one reads on.
+  func lookForCollector() {
+    let since = System.now() &- lastBeat
+    lastBeat = System.now()
+    alarms.set(.collectorBeat, seconds: 1)
+    while collectorSpeaks() {}
+    guard let asked = collector?.asked, let pid = collector?.pid else { return }
+    if collector!.isKilled { return forsakeCollector() }
+    let seconds = (releases.current?.settings ?? plan.settings).supervision.silenceSeconds
+    // After a pause of this process it gets another chance.
+    if asked == 0 || since > 3_000_000_000 {
+      collector!.asked = System.now()
+      try? System.sendPacket(collector!.link, Message(.beat).bytes)
+    } else if seconds > 0, Double(System.now() &- asked) / 1e9 >= seconds {
+      collector!.isKilled = true
+      MasterLog.error(
+        "the process that distributes the log's lines (pid \(pid)) has read nothing for \(Int(seconds)) s "
+          + "(--worker-timeout); it is killed")
+      System.signal(pid, SIGKILL)
+    }
+  }
+
+  /// It was killed a second ago, and the kernel holds it: it never reads again. Where that happens again and
+  /// again, it is the place of the lines that hangs.
+  private func forsakeCollector() {
+    guard let collector, forsaken < Master.mostForsaken else { return }
+    forsaken += 1
+    unwatched.append(collector.pid)
+    MasterLog.error(
+      "the process that distributes the log's lines (pid \(collector.pid)) does not end although it is "
+        + "killed; another is started")
+    closeCollector(collector)
+    startCollector()
+  }
+
+  /// Processes that the kernel holds and in whose place another one is started.
+  private static let mostForsaken = 3
+
+  /// It says how many lines nobody took, or why it cannot start; false when it says nothing more.
+  @discardableResult
+  func collectorSpeaks() -> Bool {
+    guard let link = collector?.link, let message = hear(link, &collector!.hearing) else { return false }
     switch message.verb {
+    case .beat: self.collector!.asked = 0
     case .lost: collectorDrops = message.number("count").map { min(max($0, 0), 1 << 48) } ?? 0
     case .failed: MasterLog.error("the log's lines wait: \(message["reason"] ?? "")")
     default: break
     }
+    return true
   }
 
   /// It has ended: what the writers have for it waits in the pipes for another.
   func collectorEnded() {
     guard let collector, let ending = System.ending(of: collector.pid) else { return }
-    collectorSpeaks()
+    while collectorSpeaks() {}
+    closeCollector(collector)
+    MasterLog.warning(
+      "the process that distributes the log's lines ended with \(ending.description); another is started")
+    // One that has lived is followed at once; one that cannot start is not tried all the time.
+    if collector.isKilled || System.now() &- collector.began > UInt64(Master.collectorPause * 1e9) {
+      startCollector()
+    } else {
+      alarms.set(.collector, seconds: Master.collectorPause)
+    }
+  }
+
+  private func closeCollector(_ collector: Collector) {
     self.collector = nil
     earlierDrops += collectorDrops
     collectorDrops = 0
     unwatch(collector.link)
     unwatch(collector.processDescriptor)
-    MasterLog.warning(
-      "the process that distributes the log's lines ended with \(ending.description); another is started")
-    alarms.set(.collector, seconds: Master.collectorPause)
   }
 
   /// Lines that nobody took in time, of master and collector; the workers count their own.
@@ -90,17 +148,28 @@ extension Master {
     LogSink.shared.drain(milliseconds: 200)
     System.becomeErrors(pipes.original)
     for end in [pipes.errors.write, pipes.requests.write] { System.close(end) }
-    guard let collector else { return }
+    if drain() { return }
+    // It has died, or hangs: another one reads the rest.
+    if let collector { closeCollector(collector) }
+    startCollector()
+    if !drain() { MasterLog.error("the log's last lines may be lost: nobody has distributed them") }
+  }
+
+  /// Has the process that distributes lines pass on what is left; false if it does not come to an end.
+  private func drain() -> Bool {
+    guard let collector else { return false }
+    if let ending = System.ending(of: collector.pid) { return ending == .exited(0) }
     try? System.sendPacket(collector.link, Message(.stop).bytes)
     for _ in 0..<Master.lastLooks {
-      if System.ending(of: collector.pid) != nil { return }
+      if let ending = System.ending(of: collector.pid) { return ending == .exited(0) }
       System.pause(milliseconds: 10)
     }
     System.signal(collector.pid, SIGKILL)
+    return false
   }
 
   /// Looks at a process that ends, ten milliseconds apart.
-  private static let lastLooks = 200
+  private static let lastLooks = 500
 
   /// Has the logs opened by their names again: by the process that has them, if there is one. `standard` is
   /// the new file in place of its standard error, or -1.

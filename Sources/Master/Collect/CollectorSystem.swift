@@ -77,6 +77,9 @@ extension System {
     _ = try check("fcntl", fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
   }
 
+  /// The same where the system does it at all.
+  static func tryNonBlocking(_ fd: Int32) { try? setNonBlocking(fd) }
+
   /// What is in a pipe: bytes, 0 at its end, -1 when nothing is there. C function: `read`.
   static func readPipe(_ fd: Int32, _ buffer: inout [UInt8]) -> Int {
     let count = read(fd, &buffer, buffer.count)

@@ -102,6 +102,7 @@ public struct LogCollector {
         switch Message(bytes)?.verb {
         case .reopen: reopen(descriptor)
         case .stop: isEnding = true
+        case .beat: try? System.sendPacket(link, Message(.beat).bytes)
         case nil where bytes.isEmpty: isAlone = true
         default: break
         }
@@ -129,6 +130,7 @@ public struct LogCollector {
   }
 
   private func distribute(_ record: LogRecord, isRequest: Bool) {
+    guard isWanted(record.bytes) else { return }
     let own = isRequest && !(routing.requestDestinations.isEmpty && routing.requestRoutes.isEmpty)
     let among = own && !requestTargets.isEmpty ? requestTargets : targets
     let routes = own ? routing.requestRoutes : routing.routes
@@ -141,6 +143,14 @@ public struct LogCollector {
     }
     guard !isTaken else { return }
     for target in among where target.destination.name == nil { give(record, to: target, isRequest) }
+  }
+
+  /// No drain takes the line, and a filter lets it through where there are any.
+  private func isWanted(_ line: [UInt8]) -> Bool {
+    line.withUnsafeBytes { bytes in
+      !routing.drains.contains { $0.matches(bytes) }
+        && (routing.filters.isEmpty || routing.filters.contains { $0.matches(bytes) })
+    }
   }
 
   private func give(_ record: LogRecord, to target: LogTarget, _ isRequest: Bool) {

@@ -159,7 +159,7 @@ final class LogTarget {
       return false
     }
     size += Int64(count)
-    wasThere = true
+    (trouble, told, wasThere) = ("", "", true)
     waitingBytes -= count
     var left = count
     while first <= last, left >= records[first].count {
@@ -197,7 +197,9 @@ final class LogTarget {
       pause = System.now() &+ LogTarget.retry
       return false
     }
-    if isReachable() { (trouble, told) = ("", "") }
+    // What takes no lines, as a disk that is full, may well be opened: that it does is only told again when
+    // it has taken one since.
+    if isReachable() { trouble = "" }
     return true
   }
 

@@ -48,20 +48,29 @@ enum Reply {
 
 /// The control socket.
 extension Master {
-  /// Binds it; false, with a sentence, when that fails.
+  /// Binds it; false, with a sentence that is not repeated, when that fails.
   func openControl() -> Bool {
     do {
       controlSocket = try System.controlSocket(controlPath)
       try watch(controlSocket, .control)
+      controlTrouble = nil
       return true
     } catch {
+      if controlSocket >= 0 { closeControl() }
       let reason =
         System.socketPlace(controlPath, error.code).sentence(controlPath)
         ?? "\(controlPath) cannot be bound "
         + "(\(error.code == ELOOP ? System.guardedReason(error) : error.description))"
-      MasterLog.announce("the control socket: \(reason)")
+      if reason != controlTrouble { MasterLog.announce("the control socket: \(reason)") }
+      controlTrouble = reason
     }
     return false
+  }
+
+  /// The server is this master's, and so is the socket at the path.
+  var ownsControl: Bool {
+    if hasHandedOver { return false }
+    return !plan.follows || hasTakenOver || plan.settings.supervision.controlSocket == nil
   }
 
   func closeControl() {
@@ -133,6 +142,11 @@ extension Master {
     clients[id]!.output += Array((line + "\n").utf8)
     if case .progress = reply {} else { clients[id]!.isOver = !client.isViewer }
     send(to: id)
+  }
+
+  /// Tells those who wait for the change under way what it does.
+  func tellAskers(_ text: String) {
+    for asker in releases.request?.askers ?? [] { tell(asker, .progress(text)) }
   }
 
   private func last(_ outcome: Outcome, _ isJSON: Bool) -> String {

@@ -16,8 +16,14 @@ struct Alarms {
     case stacks(client: Int)
     /// Clients of the control socket may be taken again.
     case clients
-    /// The time of `--shutdown-delay` is over.
-    case stop
+    /// The control socket may be bound again.
+    case control
+    /// The last processes that were killed should have ended.
+    case last
+    /// The process that distributes lines should have answered.
+    case collectorBeat
+    /// Programs that were told to end should have.
+    case programsEnd
     /// The process that shows figures may be started again.
     case watcher
     /// Look at the scoreboards.
@@ -31,6 +37,8 @@ struct Alarms {
     /// A minute begins.
     case minute
     case keeper
+    /// What workers have asked for in the meantime may be done.
+    case renewal
     /// Another process may be started that distributes lines.
     case collector
   }

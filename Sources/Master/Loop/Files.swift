@@ -18,8 +18,10 @@ struct FileWatch {
 
 /// A path that is watched.
 struct WatchedFile {
-  /// What is asked for; nil: that the logs are opened again.
-  let change: Change?
+  /// What is asked for.
+  var changes: [Change] = []
+  /// The logs are opened again.
+  var reopensLogs = false
   /// What it led to when its change was last acted on.
   var seen: FileIdentity?
   /// What it leads to since the last look: a second look finds it finished.
@@ -35,8 +37,9 @@ extension Master {
     guard let release = releases.current else { return }
     let supervision = release.settings.supervision
     let reopenFiles = release.settings.log.reopenFiles
-    guard !supervision.touchFiles.isEmpty || supervision.watchesApps || !reopenFiles.isEmpty else { return }
+    let wantsAny = !supervision.touchFiles.isEmpty || supervision.watchesApps || !reopenFiles.isEmpty
     if files == nil {
+      guard wantsAny else { return }
       guard let fd = try? System.fileWatcher() else { return }
       files = FileWatch(descriptor: fd)
       try? watch(fd, .files)
@@ -62,7 +65,10 @@ extension Master {
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    files!.files[path] = WatchedFile(change: change, seen: System.identity(of: path))
+    // A path may be named for several things.
+    var file = files!.files[path] ?? WatchedFile(seen: System.identity(of: path))
+    if let change { file.changes.append(change) } else { file.reopensLogs = true }
+    files!.files[path] = file
     do throws(SystemError) {
       let watch =
         if let known = files!.directories[directory] { known } else {
@@ -87,23 +93,28 @@ extension Master {
   func filesSettled() {
     let changed = files?.changed ?? []
     files?.changed = []
-    for path in changed { act(on: path) }
+    act(on: changed)
   }
 
-  private func act(on path: String) {
-    guard let file = files?.files[path] else { return }
-    files!.files[path]!.seen = System.identity(of: path)
-    files!.files[path]!.candidate = nil
-    guard let change = file.change else {
-      MasterLog.info("\(path) has changed: logs are opened again (--touch-logreopen)")
-      _ = reopenLogs()
-      return
+  /// What is asked for by several files is asked for once.
+  private func act(on paths: [String]) {
+    var changes: [Change] = []
+    for path in paths {
+      guard let file = files?.files[path] else { continue }
+      files!.files[path]!.seen = System.identity(of: path)
+      files!.files[path]!.candidate = nil
+      if file.reopensLogs {
+        MasterLog.info("\(path) has changed: logs are opened again (--touch-logreopen)")
+        _ = reopenLogs()
+      }
+      for change in file.changes where !changes.contains(where: change.asksTheSame) { changes.append(change) }
     }
-    inform(.asked(change, by: nil))
+    for change in changes { inform(.asked(change, by: nil)) }
   }
 
   /// Once a second: what each path leads to. A file that is another, and the same at two looks, has changed.
   func lookAtFiles() {
+    var changed: [String] = []
     for (path, file) in files?.files ?? [:] {
       let now = System.identity(of: path)
       guard let now, now != file.seen else {
@@ -111,7 +122,8 @@ extension Master {
         continue
       }
       files!.files[path]!.candidate = now
-      if now == file.candidate { act(on: path) }
+      if now == file.candidate { changed.append(path) }
     }
+    act(on: changed.sorted())
   }
 }

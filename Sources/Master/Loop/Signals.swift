@@ -8,23 +8,10 @@ extension Master {
     switch signal {
     case SIGHUP: inform(.asked(.reload(cause: "SIGHUP"), by: nil))
     case SIGUSR1: _ = reopenLogs()
-    default: signalledToStop()
+    default:
+      if hasHandedOver { stopPrograms() }
+      inform(.stopSignal)
     }
-  }
-
-  /// First time with `--shutdown-delay`: load balancers learn of it, and what they still send is served.
-  private func signalledToStop() {
-    let seconds = (releases.current?.settings ?? plan.settings).watch.shutdownDelaySeconds
-    guard seconds > 0, !isUnready, servesOn else { return inform(.stop(code: 0)) }
-    isUnready = true
-    MasterLog.info("stops in \(Int(seconds.rounded(.up))) s (--shutdown-delay)")
-    for worker in workers.values { worker.send(Message(.unready)) }
-    alarms.set(.stop, seconds: seconds)
-  }
-
-  /// The time of `--shutdown-delay` is over. Whoever was impatient has stopped the server already.
-  func delayIsOver() {
-    if servesOn { inform(.stop(code: 0)) }
   }
 
   /// Opens the logs by their names again, and hands them to the workers: they may not be allowed to.

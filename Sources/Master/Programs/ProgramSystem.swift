@@ -83,13 +83,12 @@ extension System {
     return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
   }
 
-  /// The minute that it is, in the machine's time zone; months from 1, Sunday is 0. The corresponding C
-  /// function is `localtime_r`.
-  static func minute() -> (minute: Int, hour: Int, day: Int, month: Int, weekday: Int) {
-    var (now, parts) = (time(nil), tm())
+  /// The minute that a time is in, in the machine's time zone. The corresponding C function is `localtime_r`.
+  static func minute(of seconds: Int64) -> Minute {
+    var (now, parts) = (time_t(seconds), tm())
     localtime_r(&now, &parts)
-    return (
-      Int(parts.tm_min), Int(parts.tm_hour), Int(parts.tm_mday), Int(parts.tm_mon) + 1, Int(parts.tm_wday)
-    )
+    return Minute(
+      number: seconds / 60, minute: Int(parts.tm_min), hour: Int(parts.tm_hour), day: Int(parts.tm_mday),
+      month: Int(parts.tm_mon) + 1, weekday: Int(parts.tm_wday))
   }
 }

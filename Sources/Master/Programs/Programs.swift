@@ -23,25 +23,33 @@ struct RunningProgram {
   let began = System.now()
   /// How much it says before it has become the program.
   var hearing = Hearing()
+  /// It was told to end.
+  var isStopping = false
+  /// It was killed because it had not.
+  var isKilled = false
+
+  /// It runs beside the server.
+  var isAttached: Bool { if case .attached = purpose { true } else { false } }
+
 }
 
 /// Their lives: as the settings of the start have them, and as long as the server is this master's.
 extension Master {
   /// Starts what runs beside the server, once it serves.
   func startPrograms() {
-    guard !hasPrograms, !plan.follows || hasTakenOver else { return }
+    guard !hasPrograms, !programsWait, servesOn, !plan.follows || hasTakenOver else { return }
     hasPrograms = true
     for place in plan.settings.programs.attached.indices { attach(place) }
     for step in steps(.ready) { _ = start(step.command, .step, asUser: true) }
     if !plan.settings.programs.timed.isEmpty { setMinute() }
   }
 
-  private func steps(_ step: StepProgram.Step) -> [StepProgram] {
+  func steps(_ step: StepProgram.Step) -> [StepProgram] {
     plan.settings.programs.steps.filter { $0.step == step }
   }
 
   /// Starts a command in a session of its own; its number here, nil if there is no process for it.
-  private func start(_ command: String, _ purpose: RunningProgram.Purpose, asUser: Bool) -> Int? {
+  func start(_ command: String, _ purpose: RunningProgram.Purpose, asUser: Bool) -> Int? {
     var orders = Orders(.run)
     (orders.arguments, orders.commandLine, orders.tries) = (plan.arguments, [command], asUser)
     let id = nextNumber()
@@ -107,6 +115,7 @@ extension Master {
     let ending = program.link < 0 ? Ending.exited(0) : System.ending(of: program.pid)
     guard let ending else { return }
     forget(id, program)
+    if hasHandedOver { return tellFollower(ofEndOf: program) }
     switch program.purpose {
     case .attached(let place): attachedEnded(place, program, ending)
     case .timed, .step:
@@ -114,7 +123,7 @@ extension Master {
     }
   }
 
-  private func forget(_ id: Int, _ program: RunningProgram) {
+  func forget(_ id: Int, _ program: RunningProgram) {
     programs[id] = nil
     tellKeeper()
     alarms.cancel(.programTime(id))
@@ -146,20 +155,17 @@ extension Master {
 
   /// Wakes at the next minute.
   private func setMinute() {
-    alarms.set(.minute, seconds: Double(60 - System.seconds() % 60) + 0.05)
+    alarms.set(.minute, seconds: Minutes.wait(at: System.seconds()))
   }
 
   /// A minute has begun.
   func minuteBegins() {
     guard servesOn else { return }
     setMinute()
-    let now = System.minute()
-    for (place, timed) in plan.settings.programs.timed.enumerated() {
-      guard
-        timed.matches(
-          minute: now.minute, hour: now.hour, day: now.day, month: now.month, weekday: now.weekday)
-      else { continue }
-      let isRunning = programs.values.contains { $0.purpose == .timed(place) }
+    for place in minutes.due(plan.settings.programs.timed, at: System.minute(of: System.seconds())) {
+      let timed = plan.settings.programs.timed[place]
+      let isRunning =
+        programs.values.contains { $0.purpose == .timed(place) } || foreignTimed.contains(timed.command)
       if timed.isUnique, isRunning { continue }
       guard let id = start(timed.command, .timed(place), asUser: true) else { continue }
       if timed.seconds > 0 { alarms.set(.programTime(id), seconds: Double(timed.seconds)) }
@@ -170,82 +176,14 @@ extension Master {
   func programIsLate(_ id: Int) {
     guard let program = programs[id] else { return }
     MasterLog.warning("`\(program.command)` is killed: its time is over")
-    System.signal(-program.pid, SIGKILL)
-  }
-
-  // MARK: The way
-
-  /// Runs the commands of a step one after the other, each to its end.
-  ///
-  /// - Parameter signals: what a stop meanwhile comes by; -1 for nothing.
-  /// - Returns: nil when all have succeeded; else, with a line, the exit code of the server.
-  func runSteps(_ step: StepProgram.Step, signals: Int32 = -1) -> Int32? {
-    for wanted in steps(step) {
-      guard let id = start(wanted.command, .step, asUser: step != .beforeAll), let program = programs[id]
-      else { return 1 }
-      guard let ending = waitForEnd(of: program, signals) else {
-        System.signal(-program.pid, SIGKILL)
-        MasterLog.announce("stopped while `\(wanted.command)` ran")
-        return 0
-      }
-      programSpeaks(id)
-      forget(id, program)
-      if ending == .exited(0) { continue }
-      announceFailure("`\(wanted.command)` ended with \(ending.description)", code: 1)
-      return 1
-    }
-    return nil
-  }
-
-  /// How it ends; nil when the server is to stop before.
-  private func waitForEnd(of program: RunningProgram, _ signals: Int32) -> Ending? {
-    while true {
-      if let ending = System.ending(of: program.pid) { return ending }
-      if signals >= 0, let signal = System.nextSignal(signals), [SIGTERM, SIGINT, SIGQUIT].contains(signal) {
-        return nil
-      }
-      System.pause(milliseconds: 5)
-    }
-  }
-
-  // MARK: The end
-
-  /// The server is nobody's or another master's: what runs beside it ends.
-  func stopPrograms() {
-    guard hasPrograms else { return }
-    for program in programs.values {
-      tell(program, stopSignal(of: program))
-    }
-    hasPrograms = false
-  }
-
-  /// Waits for those that were told to end, and kills what does not.
-  func endPrograms() {
-    stopPrograms()
-    for _ in 0..<Master.programLooks {
-      for (id, program) in programs {
-        let isGone =
-          program.link < 0
-          ? System.haveInput([program.processDescriptor]) : System.ending(of: program.pid) != nil
-        if isGone { forget(id, program) }
-      }
-      if programs.isEmpty { break }
-      System.pause(milliseconds: 10)
-    }
-    for program in programs.values {
-      MasterLog.warning("`\(program.command)` is killed: it has not stopped")
-      tell(program, SIGKILL)
-    }
+    tell(program, SIGKILL)
   }
 
   /// Sends a signal to its session if it is one of ours; else to the process that was found, unless it has
   /// become another user's since.
-  private func tell(_ program: RunningProgram, _ signal: Int32) {
+  func tell(_ program: RunningProgram, _ signal: Int32) {
     guard program.link < 0 else { return System.signal(-program.pid, signal) }
     guard System.belongs(program.pid, program.processDescriptor, to: plan.programUser) else { return }
     System.signal(held: program.processDescriptor, signal)
   }
-
-  /// Looks at programs that end, ten milliseconds apart.
-  private static let programLooks = 500
 }

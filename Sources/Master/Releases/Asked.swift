@@ -4,12 +4,27 @@ import Control
 /// Changes, one after the other.
 extension Releases {
   mutating func ask(_ change: Change, _ asker: Int?) {
-    let request = Request(ticket: nextNumber(), change: change, asker: asker)
+    let request = Request(ticket: nextNumber(), change: change, askers: asker.map { [$0] } ?? [])
     if case .stopping = state { return finish(request, .refused("the server stops")) }
-    // Whoever waits already will read the files after this moment: one reading serves both.
-    if asker == nil, queue.contains(where: { $0.change == change }) { return }
-    queue.append(request)
-    if self.request != nil { act(.tell(asker, .progress("waits for the change before it"))) }
+    if isStopAnnounced, case .upgrade = change { return finish(request, .refused(Releases.stopsSoon)) }
+    if let place = place(thatServes: change) {
+      queue[place].askers += request.askers
+    } else {
+      queue.append(request)
+    }
+    if self.request != nil { tell(request, .progress("waits for the change before it")) }
+  }
+
+  /// Why nothing new is begun that would outlast the server.
+  static let stopsSoon = "the server is to stop (--shutdown-delay)"
+
+  /// A request that waits and will read the files after this moment: one reading serves both, unless what
+  /// comes behind it is of another kind.
+  private func place(thatServes change: Change) -> Int? {
+    guard change.readsFiles, let place = queue.lastIndex(where: { $0.change.asksTheSame(as: change) }) else {
+      return nil
+    }
+    return queue[(place + 1)...].allSatisfy { $0.change.readsUsualFiles } ? place : nil
   }
 
   /// The next change, if nothing is under way; one that ends at once is followed by another.
@@ -22,7 +37,7 @@ extension Releases {
     switch request.change {
     case .swap:
       state = .staging(Preparation(request: request))
-      act(.tell(request.asker, .progress("tries the new build in a process of its own")))
+      tell(request, .progress("tries the new build in a process of its own"))
       act(.stage(ticket: request.ticket))
       setDeadline(request)
     case .reload:
@@ -68,7 +83,7 @@ extension Releases {
     guard target.settings.supervision.swap == .inPlace, fresh.count == 1, let current else { return false }
     let old = current.builds.first { $0.mount == fresh[0].mount }
     if obstacle == nil, fresh[0].isUnloadable, old?.isUnloadable ?? false { return true }
-    act(.tell(request?.asker, .progress("\(obstacle ?? "the build cannot be unloaded"): worker by worker")))
+    tell(request, .progress("\(obstacle ?? "the build cannot be unloaded"): worker by worker"))
     return false
   }
 

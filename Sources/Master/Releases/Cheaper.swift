@@ -6,9 +6,9 @@ import Config
 struct Cheaper {
   /// How the server was at one look.
   struct Look {
-    /// Workers that serve.
+    /// Places that serve.
     var serving: Int
-    /// Of these, those that have a request.
+    /// Of these, those that have nobody without a request.
     var busy: Int
     /// Microseconds that requests have taken since the start, over all workers.
     var microseconds: UInt64
@@ -48,10 +48,11 @@ struct Cheaper {
   /// The last decision was to stop a worker, so many intervals ago.
   private var sinceStop: Int?
 
-  init(_ settings: CheaperSettings, most: Int) {
+  /// - Parameter present: how many serve already, by other rules or in a master before.
+  init(_ settings: CheaperSettings, most: Int, present: Int? = nil) {
     (self.settings, self.most) = (settings, most)
     let least = settings.least ?? (settings.initial == nil ? most : 1)
-    workers = min(max(settings.initial ?? least, least), most)
+    workers = min(max(present ?? settings.initial ?? least, least), most)
     patience = settings.busynessMultiplier
   }
 
@@ -65,7 +66,9 @@ struct Cheaper {
   private var stopsFree: Bool { settings.least != nil || settings.initial != nil }
 
   /// Once a second: whether there should be another number of workers.
-  mutating func look(_ look: Look) -> Decision? {
+  ///
+  /// - Parameter isSettled: those that were asked for last serve, and those that were too many do not.
+  mutating func look(_ look: Look, isSettled: Bool = true) -> Decision? {
     let worked = UInt64(look.microseconds &- (seen?.microseconds ?? look.microseconds))
     let came = UInt64(look.requests &- (seen?.requests ?? look.requests))
     seen = (look.microseconds, look.requests)
@@ -77,8 +80,7 @@ struct Cheaper {
     if settings.idleSeconds > 0, quiet >= settings.idleSeconds, workers > least {
       return set(least, "no request for \(settings.idleSeconds) s (--idle)")
     }
-    // Those that were asked for last do not serve yet, or still do.
-    guard look.serving == workers else { return nil }
+    guard isSettled else { return nil }
     let decision = settings.algorithm == .spare ? spare(look) : busyness(look, worked)
     guard let decision else { return nil }
     guard decision.workers > workers, isAboveSoftLimit(look) else {

@@ -8,6 +8,8 @@ struct Past {
   /// The number that was given last, for each application.
   var counters: [Bequest.Place] = []
   var trial: Bequest.Trial?
+  /// Workers that served, where there are as many as the work asks for.
+  var workers: Int?
 }
 
 /// History and probation cross an upgrade.
@@ -19,19 +21,23 @@ extension Releases {
       bequest.kept += builds.filter { $0.status != .serving }.map(Bequest.Kept.init)
       bequest.counters.append(.init(mount: mount, generation: history.count(mount)))
     }
+    bequest.workers = cheaper?.workers
     guard let current, let probation, probation.release == current.number else { return bequest }
     var trial = Bequest.Trial()
     (trial.end, trial.kills) = (probation.end, probation.kills)
     trial.arguments = probation.previous.arguments
     trial.previous = probation.previous.builds.map(\.place)
     trial.fresh = probation.fresh.map(\.place)
+    trial.terms = probation.trials.map {
+      Bequest.Term(place: $0.build.place, before: $0.before?.generation ?? 0, end: $0.end)
+    }
     bequest.trial = trial
     return bequest
   }
 
   /// The first builds are staged.
   mutating func loaded(_ release: Release, _ past: Past) {
-    current = release
+    (current, inheritedSeats) = (release, past.workers)
     history.adopt(past.builds, past.counters)
     for build in release.builds { history.count(build.mount, upTo: build.generation) }
     guard let trial = past.trial, trial.end > now else { return }
@@ -39,10 +45,18 @@ extension Releases {
       return act(.log(.warning, "the probation ends: the builds before cannot be brought back any more"))
     }
     let fresh = release.builds.filter { trial.fresh.contains($0.place) }
-    probation = Probation(
-      release: release.number, previous: previous, fresh: fresh, end: trial.end, kills: trial.kills)
-    let seconds = Double(trial.end - now) / 1e9
-    act(.alarm(.probation(release: release.number), seconds: seconds))
+    let trials = fresh.map { build in
+      let term = trial.terms.first { $0.place == build.place }
+      let known = past.builds.filter { !$0.status.isWithdrawn } + previous.builds
+      let before = known.first { $0.mount == build.mount && $0.generation == term?.before }
+      return Probation.Trial(
+        build: build, before: before ?? previous.builds.first { $0.mount == build.mount },
+        end: term?.end ?? trial.end)
+    }
+    setProbation(
+      Probation(
+        release: release.number, previous: previous, trials: trials.filter { $0.end > now },
+        kills: trial.kills))
   }
 
   /// The release to go back to, if each of its builds is there. What a runtime makes may have been withdrawn

@@ -42,6 +42,7 @@ extension Releases {
     for seat in 0..<count { reconcile(seat) }
   }
 
+  /// Whatever workers say or do, a seat has one more than it needs at most, not counting those that leave.
   private mutating func reconcile(_ seat: Int) {
     let here = workers.filter { $0.value.seat == seat && $0.value.phase != .leaving }
     guard let wanted = wanted(seat) else {
@@ -49,22 +50,31 @@ extension Releases {
       return
     }
     let good = here.filter { suits($0.value, wanted) }
-    let serving = good.filter { $0.value.phase == .serving }
-    let staying = serving.filter { !$0.value.wantsOut }
-    let loading = good.filter { $0.value.phase == .loading }
-    let needed = isHot(seat) ? 2 : 1
+    let staying = good.filter { $0.value.phase == .serving && !$0.value.wantsOut }.keys.sorted()
+    let needed = isHot(seat) ? Seat.mostNeeded : 1
+    // A worker that loads what is wanted no more, or not so often, is in nobody's way, but holds memory.
+    let loading = good.filter { $0.value.phase == .loading }.keys.sorted().prefix(
+      max(0, needed - staying.count))
+    for (id, worker) in here where worker.phase == .loading && !loading.contains(id) { give(up: id) }
+    // Whoever wants to go goes first, then the oldest.
+    let others = here.filter { $0.value.phase == .serving && !staying.contains($0.key) }
+      .sorted { ($0.value.wantsOut ? 0 : 1, $0.key) < ($1.value.wantsOut ? 0 : 1, $1.key) }.map(\.key)
     if staying.count >= needed {
       // The youngest stay.
-      let kept = Set(staying.keys.sorted().suffix(needed))
-      guard !keepsOthers(seat) else { return }
-      for id in here.keys.sorted() where !kept.contains(id) { retire(id) }
+      for id in staying.dropLast(needed) { retire(id) }
+      for id in keepsOthers(seat) ? others.dropLast() : others[...] { retire(id) }
       return
     }
-    // A worker that loads what is wanted no more is in nobody's way, but holds memory.
-    for (id, worker) in here where worker.phase == .loading && good[id] == nil { give(up: id) }
-    guard staying.count + loading.count < needed, !isPaused(seat) else { return }
-    let old = here.filter { $0.value.phase == .serving }.keys.max()
-    spawn(seat, wanted, follows: old)
+    let allowed = needed + 1 - staying.count - loading.count
+    for id in others.dropLast(allowed) { retire(id) }
+    guard staying.count + loading.count < needed, !isPaused(seat, for: wanted.plan) else { return }
+    if others.count >= allowed {
+      // One more would be too many. The first new one soaks beside all that are there, and whoever loads is
+      // waited for.
+      if !loading.isEmpty || keepsOthers(seat) && !staying.isEmpty { return }
+      if let id = others.dropFirst(others.count - allowed).first { retire(id) }
+    }
+    spawn(seat, wanted, follows: (staying + others).max())
   }
 
   private mutating func spawn(_ seat: Int, _ release: Release, follows old: Int?) {

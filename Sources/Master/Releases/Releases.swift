@@ -23,8 +23,9 @@ struct Releases {
     case swapping(InPlace)
     /// A new master starts on the same sockets.
     case handingOver(Request)
-    /// Nothing new; it ends with the last worker. `code` is the master's exit code.
-    case stopping(code: Int32)
+    /// Nothing new; it ends with the last worker. `code` is the master's exit code. `isHandedOver`: another
+    /// master goes on, and nobody has asked this one to hurry yet.
+    case stopping(code: Int32, isHandedOver: Bool)
 
     /// As status says it.
     var word: String {
@@ -48,8 +49,12 @@ struct Releases {
   var probation: Probation?
   /// Changes that wait for the one under way.
   var queue: [Request] = []
+  /// The server is to stop when the time of `--shutdown-delay` is over.
+  var isStopAnnounced = false
   /// How many seats are in use; nil: all.
   var cheaper: Cheaper?
+  /// So many were in use in the master before this one.
+  var inheritedSeats: Int?
   /// What it decided last, for status.
   private(set) var cheaperText: String?
   /// How the last change ended, for status.
@@ -75,11 +80,12 @@ struct Releases {
     case .wantsOut(let id): wantsOut(id)
     case .swapped(let id, let app, let generation): swapped(id, app, generation)
     case .keptOld(let id, let reason, let isFull): keptOld(id, reason, isFull)
-    case .evidence(let number, let text): evidence(number, text)
+    case .evidence(let number, let text, let mount): evidence(number, text, mount)
     case .heirReady(let ticket, let pid): heirReady(ticket, pid)
     case .heirFailed(let ticket, let reason): heirFailed(ticket, reason)
     case .looked(let look): looked(look)
     case .alarm(let alarm): rang(alarm)
+    case .stopSignal: signalledToStop()
     case .stop(let code): stop(code)
     }
     heedCheaper()
@@ -99,15 +105,30 @@ struct Releases {
     guard let current else { return }
     guard let settings = current.settings.supervision.cheaper else { return cheaper = nil }
     if cheaper?.follows(settings, most: current.workers) ?? false { return }
-    cheaper = Cheaper(settings, most: current.workers)
+    cheaper = Cheaper(settings, most: current.workers, present: cheaper?.workers ?? seatsInUse)
+  }
+
+  /// Nil: nobody has served yet, here or in a master before.
+  private var seatsInUse: Int? {
+    if case .starting = state { return inheritedSeats }
+    return Set(workers.values.filter { $0.phase != .leaving }.map(\.seat)).count
   }
 
   /// Once a second. While something is being changed the number stays.
   private mutating func looked(_ look: Cheaper.Look) {
-    guard case .serving = state, let decision = cheaper?.look(look), let current else { return }
+    guard case .serving = state, let before = cheaper?.workers, let current else { return }
+    let isSettled = isSettled(before)
+    guard let decision = cheaper?.look(look, isSettled: isSettled) else { return }
     let text = "\(decision.workers) of \(current.workers) workers: \(decision.reason)"
     cheaperText = text
-    act(.resized(text, isMore: decision.workers > look.serving))
+    act(.resized(text, isMore: decision.workers > before))
+  }
+
+  /// Those that were asked for last serve, or could not start; those that are too many have left.
+  private func isSettled(_ count: Int) -> Bool {
+    let serving = Set(workers.values.filter { $0.phase == .serving }.map(\.seat))
+    let missing = (0..<count).filter { !serving.contains($0) }
+    return missing.allSatisfy { seats[$0]?.failedStarts ?? 0 > 0 } && serving.allSatisfy { $0 < count }
   }
 
   mutating func act(_ action: Action) { actions.append(action) }
@@ -133,8 +154,13 @@ struct Releases {
       act(.count("\(verb)_refused"))
       act(.log(.error, "\(verb) refused: \(text)"))
     }
-    act(.tell(request.asker, .end(outcome)))
+    tell(request, .end(outcome))
     act(.removeUnused)
+  }
+
+  /// Tells everybody who waits for a change.
+  mutating func tell(_ request: Request?, _ reply: Reply) {
+    for asker in request?.askers ?? [] { act(.tell(asker, reply)) }
   }
 
   /// The request of the change under way.

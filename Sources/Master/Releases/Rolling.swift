@@ -22,7 +22,7 @@ extension Releases {
     guard let current, workers.values.contains(where: { $0.phase == .serving }) else { return }
     // Somebody serves: the others are tried again.
     state = .starting([])
-    for failure in failures { failedToServe(failure.seat, failure.reason) }
+    for failure in failures { failedToServe(failure.seat, current.plan, failure.reason) }
     let missing = (0..<seats(of: current)).filter { !serves($0, current) }
     guard missing.allSatisfy({ seats[$0]?.failedStarts ?? 0 > 0 }) else { return }
     state = .serving
@@ -50,7 +50,7 @@ extension Releases {
         }
         break
       }
-      act(.tell(rolling.request.asker, .progress("place \(rolling.seat + 1) serves the new build")))
+      tell(rolling.request, .progress("place \(rolling.seat + 1) serves the new build"))
       rolling.seat += 1
     }
     state = .rolling(rolling)
@@ -63,12 +63,9 @@ extension Releases {
   private mutating func commit(_ rolling: Rolling) {
     current = rolling.target
     for build in rolling.target.builds(notIn: rolling.previous) { _ = history.commit(build) }
-    if case .rollback = rolling.request.change {
-      // It has proven itself before; what it replaces has not.
-      endProbation()
-    } else {
-      beginProbation(rolling.target, before: rolling.previous, rolling.fresh)
-    }
+    // What a rollback brings back has proven itself before.
+    let isRollback = if case .rollback = rolling.request.change { true } else { false }
+    goOnProbation(with: rolling.target, before: rolling.previous, isRollback ? [] : rolling.fresh)
     succeed("serving \(serviceText)")
     act(.watchFiles)
   }

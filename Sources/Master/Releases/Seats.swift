@@ -5,8 +5,11 @@ import Control
 struct Seat {
   /// Monotonic nanoseconds of the last deaths.
   var deaths: [UInt64] = []
-  /// Starts in a row that never served.
+  /// Starts in a row that never served, and what they were to run: another build has its own luck.
   var failedStarts = 0
+  var failedPlan: Plan?
+  /// A worker that runs it is ready; monotonic nanoseconds at which it has proven that it can serve.
+  var proving: (worker: Int, at: UInt64)?
   /// Monotonic nanoseconds of the first of them.
   var failingSince: UInt64 = 0
   /// No worker is started before; monotonic nanoseconds.
@@ -15,7 +18,11 @@ struct Seat {
   /// Deaths in `span` that make a seat hot.
   static let often = 2
   static let spanSeconds = 10.0
+  /// Workers that a hot seat needs.
+  static let mostNeeded = 2
   static let firstPause = 0.1
+  /// A worker that has lived so long after it was ready, or has answered, has served.
+  static let provingSeconds = 1.0
   static let longestPause = 30.0
   /// While nobody serves.
   static let lastSeatPause = 1.0
@@ -31,6 +38,9 @@ extension Releases {
 
   func isPaused(_ seat: Int) -> Bool { now < seats[seat]?.pausedUntil ?? 0 }
 
+  /// The pause is for what has failed there.
+  func isPaused(_ seat: Int, for plan: Plan) -> Bool { isPaused(seat) && seats[seat]?.failedPlan == plan }
+
   /// A worker that had served has died: the next one starts at once.
   mutating func died(_ seat: Int) {
     seats[seat, default: Seat()].deaths.append(now)
@@ -41,8 +51,13 @@ extension Releases {
   /// The alarm for what changes next of a seat by time alone: both its pause and its spare end so, and
   /// neither may take the other's alarm.
   mutating func lookAgain(at seat: Int) {
+    if let (id, time) = seats[seat]?.proving, now >= time || workers[id]?.phase != .serving {
+      seats[seat]!.proving = nil
+      if workers[id]?.phase == .serving { seats[seat]!.failedStarts = 0 }
+    }
     guard let known = seats[seat] else { return }
     var due: [UInt64] = []
+    if let proving = known.proving { due.append(proving.at) }
     if isPaused(seat) { due.append(known.pausedUntil) }
     if isHot(seat), let first = known.deaths.first { due.append(first &+ UInt64(Seat.spanSeconds * 1e9)) }
     guard let next = due.min() else { return }
@@ -51,8 +66,10 @@ extension Releases {
 
   /// A worker has died before it served anything: the next one waits, longer each time, but not for long
   /// while no other seat serves. A server that has nobody for good ends, and says why.
-  mutating func failedToServe(_ seat: Int, _ reason: String) {
-    if seats[seat]?.failedStarts ?? 0 == 0 { seats[seat, default: Seat()].failingSince = now }
+  mutating func failedToServe(_ seat: Int, _ plan: Plan, _ reason: String) {
+    if seats[seat]?.failedPlan != plan { seats[seat, default: Seat()].failedStarts = 0 }
+    if seats[seat]!.failedStarts == 0 { seats[seat]!.failingSince = now }
+    (seats[seat]!.failedPlan, seats[seat]!.proving) = (plan, nil)
     seats[seat]!.failedStarts += 1
     let failures = seats[seat]!.failedStarts
     var pause = Seat.firstPause
@@ -71,9 +88,18 @@ extension Releases {
     act(.log(.warning, "place \(seat + 1) waits \(Int(pause * 1000)) ms for its next worker: \(reason)"))
   }
 
-  /// A worker serves: what was before is forgotten.
-  mutating func serves(_ seat: Int) {
-    seats[seat]?.failedStarts = 0
-    seats[seat]?.pausedUntil = 0
+  /// A worker is ready. What was before is forgotten when it has answered, or lived for a while: a build that
+  /// dies as soon as it says so never serves either.
+  mutating func serves(_ id: Int, _ worker: Worker) {
+    seats[worker.seat]?.pausedUntil = 0
+    guard seats[worker.seat]?.failedPlan == worker.plan else { return }
+    seats[worker.seat]!.proving = (id, now &+ UInt64(Seat.provingSeconds * 1e9))
+    lookAgain(at: worker.seat)
+  }
+
+  /// A worker that ran this has served.
+  mutating func hasProven(_ seat: Int, _ plan: Plan) {
+    guard seats[seat]?.failedPlan == plan else { return }
+    (seats[seat]!.failedStarts, seats[seat]!.proving) = (0, nil)
   }
 }

@@ -10,6 +10,7 @@ extension Releases {
       var swap = swap
       swap.asked = id
       state = .swapping(swap)
+      workers[id]!.asked = Worker.Asked(app: swap.app, generation: swap.build.generation)
       act(.swap(id, app: swap.app, swap.build))
       act(.alarm(.swap(worker: id), seconds: swap.target.settings.supervision.startSeconds))
       return
@@ -17,14 +18,17 @@ extension Releases {
     let previous = current
     current = swap.target
     _ = history.commit(swap.build)
-    if let previous { beginProbation(swap.target, before: previous, [swap.build]) }
+    if let previous { goOnProbation(with: swap.target, before: previous, [swap.build]) }
     succeed("serving \(serviceText) (in place)")
     act(.watchFiles)
   }
 
   mutating func swapped(_ id: Int, _ app: Int, _ generation: Int) {
-    guard var running = workers[id]?.running, running.generations.indices.contains(app) else { return }
-    // Whether it was asked for or not: this is what it runs.
+    // It may come late, when the change is off: it is what the worker runs. What nobody has asked it for is
+    // not.
+    guard isAsked(id, app, generation), var running = workers[id]?.running,
+      running.generations.indices.contains(app)
+    else { return }
     running.generations[app] = generation
     if case .swapping(let swap) = state, swap.asked == id, swap.target.plan.generations == running.generations
     {
@@ -35,20 +39,29 @@ extension Releases {
   }
 
   mutating func keptOld(_ id: Int, _ reason: String, _ isFull: Bool) {
-    guard case .swapping(let swap) = state, swap.asked == id else { return }
+    guard case .swapping(let swap) = state, swap.asked == id else {
+      workers[id]?.asked = nil
+      return
+    }
     answered(id)
     guard isFull else {
       history.withdraw(swap.build, reason)
       return refuse(reason)
     }
     // Too many generations are left over in the process, or it has another library: a new one has not.
-    act(.tell(swap.request.asker, .progress("\(reason); worker by worker")))
+    tell(swap.request, .progress("\(reason); worker by worker"))
     roll(
       swap.request, to: swap.target, [swap.build], soaks: swap.target.settings.supervision.soakSeconds > 0)
   }
 
-  private mutating func answered(_ id: Int) {
+  /// Whether a worker was told to put this to work, and has not answered.
+  func isAsked(_ id: Int, _ app: Int, _ generation: Int) -> Bool {
+    workers[id]?.asked == Worker.Asked(app: app, generation: generation)
+  }
+
+  mutating func answered(_ id: Int) {
     act(.cancel(.swap(worker: id)))
+    workers[id]?.asked = nil
     guard case .swapping(var swap) = state, swap.asked == id else { return }
     swap.asked = nil
     state = .swapping(swap)
@@ -59,6 +72,7 @@ extension Releases {
     guard case .swapping(let swap) = state, swap.asked == id else { return }
     history.withdraw(swap.build, "it did not load in time")
     act(.terminate(id, reason: nil))
+    act(.alarm(.leave(worker: id), seconds: 1))
     refuse("place \((workers[id]?.seat ?? 0) + 1) did not load it in time (--swap-timeout)")
   }
 }

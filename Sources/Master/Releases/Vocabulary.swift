@@ -21,14 +21,16 @@ enum Event {
   case swapped(Int, app: Int, generation: Int)
   /// A worker still runs what it ran; `isFull`: too many generations are left over in its process.
   case keptOld(Int, reason: String, isFull: Bool)
-  /// The answers of a release's workers speak against it.
-  case evidence(release: Int, String)
+  /// The answers of a release's workers speak against it; `mount`: against this application's build.
+  case evidence(release: Int, String, mount: String? = nil)
   /// The new master of a change serves, or is gone.
   case heirReady(ticket: Int, pid: Int32)
   case heirFailed(ticket: Int, String)
   /// How busy the workers are, once a second.
   case looked(Cheaper.Look)
   case alarm(ReleaseAlarm)
+  /// Somebody wants the server to stop, as softly as it is set up to.
+  case stopSignal
   case stop(code: Int32)
 }
 
@@ -54,6 +56,8 @@ enum Action {
   case swap(Int, app: Int, Build)
   case startHeir(ticket: Int, binary: String?)
   case killHeir(ticket: Int)
+  /// The server is to stop soon: load balancers are told.
+  case announceStop
   /// The server stops: nobody connects any more.
   case closeSockets
   /// The sockets are the heir's; this master only waits for its workers.
@@ -84,14 +88,16 @@ enum ReleaseAlarm: Hashable {
   case change(Int)
   /// A worker should be ready.
   case start(worker: Int)
-  /// A worker that was told to leave should have.
+  /// A worker that was told to leave, or was killed, should have ended.
   case leave(worker: Int)
   /// The first new worker has served beside the others long enough.
   case soak(release: Int)
   /// A worker should have loaded a build in place.
   case swap(worker: Int)
   case probation(release: Int)
-  /// A seat may have a worker again, or needs no spare any more.
+  /// The time of `--shutdown-delay` is over.
+  case stop
+  /// A seat may have a worker again, needs no spare any more, or has one that has proven itself.
   case seat(Int)
 }
 
@@ -104,6 +110,8 @@ struct WorkerEnding {
   var code: Int32 = 22
   /// Requests that it had answered.
   var requests = 0
+  /// The place of the application in whose request it crashed; nil: in none, or nobody knows.
+  var app: Int?
 }
 
 /// A place whose first worker could not start.
@@ -128,7 +136,7 @@ enum StagingResult {
 struct Request {
   let ticket: Int
   let change: Change
-  let asker: Int?
+  var askers: [Int]
 }
 
 /// A change whose children are at work.
@@ -162,18 +170,6 @@ struct InPlace {
   var asked: Int?
 }
 
-/// The time after a commit in which the release may still be taken back by itself.
-struct Probation {
-  let release: Int
-  let previous: Release
-  /// Builds that are new.
-  let fresh: [Build]
-  /// Monotonic nanoseconds.
-  let end: UInt64
-  /// Workers that were killed from outside.
-  var kills = 0
-}
-
 /// A worker, as far as it has shown itself.
 struct Worker {
   enum Phase {
@@ -199,6 +195,18 @@ struct Worker {
   /// It asked to be replaced.
   var wantsOut = false
   var isDeaf = false
+  /// What it was told to put to work in place, and has not answered.
+  var asked: Asked?
+  /// How often it was killed and has not ended.
+  var kills = 0
+
+  struct Asked: Equatable {
+    let app: Int
+    let generation: Int
+  }
+
+  /// One that does not end after so many, a second apart, is held by the kernel.
+  static let mostKills = 5
 }
 
 /// What a worker runs, as far as another worker could differ.
@@ -219,6 +227,16 @@ extension Release {
   /// The builds that another release has not.
   func builds(notIn other: Release) -> [Build] {
     builds.filter { build in !other.builds.contains(where: build.isSame) }
+  }
+}
+
+extension Rolling {
+  /// Whether a crash is evidence against what is rolled out: not one in an application that is as it was.
+  func isBlamed(for culprit: Build?) -> Bool {
+    guard let culprit else { return true }
+    if target.builds(notIn: previous).contains(where: culprit.isSame) { return true }
+    if case .reload = request.change { return target.configuration != previous.configuration }
+    return false
   }
 }
 

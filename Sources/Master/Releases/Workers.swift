@@ -4,18 +4,30 @@ import Control
 extension Releases {
   mutating func ready(_ id: Int, _ generations: [Int]) {
     guard let worker = workers[id], worker.phase == .loading else { return }
+    guard expects(id, generations) else {
+      // Something in it speaks in its place: it would never be what its seat wants.
+      act(.terminate(id, reason: "it says that it runs other builds than it was started with"))
+      return act(.alarm(.start(worker: id), seconds: 1))
+    }
     act(.cancel(.start(worker: id)))
     workers[id]!.phase = .serving
     workers[id]!.running = Plan(configuration: worker.plan.configuration, generations: generations)
     workers[id]!.since = now
-    serves(worker.seat)
+    serves(id, worker)
     if case .stopping = state { dismiss(id) }
+  }
+
+  /// Whether a worker that loads may say so.
+  func expects(_ id: Int, _ generations: [Int]) -> Bool {
+    workers[id]?.phase == .loading && workers[id]?.plan.generations == generations
   }
 
   /// What follows is its end, and whatever that means for the change under way.
   mutating func silent(_ id: Int, _ reason: String) {
     switch workers[id]?.phase {
-    case .serving, .leaving: act(.abort(id, reason: reason))
+    case .serving, .leaving:
+      act(.abort(id, reason: reason))
+      act(.alarm(.leave(worker: id), seconds: 3))
     // Loading has its own time.
     case .loading, nil: break
     }
@@ -32,19 +44,26 @@ extension Releases {
     }
     act(.removeUnused)
     switch (worker.phase, state) {
-    case (.leaving, _), (_, .stopping): break
+    case (_, .stopping): break
+    case (.leaving, .swapping(let swap)) where swap.asked == id:
+      ending.ending == .exited(0) ? answered(id) : refuse(ending.sentence)
+    case (.leaving, _): break
     case (.loading, .starting(let failures)): failStart(worker, ending, failures)
     case (.loading, _): failedToLoad(worker, ending)
-    case (.serving, _): died(worker, ending)
+    case (.serving, .swapping(let swap)):
+      follow(worker, ending)
+      judge(id, worker, ending, swap)
+    case (.serving, _):
+      follow(worker, ending)
+      judge(worker, ending)
     }
-    if case .swapping(let swap) = state, swap.asked == id { refuse(ending.sentence) }
   }
 
   /// A place that cannot start keeps the others from nothing. As long as nobody serves it is not tried again:
   /// an application that cannot be loaded at all ends the start at once, with one sentence.
   private mutating func failStart(_ worker: Worker, _ ending: WorkerEnding, _ before: [StartFailure]) {
     if !follows, workers.values.contains(where: { $0.phase == .serving }) {
-      return failedToServe(worker.seat, ending.sentence)
+      return failedToServe(worker.seat, worker.plan, ending.sentence)
     }
     let failures =
       before + [StartFailure(seat: worker.seat, reason: ending.sentence, code: ending.code)]
@@ -59,64 +78,48 @@ extension Releases {
     if case .rolling(let rolling) = state, worker.plan == rolling.target.plan {
       return takeBack(rolling, ending.sentence)
     }
-    failedToServe(worker.seat, ending.sentence)
+    failedToServe(worker.seat, worker.plan, ending.sentence)
   }
 
   /// Nobody told it to leave: whatever its exit code, requests may be lost with it.
-  private mutating func died(_ worker: Worker, _ ending: WorkerEnding) {
-    if ending.requests == 0, now &- worker.since < 1_000_000_000 {
-      failedToServe(worker.seat, ending.sentence)
-    } else {
-      died(worker.seat)
+  private mutating func follow(_ worker: Worker, _ ending: WorkerEnding) {
+    let isEarly = ending.requests == 0 && now &- worker.since < UInt64(Seat.provingSeconds * 1e9)
+    // Somebody's hand, or the kernel for want of memory, says nothing about what it ran.
+    if !isEarly || ending.ending == .killed(9) { hasProven(worker.seat, worker.plan) }
+    isEarly ? failedToServe(worker.seat, worker.plan, ending.sentence) : died(worker.seat)
+  }
+
+  // MARK: Evidence
+
+  /// A worker has died while a build is put into the others: of that build, of another, or of nothing here.
+  private mutating func judge(_ id: Int, _ worker: Worker, _ ending: WorkerEnding, _ swap: InPlace) {
+    let hasBuild = swap.asked == id || swap.target.runs(worker)
+    if hasBuild, ending.app == nil || ending.app == swap.app {
+      history.withdraw(swap.build, ending.sentence)
+      return refuse(swap.asked == id ? ending.sentence : "its worker crashed: \(ending.sentence)")
     }
-    if case .rolling(let rolling) = state, rolling.target.runs(worker), !rolling.previous.runs(worker) {
+    if swap.asked == id { answered(id) }
+    judge(worker, ending)
+  }
+
+  /// What the death of a worker says about what is being changed, or was lately. One that crashed in an
+  /// application that is as it was says nothing.
+  private mutating func judge(_ worker: Worker, _ ending: WorkerEnding) {
+    let release = known.first { $0.runs(worker) }
+    let culprit = ending.app.flatMap { app in
+      release.flatMap { $0.builds.indices.contains(app) ? $0.builds[app] : nil }
+    }
+    if case .rolling(let rolling) = state, rolling.target.runs(worker), !rolling.previous.runs(worker),
+      rolling.isBlamed(for: culprit)
+    {
       return takeBack(rolling, "its worker crashed: \(ending.sentence)")
     }
-    guard let current, let probation, probation.release == current.number, current.runs(worker) else {
-      return
-    }
+    guard let current, let probation else { return }
+    let isOnProbation = culprit.map { culprit in probation.fresh.contains(where: culprit.isSame) }
+    guard isOnProbation ?? current.runs(worker) else { return }
     let isKill = ending.ending == .killed(9)
     if isKill { self.probation!.kills += 1 }
     // Once may be the kernel for want of memory, or somebody's hand.
-    if !isKill || self.probation!.kills > 1 { withdraw("a worker crashed: \(ending.sentence)") }
-  }
-
-  // MARK: Stop
-
-  mutating func stop(_ code: Int32) {
-    if case .stopping = state { return hurry() }
-    let reason = "the server stops"
-    for request in queue { finish(request, .refused(reason)) }
-    queue = []
-    abandonChange()
-    if let request { finish(request, .refused(reason)) }
-    probation = nil
-    state = .stopping(code: code)
-    act(.closeSockets)
-    for id in workers.keys.sorted() { dismiss(id) }
-  }
-
-  private mutating func dismiss(_ id: Int) {
-    switch workers[id]?.phase {
-    case .loading: give(up: id)
-    case .serving, .leaving:
-      workers[id]!.phase = .leaving
-      act(.dismiss(id))
-      act(.alarm(.leave(worker: id), seconds: graceSeconds))
-    case nil: break
-    }
-  }
-
-  private mutating func hurry() {
-    for id in workers.keys.sorted() {
-      act(.quit(id))
-      act(.alarm(.leave(worker: id), seconds: 1))
-    }
-  }
-
-  /// The last worker has left.
-  var isDone: Bool {
-    if case .stopping = state { return workers.isEmpty }
-    return false
+    if !isKill || self.probation!.kills > 1 { withdraw("a worker crashed: \(ending.sentence)", of: culprit) }
   }
 }

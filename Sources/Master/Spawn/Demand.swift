@@ -13,8 +13,11 @@ extension Master {
     for (place, build) in (releases.current?.builds ?? []).enumerated() {
       total += statistics.tally(build.mount, and: boards.map { (board: $0.board, place: place) })
     }
+    let places = Set(serving.map(\.seat))
+    // A place with a spare has somebody free as long as one of them is.
+    let free = Set(boards.filter { $0.board.entries.isEmpty }.map(\.worker.seat))
     let look = Cheaper.Look(
-      serving: serving.count, busy: boards.count { !$0.board.entries.isEmpty },
+      serving: places.count, busy: places.subtracting(free).count,
       microseconds: total.microseconds, requests: total.requests, hasBacklog: hadBacklog,
       residentBytes: serving.reduce(0) { $0 + Int64(System.memory(of: $1.pid).resident) })
     inform(.looked(look))

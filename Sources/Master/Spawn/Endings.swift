@@ -28,19 +28,26 @@ extension Master {
     statistics.keep(board, mounts: mounts)
     statistics.count(count)
     workers[id] = nil
-    // Its spools are gone with it, however it ended.
-    System.clear(spoolShares, at: SpoolShares.offset(of: id))
+    freeSpoolNumber(of: id)
     traced(id)
     alarms.cancel(.lifetime(worker: id))
     unwatch(worker.link)
     unwatch(worker.processDescriptor)
     savingEnded(worker)
-    inform(
-      .ended(
-        id,
-        WorkerEnding(
-          ending: ending, sentence: sentence(worker, ending, phase), code: worker.failure?.code ?? 22,
-          requests: requests)))
+    var end = WorkerEnding(
+      ending: ending, sentence: sentence(worker, ending, phase), code: worker.failure?.code ?? 22,
+      requests: requests)
+    end.app = culprit(board).flatMap { $0 < worker.release.builds.count ? $0 : nil }
+    inform(.ended(id, end))
+  }
+
+  /// The place of the application that a worker died of, as far as that is known: of the request that its
+  /// crashed thread was in. Where nothing was written, as by an exit, it is that of all that was under way.
+  private func culprit(_ board: Scoreboard) -> Int? {
+    if board[.crashedSlot].value > 0 { return board.crashed?.app }
+    guard board[.crashSignal].value == 0 else { return nil }
+    let apps = Set(board.entries.map(\.app))
+    return apps.count == 1 ? apps.first : nil
   }
 
   /// Why a worker ended, as it is counted: it was told to leave, could not start, hung, or died by itself.

@@ -32,13 +32,13 @@ extension Master {
     var bytes: [UInt8] = []
     do throws(SystemError) {
       bytes = try System.receivePacket(link)
-      if bytes.isEmpty { System.unwatch(epoll, link) }
+      if bytes.isEmpty { hearNoMore(link) }
     } catch {
       if error.isMomentary { return nil }
-      if error.code != EMSGSIZE { System.unwatch(epoll, link) }
+      if error.code != EMSGSIZE { hearNoMore(link) }
     }
     guard hearing.admits(at: System.now(), most: Limits.messagesOfHelpersPerSecond) else {
-      System.unwatch(epoll, link)
+      hearNoMore(link)
       MasterLog.error(
         "a process of the server's said more than \(Limits.messagesOfHelpersPerSecond) things within a "
           + "second, and is not heard any more")

@@ -20,11 +20,22 @@ extension Master {
         + "(--runtime-dir)")
   }
 
-  /// Once a second: whether `server ctl` still finds the control socket.
+  /// Once a second: whether `server ctl` still finds the control socket. One that cannot be bound, because
+  /// its directory is gone or a master that has died still holds it, is tried again and again.
   func lookForControl() {
-    guard controlSocket >= 0, !System.exists(controlPath) else { return }
-    do throws(SystemError) { try mendDirectory() } catch { return }
-    closeControl()
-    if openControl() { MasterLog.warning("\(controlPath) was removed by somebody, and is made again") }
+    guard ownsControl else { return }
+    if controlSocket >= 0 {
+      guard !System.exists(controlPath) else { return }
+      closeControl()
+      controlTrouble = nil
+      MasterLog.warning("\(controlPath) was removed by somebody, and is made again")
+    }
+    try? mendDirectory()
+    let wasTold = controlTrouble != nil
+    if openControl() {
+      if wasTold { MasterLog.info("the control socket: \(controlPath) is bound") }
+    } else {
+      alarms.set(.control, seconds: 1)
+    }
   }
 }

@@ -52,6 +52,7 @@ extension Master {
     case .ready(let apps): becameReady(worker, apps)
     case .failed(let reason, let code): worker.failure = (reason, code)
     case .expired(let reason): replace(worker.id, reason)
+    case .renew(let reason): asksForReload(worker, reason)
     case .retiring: inform(.deaf(worker.id))
     case .saved(let app, let hasState): saved(worker, app, hasState: hasState)
     case .traced: traced(worker.id)

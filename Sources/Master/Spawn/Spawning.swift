@@ -63,6 +63,7 @@ extension Master {
   /// No process comes of it.
   func failed(_ launch: Launch, _ sentence: String, code: Int32) {
     launching.remove(launch.id)
+    freeSpoolNumber(of: launch.id)
     inform(.ended(launch.id, WorkerEnding(ending: .exited(1), sentence: sentence, code: code)))
   }
 
@@ -82,7 +83,12 @@ extension Master {
       orders.builds.append(wanted)
     }
     if let pipes { orders.requestLog = handed.add(pipes.requests.write) }
-    orders.spoolShare = launch.id % SpoolShares.count
+    if let common = try commonMemory(of: release) {
+      orders.shared = Orders.Shared(
+        memory: handed.add(common.memory), reading: handed.add(common.pipe.read),
+        writing: handed.add(common.pipe.write))
+    }
+    orders.spoolShare = spoolNumbers.take(for: launch.id)
     let board = try System.sealedMemory("scoreboard", Scoreboard.bytes)
     do throws(SystemError) {
       let shared = [(board, HandedDescriptor.scoreboard), (spoolShares, HandedDescriptor.spools)]
@@ -144,10 +150,12 @@ extension Master {
 
   /// A worker accepts, and says what it runs.
   func becameReady(_ worker: WorkerHandle, _ apps: [WorkerReport.App]) {
-    guard apps.count == worker.release.builds.count else {
-      worker.failure = ("it did not say what it runs", 1)
-      return System.signal(worker.pid, SIGKILL)
-    }
+    let sorted = apps.sorted { $0.place < $1.place }
+    let generations = sorted.map(\.generation)
+    // What it says is what it was told to run, or nothing of it is believed.
+    guard sorted.map(\.place) == Array(worker.release.builds.indices),
+      releases.expects(worker.id, generations)
+    else { return inform(.ready(worker.id, generations: generations)) }
     for app in apps { releases.name(worker.release.builds[app.place], app) }
     noteLibraries(of: worker)
     let lifetime = worker.release.settings.supervision.maxLifetimeSeconds
@@ -155,8 +163,7 @@ extension Master {
       let delta = worker.release.settings.supervision.lifetimeDeltaSeconds * Double(worker.seat)
       alarms.set(.lifetime(worker: worker.id), seconds: lifetime + delta)
     }
-    let generations = apps.sorted { $0.place < $1.place }.map(\.generation)
-    if isUnready { worker.send(Message(.unready)) }
+    if releases.isStopAnnounced { worker.send(Message(.unready)) }
     inform(.ready(worker.id, generations: generations))
   }
 

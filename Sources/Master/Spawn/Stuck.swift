@@ -44,11 +44,16 @@ extension Master {
     return "hangs in \(oldest.line) beyond --harakiri"
   }
 
+  /// When a worker has turned last: none before it was there, and none in times to come.
+  static func lastTurn(_ told: UInt64, of began: UInt64, _ now: UInt64) -> UInt64 {
+    max(min(told, now), began)
+  }
+
   /// It was asked for a turn, and has made none since.
   private func isSilent(_ worker: WorkerHandle, _ board: Scoreboard) -> String? {
     guard let seconds = releases.current?.settings.supervision.silenceSeconds, seconds > 0 else { return nil }
     let now = System.now()
-    let turn = min(board[.lastTurn].value, now)
+    let turn = Master.lastTurn(board[.lastTurn].value, of: worker.began, now)
     guard worker.asked > 0 else {
       if now - turn > UInt64(Master.quietSeconds * 1e9) {
         worker.asked = now

@@ -214,7 +214,7 @@ extension Master {
   var ownChildren: Set<Int32> {
     var all = workers.values.map(\.pid) + jobs.values.map(\.pid) + heirs.values.map(\.pid) + unwatched
     all += zygotes.values.compactMap { $0.child?.pid } + programs.values.map(\.pid)
-    all += [watcher?.pid, collector?.pid].compactMap { $0 }
+    all += [watcher?.pid, collector?.pid, keeper?.pid].compactMap { $0 }
     return Set(all)
   }
 }

@@ -15,6 +15,7 @@ extension Master {
 
   /// A worker runs another generation of an application.
   func swapped(_ worker: WorkerHandle, _ app: Int, _ generation: Int) {
+    guard releases.isAsked(worker.id, app, generation) else { return }
     if let build = releases.build(worker.release.builds[app].mount, generation) {
       worker.release.builds[app] = build
     }

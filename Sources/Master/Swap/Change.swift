@@ -9,6 +9,29 @@ enum Change: Equatable {
   /// A new master of a binary, or of this program's own file, takes the sockets over.
   case upgrade(binary: String?)
 
+  /// Whether both ask for the same, from whatever cause.
+  func asksTheSame(as other: Change) -> Bool {
+    if case .reload = self, case .reload = other { return true }
+    return self == other
+  }
+
+  /// It puts to work what lies in files by then: once is as good as twice.
+  var readsFiles: Bool {
+    switch self {
+    case .swap, .reload: true
+    case .rollback, .upgrade: false
+    }
+  }
+
+  /// Of these, it reads those that the configuration names.
+  var readsUsualFiles: Bool {
+    switch self {
+    case .swap(_, let file): file == nil
+    case .reload: true
+    case .rollback, .upgrade: false
+    }
+  }
+
   var verb: String {
     switch self {
     case .swap: "swap"

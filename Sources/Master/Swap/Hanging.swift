@@ -34,7 +34,7 @@ extension Master {
     guard hanging >= Limits.leastHangs, Double(hanging) >= Limits.hangShare * Double(requests) else { return }
     let share = "\(hanging) of \(requests) requests"
     let sentence = "\(share) have taken more than \(Int(bound)) s, as none did before"
-    inform(.evidence(release: release.number, sentence))
+    inform(.evidence(release: release.number, sentence, mount: build.mount))
   }
 
   /// Seconds that a request has taken by now.

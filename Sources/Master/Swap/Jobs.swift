@@ -265,7 +265,9 @@ extension Master {
 
   /// The first builds are staged, and what a master before this one keeps.
   private func begin(_ builds: [Build], keeping kept: [Build]) {
-    let past = Past(builds: kept, counters: plan.bequest.counters, trial: plan.bequest.trial)
+    let past = Past(
+      builds: kept, counters: plan.bequest.counters, trial: plan.bequest.trial,
+      workers: plan.bequest.workers)
     for usual in plan.bequest.trial?.usual ?? [] {
       (usualFailures[usual.mount], usualLongest[usual.mount]) = (usual.failures, usual.longest)
     }

@@ -38,7 +38,7 @@ extension Master {
       "\(worker.title) runs with libraries that have changed since its build was loaded first, "
       + "\(Master.list(changed.sorted())): no copies of them are kept"
     MasterLog.warning(sentence)
-    tell(releases.request?.asker, .progress(sentence))
+    tellAskers(sentence)
   }
 
   /// A few of them by name.

@@ -46,7 +46,8 @@ extension Master {
       guard errors >= Master.leastFailures, errors * 2 >= requests else { continue }
       let share = Double(errors) / Double(max(requests, 1))
       if share > 2 * (usualFailures[build.mount] ?? 0) {
-        return inform(.evidence(release: trial.release.number, "\(errors) of \(requests) answers were 5xx"))
+        let sentence = "\(errors) of \(requests) answers were 5xx"
+        return inform(.evidence(release: trial.release.number, sentence, mount: build.mount))
       }
     }
   }

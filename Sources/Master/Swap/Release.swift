@@ -76,6 +76,8 @@ struct History {
   private var counters: [String: Int] = [:]
   /// Builds of one application that can be brought back, the serving one included.
   static let kept = 3
+  /// Withdrawn ones that are remembered besides: nothing but a line each.
+  static let notes = 5
 
   /// The number of the next build.
   mutating func nextGeneration(_ mount: String) -> Int {
@@ -111,9 +113,10 @@ struct History {
     var build = build
     build.status = .serving
     list.append(build)
-    let dropped = list.count > History.kept ? Array(list[..<(list.count - History.kept)]) : []
-    builds[build.mount] = Array(list.suffix(History.kept))
-    return dropped
+    let good = list.filter { !$0.status.isWithdrawn }.suffix(History.kept)
+    let notes = list.filter { $0.status.isWithdrawn }.suffix(History.notes)
+    builds[build.mount] = list.filter { build in (good + notes).contains(where: build.isSame) }
+    return list.filter { build in !(good + notes).contains(where: build.isSame) }
   }
 
   /// A build has failed and shall not be brought back.

@@ -20,7 +20,7 @@ extension Master {
         for name in Settings.fixed(current.settings, wanted) {
           let sentence = "\(name): a change takes a restart; what was stays"
           MasterLog.warning("reload: \(sentence)")
-          tell(releases.request?.asker, .progress(sentence))
+          tellAskers(sentence)
         }
         // Who the workers are is not for a file to say that may have changed since the start.
         let arguments = Settings.arguments(arguments, asIdentifiedBy: current.arguments)
@@ -88,7 +88,7 @@ extension Master {
       if result.isSame, !changed.isEmpty {
         let sentence = "the file is the one that serves; what it loads has changed: \(Master.list(changed))"
         MasterLog.info(sentence)
-        tell(releases.request?.asker, .progress(sentence))
+        tellAskers(sentence)
       }
       let hasSameOptions = current?.settings.apps.contains(settings.apps[app]) ?? false
       if isSame, hasSameOptions, let serving {

@@ -34,7 +34,7 @@ extension Master {
         orders, handed.map + errorsOfHeir, words: [ChildRole.heir, binary ?? System.programPath],
         speaks: .heirLink(ticket: ticket), ended: .heirEnd(ticket: ticket))
       heirs[ticket] = Heir(pid: child.pid, processDescriptor: child.processDescriptor, link: child.link)
-      tell(releases.request?.asker, .progress("the new server starts as pid \(child.pid)"))
+      tellAskers("the new server starts as pid \(child.pid)")
     } catch {
       let reason = "\(binary ?? "the program") cannot be started (\(error.reason))"
       inform(.heirFailed(ticket: ticket, reason))
@@ -60,7 +60,12 @@ extension Master {
 
   /// Takes what the new master says.
   func heirSpeaks(_ ticket: Int) {
-    guard let heir = heirs[ticket], let message = hear(heir.link, &heirs[ticket]!.hearing) else { return }
+    guard let heir = heirs[ticket] else { return }
+    guard let message = hear(heir.link, &heirs[ticket]!.hearing) else {
+      // The server has ended: what this master has stayed for is over.
+      if hasHandedOver, sources[heir.link] == nil { stopPrograms() }
+      return
+    }
     switch message.verb {
     case .ready: inform(.heirReady(ticket: ticket, pid: heir.pid))
     case .failed: heirs[ticket]!.failure = message["reason"]
@@ -73,19 +78,20 @@ extension Master {
     guard let heir = heirs[ticket] else { return }
     hasHandedOver = true
     closeControl()
+    closeCommandPipes(isLast: false)
     let seen = workers.values.map {
       (id: $0.id, board: $0.board, mounts: $0.release.builds.map(\.mount))
     }
-    let last = Message(.retiring, statistics.legacy(seen)).bytes
+    let last = Message(.retiring, statistics.legacy(seen) + programFields).bytes
     // Figures that do not fit are lost; the server is handed over.
     let fits = last.count <= Message.packetBytes
-    try? System.sendPacket(heir.link, fits ? last : Message(.retiring).bytes)
+    try? System.sendPacket(heir.link, fits ? last : Message(.retiring, programFields).bytes)
     sources[heir.processDescriptor] = nil
     System.unwatch(epoll, heir.processDescriptor)
     for socket in sockets { System.close(socket.descriptor) }
     sockets = []
     closeWatchSockets()
-    stopPrograms()
+    stopPrograms(attachedOnly: true)
   }
 
   /// A worker has ended after the server was handed over: what it still answered counts on there.
@@ -121,20 +127,24 @@ extension Master {
     }
     guard let message = Message(bytes) else {
       unwatch(fd)
-      if plan.follows, !hasTakenOver { takeOver() }
+      heedPrograms(nil)
+      if plan.follows { takeOver() }
       return
     }
     guard message.verb == .retiring else { return }
     statistics.inherit(message)
-    if plan.follows, !hasTakenOver { takeOver() }
+    heedPrograms(message)
+    if plan.follows { takeOver() }
   }
 
-  /// The server is this master's alone.
+  /// The server is this master's alone; its programs may be so later.
   private func takeOver() {
+    defer { startPrograms() }
+    guard !hasTakenOver else { return }
     hasTakenOver = true
     plan.takeOver()
-    if controlSocket < 0 { _ = openControl() }
+    if controlSocket < 0 { lookForControl() }
+    _ = openCommandPipes()
     startWatcher()
-    startPrograms()
   }
 }

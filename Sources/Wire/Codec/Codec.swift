@@ -137,4 +137,9 @@ public struct Codec: Sendable {
   public var requestID: UInt16 {
     gateway == .fastcgi ? look(FastCGIRequestReader.self) { $0.requestID } : 0
   }
+
+  /// The modifiers of the uwsgi packet under way; 0 with the other protocols.
+  public var modifiers: (first: UInt8, second: UInt8) {
+    gateway == .uwsgi ? look(UWSGIRequestReader.self) { ($0.modifier1, $0.modifier2) } : (0, 0)
+  }
 }

@@ -79,6 +79,15 @@ static void numbers(void) {
     }
 }
 
+/* The option lie=FILE: where that file is, a worker says what is not so before it has loaded. */
+static int load(const nsgi_boot *boot, void **state) {
+  (void)state;
+  for (const char *const *option = boot->options; option && *option; option += 2)
+    if (!strcmp(option[0], "lie") && !access(option[1], F_OK))
+      say("ready|app=0|name=x|version=1|unloadable=0|generation=999|calls=1|");
+  return NSGI_OK;
+}
+
 static int call(void *state, const nsgi_request *request) {
   (void)state;
   char where[128] = "", answer[128] = "done";
@@ -89,6 +98,7 @@ static int call(void *state, const nsgi_request *request) {
   uint64_t *totals = (uint64_t *)board;
   if (!strcmp(path, "/numbers")) numbers();
   if (!strcmp(path, "/noise")) noise();
+  if (!strcmp(path, "/swapped")) say("swapped|app=0|generation=999|");
   if (!strcmp(path, "/descriptors"))
     for (int i = 0; i < 500; i++) give();
   if (!strcmp(path, "/flood"))
@@ -121,7 +131,8 @@ static int call(void *state, const nsgi_request *request) {
 }
 
 NSGI_EXPORT const nsgi_app *nsgi_entry(const nsgi_host *own) {
-  static const nsgi_app app = {.head = NSGI_APP_HEAD(NSGI_THREADSAFE), .name = "hostile", .call = call};
+  static const nsgi_app app = {.head = NSGI_APP_HEAD(NSGI_THREADSAFE), .name = "hostile", .call = call,
+                               .load = load};
   host = own;
   return &app;
 }

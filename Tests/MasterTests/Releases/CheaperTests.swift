@@ -108,10 +108,11 @@ import Testing
 
   // MARK: What becomes of it
 
-  private static func look(_ script: Script, busy: Int) -> Event {
+  private static func look(_ script: Script, busy: Int, of places: Int? = nil) -> Event {
     .looked(
       Cheaper.Look(
-        serving: script.serving.count, busy: busy, microseconds: 0, requests: UInt64(busy), hasBacklog: false,
+        serving: places ?? script.serving.count, busy: busy, microseconds: 0, requests: UInt64(busy),
+        hasBacklog: false,
         residentBytes: 0))
   }
 
@@ -148,6 +149,68 @@ import Testing
     script.settle()
     #expect(script.outcome(1).hasPrefix("done: ") && script.serving.count == 1)
     #expect(script.running == [[2], [], []])
+  }
+
+  @Test("an upgrade goes on with as many as served")
+  func upgrade() {
+    var script = script()
+    for _ in 0..<8 {
+      script.take(Self.look(script, busy: script.serving.count), after: 1)
+      script.settle()
+    }
+    #expect(script.serving.count == 3)
+    let bequest = script.releases.bequest
+    let kept = bequest.kept.map { Build($0, copy: 9, path: "/new") }
+    var heir = Script(
+      following: Past(builds: kept, counters: bequest.counters, workers: bequest.workers),
+      script.releases.current!)
+    heir.now = script.now
+    heir.begin()
+    heir.settle()
+    #expect(heir.serving.count == 3)
+  }
+
+  @Test("a reload with other bounds goes on with as many as served, as far as they allow")
+  func reload() {
+    for (change, count) in [
+      ({ $0.supervision.cheaper = CheaperSettings(least: 2) }, 3),
+      ({ $0.supervision.cheaper?.step = 2 }, 3), ({ $0.process.workers = 2 }, 2),
+      ({ $0.process.workers = 5 }, 3),
+    ] as [((inout Settings) -> Void, Int)] {
+      var script = script()
+      for _ in 0..<8 {
+        script.take(Self.look(script, busy: script.serving.count), after: 1)
+        script.settle()
+      }
+      script.reload(by: 1, change)
+      script.settle()
+      #expect(script.outcome(1).hasPrefix("done") && script.serving.count == count, "\(script.serving.count)")
+    }
+    var script = Script(workers: 3)
+    script.settle()
+    script.reload(by: 1) { $0.supervision.cheaper = CheaperSettings(least: 1) }
+    #expect(script.serving.count == 3, "the first look decides, not the change")
+  }
+
+  @Test("a hot place, or one that cannot start, keeps nobody from coming or going")
+  func troubledPlace() {
+    var script = script()
+    script.take(Self.look(script, busy: 1), after: 1)
+    for _ in 0..<3 { script.take(Self.look(script, busy: 1), after: 1) }
+    script.settle()
+    #expect(script.serving.count == 2)
+    // The place has a spare now.
+    for _ in 0..<3 {
+      script.die(script.serving[0])
+      while let id = script.loading.first { script.ready(id) }
+    }
+    #expect(script.serving.count == 3 && script.releases.cheaper?.workers == 2)
+    for _ in 0..<3 { script.take(Self.look(script, busy: 2, of: 2), after: 1) }
+    #expect(script.releases.cheaper?.workers == 3)
+    // The third cannot start.
+    script.die(script.loading[0], .exited(1), requests: 0)
+    for _ in 0..<4 { script.take(Self.look(script, busy: 0, of: 2), after: 1) }
+    #expect(script.releases.cheaper?.workers == 2)
   }
 
   @Test("a worker that dies is followed, also when few are in use")

@@ -110,7 +110,7 @@ import Testing
       #expect(script.logged.isEmpty)
       script.take(.ended(id, WorkerEnding(ending: .exited(22), sentence: reason, code: 22)))
     }
-    guard case .stopping(22) = script.releases.state else {
+    guard case .stopping(22, _) = script.releases.state else {
       Issue.record("it is \(script.releases.state)")
       return
     }
@@ -123,7 +123,7 @@ import Testing
     var script = Script(workers: 2, follows: true)
     if !isFirst { script.ready(script.loading[0]) }
     script.die(script.loading[0], .exited(22), requests: 0)
-    if case .stopping(22) = script.releases.state {} else { Issue.record("\(script.releases.state)") }
+    if case .stopping(22, _) = script.releases.state {} else { Issue.record("\(script.releases.state)") }
   }
 
   @Test("a new server that does not get ready is ended at its deadline, and what served goes on")

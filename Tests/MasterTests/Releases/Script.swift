@@ -84,8 +84,11 @@ struct Script {
     take(.ready(id, generations: releases.workers[id]?.plan.generations ?? []), after: 0.01)
   }
 
-  mutating func die(_ id: Int, _ ending: Ending = .killed(11), requests: Int = 100) {
-    take(.ended(id, WorkerEnding(ending: ending, sentence: "it died", requests: requests)), after: 0.01)
+  /// - Parameter app: the place of the application that it crashed in.
+  mutating func die(_ id: Int, _ ending: Ending = .killed(11), requests: Int = 100, in app: Int? = nil) {
+    var end = WorkerEnding(ending: ending, sentence: "it died", requests: requests)
+    end.app = app
+    take(.ended(id, end), after: 0.01)
   }
 
   /// Workers load, and those that leave do, until nothing more follows.
@@ -140,6 +143,38 @@ struct Script {
         releases.workers[$0]?.running?.generations ?? []
       }
     }
+  }
+
+  /// Swaps one build in, whatever it takes.
+  mutating func roll(_ build: Build, by asker: Int) {
+    swap([build], by: asker)
+    if let id = loading.first { ready(id) }
+    soak()
+    settle()
+  }
+
+  /// Reads other options, with the builds that serve; `adjust` says which.
+  mutating func reload(by asker: Int, _ adjust: (inout Settings) -> Void) {
+    take(.asked(.reload(cause: "ctl"), by: asker))
+    guard let ticket = releases.request?.ticket, let current = releases.current else { return }
+    take(.staged(ticket: ticket, .configured))
+    var settings = current.settings
+    adjust(&settings)
+    let target = Release(
+      number: 2000 + ticket, configuration: 2000 + ticket, arguments: current.arguments + ["--again"],
+      settings: settings, builds: current.builds)
+    take(.staged(ticket: ticket, .built(target, fresh: [], obstacle: nil)), after: 0.1)
+    if let id = loading.first { ready(id) }
+    soak()
+    settle()
+  }
+
+  /// Whether the last event has led to an action.
+  func did(_ isIt: (Action) -> Bool) -> Bool { actions.contains(where: isIt) }
+
+  /// Workers of a seat that do not leave.
+  func present(_ seat: Int) -> Int {
+    releases.workers.values.count { $0.seat == seat && $0.phase != .leaving }
   }
 
   func outcome(_ asker: Int) -> String {

@@ -80,7 +80,10 @@ struct World {
     (living, alarms, releases) = ([:], [:], Releases())
     let release = releases.release(current.arguments, current.settings, current.builds)
     let kept = bequest.kept.map { Build($0, copy: 1, path: $0.path) }
-    perform(.loaded(release, past: Past(builds: kept, counters: bequest.counters, trial: bequest.trial)))
+    perform(
+      .loaded(
+        release,
+        past: Past(builds: kept, counters: bequest.counters, trial: bequest.trial, workers: bequest.workers)))
     for (mount, builds) in old.history.builds {
       let wanted = builds.filter { $0.status != .serving }.map(\.generation)
       let found = releases.history.builds[mount, default: []].map(\.generation)
@@ -170,12 +173,13 @@ struct World {
     case .spawn(let id, _, let release, _): spawned(id, release)
     case .retire(let id): retired(id)
     case .dismiss(let id): later(chance(0.05) ? 60 : 0.5, .death(id, .exited(0)))
-    case .terminate(let id, _): later(0.001, .death(id, .killed(9)))
+    // The kernel may hold a process that was killed.
+    case .terminate(let id, _): if !chance(0.1) { later(0.001, .death(id, .killed(9))) }
     case .abort(let id, _): later(Double.random(in: 0.001..<1.5, using: &random), .death(id, .killed(6)))
     case .configure(let ticket): configured(ticket)
     case .stage(let ticket): staged(ticket)
     case .handOver: hasHandedOver = true
-    case .abandonStaging, .killHeir, .closeSockets: break
+    case .abandonStaging, .killHeir, .closeSockets, .announceStop: break
     case .quit(let id): later(0.1, .death(id, .exited(0)))
     case .swap(let id, let app, let build): swapped(id, app, build)
     case .startHeir(let ticket, _):
@@ -213,6 +217,9 @@ struct World {
     if chance(0.02) { return later(0.1, .death(id, ending)) }
     let generation = release.builds[0].generation
     let time = Double.random(in: 0.01..<1, using: &random)
+    // Something in a worker may speak in its place.
+    if chance(0.05) { later(0.005, .event(.ready(id, generations: [999]))) }
+    if chance(0.05) { later(time + 0.1, .event(.swapped(id, app: 0, generation: 999))) }
     let ready = Happening.event(.ready(id, generations: release.plan.generations))
     switch behaviours[generation] ?? .good {
     case .good: later(time, ready)
@@ -301,6 +308,14 @@ struct World {
   // MARK: What must be true
 
   private mutating func check() {
+    if case .stopping = releases.state {
+    } else {
+      let present = releases.workers.values.filter { $0.phase != .leaving }
+      for (seat, workers) in Dictionary(grouping: present, by: \.seat) {
+        let needed = releases.isHot(seat) ? Seat.mostNeeded : 1
+        if workers.count > needed + 1 { problems.append("seat \(seat) has \(workers.count) workers") }
+      }
+    }
     for (id, worker) in releases.workers where living[id] == nil && worker.phase != .leaving {
       // Spawned in the same breath, or its death is not told yet.
       if worker.phase == .serving { problems.append("worker \(id) serves and is dead") }

@@ -26,6 +26,9 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
   if let orders = Orders(message) {
     if Orders(orders.message) != orders { problems.append("the orders are others when they are read again") }
     if orders.builds.contains(where: { $0.app < 0 || $0.generation < 0 }) { problems.append("build below 0") }
+    if let shared = orders.shared, min(shared.memory, shared.reading, shared.writing) < 0 {
+      problems.append("descriptors of what is shared below 0")
+    }
     if orders.worker < 0 || orders.worker >= orders.workers { problems.append("worker \(orders.worker)") }
   }
   return problems
@@ -46,7 +49,7 @@ private func check(_ report: WorkerReport, apps: Int) -> [String] {
   case .swapped(let app, let generation):
     return places.contains(app) && generation > 0 ? [] : ["app \(app) of \(apps), generation \(generation)"]
   case .loaded(let libraries): return bounds(libraries)
-  case .expired, .retiring, .traced: return []
+  case .expired, .renew, .retiring, .traced: return []
   }
 }
 
@@ -90,7 +93,9 @@ public func verifyScoreboard(_ input: [UInt8]) -> [String] {
   for entry in entries + [board.crashed].compactMap({ $0 }) {
     if !(0..<Scoreboard.slots).contains(entry.slot) { problems.append("an entry in slot \(entry.slot)") }
     // A byte that is no UTF-8 becomes a mark of three bytes.
-    if entry.line.utf8.count > 3 * Scoreboard.textBytes { problems.append("a line of many bytes") }
+    if entry.line.utf8.count > 3 * (Scoreboard.textBytes + Scoreboard.nameBytes) {
+      problems.append("a line of many bytes")
+    }
     if let stack = board.stack(of: entry), stack.utf8.count > 3 * Scoreboard.stackBytes {
       problems.append("a stack of \(stack.utf8.count) bytes")
     }

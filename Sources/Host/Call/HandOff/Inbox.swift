@@ -22,6 +22,8 @@ final class Inbox: @unchecked Sendable {
     case wantsPermit(ExchangePointer)
     /// on_ready() was called; the number tells whether the exchange still lives.
     case asksReadiness(ExchangePointer, UInt64)
+    /// An app has bounded the time of a request; the number tells whether the exchange still lives.
+    case boundsTime(ExchangePointer, UInt64)
     /// Another app is to take a place in the mount table.
     case replaces(Replacement)
     /// The home thread has returned from a call that had left the loop.

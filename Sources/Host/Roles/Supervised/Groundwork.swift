@@ -58,6 +58,7 @@ public final class Groundwork {
       if case .file(let path, _, _) = destination.place { try Server.tryLog(path) }
     }
     ProcessSetup.begin(settings.process)
+    ProcessSetup.show(.master, settings.process)
     let identity = try Identity.ofChildren(settings.process)
     let handedOver = assignment?.orders.sockets ?? []
     let inherited = handedOver.filter { WatchSettings.Kind(rawValue: $0.gateway) == nil }

@@ -127,9 +127,10 @@ private struct RuntimeProgram {
   func zygote() -> [String]? {
     var line: (plugin: String, words: [String])?
     for build in orders.builds {
-      guard let asked = Asked(build, settings, search), line.map({ $0.plugin == asked.plugin }) ?? true else {
+      guard var asked = Asked(build, settings, search), line.map({ $0.plugin == asked.plugin }) ?? true else {
         continue
       }
+      asked.app = asked.app.toldOfTrial(settings, workers: orders.workers)
       if line == nil {
         let words = preload(asked) { $0.program($1, asked.library, $2.baseAddress, $2.count) }
         if words.isEmpty { continue }
@@ -152,7 +153,7 @@ private struct RuntimeProgram {
 
   /// An application of a runtime.
   private struct Asked {
-    let app: AppSettings
+    var app: AppSettings
     let build: Orders.Build
     /// The plugin's file, and that of the worker library.
     let plugin: String

@@ -21,6 +21,7 @@ public enum StageRole {
   public static func run(_ settings: Settings, _ assignment: Assignment) {
     assignment.begin()
     let orders = assignment.orders
+    ProcessSetup.show(.helper("trial"), settings.process)
     do throws(ServerFailure) {
       try StaticFiles.check(settings)
       try RuleBook.check(settings)
@@ -37,7 +38,7 @@ public enum StageRole {
         copied.append(Copied(build: build, wanted: wanted, copy: copy))
       }
       guard orders.tries else { return }
-      for one in copied { try attempt(one.build, one.wanted, one.copy, &loading, assignment) }
+      for one in copied { try attempt(one.build, one.wanted, one.copy, &loading, settings, assignment) }
     } catch { assignment.fail(error.description, code: error.exitCode) }
   }
 
@@ -66,12 +67,12 @@ public enum StageRole {
   /// load() and probe(), where they can do no harm.
   private static func attempt(
     _ build: Orders.Build, _ wanted: AppSettings, _ copy: PrivateCopy, _ loading: inout AppLoading,
-    _ assignment: Assignment
+    _ settings: Settings, _ assignment: Assignment
   ) throws(ServerFailure) {
     let place = Message.Field("app", "\(build.app)")
     assignment.link.send(Message(.step, [place, .init("step", "load")]))
     let generation = try loading.start(
-      wanted, from: .copied(path: copy.path),
+      wanted.toldOfTrial(settings), from: .copied(path: copy.path),
       AppLoading.Start(
         number: UInt32(build.generation), workers: UInt32(assignment.orders.workers)))
     assignment.link.send(Message(.loaded, [place] + LoadedLibraries.shared.report.fields))

@@ -5,8 +5,14 @@ import Control
 extension Server {
   /// Takes the place of a worker: the same user, and the end that comes with the master's.
   public static func becomeWatcher(_ settings: Settings) throws(ServerFailure) {
+    ProcessSetup.show(.helper("watcher"), settings.process)
     try ProcessSetup.enter(settings.process, worker: nil)
     System.endWithParent()
+  }
+
+  /// What distributes lines stays what the master is.
+  public static func becomeCollector(_ settings: Settings) {
+    ProcessSetup.show(.helper("logger"), settings.process)
   }
 
   /// Binds the sockets for who watches; whatever cannot be bound ends the start.

@@ -17,6 +17,7 @@ extension Server {
   ) throws(ServerFailure) {
     assignment.begin()
     let orders = assignment.orders
+    ProcessSetup.show(.worker(orders.worker), settings.process)
     if orders.requestLog >= 0 {
       System.closeOnExec(orders.requestLog)
       LogSink.separateRequests(System.own(orders.requestLog))
@@ -32,6 +33,7 @@ extension Server {
       System.close(HandedDescriptor.scoreboard)
     } catch { throw ServerFailure("the scoreboard cannot be mapped: \(error)") }
     let home = try HomeThread.start(threads: settings.limits.threads)
+    Extensions.master = assignment.link
     let apps = try load(settings, orders, assignment.link, home)
     let worker: Worker
     do {
@@ -81,7 +83,7 @@ extension Server {
     var loading = AppLoading(plugins: settings.pluginDirectories)
     var apps: [App] = []
     for build in orders.builds where build.app < settings.apps.count {
-      let wanted = settings.apps[build.app]
+      let wanted = settings.apps[build.app].told(of: settings, by: orders)
       let state = build.state < 0 ? [] : ((try? System.contents(build.state)) ?? [])
       if build.state >= 0 { System.close(build.state) }
       let generation = try loading.start(

@@ -1,0 +1,147 @@
+// The functions of the plugin that its Python files call: each is put into the module `_nsgi` by its name.
+import CNSGI
+import CPython
+import Glibc
+
+/// METH_FASTCALL.
+typealias PyCFunctionFast = @convention(c) (Object?, UnsafePointer<Object?>?, Int) -> Object?
+
+/// The host's extension `draft.request/1` (docs/NSGI.md).
+private struct RequestTable {
+  let note: @convention(c) (nsgi_id, nsgi_str, nsgi_str) -> Int32
+  let noted: @convention(c) (nsgi_id, nsgi_str, UnsafeMutablePointer<CChar>?, Int) -> Int64
+  let deadline: @convention(c) (nsgi_id, UInt32) -> Int32
+}
+
+/// All of them.
+enum Functions {
+  /// Modules that the plugin has inside, and their text.
+  static let modules: [(name: String, text: [UInt8])] = [
+    ("uwsgi", PackageResources.module_py), ("uwsgidecorators", PackageResources.decorators_py),
+    ("_uwsgi_shared", PackageResources.shared_py), ("_uwsgi_cache", PackageResources.cache_py),
+    ("_uwsgi_signals", PackageResources.signals_py),
+  ]
+
+  private static let list: [(StaticString, PyCFunctionFast)] = [
+    ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
+    ("note", note),
+    ("noted", noted), ("harakiri", harakiri),
+  ]
+
+  /// What CPython keeps pointers into.
+  private nonisolated(unsafe) static let methods = Types.permanent(
+    list.map { name, function in
+      PyMethodDef(
+        ml_name: Types.name(name), ml_meth: unsafeBitCast(function, to: PyCFunction?.self),
+        ml_flags: METH_FASTCALL, ml_doc: nil)
+    })
+
+  /// Puts them into a module's dict; false without memory.
+  static func add(to space: Object) -> Bool {
+    for index in list.indices {
+      guard let function = PyCFunction_NewEx(methods + index, nil, nil) else { return false }
+      defer { py_release(function) }
+      guard PyDict_SetItemString(space, methods[index].ml_name, function) == 0 else { return false }
+    }
+    return true
+  }
+
+  fileprivate nonisolated(unsafe) static let request: UnsafePointer<RequestTable>? =
+    Interpreter.host.pointee.extension("draft.request/1")?.assumingMemoryBound(to: RequestTable.self)
+}
+
+/// log(level, bytes) -> how many bytes there were: what the text files of bootstrap.py write to.
+private let writeToLog: PyCFunctionFast = { _, arguments, count in
+  guard count == 2, let arguments else { return raise(py_type_error(), "log takes a level and bytes") }
+  var view = Py_buffer()
+  guard PyObject_GetBuffer(arguments[1], &view, PyBUF_SIMPLE) == 0 else { return nil }
+  defer { PyBuffer_Release(&view) }
+  Log.append(
+    UnsafeRawBufferPointer(start: view.buf, count: view.len), level: Int32(PyLong_AsLong(arguments[0])))
+  return PyLong_FromSsize_t(view.len)
+}
+
+/// reload(path): what --py-autoreload does when that file has changed.
+private let reload: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments else { return raise(py_type_error(), "reload takes a path") }
+  Reload.begin(Log.string(arguments[0]))
+  return none()
+}
+
+/// renew(reason) -> whether there is a master that has been asked for a reload.
+private let renew: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments else { return raise(py_type_error(), "renew takes a reason") }
+  return truth(Reload.ask(Log.string(arguments[0])))
+}
+
+/// embedded(name) -> the text of one of the plugin's Python files.
+private let embedded: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments else { return raise(py_type_error(), "embedded takes a name") }
+  let name = Log.string(arguments[0])
+  guard let module = Functions.modules.first(where: { $0.name == name }) else {
+    return raise(py_value_error(), "there is no such file in the plugin")
+  }
+  return module.text.withUnsafeBytes {
+    PyBytes_FromStringAndSize($0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+  }
+}
+
+/// tally(descriptor, place) -> whether calls are counted there from now on.
+private let tally: PyCFunctionFast = { _, arguments, count in
+  guard count == 2, let arguments else {
+    return raise(py_type_error(), "tally takes a descriptor and a place")
+  }
+  let descriptor = Int32(truncatingIfNeeded: PyLong_AsLong(arguments[0]))
+  return truth(Tally.begin(descriptor, at: PyLong_AsLong(arguments[1])))
+}
+
+/// note(name, value) -> whether the request that this thread is with has the variable.
+private let note: PyCFunctionFast = { _, arguments, count in
+  guard count == 2, let arguments, let table = Functions.request else { return truth(false) }
+  let id = Threads.slot().id
+  return withBytes(arguments[0]) { name in
+    withBytes(arguments[1]) { value in truth(table.pointee.note(id, name, value) == NSGI_OK.rawValue) }
+  }
+}
+
+/// noted(name) -> its value, None without.
+private let noted: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments, let table = Functions.request else { return none() }
+  let id = Threads.slot().id
+  return withBytes(arguments[0]) { name in
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16 * 1024) { room in
+      let count = table.pointee.noted(id, name, room.baseAddress, room.count)
+      return count < 0 || count > room.count
+        ? none() : PyBytes_FromStringAndSize(room.baseAddress, Int(count))
+    }
+  }
+}
+
+/// harakiri(seconds) -> whether the request that this thread is with has that time.
+private let harakiri: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments, let table = Functions.request else { return truth(false) }
+  let (id, seconds) = (Threads.slot().id, UInt32(clamping: PyLong_AsLong(arguments[0])))
+  // The thread may have to leave the loop, which is no reason to hold the others up.
+  let result = Interpreter.unlocked { table.pointee.deadline(id, seconds) }
+  return truth(result == NSGI_OK.rawValue)
+}
+
+/// The bytes of an object for as long as `body` runs; nil with an exception set for one that has none.
+private func withBytes(_ object: Object?, _ body: (nsgi_str) -> Object?) -> Object? {
+  var view = Py_buffer()
+  guard PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) == 0 else { return nil }
+  defer { PyBuffer_Release(&view) }
+  let start = view.buf.map { UnsafePointer($0.assumingMemoryBound(to: CChar.self)) }
+  return body(nsgi_str(p: start, n: view.len))
+}
+
+private func truth(_ value: Bool) -> Object? {
+  let object = value ? py_true() : py_false()
+  py_retain(object)
+  return object
+}
+
+private func none() -> Object? {
+  py_retain(py_none())
+  return py_none()
+}

@@ -1,0 +1,341 @@
+# The module `uwsgi` as applications see it inside the server: what they use of uWSGI's, with its meaning.
+# What needs a process that this server does not have says what to use instead.
+import os as _os
+import socket as _socket
+import sys as _sys
+import threading as _threading
+
+import _nsgi
+import _uwsgi_shared as _shared
+
+# The release of uWSGI whose functions these are.
+version_info = (2, 0, 30, 0, "")
+version = b"2.0.30"
+hostname = _socket.gethostname().encode("utf-8", "surrogateescape")
+numproc = int(_shared.told("workers") or 1)
+cores = int(_shared.told("threads") or 1)
+has_threads = 1
+started_on = int(_shared.time.time())
+is_a_reload = False
+loop = None
+applications = {}
+SPOOL_RETRY, SPOOL_OK, SPOOL_IGNORE = -1, -2, 0
+# Set by applications: a function for the worker's end, and one for when the application is loaded.
+atexit = None
+post_fork_hook = None
+
+
+def _make_options():
+    '''The options in effect: text for names, bytes for values, True for flags, a list for several.'''
+    found = {}
+    for line in _shared.all_told("opt"):
+        name, mark, text = line.partition("=")
+        value = text.encode("utf-8", "surrogateescape") if mark else True
+        if name in found:
+            before = found[name]
+            found[name] = (before if isinstance(before, list) else [before]) + [value]
+        else:
+            found[name] = value
+    # Always so here, whatever a configuration says.
+    for name in "master", "enable-threads", "lazy-apps", "single-interpreter", "need-app":
+        found[name] = True
+    if not _shared.is_supervised:
+        del found["master"]
+    return found
+
+
+opt = _make_options()
+
+
+def masterpid():
+    '''The number of the master's process; 0 without one.'''
+    return int(_shared.told("master") or 0)
+
+
+def worker_id():
+    return _shared.worker
+
+
+def mule_id():
+    return 0
+
+
+def i_am_the_spooler():
+    return False
+
+
+def workers():
+    return tuple(_shared.describe_worker(number) for number in range(1, min(numproc, _shared.SEATS) + 1))
+
+
+def total_requests():
+    return _shared.total_requests()
+
+
+def mem():
+    return list(_shared.memory_of(_os.getpid()) or (0, 0))
+
+
+def ready():
+    return True
+
+
+def reload():
+    '''Asks the master for a reload: new workers first, then the old ones leave.'''
+    if not _nsgi.renew("the application asks for it"):
+        raise RuntimeError("there is no master that could start the application anew; leave out no-master")
+    return True
+
+
+def log(message):
+    '''Writes a line to the server's log.'''
+    text = message.decode("utf-8", "backslashreplace") if isinstance(message, bytes) else str(message)
+    _shared.say("info", text)
+    return True
+
+
+def _bytes(value, what):
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    raise TypeError(f"{what} is text or bytes")
+
+
+def set_logvar(name, value):
+    '''Sets %(logvar.NAME) for the line of the request that this thread is with.'''
+    if not _nsgi.note(_bytes(name, "a name"), _bytes(value, "a value")):
+        raise RuntimeError("a request has 32 variables with 16 KiB at most; outside of one there are none")
+
+
+def get_logvar(name):
+    '''What was set; None for nothing.'''
+    return _nsgi.noted(_bytes(name, "a name"))
+
+
+def set_user_harakiri(seconds):
+    '''The request that this thread is with has so many seconds from now on; with 0 as many as any other.'''
+    seconds = int(seconds)
+    if not 0 <= seconds <= 86400 * 365:
+        raise ValueError("a request has so many seconds, or with 0 as many as any other")
+    _nsgi.harakiri(seconds)
+
+
+# Locks.
+_locks = [_shared.Lock(_shared.USER_LOCKS)]
+_locks_lock = _threading.Lock()
+
+
+def _lock(number):
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"a lock is a number, and {number!r} is none")
+    if not 0 <= number <= 255:
+        raise ValueError(f"a lock is a number from 0 to 255, and not {number}")
+    with _locks_lock:
+        while len(_locks) <= number:
+            _locks.append(_shared.Lock(_shared.USER_LOCKS + len(_locks)))
+    return _locks[number]
+
+
+def lock(number=0):
+    '''Waits for a lock of all workers, and takes it.'''
+    _lock(number).acquire()
+
+
+def unlock(number=0):
+    _lock(number).release()
+
+
+def is_locked(number=0):
+    return _lock(number).is_held()
+
+
+# Signals.
+
+def _signals():
+    import _uwsgi_signals
+    return _uwsgi_signals
+
+
+def register_signal(number, target, handler):
+    '''handler(number) runs in the worker that gets the signal: "" and worker: the first that is free,
+    workers: all, worker2: that one.'''
+    _signals().register(number, target, handler)
+    return True
+
+
+def signal_registered(number):
+    return _signals().checked(number) in _signals().handlers
+
+
+def signal(number, node=None):
+    '''Raises a signal.'''
+    if node:
+        raise NotImplementedError("signals stay in this server; use HTTP, or a queue, for another one")
+    _signals().send(number)
+    return True
+
+
+def add_timer(number, seconds):
+    '''Raises the signal every so many seconds, in whichever worker has the clock.'''
+    _signals().add_timer(number, seconds)
+    return True
+
+
+def add_rb_timer(number, seconds, iterations=0):
+    '''The same, so often.'''
+    _signals().add_timer(number, seconds, iterations)
+    return True
+
+
+def add_cron(number, minute, hour, day, month, weekday):
+    '''Raises the signal at minutes: a number, -1 for any, -N for each that N divides; Sunday is 0.'''
+    _signals().add_cron(number, minute, hour, day, month, weekday)
+    return True
+
+
+def add_file_monitor(number, path):
+    '''Raises the signal when a file changes, or one in a directory.'''
+    _signals().add_monitor(number, path)
+    return True
+
+
+# Caches: there if the configuration has one, as in uWSGI.
+
+def _make_cache_functions():
+    import _uwsgi_cache as caches
+
+    def cache_get(key, cache=None):
+        found = caches.named(cache)
+        if found is None:
+            return None
+        key = caches.taken(found, key)
+        with found:
+            return found.get(key)
+
+    def cache_exists(key, cache=None):
+        return True if cache_get(key, cache) is not None else None
+
+    def cache_set(key, value, expires=0, cache=None):
+        '''Adds an entry; None if there is one already.'''
+        return caches.store(key, value, expires, cache, False)
+
+    def cache_update(key, value, expires=0, cache=None):
+        return caches.store(key, value, expires, cache, True)
+
+    def cache_del(key, cache=None):
+        found = caches.named(cache)
+        if found is None:
+            return None
+        key = caches.taken(found, key)
+        with found:
+            known = found.find(key)
+            if known is None:
+                return None
+            found.remove(known[0])
+            return True
+
+    def cache_clear(cache=None):
+        found = caches.named(cache)
+        if found is None:
+            return None
+        with found:
+            found.clear()
+        return True
+
+    def cache_keys(cache=None):
+        found = caches.named(cache)
+        if found is None:
+            return []
+        with found:
+            return found.all_keys()
+
+    def cache_num(key, cache=None):
+        '''The number under a key; 0 without one.'''
+        value = cache_get(key, cache)
+        return caches.NUMBER.unpack(value)[0] if value is not None and len(value) == 8 else 0
+
+    def cache_inc(key, amount=1, expires=0, cache=None):
+        return caches.change_number(key, cache, expires, lambda number: number + int(amount))
+
+    def cache_dec(key, amount=1, expires=0, cache=None):
+        return caches.change_number(key, cache, expires, lambda number: number - int(amount))
+
+    def cache_mul(key, amount=2, expires=0, cache=None):
+        return caches.change_number(key, cache, expires, lambda number: number * int(amount))
+
+    def cache_div(key, amount=2, expires=0, cache=None):
+        if int(amount) == 0:
+            raise ValueError("nothing is divided by 0")
+        return caches.change_number(key, cache, expires, lambda number: number // int(amount))
+
+    return {name: value for name, value in locals().items() if name.startswith("cache_")}
+
+
+_CACHES = ("get", "exists", "set", "update", "del", "clear", "keys", "num", "inc", "dec", "mul", "div")
+if _shared.told("cache") is not None:
+    globals().update(_make_cache_functions())
+
+# What there is not, and what to use.
+_INSTEAD = {
+    "websocket_": "serve WebSockets by another server (daphne, uvicorn) behind the same front end",
+    "spool": "use a queue (Celery, RQ, Huey)", "send_to_spooler": "use a queue (Celery, RQ, Huey)",
+    "set_spooler_frequency": "use a queue (Celery, RQ, Huey)",
+    "mule_": "make it a program beside the server (attach-daemon), and use a queue",
+    "farm_": "make it a program beside the server (attach-daemon), and use a queue",
+    "in_farm": "make it a program beside the server (attach-daemon), and use a queue",
+    "install_mule_msg_hook": "make it a program beside the server (attach-daemon), and use a queue",
+    "queue_": "use a queue (Celery, RQ, Huey), or the cache (cache2)",
+    "sharedarea_": "use the cache (cache2), or multiprocessing.shared_memory",
+    "metric_": "use prometheus_client, or %(metric.requests) in log-format",
+    "rpc": "use HTTP", "register_rpc": "use HTTP", "call": "use HTTP", "send_message": "use HTTP",
+    "async_": "each request has a thread of its own: wait as usual",
+    "wait_fd_": "each request has a thread of its own: wait with select",
+    "suspend": "each request has a thread of its own: wait as usual",
+    "green_schedule": "each request has a thread of its own: wait as usual",
+    "sendfile": "return environ['wsgi.file_wrapper'](file)",
+    "offload": "return environ['wsgi.file_wrapper'](file)",
+    "chunked_read": "read environ['wsgi.input']: a chunked body is whole there",
+    "signal_wait": "use register_signal", "signal_received": "use register_signal",
+    "add_ms_timer": "use a thread that sleeps", "add_probe": "use a timer",
+    "listen_queue": "server ctl --json status has it", "logsize": "log-maxsize rotates the log",
+    "log_this_request": "log-5xx, log-slow or log-route choose lines",
+    "setprocname": "use procname or procname-prefix in the configuration",
+    "stop": "server ctl stop", "accepting": "a worker accepts from its start to its end",
+    "disconnect": "start a thread, and return", "close": "use socket", "connect": "use socket",
+    "connection_fd": "the connection is the server's", "is_connected": "use socket", "send": "use socket",
+    "recv": "use socket", "i_am_the_lord": "run one server, or choose by the database",
+    "lord_": "run one server, or choose by the database", "scrolls": "run one server",
+    "alarm": "write a line (uwsgi.log), and send it on with log-route", "snmp_": "use stats or metrics",
+    "parsefile": "use a format of Python's (json, pickle)", "get_option": "read uwsgi.opt",
+    "getoption": "read uwsgi.opt", "set_option": "change the configuration", "setoption":
+    "change the configuration", "request_id": "read environ['REQUEST_ID'] (request-id = true)",
+    "set_warning_message": "write a line (uwsgi.log)", "embedded_data": "read a file", "extract":
+    "read a file", "add_var": "change environ", "cl": "read environ['CONTENT_LENGTH']", "fcgi": "use HTTP",
+    "has_hook": "set uwsgi.atexit", "grunt": "start a thread, or a process (multiprocessing)",
+    "sorry_i_need_to_block": "wait as usual", "route": "use route of the configuration",
+    "micros": "use time.time_ns", "get_cookie": "use http.cookies", "cancel": "raise an exception",
+}
+
+
+def __getattr__(name):
+    if name.startswith("cache_") and name[6:] in _CACHES:
+        raise AttributeError(f"uwsgi.{name} needs a cache: add cache2 = name=default,items=1000")
+    word = next((one for one in sorted(_INSTEAD, key=len, reverse=True)
+                 if name == one or name.startswith(one) and (one[-1] == "_" or name[len(one)] == "_"
+                                                             or one == "spool")), None)
+    if word is None:
+        raise AttributeError(f"module 'uwsgi' has no attribute {name!r}")
+
+    def absent(*_, **__):
+        raise NotImplementedError(f"uwsgi.{name} is not there in this server: {_INSTEAD[word]}")
+    absent.__name__ = absent.__qualname__ = name
+    return absent
+
+
+def _load_hook():
+    if callable(_sys.modules[__name__].post_fork_hook):
+        post_fork_hook()
+
+
+_shared.at_fork.append(_load_hook)

@@ -1,0 +1,48 @@
+// What a language runtime is told of the server that its load() cannot know from elsewhere: options whose
+// keys begin with "server.". Plugins/python3/uwsgi has what Python makes of them.
+import Config
+import Control
+
+extension AppSettings {
+  /// The app with what its runtime is told; as it is without one.
+  ///
+  /// - Parameter orders: of a worker that has a master; nil in a process without one.
+  func told(of settings: Settings, by orders: Orders? = nil) -> AppSettings {
+    guard runtime?.name == "python3", settings.shared.offersModule else { return self }
+    var app = self
+    func tell(_ key: String, _ value: String) {
+      app.options.append(AppOption(key: "server." + key, value: value))
+    }
+    // In a process that serves, and not in one where a build is tried: timers run, and signals come.
+    if !settings.isCGI { tell("serves", "true") }
+    if let orders {
+      tell("master", "\(System.parent)")
+      if let shared = orders.shared {
+        tell("shared", "\(shared.memory)")
+        tell("signals", "\(shared.reading),\(shared.writing)")
+      }
+    }
+    app.options += AppSettings.facts(settings)
+    return app
+  }
+
+  /// What a build on trial is told too, and a zygote, which has to know for how many workers it loads.
+  func toldOfTrial(_ settings: Settings, workers: Int? = nil) -> AppSettings {
+    guard runtime?.name == "python3", settings.shared.offersModule else { return self }
+    var app = self
+    if let workers {
+      app.options.append(AppOption(key: "server.workers", value: "\(workers)"))
+      app.options.append(AppOption(key: "server.master", value: "\(System.parent)"))
+    }
+    app.options += AppSettings.facts(settings)
+    return app
+  }
+
+  private static func facts(_ settings: Settings) -> [AppOption] {
+    let shared = settings.shared
+    guard shared.offersModule else { return [] }
+    return [AppOption(key: "server.uwsgi", value: "true")]
+      + shared.lines(behind: SharedMemory.fixedBytes).map { AppOption(key: "server.cache", value: $0) }
+      + (shared.given + shared.options).map { AppOption(key: "server.opt", value: $0) }
+  }
+}

@@ -1,0 +1,104 @@
+// What a runtime may ask of the server beyond nsgi.h: `nsgi.reload/1` and `draft.request/1` (docs/NSGI.md).
+import CNSGI
+import Config
+import Control
+import Glibc
+import Wire
+
+/// The extension `nsgi.reload/1`: the applications are to be loaded anew, in new workers.
+private struct ReloadTable {
+  let reload: @convention(c) (_ reason: UnsafePointer<CChar>?) -> Int32
+}
+
+/// The extension `draft.request/1`: what is known of a request beside its environ.
+private struct RequestTable {
+  /// Sets a variable for the request's line in the log. Copied.
+  let note: @convention(c) (_ id: nsgi_id, _ name: nsgi_str, _ value: nsgi_str) -> Int32
+  /// Copies one that was set: its bytes, which may be more than `capacity`; NSGI_MISUSE for none.
+  let noted:
+    @convention(c) (
+      _ id: nsgi_id, _ name: nsgi_str, _ value: UnsafeMutablePointer<CChar>?, _ capacity: Int
+    ) -> Int64
+  /// The request has so many seconds from now on; 0: as many as any other.
+  let deadline: @convention(c) (_ id: nsgi_id, _ seconds: UInt32) -> Int32
+}
+
+/// What `nsgi_host.extension` answers.
+enum Extensions {
+  /// The link of a worker to its master; nil in a process without one. Set before anything is loaded.
+  nonisolated(unsafe) static var master: ControlLink?
+
+  static func find(_ name: UnsafePointer<CChar>?) -> UnsafeRawPointer? {
+    guard let name else { return nil }
+    if strcmp(name, "draft.request/1") == 0 { return UnsafeRawPointer(request) }
+    if strcmp(name, "nsgi.reload/1") == 0, master != nil { return UnsafeRawPointer(reload) }
+    return nil
+  }
+
+  nonisolated(unsafe) private static let reload: UnsafePointer<ReloadTable> = {
+    let table = UnsafeMutablePointer<ReloadTable>.allocate(capacity: 1)
+    table.initialize(
+      to: ReloadTable { reason in
+        guard let link = Extensions.master else { return NSGI_MISUSE.rawValue }
+        if ForkedCopy.isThis { return NSGI_MISUSE.rawValue }
+        link.send(Message(.renew, [Message.reason(reason.map { String(cString: $0) } ?? "")]))
+        return NSGI_OK.rawValue
+      })
+    return UnsafePointer(table)
+  }()
+
+  nonisolated(unsafe) private static let request: UnsafePointer<RequestTable> = {
+    let table = UnsafeMutablePointer<RequestTable>.allocate(capacity: 1)
+    table.initialize(
+      to: RequestTable(
+        note: { id, name, value in
+          Access.with(id) { $0.note(name.bytes, value.bytes) } ?? ForkedCopy.absent
+        },
+        noted: { id, name, value, capacity in
+          Access.with(id) { exchange in
+            guard let found = exchange.noted(name.bytes) else { return Int64(NSGI_MISUSE.rawValue) }
+            if let value, found.count > 0 { memcpy(value, found.baseAddress!, min(found.count, capacity)) }
+            return Int64(found.count)
+          } ?? Int64(ForkedCopy.absent)
+        },
+        deadline: { id, seconds in
+          Access.with(id) { $0.worker.bound($0, seconds: seconds) } ?? ForkedCopy.absent
+        }))
+    return UnsafePointer(table)
+  }()
+}
+
+extension UnsafeMutablePointer where Pointee == Exchange {
+  /// Variables that a request may have, and bytes of them all; what an app sets beyond that is refused.
+  private static var bounds: (count: Int, bytes: Int) { (32, 16 * 1024) }
+
+  /// Sets a variable for the request's line; the last value of a name counts.
+  fileprivate func note(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Int32 {
+    guard !name.isEmpty else { return NSGI_MISUSE.rawValue }
+    var (next, count, bytes) = (pointee.logvars, 0, name.count + value.count)
+    while let variable = next?.pointee {
+      count += 1
+      bytes += variable.name.count + variable.value.count
+      next = variable.next
+    }
+    guard count < Self.bounds.count, bytes <= Self.bounds.bytes else { return NSGI_TOOBIG.rawValue }
+    let room = pointee.arena.allocate(MemoryLayout<LogVariable>.stride)
+    let (nameStart, valueStart) = (pointee.arena.copy(name), pointee.arena.copy(value))
+    let variable = room.initializeMemory(
+      as: LogVariable.self,
+      to: LogVariable(
+        name: Text(nameStart, name.count), value: Text(valueStart, value.count), next: pointee.logvars))
+    pointee.logvars = variable
+    return NSGI_OK.rawValue
+  }
+
+  /// What was set under a name; nil for nothing.
+  fileprivate func noted(_ name: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    var next = pointee.logvars
+    while let variable = next?.pointee {
+      if variable.name.bytes.elementsEqual(name) { return variable.value.bytes }
+      next = variable.next
+    }
+    return nil
+  }
+}

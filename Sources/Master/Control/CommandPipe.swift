@@ -1,0 +1,102 @@
+// The pipe of uWSGI's `master-fifo`: each byte that is written there is a command. It is its owner's alone,
+// as the control socket is, and made and opened as other files of the master are.
+import Config
+import Control
+import Glibc
+
+/// What a byte asks for.
+private enum PipeCommand {
+  case reload, stop, stopAtOnce, reopenLogs, status, help
+  /// One of uWSGI's that is nothing here: what to do instead.
+  case absent(String)
+
+  init?(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "r"), UInt8(ascii: "R"), UInt8(ascii: "c"), UInt8(ascii: "w"), UInt8(ascii: "W"):
+      self = .reload
+    case UInt8(ascii: "q"): self = .stop
+    case UInt8(ascii: "Q"): self = .stopAtOnce
+    case UInt8(ascii: "l"), UInt8(ascii: "L"): self = .reopenLogs
+    case UInt8(ascii: "s"): self = .status
+    case UInt8(ascii: "?"): self = .help
+    case UInt8(ascii: "p"):
+      self = .absent("the server does not pause; stop it, or take it out of the front end")
+    case UInt8(ascii: "P"): self = .absent("the pid file is right as long as the server runs")
+    case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "C"):
+      self = .absent("cheaper decides how many workers serve")
+    case UInt8(ascii: "B"), UInt8(ascii: "E"): self = .absent("there is no Emperor")
+    case UInt8(ascii: "f"): self = .absent("`server ctl upgrade` starts a new master")
+    case UInt8(ascii: "S"): self = .absent("there are no subscriptions")
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): self = .absent("all pipes are heeded at any time")
+    default: return nil
+    }
+  }
+}
+
+extension Master {
+  /// Makes and opens the pipes of the settings; false, with a line, if one cannot be had.
+  func openCommandPipes() -> Bool {
+    for path in plan.settings.process.commandPipes where !commandPipes.keys.contains(path) {
+      do throws(SystemError) {
+        let pipe = try System.commandPipe(path)
+        do throws(SystemError) { try watch(pipe, .commands) } catch {
+          System.close(pipe)
+          throw error
+        }
+        commandPipes[path] = pipe
+      } catch {
+        announceFailure(
+          "the pipe \(path) cannot be made (\(System.guardedReason(error))); choose another --master-fifo, "
+            + "in a directory of your own", code: 1)
+        return false
+      }
+    }
+    return true
+  }
+
+  /// They are this master's no more; removed if they are nobody else's.
+  func closeCommandPipes(isLast: Bool) {
+    for (path, pipe) in commandPipes {
+      unwatch(pipe)
+      if isLast { System.removeCommandPipe(path) }
+    }
+    commandPipes = [:]
+  }
+
+  /// Takes what was written; so much of it at a time, since anything may be.
+  func takeCommands(_ pipe: Int32) {
+    var (seen, unknown) = (Set<UInt8>(), 0)
+    for byte in System.bytes(of: pipe, atMost: 256) where ![0x0a, 0x0d, 0x20].contains(byte) {
+      guard let command = PipeCommand(byte) else {
+        unknown += 1
+        continue
+      }
+      // The same twice at once is one.
+      if seen.insert(byte).inserted { heed(command, byte) }
+    }
+    if unknown > 0 {
+      MasterLog.warning("master-fifo: of what was written \(unknown) is no command; write ? for a list")
+    }
+  }
+
+  private func heed(_ command: PipeCommand, _ byte: UInt8) {
+    let letter = String(decoding: [byte], as: UTF8.self)
+    switch command {
+    case .reload:
+      if letter == "R" || letter == "W" {
+        MasterLog.info("master-fifo: \(letter) reloads as r does: no request is cut")
+      }
+      inform(.asked(.reload(cause: "master-fifo"), by: nil))
+    case .stop: inform(.stopSignal)
+    case .stopAtOnce:
+      inform(.stop(code: 0))
+      inform(.stop(code: 0))
+    case .reopenLogs: _ = reopenLogs()
+    case .status: if case .answer(let lines, _) = status() { lines.forEach(MasterLog.info) }
+    case .help:
+      MasterLog.info(
+        "master-fifo: r, R, c, w, W reload; q stops, Q at once; l, L reopen logs; s shows the status")
+    case .absent(let words): MasterLog.warning("master-fifo: \(letter) is nothing here: \(words)")
+    }
+  }
+}

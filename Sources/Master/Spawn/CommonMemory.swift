@@ -1,0 +1,70 @@
+// What the workers have in common for the module `uwsgi`: memory, and a pipe for signals. The master makes
+// both and looks into neither.
+import Config
+import Control
+
+/// The descriptors, which workers get.
+final class CommonMemory {
+  let memory: Int32
+  let pipe: (read: Int32, write: Int32)
+  /// Which caches it has room for.
+  let caches: [CacheSettings]
+
+  init(_ settings: SharedSettings) throws(SystemError) {
+    caches = settings.caches
+    memory = try System.sealedMemory("uwsgi", SharedMemory.fixedBytes + settings.cacheBytes)
+    do throws(SystemError) {
+      pipe = try System.pipe()
+    } catch {
+      System.close(memory)
+      throw error
+    }
+    System.tryNonBlocking(pipe.write)
+  }
+
+  deinit {
+    for descriptor in [memory, pipe.read, pipe.write] { System.close(descriptor) }
+  }
+}
+
+extension Master {
+  /// What the workers of a release have in common; nil where no runtime asks for it. Other caches are another
+  /// memory: the workers before keep theirs.
+  func commonMemory(of release: Release) throws(SystemError) -> CommonMemory? {
+    guard release.settings.shared.offersModule,
+      release.settings.apps.contains(where: { $0.runtime?.name == "python3" })
+    else { return nil }
+    if let common, common.caches == release.settings.shared.caches { return common }
+    if common != nil { MasterLog.info("the caches are others now, and empty") }
+    common = try CommonMemory(release.settings.shared)
+    return common
+  }
+}
+
+/// Reloads that applications ask for.
+struct Renewal {
+  /// Monotonic nanoseconds of the last one; 0: there was none.
+  var last: UInt64 = 0
+  /// Who has asked for another one meanwhile.
+  var waiting: String?
+}
+
+extension Master {
+  /// An application wants to be loaded anew: at once, or, where it does so again and again, after a pause
+  /// that all who ask meanwhile have in common.
+  func asksForReload(_ worker: WorkerHandle, _ reason: String) {
+    guard renewal.waiting == nil, servesOn else { return }
+    renewal.waiting = "\(worker.title) asks for a reload: \(Message.cut(reason, Message.nameBytes))"
+    let passed = Double(System.now() &- renewal.last) / 1e9
+    guard renewal.last != 0, passed < Limits.reloadPauseSeconds else { return renew() }
+    alarms.set(.renewal, seconds: Limits.reloadPauseSeconds - passed)
+  }
+
+  /// The reload that workers have asked for.
+  func renew() {
+    guard let words = renewal.waiting, servesOn else { return }
+    renewal = Renewal(last: System.now())
+    MasterLog.info(words)
+    inform(.asked(.reload(cause: "an application"), by: nil))
+  }
+}
