@@ -83,6 +83,7 @@ extension System {
     return address
   }
 
+  /// Whether somebody listens there, even one who takes nobody at the moment (EAGAIN, connect(2)).
   private static func connects(_ address: sockaddr_un) -> Bool {
     let probe = clinux_socket(AF_UNIX)
     guard probe >= 0 else { return false }
@@ -90,7 +91,7 @@ extension System {
     var address = address
     return withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+        connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 || errno == EAGAIN
       }
     }
   }

@@ -141,6 +141,26 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.process.output)")
     }
 
+    @Test("--watch takes a build that comes while the first worker still loads the one before")
+    func watchFromTheStart() throws {
+      let folder = try TemporaryFolder()
+      let (app, held) = (folder.file("app.so"), try folder.write("", to: "held"))
+      try SupervisedServer.replace(app, with: try Fixture.ledger("LOAD_WAITS_IN=0"))
+      let process = try ChildProcess(
+        Repository.server,
+        ["--app", app, "--http-socket", "127.0.0.1:0", "-L", "-p", "1", "--watch"]
+          + ["--runtime-dir", folder.path, "--app-option", "held=\(held)"] + Self.quick)
+      try Deadline.usual.wait(for: "the first worker", output: { process.output }) {
+        access(held + ".here", F_OK) == 0 ? () : nil
+      }
+      try SupervisedServer.replace(app, with: try Fixture.better)
+      try FileManager.default.removeItem(atPath: held)
+      _ = try process.waitForOutput("the new build") { output in
+        output.contains("swap: serving ledger generation 2") ? true : nil
+      }
+      #expect(try process.stop() == .status(0), "\(process.output)")
+    }
+
     @Test("reload rereads the ini: what can change does, what cannot is named")
     func configuration() throws {
       let folder = try TemporaryFolder()

@@ -169,10 +169,29 @@ extension Swaps {
         try socket.send("text status\n")
         socket.resetOnClose()
       }
-      #expect(try server.ctl("status").exit == 0)
+      let (exit, output) = try server.ctl("status")
+      #expect(exit == 0, "\(output)")
       mute.close()
       let gone = try ServerProcess.run(["ctl", "--control-socket", "/nowhere/ctl", "status"])
       #expect(gone.exit == .status(1) && gone.output.contains("/nowhere/ctl"), "\(gone.output)")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("ctl waits for its turn where the control socket's queue is full")
+    func fullQueue() throws {
+      let server = try server(workers: 1)
+      server.server.process.send(SIGSTOP)
+      defer { server.server.process.send(SIGCONT) }
+      // One more than the queue has places (listen(2)).
+      let waiting = try (0..<17).map { _ in try RawSocket(.unix(path: server.control)) }
+      let asking = try ChildProcess(Repository.server, ["ctl", "--control-socket", server.control, "status"])
+      try Deadline.usual.wait(for: "a ctl that connects", output: { asking.output }) {
+        let place = try String(contentsOfFile: "/proc/\(asking.pid)/wchan", encoding: .utf8)
+        return place.hasPrefix("unix_wait") ? () : nil
+      }
+      server.server.process.send(SIGCONT)
+      #expect(try asking.wait() == .status(0), "\(asking.output)")
+      waiting.forEach { $0.close() }
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 

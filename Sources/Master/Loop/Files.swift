@@ -1,3 +1,4 @@
+import Config
 import Control
 
 /// Files whose change asks for something: `--touch-reload` and, with `--watch`, the applications' own.
@@ -48,9 +49,10 @@ extension Master {
     (files!.names, files!.files) = ([:], [:])
     for path in supervision.touchFiles { want(path, .reload(cause: "--touch-reload \(path)")) }
     for path in reopenFiles { want(path, nil) }
-    for app in release.settings.apps where supervision.watchesApps && app.runtime == nil {
-      let base = app.path.hasPrefix("/") ? nil : release.settings.process.directory
-      want((base.map { $0 + "/" } ?? "") + app.path, .swap(mount: app.mount, file: nil))
+    for (app, build) in zip(release.settings.apps, release.builds)
+    where supervision.watchesApps && app.runtime == nil {
+      let path = release.settings.location(of: app)
+      want(path, .swap(mount: app.mount, file: nil), copied: build.original)
     }
     // What they load belongs to whoever else loads it too.
     for (app, build) in zip(release.settings.apps, release.builds) where app.isKeptWhole {
@@ -61,12 +63,14 @@ extension Master {
     for (path, file) in before where files!.files[path] != nil { files!.files[path]!.seen = file.seen }
   }
 
-  private func want(_ path: String, _ change: Change?) {
+  /// Watches a path; `copied`: what stood there when the build that serves was made of it, so that a change
+  /// since then is one.
+  private func want(_ path: String, _ change: Change?, copied: FileIdentity? = nil) {
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
     // A path may be named for several things.
-    var file = files!.files[path] ?? WatchedFile(seen: System.identity(of: path))
+    var file = files!.files[path] ?? WatchedFile(seen: copied ?? System.identity(of: path))
     if let change { file.changes.append(change) } else { file.reopensLogs = true }
     files!.files[path] = file
     do throws(SystemError) {
@@ -125,5 +129,13 @@ extension Master {
       if now == file.candidate { changed.append(path) }
     }
     act(on: changed.sorted())
+  }
+}
+
+extension Settings {
+  /// Where an application's file is, seen from the master's directory.
+  func location(of app: AppSettings) -> String {
+    guard !app.path.hasPrefix("/"), let directory = process.directory else { return app.path }
+    return directory + "/" + app.path
   }
 }

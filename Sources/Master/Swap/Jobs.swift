@@ -209,6 +209,7 @@ extension Master {
         let names = [wanted.copyName] + wanted.keptFiles.map { AppSettings.keptName($0) }
         let copy = try copies.make(nextNumber(), names)
         copied.copies[app] = copy
+        copied.originals[app] = System.identity(of: settings.location(of: wanted))
         let before = served.first { $0.app == app }
         let generation = before?.generation ?? releases.history.nextGeneration(wanted.mount)
         copied.generations[app] = generation
@@ -241,7 +242,8 @@ extension Master {
     return Build(
       mount: wanted.mount, source: wanted.path, generation: copied.generations[app]!, copy: copy.number,
       path: copy.path, buildID: staged.buildID, name: name, version: staged.version,
-      isUnloadable: staged.isUnloadable, libraries: staged.libraries, staged: System.seconds())
+      isUnloadable: staged.isUnloadable, original: copied.originals[app], libraries: staged.libraries,
+      staged: System.seconds())
   }
 
   /// The first builds: copied and inspected; that they load is for the first workers to show.
@@ -280,4 +282,6 @@ extension Master {
 struct CopiedBuilds {
   var copies: [Int: Copies.Copy] = [:]
   var generations: [Int: Int] = [:]
+  /// What stood at the paths of the originals just before.
+  var originals: [Int: FileIdentity] = [:]
 }

@@ -19,6 +19,8 @@ struct Build {
   var version = ""
   /// Promised, and nothing in the file speaks against it.
   var isUnloadable = false
+  /// What stood at the operator's path just before it was copied.
+  var original: FileIdentity?
   /// What it has loaded beside its own file, as the process said that had last loaded it.
   var libraries = LibraryReport()
   /// Calls of it that a worker makes at once at most.

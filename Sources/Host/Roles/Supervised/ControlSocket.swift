@@ -62,12 +62,13 @@ public enum ControlSocket {
     do {
       let fd = try System.socket(family: AF_UNIX)
       defer { System.close(fd) }
+      // Wait for a place where others wait: a connection that may not block would be refused at once.
+      try System.setBlocking(fd)
       try address.withPointer { pointer, length throws(SystemError) in try System.connect(fd, pointer, length)
       }
       let peer = try System.peerUser(fd)
       guard trusts(server, peer) else { throw Failure.stranger(path: server.path, user: peer) }
       if peer != 0, peer != System.effectiveUser { met(peer) }
-      try System.setBlocking(fd)
       var text = line
       try text.withUTF8 { try System.writeAll(fd, UnsafeRawBufferPointer($0)) }
       var waiting: [UInt8] = []
