@@ -52,6 +52,10 @@ import Testing
     let first = try ServerProcess(app: hello, ["--http-socket", path])
     #expect(try first.process.stop(SIGKILL) == .signal(SIGKILL))
     #expect(FileManager.default.fileExists(atPath: path))
+    // Its workers hold the socket until they have seen that their master is gone.
+    try Deadline.usual.wait(for: "nobody at \(path)", output: { first.process.output }) {
+      (try? RawSocket(.unix(path: path))) == nil ? () : nil
+    }
     let second = try ServerProcess(app: hello, ["--http-socket", path])
     #expect(try greets(.unix(path: path)))
     #expect(try second.stop() == .status(0))
