@@ -11,6 +11,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/vfs.h>
 
 enum { MOST_LINKS = 40, OVERFLOW_USER = 65534 };
@@ -239,15 +240,19 @@ int clinux_write_guarded(const char *path, const char *text, mode_t mode) {
   return result;
 }
 
-/* Whether the name is that file's; in a directory where nobody else can make names it always is. */
-static int is_name_of(int file, int directory, const char *name) {
-  struct stat place, opened, found;
-  if (fstat(directory, &place)) return 0;
-  if (!is_shared(&place)) return 1;
+static int is_same_file(int file, int directory, const char *name) {
+  struct stat opened, found;
   if (fstat(file, &opened) || fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW)) return 0;
   if (opened.st_dev == found.st_dev && opened.st_ino == found.st_ino) return 1;
   errno = EPERM;
   return 0;
+}
+
+/* Whether the name is that file's; in a directory where nobody else can make names it always is. */
+static int is_name_of(int file, int directory, const char *name) {
+  struct stat place;
+  if (fstat(directory, &place)) return 0;
+  return !is_shared(&place) || is_same_file(file, directory, name);
 }
 
 int clinux_rename_guarded(int file, const char *path, const char *name) {
@@ -290,6 +295,12 @@ int clinux_open_pipe(const char *path) {
     result = -1;
     errno = EEXIST;
   }
+  /* Two that read one pipe would each get some of what is written. */
+  if (result >= 0 && flock(result, LOCK_EX | LOCK_NB)) {
+    close(result);
+    result = -1;
+    errno = EADDRINUSE;
+  }
 done:;
   int saved = errno;
   close(directory);
@@ -297,14 +308,20 @@ done:;
   return result;
 }
 
-int clinux_remove_pipe(const char *path) {
+int clinux_pipe_is_at(const char *path, int pipe) {
   char name[NAME_MAX + 1];
-  struct stat found;
+  int directory = clinux_open_parent(path, name);
+  if (directory < 0) return 0;
+  int result = is_same_file(pipe, directory, name);
+  close(directory);
+  return result;
+}
+
+int clinux_remove_pipe(const char *path, int pipe) {
+  char name[NAME_MAX + 1];
   int directory = clinux_open_parent(path, name);
   if (directory < 0) return -1;
-  int result = fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW);
-  if (!result && !is_own_pipe(&found)) errno = EEXIST, result = -1;
-  if (!result) result = unlinkat(directory, name, 0);
+  int result = is_same_file(pipe, directory, name) ? unlinkat(directory, name, 0) : -1;
   int saved = errno;
   close(directory);
   errno = saved;

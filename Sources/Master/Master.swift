@@ -134,7 +134,7 @@ public final class Master {
   let spoolShares: Int32
   var spoolNumbers = SpoolNumbers()
   /// What the workers have in common, and reloads that they ask for.
-  var (common, renewal): (CommonMemory?, Renewal) = (nil, Renewal())
+  var (commons, renewal): ([CommonMemory], Renewal) = ([], Renewal())
   /// Connections waited at the last look.
   var hadBacklog = false
 
@@ -166,7 +166,7 @@ public final class Master {
   var hasTakenOver = false
   var files: FileWatch?
   /// The pipes that commands come by (`--master-fifo`), by their paths.
-  var commandPipes: [String: Int32] = [:]
+  var commandPipes = CommandPipes()
   /// Programs of the operator's that run.
   var programs: [Int: RunningProgram] = [:]
   /// How those that run beside the server have ended, by their place.

@@ -75,8 +75,11 @@ extension System {
     try check("mkfifo", clinux_open_pipe(path))
   }
 
-  /// Removes it. The corresponding C function is `unlinkat`.
-  static func removeCommandPipe(_ path: String) { _ = clinux_remove_pipe(path) }
+  /// Whether the path leads to it. The corresponding C function is `fstatat`.
+  static func isCommandPipe(_ pipe: Int32, at path: String) -> Bool { clinux_pipe_is_at(path, pipe) != 0 }
+
+  /// Removes it, if the path still leads to it. The corresponding C function is `unlinkat`.
+  static func removeCommandPipe(_ path: String, _ pipe: Int32) { _ = clinux_remove_pipe(path, pipe) }
 
   /// What is in a pipe, so many bytes at most. The corresponding C function is `read`.
   static func bytes(of pipe: Int32, atMost count: Int) -> ArraySlice<UInt8> {

@@ -9,9 +9,10 @@ import Testing
   static func groups(_ pattern: String, _ text: String) throws -> [String?]? {
     var text = text
     return try text.withUTF8 { bytes in
-      try Pattern(pattern).match(UnsafeRawBufferPointer(bytes))?.map { range in
-        range.map { String(decoding: bytes[$0], as: UTF8.self) }
-      }
+      let (pattern, text) = (try Pattern(pattern), UnsafeRawBufferPointer(bytes))
+      let found = pattern.match(text)
+      #expect(pattern.matches(text) == (found != nil), "\(pattern.text)")
+      return found?.map { range in range.map { String(decoding: bytes[$0], as: UTF8.self) } }
     }
   }
 
@@ -23,6 +24,8 @@ import Testing
     ("(?<year>\\d{4})-(?P<month>\\d\\d)", "x2024-05", ["2024-05", "2024", "05"]),
     ("x*", "aax", [""]), ("(?i)(ABC)", "xabcx", ["abc", "abc"]), ("(^a)|b", "ba", ["b", nil]),
     ("\\t(.)", "a\tb", ["\tb", "b"]), ("b$", "ab", ["b"]), ("", "", [""]),
+    ("ab", "aab", ["ab"]), ("ab", "a", nil), ("(a)(b)", "xab", ["ab", "a", "b"]), ("", "x", [""]),
+    ("\\.", "a", nil), ("\\.", "a.", ["."]), ("abc", "ababc", ["abc"]),
   ]
 
   @Test("groups stand where Perl has them", arguments: rows.indices) func eachRow(_ row: Int) throws {

@@ -32,7 +32,8 @@ import Testing
   }
 
   static let bad = [
-    ("cron", "1 1 1 1 x"), ("cron", "60 1 1 1 1 x"), ("cron", "a 1 1 1 1 x"), ("cron2", "x"),
+    ("cron", "1 1 1 1 x"), ("cron", "60 1 1 1 1 x"), ("cron", "1 1 0 1 1 x"), ("cron", "1 1 1 0 1 x"),
+    ("cron2", "day=0 x"), ("cron", "a 1 1 1 1 x"), ("cron2", "x"),
     ("cron2", "minutes=1 x"), ("cron2", "minute x"), ("smart-attach-daemon", "/p"), ("attach-daemon", ""),
     ("attach-daemon2", "stopsignal=9"), ("attach-daemon2", "cmd=x,freq=1"),
   ]

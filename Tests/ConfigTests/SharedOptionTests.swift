@@ -109,6 +109,8 @@ import Testing
       "%(var.HTTP_X_REQUEST_ID) %(var.CONTENT_TYPE) %(var.SCRIPT_NAME)", []
     ),
     ("100%% %({Server}o)s %(x)s %({}i)s", "100% - - -", ["%({Server}o)s", "%(x)s", "%({}i)s"]),
+    ("%%(h)s %%%(h)s 5%% (x)", "%(%)(h)s %%(addr) 5% (x)", []),
+    ("%({a)b}i)s %(h)s", "- %(addr)", ["%({a)b}i)s"]),
     ("%(h)s %(", "%(addr) %(", []), ("%", "%", []), ("", "", []),
   ]
 

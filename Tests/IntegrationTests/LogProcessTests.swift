@@ -100,4 +100,16 @@ import Testing
     let lines = server.text("log").split(separator: "\n").filter { $0.contains("/dev/full takes nothing") }
     #expect(lines.count == 1, "\(lines)")
   }
+
+  @Test("what the server tells its operator passes every filter and drain")
+  func serversOwn() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("print('noise of the module')\nraise RuntimeError('GONE')\n", to: "broken.py")
+    for option in [["--log-filter", "GET"], ["--log-drain", "cannot"], ["--log-drain", "server"]] {
+      let (exit, output) = try ServerProcess.run(
+        ["--http-socket", "127.0.0.1:0", "-p", "1", "--pp", folder.path, "-w", "broken"] + option)
+      #expect(exit == .status(22) && "\n\(output)".contains("\nserver: "), "\(output)")
+      #expect(output.contains("GONE") && !(option[1] == "GET" && output.contains("noise")), "\(output)")
+    }
+  }
 }

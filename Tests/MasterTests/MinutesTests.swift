@@ -23,9 +23,15 @@ import Testing
     #expect(minutes.due(programs, at: at(100, 20)) == [])
     #expect(minutes.due(programs, at: at(101, 21)) == [0])
     #expect(minutes.due(programs, at: at(102, 22, weekday: 1)) == [0, 3])
-    #expect(minutes.due(programs, at: at(90, 10)) == [0, 2])
-    #expect(minutes.due(programs, at: at(91, 11, 14)) == [0])
+    for number in Int64(90)...102 { #expect(minutes.due(programs, at: at(number, 10)) == []) }
+    #expect(minutes.due(programs, at: at(103, 10)) == [0, 2])
+    // So far back it was wrong before.
+    #expect(minutes.due(programs, at: at(103 - 180, 11, 14)) == [])
+    #expect(minutes.due(programs, at: at(103 - 181, 11, 14)) == [0])
+    #expect(minutes.due(programs, at: at(103 - 181, 11, 14)) == [])
     #expect(minutes.due([], at: at(92, 12)) == [])
+    // A step forward leaves out what it skips.
+    #expect(minutes.due(programs, at: at(10_000, 20)) == [0, 1, 2])
   }
 
   @Test("it is waited for until a moment after its beginning")

@@ -65,6 +65,24 @@ extension Swaps {
       #expect(access(folder.file("open"), F_OK) == 0)
     }
 
+    @Test("a second server with the same pipe is refused, and the first keeps it")
+    func alone() throws {
+      let server = try SupervisedServer(Fixture.good, ["--master-fifo", "DIR/fifo"])
+      let pipe = server.folder.file("fifo")
+      let (exit, output) = try ServerProcess.run([
+        "--app", Repository.app("hello_world_app"), "--http-socket", "127.0.0.1:0", "--master-fifo", pipe,
+      ])
+      #expect(exit == .status(1) && output.contains("the pipe \(pipe) is another server's"), "\(output)")
+      try say("s", to: pipe)
+      try server.waitForLog("info: master pid \(server.pid)")
+      unlink(pipe)
+      try server.waitForLog("\(pipe) was removed by somebody, and is made again")
+      try Deadline.usual.wait(for: "a new pipe") { access(pipe, F_OK) == 0 ? () : nil }
+      try say("q", to: pipe)
+      #expect(try server.server.process.wait() == .status(0), "\(server.log)")
+      #expect(access(pipe, F_OK) != 0)
+    }
+
     @Test("the pipe goes on with the server that follows")
     func upgrade() throws {
       let server = try SupervisedServer(
@@ -145,6 +163,27 @@ extension Swaps {
         #expect(try server.connect().ask("/").text == "kept whole, kept whole\n", "\(server.process.output)")
         #expect(try server.stop() == .status(0), "\(server.process.output)")
       }
+    }
+
+    @Test("a title does not keep a server without a master from starting its program again")
+    func again() throws {
+      let folder = try TemporaryFolder()
+      let text = { "def application(environ, start):\n    start('200 OK', [])\n    return [b'\($0)']\n" }
+      try folder.write(text("one"), to: "again_app.py")
+      let server = try ServerProcess(
+        app: nil,
+        [
+          "--no-master", "--py-autoreload", "1", "--auto-procname", "--pp", folder.path, "-w", "again_app",
+          "-L",
+          "--http-socket", "127.0.0.1:\(try FreePort.any())",
+        ])
+      #expect(Self.title(of: server.process.pid).hasPrefix("uWSGI"))
+      #expect(try server.connect().ask("/").text == "one")
+      try folder.write(text("and another"), to: "again_app.py")
+      try Deadline.usual.wait(for: "the new text", output: { server.process.output }) {
+        (try? server.connect().ask("/").text) == "and another" ? () : nil
+      }
+      #expect(try server.stop() == .status(0), "\(server.process.output)")
     }
 
     @Test("only the master has a name where only it is given one")

@@ -240,10 +240,13 @@ int clinux_open_parent(const char *path, char *name);
  * to; where others can make names, `path` must still lead to the very file. */
 int clinux_rename_guarded(int file, const char *path, const char *name);
 /* Makes a pipe for its owner alone, or takes the one that is there if it is ours and nobody else's, and opens
- * it for reading without ever seeing its end: under the same conditions. EEXIST for anything else there. */
+ * it for reading without ever seeing its end: under the same conditions, and for nobody besides. EEXIST for
+ * anything else there, EADDRINUSE for one that another process has opened so. */
 int clinux_open_pipe(const char *path);
-/* Removes it, if it is that. */
-int clinux_remove_pipe(const char *path);
+/* Whether the path leads to that pipe. */
+int clinux_pipe_is_at(const char *path, int pipe);
+/* Removes the path, if it leads to that pipe. */
+int clinux_remove_pipe(const char *path, int pipe);
 /* What an error of these means, for the operator. */
 const char *clinux_guarded_reason(int error);
 /* Opens (O_PATH) what a name in a directory stands for, a link itself included. */

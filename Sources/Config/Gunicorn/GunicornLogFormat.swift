@@ -18,11 +18,14 @@ enum GunicornLogFormat {
       format += rest[..<found.lowerBound]
       rest = rest[found.upperBound...]
       if rest.utf8.first == Ascii.percent {
-        format += "%"
         rest = rest.dropFirst()
+        format += rest.utf8.first == UInt8(ascii: "(") ? "%(%)" : "%"
         continue
       }
-      guard rest.utf8.first == UInt8(ascii: "("), let end = rest.range(ofBytes: ")"),
+      // A name in braces may hold a bracket.
+      let brace = rest.hasPrefix("({") ? rest.range(ofBytes: "}")?.upperBound : nil
+      guard rest.utf8.first == UInt8(ascii: "("),
+        let end = rest[(brace ?? rest.startIndex)...].range(ofBytes: ")"),
         case let behind = rest[end.upperBound...], let letter = behind.utf8.first, Ascii.isLetter(letter)
       else {
         format += "%"
@@ -44,6 +47,8 @@ enum GunicornLogFormat {
     if let known = atoms[name] { return known }
     guard name.hasPrefix("{"), let close = name.utf8.lastIndex(of: UInt8(ascii: "}")) else { return nil }
     let inner = name[..<close].dropFirst()
+    // No name of ours can hold one.
+    if inner.utf8.contains(UInt8(ascii: ")")) { return nil }
     switch name[close...] {
     case "}e": return inner.isEmpty ? nil : "%(var.\(inner))"
     case "}i":

@@ -147,6 +147,9 @@ extension TimedProgram {
     if text == "*" { return -1 }
     let bounds = bounds[place]
     guard let value = Int(text) else { throw .notANumber(text, example: "-1 for any") }
+    if value == 0, TimedProgram.first[place] == 1 {
+      throw .outOfRange(text, lowest: "1", highest: "\(bounds.upperBound)")
+    }
     guard bounds.contains(value) else {
       throw .outOfRange(text, lowest: "\(bounds.lowerBound)", highest: "\(bounds.upperBound)")
     }

@@ -1,6 +1,7 @@
 // What a request's line has: read once at the start, so that a name that means nothing is found there.
 
-/// The format of a request's line: texts, and values between them.
+/// The format of a request's line: texts, and values between them. `%(%)` writes a percent sign, where a
+/// bracket follows it.
 public struct LogFormat: Sendable, Equatable {
   /// How a value is written so that it stays one.
   public enum Escaping: Sendable, Equatable {
@@ -62,6 +63,11 @@ public struct LogFormat: Sendable, Equatable {
       rest = rest.dropFirst(2)
       guard let end = rest.firstIndex(of: UInt8(ascii: ")")) else { throw .openLogValue(text) }
       let name = String(decoding: rest[..<end], as: UTF8.self)
+      if name == "%" {
+        literal.append(Ascii.percent)
+        rest = rest[rest.index(after: end)...]
+        continue
+      }
       guard let value = LogValue(name) else { throw .unknownLogValue(name) }
       if !literal.isEmpty { pieces.append(.text(literal)) }
       literal = []

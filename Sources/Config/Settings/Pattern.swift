@@ -10,6 +10,8 @@ public struct Pattern: Sendable, Equatable {
   /// Groups in round brackets.
   public let groups: Int
   private let program: [Step]
+  /// What it stands for, where it stands for nothing else: most patterns of configurations do.
+  private let literal: [UInt8]?
 
   enum Step: Sendable, Equatable {
     case bytes(Set256)
@@ -34,40 +36,42 @@ public struct Pattern: Sendable, Equatable {
     emitter.emit(tree)
     guard let program = emitter.program else { throw .badPattern(text) }
     self.program = program
+    literal = Pattern.literal(program)
+  }
+
+  /// The bytes of a pattern that is nothing but these; nil for any other.
+  private static func literal(_ program: [Step]) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    for step in program {
+      switch step {
+      case .bytes(let set):
+        guard let byte = set.only else { return nil }
+        bytes.append(byte)
+      case .border, .match: continue
+      case .either, .begin, .end: return nil
+      }
+    }
+    return bytes
   }
 
   /// Whether it matches a part of the text.
   public func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    var (current, next): ([Int], [Int]) = ([], [])
-    var seen = [Int](repeating: -1, count: program.count)
-    func add(_ start: Int, _ list: inout [Int], at place: Int) -> Bool {
-      var stack = [start]
-      while let step = stack.popLast() {
-        if seen[step] == place { continue }
-        seen[step] = place
-        switch program[step] {
-        case .match: return true
-        case .either(let first, let second): stack += [second, first]
-        case .border: stack.append(step + 1)
-        case .begin: if place == 0 { stack.append(step + 1) }
-        case .end: if place == bytes.count { stack.append(step + 1) }
-        case .bytes: list.append(step)
-        }
+    if let literal { return Pattern.contains(bytes, literal) }
+    // Two lists of steps, where each was seen last, and steps to look at: each of those puts at most two there.
+    return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 5 * program.count + 2) { room in
+      room.initialize(repeating: -1)
+      return program.withUnsafeBufferPointer { program in
+        PatternScan(program, bytes, room).run()
       }
-      return false
     }
-    for place in 0...bytes.count {
-      if add(0, &current, at: place) { return true }
-      if place == bytes.count { return false }
-      if current.isEmpty, program[0] == .begin { return false }
-      next.removeAll(keepingCapacity: true)
-      for step in current {
-        guard case .bytes(let set) = program[step], set.contains(bytes[place]) else { continue }
-        if add(step + 1, &next, at: place + 1) { return true }
-      }
-      swap(&current, &next)
+  }
+
+  private static func contains(_ bytes: UnsafeRawBufferPointer, _ literal: [UInt8]) -> Bool {
+    guard let first = literal.first else { return true }
+    guard bytes.count >= literal.count else { return false }
+    return (0...(bytes.count - literal.count)).contains { place in
+      bytes[place] == first && bytes[place..<(place + literal.count)].elementsEqual(literal)
     }
-    return false
   }
 
   /// Where it first matches the text, as Perl would have it: the whole match, then each group, nil for one
@@ -86,6 +90,79 @@ public struct Pattern: Sendable, Equatable {
     case any([Tree])
     case group(Int, Tree)
     case times(Tree, Int, Int?, isLazy: Bool)
+  }
+}
+
+/// A search for whether there is a match at all.
+private struct PatternScan {
+  private let program: UnsafeBufferPointer<Pattern.Step>
+  private let bytes: UnsafeRawBufferPointer
+  private let room: UnsafeMutableBufferPointer<Int32>
+  /// Where each step was looked at last.
+  private let seen: UnsafeMutablePointer<Int32>
+  private let stack: UnsafeMutablePointer<Int32>
+
+  /// Steps that wait for the byte at a place.
+  private struct Steps {
+    let base: UnsafeMutablePointer<Int32>
+    var count = 0
+  }
+
+  init(
+    _ program: UnsafeBufferPointer<Pattern.Step>, _ bytes: UnsafeRawBufferPointer,
+    _ room: UnsafeMutableBufferPointer<Int32>
+  ) {
+    let (base, count) = (room.baseAddress!, program.count)
+    (self.program, self.bytes, self.room) = (program, bytes, room)
+    (seen, stack) = (base + 2 * count, base + 3 * count)
+  }
+
+  func run() -> Bool {
+    let base = room.baseAddress!
+    var (current, next) = (Steps(base: base), Steps(base: base + program.count))
+    for place in 0...bytes.count {
+      if add(0, at: place, &current) { return true }
+      if place == bytes.count { return false }
+      if current.count == 0, case .begin = program[0] { return false }
+      next.count = 0
+      for index in 0..<current.count {
+        let step = Int(current.base[index])
+        guard case .bytes(let set) = program[step], set.contains(bytes[place]) else { continue }
+        if add(step + 1, at: place + 1, &next) { return true }
+      }
+      swap(&current, &next)
+    }
+    return false
+  }
+
+  /// Adds a step and what follows it without a byte; true where that is a match.
+  private func add(_ start: Int, at place: Int, _ steps: inout Steps) -> Bool {
+    var depth = 1
+    stack[0] = Int32(start)
+    while depth > 0 {
+      depth -= 1
+      let step = Int(stack[depth])
+      if seen[step] == Int32(truncatingIfNeeded: place) { continue }
+      seen[step] = Int32(truncatingIfNeeded: place)
+      switch program[step] {
+      case .match: return true
+      case .either(let first, let second):
+        (stack[depth], stack[depth + 1]) = (Int32(second), Int32(first))
+        depth += 2
+      case .border: push(step + 1, &depth)
+      case .begin: if place == 0 { push(step + 1, &depth) }
+      case .end: if place == bytes.count { push(step + 1, &depth) }
+      case .bytes:
+        steps.base[steps.count] = Int32(step)
+        steps.count += 1
+      }
+    }
+    return false
+  }
+
+  private func push(_ step: Int, _ depth: inout Int) {
+    stack[depth] = Int32(step)
+    depth += 1
   }
 }
 

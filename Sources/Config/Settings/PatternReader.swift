@@ -158,7 +158,7 @@ struct PatternReader {
 
 /// A set of bytes.
 struct Set256: Sendable, Equatable {
-  private var words: [UInt64] = [0, 0, 0, 0]
+  private var words = SIMD4<UInt64>()
 
   init(_ ranges: ClosedRange<UInt8>...) { for range in ranges { insert(range) } }
 
@@ -166,16 +166,22 @@ struct Set256: Sendable, Equatable {
     for byte in range { words[Int(byte >> 6)] |= 1 << UInt64(byte & 63) }
   }
 
-  mutating func formUnion(_ other: Set256) { for index in 0..<4 { words[index] |= other.words[index] } }
+  mutating func formUnion(_ other: Set256) { words |= other.words }
 
   /// Every other byte.
   var inverted: Set256 {
     var result = self
-    for index in 0..<4 { result.words[index] = ~words[index] }
+    result.words = ~words
     return result
   }
 
   func contains(_ byte: UInt8) -> Bool { words[Int(byte >> 6)] >> UInt64(byte & 63) & 1 == 1 }
+
+  /// The one byte that it has; nil for none or several.
+  var only: UInt8? {
+    let all = (UInt8.min...UInt8.max).filter(contains)
+    return all.count == 1 ? all[0] : nil
+  }
 
   /// With both cases of the letters in it.
   var foldingCase: Set256 {

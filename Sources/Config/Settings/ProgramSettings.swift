@@ -43,6 +43,8 @@ public struct TimedProgram: Sendable, Equatable {
 
   /// What each field may be.
   static let bounds = [-59...59, -23...23, -31...31, -12...12, -7...7]
+  /// The lowest value of each field in a calendar.
+  static let first = [0, 0, 1, 1, 0]
   /// Their names.
   static let names = ["minute", "hour", "day", "month", "week"]
 

@@ -3,6 +3,7 @@ import CNSGI
 import Config
 import Control
 import Glibc
+import Posix
 import Wire
 
 /// The extension `nsgi.reload/1`: the applications are to be loaded anew, in new workers.
@@ -27,11 +28,13 @@ private struct RequestTable {
 enum Extensions {
   /// The link of a worker to its master; nil in a process without one. Set before anything is loaded.
   nonisolated(unsafe) static var master: ControlLink?
+  /// A process without a master serves, and may start its own program again. Set before anything is loaded.
+  nonisolated(unsafe) static var servesAlone = false
 
   static func find(_ name: UnsafePointer<CChar>?) -> UnsafeRawPointer? {
     guard let name else { return nil }
     if strcmp(name, "draft.request/1") == 0 { return UnsafeRawPointer(request) }
-    if strcmp(name, "nsgi.reload/1") == 0, master != nil { return UnsafeRawPointer(reload) }
+    if strcmp(name, "nsgi.reload/1") == 0, master != nil || servesAlone { return UnsafeRawPointer(reload) }
     return nil
   }
 
@@ -39,13 +42,23 @@ enum Extensions {
     let table = UnsafeMutablePointer<ReloadTable>.allocate(capacity: 1)
     table.initialize(
       to: ReloadTable { reason in
-        guard let link = Extensions.master else { return NSGI_MISUSE.rawValue }
         if ForkedCopy.isThis { return NSGI_MISUSE.rawValue }
+        guard let link = Extensions.master else { return Extensions.startAgain() }
         link.send(Message(.renew, [Message.reason(reason.map { String(cString: $0) } ?? "")]))
         return NSGI_OK.rawValue
       })
     return UnsafePointer(table)
   }()
+
+  /// Starts this program again, with the arguments that it was given; returns only if that fails. Requests
+  /// under way are cut.
+  private static func startAgain() -> Int32 {
+    guard servesAlone else { return NSGI_MISUSE.rawValue }
+    LogSink.shared.flush()
+    let error = System.become("/proc/self/exe", CommandLine.arguments)
+    LogLine.write("error", "the server cannot be started again: \(error)")
+    return NSGI_FAIL.rawValue
+  }
 
   nonisolated(unsafe) private static let request: UnsafePointer<RequestTable> = {
     let table = UnsafeMutablePointer<RequestTable>.allocate(capacity: 1)

@@ -51,6 +51,7 @@ public enum Server {
     defer { runtime.remove() }
     let spools = try SpoolRoom.prepare(settings)
     let home = try HomeThread.start(threads: settings.limits.threads)
+    Extensions.servesAlone = true
     let apps = try load(settings, runtime, files, home)
     let worker: Worker
     do {

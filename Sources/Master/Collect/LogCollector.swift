@@ -130,7 +130,7 @@ public struct LogCollector {
   }
 
   private func distribute(_ record: LogRecord, isRequest: Bool) {
-    guard isWanted(record.bytes) else { return }
+    guard record.isServers || isWanted(record.bytes) else { return }
     let own = isRequest && !(routing.requestDestinations.isEmpty && routing.requestRoutes.isEmpty)
     let among = own && !requestTargets.isEmpty ? requestTargets : targets
     let routes = own ? routing.requestRoutes : routing.routes
@@ -265,6 +265,11 @@ struct LogRecord {
       colon + 1 < bytes.count, bytes[colon + 1] == 0x20
     else { return nil }
     return (level, colon + 2)
+  }
+
+  /// What the server tells its operator, or warns of: no drain of theirs is meant for it.
+  var isServers: Bool {
+    bytes.starts(with: "server: ".utf8) || textStart > 0 && [.warning, .error].contains(level)
   }
 
   /// What the encoders make of it for a destination of this name.

@@ -33,49 +33,88 @@ private enum PipeCommand {
   }
 }
 
+/// The pipes of a master.
+struct CommandPipes {
+  /// Those that are open, by path.
+  var open: [String: Int32] = [:]
+  /// Paths without a pipe, of which the log was told.
+  var lost: Set<String> = []
+  /// Bytes that were no command, since the log was told of the last.
+  var unknown = 0
+}
+
 extension Master {
   /// Makes and opens the pipes of the settings; false, with a line, if one cannot be had.
   func openCommandPipes() -> Bool {
-    for path in plan.settings.process.commandPipes where !commandPipes.keys.contains(path) {
-      do throws(SystemError) {
-        let pipe = try System.commandPipe(path)
-        do throws(SystemError) { try watch(pipe, .commands) } catch {
-          System.close(pipe)
-          throw error
-        }
-        commandPipes[path] = pipe
-      } catch {
-        announceFailure(
-          "the pipe \(path) cannot be made (\(System.guardedReason(error))); choose another --master-fifo, "
-            + "in a directory of your own", code: 1)
+    for path in plan.settings.process.commandPipes where commandPipes.open[path] == nil {
+      if let reason = openCommandPipe(path) {
+        announceFailure(reason, code: 1)
         return false
       }
     }
     return true
   }
 
+  /// Makes and opens one; what is in the way, for the operator.
+  private func openCommandPipe(_ path: String) -> String? {
+    do throws(SystemError) {
+      let pipe = try System.commandPipe(path)
+      do throws(SystemError) { try watch(pipe, .commands) } catch {
+        System.close(pipe)
+        throw error
+      }
+      commandPipes.open[path] = pipe
+      return nil
+    } catch {
+      if error.code == EADDRINUSE {
+        return "the pipe \(path) is another server's; choose another --master-fifo for this one"
+      }
+      return "the pipe \(path) cannot be made (\(System.guardedReason(error))); choose another "
+        + "--master-fifo, in a directory of your own"
+    }
+  }
+
+  /// Once a second: a pipe that was removed or moved away is made again, since nobody would find it.
+  func lookForCommandPipes() {
+    if commandPipes.unknown > 0 {
+      let count = commandPipes.unknown
+      MasterLog.warning("master-fifo: of what was written \(count) is no command; write ? for a list")
+      commandPipes.unknown = 0
+    }
+    guard !hasHandedOver, !plan.follows || hasTakenOver else { return }
+    for (path, pipe) in commandPipes.open where !System.isCommandPipe(pipe, at: path) {
+      unwatch(pipe)
+      commandPipes.open[path] = nil
+      MasterLog.warning("\(path) was removed by somebody, and is made again")
+    }
+    for path in plan.settings.process.commandPipes where commandPipes.open[path] == nil {
+      if let reason = openCommandPipe(path) {
+        if commandPipes.lost.insert(path).inserted { MasterLog.warning(reason) }
+      } else {
+        commandPipes.lost.remove(path)
+      }
+    }
+  }
+
   /// They are this master's no more; removed if they are nobody else's.
   func closeCommandPipes(isLast: Bool) {
-    for (path, pipe) in commandPipes {
+    for (path, pipe) in commandPipes.open {
+      if isLast { System.removeCommandPipe(path, pipe) }
       unwatch(pipe)
-      if isLast { System.removeCommandPipe(path) }
     }
-    commandPipes = [:]
+    commandPipes.open = [:]
   }
 
   /// Takes what was written; so much of it at a time, since anything may be.
   func takeCommands(_ pipe: Int32) {
-    var (seen, unknown) = (Set<UInt8>(), 0)
+    var seen = Set<UInt8>()
     for byte in System.bytes(of: pipe, atMost: 256) where ![0x0a, 0x0d, 0x20].contains(byte) {
       guard let command = PipeCommand(byte) else {
-        unknown += 1
+        commandPipes.unknown += 1
         continue
       }
       // The same twice at once is one.
       if seen.insert(byte).inserted { heed(command, byte) }
-    }
-    if unknown > 0 {
-      MasterLog.warning("master-fifo: of what was written \(unknown) is no command; write ? for a list")
     }
   }
 

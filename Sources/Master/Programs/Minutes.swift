@@ -12,15 +12,20 @@ struct Minute: Equatable {
   var weekday: Int
 }
 
-/// The minutes of a server, each of which comes once.
+/// The minutes of a server, each of which comes once, also where the clock is set back by up to three hours;
+/// beyond that it was wrong before. An hour that daylight saving time repeats comes twice: its minutes are
+/// others.
 struct Minutes {
   /// The last that has come.
   private var last: Int64 = .min
 
+  /// As vixie cron's: what is more is a correction.
+  private static let longestStepBack: Int64 = 180
+
   /// The places of programs that are due now; none in a minute that has come already, as when the clock is
   /// set back or an alarm rings early.
   mutating func due(_ programs: [TimedProgram], at now: Minute) -> [Int] {
-    guard now.number != last else { return [] }
+    guard now.number > last || last - now.number > Minutes.longestStepBack else { return [] }
     last = now.number
     return programs.indices.filter { place in
       programs[place].matches(

@@ -12,6 +12,8 @@ extension Releases {
     finish(request, .done(sentence, changed: true))
     for other in queue { finish(other, .refused(sentence)) }
     queue = []
+    // What the new master serves is its own to judge.
+    endProbation()
     state = .stopping(code: 0, isHandedOver: true)
     for id in workers.keys.sorted() { retire(id) }
   }
@@ -62,7 +64,7 @@ extension Releases {
     queue = []
     abandonChange()
     if let request { finish(request, .refused(reason)) }
-    probation = nil
+    endProbation()
     state = .stopping(code: code, isHandedOver: false)
     act(.closeSockets)
     for id in workers.keys.sorted() { dismiss(id) }

@@ -30,6 +30,11 @@ extension Releases {
     act(.alarm(.probation(release: wanted.release), seconds: seconds))
   }
 
+  mutating func endProbation() {
+    if let probation { act(.cancel(.probation(release: probation.release))) }
+    probation = nil
+  }
+
   /// Some builds may have proven themselves.
   private mutating func probationRang(_ number: Int) {
     guard var probation, probation.release == number else { return }

@@ -67,12 +67,13 @@ extension Releases {
     state = .swapping(swap)
   }
 
-  /// What a worker is stuck in cannot be taken back: it is ended.
+  /// What a worker is stuck in cannot be taken back: it is ended, whatever has become of the change.
   mutating func swapTimedOut(_ id: Int) {
-    guard case .swapping(let swap) = state, swap.asked == id else { return }
-    history.withdraw(swap.build, "it did not load in time")
+    guard workers[id]?.asked != nil else { return }
     act(.terminate(id, reason: nil))
     act(.alarm(.leave(worker: id), seconds: 1))
+    guard case .swapping(let swap) = state, swap.asked == id else { return }
+    history.withdraw(swap.build, "it did not load in time")
     refuse("place \((workers[id]?.seat ?? 0) + 1) did not load it in time (--swap-timeout)")
   }
 }

@@ -29,15 +29,25 @@ final class CommonMemory {
 
 extension Master {
   /// What the workers of a release have in common; nil where no runtime asks for it. Other caches are another
-  /// memory: the workers before keep theirs.
+  /// memory, and the one before stays as long as a worker or a release that may serve again has it: all that
+  /// run one release have the same.
   func commonMemory(of release: Release) throws(SystemError) -> CommonMemory? {
     guard release.settings.shared.offersModule,
       release.settings.apps.contains(where: { $0.runtime?.name == "python3" })
     else { return nil }
-    if let common, common.caches == release.settings.shared.caches { return common }
-    if common != nil { MasterLog.info("the caches are others now, and empty") }
-    common = try CommonMemory(release.settings.shared)
+    let caches = release.settings.shared.caches
+    if let common = commons.first(where: { $0.caches == caches }) { return common }
+    if !commons.isEmpty { MasterLog.info("the caches are others now, and empty") }
+    let common = try CommonMemory(release.settings.shared)
+    commons.append(common)
     return common
+  }
+
+  /// Closes the memory that no worker and no release has any more.
+  func dropCommonMemory() {
+    guard commons.count > 1, launching.isEmpty, forking.isEmpty else { return }
+    let releases = releases.known + workers.values.map(\.release)
+    commons.removeAll { common in !releases.contains { $0.settings.shared.caches == common.caches } }
   }
 }
 

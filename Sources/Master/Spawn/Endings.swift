@@ -28,6 +28,7 @@ extension Master {
     statistics.keep(board, mounts: mounts)
     statistics.count(count)
     workers[id] = nil
+    dropCommonMemory()
     freeSpoolNumber(of: id)
     traced(id)
     alarms.cancel(.lifetime(worker: id))
@@ -37,15 +38,16 @@ extension Master {
     var end = WorkerEnding(
       ending: ending, sentence: sentence(worker, ending, phase), code: worker.failure?.code ?? 22,
       requests: requests)
-    end.app = culprit(board).flatMap { $0 < worker.release.builds.count ? $0 : nil }
+    end.app = culprit(board, ending).flatMap { $0 < worker.release.builds.count ? $0 : nil }
     inform(.ended(id, end))
   }
 
   /// The place of the application that a worker died of, as far as that is known: of the request that its
-  /// crashed thread was in. Where nothing was written, as by an exit, it is that of all that was under way.
-  private func culprit(_ board: Scoreboard) -> Int? {
+  /// crashed thread was in. Of an exit, which writes nothing, it is that of all that was under way; a signal
+  /// that nothing was written of came from outside, whatever was.
+  private func culprit(_ board: Scoreboard, _ ending: Ending) -> Int? {
     if board[.crashedSlot].value > 0 { return board.crashed?.app }
-    guard board[.crashSignal].value == 0 else { return nil }
+    guard board[.crashSignal].value == 0, case .exited = ending else { return nil }
     let apps = Set(board.entries.map(\.app))
     return apps.count == 1 ? apps.first : nil
   }

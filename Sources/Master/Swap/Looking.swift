@@ -25,6 +25,7 @@ extension Master {
       lookForSilent(afterPause: since > 3_000_000_000)
       lookForBacklog()
       lookForControl()
+      lookForCommandPipes()
       lookForHangs()
       lookForDemand()
       lookForGrown()

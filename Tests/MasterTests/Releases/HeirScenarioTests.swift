@@ -149,4 +149,17 @@ import Testing
     script.settle()
     #expect(script.running == [[1], [1]])
   }
+
+  @Test("a master that has handed the server over judges no build of it any more")
+  func evidenceAfterwards() {
+    var script = swapped(60)
+    script.take(.asked(.upgrade(binary: nil), by: 2))
+    guard case .handingOver(let request) = script.releases.state else { return }
+    let release = script.releases.current!.number
+    script.take(.heirReady(ticket: request.ticket, pid: 4711))
+    script.take(.evidence(release: release, "5 of 5 answers were 5xx"))
+    for id in script.leaving { script.die(id, .killed(11)) }
+    #expect(!script.logged.contains { $0.contains("taken back") }, "\(script.logged)")
+    #expect(!script.counted.contains("taken_back"))
+  }
 }

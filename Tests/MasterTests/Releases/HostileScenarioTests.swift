@@ -71,6 +71,26 @@ import Testing
     #expect(script.running == [[1], [1]])
   }
 
+  @Test("a worker that hangs in a load is ended also when the change that asked for it is off")
+  func hangsWhenOff() {
+    var script = Script(workers: 2) {
+      $0.supervision.swap = .inPlace
+      $0.supervision.probationSeconds = 60
+    }
+    script.settle()
+    script.roll(script.build(), by: 1)
+    script.releases.current!.builds[0].isUnloadable = true
+    script.swap([script.build(unloadable: true)], by: 2)
+    let asked = script.releases.workers.first { $0.value.asked != nil }!.key
+    script.take(.evidence(release: script.releases.current!.number, "5 of 5"))
+    #expect(script.outcome(2).hasPrefix("refused"))
+    script.take(.alarm(.swap(worker: asked)), after: 60)
+    #expect(script.did { if case .terminate(asked, _) = $0 { true } else { false } })
+    script.die(asked, .killed(9))
+    script.settle()
+    #expect(script.running == [[1], [1]])
+  }
+
   @Test("a hot place has its spare during a rollout, and never more")
   func hotPlace() {
     var script = Script(workers: 1)

@@ -8,13 +8,14 @@ extension Swaps {
   @Suite struct RecordDrills {
     /// A server of two applications, `/` and `/b`, and the path of the second.
     private static func two(
-      _ loop: String, _ options: [String]
+      _ loop: String, _ options: [String], workers: Int = 2
     ) throws -> (server: SupervisedServer, second: String) {
       let folder = try TemporaryFolder()
       let second = folder.file("b.so")
       try SupervisedServer.replace(second, with: try Fixture.good)
       let server = try SupervisedServer(
-        Fixture.good, options + ["--mount", "/b=\(second)"], folder: folder, environment: ["NSGI_IO": loop])
+        Fixture.good, workers: workers, options + ["--mount", "/b=\(second)"], folder: folder,
+        environment: ["NSGI_IO": loop])
       return (server, second)
     }
 
@@ -39,6 +40,27 @@ extension Swaps {
       #expect(exit == 0 && output.matches(of: /ledger generation 1/).count == 2, "\(output)")
       #expect(try server.answering() == "A 1")
       Drill.expect(try ledger.finish())
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test(
+      "kills are evidence against the build on probation, whichever application was called meanwhile",
+      arguments: Drill.loops)
+    func killedOnProbation(loop: String) throws {
+      let (server, second) = try Self.two(
+        loop, ["--swap-soak", "0", "--swap-probation", "600"], workers: 1)
+      try SupervisedServer.replace(second, with: try Fixture.better)
+      #expect(try server.ctl("swap", "/b").exit == 0)
+      for round in 1...2 {
+        let stream = try server.server.connect()
+        try stream.send("GET /stream?id=\(round) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        _ = try stream.receive(until: "piece 0\n")
+        let worker = try #require(try server.status().serving.first)
+        kill(worker.pid, SIGKILL)
+        try server.wait(for: "the next worker") { $0.serving.contains { $0.pid != worker.pid } }
+      }
+      try server.waitForLog("generation 2 is taken back: a worker crashed")
+      #expect(try server.ctl("generations", "/b").output.contains("/b generation 1 serving"))
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
