@@ -168,7 +168,9 @@ extension Swaps {
     @Test("a title does not keep a server without a master from starting its program again")
     func again() throws {
       let folder = try TemporaryFolder()
-      let text = { "def application(environ, start):\n    start('200 OK', [])\n    return [b'\($0)']\n" }
+      func text(_ word: String) -> String {
+        "def application(environ, start):\n    start('200 OK', [])\n    return [b'\(word)']\n"
+      }
       try folder.write(text("one"), to: "again_app.py")
       let server = try ServerProcess(
         app: nil,

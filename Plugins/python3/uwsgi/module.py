@@ -82,7 +82,7 @@ def ready():
 
 def reload():
     '''Asks the master for a reload: new workers first, then the old ones leave.'''
-    if not _nsgi.renew("the application asks for it"):
+    if not masterpid() or not _nsgi.renew("the application asks for it"):
         raise RuntimeError("there is no master that could start the application anew; leave out no-master")
     return True
 
