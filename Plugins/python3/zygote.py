@@ -208,6 +208,9 @@ if null >= places:
 bootstrap = type(sys)("_nsgi")
 sys.modules["_nsgi"] = bootstrap
 bootstrap.log, bootstrap.reload = log, heed_nothing
+# There is no request yet, and nobody who could be asked for a reload.
+bootstrap.renew = bootstrap.note = bootstrap.harakiri = bootstrap.tally = lambda *_: False
+bootstrap.noted = lambda *_: None
 bootstrap.facts = None, int(wanted[0][0]), wanted[0][1]
 # What the plugin has and says, until it is there itself.
 bootstrap.said, modules = inside[:inside.index(("", ""))], dict(inside[inside.index(("", "")) + 1:])

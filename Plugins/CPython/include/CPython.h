@@ -4,6 +4,7 @@
 #ifndef NSGI_CPYTHON_H
 #define NSGI_CPYTHON_H
 #include "python_api.h"
+#include <sys/inotify.h>
 
 /* ---- Instances ---- */
 
