@@ -6,7 +6,8 @@ import CNSGI
 enum ErrorPage {
   /// Answers a request with it; an nsgi_result.
   static func respond(
-    _ host: UnsafePointer<nsgi_host>, _ id: nsgi_id, _ heading: String, _ words: (trace: String, sentence: String)
+    _ host: UnsafePointer<nsgi_host>, _ id: nsgi_id, _ heading: String,
+    _ words: (trace: String, sentence: String)
   ) -> Int32 {
     var page = text(heading, words.trace, words.sentence)
     return page.withUTF8 { bytes in

@@ -4,8 +4,7 @@ import CNSGI
 
 /// The extension `draft.inspect/1` (docs/NSGI.md).
 private struct InspectTable {
-  let program:
-    @convention(c) (UnsafePointer<nsgi_boot>?, Int32, UnsafeMutablePointer<CChar>?, Int) -> Int
+  let program: @convention(c) (UnsafePointer<nsgi_boot>?, Int32, UnsafeMutablePointer<CChar>?, Int) -> Int
 }
 
 /// The command line that inspects an application with the Python that would serve it.
@@ -25,12 +24,16 @@ enum Inspection {
   private static func line(_ boot: nsgi_boot, loads: Bool) -> [String] {
     let options = PythonOptions(boot.options)
     let installation: Installation
-    do throws(LoadFailure) { installation = try Installation.find(options) } catch { return ["", error.sentence] }
+    do throws(LoadFailure) { installation = try Installation.find(options) } catch {
+      return ["", error.sentence]
+    }
     // Without -S Python runs what packages have put beside themselves (*.pth), and with PYTHONPATH more.
     let alone = loads ? [] : ["-I", "-S"]
     let code = OwnProgram.text(PackageResources.worker_py) + OwnProgram.text(PackageResources.check_py)
     return (loads ? options.environment : []) + [installation.program] + alone + ["-c", code]
-      + [loads ? OwnProgram.text(PackageResources.bootstrap_py) : "", options.module ?? "", options.file ?? ""]
+      + [
+        loads ? OwnProgram.text(PackageResources.bootstrap_py) : "", options.module ?? "", options.file ?? "",
+      ]
       + [options.callable ?? ""] + options.path
   }
 }

@@ -1,5 +1,5 @@
-# What only whoever writes an application wants: files that are saved are served. bootstrap.py runs this text in
-# the first worker alone, with --py-autoreload, --watch and --debug.
+# What only whoever writes an application wants: files that are saved are served. bootstrap.py runs this text
+# in the first worker alone, with --py-autoreload, --watch and --debug.
 #
 # The kernel tells of changes in the directories that modules have come from; the look every so many seconds
 # besides finds what it does not tell: changes on other machines' file systems, directories that are new.

@@ -82,7 +82,8 @@ public struct ModuleReport: Sendable {
       case .crashed(let signal): "\(target) crashed (\(signal)) \(place)"
       case .exited(let code): "\(target) ended the whole process (exit code \(code)) \(place)"
       case .hung(let seconds):
-        "\(target) did not come back within \(CheckReport.seconds(seconds)) \(place); --time-limit gives it longer"
+        "\(target) did not come back within \(CheckReport.seconds(seconds)) \(place); --time-limit gives it "
+          + "longer"
       }
   }
 

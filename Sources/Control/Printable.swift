@@ -66,7 +66,9 @@ public enum Printable {
     let bytes = text.utf8
     guard bytes.count > sentenceBytes else { return paragraph(text) }
     let half = sentenceBytes / 2
-    let parts = [bytes.prefix(half), bytes.suffix(half)].map { paragraph(String(decoding: $0, as: UTF8.self)) }
+    let parts = [bytes.prefix(half), bytes.suffix(half)].map {
+      paragraph(String(decoding: $0, as: UTF8.self))
+    }
     return parts.joined(separator: " … (\(bytes.count - 2 * half) bytes are left out) … ")
   }
 

@@ -32,7 +32,8 @@ enum CheckCommand {
 
   /// Options of the server that say what a module is and what serves it, and have a value.
   private static let moduleOptions: Set<String> = [
-    "-w", "--module", "--wsgi", "--wsgi-file", "--file", "--callable", "-H", "--venv", "--virtualenv", "--home",
+    "-w", "--module", "--wsgi", "--wsgi-file", "--file", "--callable", "-H", "--venv", "--virtualenv",
+    "--home",
     "--pyhome", "--python", "--pythonpath", "--pp", "--python-path", "--env", "--chdir", "--plugins-dir",
   ]
 

@@ -112,12 +112,13 @@ enum NewCommand {
     try check(name)
     guard let language else {
       throw UsageError(
-        "no language: write \(Program.command) new \(name) --language c, or cpp, go, python, rust, swift, zig")
+        "no language: write \(Program.command) new \(name) --language c, or cpp, go, python, rust, swift, zig"
+      )
     }
     guard (language == .python) == (framework != nil) else {
       throw UsageError(
         language == .python
-          ? "no framework: write \(Program.command) new \(name) --language python --framework flask, or django"
+          ? "no framework: add --framework flask, or django"
           : "--framework is for Python: leave it out, or write --language python")
     }
     if language == .python, PythonNames.taken.contains(name.lowercased()) {

@@ -37,7 +37,8 @@ struct Template {
   ]
 
   private static func isBuilt(_ entry: String) -> Bool {
-    leftOver.contains(entry) || entry == "Package.resolved" || entry.hasSuffix(".so") || entry.hasSuffix(".new")
+    leftOver.contains(entry) || entry == "Package.resolved" || entry.hasSuffix(".so")
+      || entry.hasSuffix(".new")
   }
 
   /// Every `my_app` in a text.

@@ -416,6 +416,8 @@ import Testing
     #expect(own.apps[0].options.contains(AppOption(key: "server.debug", value: "true")))
     #expect(own.warnings.contains { $0.hasPrefix("--debug is for development") })
     let foreign = try served(try invoke(["a.ini"], files: ["a.ini": "[uwsgi]\n" + file]))
-    #expect(!foreign.supervision.isDevelopment && foreign.apps[0].options.contains(AppOption(key: "server.debug", value: "false")))
+    #expect(
+      !foreign.supervision.isDevelopment
+        && foreign.apps[0].options.contains(AppOption(key: "server.debug", value: "false")))
   }
 }

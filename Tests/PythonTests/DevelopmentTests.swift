@@ -39,14 +39,18 @@ import Testing
     #expect(reply["Content-Type"] == "text/html; charset=utf-8")
     #expect(reply["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'")
     #expect(reply["Cache-Control"] == "no-store" && reply["X-Content-Type-Options"] == "nosniff")
-    #expect(reply.text.contains("ValueError: &lt;script&gt;alert(&#39;/&lt;img src=x onerror=alert(1)&gt;&#39;)"))
+    #expect(
+      reply.text.contains("ValueError: &lt;script&gt;alert(&#39;/&lt;img src=x onerror=alert(1)&gt;&#39;)"))
     #expect(reply.text.contains("Traceback (most recent call last):"), "\(reply.text)")
     #expect(reply.text.contains("changing.py&quot;, line 7, in application"), "\(reply.text)")
     #expect(reply.text.contains("GET /&lt;img"))
-    let tags = reply.text.split(separator: "<").dropFirst().map { $0.prefix { $0.isLetter || "/!".contains($0) } }
+    let tags = reply.text.split(separator: "<").dropFirst().map {
+      $0.prefix { $0.isLetter || "/!".contains($0) }
+    }
     #expect(
       Set(tags) == [
-        "!DOCTYPE", "html", "head", "meta", "title", "/title", "style", "/style", "/head", "body", "p", "/p", "h1",
+        "!DOCTYPE", "html", "head", "meta", "title", "/title", "style", "/style", "/head", "body", "p", "/p",
+        "h1",
         "/h1", "pre", "/pre", "/body", "/html",
       ], "\(reply.text)")
     #expect(!reply.text.contains("\u{1b}") && !reply.text.contains("<script"))
@@ -84,7 +88,8 @@ import Testing
     let server = try ServerProcess(app: nil, ["--ini", folder.file("app.ini")] + Python.role)
     #expect(try server.get("/x").text.contains("Its error is in the log"))
     #expect(try server.stop() == .status(0))
-    #expect(server.process.output.contains("`debug`: neither this server nor uWSGI"), "\(server.process.output)")
+    #expect(
+      server.process.output.contains("`debug`: neither this server nor uWSGI"), "\(server.process.output)")
   }
 
   @Test(

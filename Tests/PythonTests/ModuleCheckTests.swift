@@ -22,7 +22,8 @@ import Testing
       ("hangs.py", "while True: pass\n"), ("crashes.py", "import os\nos.abort()\n"),
       (
         "threads.py",
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True, name='t').start()\n"
+        "import threading, time\n"
+          + "threading.Thread(target=time.sleep, args=(60,), daemon=True, name='t').start()\n"
           + "def application(e, s): return []\n"
       ),
       ("made.py", "def application(*a): return []\ndef make(name): return application\n"),

@@ -64,7 +64,10 @@ import Testing
   /// A file that cannot be one, and what is said of it.
   static let broken: [(name: String, bytes: [UInt8], sentence: String)] = [
     ("long.ini", Array(repeating: UInt8(ascii: ";"), count: 10 << 20), "it is longer than 1 MiB"),
-    ("latin.ini", Array("[uwsgi]\nname = caf".utf8) + [0xe9, 0x0a], "latin.ini:2: this is not UTF-8; save it in that encoding"),
+    (
+      "latin.ini", Array("[uwsgi]\nname = caf".utf8) + [0xe9, 0x0a],
+      "latin.ini:2: this is not UTF-8; save it in that encoding"
+    ),
     ("utf16.ini", [0xff, 0xfe, 0x5b, 0x00, 0x75, 0x00], "utf16.ini:1: this is not UTF-8"),
     ("open.ini", Array("[uwsgi\nmodule = x\n".utf8), "open.ini:1: `[uwsgi` has no closing bracket"),
     ("circle.ini", Array("[uwsgi]\nini = %p\n".utf8), "circle.ini:2: `ini = "),
@@ -75,7 +78,10 @@ import Testing
     ),
     ("long.yaml", Array(repeating: UInt8(ascii: "#"), count: 10 << 20), "it is longer than 1 MiB"),
     ("bare.yaml", Array("module\n".utf8), "bare.yaml:1: write a section and its keys"),
-    ("open.xml", Array("<uwsgi>\n<module>x\n</uwsgi>\n".utf8), "open.xml:3: an element ends that is not the one last begun"),
+    (
+      "open.xml", Array("<uwsgi>\n<module>x\n</uwsgi>\n".utf8),
+      "open.xml:3: an element ends that is not the one last begun"
+    ),
     (
       "bomb.xml", Array("<!DOCTYPE x [\n<!ENTITY a \"b\">]>\n<uwsgi><module>&a;</module></uwsgi>".utf8),
       "bomb.xml:2: a configuration has no entities"
@@ -85,7 +91,10 @@ import Testing
       "klingon.xml:1: its encoding is not known here"
     ),
     ("empty.xml", [], "empty.xml:1: no element is in it"),
-    ("circle.yaml", Array("uwsgi:\n  yaml: circle.yaml\n".utf8), "circle.yaml:2: `yaml = circle.yaml`: the files"),
+    (
+      "circle.yaml", Array("uwsgi:\n  yaml: circle.yaml\n".utf8),
+      "circle.yaml:2: `yaml = circle.yaml`: the files"
+    ),
     ("open.json", Array("{\"uwsgi\": {\n\"module\": \"x\"\n".utf8), "it is no JSON"),
     ("comma.json", Array("{\"uwsgi\": {\n\"a\": \"x\"\n\"b\": 1}}".utf8), "comma.json:3: it is no JSON"),
   ]
@@ -106,12 +115,15 @@ import Testing
   func longValues() throws {
     let long = String(repeating: "x", count: 100_000)
     let place = try TemporaryFolder()
-    try place.write("[uwsgi]\nhttp-socket = :0\nmodule = m\nprocesses = \(long)\nplugin = \(long)\n", to: "a.ini")
+    try place.write(
+      "[uwsgi]\nhttp-socket = :0\nmodule = m\nprocesses = \(long)\nplugin = \(long)\n", to: "a.ini")
     for words in [
-      ["a.ini"], ["--http-socket", long], ["--include", long], [long], ["check", long], ["migrate", long], ["top", long],
+      ["a.ini"], ["--http-socket", long], ["--include", long], [long], ["check", long], ["migrate", long],
+      ["top", long],
       ["new", long, "--language", "c"], ["--app", long, "--mount", long, "--http-socket", ":0"],
     ] {
-      let command = ["check", "migrate", "top", "new"].contains(words[0]) ? words : ["--check-config"] + words
+      let command =
+        ["check", "migrate", "top", "new"].contains(words[0]) ? words : ["--check-config"] + words
       let (exit, output) = try ChildProcess.run(Repository.server, command, directory: place.path)
       #expect(exit == .status(1), "\(words[0].prefix(20))")
       for line in output.split(separator: "\n") where line.hasPrefix("server: ") {

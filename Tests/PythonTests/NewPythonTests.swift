@@ -1,5 +1,5 @@
-// `server new --language python`: what it writes starts with the one command that it prints, its framework from
-// PyPI in an environment of its own.
+// `server new --language python`: what it writes starts with the one command that it prints, its framework
+// from PyPI in an environment of its own.
 import Foundation
 import Support
 import Testing
@@ -60,7 +60,7 @@ import Testing
   func refusals() throws {
     let folder = try TemporaryFolder()
     for (name, options, words) in [
-      ("a", [], "no framework: write"), ("a", ["--framework", "rails"], "choose flask or django"),
+      ("a", [], "no framework: add"), ("a", ["--framework", "rails"], "choose flask or django"),
       ("json", ["--framework", "flask"], "a module of Python"),
       ("Django", ["--framework", "django"], "a module of Python"),
       ("a", ["--language", "c", "--framework", "flask"], "--framework is for Python"),

@@ -95,7 +95,8 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.log)")
   }
 
-  @Test("what is cached while it is loaded is for all workers, once: a worker that follows brings nothing back")
+  @Test(
+    "what is cached while it is loaded is for all workers, once: a worker that follows brings nothing back")
   func cache() throws {
     let server = try serve("")
     for pid in try answers(server).keys { _ = pid }

@@ -109,8 +109,10 @@ static inline bool py_has_length(PyObject *o) {
       || (type->tp_as_mapping && type->tp_as_mapping->mp_length);
 }
 
-/* A number that differs after every change of a dict. */
-static inline uint64_t py_dict_version(PyObject *dict) { return *(uint64_t *)py_member(dict, 24); }
+/* A number that differs after every change of a dict; 0 from 3.14 on, whose dicts have none. */
+static inline uint64_t py_dict_version(PyObject *dict) {
+  return py_api.minor >= 14 ? 0 : *(uint64_t *)py_member(dict, 24);
+}
 
 /* Beside the number of arguments of a vectorcall: the word before them may be overwritten. */
 #define PY_OFFSET ((size_t)1 << 63)

@@ -56,7 +56,8 @@ extension Server {
     orders.builds = [Orders.Build(app: 0, generation: 1, path: plugin)]
     let words = RuntimeProgram(settings, orders).inspection(loads: loads)
     guard !words.isEmpty else {
-      throw ServerFailure("the plugin \(plugin) cannot look at applications; use the one that comes with this server")
+      throw ServerFailure(
+        "the plugin \(plugin) cannot look at applications; use the one that comes with this server")
     }
     return words
   }
