@@ -52,7 +52,8 @@ def entitle(words):
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
         start, end = int(fields[45]), int(fields[46])
-        text = f"{sys.executable} {words}".encode("utf-8", "surrogateescape")[:end - start - 2]
+        text = words[1:] if words.startswith(" ") else f"{sys.executable} {words}"
+        text = text.encode("utf-8", "surrogateescape")[:end - start - 2]
         memory = posix.open("/proc/self/mem", posix.O_WRONLY)
         # Without a zero at the end, the kernel shows what stands before the first one.
         posix.pwrite(memory, text.ljust(end - start - 1, b"\0") + b" ", start)

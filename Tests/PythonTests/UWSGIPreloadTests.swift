@@ -113,6 +113,19 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.log)")
   }
 
+  @Test("it has the title of a helper, as the workers have theirs")
+  func title() throws {
+    let server = try serve("auto-procname = true\nprocname-prefix = 1 shop:")
+    func title(_ pid: pid_t) -> String {
+      let bytes = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+      return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).trimmingCharacters(in: .whitespaces)
+    }
+    let status = try server.status()
+    #expect(title(try #require(status.zygotes.first).pid) == "1 shop:uWSGI zygote")
+    #expect(Set(status.workers.map { title($0.pid) }) == Set((1...3).map { "1 shop:uWSGI worker \($0)" }))
+    #expect(try server.stop() == .status(0), "\(server.log)")
+  }
+
   @Test("each worker loads it itself with lazy-apps, and says so")
   func lazy() throws {
     let server = try serve("lazy-apps = true")

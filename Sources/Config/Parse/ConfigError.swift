@@ -37,6 +37,8 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case optionOfIdleRuntime(runtime: String, key: String, example: String)
   /// What would be lost, with `strict`.
   case loss(String)
+  /// What would be lost besides, where there is something wrong.
+  case alsoLost(String)
   /// More than one of the others.
   case several([ConfigError])
 
@@ -83,7 +85,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .unknownReference(let place, let name, _): "\(place): no key is called \(name)"
     case .referenceCircle(let place): "\(place): the keys refer to each other"
     case .refusedOption(let place, let reason, _): "\(place): \(reason)"
-    case .loss(let sentence): sentence
+    case .loss(let sentence), .alsoLost(let sentence): sentence
     case .several(let errors): errors.map(\.description).joined(separator: "\n")
     case .idlePlugin(let name, _): "the plugin \(name) has nothing to serve"
     case .optionOfIdleRuntime(let runtime, let key, _):
@@ -136,7 +138,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .referenceCircle: "write the value of one of them out"
     case .refusedOption(_, _, let fix): fix
     case .loss: "take it out, or leave strict out"
-    case .several: ""
+    case .several, .alsoLost: ""
     }
   }
 

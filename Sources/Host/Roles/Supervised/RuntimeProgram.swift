@@ -78,24 +78,25 @@ extension Server {
       // After the change of user, with which the kernel forgets it.
       System.dieWithParent()
       guard !ProcessSetup.isSanitized, let words = RuntimeProgram(settings, orders).zygote() else { return }
-      try become(words, orders)
+      // An empty word has the title stand alone, without the program's name.
+      try become(words, settings.process.title.text(.helper("zygote")).map { ["", $0] } ?? orders.title)
     }
     if orders.role == .worker || orders.tries, !ProcessSetup.isSanitized,
       let words = RuntimeProgram(settings, orders).words()
     {
-      try become(words, orders)
+      try become(words, orders.title)
     }
     try ProcessSetup.tellCopiesApart()
   }
 
   /// Becomes a program whose variables stand before it.
-  private static func become(_ words: [String], _ orders: Orders) throws(ServerFailure) {
+  private static func become(_ words: [String], _ title: [String]) throws(ServerFailure) {
     let variables = words.prefix { !$0.hasPrefix("/") }
     let line = Array(words[variables.count...])
     guard let program = line.first else { return }
     for variable in variables { System.setVariable(variable) }
     System.inheritOnExec(HandedDescriptor.control)
-    let error = System.become(program, line + orders.title)
+    let error = System.become(program, line + title)
     throw ServerFailure("\(program) cannot be started (\(error.reason)); correct --python, or use --embed")
   }
 

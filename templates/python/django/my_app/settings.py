@@ -59,6 +59,7 @@ WSGI_APPLICATION = "my_app.wsgi.application"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
+TIME_ZONE = "UTC"
 # `make serve` collects the files of all packages there, and the server sends them itself.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
