@@ -23,11 +23,7 @@ public enum ModuleCheck {
       let pipe = try System.makePipe()
       defer { System.close(pipe.reading) }
       let variables = Array(words.prefix { !$0.hasPrefix("/") })
-      let pid: Int32
-      do throws(SystemError) {
-        defer { System.close(pipe.writing) }
-        pid = try System.spawnProgram(Array(words[variables.count...]), variables, report: pipe.writing)
-      }
+      let pid = try start(Array(words[variables.count...]), variables, pipe.writing)
       let isInTime = System.readLines(of: pid, pipe.reading, limit: limit) { report.take($0) }
       let ending = System.endGroup(pid)
       if !isInTime { report.breakdown(.hung(seconds: limit)) }
@@ -37,6 +33,13 @@ public enum ModuleCheck {
       }
     } catch { report.failure = report.failure ?? "the check itself failed: \(error)" }
     return report
+  }
+
+  private static func start(
+    _ words: [String], _ variables: [String], _ report: Int32
+  ) throws(SystemError) -> Int32 {
+    defer { System.close(report) }
+    return try System.spawnProgram(words, variables, report: report)
   }
 }
 
