@@ -2,8 +2,8 @@
 """From a save to the first answer of the new code: autoreload.py [SAVES] [OPTION...]
 
 Starts the server of the release build with --debug (or with the options given), one process, saves a small
-WSGI application SAVES times (30), and asks again and again until the new text comes. Prints the median and the
-worst, in milliseconds; nothing here passes or fails.
+WSGI application SAVES times (30), and asks again and again until the new text comes. Prints the median and
+the worst, in milliseconds; nothing here passes or fails.
 """
 import http.client
 import os

@@ -33,6 +33,7 @@ const char *py_resolve(void *library, int minor) {
   if (!py_api.lookup) return lookup;
   py_api.dumpTraceback = (void (*)(int, PyThreadState *))dlsym(library, "_Py_DumpTraceback");
   py_api.minor = minor;
+  py_api.tupleOffset = minor >= 14 ? 32 : 24;
   py_api.asciiOffset = minor >= 12 ? 40 : 48;
   py_api.wideOffset = minor >= 12 ? 56 : 72;
   return NULL;

@@ -22,6 +22,19 @@ def tell(name, value):
     report.flush()
 
 
+def shown(one):
+    '''A character as a terminal may have it.'''
+    if one in "\n\t" or one.isprintable():
+        return one
+    return "".join("\\x%02x" % byte for byte in one.encode("utf-8", "surrogatepass"))
+
+
+def show(text):
+    sys.__stderr__.write("".join(map(shown, text)))
+    sys.__stderr__.flush()
+    return True
+
+
 class Refusal(Exception):
     '''Why the server would not start with it: one sentence.'''
 
@@ -283,7 +296,7 @@ def load(code, module, file, name, directories):
     import threading
     own = type(sys)("_nsgi")
     sys.modules["_nsgi"] = own
-    own.log = lambda level, data: sys.__stderr__.buffer.write(data) and len(data)
+    own.log = lambda level, data: len(data) if show(bytes(data).decode("utf-8", "replace")) else 0
     own.facts, own.said, own.reload = (0, 1, "check"), [], lambda path: None
     exec(compile(code, "<server>", "exec"), own.__dict__)
     before = set(threading.enumerate())
@@ -294,7 +307,7 @@ def load(code, module, file, name, directories):
     except BaseException as error:
         # This file's frame is of no use to anybody.
         trace, sentence = own.describe(error.with_traceback(error.__traceback__.tb_next))
-        sys.__stderr__.write(trace)
+        show(trace)
         raise Refusal(f"importing it failed with {sentence}" if trace else sentence)
     tell("callable", called.rpartition(":")[2])
     tell("object", f"{type(target).__module__}.{type(target).__qualname__}")

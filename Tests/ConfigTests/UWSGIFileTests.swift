@@ -206,7 +206,11 @@ import Testing
     ),
     (
       "base = /srv\nlogto = %(bsae)",
-      ["/etc/app/site.ini:7: `logto = %(bsae)`: no key is called bsae; did you mean %(base)?"]
+      [
+        "/etc/app/site.ini:7: `logto = %(bsae)`: no key is called bsae; did you mean %(base)?",
+        "/etc/app/site.ini:6: `base`: neither this server nor uWSGI has such an option, and nothing refers to it; "
+          + "an application finds it in uwsgi.opt",
+      ]
     ),
     (
       "a = %(b)\nb = %(a)\nlogto = %(a)",
@@ -392,32 +396,5 @@ import Testing
     }
     #expect(error?.description.contains("a.yaml:7: `harakiri = soon`") == true)
     #expect(complaint("a.yaml").contains("cannot read a.yaml: nothing here reads yaml"))
-  }
-
-  @Test(
-    "what `config_reader` says of a file is told with the file, the line and the fix",
-    arguments: [
-      ("line 3: it is no JSON; put quotes there", "f.ini:3: it is no JSON; put quotes there"),
-      ("line 7: it is broken", "f.ini:7: it is broken; correct that line"),
-      ("it is longer than 1 MiB; name another", "f.ini: it is longer than 1 MiB; name another"),
-      ("No such file", "`--ini f.ini`: cannot read f.ini: No such file; check the path and its permissions"),
-      ("line x: y", "`--ini f.ini`: cannot read f.ini: line x: y; check the path and its permissions"),
-    ])
-  func unreadable(_ printed: String, _ sentence: String) {
-    let error = ConfigError.unreadable("`--ini f.ini`", "f.ini", UnreadableFile(printed: printed))
-    #expect(error.description == sentence)
-  }
-
-  @Test("development is asked for in this server's own words: `debug` is a variable in those of uWSGI")
-  func debug() throws {
-    let file = "debug = true\nmodule = x\nhttp-socket = :1\n"
-    let own = try served(try invoke(["a.ini"], files: ["a.ini": "[server]\n" + file]))
-    #expect(own.supervision.isDevelopment && own.supervision.watchesApps && own.supervision.soakSeconds == 0)
-    #expect(own.apps[0].options.contains(AppOption(key: "server.debug", value: "true")))
-    #expect(own.warnings.contains { $0.hasPrefix("--debug is for development") })
-    let foreign = try served(try invoke(["a.ini"], files: ["a.ini": "[uwsgi]\n" + file]))
-    #expect(
-      !foreign.supervision.isDevelopment
-        && foreign.apps[0].options.contains(AppOption(key: "server.debug", value: "false")))
   }
 }

@@ -54,7 +54,7 @@ static inline PyTypeObject *py_type(PyObject *o) { return o->ob_type; }
 static inline void *py_member(PyObject *o, Py_ssize_t offset) { return (char *)o + offset; }
 static inline Py_ssize_t py_size(PyObject *o) { return *(Py_ssize_t *)py_member(o, 16); }
 static inline PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t i) {
-  return ((PyObject **)py_member(tuple, 24))[i];
+  return ((PyObject **)py_member(tuple, py_api.tupleOffset))[i];
 }
 static inline PyObject *py_list_item(PyObject *list, Py_ssize_t i) {
   return (*(PyObject ***)py_member(list, 24))[i];
