@@ -27,7 +27,7 @@ import Testing
       for line in ["threads = 4\n", "harakiri = 60\n", "max-requests-delta = 50\n"] {
         #expect(text.contains(line), "\(text)")
       }
-      #expect(text.contains("LOST") && text.contains("`post_fork`: nothing calls it"))
+      #expect(text.contains("cheaper = 1\n") && text.contains("`post_fork`: nothing calls it"))
       #expect(!text.contains("may print") && !text.contains("cores"))
     }
   }
