@@ -208,8 +208,8 @@ import Testing
       "base = /srv\nlogto = %(bsae)",
       [
         "/etc/app/site.ini:7: `logto = %(bsae)`: no key is called bsae; did you mean %(base)?",
-        "/etc/app/site.ini:6: `base`: neither this server nor uWSGI has such an option, and nothing refers to it; "
-          + "an application finds it in uwsgi.opt",
+        "/etc/app/site.ini:6: `base`: neither this server nor uWSGI has such an option, and nothing refers "
+          + "to it; an application finds it in uwsgi.opt",
       ]
     ),
     (

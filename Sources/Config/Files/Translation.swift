@@ -57,7 +57,8 @@ struct Translator {
         tell(entry)
       } else {
         tell(entry)
-        let suggestion = Suggestion.name(for: entry.key[...]).map { "; did you mean \($0)?" } ?? ""
+        let other = Self.ownWords.contains(entry.key) ? nil : Suggestion.name(for: entry.key[...])
+        let suggestion = other.map { "; did you mean \($0)?" } ?? ""
         findings.losses.append(
           Loss(
             place: entry.origin.quote(entry.key),
