@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test check format lint swap-proof drills soak leaks tidy fuzz examples bench
-.PHONY: bench-static bench-quick bench-swap bench-crashes bench-preload bench-dispatch bench-budget tsan asan stress clean
+.PHONY: bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch bench-budget tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
@@ -110,6 +110,10 @@ bench-swap: ## time swaps under load, rolling and in place, and what requests no
 bench-preload: ## memory of preloaded Django workers, and how soon one is replaced (after scripts/install.sh test)
 	@$(MAKE) --no-print-directory build plugins
 	@python3 bench/preload.py $(ARGS)
+
+bench-autoreload: ## time from the save of a Python application's file to the first answer of the new code
+	@$(MAKE) --no-print-directory build plugins
+	@python3 bench/autoreload.py $(ARGS)
 
 bench-crashes: ## what an application that crashes costs, and how soon killed workers are back
 	@$(MAKE) --no-print-directory build

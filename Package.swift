@@ -81,7 +81,8 @@ let package = Package(
     .target(
       name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
       resources: [
-        "bootstrap.py", "worker.py", "zygote.py", "uwsgi/module.py", "uwsgi/decorators.py", "uwsgi/shared.py",
+        "bootstrap.py", "worker.py", "zygote.py", "development.py", "check.py", "uwsgi/module.py",
+        "uwsgi/decorators.py", "uwsgi/shared.py",
         "uwsgi/cache.py",
         "uwsgi/signals.py",
       ].map { Resource.embedInCode($0) },

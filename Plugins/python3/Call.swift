@@ -99,12 +99,14 @@ enum Call {
     }
     let words = PyErr_Occurred() == nil ? ("", "") : Log.exception(heading(request))
     if start.pointee.isSent != 0 { return NSGI_FAIL.rawValue }
+    let id = start.pointee.id
+    let host = app.pointee.host
+    if app.pointee.isDevelopment { return ErrorPage.respond(host, id, heading(request), words) }
     var page = "The application failed. Its error is in the log of the server.\n"
     if app.pointee.showsTracebacks { page = words.0.isEmpty ? words.1 + "\n" : words.0 }
-    let id = start.pointee.id
     return page.withUTF8 { bytes in
       var type = nsgi_pair(name: Self.typeName, value: Self.plainText)
-      return app.pointee.host.pointee.respond(id, 500, &type, 1, bytes.baseAddress, bytes.count)
+      return host.pointee.respond(id, 500, &type, 1, bytes.baseAddress, bytes.count)
     }
   }
 

@@ -19,13 +19,13 @@ enum Functions {
   static let modules: [(name: String, text: [UInt8])] = [
     ("uwsgi", PackageResources.module_py), ("uwsgidecorators", PackageResources.decorators_py),
     ("_uwsgi_shared", PackageResources.shared_py), ("_uwsgi_cache", PackageResources.cache_py),
-    ("_uwsgi_signals", PackageResources.signals_py),
+    ("_uwsgi_signals", PackageResources.signals_py), ("_nsgi_development", PackageResources.development_py),
   ]
 
   private static let list: [(StaticString, PyCFunctionFast)] = [
     ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
     ("note", note),
-    ("noted", noted), ("harakiri", harakiri),
+    ("noted", noted), ("harakiri", harakiri), ("notice", notice),
   ]
 
   /// What CPython keeps pointers into.
@@ -133,6 +133,20 @@ private func withBytes(_ object: Object?, _ body: (nsgi_str) -> Object?) -> Obje
   defer { PyBuffer_Release(&view) }
   let start = view.buf.map { UnsafePointer($0.assumingMemoryBound(to: CChar.self)) }
   return body(nsgi_str(p: start, n: view.len))
+}
+
+/// notice(descriptor, directory) -> the descriptor of what tells of changes in directories, with this one
+/// among them: a new one for -1; -1 where the system has none to give. Who reads it closes it.
+private let notice: PyCFunctionFast = { _, arguments, count in
+  guard count == 2, let arguments else {
+    return raise(py_type_error(), "notice takes a descriptor and a directory")
+  }
+  let descriptor = Int32(truncatingIfNeeded: PyLong_AsLong(arguments[0]))
+  return withBytes(arguments[1]) { directory in
+    let path = UnsafeRawBufferPointer(start: directory.p, count: directory.n)
+    return PyLong_FromLong(
+      Int(System.noticeChanges(in: String(decoding: path, as: UTF8.self), descriptor)))
+  }
 }
 
 private func truth(_ value: Bool) -> Object? {

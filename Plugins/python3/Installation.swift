@@ -20,7 +20,7 @@ struct Installation {
   var libraryName: String { "libpython\(release).so.1.0" }
 
   /// Releases of Python 3 whose C API the plugin knows.
-  static let served = 9...13
+  static let served = 9...14
 
   /// Of --python, else of --venv, else of the environment that the server was installed into or that is
   /// active, else the one beside the server's program, else the system's.

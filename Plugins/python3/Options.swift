@@ -23,6 +23,8 @@ struct PythonOptions {
   var autoreload = 0
   /// Clients see the traceback of an exception.
   var showsTracebacks = false
+  /// They see it as a page, with lines of the source, and what is saved is served.
+  var isDevelopment = false
   /// Calls that the server makes at once at most.
   var threads = 1
   /// One request and the end (CGI).
@@ -67,6 +69,7 @@ struct PythonOptions {
     case "server.threads": threads = Int(value) ?? 1
     case "server.watch": if value == "true", autoreload == 0 { autoreload = 1 }
     case "embed": embeds = value == "true"
+    case "server.debug": isDevelopment = value == "true"
     case "server.once": runsOnce = value == "true"
     case "server.guest": isGuest = value == "true"
     default: break

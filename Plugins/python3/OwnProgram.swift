@@ -74,7 +74,7 @@ enum OwnProgram {
     return pairs.map { "\($0.key)\u{1f}\($0.value)" }.joined(separator: "\u{1e}")
   }
 
-  private static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
+  static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
 
   /// The program with its variables before it; nil where Python is to be in this process. What is wrong with
   /// a Python is told when it is loaded: in this program then.
@@ -95,7 +95,7 @@ enum OwnProgram {
     ] + options.path
   }
 
-  private static func write(
+  static func write(
     _ line: [String], _ words: UnsafeMutablePointer<CChar>, _ capacity: Int
   ) -> Int {
     let bytes: [UInt8] = line.reduce(into: []) { $0 += Array($1.utf8) + [0] }

@@ -116,6 +116,18 @@ enum System {
     return start == MAP_FAILED ? nil : start
   }
 
+  /// Has a descriptor tell of files that are written, put or taken in a directory; a new one for -1. -1 where
+  /// there is none to be had. The corresponding C functions are `inotify_init1` and `inotify_add_watch`.
+  static func noticeChanges(in directory: String, _ descriptor: Int32) -> Int32 {
+    let flags = Int32(O_NONBLOCK | O_CLOEXEC)
+    let changes = descriptor >= 0 ? descriptor : inotify_init1(flags)
+    guard changes >= 0 else { return -1 }
+    let events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR
+    // A directory that is gone has nothing to tell.
+    _ = inotify_add_watch(changes, directory, UInt32(events))
+    return changes
+  }
+
   /// The number of this process. The corresponding C function is `getpid`.
   static var ownProcess: UInt32 { UInt32(getpid()) }
 

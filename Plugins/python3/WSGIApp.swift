@@ -11,6 +11,8 @@ struct WSGIApp {
   let name: String
   /// Clients see the traceback of an exception.
   let showsTracebacks: Bool
+  /// They see it as a page.
+  let isDevelopment: Bool
   /// Templates of environ.
   var shapes: EnvironShapes
   /// A response that is bytes itself has been complained about.
@@ -38,6 +40,7 @@ struct WSGIApp {
     app.initialize(
       to: WSGIApp(
         host: boot.pointee.host, callable: callable, name: name, showsTracebacks: options.showsTracebacks,
+        isDevelopment: options.isDevelopment,
         shapes: EnvironShapes(facts)))
     Interpreter.loaded()
     return app

@@ -339,39 +339,10 @@ def run_hooks():
             hook()
 
 def watch(seconds, directories):
-    '''Reloads when the file of a module of the application changes, unless its new text is no Python.'''
-    import threading, time
-    def stamps():
-        import os
-        found = {}
-        for module in list(sys.modules.values()):
-            path = getattr(module, "__file__", None)
-            if isinstance(path, str) and path.startswith(own):
-                try:
-                    found[path] = os.stat(path).st_mtime_ns
-                except OSError:
-                    pass
-        return found
-    def good(path):
-        try:
-            with open(path, "rb") as file:
-                compile(file.read(), path, "exec")
-            return True
-        except Exception as error:
-            log(3, f"{path} has changed and is not loaded: {error}\n".encode("utf-8", "backslashreplace"))
-            return False
-    def run():
-        known = stamps()
-        while True:
-            time.sleep(seconds)
-            now = stamps()
-            changed = [path for path, stamp in now.items() if known.get(path, stamp) != stamp]
-            known = {**known, **now}
-            if changed and all([good(path) for path in changed if path.endswith(".py")]):
-                reload(changed[0])
-    if facts[0] == 0 and not any(thread.name == "nsgi-autoreload" for thread in threading.enumerate()):
-        own = tuple(one.rstrip("/") + "/" for one in directories)
-        threading.Thread(target=run, name="nsgi-autoreload", daemon=True).start()
+    '''Reloads when the file of a module of the application changes.'''
+    development = type(sys)("_nsgi_development")
+    exec(compile(embedded("_nsgi_development"), "<server>/development.py", "exec"), development.__dict__)
+    development.watch(own_globals, seconds, directories)
 
 def keep_threads_over_fork():
     '''A thread of the server is a dummy to threading. Before Python 3.13 a copy that such a thread makes
@@ -408,7 +379,7 @@ class OwnModules:
         code = compile(embedded(module.__name__), f"<server>/{module.__name__}.py", "exec")
         exec(code, module.__dict__)
 
-own_module = sys.modules.get("_nsgi")
+own_module, own_globals = sys.modules.get("_nsgi"), globals()
 sys.meta_path.append(OwnModules)
 if sys.version_info < (3, 13):
     keep_threads_over_fork()

@@ -52,7 +52,8 @@ def entitle(words):
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
         start, end = int(fields[45]), int(fields[46])
-        text = f"{sys.executable} {words}".encode("utf-8", "surrogateescape")[:end - start - 2]
+        text = words[1:] if words.startswith(" ") else f"{sys.executable} {words}"
+        text = text.encode("utf-8", "surrogateescape")[:end - start - 2]
         memory = posix.open("/proc/self/mem", posix.O_WRONLY)
         # Without a zero at the end, the kernel shows what stands before the first one.
         posix.pwrite(memory, text.ljust(end - start - 1, b"\0") + b" ", start)
@@ -208,6 +209,9 @@ if null >= places:
 bootstrap = type(sys)("_nsgi")
 sys.modules["_nsgi"] = bootstrap
 bootstrap.log, bootstrap.reload = log, heed_nothing
+# There is no request yet, and nobody who could be asked for a reload.
+bootstrap.renew = bootstrap.note = bootstrap.harakiri = bootstrap.tally = lambda *_: False
+bootstrap.noted = lambda *_: None
 bootstrap.facts = None, int(wanted[0][0]), wanted[0][1]
 # What the plugin has and says, until it is there itself.
 bootstrap.said, modules = inside[:inside.index(("", ""))], dict(inside[inside.index(("", "")) + 1:])

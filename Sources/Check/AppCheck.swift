@@ -105,29 +105,10 @@ public enum AppCheck {
   private static func follow(
     _ pid: Int32, _ descriptor: Int32, limit: Double, _ report: inout CheckReport
   ) -> Bool {
-    var pending: [UInt8] = []
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
-    defer { buffer.deallocate() }
-    var deadline = System.now() + UInt64(limit * 1e9)
-    while true {
-      // Asked before the pipe is, so that nothing a dead child wrote is missed.
-      let hasEnded = System.hasEnded(pid)
-      if System.waitReadable(descriptor, milliseconds: hasEnded ? 0 : 20) {
-        let count = (try? System.read(descriptor, buffer.baseAddress!, buffer.count)) ?? 0
-        pending += buffer[..<count]
-        while let end = pending.firstIndex(of: 0x0a) {
-          let line = String(decoding: pending[..<end], as: UTF8.self)
-          pending.removeSubrange(...end)
-          guard let message = CheckMessage(line: line) else { continue }
-          report.take(message)
-          deadline = System.now() + UInt64(limit * 1e9)
-        }
-        if count > 0 { continue }
-        // The application may have closed the descriptor and gone on.
-        if !hasEnded { System.pause(microseconds: 5000) }
-      }
-      if hasEnded { return true }
-      if System.now() > deadline { return false }
+    System.readLines(of: pid, descriptor, limit: limit) { line in
+      guard let message = CheckMessage(line: line) else { return false }
+      report.take(message)
+      return true
     }
   }
 }

@@ -17,15 +17,59 @@ extension System {
       let name = line.prefix { $0 != "=" } + "="
       if !environment.contains(where: { $0.hasPrefix(name) }) { environment.append(line) }
     }
+    return try spawn("/proc/self/exe", ["server"] + arguments, environment, report: report)
+  }
+
+  /// Starts another program in the same way; `variables` win over those of this process.
+  static func spawnProgram(
+    _ words: [String], _ variables: [String], report: Int32
+  ) throws(SystemError) -> pid_t {
+    let names = variables.map { $0.prefix { $0 != "=" } + "=" }
+    let others = ProcessEnvironment.lines.filter { line in !names.contains { line.hasPrefix($0) } }
+    return try spawn(words[0], words, others + variables, report: report)
+  }
+
+  private static func spawn(
+    _ path: String, _ words: [String], _ environment: [String], report: Int32
+  ) throws(SystemError) -> pid_t {
     let nothing = try System.openNothing()
     defer { System.close(nothing) }
     let descriptors = [
       (nothing, STDIN_FILENO), (STDERR_FILENO, STDOUT_FILENO), (STDERR_FILENO, STDERR_FILENO), (report, 3),
     ]
     return try Spawn(
-      "/proc/self/exe", ["server"] + arguments, descriptors: descriptors, environment: environment,
-      family: .ownGroup
+      path, words, descriptors: descriptors, environment: environment, family: .ownGroup
     ).start()
+  }
+
+  /// Hands over the lines that a child writes, without their ends, until it ends; false when there is none
+  /// that counts, as `take` says, for so many seconds.
+  static func readLines(
+    of pid: pid_t, _ descriptor: Int32, limit: Double, _ take: (String) -> Bool
+  ) -> Bool {
+    var pending: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+    var deadline = now() + UInt64(limit * 1e9)
+    while true {
+      // Asked before the pipe is, so that nothing a dead child wrote is missed.
+      let hasEnded = hasEnded(pid)
+      if waitReadable(descriptor, milliseconds: hasEnded ? 0 : 20) {
+        let count = buffer.withUnsafeMutableBytes {
+          (try? System.read(descriptor, $0.baseAddress!, $0.count)) ?? 0
+        }
+        pending += buffer[..<count]
+        while let end = pending.firstIndex(of: 0x0a) {
+          let line = String(decoding: pending[..<end], as: UTF8.self)
+          pending.removeSubrange(...end)
+          if take(line) { deadline = now() + UInt64(limit * 1e9) }
+        }
+        if count > 0 { continue }
+        // The application may have closed the descriptor and gone on.
+        if !hasEnded { pause(microseconds: 5000) }
+      }
+      if hasEnded { return true }
+      if now() > deadline { return false }
+    }
   }
 
   /// A descriptor that is at its end when it is read. The corresponding C function is `open` of /dev/null.

@@ -60,6 +60,21 @@ public enum Printable {
     return lines.map { Printable.text(String($0)) }.joined(separator: "\n  ")
   }
 
+  /// A sentence for the operator, which may quote what somebody has written at any length: of one that is
+  /// longer than `sentenceBytes` the middle is left out, so that its place and its fix remain.
+  public static func sentence(_ text: String) -> String {
+    let bytes = text.utf8
+    guard bytes.count > sentenceBytes else { return paragraph(text) }
+    let half = sentenceBytes / 2
+    let parts = [bytes.prefix(half), bytes.suffix(half)].map {
+      paragraph(String(decoding: $0, as: UTF8.self))
+    }
+    return parts.joined(separator: " … (\(bytes.count - 2 * half) bytes are left out) … ")
+  }
+
+  /// As long as sentences are without what they quote, and more.
+  static let sentenceBytes = 2000
+
   /// A JSON string with its quotation marks (RFC 8259 §7); what is not shown is escaped as \uXXXX.
   public static func json(_ text: String) -> String {
     var result = "\""

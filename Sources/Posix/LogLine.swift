@@ -14,7 +14,7 @@ public enum LogLine {
   }
 
   /// Tells the operator a sentence at the terminal.
-  public static func announce(_ sentence: String) { show("server: \(Printable.paragraph(sentence))\n") }
+  public static func announce(_ sentence: String) { show("server: \(Printable.sentence(sentence))\n") }
 
   /// A line of a text that is escaped already, with its newline.
   public static func text(_ level: String, _ text: String) -> String {

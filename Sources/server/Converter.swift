@@ -10,7 +10,7 @@ enum Converter {
     let (isGood, output) = try ProgramSystem.run(program, [format.rawValue, path])
     guard isGood else {
       let sentence = output.split(separator: "\n").last.map(String.init) ?? "\(program) has failed"
-      throw ProgramSystem.Failure(description: sentence)
+      throw UnreadableFile(printed: sentence)
     }
     return output
   }

@@ -91,15 +91,21 @@ enum FileSystem {
     return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
   }
 
+  /// Goes on in another directory; false if that cannot be. The corresponding C function is `chdir`.
+  static func enter(_ path: String) -> Bool { chdir(path) == 0 }
+
   /// What is before the last slash; empty without one.
   static func parent(_ path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "" }
     return slash == path.startIndex && path.count > 1 ? "" : String(path[..<slash])
   }
 
-  /// Absolute path of this program. The corresponding C function is `realpath`.
-  static func executable() -> String {
-    guard let path = realpath("/proc/self/exe", nil) else { return "" }
+  /// Absolute path of this program.
+  static func executable() -> String { realPath("/proc/self/exe") }
+
+  /// Absolute path without links; empty where nothing is. The corresponding C function is `realpath`.
+  static func realPath(_ path: String) -> String {
+    guard let path = realpath(path, nil) else { return "" }
     defer { free(path) }
     return String(cString: path)
   }

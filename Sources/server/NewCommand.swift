@@ -6,17 +6,19 @@ import Host
 enum NewCommand {
   static let usage = """
     Usage: \(Program.command) new NAME --language c|cpp|go|rust|swift|zig [--directory DIR]
+           \(Program.command) new NAME --language python --framework flask|django [--directory DIR]
 
     Writes a new application to DIR (default: ./NAME): its source, what builds it, a README that says how
     to run and try it, and the interface itself, so that the directory needs nothing of this server but to
-    be served.
+    be served. One in Python takes its framework from PyPI when it first starts, into an environment of its
+    own.
 
     NAME becomes part of file names and of the source: letters, digits and underscores.
     """
 
   /// Languages that there is a template for: a directory of that name in templates/.
   enum Language: String, CaseIterable {
-    case c, cpp, go, rust, swift, zig
+    case c, cpp, go, python, rust, swift, zig
 
     /// As people write it.
     var title: String {
@@ -24,6 +26,7 @@ enum NewCommand {
       case .c: "C"
       case .cpp: "C++"
       case .go: "Go"
+      case .python: "Python"
       case .rust: "Rust"
       case .swift: "Swift"
       case .zig: "Zig"
@@ -31,10 +34,23 @@ enum NewCommand {
     }
   }
 
+  /// Frameworks that there is a template for: a directory of that name in templates/python/.
+  enum Framework: String, CaseIterable {
+    case flask, django
+
+    /// As people write it.
+    var title: String { self == .flask ? "Flask" : "Django" }
+  }
+
   private struct Invocation {
     var name: String
     var language: Language
+    /// Of an application in Python.
+    var framework: Framework?
     var directory: String
+
+    /// Where its template is, below templates/.
+    var template: String { language.rawValue + (framework.map { "/\($0.rawValue)" } ?? "") }
   }
 
   /// Runs the command; the exit code.
@@ -46,8 +62,15 @@ enum NewCommand {
     do {
       let invocation = try parse(arguments)
       try make(invocation, from: try Share.find())
-      let language = invocation.language.title
-      print("\(invocation.directory): a new app in \(language); README.md says how to build and run it")
+      let (language, directory) = (invocation.language.title, invocation.directory)
+      guard let framework = invocation.framework else {
+        print("\(directory): a new app in \(language); README.md says how to build and run it")
+        return 0
+      }
+      let place = directory.utf8.allSatisfy(isPlain) ? directory : "'\(directory)'"
+      print(
+        "\(directory): a new app in \(language), with \(framework.title); start it with\n"
+          + "  make -C \(place) serve\(server)")
       return 0
     } catch {
       Server.announce("\(error)")
@@ -59,6 +82,7 @@ enum NewCommand {
     var words = Words(arguments, command: "new")
     var name: String?
     var language: Language?
+    var framework: Framework?
     var directory: String?
     while let word = try words.next() {
       switch word.name {
@@ -69,6 +93,12 @@ enum NewCommand {
           throw UsageError("`\(text)` is no language that there is a template for: choose one of \(known)")
         }
         language = found
+      case "--framework":
+        let text = try words.value(of: word, "FRAMEWORK")
+        guard let found = Framework(rawValue: text) else {
+          throw UsageError("`\(text)` is no framework that there is a template for: choose flask or django")
+        }
+        framework = found
       case "--directory": directory = try words.value(of: word, "DIR")
       case let option where option.hasPrefix("-"): throw words.unknown(option)
       case let text:
@@ -82,12 +112,25 @@ enum NewCommand {
     try check(name)
     guard let language else {
       throw UsageError(
-        "no language: write \(Program.command) new \(name) --language c, or cpp, go, rust, swift, zig")
+        "no language: write \(Program.command) new \(name) --language c, or cpp, go, python, rust, swift, zig"
+      )
+    }
+    guard (language == .python) == (framework != nil) else {
+      throw UsageError(
+        language == .python
+          ? "no framework: add --framework flask, or django"
+          : "--framework is for Python: leave it out, or write --language python")
+    }
+    if language == .python, PythonNames.taken.contains(name.lowercased()) {
+      throw UsageError(
+        "`\(name)` is what a module of Python is called, which this one would hide: choose another, as in "
+          + "\(name)_app")
     }
     guard directory != "" else {
       throw UsageError("--directory: the value is missing; write --directory DIR")
     }
-    return Invocation(name: name, language: language, directory: directory ?? name)
+    return Invocation(
+      name: name, language: language, framework: framework, directory: directory ?? name)
   }
 
   /// A name that is an identifier in every language, and none of the names that are taken.
@@ -118,6 +161,21 @@ enum NewCommand {
     "break", "continue", "void", "int", "char", "go", "cmd", "zig", "builtin", "root",
   ]
 
+  /// The variable by which `make` finds this server, where it would not of itself.
+  private static var server: String {
+    let own = FileSystem.executable()
+    let path = FileSystem.variable("PATH") ?? ""
+    let names = ["nsgi-server", "server"]
+    let known = names.lazy.flatMap { name in path.split(separator: ":").map { "\($0)/\(name)" } }
+      .first(where: FileSystem.exists)
+    return known.map(FileSystem.realPath) == own ? "" : " SERVER=\(own)"
+  }
+
+  /// Whether a shell takes it as it stands.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte | 0x20) || "_-./+:@,".utf8.contains(byte)
+  }
+
   private static func make(_ invocation: Invocation, from share: Share) throws(UsageError) {
     let directory = invocation.directory
     do throws(FileError) {
@@ -125,7 +183,7 @@ enum NewCommand {
         throw FileError("\(directory) is not empty: choose another with --directory, or empty it")
       }
       try FileSystem.makeDirectories(directory)
-      let template = Template(path: "\(share.path)/templates/\(invocation.language.rawValue)")
+      let template = Template(path: "\(share.path)/templates/\(invocation.template)")
       try template.copy(to: directory, name: invocation.name)
     } catch { throw UsageError("\(error)") }
   }

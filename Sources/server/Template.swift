@@ -31,8 +31,14 @@ struct Template {
       .joined(separator: "\n")
   }
 
+  /// What builds and first starts make.
+  private static let leftOver: Set<String> = [
+    ".build", "venv", "__pycache__", "static", "secret_key", "db.sqlite3",
+  ]
+
   private static func isBuilt(_ entry: String) -> Bool {
-    entry == ".build" || entry == "Package.resolved" || entry.hasSuffix(".so") || entry.hasSuffix(".new")
+    leftOver.contains(entry) || entry == "Package.resolved" || entry.hasSuffix(".so")
+      || entry.hasSuffix(".new")
   }
 
   /// Every `my_app` in a text.

@@ -15,6 +15,8 @@ import Testing
     ("-p0", "`-p 0`: 0 is not between 1 and 1024; choose from 1 to 1024"),
     ("--threads many", "`--threads many`: \"many\" is not a number; write a number, as in 4096"),
     ("--threads 0x10", "`--threads 0x10`: \"0x10\" is not a number; write a number, as in 4096"),
+    ("--threads -1", "`--threads -1`: \"-1\" is not a number; write a number, as in 4096"),
+    ("none.ini", "`none.ini`: cannot read none.ini: no such file; check the path and its permissions"),
     ("--threads=-1", "`--threads -1`: \"-1\" is not a number; write a number, as in 4096"),
     ("--listen 0", "`--listen 0`: 0 is not between 1 and 65535; choose from 1 to 65535"),
     (

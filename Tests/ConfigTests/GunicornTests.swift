@@ -76,8 +76,8 @@ import Testing
     ),
     ("shop:make() -b :1", { $0.apps[0].path == "shop:make()" }),
     (
-      "shop:app --name x --capture-output",
-      { $0.warnings == ["always so here, or without meaning: --name, --capture-output"] }
+      "shop:app --reuse-port --capture-output",
+      { $0.warnings == ["always so here, or without meaning: --reuse-port, --capture-output"] }
     ),
   ]
 

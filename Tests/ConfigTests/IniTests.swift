@@ -116,7 +116,8 @@ import Testing
     ("", "s.ini has no section [server]; put the keys below [server]"),
     (
       "[server]\nini = s.ini",
-      "s.ini:2: `ini = s.ini`: the files include each other; take one of their `ini` lines out"
+      "s.ini:2: `ini = s.ini`: the files include each other; take one of the lines out by "
+        + "which they do"
     ),
     (
       "[server]\nini = t.ini",

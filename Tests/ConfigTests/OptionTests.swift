@@ -201,6 +201,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--swap-probation 2.5") { $0.supervision.probationSeconds == 2.5 },
     Effect("--touch-reload /a --touch-reload /b") { $0.supervision.touchFiles == ["/a", "/b"] },
     Effect("--io epoll") { $0.eventLoop == .epoll }, Effect("--io io_uring") { $0.eventLoop == .ioUring },
+    Effect("--debug") { $0.supervision.isDevelopment && $0.supervision.watchesApps },
     Effect("--watch") { $0.supervision.watchesApps },
   ]
 

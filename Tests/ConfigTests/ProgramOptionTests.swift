@@ -15,6 +15,7 @@ import Testing
   static let good: [(option: String, value: String, timed: TimedProgram)] = [
     ("cron", "0 3 -1 -1 -1 backup --all", TimedProgram(fields: [0, 3, -1, -1, -1], command: "backup --all")),
     ("cron", "* -2 1 12 7 x", TimedProgram(fields: [-1, -2, 1, 12, 7], command: "x")),
+    ("cron", "-1 -1 -1 -1 -1 x", TimedProgram(fields: [-1, -1, -1, -1, -1], command: "x")),
     ("cron2", "minute=5,week=1 x y", TimedProgram(fields: [5, -1, -1, -1, 1], command: "x y")),
   ]
 
@@ -26,7 +27,7 @@ import Testing
   @Test func keys() throws {
     let timed = try #require(try programs("cron2", "hour=1,unique=1,harakiri=9 x").timed.first)
     #expect(timed.isUnique && timed.seconds == 9 && timed.fields == [-1, 1, -1, -1, -1])
-    #expect(try programs("unique-cron", "1 1 1 1 1 x").timed[0].isUnique)
+    #expect(try programs("unique-cron", "-5 1 1 1 1 x").timed[0].isUnique)
     let smart = try programs("smart-attach-daemon2", "/run/x.pid x -d").attached
     #expect(smart[0].pidFile == "/run/x.pid" && smart[0].command == "x -d" && smart[0].isInBackground)
   }

@@ -206,7 +206,11 @@ import Testing
     ),
     (
       "base = /srv\nlogto = %(bsae)",
-      ["/etc/app/site.ini:7: `logto = %(bsae)`: no key is called bsae; did you mean %(base)?"]
+      [
+        "/etc/app/site.ini:7: `logto = %(bsae)`: no key is called bsae; did you mean %(base)?",
+        "/etc/app/site.ini:6: `base`: neither this server nor uWSGI has such an option, and nothing refers "
+          + "to it; an application finds it in uwsgi.opt",
+      ]
     ),
     (
       "a = %(b)\nb = %(a)\nlogto = %(a)",

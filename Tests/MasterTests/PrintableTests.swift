@@ -24,6 +24,17 @@ import Testing
     }
   }
 
+  @Test("a sentence that quotes what is long keeps its beginning and its end, and is never long")
+  func sentences() {
+    #expect(Printable.sentence("short") == "short")
+    for quoted in [String(repeating: "x", count: 100_000), String(repeating: "\u{1b}\u{e4}", count: 50_000)] {
+      let sentence = Printable.sentence("`--cron \(quoted)`: \"\(quoted)\" lacks something; write it as in M")
+      #expect(sentence.hasPrefix("`--cron ") && sentence.hasSuffix("lacks something; write it as in M"))
+      #expect(sentence.contains(" bytes are left out) ") && isHarmless(sentence))
+      #expect(sentence.utf8.count < 10_000)
+    }
+  }
+
   @Test(
     "what would forge a line or command a terminal is escaped byte by byte",
     arguments: [

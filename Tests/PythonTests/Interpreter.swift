@@ -22,7 +22,7 @@ struct Interpreter: Sendable, CustomTestStringConvertible {
     var found: [String: Interpreter] = [:]
     for folder in ["\(home)/.pyenv/versions", "\(home)/.local/share/uv/python"] {
       for name in (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? [] {
-        for release in (9...13).map({ "3.\($0)" }) {
+        for release in (9...14).map({ "3.\($0)" }) {
           let prefix = "\(folder)/\(name)"
           guard access("\(prefix)/bin/python\(release)", X_OK) == 0,
             access("\(prefix)/lib/libpython\(release).so.1.0", R_OK) == 0

@@ -90,10 +90,10 @@ import Testing
   }
 
   @Test(
-    "what is no CPython 3.9 to 3.13 is refused by its name",
+    "what is no CPython 3.9 to 3.14 is refused by its name",
     arguments: [
       ("pypy3.10", "to PyPy"), ("python3.13t", "to the free-threaded build of Python 3.13"),
-      ("python3.8", "to Python 3.8"), ("python3.14", "to Python 3.14"),
+      ("python3.8", "to Python 3.8"), ("python3.15", "to Python 3.15"),
       ("perl", "not the program of a CPython 3"),
       ("python2.7", "not the program of a CPython 3"),
     ])

@@ -39,7 +39,7 @@ import Testing
     try migrate(place.file("unit.json")) { (url, text) throws in
       #expect(try Curl.get(url + "/").text == "hello  / live threads")
       #expect(try Curl.get(url + "/static/style.css").text.contains("margin"))
-      #expect(text.contains("processes = 2\n") && text.contains("LOST"))
+      #expect(text.contains("processes = 2\n") && text.contains("cheaper = 1\n"))
     }
   }
 

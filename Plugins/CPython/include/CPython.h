@@ -4,6 +4,7 @@
 #ifndef NSGI_CPYTHON_H
 #define NSGI_CPYTHON_H
 #include "python_api.h"
+#include <sys/inotify.h>
 
 /* ---- Instances ---- */
 
@@ -53,7 +54,7 @@ static inline PyTypeObject *py_type(PyObject *o) { return o->ob_type; }
 static inline void *py_member(PyObject *o, Py_ssize_t offset) { return (char *)o + offset; }
 static inline Py_ssize_t py_size(PyObject *o) { return *(Py_ssize_t *)py_member(o, 16); }
 static inline PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t i) {
-  return ((PyObject **)py_member(tuple, 24))[i];
+  return ((PyObject **)py_member(tuple, py_api.tupleOffset))[i];
 }
 static inline PyObject *py_list_item(PyObject *list, Py_ssize_t i) {
   return (*(PyObject ***)py_member(list, 24))[i];
@@ -108,8 +109,10 @@ static inline bool py_has_length(PyObject *o) {
       || (type->tp_as_mapping && type->tp_as_mapping->mp_length);
 }
 
-/* A number that differs after every change of a dict. */
-static inline uint64_t py_dict_version(PyObject *dict) { return *(uint64_t *)py_member(dict, 24); }
+/* A number that differs after every change of a dict; 0 from 3.14 on, whose dicts have none. */
+static inline uint64_t py_dict_version(PyObject *dict) {
+  return py_api.minor >= 14 ? 0 : *(uint64_t *)py_member(dict, 24);
+}
 
 /* Beside the number of arguments of a vectorcall: the word before them may be overwritten. */
 #define PY_OFFSET ((size_t)1 << 63)

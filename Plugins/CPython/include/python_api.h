@@ -106,6 +106,7 @@ typedef struct {
   void (*dumpTraceback)(int fd, PyThreadState *thread);
   int minor;               /* of 3.minor */
   Py_ssize_t asciiOffset;  /* the characters of a str that is ASCII, from its beginning */
+  Py_ssize_t tupleOffset;  /* the first item of a tuple */
   Py_ssize_t wideOffset;   /* those of any other; with a subclass, a pointer to them */
 } py_table;
 

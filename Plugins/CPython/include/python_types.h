@@ -1,4 +1,4 @@
-/* CPython's types and constants as they are in every release from 3.9 to 3.13 with its one lock. What differs
+/* CPython's types and constants as they are in every release from 3.9 to 3.14 with its one lock. What differs
  * between them is in python_api.h. */
 #ifndef NSGI_PYTHON_TYPES_H
 #define NSGI_PYTHON_TYPES_H

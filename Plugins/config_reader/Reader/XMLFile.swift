@@ -30,8 +30,20 @@ final class XMLFile {
       XML_Parse(parser, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count), 1)
     }
     if let failure { throw failure }
-    guard status == XML_STATUS_OK else { throw Malformed(line: line, "it is no XML that is well-formed") }
+    guard status == XML_STATUS_OK else { throw Malformed(line: line, Self.reason(XML_GetErrorCode(parser))) }
     return records
+  }
+
+  /// What an operator can do something about.
+  private static func reason(_ error: XML_Error) -> String {
+    switch error {
+    case XML_ERROR_UNKNOWN_ENCODING, XML_ERROR_INCORRECT_ENCODING:
+      "its encoding is not known here, or not the one that it names; save it in UTF-8"
+    case XML_ERROR_INVALID_TOKEN: "this is no XML in the encoding that it names; save it in UTF-8"
+    case XML_ERROR_NO_ELEMENTS: "no element is in it; write <uwsgi> with an element for each key"
+    case XML_ERROR_TAG_MISMATCH: "an element ends that is not the one last begun; close each by its own name"
+    default: "it is no XML that is well-formed; correct what stands there"
+    }
   }
 
   private var line: Int { max(1, Int(XML_GetCurrentLineNumber(parser))) }

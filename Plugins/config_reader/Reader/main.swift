@@ -37,7 +37,7 @@ func bytes(of path: String) -> [UInt8] {
   var bytes = [UInt8](repeating: 0, count: most + 1)
   let count = fread(&bytes, 1, bytes.count, file)
   if ferror(file) != 0 { fail("it is no file that can be read to its end") }
-  if count > most { fail("it is longer than 1 MiB, which no configuration is") }
+  if count > most { fail("it is longer than 1 MiB, which no configuration is; name the file that is one") }
   return Array(bytes[..<count])
 }
 

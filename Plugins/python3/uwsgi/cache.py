@@ -279,6 +279,27 @@ class Cache:
                 keys.append(self.key_of(slot, entry[4]))
         return keys
 
+    def take_from(self, before):
+        '''Adds what an application has put into another memory while it was loaded, and what is not here yet;
+        takes it out there, so that workers which follow do not bring back what was removed since.'''
+        now = shared.memory
+        with self:
+            shared.memory = before
+            try:
+                found = []
+                for slot in range(self.fresh()):
+                    _, due, _, _, key_count, value_count, check = self.entry(slot)
+                    key, value = self.key_of(slot, key_count), self.value_of(slot, value_count)
+                    if key and check == self.check(key, value):
+                        found.append((key, value, due))
+                self.set_word(self.base + FRESH, 0)
+                self.set_word(self.base, 0)
+            finally:
+                shared.memory = now
+            for key, value, due in found:
+                if not due or due > time.time() * 1000:
+                    self.put(key, value, (due / 1000 - time.time()) if due else 0, False)
+
     def complain(self):
         if not self.has_complained:
             self.has_complained = True
@@ -286,8 +307,20 @@ class Cache:
                            "purge_lru=1")
 
 
+def take_inherited():
+    '''In a worker: what the application has cached while it was loaded is for all.'''
+    if shared.inherited is None:
+        return
+    for cache in caches:
+        try:
+            cache.take_from(shared.inherited)
+        except Full:
+            cache.complain()
+
+
 caches = [Cache(index, words) for index, words in enumerate(all_told("cache"))]
 unknown = set()
+shared.at_fork.append(take_inherited)
 
 
 def named(name):

@@ -39,6 +39,9 @@ def _make_options():
     # Always so here, whatever a configuration says.
     for name in "master", "enable-threads", "lazy-apps", "single-interpreter", "need-app":
         found[name] = True
+    # Loaded once, before there are workers.
+    if _nsgi.facts[0] is None:
+        del found["lazy-apps"]
     if not _shared.is_supervised:
         del found["master"]
     return found

@@ -56,18 +56,22 @@ def open_memory():
 def begin():
     '''The process is a worker: what it is, and what it has in common with the others. Once more where it was
     forked from one that had loaded the application.'''
-    global descriptor, owner, memory, workers, worker, is_supervised
+    global descriptor, owner, memory, inherited, workers, worker, is_supervised
     if owner == os.getpid():
         return
+    inherited = memory
     (descriptor, memory), owner = open_memory(), os.getpid()
     os.set_inheritable(descriptor, False)
-    workers, worker = int(told("workers") or 1), (_nsgi.facts[0] or 0) + 1
+    # Where the application is loaded before there are workers, this is none of them: 0, as in uWSGI.
+    workers, worker = int(told("workers") or 1), 0 if _nsgi.facts[0] is None else _nsgi.facts[0] + 1
     is_supervised = told("master") is not None
     if _nsgi.facts[0] is not None:
         begin_row()
 
 
 descriptor, owner, memory, workers, worker, is_supervised = -1, 0, None, 1, 1, False
+# That of the process which has loaded the application before this one was forked; None without.
+inherited = None
 
 
 class Lock:

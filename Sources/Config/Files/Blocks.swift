@@ -137,7 +137,7 @@ extension ConfigReader {
       do {
         let text = try needs.readOther(value)
         return text.utf8.split(separator: UInt8(ascii: "\n")).map { String(Substring($0).trimmed) }
-      } catch { throw .unreadable(place: place, path: value, reason: "\(error)") }
+      } catch { throw .unreadable(place, value, error) }
     default:
       let (holds, seen) = condition(kind, value)
       return holds ? [seen] : []

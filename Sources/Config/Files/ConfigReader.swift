@@ -71,7 +71,7 @@ struct ConfigReader {
       default: text = try needs.surroundings.convert(format, path)
       }
     } catch {
-      throw .unreadable(place: place, path: path, reason: "\(error)")
+      throw .unreadable(place, path, error)
     }
     return format == .ini ? try ConfigText(ini: text, path: path) : ConfigText(converted: text)
   }

@@ -147,7 +147,7 @@ struct References {
     do {
       let lines = try reader.needs.readOther(path).utf8.reversed().drop { $0 == 0x0a || Ascii.isBlank($0) }
       return String(decoding: lines.reversed(), as: UTF8.self)
-    } catch { throw .unreadable(place: entry.place, path: path, reason: "\(error)") }
+    } catch { throw .unreadable(entry.place, path, error) }
   }
 
   private mutating func key(_ name: String, _ entry: Entry, _ depth: Int) throws(ConfigError)

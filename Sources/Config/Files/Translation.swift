@@ -31,6 +31,10 @@ struct Translator {
     do throws(ConfigError) { try add(index, entry) } catch { findings.problems.append(error) }
   }
 
+  /// Options that a file in uWSGI's words cannot mean, where such a key is a variable of its own: one that
+  /// was harmless there does not show tracebacks to everybody here.
+  private static let ownWords: Set<String> = ["debug"]
+
   private mutating func foreign(_ entry: Entry) {
     switch UWSGIMeaning(of: entry) {
     case .options(let pairs): add(pairs, entry)
@@ -45,13 +49,16 @@ struct Translator {
     case .refused(let reason, let fix):
       findings.problems.append(.refusedOption(place: entry.place, reason: reason, fix: fix))
     case .unknown:
-      if let index = OptionTable.index(named: entry.key), !referenced.contains(entry.key) {
+      if let index = OptionTable.index(named: entry.key), !referenced.contains(entry.key),
+        !Self.ownWords.contains(entry.key)
+      {
         do throws(ConfigError) { try add(index, entry) } catch { findings.problems.append(error) }
       } else if referenced.contains(entry.key) {
         tell(entry)
       } else {
         tell(entry)
-        let suggestion = Suggestion.name(for: entry.key[...]).map { "; did you mean \($0)?" } ?? ""
+        let other = Self.ownWords.contains(entry.key) ? nil : Suggestion.name(for: entry.key[...])
+        let suggestion = other.map { "; did you mean \($0)?" } ?? ""
         findings.losses.append(
           Loss(
             place: entry.origin.quote(entry.key),

@@ -107,7 +107,7 @@ struct GunicornOption: Sendable {
     GunicornOption(
       "-D --daemon", flag: true,
       .refused("add --daemonize FILE, the log of a server that leaves its terminal")),
-    GunicornOption("-n --name", setting: "proc_name", .accepted),
+    GunicornOption("-n --name", setting: "proc_name", .option("procname-prefix-spaced", single)),
     GunicornOption("--initgroups", flag: true, .accepted),
     GunicornOption("--reload", flag: true, .kept),
     GunicornOption("--reload-engine", .accepted),

@@ -65,9 +65,10 @@ extension Migration {
     for option in reading.options {
       switch option.spec.shape {
       case .configuration, .variable, .action: continue
-      default: if option.spec.name == "uwsgi-opt" { continue }
+      default: break
       }
-      let isSame = option.written == option.spec.name
+      // What an application finds in uwsgi.opt without being an option here has its own line for that.
+      let isSame = option.written == option.spec.name || option.spec.name == "uwsgi-opt"
       migration.add(option.spec.name, option.value, from: isSame ? nil : "was \(option.place)")
     }
     return migration
@@ -75,7 +76,7 @@ extension Migration {
 
   private static func file(_ path: String) -> [Occurrence] {
     OptionTable.index(named: "include").map {
-      [Occurrence(index: $0, written: "--include", value: path, origin: .commandLine)]
+      [Occurrence(index: $0, written: "", value: path, origin: .commandLine)]
     } ?? []
   }
 

@@ -104,8 +104,13 @@ extension Migration {
     case "processes":
       if names.count == 1 || names[1] == "max" {
         add("processes", value, from: names.count == 1 ? nil : was)
+      } else if names[1] == "spare" {
+        let most = paths.values.first { $0.path == ["applications", application, "processes", "max"] }?.value
+        let least = max(1, Int(value) ?? 1)
+        // Where all are kept there is nothing to decide.
+        if least < Int(most ?? "") ?? 1 { add("cheaper", "\(least)", from: was) }
       } else {
-        note("LOST \(quoted): all processes run all the time")
+        note("LOST \(quoted): a process that has too little to do ends after a minute")
       }
     case "limits" where names.dropFirst().first == "timeout": add("harakiri", value, from: was)
     case "limits" where names.dropFirst().first == "requests": add("max-requests", value, from: was)

@@ -55,10 +55,20 @@ struct Draft {
     do throws(ConfigError) { try checkCheaper() } catch { problems.append(error) }
     do throws(ConfigError) { try finishLogs() } catch { problems.append(error) }
     settings.shared.finish()
+    develop()
     tellServerFacts()
     if !settings.isCGI, !hasSockets { problems.append(.noSocket(script: script)) }
     if let error = ConfigError.of(problems) { throw error }
     return settings
+  }
+
+  /// In development what is saved is served at once: nothing waits for a build to prove itself.
+  private mutating func develop() {
+    guard settings.supervision.isDevelopment else { return }
+    settings.supervision.watchesApps = true
+    (settings.supervision.soakSeconds, settings.supervision.probationSeconds) = (0, 0)
+    settings.warnings.append(
+      "--debug is for development: whoever can ask this server sees its tracebacks, with lines of the source")
   }
 
   /// The file that is served, which may be the program that was started.

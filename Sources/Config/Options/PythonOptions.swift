@@ -78,7 +78,7 @@ let pythonOptions = OptionGroup(
       }),
     OptionSpec(
       "python", default: "that of the virtual environment, else /usr/bin/python3",
-      "serve with this Python, 3.9 to 3.13",
+      "serve with this Python, 3.9 to 3.14",
       .value(placeholder: "PROGRAM") { (draft, text) throws(ValueError) in
         draft.tell("python3", "python", try Value.text(text, example: "--python /opt/python/bin/python3.12"))
       }),

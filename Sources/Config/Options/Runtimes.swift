@@ -254,6 +254,7 @@ extension Draft {
         AppOption(key: "server.threads", value: settings.isCGI ? "1" : "\(settings.limits.threads)"),
         AppOption(key: "server.once", value: settings.isCGI ? "true" : "false"),
         AppOption(key: "server.watch", value: settings.supervision.watchesApps ? "true" : "false"),
+        AppOption(key: "server.debug", value: settings.supervision.isDevelopment ? "true" : "false"),
       ]
     }
   }

@@ -73,6 +73,11 @@ let supervisionOptions = OptionGroup(
         draft.settings.supervision.touchFiles.append(try Value.text(text, example: "/srv/app/reload"))
       }),
     OptionSpec(
+      "debug",
+      "development: errors as a page in the browser, and a reload as soon as a file is saved; never in "
+        + "production",
+      .flag { $0.settings.supervision.isDevelopment = $1 }),
+    OptionSpec(
       "watch", "swap a new build in as soon as it lies at its app's path",
       .flag { $0.settings.supervision.watchesApps = $1 }),
   ])

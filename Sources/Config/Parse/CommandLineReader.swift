@@ -54,7 +54,7 @@ struct CommandLineReader {
     } else if argument.hasPrefix("-"), argument.utf8.count > 1, argument != "--" {
       try readCluster(argument)
     } else if Self.isFile(argument), let file = OptionTable.index(named: "include") {
-      add(file, "--include", argument)
+      add(file, "", argument)
     } else {
       throw .unexpectedArgument(argument)
     }
@@ -138,11 +138,12 @@ struct CommandLineReader {
     return ConfigFormat(ending: argument) != nil || ConfigFormat(ending: argument[..<colon]) != nil
   }
 
+  /// A dash before a digit begins a value, such as the fields of `--cron`: no option is called by a digit.
   private static func looksLikeOption(_ argument: String) -> Bool {
-    argument.hasPrefix("-") && argument.utf8.count > 1
+    argument.hasPrefix("-") && argument.utf8.count > 1 && !startsWithDigit(argument.dropFirst())
   }
 
-  private static func startsWithDigit(_ argument: String) -> Bool {
+  private static func startsWithDigit(_ argument: some StringProtocol) -> Bool {
     argument.utf8.first.map(Ascii.isDigit) ?? false
   }
 

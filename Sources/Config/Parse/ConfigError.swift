@@ -11,7 +11,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case unexpectedArgument(String)
   case commandLineOnly(place: String)
   case queryAsArguments
-  case unreadable(place: String, path: String, reason: String)
+  case unreadable(place: String, path: String, UnreadableFile)
   case iniCircle(place: String)
   case tooMuch(place: String)
   case iniSection(place: String, line: String)
@@ -37,6 +37,8 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case optionOfIdleRuntime(runtime: String, key: String, example: String)
   /// What would be lost, with `strict`.
   case loss(String)
+  /// What would be lost besides, where there is something wrong.
+  case alsoLost(String)
   /// More than one of the others.
   case several([ConfigError])
 
@@ -54,7 +56,9 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .unexpectedArgument(let text): "`\(text)` is not expected here"
     case .commandLineOnly(let place): "\(place): this option works on the command line only"
     case .queryAsArguments: "the request's query may be among the arguments"
-    case .unreadable(let place, let path, let reason): "\(place): cannot read \(path): \(reason)"
+    case .unreadable(_, let path, let error) where error.fix != nil:
+      "\(path)\(error.line.map { ":\($0)" } ?? ""): \(error.problem)"
+    case .unreadable(let place, let path, let error): "\(place): cannot read \(path): \(error.problem)"
     case .iniCircle(let place): "\(place): the files include each other"
     case .tooMuch(let place):
       "\(place): from here on the configuration comes to more than \(Limits.configurationKeys) keys or "
@@ -81,7 +85,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .unknownReference(let place, let name, _): "\(place): no key is called \(name)"
     case .referenceCircle(let place): "\(place): the keys refer to each other"
     case .refusedOption(let place, let reason, _): "\(place): \(reason)"
-    case .loss(let sentence): sentence
+    case .loss(let sentence), .alsoLost(let sentence): sentence
     case .several(let errors): errors.map(\.description).joined(separator: "\n")
     case .idlePlugin(let name, _): "the plugin \(name) has nothing to serve"
     case .optionOfIdleRuntime(let runtime, let key, _):
@@ -103,8 +107,8 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .commandLineOnly: "take it out"
     case .queryAsArguments:
       "run it from a shell script without \"$@\", or set NSGI_ARGUMENTS to the number of its own words"
-    case .unreadable: "check the path and its permissions"
-    case .iniCircle: "take one of their `ini` lines out"
+    case .unreadable(_, _, let error): error.fix ?? "check the path and its permissions"
+    case .iniCircle: "take one of the lines out by which they do"
     case .tooMuch: "take loops out of loops, and references to references"
     case .iniSection: "write it as in [server]"
     case .iniWithoutSection: "write [server] above it"
@@ -134,8 +138,13 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .referenceCircle: "write the value of one of them out"
     case .refusedOption(_, _, let fix): fix
     case .loss: "take it out, or leave strict out"
-    case .several: ""
+    case .several, .alsoLost: ""
     }
+  }
+
+  /// That a file which was named at `place` cannot be read, in the words of whoever has tried.
+  static func unreadable(_ place: String, _ path: String, _ error: any Error) -> ConfigError {
+    .unreadable(place: place, path: path, error as? UnreadableFile ?? UnreadableFile("\(error)"))
   }
 
   /// The errors that this one stands for, each of them one sentence.

@@ -71,6 +71,9 @@ extension Settings {
     for option in reading.options {
       do throws(ConfigError) { try option.apply(to: &draft) } catch { problems.append(error) }
     }
+    if !problems.isEmpty, !reading.isStrict {
+      problems += Loss.sentences(reading.findings.losses).map { .alsoLost($0) }
+    }
     if let error = ConfigError.of(problems) { throw error }
     if given.options.contains(action: .showConfig) {
       return .showConfig(ConfigListing.text(of: reading.options))

@@ -32,8 +32,10 @@ struct Occurrence: Sendable {
   /// The option quoted as it was written, with its place in a file.
   var place: String { Self.place(written, value, origin) }
 
+  /// - Parameter written: empty for a value that stands alone, as a file does on the command line.
   static func place(_ written: String, _ value: String?, _ origin: Origin) -> String {
-    switch origin {
+    if written.isEmpty { return "`\((value ?? "").shortened)`" }
+    return switch origin {
     case .commandLine: "`\(written)\(value.map { " " + $0.shortened } ?? "")`"
     case .environment: "`\(written)=\((value ?? "").shortened)`"
     case .ini(let file, let line):

@@ -236,6 +236,8 @@ public struct Limits: Sendable, Equatable {
   /// Seconds between two reloads that applications ask for; what more they ask for in the meantime is one
   /// reload behind it. No precedent.
   public static let reloadPauseSeconds = 3.0
+  /// The same in development, where somebody saves one file after the other and looks.
+  public static let developmentPauseSeconds = 0.1
 
   /// The highest value `connections` may take: the default `fs.nr_open` of Linux.
   public static let connectionsMaximum = 1_048_576

@@ -94,6 +94,8 @@ public struct SupervisionSettings: Sendable, Equatable {
   public var touchFiles: [String] = []
   /// A new build at an app's path is swapped in by itself.
   public var watchesApps = false
+  /// Whoever asks is who writes the application: clients see tracebacks, what is saved is served at once.
+  public var isDevelopment = false
 
   /// The defaults.
   public init() {}

@@ -66,8 +66,10 @@ extension Master {
     guard renewal.waiting == nil, servesOn else { return }
     renewal.waiting = "\(worker.title) asks for a reload: \(Message.cut(reason, Message.nameBytes))"
     let passed = Double(System.now() &- renewal.last) / 1e9
-    guard renewal.last != 0, passed < Limits.reloadPauseSeconds else { return renew() }
-    alarms.set(.renewal, seconds: Limits.reloadPauseSeconds - passed)
+    let isDevelopment = releases.current?.settings.supervision.isDevelopment ?? false
+    let pause = isDevelopment ? Limits.developmentPauseSeconds : Limits.reloadPauseSeconds
+    guard renewal.last != 0, passed < pause else { return renew() }
+    alarms.set(.renewal, seconds: pause - passed)
   }
 
   /// The reload that workers have asked for.

@@ -31,6 +31,38 @@ private struct PreloadTable {
     ) -> Int
 }
 
+/// The extension `draft.inspect/1` of a runtime that can look at an application without serving it
+/// (docs/NSGI.md).
+private struct InspectTable {
+  /// As `program` above, for a program that writes what it finds to descriptor 3; `loads` is 1 to run the
+  /// application's code. An empty word and a sentence behind it where none can serve the application.
+  let program:
+    @convention(c) (
+      _ boot: UnsafePointer<nsgi_boot>?, _ loads: Int32, _ words: UnsafeMutablePointer<CChar>?,
+      _ capacity: Int
+    ) -> Int
+}
+
+/// What a runtime's program finds, as `server check` shows it.
+extension Server {
+  /// The command line that inspects the first application of a configuration, variables first; an empty word
+  /// and a sentence where the runtime refuses it.
+  ///
+  /// - Parameter loads: run the application's code.
+  public static func inspection(of settings: Settings, loads: Bool) throws(ServerFailure) -> [String] {
+    guard let runtime = settings.apps.first?.runtime else { return [] }
+    let plugin = try PluginSearch(directories: settings.pluginDirectories).find(runtime)
+    var orders = Orders(.stage)
+    orders.builds = [Orders.Build(app: 0, generation: 1, path: plugin)]
+    let words = RuntimeProgram(settings, orders).inspection(loads: loads)
+    guard !words.isEmpty else {
+      throw ServerFailure(
+        "the plugin \(plugin) cannot look at applications; use the one that comes with this server")
+    }
+    return words
+  }
+}
+
 /// From a child of the master to the process that runs applications: the user, and the program.
 extension Server {
   /// What the child of a master becomes before it does what its orders say: the workers' user first, then
@@ -46,24 +78,25 @@ extension Server {
       // After the change of user, with which the kernel forgets it.
       System.dieWithParent()
       guard !ProcessSetup.isSanitized, let words = RuntimeProgram(settings, orders).zygote() else { return }
-      try become(words, orders)
+      // An empty word has the title stand alone, without the program's name.
+      try become(words, settings.process.title.text(.helper("zygote")).map { ["", $0] } ?? orders.title)
     }
     if orders.role == .worker || orders.tries, !ProcessSetup.isSanitized,
       let words = RuntimeProgram(settings, orders).words()
     {
-      try become(words, orders)
+      try become(words, orders.title)
     }
     try ProcessSetup.tellCopiesApart()
   }
 
   /// Becomes a program whose variables stand before it.
-  private static func become(_ words: [String], _ orders: Orders) throws(ServerFailure) {
+  private static func become(_ words: [String], _ title: [String]) throws(ServerFailure) {
     let variables = words.prefix { !$0.hasPrefix("/") }
     let line = Array(words[variables.count...])
     guard let program = line.first else { return }
     for variable in variables { System.setVariable(variable) }
     System.inheritOnExec(HandedDescriptor.control)
-    let error = System.become(program, line + orders.title)
+    let error = System.become(program, line + title)
     throw ServerFailure("\(program) cannot be started (\(error.reason)); correct --python, or use --embed")
   }
 
@@ -140,6 +173,15 @@ private struct RuntimeProgram {
       line!.words += ["\(words.count)"] + words
     }
     return line?.words
+  }
+
+  /// The command line that inspects the first application.
+  func inspection(loads: Bool) -> [String] {
+    guard let asked = orders.builds.first.flatMap({ Asked($0, settings, search) }) else { return [] }
+    return answer(asked, "draft.inspect/1") { found, boot, words in
+      found.assumingMemoryBound(to: InspectTable.self).pointee
+        .program(boot, loads ? 1 : 0, words.baseAddress, words.count)
+    }
   }
 
   private func preload(

@@ -1,0 +1,7 @@
+"""What the server calls."""
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "my_app.settings")
+application = get_wsgi_application()
