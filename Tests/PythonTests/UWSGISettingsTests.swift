@@ -57,10 +57,12 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
-  @Test("a configuration of 200 KB, with every byte that a value may have, comes as it is", arguments: loadings)
+  @Test(
+    "a configuration of 200 KB, with every byte that a value may have, comes as it is", arguments: loadings)
   func whole(_ options: [String]) throws {
     let values = (0..<30).map { String(repeating: "\($0)x", count: 7000 / "\($0)x".count) }
-    let every = String((1...0x17f).map { Character(Unicode.Scalar(UInt32($0))!) }) + "\u{1e}server.opt\u{1f}a=b"
+    let characters = (1...0x17f).compactMap { Unicode.Scalar(UInt32($0)).map(Character.init) }
+    let every = String(characters) + "\u{1e}server.opt\u{1f}a=b"
     let server = try serve(
       values.enumerated().map { "key\($0) = \($1)" }, options + ["--uwsgi-opt", "every=\(every)"])
     for (name, value) in [("key0", values[0]), ("key29", values[29]), ("every", every)] {

@@ -212,6 +212,23 @@ class Signals(unittest.TestCase):
         self.assertEqual(self.runs, [5] * 3000)
         self.assertFalse(signals.is_busy(5))
 
+    def test_what_comes_as_the_handler_ends_elsewhere_runs_here(self):
+        class Late:
+            def __init__(self):
+                self.answers = [False, True]
+
+            def acquire(self, wait):
+                return self.answers.pop(0)
+
+            def release(self):
+                pass
+        before, signals.handler_locks[5] = signals.handler_locks[5], Late()
+        try:
+            self.assertTrue(signals.take(5))
+        finally:
+            signals.handler_locks[5] = before
+        self.assertEqual((self.runs, signals.count_of(5)), ([5], 0))
+
     def test_one_who_leaves_wakes_another_for_what_waits(self):
         pid = self.hold()
         signals.take(5)
