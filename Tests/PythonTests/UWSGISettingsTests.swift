@@ -15,6 +15,8 @@ import Testing
       import os, sys, uwsgi
       def application(environ, start):
           start('200 OK', [])
+          if environ['PATH_INFO'] == '/program':
+              return [os.path.basename(os.path.realpath('/proc/self/exe')).encode()]
           value = uwsgi.opt[environ['PATH_INFO'][1:]]
           return [value.hex().encode(), b' ', sys.argv[-1].encode(), b' ', os.environ['PASSWORD'].encode()]
 
@@ -34,6 +36,12 @@ import Testing
 
   private func hex(_ text: String) -> String { text.utf8.map { String(format: "%02x", $0) }.joined() }
 
+  /// The program that serves is the one that is to be looked at.
+  private func check(_ server: ServerProcess, _ options: [String]) throws {
+    let program = try server.get("/program").text
+    #expect((program == "server") == (options == ["--embed"]), "\(program)")
+  }
+
   @Test("no command line has a value of the configuration, from the first moment on", arguments: loadings)
   func unseen(_ options: [String]) throws {
     // Runs before anything that the server gives the interpreter, which could tidy up after itself.
@@ -45,6 +53,7 @@ import Testing
 
       """, to: "sitecustomize.py")
     let server = try serve(["db-password = hunter2-of-key"], options)
+    try check(server, options)
     let answer = try server.get("/db-password").text
     #expect(answer == "\(hex("hunter2-of-key")) hunter2-of-argv hunter2-of-env")
     for process in try FileManager.default.contentsOfDirectory(atPath: "/proc") where Int(process) != nil {
@@ -65,6 +74,7 @@ import Testing
     let every = String(characters) + "\u{1e}server.opt\u{1f}a=b"
     let server = try serve(
       values.enumerated().map { "key\($0) = \($1)" }, options + ["--uwsgi-opt", "every=\(every)"])
+    try check(server, options)
     for (name, value) in [("key0", values[0]), ("key29", values[29]), ("every", every)] {
       #expect(try server.get("/\(name)").text.hasPrefix(hex(value) + " "), "\(name)")
     }

@@ -203,10 +203,11 @@ private struct RuntimeProgram {
       case .full(let table) = generation.form, let found = table.extension?(name)
     else { return [] }
     return generation.withBoot { boot in
-      withUnsafeTemporaryAllocation(of: CChar.self, capacity: Limits.programWordsBytes) { room in
-        let count = ask(UnsafeRawPointer(found), UnsafePointer(boot), room)
-        return count > 0 && count <= room.count ? room[..<count].map(UInt8.init(bitPattern:)) : []
-      }
+      // More than a stack has room for.
+      let room = UnsafeMutableBufferPointer<CChar>.allocate(capacity: Limits.programWordsBytes)
+      defer { room.deallocate() }
+      let count = ask(UnsafeRawPointer(found), UnsafePointer(boot), room)
+      return count > 0 && count <= room.count ? room[..<count].map(UInt8.init(bitPattern:)) : []
     }
   }
 }
