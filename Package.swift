@@ -82,9 +82,8 @@ let package = Package(
       name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
       resources: [
         "bootstrap.py", "worker.py", "zygote.py", "development.py", "check.py", "uwsgi/module.py",
-        "uwsgi/decorators.py", "uwsgi/shared.py",
-        "uwsgi/cache.py",
-        "uwsgi/signals.py",
+        "uwsgi/decorators.py", "uwsgi/shared.py", "uwsgi/cache.py", "uwsgi/table.py", "uwsgi/signals.py",
+        "uwsgi/clock.py",
       ].map { Resource.embedInCode($0) },
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],

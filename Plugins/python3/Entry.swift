@@ -29,6 +29,7 @@ enum Plugin {
       if strcmp(name, "draft.program/1") == 0 { return OwnProgram.table }
       if strcmp(name, "draft.preload/1") == 0 { return OwnProgram.preloadTable }
       if strcmp(name, "draft.inspect/1") == 0 { return Inspection.table }
+      if strcmp(name, "draft.leave/1") == 0 { return Leave.table }
       return strcmp(name, "draft.stack/1") == 0 ? Stack.table : nil
     }
     return UnsafePointer(table)

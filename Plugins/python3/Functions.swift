@@ -19,13 +19,13 @@ enum Functions {
   static let modules: [(name: String, text: [UInt8])] = [
     ("uwsgi", PackageResources.module_py), ("uwsgidecorators", PackageResources.decorators_py),
     ("_uwsgi_shared", PackageResources.shared_py), ("_uwsgi_cache", PackageResources.cache_py),
-    ("_uwsgi_signals", PackageResources.signals_py), ("_nsgi_development", PackageResources.development_py),
+    ("_uwsgi_table", PackageResources.table_py), ("_uwsgi_signals", PackageResources.signals_py),
+    ("_uwsgi_clock", PackageResources.clock_py), ("_nsgi_development", PackageResources.development_py),
   ]
 
   private static let list: [(StaticString, PyCFunctionFast)] = [
     ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
-    ("note", note),
-    ("noted", noted), ("harakiri", harakiri), ("notice", notice),
+    ("note", note), ("noted", noted), ("harakiri", harakiri), ("notice", notice), ("tell_leave", tellLeave),
   ]
 
   /// What CPython keeps pointers into.
@@ -115,6 +115,13 @@ private let noted: PyCFunctionFast = { _, arguments, count in
         ? none() : PyBytes_FromStringAndSize(room.baseAddress, Int(count))
     }
   }
+}
+
+/// tell_leave(descriptor): bytes are written there when the worker leaves (Leave.swift).
+private let tellLeave: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments else { return raise(py_type_error(), "tell_leave takes a descriptor") }
+  Leave.tell(Int32(truncatingIfNeeded: PyLong_AsLong(arguments[0])))
+  return none()
 }
 
 /// harakiri(seconds) -> whether the request that this thread is with has that time.

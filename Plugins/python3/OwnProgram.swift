@@ -46,9 +46,9 @@ enum OwnProgram {
           guard let boot, let library, let words else { return 0 }
           let options = PythonOptions(boot.pointee.options)
           let line = OwnProgram.program(options).map {
-            $0 + ["-c", OwnProgram.code(then: OwnProgram.text(PackageResources.zygote_py))]
+            $0 + ["-c", OwnProgram.code(then: OwnProgram.text(PackageResources.zygote_py)), ""]
               + [String(cString: library), OwnProgram.text(PackageResources.bootstrap_py)]
-              + [OwnProgram.inside(options)]
+              + OwnProgram.inside(options)
           }
           return OwnProgram.write(line ?? [], words, capacity)
         },
@@ -65,13 +65,15 @@ enum OwnProgram {
   /// worker.py, which the build embeds, and more behind it.
   private static func code(then more: String) -> String { text(PackageResources.worker_py) + more }
 
-  /// What a zygote has in the place of the plugin: what the server says of itself, and the plugin's modules.
-  private static func inside(_ options: PythonOptions) -> String {
+  /// What a zygote has in the place of the plugin: what the server says of itself, and the plugin's modules;
+  /// how many pairs of words, and these. Values of a configuration that only its owner may read are among
+  /// them, so they are never in a command line, which everybody may read.
+  private static func inside(_ options: PythonOptions) -> [String] {
     let offersModules = options.told.contains { $0.key == "server.uwsgi" }
-    let pairs =
-      options.told + [(key: "", value: "")]
-      + (offersModules ? Functions.modules.map { (key: $0.name, value: text($0.text)) } : [])
-    return pairs.map { "\($0.key)\u{1f}\($0.value)" }.joined(separator: "\u{1e}")
+    let modules = offersModules ? Functions.modules.map { (key: $0.name, value: text($0.text)) } : []
+    return [options.told, modules].flatMap { pairs in
+      ["\(pairs.count)"] + pairs.flatMap { [$0.key, $0.value] }
+    }
   }
 
   static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
@@ -82,7 +84,7 @@ enum OwnProgram {
     guard !options.embeds, !options.runsOnce, let installation = try? Installation.find(options),
       isWhole(options, installation), System.isBinary(installation.realProgram)
     else { return nil }
-    return options.environment + [installation.program]
+    return options.environment.filter { !$0.isEmpty } + [installation.program]
   }
 
   /// What zygote.py is told of an application, in its order.

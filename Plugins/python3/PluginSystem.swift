@@ -138,6 +138,12 @@ enum System {
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
   }
 
+  /// Writes a number into a pipe, if it has room. The corresponding C function is `write`.
+  static func write(_ number: UInt64, to descriptor: Int32) {
+    guard descriptor >= 0 else { return }
+    _ = withUnsafeBytes(of: number) { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+  }
+
   /// What `write` puts into a file without a name. The corresponding C functions are `memfd_create` and
   /// `pread`.
   static func text(writtenBy write: (Int32) -> Void) -> String? {

@@ -276,6 +276,9 @@ def exit_status(error):
 
 def end():
     import atexit
+    signals = sys.modules.get("_uwsgi_signals")
+    if signals is not None:
+        signals.end()
     hook = getattr(sys.modules.get("uwsgi"), "atexit", None)
     if callable(hook):
         try:
@@ -362,8 +365,9 @@ def keep_threads_over_fork():
     os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=dummies.clear)
 
 class OwnModules:
-    '''Finds modules that the plugin has inside, where nobody else has them.'''
-    names = "uwsgi", "uwsgidecorators", "_uwsgi_shared", "_uwsgi_cache", "_uwsgi_signals"
+    '''Finds modules that the plugin has inside, where the server offers them.'''
+    names = ("uwsgi", "uwsgidecorators", "_uwsgi_shared", "_uwsgi_cache", "_uwsgi_table", "_uwsgi_signals",
+             "_uwsgi_clock")
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         if name not in cls.names or ("server.uwsgi", "true") not in globals().get("said", ()):
@@ -380,7 +384,8 @@ class OwnModules:
         exec(code, module.__dict__)
 
 own_module, own_globals = sys.modules.get("_nsgi"), globals()
-sys.meta_path.append(OwnModules)
+# Before all others: a folder of that name is enough for them to find a module.
+sys.meta_path.insert(0, OwnModules)
 if sys.version_info < (3, 13):
     keep_threads_over_fork()
 told = make_module()

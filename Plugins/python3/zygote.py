@@ -4,7 +4,8 @@
 import _signal, _socket, _thread, gc, os, posix
 from time import gmtime, sleep, strftime
 
-CONTROL, SIGNALS = 3, (_signal.SIGINT, _signal.SIGTERM, _signal.SIGQUIT, _signal.SIGHUP, _signal.SIGUSR1)
+CONTROL, PAPER = 3, 4
+SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGQUIT, _signal.SIGHUP, _signal.SIGUSR1)
 LEVELS = "trace", "debug", "info", "warning", "error", "critical"
 
 # The log, as the server writes it.
@@ -191,14 +192,15 @@ for number in SIGNALS:
         _signal.signal(number, heed_nothing)
 link = _socket.socket(fileno=CONTROL)
 link.setblocking(True)
-library, code, places = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[4])
-inside = [tuple(one.split("\x1f", 1)) for one in sys.argv[3].split("\x1e")]
-wanted, rest = [], sys.argv[5:]
-while rest[0].isdigit():
-    count = int(rest[0])
-    wanted.append(rest[1:1 + count])
-    rest = rest[1 + count:]
-entitle(" ".join(rest))
+entitle(" ".join(sys.argv[1:]))
+# A file in memory: everybody may read a command line, and it has no room for a long configuration.
+with open(PAPER, "rb") as paper:
+    paper.seek(0)
+    rest = iter([os.fsdecode(one) for one in paper.read().split(b"\0")[:-1]])
+library, code = os.path.abspath(next(rest)), os.fsencode(next(rest))
+said, modules = ([(next(rest), next(rest)) for _ in range(int(next(rest)))] for _ in range(2))
+places = int(next(rest))
+wanted = [[next(rest) for _ in range(int(count))] for count in rest]
 # What an application opens lies above the places that its workers' descriptors have.
 null = posix.open("/dev/null", posix.O_RDWR)
 for place in range(CONTROL + 1, places):
@@ -214,8 +216,8 @@ bootstrap.renew = bootstrap.note = bootstrap.harakiri = bootstrap.tally = lambda
 bootstrap.noted = lambda *_: None
 bootstrap.facts = None, int(wanted[0][0]), wanted[0][1]
 # What the plugin has and says, until it is there itself.
-bootstrap.said, modules = inside[:inside.index(("", ""))], dict(inside[inside.index(("", "")) + 1:])
-bootstrap.embedded = lambda name: modules[name].encode()
+bootstrap.said = said
+bootstrap.embedded = lambda name: os.fsencode(dict(modules)[name])
 exec(compile(code, "<server>", "exec"), bootstrap.__dict__)
 bootstrap.take_arguments(" ".join(["server"] + wanted[0][2].split()))
 home, register_at_fork = posix.getcwd(), os.register_at_fork

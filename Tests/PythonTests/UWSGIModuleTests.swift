@@ -5,7 +5,7 @@ import Support
 import Testing
 
 /// A server for Tests/Fixtures/python/uwsgi_app.py, under a file in uWSGI's words.
-private struct ModuleServer {
+struct ModuleServer {
   let folder: TemporaryFolder
   let server: ServerProcess
   var log: String { server.process.output }
@@ -88,15 +88,17 @@ private struct ModuleServer {
 @Suite struct UWSGIModuleTests {
   static let hostings = [[String](), ["--embed"]]
 
-  @Test("its parts do what their names say, over memory that anybody has written into")
-  func units() throws {
+  @Test(
+    "its parts do what their names say, over memory that anybody has written into",
+    arguments: ["uwsgi_test", "uwsgi_cache_test"])
+  func units(_ file: String) throws {
     let folder = try TemporaryFolder()
     let (exit, output) = try ChildProcess.run(
       "/usr/bin/python3",
       [
-        "-B", "-W", "error", "\(Python.folder)/uwsgi_test.py", "\(Repository.root)/Plugins/python3/uwsgi",
+        "-B", "-W", "error", "\(Python.folder)/\(file).py", "\(Repository.root)/Plugins/python3/uwsgi",
         folder.path,
-      ])
+      ], deadline: Deadline(seconds: 120))
     #expect(exit == .status(0), "\(output)")
     #expect(output.contains("\nOK"), "\(output)")
   }

@@ -160,6 +160,11 @@ def _signals():
     return _uwsgi_signals
 
 
+def _clock():
+    import _uwsgi_clock
+    return _uwsgi_clock
+
+
 def register_signal(number, target, handler):
     '''handler(number) runs in the worker that gets the signal: "" and worker: the first that is free,
     workers: all, worker2: that one.'''
@@ -181,25 +186,25 @@ def signal(number, node=None):
 
 def add_timer(number, seconds):
     '''Raises the signal every so many seconds, in whichever worker has the clock.'''
-    _signals().add_timer(number, seconds)
+    _clock().add_timer(number, seconds)
     return True
 
 
 def add_rb_timer(number, seconds, iterations=0):
     '''The same, so often.'''
-    _signals().add_timer(number, seconds, iterations)
+    _clock().add_timer(number, seconds, iterations)
     return True
 
 
 def add_cron(number, minute, hour, day, month, weekday):
     '''Raises the signal at minutes: a number, -1 for any, -N for each that N divides; Sunday is 0.'''
-    _signals().add_cron(number, minute, hour, day, month, weekday)
+    _clock().add_cron(number, minute, hour, day, month, weekday)
     return True
 
 
 def add_file_monitor(number, path):
     '''Raises the signal when a file changes, or one in a directory.'''
-    _signals().add_monitor(number, path)
+    _clock().add_monitor(number, path)
     return True
 
 
@@ -250,8 +255,7 @@ def _make_cache_functions():
         found = caches.named(cache)
         if found is None:
             return []
-        with found:
-            return found.all_keys()
+        return caches.all_keys(found)
 
     def cache_num(key, cache=None):
         '''The number under a key; 0 without one.'''

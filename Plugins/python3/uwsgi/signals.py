@@ -1,43 +1,42 @@
-# Signals between workers, timers, cron and file monitors, as the module `_uwsgi_signals`.
+# Signals between workers, as the module `_uwsgi_signals`.
 #
 # A signal is a byte in a pipe that all workers have: the first that is free takes it and runs the handler, on
-# a thread of its own beside requests; the handler of one number runs in one worker at a time. Signals for
-# all workers, or one of them, stand in a ring in the shared memory. The clock is with one worker, who holds a
-# lock of the kernel's: when that one ends another goes on, from times that stand in the shared memory.
-import collections
+# a thread of its own beside requests; the handler of one number runs in one worker at a time. What has come
+# meanwhile is counted in the shared memory, and whoever has run the handler looks there before anything else:
+# nobody waits for it, and nothing of it is lost with a worker. Signals for all workers, or one of them, stand
+# in a ring in the shared memory.
 import os
 import select
 import struct
 import sys
 import threading
 import time
-from binascii import crc32
 
 import _nsgi
 import _uwsgi_shared as shared
-from _uwsgi_shared import (BROADCAST_COUNT, BROADCAST_LOCK, BROADCASTS, CLOCK_LOCK, HANDLER_LOCKS, MINUTE,
-                           MONITORS, SEATS, TIMERS, Lock, say, told)
+from _uwsgi_shared import (BROADCAST_COUNT, BROADCAST_LOCK, BROADCASTS, HANDLER_LOCKS, SEATS, WAITING, Lock,
+                           say, told)
 
 EVERYBODY = 0xffff
 RING, SEQUENCE = struct.Struct("<HH"), struct.Struct("<Q")
-# When a timer is due, on the machine's clock; how long it takes, how often it is still to come, its signal
-# (from 1), and the build of the application.
-TIMER, TIMER_SIZE, TIMER_COUNT = struct.Struct("<ddIII"), 32, 256
-# What a monitor watches, and what it saw last, as check sums.
-MONITOR, MONITOR_COUNT = struct.Struct("<II"), 256
-MINUTE_PLACE = struct.Struct("<q")
-# Seconds between two looks of who waits for the clock, and of the clock itself at files.
-LOOK = 1.0
+# How many signals of a number wait, and how many may.
+COUNT, MOST_WAITING = struct.Struct("<I"), 1 << 16
+NONE_WAITING = bytes(256 * COUNT.size)
+# When the worker began to leave, as the plugin writes it: nanoseconds of the machine's clock.
+LEFT = struct.Struct("<Q")
 
 handlers = {}
-timers, crons, monitors = [], [], []
-running, waiting, strangers = set(), collections.deque(maxlen=1024), set()
+running, strangers, complaints = set(), set(), set()
 state = threading.Lock()
-threads_of = 0
-ring_lock, clock_lock = Lock(BROADCAST_LOCK), Lock(CLOCK_LOCK)
+# What the threads do and are called: this module's, and the clock's if it is wanted.
+lives, threads_of = [], 0
+# Both are set by the worker's leave: no handler is begun any more; and none runs.
+is_leaving, has_left = threading.Event(), threading.Event()
+ring_lock = Lock(BROADCAST_LOCK)
 handler_locks = {}
 
 reading, writing, owner, serves, wanted_threads = -1, -1, 0, False, 0
+leave_reading, left_at = -1, None
 
 
 def checked(number):
@@ -93,7 +92,14 @@ def send(number):
         os.write(writing, bytes([number]))
     except BlockingIOError:
         if target is None:
-            say("warning", f"signal {number} is lost: the workers have too many that wait")
+            complain(f"signal {number}", "the workers have too many that wait")
+
+
+def complain(what, reason):
+    '''A line about what is lost; one for each of its kind.'''
+    if what not in complaints:
+        complaints.add(what)
+        say("warning", f"{what} is lost: {reason}; nothing is said of others")
 
 
 def start(wanted):
@@ -101,21 +107,22 @@ def start(wanted):
     global threads_of, wanted_threads
     with state:
         wanted_threads = max(wanted_threads, wanted)
-        while serves and threads_of < wanted_threads:
-            life, name = ((hear, "uwsgi-signals"), (keep_time, "uwsgi-clock"))[threads_of]
+        while serves and threads_of < min(wanted_threads, len(lives)):
+            life, name = lives[threads_of]
             threading.Thread(target=life, name=name, daemon=True).start()
             threads_of += 1
 
 
 def forget():
     '''A copy of the process has none of its threads, and hears nothing.'''
-    global serves, state, threads_of
+    global serves, state, threads_of, is_leaving, has_left
     serves, state, threads_of = False, threading.Lock(), 0
+    is_leaving, has_left = threading.Event(), threading.Event()
 
 
 def begin():
     '''The process is a worker.'''
-    global reading, writing, owner, serves
+    global reading, writing, owner, serves, leave_reading
     if owner == os.getpid():
         return
     owner, given = os.getpid(), told("signals")
@@ -125,31 +132,132 @@ def begin():
         os.set_inheritable(end, False)
     # A build on trial registers what it likes, and nothing of it runs.
     serves = told("serves") is not None
+    if serves:
+        leave_reading, end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        _nsgi.tell_leave(end)
     start(0)
 
-
-os.register_at_fork(after_in_child=forget)
-begin()
-shared.at_fork.append(begin)
 
 # Hearing.
 
 
 def hear():
+    try:
+        hear_signals()
+        hand_on()
+    finally:
+        has_left.set()
+
+
+def hear_signals():
     heard = SEQUENCE.unpack_from(shared.memory, BROADCASTS)[0]
-    poll = select.poll()
+    poll, is_busy_here = select.poll(), False
     poll.register(reading, select.POLLIN)
-    while True:
-        poll.poll(50 if waiting else 1000)
+    poll.register(leave_reading, select.POLLIN)
+    while not is_leaving.is_set():
+        # Once a second it looks for what a worker has left that was killed.
+        poll.poll(0 if is_busy_here else 1000)
         heard = hear_broadcasts(heard)
-        for _ in range(len(waiting)):
-            take(waiting.popleft())
+        if is_told_to_leave():
+            break
+        is_busy_here = run_waiting()
         try:
             byte = os.read(reading, 1)
         except (BlockingIOError, InterruptedError):
             continue
         if byte:
-            take(byte[0])
+            is_busy_here = take(byte[0]) or is_busy_here
+
+# Leaving: others take the signals and the clock.
+
+
+def is_told_to_leave():
+    '''Whether the worker leaves; any thread.'''
+    global left_at
+    try:
+        words = os.read(leave_reading, LEFT.size)
+    except (BlockingIOError, InterruptedError):
+        words = b""
+    if len(words) == LEFT.size:
+        leave(LEFT.unpack(words)[0] / 1e9)
+    return is_leaving.is_set()
+
+
+def leave(now):
+    global left_at
+    left_at = now if left_at is None else left_at
+    is_leaving.set()
+
+
+def hand_on():
+    '''Wakes another worker for each number that waits: it does the rest then.'''
+    for number in waiting_numbers():
+        if number in handlers and claim(number):
+            try:
+                os.write(writing, bytes([number]))
+            except BlockingIOError:
+                wait_for(number)
+
+
+def end():
+    '''At the worker's end: waits for the handler that runs, as long as requests are waited for.'''
+    if not threads_of:
+        return
+    is_told_to_leave()
+    leave(time.monotonic())
+    if not has_left.wait(max(0.0, left_at + float(told("mercy") or 0) - time.monotonic())):
+        names = ", ".join(str(number) for number in sorted(running))
+        say("warning", f"the handler of signal {names} is cut off: it has not come to its end "
+                       "(--worker-reload-mercy)")
+
+# What waits.
+
+
+def count_of(number):
+    return COUNT.unpack_from(shared.memory, WAITING + COUNT.size * number)[0]
+
+
+def waiting_numbers():
+    if shared.memory[WAITING:WAITING + len(NONE_WAITING)] == NONE_WAITING:
+        return []
+    return [number for number in range(256) if count_of(number)]
+
+
+def wait_for(number):
+    '''One more is to be run later.'''
+    with ring_lock:
+        count = count_of(number)
+        if count < MOST_WAITING:
+            COUNT.pack_into(shared.memory, WAITING + COUNT.size * number, count + 1)
+            return
+    complain(f"signal {number}", f"{MOST_WAITING} of it wait already")
+
+
+def claim(number):
+    '''Takes one that waits; False without.'''
+    with ring_lock:
+        count = min(count_of(number), MOST_WAITING)
+        if count:
+            COUNT.pack_into(shared.memory, WAITING + COUNT.size * number, count - 1)
+        return count > 0
+
+
+def run_waiting():
+    '''Runs one of each number that waits, where no other worker is at it; whether there was one.'''
+    has_run = False
+    for number in waiting_numbers():
+        if is_told_to_leave():
+            break
+        if number in handlers and handler_locks[number].acquire(wait=False):
+            try:
+                if claim(number):
+                    has_run = True
+                    run(number)
+            finally:
+                handler_locks[number].release()
+    return has_run
+
+# Taking.
 
 
 def hear_broadcasts(heard):
@@ -159,6 +267,9 @@ def hear_broadcasts(heard):
     with ring_lock:
         count = SEQUENCE.unpack_from(shared.memory, BROADCASTS)[0]
         first = max(heard, count - BROADCAST_COUNT) if heard <= count else count
+        if heard < first < count:
+            complain(f"a signal for worker {shared.worker}", f"more than {BROADCAST_COUNT} for workers came "
+                     "while it was busy")
         said = [RING.unpack_from(shared.memory, BROADCASTS + 8 + 4 * (one % BROADCAST_COUNT))
                 for one in range(first, count)]
     for number, target in said:
@@ -168,22 +279,29 @@ def hear_broadcasts(heard):
 
 
 def take(number):
-    '''Runs the handler of a signal that this worker has got, unless another one does; then later.'''
+    '''Runs the handler of a signal that this worker has got, unless another one does: that one looks for
+    more when it is done. Whether it has run.'''
     if number not in handlers:
         if number not in strangers:
             strangers.add(number)
             say("warning", f"signal {number} has no handler in worker {shared.worker}")
-        return
+        return False
     if handlers[number][0] is not None:
-        return
+        return False
     lock = handler_locks[number]
     if not lock.acquire(wait=False):
-        waiting.append(number)
-        return
+        wait_for(number)
+        # The other one may have looked before.
+        if not lock.acquire(wait=False):
+            return False
+        if not claim(number):
+            lock.release()
+            return False
     try:
         run(number)
     finally:
         lock.release()
+    return True
 
 
 def run(number):
@@ -204,148 +322,13 @@ def run(number):
 
 def is_busy(number):
     '''Whether the handler of a signal runs somewhere.'''
-    if number in running or number in waiting:
+    if number in running or count_of(number):
         return True
     lock = handler_locks.get(number)
     return lock is not None and lock.is_held()
 
-# The clock.
 
-
-def check_seconds(seconds):
-    seconds = float(seconds)
-    if not 0 < seconds < 1e9:
-        raise ValueError("a timer takes at least a second")
-    return max(seconds, 1.0)
-
-
-def add(entries, most, entry, what):
-    if len(entries) >= most:
-        raise ValueError(f"{most} {what} are the most")
-    entries.append(entry)
-    start(2)
-
-
-def add_timer(number, seconds, iterations=0):
-    iterations = int(iterations)
-    if not 0 <= iterations < 1 << 31:
-        raise ValueError("a timer comes so often, or with 0 for ever")
-    entry = checked(number), check_seconds(seconds), iterations
-    add(timers, TIMER_COUNT, entry, "timers")
-
-
-def add_cron(number, *fields):
-    bounds = (59, "minute"), (23, "hour"), (31, "day"), (12, "month"), (7, "weekday")
-    if len(fields) != 5:
-        raise TypeError("a cron has minute, hour, day, month and weekday")
-    for value, (most, name) in zip(fields, bounds):
-        if isinstance(value, bool) or not isinstance(value, int) or not -most <= value <= most:
-            raise ValueError(f"{value!r} is no {name}: write a number to {most}, -1 for any, or -N for each "
-                             "that N divides")
-    add(crons, 1024, (checked(number), fields), "crons")
-
-
-def add_monitor(number, path):
-    add(monitors, MONITOR_COUNT, (checked(number), os.path.abspath(os.fsdecode(path))), "file monitors")
-
-
-def keep_time():
-    '''Waits until the clock is this worker's; then raises the signals of all that is due.'''
-    while not clock_lock.acquire(wait=False):
-        time.sleep(LOOK)
-    looked = 0.0
-    while True:
-        now = time.monotonic()
-        try:
-            due = ring_timers(now)
-            ring_crons()
-            if not 0 <= now - looked < LOOK:
-                looked = now
-                look_at_files()
-        except Exception as error:
-            due = now + LOOK
-            say("error", f"the clock: {error!r}")
-        time.sleep(min(max(due - time.monotonic(), 0.01), 0.5))
-
-
-def ring(number):
-    '''A handler that still runs is not called again by the clock.'''
-    if not is_busy(number):
-        send(number)
-
-
-def ring_timers(now):
-    '''When the next one is due.'''
-    following = now + LOOK
-    for index, (number, seconds, iterations) in enumerate(list(timers)):
-        place = TIMERS + TIMER_SIZE * index
-        due, period, left, signal, built = TIMER.unpack_from(shared.memory, place)
-        # Of another timer, of another life of the machine, or nobody's.
-        if period != seconds or signal != number + 1 or not now - 10 * seconds <= due <= now + seconds:
-            due, left = now + seconds, iterations
-        elif iterations and built != _nsgi.facts[1]:
-            left = iterations
-        if iterations and not left:
-            continue
-        is_due = due <= now
-        if is_due:
-            due += seconds * (1 + (now - due) // seconds)
-            left = max(0, left - 1)
-        TIMER.pack_into(shared.memory, place, due, seconds, left, number + 1, _nsgi.facts[1])
-        if is_due:
-            ring(number)
-        following = min(following, due)
-    return following
-
-
-def fits(fields, now):
-    '''Whether a cron is to run in a minute. As in cron: of day and weekday one is enough where both are
-    given.'''
-    def one(field, value):
-        return field == -1 or (value % -field == 0 if field < -1 else field == value)
-    minute, hour, day, month, weekday = fields
-    if not (one(minute, now.tm_min) and one(hour, now.tm_hour) and one(month, now.tm_mon)):
-        return False
-    is_day = one(day, now.tm_mday)
-    is_weekday = one(0 if weekday == 7 else weekday, (now.tm_wday + 1) % 7)
-    return is_day and is_weekday if -1 in (day, weekday) else is_day or is_weekday
-
-
-def ring_crons():
-    '''Once a minute, whoever has the clock then.'''
-    now = time.time()
-    minute, last = int(now // 60), MINUTE_PLACE.unpack_from(shared.memory, MINUTE)[0]
-    if minute == last:
-        return
-    MINUTE_PLACE.pack_into(shared.memory, MINUTE, minute)
-    # The minute in which the server starts has begun before.
-    if last:
-        for number, fields in list(crons):
-            if fits(fields, time.localtime(now)):
-                ring(number)
-
-
-def stamp(path):
-    '''What tells one state of a file or a directory with its files from another.'''
-    def one(place):
-        try:
-            found = os.stat(place)
-            return found.st_mtime_ns, found.st_size, found.st_ino
-        except OSError:
-            return None
-    seen = [one(path)]
-    try:
-        seen += [(name, one(os.path.join(path, name))) for name in sorted(os.listdir(path))[:4096]]
-    except OSError:
-        pass
-    return crc32(repr(seen).encode("utf-8", "backslashreplace"))
-
-
-def look_at_files():
-    for index, (number, path) in enumerate(list(monitors)):
-        place = MONITORS + MONITOR.size * index
-        name, before = MONITOR.unpack_from(shared.memory, place)
-        now, own = stamp(path), crc32(os.fsencode(path)) or 1
-        MONITOR.pack_into(shared.memory, place, own, now)
-        if name == own and before != now:
-            ring(number)
+lives.append((hear, "uwsgi-signals"))
+os.register_at_fork(after_in_child=forget)
+begin()
+shared.at_fork.append(begin)

@@ -15,6 +15,7 @@ extension AppSettings {
     }
     // In a process that serves, and not in one where a build is tried: timers run, and signals come.
     if !settings.isCGI { tell("serves", "true") }
+    tell("mercy", "\(settings.limits.gracefulSeconds)")
     if let orders {
       tell("master", "\(System.parent)")
       if let shared = orders.shared {

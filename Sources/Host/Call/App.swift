@@ -1,6 +1,12 @@
 import CNSGI
 import Synchronization
 
+/// The extension `draft.leave/1` of an app that does things of its own beside calls.
+private struct LeaveTable {
+  /// The worker leaves, and others take its place. On the leader; returns at once.
+  let leave: @convention(c) (_ state: UnsafeMutableRawPointer?) -> Void
+}
+
 /// An application where it is mounted, and the generation that serves it.
 ///
 /// Unchecked: constant but for `calls`, `returning` and `isDrained`, which are the leader's, and the atomics.
@@ -39,6 +45,15 @@ final class App: @unchecked Sendable {
   func cancel(_ exchange: ExchangePointer) {
     guard case .full(let table) = generation.form, let cancel = table.cancel else { return }
     cancel(generation.state, exchange.request)
+    ForkedCopy.end()
+  }
+
+  /// Tells the app, once, that its worker leaves: calls may still come. By `draft.leave/1` (docs/NSGI.md).
+  func leave() {
+    guard case .full(let table) = generation.form, let found = table.extension?("draft.leave/1") else {
+      return
+    }
+    found.assumingMemoryBound(to: LeaveTable.self).pointee.leave(generation.state)
     ForkedCopy.end()
   }
 

@@ -26,6 +26,7 @@ extension Worker {
   func beginToLeave() {
     isStopping.store(true, ordering: .releasing)
     departure.begin(at: now, limits)
+    for app in apps { app.leave() }
   }
 
   /// Too many retired workers wait, or the master is gone: what has been quiet for a while is closed.

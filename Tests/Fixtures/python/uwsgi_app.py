@@ -80,6 +80,15 @@ def slow(number):
     mark("end")
 
 
+@signal(46)
+def patient(number):
+    mark("patient")
+    until = time.monotonic() + 30
+    while not os.path.exists(os.path.join(MARKS, "released")) and time.monotonic() < until:
+        time.sleep(0.02)
+    mark("released-one")
+
+
 @thread
 def beside(text):
     mark("thread", text)

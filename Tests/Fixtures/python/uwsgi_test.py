@@ -1,47 +1,20 @@
-# Tests of the module uwsgi without a server: the caches between processes that are killed, and over memory
-# that anybody has written into; locks; times. Its argument is the folder of the files.
+# Tests of the module uwsgi without a server: locks, signals, times.
 import errno
-import importlib.machinery
 import os
-import random
+import select
 import signal
 import sys
 import time
 import types
 import unittest
 
-FILES = {"uwsgi": "module.py", "uwsgidecorators": "decorators.py", "_uwsgi_shared": "shared.py",
-         "_uwsgi_cache": "cache.py", "_uwsgi_signals": "signals.py"}
-FIRST = 90112
-lines = []
+from uwsgi_units import FIRST, lines
 
-
-def begin(folder):
-    module = types.ModuleType("_nsgi")
-    module.log = lambda level, data: lines.append(bytes(data).decode()) or len(data)
-    module.facts, module.hooks, module.tally = (0, 1, "test"), [], lambda *_: True
-    module.renew = lambda reason: False
-    module.said = [("server.workers", "2"), ("server.uwsgi", "true"),
-                   ("server.cache", f"{FIRST} 4096 10 64 32 0 small"),
-                   ("server.cache", f"{FIRST + 4096} 20480 100 64 32 1 lru"),
-                   ("server.opt", "processes=2"), ("server.opt", "a=b"), ("server.opt", "a=c"),
-                   ("server.opt", "vacuum")]
-    sys.modules["_nsgi"] = module
-
-    class Finder:
-        @staticmethod
-        def find_spec(name, path=None, target=None):
-            return importlib.machinery.ModuleSpec(name, Finder) if name in FILES else None
-
-        @staticmethod
-        def create_module(spec):
-            return None
-
-        @staticmethod
-        def exec_module(made):
-            with open(os.path.join(folder, FILES[made.__name__]), encoding="utf-8") as file:
-                exec(compile(file.read(), FILES[made.__name__], "exec"), made.__dict__)
-    sys.meta_path.append(Finder)
+import _nsgi as nsgi
+import _uwsgi_clock as clock
+import _uwsgi_shared as shared
+import _uwsgi_signals as signals
+import uwsgi
 
 
 class Places(unittest.TestCase):
@@ -55,101 +28,6 @@ class Places(unittest.TestCase):
         self.assertNotIn("master", uwsgi.opt)
         with self.assertRaisesRegex(RuntimeError, "leave out no-master"):
             uwsgi.reload()
-
-
-class Caches(unittest.TestCase):
-    def setUp(self):
-        uwsgi.cache_clear()
-        uwsgi.cache_clear("lru")
-
-    def test_what_was_set_is_there(self):
-        self.assertIs(uwsgi.cache_set("k", "v"), True)
-        self.assertIs(uwsgi.cache_set("k", "w"), None)
-        self.assertEqual(uwsgi.cache_get(b"k"), b"v")
-        self.assertIs(uwsgi.cache_update("k", b"w\0"), True)
-        self.assertEqual(uwsgi.cache_get("k"), b"w\0")
-        self.assertIs(uwsgi.cache_exists("k"), True)
-        self.assertIs(uwsgi.cache_del("k"), True)
-        self.assertIs(uwsgi.cache_del("k"), None)
-        self.assertIs(uwsgi.cache_exists("k"), None)
-        self.assertIs(uwsgi.cache_get("k", "lru"), None)
-        self.assertIs(uwsgi.cache_get("k", "no-such"), None)
-        self.assertIn("there is no cache no-such", "".join(lines))
-
-    def test_numbers(self):
-        self.assertEqual(uwsgi.cache_num("n"), 0)
-        self.assertIs(uwsgi.cache_inc("n", 5), True)
-        uwsgi.cache_dec("n", 2)
-        uwsgi.cache_mul("n", 4)
-        uwsgi.cache_div("n", 3)
-        self.assertEqual(uwsgi.cache_num("n"), 4)
-        uwsgi.cache_mul("n", 1 << 62)
-        self.assertEqual(uwsgi.cache_num("n"), 0)
-        uwsgi.cache_set("text", "four")
-        with self.assertRaisesRegex(ValueError, "is no number"):
-            uwsgi.cache_inc("text")
-
-    def test_a_full_cache_takes_nothing_or_what_was_used_least(self):
-        for number in range(10):
-            self.assertIs(uwsgi.cache_set(f"k{number}", str(number)), True)
-        self.assertIs(uwsgi.cache_set("more", "x"), None)
-        self.assertIn("the cache small is full", "".join(lines))
-        self.assertIs(uwsgi.cache_update("k3", "y"), True)
-        for number in range(100):
-            uwsgi.cache_set(f"k{number}", str(number), 0, "lru")
-        for number in range(50):
-            uwsgi.cache_get(f"k{number}", "lru")
-        for number in range(30):
-            self.assertIs(uwsgi.cache_set(f"new{number}", "x", 0, "lru"), True)
-        kept = uwsgi.cache_keys("lru")
-        self.assertEqual(len(kept), 100)
-        recent = sum(f"k{number}".encode() in kept for number in range(50))
-        self.assertGreater(recent, sum(f"k{number}".encode() in kept for number in range(50, 100)))
-
-    def test_what_has_expired_is_gone_and_makes_room(self):
-        before = time.time
-        try:
-            for number in range(10):
-                uwsgi.cache_set(f"k{number}", "x", 5 if number else 0)
-            time.time = lambda: before() + 6
-            self.assertIs(uwsgi.cache_get("k1"), None)
-            self.assertEqual(uwsgi.cache_keys(), [b"k0"])
-            for number in range(9):
-                self.assertIs(uwsgi.cache_set(f"later{number}", "x"), True)
-        finally:
-            time.time = before
-
-    def test_a_process_that_is_killed_leaves_a_cache_in_order(self):
-        for turn in range(25):
-            pid = os.fork()
-            if not pid:
-                random.seed(turn)
-                while True:
-                    key = f"k{random.randrange(60)}"
-                    if random.random() < 0.7:
-                        uwsgi.cache_update(key, key * random.randrange(1, 8), random.choice((0, 0, 1)), "lru")
-                    else:
-                        uwsgi.cache_del(key, "lru")
-            time.sleep(0.02)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            keys = uwsgi.cache_keys("lru")
-            self.assertEqual(len(keys), len(set(keys)))
-            for key in keys:
-                value = uwsgi.cache_get(key, "lru")
-                self.assertIn(value and value.replace(key, b""), (None, b""))
-
-    def test_whatever_stands_in_the_memory_is_at_most_a_miss(self):
-        cache = caches.caches[1]
-        random.seed(7)
-        for _ in range(1500):
-            for _ in range(random.randrange(1, 40)):
-                shared.memory[random.randrange(cache.base, cache.values)] = random.randrange(256)
-            key = f"k{random.randrange(60)}"
-            for act in (lambda: uwsgi.cache_update(key, key, 0, "lru"), lambda: uwsgi.cache_del(key, "lru"),
-                        lambda: uwsgi.cache_keys("lru"), lambda: uwsgi.cache_set(key, key, 0, "lru")):
-                act()
-            self.assertIn(uwsgi.cache_get(key, "lru"), (None, key.encode()))
 
 
 class Locks(unittest.TestCase):
@@ -200,41 +78,41 @@ class Times(unittest.TestCase):
         self.rung = []
         self.before = signals.send
         signals.send = self.rung.append
-        signals.timers[:], signals.crons[:], signals.monitors[:] = [], [], []
+        clock.timers[:], clock.crons[:], clock.monitors[:] = [], [], []
         shared.memory[shared.TIMERS:shared.FIRST_CACHE] = bytes(shared.FIRST_CACHE - shared.TIMERS)
 
     def tearDown(self):
         signals.send = self.before
 
     def test_a_timer_goes_on_where_the_worker_before_has_left_it(self):
-        signals.add_timer(7, 10)
-        self.assertEqual(signals.ring_timers(1000.0), 1001.0)
-        self.assertEqual(signals.ring_timers(1009.0), 1010.0)
+        clock.add_timer(7, 10)
+        self.assertEqual(clock.ring_timers(1000.0), 1001.0)
+        self.assertEqual(clock.ring_timers(1009.0), 1010.0)
         self.assertEqual(self.rung, [])
-        signals.ring_timers(1010.5)
+        clock.ring_timers(1010.5)
         self.assertEqual(self.rung, [7])
-        self.assertEqual(signals.ring_timers(1019.0), 1020.0)
+        self.assertEqual(clock.ring_timers(1019.0), 1020.0)
         # Nobody had the clock for a while: once, and then as before.
-        signals.ring_timers(1055.0)
+        clock.ring_timers(1055.0)
         self.assertEqual(self.rung, [7, 7])
-        self.assertEqual(signals.ring_timers(1059.5), 1060.0)
+        self.assertEqual(clock.ring_timers(1059.5), 1060.0)
 
     def test_a_timer_with_an_end(self):
-        signals.add_timer(8, 1, 2)
+        clock.add_timer(8, 1, 2)
         for now in range(100, 110):
-            signals.ring_timers(float(now))
+            clock.ring_timers(float(now))
         self.assertEqual(self.rung, [8, 8])
         nsgi.facts = (0, 2, "test")
         for now in range(110, 120):
-            signals.ring_timers(float(now))
+            clock.ring_timers(float(now))
         nsgi.facts = (0, 1, "test")
         self.assertEqual(self.rung, [8] * 4)
 
     def test_whatever_stands_there_is_a_time_or_none(self):
-        signals.add_timer(7, 10)
+        clock.add_timer(7, 10)
         for byte in range(256):
             shared.memory[shared.TIMERS:shared.TIMERS + 32] = bytes([byte]) * 32
-            self.assertLessEqual(signals.ring_timers(1000.0), 1010.0)
+            self.assertLessEqual(clock.ring_timers(1000.0), 1010.0)
 
     def test_minutes(self):
         def at(text):
@@ -245,15 +123,15 @@ class Times(unittest.TestCase):
                 ((-10, -1, -1, -1, -1), (True, False)), ((-1, 13, -1, 11, 0), (True, False)),
                 ((-1, -1, -1, -1, 7), (True, False)), ((-1, -1, 30, -1, 0), (True, True)),
                 ((-1, -1, 31, -1, 3), (False, False))]:
-            self.assertEqual((signals.fits(fields, sunday), signals.fits(fields, monday)), expected, fields)
+            self.assertEqual((clock.fits(fields, sunday), clock.fits(fields, monday)), expected, fields)
 
     def test_a_minute_comes_once_whoever_has_the_clock(self):
-        signals.add_cron(9, -1, -1, -1, -1, -1)
+        clock.add_cron(9, -1, -1, -1, -1, -1)
         before = time.time
         try:
             for now in (6000, 6030, 6059, 6060, 6061, 6119, 6120):
                 time.time = lambda: float(now)
-                signals.ring_crons()
+                clock.ring_crons()
         finally:
             time.time = before
         self.assertEqual(self.rung, [9, 9])
@@ -262,22 +140,128 @@ class Times(unittest.TestCase):
         path = os.path.join(sys.argv[2], "watched")
         with open(path, "w") as file:
             file.write("one")
-        signals.add_monitor(11, path)
-        signals.look_at_files()
-        signals.look_at_files()
+        clock.add_monitor(11, path)
+        clock.look_at_files()
+        clock.look_at_files()
         self.assertEqual(self.rung, [])
         with open(path, "w") as file:
             file.write("two words")
-        signals.look_at_files()
-        signals.look_at_files()
+        clock.look_at_files()
+        clock.look_at_files()
         self.assertEqual(self.rung, [11])
 
 
+class Signals(unittest.TestCase):
+    def setUp(self):
+        self.runs = []
+        uwsgi.register_signal(5, "", self.runs.append)
+        del lines[:]
+        signals.complaints.clear()
+        signals.leave_reading, end = os.pipe2(os.O_NONBLOCK)
+        for one in signals.leave_reading, end:
+            self.addCleanup(os.close, one)
+
+    def hold(self):
+        '''A process that runs the handler of signal 5.'''
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            signals.handler_locks[5].acquire()
+            os.write(writing, b"x")
+            time.sleep(100)
+        os.read(reading, 1)
+        self.addCleanup(self.end, pid)
+        return pid
+
+    def end(self, pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except ProcessLookupError:
+            pass
+
+    def test_what_comes_while_the_handler_runs_elsewhere_is_not_waited_for_and_not_lost(self):
+        pid = self.hold()
+        for _ in range(3000):
+            self.assertFalse(signals.take(5))
+        self.assertEqual((self.runs, signals.count_of(5)), ([], 3000))
+        self.assertTrue(signals.is_busy(5))
+        pauses = []
+
+        class Poll:
+            def register(self, *_):
+                pass
+
+            def poll(self, milliseconds):
+                pauses.append(milliseconds)
+                if len(pauses) == 4:
+                    signals.is_leaving.set()
+        before, signals.select = signals.select, types.SimpleNamespace(poll=Poll, POLLIN=select.POLLIN)
+        try:
+            signals.hear_signals()
+        finally:
+            signals.select = before
+            signals.is_leaving.clear()
+        self.assertEqual(pauses, [1000] * 4)
+        # That process dies: whoever looks next goes on, one after the other.
+        self.end(pid)
+        self.assertTrue(signals.run_waiting())
+        self.assertEqual((self.runs, signals.count_of(5)), ([5], 2999))
+        while signals.run_waiting():
+            pass
+        self.assertEqual(self.runs, [5] * 3000)
+        self.assertFalse(signals.is_busy(5))
+
+    def test_what_comes_as_the_handler_ends_elsewhere_runs_here(self):
+        class Late:
+            def __init__(self):
+                self.answers = [False, True]
+
+            def acquire(self, wait):
+                return self.answers.pop(0)
+
+            def release(self):
+                pass
+        before, signals.handler_locks[5] = signals.handler_locks[5], Late()
+        try:
+            self.assertTrue(signals.take(5))
+        finally:
+            signals.handler_locks[5] = before
+        self.assertEqual((self.runs, signals.count_of(5)), ([5], 0))
+
+    def test_one_who_leaves_wakes_another_for_what_waits(self):
+        pid = self.hold()
+        signals.take(5)
+        signals.take(5)
+        signals.hand_on()
+        self.assertEqual((os.read(signals.reading, 10), signals.count_of(5)), (b"\5", 1))
+        self.end(pid)
+        signals.run_waiting()
+
+    def test_what_is_lost_is_told_once(self):
+        pid = self.hold()
+        signals.COUNT.pack_into(shared.memory, signals.WAITING + 4 * 5, signals.MOST_WAITING)
+        for _ in range(3):
+            signals.take(5)
+        self.assertEqual("".join(lines).count("signal 5 is lost: 65536 of it wait already"), 1)
+        signals.COUNT.pack_into(shared.memory, signals.WAITING + 4 * 5, 0)
+        self.end(pid)
+        uwsgi.register_signal(6, "workers", self.runs.append)
+        heard = signals.SEQUENCE.unpack_from(shared.memory, signals.BROADCASTS)[0]
+        for _ in range(300):
+            uwsgi.signal(6)
+        os.read(signals.reading, 1000)
+        signals.hear_broadcasts(heard or 1)
+        self.assertEqual("".join(lines).count("more than 256 for workers came while it was busy"), 1)
+        self.assertEqual(self.runs, [6] * 256)
+        signals.complaints.clear()
+        for _ in range((1 << 16) + 1):
+            uwsgi.signal(5)
+        for _ in range(3):
+            uwsgi.signal(5)
+        self.assertEqual("".join(lines).count("the workers have too many that wait"), 1)
+        os.read(signals.reading, 1 << 16)
+
+
 if __name__ == "__main__":
-    begin(sys.argv[1])
-    import _nsgi as nsgi
-    import _uwsgi_cache as caches
-    import _uwsgi_shared as shared
-    import _uwsgi_signals as signals
-    import uwsgi
     unittest.main(argv=sys.argv[:1], verbosity=1)

@@ -1,6 +1,7 @@
 import CNSGI
 import Config
 import Control
+import Glibc
 
 /// The extension `draft.program/1` of a runtime whose language has a program of its own, in which its
 /// applications want to run (docs/NSGI.md).
@@ -18,7 +19,7 @@ private struct ProgramTable {
 /// The extension `draft.preload/1` of a runtime whose program can load applications before there are workers,
 /// and fork these (docs/NSGI.md).
 private struct PreloadTable {
-  /// As `program` above: the command line of a zygote.
+  /// As `program` above: the command line of a zygote; behind an empty word, words of the file that it reads.
   let program:
     @convention(c) (
       _ boot: UnsafePointer<nsgi_boot>?, _ library: UnsafePointer<CChar>?,
@@ -77,9 +78,13 @@ extension Server {
     if orders.role == .zygote {
       // After the change of user, with which the kernel forgets it.
       System.dieWithParent()
-      guard !ProcessSetup.isSanitized, let words = RuntimeProgram(settings, orders).zygote() else { return }
+      guard !ProcessSetup.isSanitized, let zygote = RuntimeProgram(settings, orders).zygote() else { return }
+      do { try System.hand(zygote.paper, at: HandedDescriptor.orders) } catch {
+        throw ServerFailure("the zygote cannot be told what it is to load: \(error)")
+      }
       // An empty word has the title stand alone, without the program's name.
-      try become(words, settings.process.title.text(.helper("zygote")).map { ["", $0] } ?? orders.title)
+      try become(
+        zygote.line, settings.process.title.text(.helper("zygote")).map { ["", $0] } ?? orders.title)
     }
     if orders.role == .worker || orders.tries, !ProcessSetup.isSanitized,
       let words = RuntimeProgram(settings, orders).words()
@@ -97,6 +102,11 @@ extension Server {
     for variable in variables { System.setVariable(variable) }
     System.inheritOnExec(HandedDescriptor.control)
     let error = System.become(program, line + title)
+    guard error.code != E2BIG else {
+      throw ServerFailure(
+        "\(program) cannot be started (\(error.reason)): a variable of the environment has 128 KiB at most, "
+          + "and all of them what ulimit -s says by four; shorten what env sets, or use --embed")
+    }
     throw ServerFailure("\(program) cannot be started (\(error.reason)); correct --python, or use --embed")
   }
 
@@ -155,24 +165,25 @@ private struct RuntimeProgram {
     return nil
   }
 
-  /// The command line of the zygote of the first runtime that has one, with all of that runtime's
-  /// applications: the numbers of places that workers need, of words of each application, and these.
-  func zygote() -> [String]? {
-    var line: (plugin: String, words: [String])?
+  /// The command line of the zygote of the first runtime that has one, and a file for it: words with a zero
+  /// behind each. With all of that runtime's applications: the numbers of places that workers need, of words
+  /// of each application, and these.
+  func zygote() -> (line: [String], paper: [UInt8])? {
+    var found: (plugin: String, line: [String], paper: [String])?
     for build in orders.builds {
-      guard var asked = Asked(build, settings, search), line.map({ $0.plugin == asked.plugin }) ?? true else {
-        continue
-      }
+      guard var asked = Asked(build, settings, search), found.map({ $0.plugin == asked.plugin }) ?? true
+      else { continue }
       asked.app = asked.app.toldOfTrial(settings, workers: orders.workers)
-      if line == nil {
+      if found == nil {
         let words = preload(asked) { $0.program($1, asked.library, $2.baseAddress, $2.count) }
         if words.isEmpty { continue }
-        line = (asked.plugin, words + ["\(orders.places)"])
+        let line = Array(words.prefix { !$0.isEmpty })
+        found = (asked.plugin, line, words.dropFirst(line.count + 1) + ["\(orders.places)"])
       }
       let words = preload(asked) { $0.application($1, $2.baseAddress, $2.count) }
-      line!.words += ["\(words.count)"] + words
+      found!.paper += ["\(words.count)"] + words
     }
-    return line?.words
+    return found.map { ($0.line, $0.paper.flatMap { Array($0.utf8) + [0] }) }
   }
 
   /// The command line that inspects the first application.
@@ -235,10 +246,11 @@ private struct RuntimeProgram {
       case .full(let table) = generation.form, let found = table.extension?(name)
     else { return [] }
     return generation.withBoot { boot in
-      withUnsafeTemporaryAllocation(of: CChar.self, capacity: Limits.programWordsBytes) { room in
-        let count = ask(UnsafeRawPointer(found), UnsafePointer(boot), room)
-        return count > 0 && count <= room.count ? room[..<count].map(UInt8.init(bitPattern:)) : []
-      }
+      // More than a stack has room for.
+      let room = UnsafeMutableBufferPointer<CChar>.allocate(capacity: Limits.programWordsBytes)
+      defer { room.deallocate() }
+      let count = ask(UnsafeRawPointer(found), UnsafePointer(boot), room)
+      return count > 0 && count <= room.count ? room[..<count].map(UInt8.init(bitPattern:)) : []
     }
   }
 }

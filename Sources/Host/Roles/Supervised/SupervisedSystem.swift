@@ -108,6 +108,20 @@ extension System {
     return bytes
   }
 
+  /// Puts a file in memory with these bytes, which a program that this process becomes keeps, in the place of
+  /// a descriptor. The corresponding C functions are `memfd_create`, `write` and `dup2`.
+  static func hand(_ bytes: [UInt8], at place: Int32) throws(SystemError) {
+    let file = Int32(try retrying("memfd_create") { Int(clinux_memory_file("words")) })
+    defer { if file != place { close(file) } }
+    var failure: SystemError?
+    bytes.withUnsafeBytes { all in
+      do throws(SystemError) { try writeAll(file, all) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    guard file == place || dup2(file, place) >= 0 else { throw SystemError("dup2") }
+    inheritOnExec(place)
+  }
+
   /// Becomes another program; returns only if that fails. The corresponding C function is `execv`.
   static func become(_ program: String, _ arguments: [String]) -> SystemError {
     let words = arguments.map { strdup($0) } + [nil]
