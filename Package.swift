@@ -83,7 +83,7 @@ let package = Package(
       resources: [
         "bootstrap.py", "worker.py", "zygote.py", "uwsgi/module.py", "uwsgi/decorators.py", "uwsgi/shared.py",
         "uwsgi/cache.py",
-        "uwsgi/signals.py",
+        "uwsgi/signals.py", "asgi/exchange.py", "asgi/serving.py",
       ].map { Resource.embedInCode($0) },
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],

@@ -19,14 +19,15 @@ enum Functions {
   static let modules: [(name: String, text: [UInt8])] = [
     ("uwsgi", PackageResources.module_py), ("uwsgidecorators", PackageResources.decorators_py),
     ("_uwsgi_shared", PackageResources.shared_py), ("_uwsgi_cache", PackageResources.cache_py),
-    ("_uwsgi_signals", PackageResources.signals_py),
+    ("_uwsgi_signals", PackageResources.signals_py), ("_nsgi_asgi.exchange", PackageResources.exchange_py),
+    ("_nsgi_asgi.serving", PackageResources.serving_py),
   ]
 
   private static let list: [(StaticString, PyCFunctionFast)] = [
     ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
     ("note", note),
     ("noted", noted), ("harakiri", harakiri),
-  ]
+  ] + ASGIFunctions.list
 
   /// What CPython keeps pointers into.
   private nonisolated(unsafe) static let methods = Types.permanent(
