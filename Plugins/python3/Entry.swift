@@ -25,7 +25,7 @@ enum Plugin {
     let promises: [nsgi_app_flags] = [NSGI_THREADSAFE, NSGI_NONBLOCKING, NSGI_STREAMS_IN, NSGI_MAY_ASYNC]
     let table = make(promises.reduce(0) { $0 | $1.rawValue })
     table.pointee.call = { state, request in ASGIApp.call(state!, request!) }
-    table.pointee.cancel = { _, request in Inbox.add(request!.pointee.id, .cancelled) }
+    table.pointee.cancel = { _, request in ASGIInbox.add(request!.pointee.id, .cancelled) }
     table.pointee.unload = { state in Plugin.unloadAsynchronous(state!) }
     return UnsafePointer(table)
   }()
@@ -77,7 +77,8 @@ enum Plugin {
     let options = PythonOptions(boot.pointee.options)
     do throws(LoadFailure) {
       try Interpreter.start(options, boot.pointee)
-      let app = try Interpreter.withLock { () throws(LoadFailure) in try Application.make(options, boot) }
+      let app = try Interpreter.withLock { () throws(LoadFailure) in try PythonApplication.make(options, boot)
+      }
       switch app {
       case .wsgi(let app): state.pointee = UnsafeMutableRawPointer(app)
       case .asgi(let app):

@@ -23,11 +23,12 @@ enum Functions {
     ("_nsgi_asgi.serving", PackageResources.serving_py),
   ]
 
-  private static let list: [(StaticString, PyCFunctionFast)] = [
-    ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
-    ("note", note),
-    ("noted", noted), ("harakiri", harakiri),
-  ] + ASGIFunctions.list
+  private static let list: [(StaticString, PyCFunctionFast)] =
+    [
+      ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
+      ("note", note),
+      ("noted", noted), ("harakiri", harakiri),
+    ] + ASGIFunctions.list
 
   /// What CPython keeps pointers into.
   private nonisolated(unsafe) static let methods = Types.permanent(

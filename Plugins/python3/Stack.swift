@@ -33,7 +33,7 @@ enum Stack {
   private static func of(_ id: nsgi_id) -> String? {
     Threads.withAll { slots in
       guard let slot = slots.first(where: { $0.id == id }) else {
-        guard Inbox.isInUse else { return nil }
+        guard ASGIInbox.isInUse else { return nil }
         return Standstill.during(milliseconds: patience, thread: 0, task: id) { $0 }
       }
       return Standstill.during(milliseconds: patience, thread: slot.thread) { lines in

@@ -257,7 +257,7 @@ def serve_asgi(callable, name, settings):
         import types
         asgi = types.ModuleType("_nsgi_asgi")
         asgi.native, asgi.CannotLoad, asgi.place = own_module, CannotLoad, place
-        asgi.describe, asgi.stack = describe, stack
+        asgi.describe, asgi.stack, asgi.awaiting = describe, stack, awaiting
         for part in "exchange", "serving":
             exec(compile(embedded(f"_nsgi_asgi.{part}"), f"<server>/{part}.py", "exec"), asgi.__dict__)
     return asgi.serve(callable, name, settings)
@@ -333,19 +333,23 @@ def task_stack(id):
     exchange = serving.exchanges.get(id) if serving is not None else None
     if exchange is None or exchange.task is None:
         return ""
-    frames, routine = [], exchange.task.get_coro()
+    routine = exchange.task.get_coro()
+    if getattr(routine, "cr_running", False):
+        return stack(serving.thread.ident)
+    return "".join(["Stack (most recent call first):\n"] + [
+        f'  File "{one.f_code.co_filename}", line {one.f_lineno} in {one.f_code.co_name}\n'
+        for one in reversed(awaiting(routine))])
+
+def awaiting(routine):
+    '''Frames of a coroutine that awaits another one, and so on; those of the server left out.'''
+    frames = []
     while routine is not None and len(frames) < 100:
         frame = getattr(routine, "cr_frame", None) or getattr(routine, "gi_frame", None)
         if frame is None:
             break
-        if getattr(routine, "cr_running", False):
-            return stack(serving.thread.ident)
         frames.append(frame)
         routine = getattr(routine, "cr_await", None) or getattr(routine, "gi_yieldfrom", None)
-    own = [one for one in frames if one.f_globals.get("__name__") != "_nsgi_asgi"]
-    return "".join(["Stack (most recent call first):\n"] + [
-        f'  File "{one.f_code.co_filename}", line {one.f_lineno} in {one.f_code.co_name}\n'
-        for one in reversed(own)])
+    return [one for one in frames if one.f_globals.get("__name__") != "_nsgi_asgi"]
 
 def exit_status(error):
     '''What a SystemExit says, as the interpreter has it at its own end.'''

@@ -63,7 +63,8 @@ import Testing
 
   @Test("Starlette: routes, forms, streams, files, background tasks, anyio, middleware", arguments: loops)
   func starlette(loop: String) throws {
-    let output = try serve("starlette_app", loop, failures: ["RuntimeError: starlette fails"]) { (url) throws in
+    let output = try serve("starlette_app", loop, failures: ["RuntimeError: starlette fails"]) {
+      (url) throws in
       let index = try Curl.get(url + "/")
       #expect(index.text == "Starlette says hello from the lifespan" && index["X-Stamp"] == "yes")
       #expect(try Curl.get(url + "/form", Self.form).text == "{\"a\":\"b\",\"size\":\(passwords)}")
@@ -108,7 +109,7 @@ import Testing
 
   @Test("Django: sync and async views, streams, files, uploads", arguments: loops)
   func django(loop: String) throws {
-    try serve("django_asgi", loop, failures: ["RuntimeError: django fails"]) { (url) throws in
+    try serve("django_asgi", loop) { (url) throws in
       #expect(try Curl.get(url + "/").text == "Django says hello, asynchronously")
       #expect(try Curl.get(url + "/sync").text == "{\"other\": true}")
       #expect(try Curl.get(url + "/stream").text == "0\n1\n2\n3\n4\n")
@@ -120,7 +121,7 @@ import Testing
 
   @Test("Quart: startup, forms, bodies in pieces, streams", arguments: loops)
   func quart(loop: String) throws {
-    try serve("quart_app", loop, failures: ["RuntimeError: quart fails"]) { (url) throws in
+    try serve("quart_app", loop) { (url) throws in
       #expect(try Curl.get(url + "/").text == "Quart says hello, begun")
       #expect(try Curl.get(url + "/form", Self.form).text.contains("\"size\":\(passwords)"))
       #expect(try Curl.post(url + "/count", TestBody.bytes(300_000)).text == "300000")
@@ -135,7 +136,7 @@ import Testing
     try serve("litestar_app", loop) { (url) throws in
       #expect(try Curl.get(url + "/").text == "Litestar says hello")
       let item = Self.json + ["{\"name\":\"n\",\"price\":2}"]
-      #expect(try Curl.get(url + "/items", item).text == "{\"name\":\"n\",\"twice\":4}")
+      #expect(try Curl.get(url + "/items", item).text == "{\"name\":\"n\",\"twice\":4.0}")
       #expect(try Curl.get(url + "/sync").text == "sync")
       #expect(try Curl.get(url + "/stream").text == "0\n1\n2\n3\n4\n")
       #expect(try Curl.get(url + "/file").body == fixture("litestar_app"))

@@ -22,7 +22,8 @@ import Testing
   func forced() throws {
     for options in [["--asgi", "asgi_targets:function"], ["-w", "asgi_targets:function"]] {
       let server = try ServerProcess(
-        app: nil, ["--no-master", "-L", "--pythonpath", Python.folder, "--http-socket", "127.0.0.1:0"] + options)
+        app: nil,
+        ["--no-master", "-L", "--pythonpath", Python.folder, "--http-socket", "127.0.0.1:0"] + options)
       #expect(try server.get("/").text == "function")
       #expect(try server.stop() == .status(0))
     }
@@ -54,7 +55,10 @@ import Testing
     "a startup that fails or hangs ends the start with one sentence",
     arguments: [
       ("startup_fails", "the startup of its lifespan failed: there is no database"),
-      ("startup_hangs", "the startup of its lifespan has not come to an end within 1.6 s (--swap-timeout), in"),
+      (
+        "startup_hangs",
+        "the startup of its lifespan has not come to an end within 1.6 s (--swap-timeout), in"
+      ),
     ])
   func startupFails(target: String, sentence: String) throws {
     let (exit, output) = try Python.refusal(

@@ -52,7 +52,8 @@ import Testing
       try socket.send(head)
       let scope = try scope(try socket.receiveReply())
       let pairs = try #require(scope["headers"] as? [[String]])
-      #expect(pairs == [["host", "x"], ["x-b", "1"], ["x-a", "2"], ["x-b", "c\u{e9}"], ["cookie", "a=b"]])
+      #expect(
+        pairs == [["host", "x"], ["x-b", "1"], ["x-a", "2"], ["x-b", "c\u{e9}"], ["cookie", "a=b"]])
       #expect(scope["http_version"] as? String == "1.0")
       #expect(try self.scope(try server.get("/scope", method: "DELETE"))["method"] as? String == "DELETE")
       let made = try server.get("/headers")
@@ -169,7 +170,8 @@ import Testing
     }
   }
 
-  @Test("tasks, context variables, groups, timeouts, threads and processes are asyncio's own",
+  @Test(
+    "tasks, context variables, groups, timeouts, threads and processes are asyncio's own",
     arguments: ["asyncio", "auto"])
   func tasks(loop: String) throws {
     let home = "\(Repository.root)/.build/frameworks"

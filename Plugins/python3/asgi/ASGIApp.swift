@@ -59,7 +59,7 @@ struct ASGIApp {
   /// Nothing new comes, and what is under way has ended or is cut: awaits the end of background tasks and the
   /// lifespan's shutdown. The interpreter is locked.
   static func end(_ app: UnsafeMutablePointer<ASGIApp>) {
-    Interpreter.unlocked { Inbox.removeAll(of: app) }
+    Interpreter.unlocked { ASGIInbox.removeAll(of: app) }
     if let name = PyUnicode_InternFromString("stop") {
       if let result = PyObject_CallMethodNoArgs(app.pointee.application, name) {
         py_release(result)
@@ -76,7 +76,7 @@ struct ASGIApp {
   /// Hands a request to the event loop.
   static func call(_ state: UnsafeMutableRawPointer, _ request: UnsafePointer<nsgi_request>) -> Int32 {
     let app = state.assumingMemoryBound(to: ASGIApp.self)
-    Inbox.add(WaitingRequest(app: app, id: request.pointee.id, request: request))
+    ASGIInbox.add(WaitingRequest(app: app, id: request.pointee.id, request: request))
     return NSGI_ASYNC.rawValue
   }
 }

@@ -35,11 +35,11 @@ private func id(_ object: Object?) -> nsgi_id { nsgi_id(PyLong_AsUnsignedLongMas
 private func result(_ code: Int32) -> Object? { PyLong_FromLong(Int(code)) }
 
 /// asgi_bell() -> a descriptor that is readable when there is something to take.
-private let bell: PyCFunctionFast = { _, _, _ in result(Inbox.makeBell()) }
+private let bell: PyCFunctionFast = { _, _, _ in result(ASGIInbox.makeBell()) }
 
 /// asgi_unheard() -> seconds for which the bell has rung and nobody has come.
 private let unheard: PyCFunctionFast = { _, _, _ in
-  PyLong_FromLong(Int(Inbox.unheard / 1_000_000_000))
+  PyLong_FromLong(Int(ASGIInbox.unheard / 1_000_000_000))
 }
 
 /// asgi_take(most) -> requests, as (application, id, scope, has body); signals, as (id, what); whether more
@@ -47,8 +47,10 @@ private let unheard: PyCFunctionFast = { _, _, _ in
 private let take: PyCFunctionFast = { _, arguments, count in
   guard count == 1, let arguments else { return raise(py_type_error(), "asgi_take takes a number") }
   var isMore = false
-  let found = Inbox.take(requests: PyLong_AsLong(arguments[0]), &isMore)
-  guard let all = PyTuple_New(3), let requests = PyList_New(0), let signals = PyList_New(0) else { return nil }
+  let found = ASGIInbox.take(requests: PyLong_AsLong(arguments[0]), &isMore)
+  guard let all = PyTuple_New(3), let requests = PyList_New(0), let signals = PyList_New(0) else {
+    return nil
+  }
   PyTuple_SetItem(all, 0, requests)
   PyTuple_SetItem(all, 1, signals)
   PyTuple_SetItem(all, 2, PyLong_FromLong(isMore ? 1 : 0))
@@ -147,7 +149,7 @@ private let awaitReadiness: PyCFunctionFast = { _, arguments, count in
   // Waits for a function that runs just now, which wants nothing of Python.
   return result(
     host.pointee.on_ready(
-      id, what, { Inbox.add(nsgi_id(UInt(bitPattern: $0)), .ready) },
+      id, what, { ASGIInbox.add(nsgi_id(UInt(bitPattern: $0)), .ready) },
       UnsafeMutableRawPointer(bitPattern: UInt(id))))
 }
 
@@ -231,5 +233,9 @@ private func warn(_ application: Object, _ name: nsgi_str) {
   defer { py_release(method) }
   guard let text = py_text(name.p, name.n) else { return PyErr_Clear() }
   defer { py_release(text) }
-  if let done = PyObject_CallMethodOneArg(application, method, text) { py_release(done) } else { PyErr_Clear() }
+  if let done = PyObject_CallMethodOneArg(application, method, text) {
+    py_release(done)
+  } else {
+    PyErr_Clear()
+  }
 }

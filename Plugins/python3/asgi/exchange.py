@@ -147,7 +147,8 @@ class Exchange:
     def start(self, message):
         status = message["status"]
         if not isinstance(status, int) or not 200 <= status <= 599:
-            raise ValueError(f"the status of 'http.response.start' is a number from 200 to 599, not {status!r}")
+            raise ValueError("the status of 'http.response.start' is a number from 200 to 599, "
+                             f"not {status!r}")
         if message.get("trailers"):
             raise RuntimeError("the scope announces no 'http.response.trailers': send none")
         self.status, self.headers = int(status), [*message.get("headers", ())]

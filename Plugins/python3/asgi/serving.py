@@ -74,9 +74,9 @@ class Serving:
                     self.isWatched = False
             elif told != turns:
                 told = turns
-                say("warning", "the event loop has been held up for more than a second by a call that does not "
-                    "await; other requests wait for it: run it in a thread (asyncio.to_thread). It is in\n"
-                    + stack(self.thread.ident))
+                say("warning", "the event loop has been held up for more than a second by a call that does "
+                    "not await; other requests wait for it: run it in a thread (asyncio.to_thread). It is in\n"
+                    + stack(self.thread.ident).partition('  File "<server>')[0])
 
     def call(self, coroutine, seconds):
         '''Runs a coroutine on the loop, from another thread, for so long; TimeoutError beyond that.'''
@@ -96,8 +96,8 @@ class Serving:
         for task in late:
             task.cancel()
         if late:
-            say("warning", f"{application.name}: {len(late)} of its requests or background tasks had not ended "
-                "in time (--worker-reload-mercy), and were cancelled")
+            say("warning", f"{application.name}: {len(late)} of its requests or background tasks had not "
+                "ended in time (--worker-reload-mercy), and were cancelled")
             await asyncio.wait(late, timeout=1)
 
     async def close(self):
@@ -124,7 +124,7 @@ class Application:
         left = lambda: max(1.0, self.mercy - (time.monotonic() - begun))
         try:
             serving.call(serving.settle(self, self.mercy), self.mercy + 2)
-            serving.call(self.lifespan.stop(left()), left() + 1)
+            serving.call(self.lifespan.stop(left()), left() + 3)
             serving.applications -= 1
             if serving.applications == 0:
                 serving.call(serving.close(), 1)
@@ -159,7 +159,7 @@ class Lifespan:
         if not self.startup.done() and self.task.done():
             return self.unsupported(self.task.result())
         if not self.startup.done():
-            where = task_stack(self.task)
+            where = whereabouts(self.task)
             self.task.cancel()
             await asyncio.wait([self.task], timeout=1)
             raise CannotLoad("the startup of its lifespan has not come to an end within "
@@ -219,14 +219,15 @@ class Lifespan:
         await asyncio.wait([self.shutdown], timeout=seconds)
         if not self.shutdown.done():
             say("error", f"{self.application.name}: the shutdown of its lifespan has not come to an end within "
-                f"{seconds:.0f} s (--worker-reload-mercy){task_stack(self.task)}")
+                f"{seconds:.0f} s (--worker-reload-mercy){whereabouts(self.task)}")
+            self.task.cancel()
         elif self.shutdown.result() is not None:
             say("error", f"{self.application.name}: the shutdown of its lifespan failed: "
                          f"{self.shutdown.result()}")
         # What it does behind its last word is short.
         done, _ = await asyncio.wait([self.task], timeout=1)
         error = self.task.result() if done else None
-        if error is not None:
+        if error is not None and not isinstance(error, asyncio.CancelledError):
             say("error", f"{self.application.name}: its lifespan ended with\n{describe(error)[0]}")
 
 def startup_limit(seconds):
@@ -244,12 +245,10 @@ def make_loop(kind):
                                  "uvloop), or leave --asgi-loop out") from None
     return asyncio.new_event_loop()
 
-def task_stack(task):
-    '''Where a task is, behind a colon.'''
-    frames = task.get_stack(limit=1)
-    if not frames:
-        return ""
-    return f', in File "{frames[-1].f_code.co_filename}", line {frames[-1].f_lineno}'
+def whereabouts(task):
+    '''Words for where a task of an application awaits something.'''
+    own = [one for one in awaiting(task.get_coro()) if "/asyncio/" not in one.f_code.co_filename]
+    return f', in File "{own[-1].f_code.co_filename}", line {own[-1].f_lineno}' if own else ""
 
 def say(level, text):
     native.asgi_log(0, LEVELS[level], text.encode("utf-8", "backslashreplace"))

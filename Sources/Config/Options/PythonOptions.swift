@@ -86,7 +86,8 @@ let pythonOptions = OptionGroup(
         draft.tell("python3", "interface", try PythonTarget.word(text, of: ["auto", "wsgi", "asgi"]))
       }),
     OptionSpec(
-      "asgi-loop", default: "auto", "the event loop of ASGI applications: auto is uvloop where it is installed",
+      "asgi-loop", default: "auto",
+      "the event loop of ASGI applications: auto is uvloop where it is installed",
       .value(placeholder: "KIND") { (draft, text) throws(ValueError) in
         draft.tell("python3", "asgi-loop", try PythonTarget.word(text, of: ["auto", "asyncio", "uvloop"]))
       }),

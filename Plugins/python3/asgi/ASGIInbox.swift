@@ -13,7 +13,7 @@ struct WaitingRequest {
 }
 
 /// What befalls a request that the event loop has; the numbers are those of serving.py.
-enum Signal: Int {
+enum ASGISignal: Int {
   /// What it waits for may be so.
   case ready = 1
   /// Its client is gone, or its time is over.
@@ -21,11 +21,11 @@ enum Signal: Int {
 }
 
 /// The inbox of the event loop. Any thread; what is in it is guarded by `lock`.
-enum Inbox {
+enum ASGIInbox {
   private nonisolated(unsafe) static var requests: [WaitingRequest] = []
   /// How many of `requests` have been taken: those stand at its start until all are.
   private nonisolated(unsafe) static var taken = 0
-  private nonisolated(unsafe) static var signals: [(id: nsgi_id, signal: Signal)] = []
+  private nonisolated(unsafe) static var signals: [(id: nsgi_id, signal: ASGISignal)] = []
   /// Descriptor that has the loop look; -1 before there is a loop.
   private nonisolated(unsafe) static var bell: Int32 = -1
   /// When the bell was rung, until the loop has heard it; 0: it is silent.
@@ -62,7 +62,7 @@ enum Inbox {
   }
 
   /// Something befalls a request. One that waits here still is nobody's: its exchange ends at once.
-  static func add(_ id: nsgi_id, _ signal: Signal) {
+  static func add(_ id: nsgi_id, _ signal: ASGISignal) {
     let waiting: WaitingRequest? = locked {
       let place = signal == .cancelled ? requests[taken...].firstIndex { $0.id == id } : nil
       if let place { return requests.remove(at: place) }
@@ -83,7 +83,7 @@ enum Inbox {
   /// Takes signals, and at most so many requests; `isMore` when others wait.
   static func take(
     requests most: Int, _ isMore: inout Bool
-  ) -> (requests: [WaitingRequest], signals: [(id: nsgi_id, signal: Signal)]) {
+  ) -> (requests: [WaitingRequest], signals: [(id: nsgi_id, signal: ASGISignal)]) {
     locked {
       System.silence(bell)
       rungAt = 0

@@ -3,17 +3,17 @@ import CNSGI
 import CPython
 
 /// How the server and an application speak to each other.
-enum Interface { case wsgi, asgi }
+enum PythonInterface { case wsgi, asgi }
 
 /// What load() makes; the interpreter is locked.
-enum Application {
+enum PythonApplication {
   case wsgi(UnsafeMutablePointer<WSGIApp>)
   case asgi(UnsafeMutablePointer<ASGIApp>)
 
   /// Finds the application, and begins what serves it.
   static func make(
     _ options: PythonOptions, _ boot: UnsafePointer<nsgi_boot>
-  ) throws(LoadFailure) -> Application {
+  ) throws(LoadFailure) -> PythonApplication {
     let found = find(options)
     if Copy.isThis { Copy.end() }
     guard let (callable, name, interface) = found else {
@@ -44,7 +44,7 @@ enum Application {
 
   /// The application, of one reference, its name and what it is; its hooks have run, and its files are watched
   /// if that is asked for.
-  private static func find(_ options: PythonOptions) -> (Object, String, Interface)? {
+  private static func find(_ options: PythonOptions) -> (Object, String, PythonInterface)? {
     guard let found = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
       return nil
     }
@@ -63,7 +63,9 @@ enum Application {
   }
 
   /// Which interface an application has; nil with an exception set.
-  private static func interface(_ callable: Object, _ name: Object, _ options: PythonOptions) -> Interface? {
+  private static func interface(_ callable: Object, _ name: Object, _ options: PythonOptions)
+    -> PythonInterface?
+  {
     guard let arguments = PyTuple_New(4), let option = PyUnicode_FromString(options.interfaceOption) else {
       return nil
     }
