@@ -206,11 +206,11 @@ def kind(target, wanted, name, option):
                          "newer release of its framework")
     found = "asgi" if shape is not None and (shape[0] or shape[1] == 3) else "wsgi"
     if wanted == "wsgi" and found == "asgi":
-        raise CannotLoad(f"{name} is an ASGI application (it is a coroutine function, or takes scope, receive "
-                         f"and send), and {option} asks for WSGI: write -w, which serves both, or --asgi")
+        raise CannotLoad(f"{name} is an ASGI application (it is a coroutine function, or takes scope, "
+                         f"receive and send), and {option} asks for WSGI: write -w, which serves both, or --asgi")
     if wanted == "asgi" and found == "wsgi" and shape is not None and shape[1] == 2:
-        raise CannotLoad(f"{name} is a WSGI application (it is no coroutine function and takes two arguments), "
-                         f"and {option} asks for ASGI: write -w, which serves both, or --wsgi")
+        raise CannotLoad(f"{name} is a WSGI application (it is no coroutine function and takes two "
+                         f"arguments), and {option} asks for ASGI: write -w, which serves both, or --wsgi")
     return wanted or found
 
 def call_shape(target):
@@ -312,8 +312,8 @@ def describe(error):
     if isinstance(error, CannotLoad):
         return "", str(error)
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") in ("_nsgi", "_nsgi_asgi", "importlib",
-            "importlib._bootstrap", "importlib._bootstrap_external"):
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") in ("_nsgi", "_nsgi_asgi",
+            "importlib", "importlib._bootstrap", "importlib._bootstrap_external"):
         trace = trace.tb_next
     lines = traceback.format_exception(type(error), error, trace)
     return "".join(lines), "".join(traceback.format_exception_only(type(error), error)).strip()

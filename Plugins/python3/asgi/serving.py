@@ -1,7 +1,7 @@
 # The thread of the event loop, on which all ASGI applications of a worker run, and their lifespans. What the
 # server's threads have for it stands in the plugin's inbox, whose bell is a descriptor that the loop watches.
 # Begun by the first such application, in the process that serves: never in a zygote.
-import asyncio, collections, contextvars, sys, threading, time
+import asyncio, collections, concurrent.futures, sys, threading, time
 
 # Seconds after which an application that holds the loop up is named.
 HELD_UP = 1
@@ -75,11 +75,12 @@ class Serving:
             elif told != turns:
                 told = turns
                 say("warning", "the event loop has been held up for more than a second by a call that does "
-                    "not await; other requests wait for it: run it in a thread (asyncio.to_thread). It is in\n"
+                    "not await; other requests wait for it: run it in a thread (asyncio.to_thread). It is "
+                    "in\n"
                     + stack(self.thread.ident).partition('  File "<server>')[0])
 
     def call(self, coroutine, seconds):
-        '''Runs a coroutine on the loop, from another thread, for so long; TimeoutError beyond that.'''
+        '''Runs a coroutine on the loop, from another thread, for so long; then a future's TimeoutError.'''
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result(seconds)
@@ -116,7 +117,14 @@ class Application:
 
     def start(self):
         serving.applications += 1
-        serving.call(self.lifespan.start(), None)
+        try:
+            serving.call(self.lifespan.start(), self.limit + 2)
+        except concurrent.futures.TimeoutError:
+            where = stack(serving.thread.ident).partition('  File "<server>')[0].rstrip()
+            say("error", f"{self.name} holds the event loop up by a call that does not await:\n{where}")
+            raise CannotLoad("the startup of its lifespan has not come to an end within "
+                             f"{self.limit:g} s (--swap-timeout): it holds the event loop up; its stack is "
+                             "in the log") from None
 
     def stop(self):
         '''Nothing new comes: the end of what goes on, and of the lifespan. Another thread than the loop's.'''
@@ -130,7 +138,7 @@ class Application:
                 serving.call(serving.close(), 1)
                 serving.loop.call_soon_threadsafe(serving.loop.stop)
                 serving.thread.join(1)
-        except TimeoutError:
+        except concurrent.futures.TimeoutError:
             say("error", f"{self.name}: the event loop is held up, and its lifespan was not shut down")
 
     def warn_of_connection(self, name):
@@ -218,8 +226,8 @@ class Lifespan:
         self.push("lifespan.shutdown")
         await asyncio.wait([self.shutdown], timeout=seconds)
         if not self.shutdown.done():
-            say("error", f"{self.application.name}: the shutdown of its lifespan has not come to an end within "
-                f"{seconds:.0f} s (--worker-reload-mercy){whereabouts(self.task)}")
+            say("error", f"{self.application.name}: the shutdown of its lifespan has not come to an end "
+                f"within {seconds:.0f} s (--worker-reload-mercy){whereabouts(self.task)}")
             self.task.cancel()
         elif self.shutdown.result() is not None:
             say("error", f"{self.application.name}: the shutdown of its lifespan failed: "

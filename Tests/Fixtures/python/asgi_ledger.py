@@ -1,4 +1,5 @@
-"""The ledger of the swap tests as an ASGI application; see ledger.py. A test copies it with another letter."""
+"""The ledger of the swap tests as an ASGI application; see ledger.py. A test copies it with another
+letter."""
 import asyncio
 import os
 from urllib.parse import parse_qs

@@ -1,5 +1,5 @@
 # What `-w` finds: applications of each interface, and what is none. (NGINX Unit and granian try the same.)
-import asyncio, functools, os
+import asyncio, functools, os, time
 from asgi_app import answer
 
 async def function(scope, receive, send):
@@ -64,6 +64,10 @@ async def startup_fails(scope, receive, send):
 @lifespan
 async def startup_hangs(scope, receive, send):
     await asyncio.sleep(3600)
+
+@lifespan
+async def startup_blocks(scope, receive, send):
+    time.sleep(20)
 
 @lifespan
 async def startup_returns(scope, receive, send):
