@@ -207,7 +207,8 @@ def kind(target, wanted, name, option):
     found = "asgi" if shape is not None and (shape[0] or shape[1] == 3) else "wsgi"
     if wanted == "wsgi" and found == "asgi":
         raise CannotLoad(f"{name} is an ASGI application (it is a coroutine function, or takes scope, "
-                         f"receive and send), and {option} asks for WSGI: write -w, which serves both, or --asgi")
+                         f"receive and send), and {option} asks for WSGI: write -w, which serves both, or "
+                         "--asgi")
     if wanted == "asgi" and found == "wsgi" and shape is not None and shape[1] == 2:
         raise CannotLoad(f"{name} is a WSGI application (it is no coroutine function and takes two "
                          f"arguments), and {option} asks for ASGI: write -w, which serves both, or --wsgi")

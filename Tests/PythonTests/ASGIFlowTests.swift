@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ASGIFlowTests {
   private func waitUntilTold(_ server: ServerProcess, _ words: String) throws {
-    try Deadline.usual.wait(for: words, output: { server.process.output }) {
+    _ = try Deadline.usual.wait(for: words, output: { server.process.output }) {
       try server.get("/told").text.contains(words) ? true : nil
     }
   }
@@ -82,7 +82,8 @@ import Testing
 
   @Test("a call that blocks the loop is named, and what is not of the loop goes on")
   func blocking() throws {
-    let output = try Python.run("asgi_app", ["--mount", "/wsgi=hello_world_app:application"]) { (server) in
+    let output = try Python.run("asgi_app", ["--mount", "/wsgi=hello_world_app:application"]) {
+      (server) throws in
       let blocked = try server.connect()
       try blocked.send("GET /block HTTP/1.1\r\nHost: x\r\n\r\n")
       usleep(100_000)

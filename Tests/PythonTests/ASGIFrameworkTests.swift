@@ -78,7 +78,7 @@ import Testing
       #expect(try Curl.get(url + "/tasks").text.contains("\"c\""))
       #expect(try Curl.get(url + "/sync").text == "sync view")
       #expect(try Curl.get(url + "/fail").status == 500)
-      try Deadline.usual.wait(for: "the background task") {
+      _ = try Deadline.usual.wait(for: "the background task") {
         try Curl.get(url + "/done").text.contains("later") ? true : nil
       }
     }
@@ -97,7 +97,7 @@ import Testing
       #expect(try Curl.get(url + "/missing").status == 418)
       #expect(try Curl.get(url + "/events").text == "data: 0\n\ndata: 1\n\ndata: 2\n\n")
       _ = try Curl.get(url + "/later")
-      try Deadline.usual.wait(for: "the background task") {
+      _ = try Deadline.usual.wait(for: "the background task") {
         try Curl.get(url + "/later").text.contains("later") ? true : nil
       }
       #expect(try Curl.get(url + "/client?url=" + url).text == "[0,1,2]")

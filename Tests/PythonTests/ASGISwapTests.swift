@@ -1,5 +1,5 @@
-// New versions of an ASGI application while it serves: streams, uploads and background tasks come to their end,
-// the lifespan is shut down behind them, and a startup that fails does not go live.
+// New versions of an ASGI application while it serves: streams, uploads and background tasks come to their
+// end, the lifespan is shut down behind them, and a startup that fails does not go live.
 import Foundation
 import Support
 import Testing
@@ -9,7 +9,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// Puts a version where the server imports it; of another size, since Python trusts its compiled copy by size
+  /// Puts a version where the server imports it; of another size: Python trusts its compiled copy by size
   /// and whole seconds.
   private func install(_ letter: String, startup: String? = nil) throws {
     let size = String(repeating: "#", count: Int(letter.unicodeScalars.first!.value))

@@ -59,6 +59,7 @@ import Testing
         "startup_hangs",
         "the startup of its lifespan has not come to an end within 1.6 s (--swap-timeout), in"
       ),
+      ("startup_blocks", "within 1.6 s (--swap-timeout): it holds the event loop up"),
     ])
   func startupFails(target: String, sentence: String) throws {
     let (exit, output) = try Python.refusal(
@@ -82,7 +83,8 @@ import Testing
       #expect(try server.get("/").text == "served")
     }
     #expect(failed.contains("the shutdown of its lifespan failed: the pool is stuck"), "\(failed)")
-    let hung = try Python.run("asgi_targets:shutdown_hangs", ["--worker-reload-mercy", "1"]) { (server) in
+    let hung = try Python.run("asgi_targets:shutdown_hangs", ["--worker-reload-mercy", "1"]) {
+      (server) throws in
       #expect(try server.get("/").text == "served")
     }
     #expect(hung.contains("the shutdown of its lifespan has not come to an end within 1 s"), "\(hung)")

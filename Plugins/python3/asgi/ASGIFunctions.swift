@@ -37,9 +37,9 @@ private func result(_ code: Int32) -> Object? { PyLong_FromLong(Int(code)) }
 /// asgi_bell() -> a descriptor that is readable when there is something to take.
 private let bell: PyCFunctionFast = { _, _, _ in result(ASGIInbox.makeBell()) }
 
-/// asgi_unheard() -> seconds for which the bell has rung and nobody has come.
+/// asgi_unheard() -> milliseconds for which the bell has rung and nobody has come, 0 when it is silent.
 private let unheard: PyCFunctionFast = { _, _, _ in
-  PyLong_FromLong(Int(ASGIInbox.unheard / 1_000_000_000))
+  PyLong_FromLong(Int((ASGIInbox.unheard + 999_999) / 1_000_000))
 }
 
 /// asgi_take(most) -> requests, as (application, id, scope, has body); signals, as (id, what); whether more

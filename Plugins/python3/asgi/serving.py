@@ -68,12 +68,14 @@ class Serving:
             self.activity.wait()
             turns = self.turns
             time.sleep(HELD_UP)
-            if native.asgi_unheard() < HELD_UP:
-                if self.turns == turns:
-                    self.activity.clear()
-                    self.isWatched = False
-            elif told != turns:
-                told = turns
+            unheard = native.asgi_unheard()
+            if unheard == 0 and self.turns == turns:
+                self.activity.clear()
+                self.isWatched = False
+                if self.turns != turns:
+                    self.activity.set()
+            elif unheard >= HELD_UP * 1000 and told != self.turns:
+                told = self.turns
                 say("warning", "the event loop has been held up for more than a second by a call that does "
                     "not await; other requests wait for it: run it in a thread (asyncio.to_thread). It is "
                     "in\n"
