@@ -42,8 +42,8 @@ enum PythonApplication {
         + "(-p) for more at once", NSGI_WARNING)
   }
 
-  /// The application, of one reference, its name and what it is; its hooks have run, and its files are watched
-  /// if that is asked for.
+  /// The application, of one reference, its name and what it is; its hooks have run, and its files are
+  /// watched if that is asked for.
   private static func find(_ options: PythonOptions) -> (Object, String, PythonInterface)? {
     guard let found = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
       return nil

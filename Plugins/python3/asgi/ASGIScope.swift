@@ -105,8 +105,8 @@ enum ASGIScope {
     }
   }
 
-  /// path, raw_path and root_path. The path is the whole one, with the mount in front; bytes that are no UTF-8
-  /// stand as U+FFFD in it, and as they are in raw_path.
+  /// path, raw_path and root_path. The path is the whole one, with the mount in front; bytes that are no
+  /// UTF-8 stand as U+FFFD in it, and as they are in raw_path.
   private static func putPaths(
     _ scope: Object, _ host: UnsafePointer<nsgi_host>, _ view: nsgi_request
   ) -> Bool {

@@ -174,7 +174,8 @@ package final class Generation: @unchecked Sendable {
     let table: @convention(c) (_ state: UnsafeMutableRawPointer?) -> UnsafePointer<nsgi_app>?
   }
 
-  /// Takes the table that a runtime has for what it has found only in load(), be it calls that wait or others.
+  /// Takes the table that a runtime has for what it has found only in load(): an app whose calls wait, or one
+  /// whose calls do not.
   private func adoptTable(of app: nsgi_app) {
     guard let offered = app.extension?("draft.table/1") else { return }
     let table = offered.assumingMemoryBound(to: OwnTable.self).pointee.table(state)

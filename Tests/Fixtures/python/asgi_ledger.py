@@ -38,7 +38,8 @@ async def application(scope, receive, send):
   if scope["type"] == "lifespan":
     return await lifespan(receive, send)
   number = parse_qs(scope["query_string"].decode()).get("id", [""])[0]
-  os.write(served, f"{number}\n".encode())
+  if number:
+    os.write(served, f"{number}\n".encode())
   await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
 
   async def write(data, more=True):

@@ -61,7 +61,8 @@ async def later(tasks: BackgroundTasks):
 @application.get("/client")
 async def client(request: Request):
     async with httpx.AsyncClient(trust_env=False) as own:
-        answers = await asyncio.gather(*(own.get(f"{request.query_params['url']}/sync/{n}") for n in range(3)))
+        url = request.query_params["url"]
+        answers = await asyncio.gather(*(own.get(f"{url}/sync/{n}") for n in range(3)))
     return [one.json()["number"] for one in answers]
 
 @strawberry.type
