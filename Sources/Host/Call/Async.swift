@@ -107,7 +107,7 @@ extension Worker {
     let what = exchange.ready.what
     let isAsynchronous = exchange.state.owner == .asynchronous
     if !hasSpace, isAsynchronous { watchOutput(connection) }
-    let asksForEnd = what & Int32(NSGI_READY_GONE.rawValue) != 0 && isAsynchronous && !isGone
+    let asksForEnd = what == Int32(NSGI_READY_GONE.rawValue) && isAsynchronous && !isGone
     if asksForEnd, exchange.stream.state != .coming { watchEnd(connection) }
     exchange.lock.unlock()
     if isGone { becameReady(exchange, NSGI_READY_GONE) }
