@@ -1,4 +1,4 @@
-// The plugin `python3`: WSGI applications (PEP 3333) in embedded CPython. It knows the server through
+// The plugin `python3`: WSGI (PEP 3333) and ASGI applications in CPython. It knows the server through
 // nsgi.h alone; what it makes is told by the options of load() (docs/PYTHON.md).
 import CNSGI
 import Glibc
@@ -14,26 +14,60 @@ enum Plugin {
   private static let version: StaticString = "0.1.0"
 
   nonisolated(unsafe) static let table: UnsafePointer<nsgi_app> = {
+    let table = make(NSGI_THREADSAFE.rawValue)
+    table.pointee.call = { state, request in Plugin.call(state!, request!) }
+    table.pointee.unload = { state in Plugin.unload(state!) }
+    return UnsafePointer(table)
+  }()
+
+  /// That of applications that turn out to be ASGI's.
+  nonisolated(unsafe) private static let asynchronousTable: UnsafePointer<nsgi_app> = {
+    let promises: [nsgi_app_flags] = [NSGI_THREADSAFE, NSGI_NONBLOCKING, NSGI_STREAMS_IN, NSGI_MAY_ASYNC]
+    let table = make(promises.reduce(0) { $0 | $1.rawValue })
+    table.pointee.call = { state, request in ASGIApp.call(state!, request!) }
+    table.pointee.cancel = { _, request in ASGIInbox.add(request!.pointee.id, .cancelled) }
+    table.pointee.unload = { state in Plugin.unloadAsynchronous(state!) }
+    return UnsafePointer(table)
+  }()
+
+  /// What load() has made of such applications; written by load(), which runs on one thread at a time.
+  nonisolated(unsafe) private static var asynchronous: Set<UnsafeMutableRawPointer> = []
+
+  /// The extension `draft.table/1`: what an application is, is known once it is there.
+  private struct OwnTable {
+    let table: @convention(c) (UnsafeMutableRawPointer?) -> UnsafePointer<nsgi_app>?
+  }
+
+  nonisolated(unsafe) private static let ownTable: UnsafeRawPointer = {
+    let table = UnsafeMutablePointer<OwnTable>.allocate(capacity: 1)
+    table.initialize(
+      to: OwnTable { state in
+        state.map { Plugin.asynchronous.contains($0) } == true ? Plugin.asynchronousTable : Plugin.table
+      })
+    return UnsafeRawPointer(table)
+  }()
+
+  /// What all tables have.
+  private static func make(_ flags: UInt32) -> UnsafeMutablePointer<nsgi_app> {
     let table = UnsafeMutablePointer<nsgi_app>.allocate(capacity: 1)
     table.initialize(to: nsgi_app())
     table.pointee.head = nsgi_head(
       magic: UInt32(NSGI_MAGIC), major: UInt16(NSGI_MAJOR), minor: 0,
-      size: UInt32(MemoryLayout<nsgi_app>.size), flags: NSGI_THREADSAFE.rawValue)
+      size: UInt32(MemoryLayout<nsgi_app>.size), flags: flags)
     table.pointee.name = text(name)
     table.pointee.version = text(version)
     table.pointee.load = { boot, state in Plugin.load(boot!, state!) }
-    table.pointee.call = { state, request in Plugin.call(state!, request!) }
-    table.pointee.unload = { state in Plugin.unload(state!) }
     table.pointee.extension = { name in
       guard let name else { return nil }
       if strcmp(name, "draft.program/1") == 0 { return OwnProgram.table }
       if strcmp(name, "draft.preload/1") == 0 { return OwnProgram.preloadTable }
       if strcmp(name, "draft.inspect/1") == 0 { return Inspection.table }
       if strcmp(name, "draft.leave/1") == 0 { return Leave.table }
+      if strcmp(name, "draft.table/1") == 0 { return Plugin.ownTable }
       return strcmp(name, "draft.stack/1") == 0 ? Stack.table : nil
     }
-    return UnsafePointer(table)
-  }()
+    return table
+  }
 
   private static func text(_ literal: StaticString) -> UnsafePointer<CChar> {
     UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -45,8 +79,14 @@ enum Plugin {
     let options = PythonOptions(boot.pointee.options)
     do throws(LoadFailure) {
       try Interpreter.start(options, boot.pointee)
-      let app = try Interpreter.withLock { () throws(LoadFailure) in try WSGIApp.make(options, boot) }
-      state.pointee = UnsafeMutableRawPointer(app)
+      let app = try Interpreter.withLock { () throws(LoadFailure) in try PythonApplication.make(options, boot)
+      }
+      switch app {
+      case .wsgi(let app): state.pointee = UnsafeMutableRawPointer(app)
+      case .asgi(let app):
+        state.pointee = UnsafeMutableRawPointer(app)
+        asynchronous.insert(UnsafeMutableRawPointer(app))
+      }
       return NSGI_OK.rawValue
     } catch {
       error.write(to: boot.pointee.error, boot.pointee.error_cap)
@@ -64,7 +104,11 @@ enum Plugin {
   /// The interpreter stays: threads of the application may still run. What Python does at its end of its own
   /// accord is done when the last application goes.
   private static func unload(_ state: UnsafeMutableRawPointer) {
-    Interpreter.unloaded(state.assumingMemoryBound(to: WSGIApp.self))
+    Interpreter.unloaded { state.assumingMemoryBound(to: WSGIApp.self).pointee.end() }
+  }
+
+  private static func unloadAsynchronous(_ state: UnsafeMutableRawPointer) {
+    Interpreter.unloaded { ASGIApp.end(state.assumingMemoryBound(to: ASGIApp.self)) }
   }
 }
 

@@ -21,12 +21,16 @@ enum Functions {
     ("_uwsgi_shared", PackageResources.shared_py), ("_uwsgi_cache", PackageResources.cache_py),
     ("_uwsgi_table", PackageResources.table_py), ("_uwsgi_signals", PackageResources.signals_py),
     ("_uwsgi_clock", PackageResources.clock_py), ("_nsgi_development", PackageResources.development_py),
+    ("_nsgi_asgi.exchange", PackageResources.exchange_py),
+    ("_nsgi_asgi.serving", PackageResources.serving_py),
   ]
 
-  private static let list: [(StaticString, PyCFunctionFast)] = [
-    ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
-    ("note", note), ("noted", noted), ("harakiri", harakiri), ("notice", notice), ("tell_leave", tellLeave),
-  ]
+  private static let list: [(StaticString, PyCFunctionFast)] =
+    [
+      ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
+      ("note", note), ("noted", noted), ("harakiri", harakiri), ("notice", notice),
+      ("tell_leave", tellLeave),
+    ] + ASGIFunctions.list
 
   /// What CPython keeps pointers into.
   private nonisolated(unsafe) static let methods = Types.permanent(

@@ -209,10 +209,10 @@ enum Interpreter {
 
   /// An application goes; with the last one `atexit` runs. There is no finalisation: threads that Python
   /// knows nothing of may still be in it.
-  static func unloaded(_ app: UnsafeMutablePointer<WSGIApp>) {
+  static func unloaded(_ end: () -> Void) {
     _ = Threads.enter()
     defer { PyEval_SaveThread() }
-    app.pointee.end()
+    end()
     apps -= 1
     guard apps == 0 else { return }
     if let result = PyObject_CallMethod0(module, "end") { py_release(result) } else { PyErr_Clear() }

@@ -9,6 +9,16 @@ struct PythonOptions {
   var file: String?
   /// Name of the application in its module or file.
   var callable: String?
+  /// "asgi" or "wsgi" where the operator says so; else the application tells.
+  var interface: String?
+  /// The option by which it was said.
+  var interfaceOption: String { module != nil && saysInterface ? "--\(interface ?? "")" : "--interface" }
+  /// `--asgi` or `--wsgi` named the application.
+  private var saysInterface = false
+  /// "auto", "asyncio" or "uvloop".
+  var loop = "auto"
+  /// Requests of ASGI applications under way at once at most.
+  var tasks = 10_000
   /// The program of the Python that serves.
   var program: String?
   /// A virtual environment, or another prefix of Python.
@@ -57,6 +67,10 @@ struct PythonOptions {
     if key.hasPrefix("server.") { told.append((key, value)) }
     switch key {
     case "module": module = value
+    case "asgi", "wsgi": (module, interface, saysInterface) = (value, key, true)
+    case "interface": if !saysInterface { interface = value == "auto" ? nil : value }
+    case "asgi-loop": loop = value
+    case "asgi-tasks": tasks = Int(value) ?? tasks
     case "wsgi-file": file = value
     case "callable": callable = value
     case "python": program = value

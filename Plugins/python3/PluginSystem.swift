@@ -168,6 +168,22 @@ enum System {
     return true
   }
 
+  /// A descriptor that `ring` makes readable and `silence` does not; -1 without one. The corresponding C
+  /// function is `eventfd`.
+  static func makeBell() -> Int32 { eventfd(0, O_NONBLOCK | O_CLOEXEC) }
+
+  /// The corresponding C function is `write`.
+  static func ring(_ bell: Int32) {
+    var one: UInt64 = 1
+    _ = write(bell, &one, MemoryLayout<UInt64>.size)
+  }
+
+  /// The corresponding C function is `read`.
+  static func silence(_ bell: Int32) {
+    var count: UInt64 = 0
+    _ = read(bell, &count, MemoryLayout<UInt64>.size)
+  }
+
   /// Does something in each copy of the process, before fork() returns there. The corresponding C function is
   /// `pthread_atfork`.
   static func whenForked(_ body: @convention(c) () -> Void) { pthread_atfork(nil, nil, body) }

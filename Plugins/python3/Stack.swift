@@ -29,10 +29,13 @@ enum Stack {
     }
   }
 
-  /// The stack of the thread that is with a request; nil when none is.
+  /// The stack of the thread that is with a request, or of its task; nil when none is.
   private static func of(_ id: nsgi_id) -> String? {
     Threads.withAll { slots in
-      guard let slot = slots.first(where: { $0.id == id }) else { return nil }
+      guard let slot = slots.first(where: { $0.id == id }) else {
+        guard ASGIInbox.isInUse else { return nil }
+        return Standstill.during(milliseconds: patience, thread: 0, task: id) { $0 }
+      }
       return Standstill.during(milliseconds: patience, thread: slot.thread) { lines in
         // The request may have ended while the interpreter was awaited.
         guard slot.id == id else { return nil }
@@ -45,8 +48,16 @@ enum Stack {
 
   /// What a thread is in, as Python itself can tell: for libraries that keep faulthandler's function to
   /// themselves. The interpreter is locked.
-  fileprivate static func read(_ thread: UInt) -> String? {
-    guard let name = PyUnicode_FromString("stack"), let number = PyLong_FromUnsignedLong(thread) else {
+  fileprivate static func read(_ thread: UInt) -> String? { read("stack", thread) }
+
+  /// What the task of a request is in, or awaits; nil for a request without one. The interpreter is locked.
+  fileprivate static func read(task id: nsgi_id) -> String? {
+    let text = read("task_stack", UInt(id))
+    return text?.isEmpty == true ? nil : text
+  }
+
+  private static func read(_ function: String, _ number: UInt) -> String? {
+    guard let name = PyUnicode_FromString(function), let number = PyLong_FromUnsignedLong(number) else {
       PyErr_Clear()
       return nil
     }
@@ -74,6 +85,7 @@ enum Standstill {
   private nonisolated(unsafe) static var isAbandoned = false
   /// Whose stack is asked for, and the answer where it takes Python to give it.
   private nonisolated(unsafe) static var thread: UInt = 0
+  private nonisolated(unsafe) static var task: nsgi_id = 0
   private nonisolated(unsafe) static var lines: String?
   private nonisolated(unsafe) static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
     let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -87,19 +99,21 @@ enum Standstill {
   }()
 
   /// Runs `body` while Python stands still; by one thread at a time, which has not the interpreter's lock.
-  /// `body` gets the stack of a thread, where Python has to be asked for it.
-  static func during<Result>(milliseconds: Int, thread: UInt, _ body: (String?) -> Result) -> Result {
-    let isHeld = hold(milliseconds, thread)
+  /// `body` gets the stack of a thread, where Python has to be asked for it, or of the task of a request.
+  static func during<Result>(
+    milliseconds: Int, thread: UInt, task: nsgi_id = 0, _ body: (String?) -> Result
+  ) -> Result {
+    let isHeld = hold(milliseconds, thread, task)
     defer { if isHeld { set(.given) } }
     return body(isHeld ? lines : nil)
   }
 
-  private static func hold(_ milliseconds: Int, _ thread: UInt) -> Bool {
+  private static func hold(_ milliseconds: Int, _ thread: UInt, _ task: nsgi_id) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     // An earlier one still waits for the lock: nothing has moved.
     guard start(), state == .idle else { return false }
-    (state, self.thread, lines) = (.wanted, thread, nil)
+    (state, self.thread, self.task, lines) = (.wanted, thread, task, nil)
     pthread_cond_broadcast(changed)
     var deadline = timespec()
     clock_gettime(CLOCK_REALTIME, &deadline)
@@ -133,10 +147,11 @@ enum Standstill {
     pthread_mutex_lock(mutex)
     while true {
       while state != .wanted { pthread_cond_wait(changed, mutex) }
-      let subject = thread
+      let (subject, request) = (thread, task)
       pthread_mutex_unlock(mutex)
       PyEval_RestoreThread(own)
-      let found = py_dumps_traceback() ? nil : Stack.read(subject)
+      let isNeeded = request != 0 || !py_dumps_traceback()
+      let found = !isNeeded ? nil : request != 0 ? Stack.read(task: request) : Stack.read(subject)
       pthread_mutex_lock(mutex)
       lines = found
       if !isAbandoned {

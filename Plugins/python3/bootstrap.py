@@ -197,6 +197,72 @@ def resolve(module, name, where, path, option):
             raise CannotLoad(f"{name} of {where} returned a {kind}, which cannot be called")
     return target
 
+def kind(target, wanted, name, option):
+    '''Whether an application is of "asgi" or "wsgi". CannotLoad for one of neither, or not as is wanted.'''
+    shape = call_shape(target)
+    if shape is not None and not shape[0] and shape[1] == 1:
+        raise CannotLoad(f"{name} takes one argument, as applications of ASGI 2 do, and this server speaks "
+                         "ASGI 3: give it as asgiref.compatibility.guarantee_single_callable(...), or take a "
+                         "newer release of its framework")
+    found = "asgi" if shape is not None and (shape[0] or shape[1] == 3) else "wsgi"
+    if wanted == "wsgi" and found == "asgi":
+        raise CannotLoad(f"{name} is an ASGI application (it is a coroutine function, or takes scope, "
+                         f"receive and send), and {option} asks for WSGI: write -w, which serves both, or "
+                         "--asgi")
+    if wanted == "asgi" and found == "wsgi" and shape is not None and shape[1] == 2:
+        raise CannotLoad(f"{name} is a WSGI application (it is no coroutine function and takes two "
+                         f"arguments), and {option} asks for ASGI: write -w, which serves both, or --wsgi")
+    return wanted or found
+
+def call_shape(target):
+    '''Whether a call gives a coroutine, and how many arguments it needs; None for what is no Python.'''
+    import functools, types
+    given = 0
+    for _ in range(32):
+        if isinstance(target, types.FunctionType):
+            code = target.__code__
+            is_coroutine = bool(code.co_flags & 0x80)
+            if not is_coroutine and hasattr(target, "__wrapped__"):
+                target = target.__wrapped__
+                continue
+            takes_any = code.co_flags & 0x04
+            count = code.co_argcount - given - len(target.__defaults__ or ())
+            return is_coroutine, -1 if takes_any else count
+        if isinstance(target, functools.partial):
+            given += len(target.args)
+            target = target.func
+        elif isinstance(target, types.MethodType):
+            given += 1
+            target = target.__func__
+        elif isinstance(target, type):
+            # An object that is awaited is an application of ASGI 3; one that is called again, of ASGI 2.
+            if hasattr(target, "__await__"):
+                return True, 3
+            called = call_shape(getattr(target, "__call__", None))
+            start = getattr(target, "__init__", None)
+            if isinstance(start, types.FunctionType) and called is not None and called[0]:
+                return False, start.__code__.co_argcount - 1 - len(start.__defaults__ or ())
+            return None
+        elif hasattr(target, "__wrapped__"):
+            target = target.__wrapped__
+        else:
+            target, given = type(target).__call__, given + 1
+    return None
+
+asgi = None
+
+def serve_asgi(callable, name, settings):
+    '''Serves an ASGI application: the object of serving.py that has it.'''
+    global asgi
+    if asgi is None:
+        import types
+        asgi = types.ModuleType("_nsgi_asgi")
+        asgi.native, asgi.CannotLoad, asgi.place = own_module, CannotLoad, place
+        asgi.describe, asgi.stack, asgi.awaiting = describe, stack, awaiting
+        for part in "exchange", "serving":
+            exec(compile(embedded(f"_nsgi_asgi.{part}"), f"<server>/{part}.py", "exec"), asgi.__dict__)
+    return asgi.serve(callable, name, settings)
+
 def source(target):
     '''File and first line of what runs when an object is called; None if that is no Python.'''
     import functools, types
@@ -247,8 +313,8 @@ def describe(error):
     if isinstance(error, CannotLoad):
         return "", str(error)
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") in ("_nsgi", "importlib",
-            "importlib._bootstrap", "importlib._bootstrap_external"):
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") in ("_nsgi", "_nsgi_asgi",
+            "importlib", "importlib._bootstrap", "importlib._bootstrap_external"):
         trace = trace.tb_next
     lines = traceback.format_exception(type(error), error, trace)
     return "".join(lines), "".join(traceback.format_exception_only(type(error), error)).strip()
@@ -261,6 +327,30 @@ def stack(thread):
         lines.append(f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}\n')
         frame = frame.f_back
     return "".join(lines)
+
+def task_stack(id):
+    '''What the task of an ASGI request is in or awaits, in the same words; nothing if there is none.'''
+    serving = asgi.serving if asgi is not None else None
+    exchange = serving.exchanges.get(id) if serving is not None else None
+    if exchange is None or exchange.task is None:
+        return ""
+    routine = exchange.task.get_coro()
+    if getattr(routine, "cr_running", False):
+        return stack(serving.thread.ident)
+    return "".join(["Stack (most recent call first):\n"] + [
+        f'  File "{one.f_code.co_filename}", line {one.f_lineno} in {one.f_code.co_name}\n'
+        for one in reversed(awaiting(routine))])
+
+def awaiting(routine):
+    '''Frames of a coroutine that awaits another one, and so on; those of the server left out.'''
+    frames = []
+    while routine is not None and len(frames) < 100:
+        frame = getattr(routine, "cr_frame", None) or getattr(routine, "gi_frame", None)
+        if frame is None:
+            break
+        frames.append(frame)
+        routine = getattr(routine, "cr_await", None) or getattr(routine, "gi_yieldfrom", None)
+    return [one for one in frames if one.f_globals.get("__name__") != "_nsgi_asgi"]
 
 def exit_status(error):
     '''What a SystemExit says, as the interpreter has it at its own end.'''

@@ -16,7 +16,8 @@
 #include <sys/statvfs.h>
 
 _Static_assert(CLINUX_EPOLLIN == EPOLLIN && CLINUX_EPOLLOUT == EPOLLOUT && CLINUX_EPOLLERR == EPOLLERR &&
-                 CLINUX_EPOLLHUP == EPOLLHUP && CLINUX_EPOLLEXCLUSIVE == EPOLLEXCLUSIVE &&
+                 CLINUX_EPOLLHUP == EPOLLHUP && CLINUX_EPOLLRDHUP == EPOLLRDHUP &&
+                 CLINUX_EPOLLEXCLUSIVE == EPOLLEXCLUSIVE &&
                  CLINUX_EPOLLET == (uint32_t)EPOLLET, "epoll flags");
 
 _Thread_local void *clinux_current;

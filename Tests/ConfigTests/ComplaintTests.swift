@@ -87,7 +87,7 @@ import Testing
     ("--HTTP-SOCKET :1", "`--HTTP-SOCKET` is not an option; did you mean --http-socket?"),
     ("--keep-alive 3", "`--keep-alive` is not an option; did you mean --keep-alive-timeout?"),
     ("--procesess 3", "`--procesess` is not an option; did you mean --processes?"),
-    ("--asgi m", "`--asgi` is not an option; see --help"),
+    ("--esgi m", "`--esgi` is not an option; see --help"),
     ("--deamonize l", "`--deamonize` is not an option; did you mean --daemonize?"),
     ("--log-buffering 3", "`--log-buffering` is not an option; see --help"),
     ("--no-masters", "`--no-masters` is not an option; did you mean --no-master?"),

@@ -87,6 +87,12 @@ import Testing
     #expect(holds(settings), "\(line): \(settings)")
   }
 
+  @Test func uvicornsWorkersServeASGI() throws {
+    let settings = try Self.run("shop:app -k uvicorn.workers.UvicornWorker", [:])
+    #expect(settings.apps[0].options.contains(AppOption(key: "interface", value: "asgi")))
+    #expect(settings.apps[0].options.contains(AppOption(key: "module", value: "shop:app")))
+  }
+
   @Test func argumentsOfTheEnvironmentCountBefore() throws {
     let settings = try Self.run(
       "shop:app --threads 2", ["GUNICORN_CMD_ARGS": "--bind '127.0.0.1:7' --threads 9 -w 5"])
@@ -95,7 +101,6 @@ import Testing
   }
 
   @Test(arguments: [
-    ("shop:app -k uvicorn.workers.UvicornWorker", "it serves ASGI, and this server serves WSGI"),
     ("shop:app --certfile a", "let a front end (nginx, HAProxy, Caddy) speak TLS"),
     ("shop:app -c gunicorn.conf.py", "`server migrate FILE` prints what it comes to"),
     ("shop:app -D", "add --daemonize FILE"), ("shop:app -w", "`-w`: the value is missing"),

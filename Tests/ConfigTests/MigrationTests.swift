@@ -33,8 +33,7 @@ import Testing
       chdir = /srv/shop
       ; was u.ini:4: `http = :8080`
       http-socket = :8080
-      ; was u.ini:5: `wsgi = shop.wsgi`
-      module = shop.wsgi
+      wsgi = shop.wsgi
       ; was u.ini:6: `workers = 3`
       processes = 3
       uwsgi-opt = base=/srv

@@ -165,6 +165,9 @@ static inline bool py_dump_traceback(int fd, PyThreadState *thread) {
 /* In <sys/mman.h> for _GNU_SOURCE only. */
 extern int memfd_create(const char *name, unsigned flags);
 
+/* Of <sys/eventfd.h>, which Swift's module of the C library does not have. */
+extern int eventfd(unsigned count, int flags);
+
 /* ---- Types ---- */
 
 /* A type without a constructor: before 3.10 the flag for that is not known, and the slot is taken out. */

@@ -40,9 +40,11 @@ typedef const char *chars;
   X(PyInterpreterState *, PyInterpreterState_Main, (void), ()) \
   X(object, PyIter_Next, (object iterator), (iterator)) \
   X(int, PyList_Append, (object list, object item), (list, item)) \
+  X(int, PyList_SetItem, (object list, Py_ssize_t index, object item), (list, index, item)) \
   X(object, PyList_New, (Py_ssize_t count), (count)) \
   X(long, PyLong_AsLong, (object number), (number)) \
   X(long long, PyLong_AsLongLong, (object number), (number)) \
+  X(unsigned long, PyLong_AsUnsignedLongMask, (object number), (number)) \
   X(object, PyLong_FromLong, (long value), (value)) \
   X(object, PyLong_FromSsize_t, (Py_ssize_t value), (value)) \
   X(object, PyLong_FromUnsignedLong, (unsigned long value), (value)) \
@@ -76,6 +78,7 @@ typedef const char *chars;
   X(int, PyUnicode_CompareWithASCIIString, (object text, chars other), (text, other)) \
   X(object, PyUnicode_DecodeFSDefault, (chars text), (text)) \
   X(object, PyUnicode_DecodeLatin1, (chars bytes, Py_ssize_t count, chars errors), (bytes, count, errors)) \
+  X(object, PyUnicode_DecodeUTF8, (chars bytes, Py_ssize_t count, chars errors), (bytes, count, errors)) \
   X(object, PyUnicode_FromString, (chars text), (text)) \
   X(object, PyUnicode_InternFromString, (chars text), (text)) \
   X(void, PyUnicode_InternInPlace, (object *text), (text)) \

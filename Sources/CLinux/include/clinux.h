@@ -41,6 +41,7 @@ static inline uint32_t clinux_epoll_events(const struct epoll_event *events, int
 #define CLINUX_EPOLLOUT 0x004u
 #define CLINUX_EPOLLERR 0x008u
 #define CLINUX_EPOLLHUP 0x010u
+#define CLINUX_EPOLLRDHUP 0x2000u
 #define CLINUX_EPOLLEXCLUSIVE 0x10000000u
 #define CLINUX_EPOLLET 0x80000000u
 

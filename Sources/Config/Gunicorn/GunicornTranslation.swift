@@ -75,11 +75,7 @@ struct GunicornTranslation {
     case "gthread", "ThreadWorker":
       pairs.append((threads?.written ?? "--threads", "threads", threads?.value ?? "1"))
     case _ where name.lowercased().contains("uvicorn") || kind!.value.hasPrefix("uvicorn"):
-      findings.problems.append(
-        .refusedOption(
-          place: "`\(kind!.written) \(kind!.value)`",
-          reason: "it serves ASGI, and this server serves WSGI",
-          fix: "serve the application with uvicorn, beside this server"))
+      pairs.append((kind!.written, "interface", "asgi"))
     default:
       let most = last("worker_connections")?.value ?? "100"
       findings.losses.append(

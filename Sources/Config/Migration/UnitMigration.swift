@@ -114,9 +114,8 @@ extension Migration {
       }
     case "limits" where names.dropFirst().first == "timeout": add("harakiri", value, from: was)
     case "limits" where names.dropFirst().first == "requests": add("max-requests", value, from: was)
-    case "protocol" where value == "wsgi": break
-    case "protocol":
-      note("TO DO \(quoted): this server serves WSGI; serve ASGI with uvicorn beside it")
+    case "protocol" where value == "wsgi" || value == "asgi": add("interface", value, from: was)
+    case "protocol": note("TO DO \(quoted): this server serves WSGI and ASGI")
     default: note("LOST \(quoted): nothing here does that")
     }
   }

@@ -1,4 +1,4 @@
-// Python: WSGI applications, made by the plugin python3. uWSGI's names and meanings.
+// Python: WSGI and ASGI applications, made by the plugin python3. uWSGI's names and meanings.
 
 let pythonRuntime = RuntimeSpec(
   name: "python3", aliases: ["python"], example: "-w MODULE", target: "module",
@@ -42,6 +42,18 @@ enum PythonTarget {
     Ascii.isLetter(byte) || Ascii.isDigit(byte) || byte == Ascii.underscore || byte == UInt8(ascii: ".")
   }
 
+  /// The value of an option that names a module.
+  static func module(_ text: String, example: String) throws(ValueError) -> String {
+    guard isModule(text[...]) else { throw text.isEmpty ? .empty(example: example) : .moduleIsPath(text) }
+    return text
+  }
+
+  /// One of the words that an option takes.
+  static func word(_ text: String, of known: [String]) throws(ValueError) -> String {
+    guard known.contains(text) else { throw .unknownWord(text, known: known) }
+    return text
+  }
+
   /// `module`, `package.module:callable` or `module:factory()`.
   static func isModule(_ text: Substring) -> Bool {
     let module = text.utf8.firstIndex(of: Ascii.colon).map { text[..<$0] } ?? text
@@ -50,19 +62,42 @@ enum PythonTarget {
 }
 
 let pythonOptions = OptionGroup(
-  title: "Python (WSGI; any of these loads the plugin python3)",
+  title: "Python (WSGI and ASGI; any of these loads the plugin python3)",
   options: [
     OptionSpec(
-      "module", short: "w", aliases: ["wsgi"],
-      "serve this WSGI application: application of the module, or what stands behind the colon",
+      "module", short: "w",
+      "serve this application, WSGI or ASGI: application of the module, or what stands behind the colon",
       .value(placeholder: "MODULE[:CALLABLE]") { (draft, text) throws(ValueError) in
-        guard PythonTarget.isModule(text[...]) else {
-          throw text.isEmpty ? .empty(example: "-w hello:app") : .moduleIsPath(text)
-        }
-        draft.make("python3", "module", text)
+        draft.make("python3", "module", try PythonTarget.module(text, example: "-w hello:app"))
       }),
     OptionSpec(
-      "wsgi-file", aliases: ["file"], "serve the WSGI application of this file",
+      "wsgi", "the same, and refuse it if it is no WSGI application",
+      .value(placeholder: "MODULE[:CALLABLE]") { (draft, text) throws(ValueError) in
+        draft.make("python3", "wsgi", try PythonTarget.module(text, example: "--wsgi hello:app"))
+      }),
+    OptionSpec(
+      "asgi", "the same, and refuse it if it is no ASGI application",
+      .value(placeholder: "MODULE[:CALLABLE]") { (draft, text) throws(ValueError) in
+        draft.make("python3", "asgi", try PythonTarget.module(text, example: "--asgi hello:app"))
+      }),
+    OptionSpec(
+      "interface", default: "auto", "what Python applications are: auto looks at each",
+      .value(placeholder: "KIND") { (draft, text) throws(ValueError) in
+        draft.tell("python3", "interface", try PythonTarget.word(text, of: ["auto", "wsgi", "asgi"]))
+      }),
+    OptionSpec(
+      "asgi-loop", default: "auto",
+      "the event loop of ASGI applications: auto is uvloop where it is installed",
+      .value(placeholder: "KIND") { (draft, text) throws(ValueError) in
+        draft.tell("python3", "asgi-loop", try PythonTarget.word(text, of: ["auto", "asyncio", "uvloop"]))
+      }),
+    OptionSpec(
+      "asgi-tasks", default: "10000", "requests of ASGI applications under way at once; others wait",
+      .value(placeholder: "N") { (draft, text) throws(ValueError) in
+        draft.tell("python3", "asgi-tasks", "\(try Value.number(text, 1...1_000_000))")
+      }),
+    OptionSpec(
+      "wsgi-file", aliases: ["file"], "serve the application of this file",
       .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
         draft.make("python3", "wsgi-file", try Value.text(text, example: "--wsgi-file hello.py"))
       }),

@@ -224,13 +224,13 @@ extension Draft {
 
   /// With `--module` and `--wsgi-file` the module answers at the root, as in uWSGI.
   private mutating func preferModule() {
-    func isRoot(_ made: RuntimeDraft.Made, _ key: String) -> Bool {
-      made.mount.isEmpty && made.option.key == key
+    func isRoot(_ made: RuntimeDraft.Made, _ keys: [String]) -> Bool {
+      made.mount.isEmpty && keys.contains(made.option.key)
     }
-    guard let module = runtimes.made.first(where: { isRoot($0, "module") }),
-      let file = runtimes.made.first(where: { isRoot($0, "wsgi-file") })
+    guard let module = runtimes.made.first(where: { isRoot($0, ["module", "wsgi", "asgi"]) }),
+      let file = runtimes.made.first(where: { isRoot($0, ["wsgi-file"]) })
     else { return }
-    runtimes.made.removeAll { isRoot($0, "wsgi-file") }
+    runtimes.made.removeAll { isRoot($0, ["wsgi-file"]) }
     settings.warnings.append(
       "the module \(module.option.value) answers at /, and \(file.option.value) is not loaded; take one of "
         + "module and wsgi-file out, or mount the file, as in --mount /other=\(file.option.value)")
@@ -255,6 +255,8 @@ extension Draft {
         AppOption(key: "server.once", value: settings.isCGI ? "true" : "false"),
         AppOption(key: "server.watch", value: settings.supervision.watchesApps ? "true" : "false"),
         AppOption(key: "server.debug", value: settings.supervision.isDevelopment ? "true" : "false"),
+        AppOption(key: "server.start", value: "\(settings.supervision.startSeconds)"),
+        AppOption(key: "server.mercy", value: "\(settings.limits.gracefulSeconds)"),
       ]
     }
   }

@@ -1,5 +1,5 @@
 // "Did you mean": the nearest option name, word by word, so that none of another meaning is suggested:
-// `--asgi` is not `--wsgi`, and `log-master` is not `no-master`. Names that uWSGI knows have their row in its
+// `log-master` is not `no-master`. Names that uWSGI knows have their row in its
 // table instead. Only runs when the start has failed already.
 
 enum Suggestion {

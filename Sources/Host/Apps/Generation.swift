@@ -6,8 +6,8 @@ import CNSGI
 /// `close` for one whose library may leave memory; any other stays until the process ends, as the code of
 /// most languages cannot be unloaded.
 ///
-/// Unchecked: everything but `state` is constant; `state` is written by `start`, before any other thread
-/// knows the generation, and by `unload`, after all others have left it.
+/// Unchecked: `state`, `form` and `flags` are written by `start`, before any other thread knows the
+/// generation, and `state` by `unload`, after all others have left it; all else is constant.
 package final class Generation: @unchecked Sendable {
   /// The plain form's function, or the full form's table, the host's own copy with absent members nil.
   enum Form {
@@ -31,7 +31,8 @@ package final class Generation: @unchecked Sendable {
   let image: ElfImage
   /// Of dlopen.
   let handle: UnsafeMutableRawPointer
-  let form: Form
+  /// As the library's own table says, or, from load() on, the one that serves this app (`draft.table/1`).
+  private(set) var form: Form
   /// The application's own name, else the file's without its extension; of a runtime's app what it is made
   /// of.
   let name: String
@@ -51,7 +52,7 @@ package final class Generation: @unchecked Sendable {
   private(set) var workers: UInt32 = 1
 
   /// Promises of the application (nsgi_app_flags); none in the plain form.
-  let flags: UInt32
+  private(set) var flags: UInt32
   /// call() may run on several threads at once.
   var isThreadSafe: Bool { flags & NSGI_THREADSAFE.rawValue != 0 }
   /// call() may come before the whole body is in.
@@ -164,7 +165,25 @@ package final class Generation: @unchecked Sendable {
       error[room - 2] = 0
       throw .loadFailed(path: label ?? reference.path, reason: Self.reason(String(cString: error), result))
     }
+    adoptTable(of: app)
     isStarted = true
+  }
+
+  /// The extension `draft.table/1` of a runtime: which of its tables serves the app that load() has made.
+  private struct OwnTable {
+    let table: @convention(c) (_ state: UnsafeMutableRawPointer?) -> UnsafePointer<nsgi_app>?
+  }
+
+  /// Takes the table that a runtime has for what it has found only in load(): an app whose calls wait, or one
+  /// whose calls do not.
+  private func adoptTable(of app: nsgi_app) {
+    guard let offered = app.extension?("draft.table/1") else { return }
+    let table = offered.assumingMemoryBound(to: OwnTable.self).pointee.table(state)
+    ForkedCopy.end()
+    guard let table else { return }
+    let own = Loader.adopt(table)
+    guard own.call != nil else { return }
+    (form, flags) = (.full(own), own.head.flags)
   }
 
   /// Asks the application whether it can serve: after `start`, before its first request.

@@ -105,12 +105,22 @@ extension Worker {
     let hasSpace = exchange.outlet.waiting < limits.responseBufferBytes
     let isGone = exchange.state.isAbandoned
     let what = exchange.ready.what
-    if !hasSpace, exchange.state.owner == .asynchronous { watchOutput(connection) }
+    let isAsynchronous = exchange.state.owner == .asynchronous
+    if !hasSpace, isAsynchronous { watchOutput(connection) }
+    let asksForEnd = what == Int32(NSGI_READY_GONE.rawValue) && isAsynchronous && !isGone
+    if asksForEnd, exchange.stream.state != .coming { watchEnd(connection) }
     exchange.lock.unlock()
     if isGone { becameReady(exchange, NSGI_READY_GONE) }
     if hasBody, what & Int32(NSGI_READY_BODY.rawValue) != 0 { becameReady(exchange, NSGI_READY_BODY) }
     if hasSpace, what & Int32(NSGI_READY_SPACE.rawValue) != 0 { becameReady(exchange, NSGI_READY_SPACE) }
     if stream, !hasBody { resumeStream(connection, exchange) }
+  }
+
+  /// An app that waits for nothing but the client's leaving is told of it by the end of what that one sends:
+  /// who closes says no more.
+  private func watchEnd(_ connection: ConnectionPointer) {
+    guard connection.gateway.hasSocket else { return }
+    setInterest(connection, connection.interest.union(.end))
   }
 
   /// The client is gone or the time is over: the app is told once. What of the request is there may still be
@@ -133,6 +143,7 @@ extension Worker {
   func besideEvent(_ connection: ConnectionPointer, _ event: Readiness) {
     guard let exchange = connection.exchange else { return }
     if event.hasHungUp { return hungUp(connection, exchange) }
+    if event.hasEnded, connection.interest.contains(.end) { return hungUp(connection, exchange) }
     if event.canWrite, connection.interest.contains(.write) { flushBeside(connection, exchange) }
     if event.canRead, connection.streamsBody { feedBeside(connection, exchange) }
   }

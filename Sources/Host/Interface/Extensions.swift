@@ -22,6 +22,8 @@ private struct RequestTable {
     ) -> Int64
   /// The request has so many seconds from now on; 0: as many as any other.
   let deadline: @convention(c) (_ id: nsgi_id, _ seconds: UInt32) -> Int32
+  /// Whether that time is over: 1 or 0; NSGI_GONE once it has finished.
+  let late: @convention(c) (_ id: nsgi_id) -> Int32
 }
 
 /// What `nsgi_host.extension` answers.
@@ -76,7 +78,8 @@ enum Extensions {
         },
         deadline: { id, seconds in
           Access.with(id) { $0.worker.bound($0, seconds: seconds) } ?? ForkedCopy.absent
-        }))
+        },
+        late: { id in Access.with(id) { $0.pointee.isLate ? 1 : 0 } ?? ForkedCopy.absent }))
     return UnsafePointer(table)
   }()
 }

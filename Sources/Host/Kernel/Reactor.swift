@@ -33,6 +33,8 @@ struct Interest: OptionSet {
   let rawValue: UInt32
   static let read = Interest(rawValue: CLINUX_EPOLLIN)
   static let write = Interest(rawValue: CLINUX_EPOLLOUT)
+  /// The peer sends nothing more.
+  static let end = Interest(rawValue: CLINUX_EPOLLRDHUP)
   /// Told once of each change, not as long as it lasts.
   static let edges = Interest(rawValue: CLINUX_EPOLLET)
   /// Shared listening sockets: wake one of the processes that wait.
@@ -48,6 +50,7 @@ struct Readiness {
     flags & (CLINUX_EPOLLIN | CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0
   }
   @inline(__always) var hasHungUp: Bool { flags & (CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0 }
+  @inline(__always) var hasEnded: Bool { flags & CLINUX_EPOLLRDHUP != 0 }
   @inline(__always) var canWrite: Bool {
     flags & (CLINUX_EPOLLOUT | CLINUX_EPOLLHUP | CLINUX_EPOLLERR) != 0
   }

@@ -75,6 +75,8 @@ struct Exchange: ~Copyable {
   var requestName = Text.absent
   /// What the app has set for the request's line, the last one first; in the arena.
   var logvars: UnsafeMutablePointer<LogVariable>?
+  /// Its time is over.
+  var isLate = false
   /// Monotonic nanoseconds at which its time is over: as any request's, and as its app has bounded it; 0:
   /// never.
   var deadlines: (usual: UInt64, own: UInt64) = (0, 0)
@@ -134,7 +136,7 @@ struct Exchange: ~Copyable {
     response.end()
     if isHeld { held.removeAll() }
     isHeld = false
-    (sendsFile, isUnderway) = (false, false)
+    (sendsFile, isUnderway, isLate) = (false, false, false)
     (isCounted, earlyResult, neverWaits) = (false, nil, false)
     if ready.what != 0 { ready = ReadyCall() }
     if stream.isOpen { stream.reset() }

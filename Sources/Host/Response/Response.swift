@@ -38,6 +38,10 @@ extension Worker {
     let refusal = exchange.stream.refusal
     if refusal > 0 { return answer(exchange, refusal, Worker.bodySentence(refusal)) }
     let name = app(exchange).name
+    if result == NSGI_GONE.rawValue, exchange.state.isAbandoned {
+      log.debug("\(name) ended with its client: \(exchange.requestLine)")
+      return answer(exchange, 500, "the application failed")
+    }
     log.error(
       result < 0
         ? "\(name) answered \(result) to \(exchange.requestLine)"

@@ -14,6 +14,7 @@ extension Worker {
     log.warning("\(app(exchange).name) takes too long for \(exchange.requestLine)")
     // First, since the answer may be what the call waits for.
     logStack(exchange)
+    exchange.pointee.isLate = true
     let isAnswered = answerLate(exchange)
     abandoned(exchange)
     if isAnswered { endLate(connection, exchange) } else { cutLate(connection, exchange) }

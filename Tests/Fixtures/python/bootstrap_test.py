@@ -34,6 +34,62 @@ class Stacks(unittest.TestCase):
         self.assertEqual(own.stack(1).splitlines(), found[:1])
 
 
+class Kinds(unittest.TestCase):
+    """Which interface an application has."""
+    def test_what_is_awaited_is_asgi(self):
+        async def function(scope, receive, send):
+            pass
+
+        class Instance:
+            async def __call__(self, scope, receive, send):
+                pass
+
+        class Awaited:
+            def __init__(self, scope, receive, send):
+                pass
+
+            def __await__(self):
+                yield
+
+        async def any(*arguments):
+            pass
+        bound = functools.partial(lambda own, scope, receive, send: None, None)
+        partial = functools.partial(function)
+        for target in function, Instance(), Instance().__call__, Awaited, any, partial, bound:
+            self.assertEqual(own.kind(target, None, "m:a", "-w"), "asgi", target)
+
+    def test_all_else_is_wsgi(self):
+        class Wrapped:
+            def __init__(self, environ, start_response):
+                pass
+
+            def __iter__(self):
+                return iter(())
+        for target in (lambda environ, start_response: [], lambda *arguments: [], Wrapped, print,
+                       lambda environ, start_response, more=None: [], lambda environ, *more: []):
+            self.assertEqual(own.kind(target, None, "m:a", "-w"), "wsgi", target)
+
+    def test_what_is_asked_for_is_held(self):
+        async def function(scope, receive, send):
+            pass
+        for target, wanted in (function, "wsgi"), (lambda environ, start_response: [], "asgi"):
+            words = f"m:a is an? .* and --{wanted} asks for {wanted.upper()}"
+            with self.assertRaisesRegex(own.CannotLoad, words):
+                own.kind(target, wanted, "m:a", f"--{wanted}")
+        self.assertEqual(own.kind(print, "asgi", "m:a", "--asgi"), "asgi")
+
+    def test_the_second_version_is_refused(self):
+        class Double:
+            def __init__(self, scope):
+                pass
+
+            async def __call__(self, receive, send):
+                pass
+        for target in Double, lambda scope: None:
+            with self.assertRaisesRegex(own.CannotLoad, "takes one argument, as applications of ASGI 2 do"):
+                own.kind(target, None, "m:a", "-w")
+
+
 class Preloading(unittest.TestCase):
     def test_what_was_loaded_is_taken_once(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,82 @@
+// One ASGI application, as load() makes it (ASGI 3: HTTP and lifespan). Its coroutines run on the thread of
+// the event loop, which serving.py has; the server's threads only hand requests over.
+import CNSGI
+import CPython
+
+/// What the server's threads need of it, in one record at a fixed address.
+struct ASGIApp {
+  let host: UnsafePointer<nsgi_host>
+  /// The object of serving.py that has the callable and its lifespan.
+  let application: Object
+
+  /// Runs the lifespan's startup; the interpreter is locked.
+  ///
+  /// - Parameters:
+  ///   - callable: the application, of which it takes the reference.
+  ///   - name: "module:callable".
+  static func make(
+    _ callable: Object, _ name: String, _ options: PythonOptions, _ boot: UnsafePointer<nsgi_boot>
+  ) throws(LoadFailure) -> UnsafeMutablePointer<ASGIApp> {
+    defer { py_release(callable) }
+    guard let application = serve(callable, name, options) else {
+      let words = Log.exception()
+      Log.flush()
+      throw LoadFailure(words.trace.isEmpty ? words.sentence : "serving it failed with \(words.sentence)")
+    }
+    Log.flush()
+    let app = UnsafeMutablePointer<ASGIApp>.allocate(capacity: 1)
+    app.initialize(to: ASGIApp(host: boot.pointee.host, application: application))
+    Interpreter.loaded()
+    return app
+  }
+
+  /// The object of serving.py; nil with an exception set.
+  private static func serve(_ callable: Object, _ name: String, _ options: PythonOptions) -> Object? {
+    guard ASGIScope.prepare(), let arguments = PyTuple_New(3),
+      let text = PyUnicode_DecodeFSDefault(name),
+      let settings = PyDict_New()
+    else { return nil }
+    py_retain(callable)
+    PyTuple_SetItem(arguments, 0, callable)
+    PyTuple_SetItem(arguments, 1, text)
+    PyTuple_SetItem(arguments, 2, settings)
+    defer { py_release(arguments) }
+    let told = { (key: String) in options.told.last { $0.key == key }?.value }
+    let pairs = [
+      ("loop", options.loop), ("tasks", "\(options.tasks)"), ("start", told("server.start") ?? "30"),
+      ("mercy", told("server.mercy") ?? "60"), ("debug", options.showsTracebacks ? "1" : ""),
+    ]
+    for (key, value) in pairs {
+      guard let value = PyUnicode_FromString(value) else { return nil }
+      defer { py_release(value) }
+      guard PyDict_SetItemString(settings, key, value) == 0 else { return nil }
+    }
+    guard let function = PyObject_GetAttrString(Interpreter.module, "serve_asgi") else { return nil }
+    defer { py_release(function) }
+    return PyObject_CallObject(function, arguments)
+  }
+
+  /// Nothing new comes, and what is under way has ended or is cut: awaits the end of background tasks and the
+  /// lifespan's shutdown. The interpreter is locked.
+  static func end(_ app: UnsafeMutablePointer<ASGIApp>) {
+    Interpreter.unlocked { ASGIInbox.removeAll(of: app) }
+    if let name = PyUnicode_InternFromString("stop") {
+      if let result = PyObject_CallMethodNoArgs(app.pointee.application, name) {
+        py_release(result)
+      } else {
+        Log.exception()
+      }
+      py_release(name)
+    }
+    py_release(app.pointee.application)
+  }
+
+  // MARK: The server's side
+
+  /// Hands a request to the event loop.
+  static func call(_ state: UnsafeMutableRawPointer, _ request: UnsafePointer<nsgi_request>) -> Int32 {
+    let app = state.assumingMemoryBound(to: ASGIApp.self)
+    ASGIInbox.add(WaitingRequest(app: app, id: request.pointee.id, request: request))
+    return NSGI_ASYNC.rawValue
+  }
+}

@@ -1,0 +1,241 @@
+// What serving.py and exchange.py ask of the server: functions of the module `_nsgi`, whose names begin with
+// "asgi_". None of them waits: applications of this kind are NSGI_NONBLOCKING.
+import CNSGI
+import CPython
+import Glibc
+
+/// Functions for bootstrap.py's module.
+enum ASGIFunctions {
+  static let list: [(StaticString, PyCFunctionFast)] = [
+    ("asgi_bell", bell), ("asgi_take", take), ("asgi_unheard", unheard), ("asgi_read", read),
+    ("asgi_respond", respond), ("asgi_start", start), ("asgi_write", write), ("asgi_sendfile", sendfile),
+    ("asgi_finish", finish), ("asgi_await", awaitReadiness), ("asgi_is_late", isLate), ("asgi_log", log),
+  ]
+
+  /// The extension `draft.request/1` (docs/NSGI.md), as far as it is needed here.
+  fileprivate struct RequestTable {
+    let note, noted, deadline: UnsafeRawPointer?
+    let late: @convention(c) (nsgi_id) -> Int32
+  }
+
+  fileprivate nonisolated(unsafe) static let request: UnsafePointer<RequestTable>? =
+    Interpreter.host.pointee.extension("draft.request/1")?.assumingMemoryBound(to: RequestTable.self)
+
+  /// What `read` gives at most.
+  fileprivate static let piece = 64 * 1024
+  /// Where a piece of a body is until it is an object of Python.
+  fileprivate nonisolated(unsafe) static let room = UnsafeMutableRawPointer.allocate(
+    byteCount: piece, alignment: 16)
+}
+
+private var host: UnsafePointer<nsgi_host> { Interpreter.host }
+
+private func id(_ object: Object?) -> nsgi_id { nsgi_id(PyLong_AsUnsignedLongMask(object)) }
+
+private func result(_ code: Int32) -> Object? { PyLong_FromLong(Int(code)) }
+
+/// asgi_bell() -> a descriptor that is readable when there is something to take.
+private let bell: PyCFunctionFast = { _, _, _ in result(ASGIInbox.makeBell()) }
+
+/// asgi_unheard() -> milliseconds for which the bell has rung and nobody has come, 0 when it is silent.
+private let unheard: PyCFunctionFast = { _, _, _ in
+  PyLong_FromLong(Int((ASGIInbox.unheard + 999_999) / 1_000_000))
+}
+
+/// asgi_take(most) -> requests, as (application, id, scope, has body); signals, as (id, what); whether more
+/// requests wait.
+private let take: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments else { return raise(py_type_error(), "asgi_take takes a number") }
+  var isMore = false
+  let found = ASGIInbox.take(requests: PyLong_AsLong(arguments[0]), &isMore)
+  guard let all = PyTuple_New(3), let requests = PyList_New(0), let signals = PyList_New(0) else {
+    return nil
+  }
+  PyTuple_SetItem(all, 0, requests)
+  PyTuple_SetItem(all, 1, signals)
+  PyTuple_SetItem(all, 2, PyLong_FromLong(isMore ? 1 : 0))
+  for one in found.requests {
+    guard let scope = ASGIScope.make(host, one.request), let entry = PyTuple_New(4) else {
+      Log.exception()
+      _ = host.pointee.finish(one.id, NSGI_NOMEM.rawValue)
+      continue
+    }
+    let application = one.app.pointee.application
+    py_retain(application)
+    PyTuple_SetItem(entry, 0, application)
+    PyTuple_SetItem(entry, 1, PyLong_FromUnsignedLong(UInt(one.id)))
+    PyTuple_SetItem(entry, 2, scope)
+    let hasBody = one.request.pointee.flags & NSGI_HAS_BODY.rawValue != 0
+    PyTuple_SetItem(entry, 3, PyLong_FromLong(hasBody ? 1 : 0))
+    PyList_Append(requests, entry)
+    py_release(entry)
+  }
+  for (id, signal) in found.signals {
+    guard let entry = PyTuple_New(2) else { break }
+    PyTuple_SetItem(entry, 0, PyLong_FromUnsignedLong(UInt(id)))
+    PyTuple_SetItem(entry, 1, PyLong_FromLong(signal.rawValue))
+    PyList_Append(signals, entry)
+    py_release(entry)
+  }
+  return all
+}
+
+/// asgi_read(id) -> bytes, none at the end; None when there are none yet; a negative result.
+private let read: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments else { return raise(py_type_error(), "asgi_read takes an id") }
+  let got = host.pointee.read(id(arguments[0]), ASGIFunctions.room, ASGIFunctions.piece)
+  if got >= 0 {
+    return PyBytes_FromStringAndSize(
+      UnsafePointer(ASGIFunctions.room.assumingMemoryBound(to: CChar.self)), Int(got))
+  }
+  guard got == Int64(NSGI_AGAIN.rawValue) else { return result(Int32(got)) }
+  py_retain(py_none())
+  return py_none()
+}
+
+/// asgi_respond(application, id, status, headers, body) -> a result; the exchange is over if it is good.
+private let respond: PyCFunctionFast = { _, arguments, count in
+  guard count == 5, let arguments else { return raise(py_type_error(), "asgi_respond takes five") }
+  let (id, status) = (id(arguments[1]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[2])))
+  let body = arguments[4]!
+  return withHead(arguments[0]!, arguments[3]!) { fields in
+    let code = host.pointee.respond(
+      id, status, fields.baseAddress, fields.count, py_bytes_start(body), py_bytes_size(body))
+    guard code == NSGI_OK.rawValue else { return result(code) }
+    return result(finished(id, NSGI_OK.rawValue))
+  }
+}
+
+/// asgi_start(application, id, status, headers) -> a result.
+private let start: PyCFunctionFast = { _, arguments, count in
+  guard count == 4, let arguments else { return raise(py_type_error(), "asgi_start takes four") }
+  let (id, status) = (id(arguments[1]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[2])))
+  return withHead(arguments[0]!, arguments[3]!) { fields in
+    result(host.pointee.start(id, status, fields.baseAddress, fields.count))
+  }
+}
+
+/// asgi_write(id, bytes) -> a result; what is taken leaves at once.
+private let write: PyCFunctionFast = { _, arguments, count in
+  guard count == 2, let arguments else { return raise(py_type_error(), "asgi_write takes two") }
+  let (id, body) = (id(arguments[0]), arguments[1]!)
+  let code = host.pointee.write(id, py_bytes_start(body), py_bytes_size(body))
+  return result(code == NSGI_OK.rawValue ? host.pointee.flush(id) : code)
+}
+
+/// asgi_sendfile(id, descriptor, offset, bytes) -> a result. Others may run Python meanwhile: a disk is slow.
+private let sendfile: PyCFunctionFast = { _, arguments, count in
+  guard count == 4, let arguments else { return raise(py_type_error(), "asgi_sendfile takes four") }
+  let (id, file) = (id(arguments[0]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1])))
+  let (offset, bytes) = (PyLong_AsLongLong(arguments[2]), PyLong_AsLongLong(arguments[3]))
+  return result(Interpreter.unlocked { host.pointee.sendfile(id, file, offset, bytes) })
+}
+
+/// asgi_finish(id, result) -> a result. A copy of the process ends here, as it does behind any call.
+private let finish: PyCFunctionFast = { _, arguments, count in
+  guard count == 2, let arguments else { return raise(py_type_error(), "asgi_finish takes two") }
+  return result(finished(id(arguments[0]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1]))))
+}
+
+private func finished(_ id: nsgi_id, _ code: Int32) -> Int32 {
+  if Copy.isThis { Copy.end() }
+  return host.pointee.finish(id, code)
+}
+
+/// asgi_await(id, what) -> a result: a signal comes once something of nsgi_ready is so.
+private let awaitReadiness: PyCFunctionFast = { _, arguments, count in
+  guard count == 2, let arguments else { return raise(py_type_error(), "asgi_await takes two") }
+  let (id, what) = (id(arguments[0]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1])))
+  // Waits for a function that runs just now, which wants nothing of Python.
+  return result(
+    host.pointee.on_ready(
+      id, what, { ASGIInbox.add(nsgi_id(UInt(bitPattern: $0)), .ready) },
+      UnsafeMutableRawPointer(bitPattern: UInt(id))))
+}
+
+/// asgi_is_late(id) -> 1 when the time of the request is over, and not its client gone.
+private let isLate: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments, let table = ASGIFunctions.request else { return result(0) }
+  return result(max(0, table.pointee.late(id(arguments[0]))))
+}
+
+/// asgi_log(id, level, bytes): lines about a request.
+private let log: PyCFunctionFast = { _, arguments, count in
+  guard count == 3, let arguments, py_is_bytes(arguments[2]!) else {
+    return raise(py_type_error(), "asgi_log takes an id, a level and bytes")
+  }
+  let (id, level, bytes) = (id(arguments[0]), Int32(PyLong_AsLong(arguments[1])), arguments[2]!)
+  let all = UnsafeRawBufferPointer(start: py_bytes_start(bytes), count: py_bytes_size(bytes))
+  for line in all.split(separator: 0x0a) {
+    let line = UnsafeRawBufferPointer(rebasing: line)
+    let text = line.baseAddress?.assumingMemoryBound(to: CChar.self)
+    host.pointee.log(id, level, nsgi_str(p: text, n: line.count))
+  }
+  return result(0)
+}
+
+// MARK: Heads
+
+/// The fields of a list of pairs of bytes, while `body` runs; None when it is anything else. What belongs to
+/// the connection is left out: the server says it.
+private func withHead(
+  _ application: Object, _ list: Object, _ body: (UnsafeBufferPointer<nsgi_pair>) -> Object?
+) -> Object? {
+  guard py_is_list(list) else { return nothing() }
+  let count = py_list_size(list)
+  return withUnsafeTemporaryAllocation(of: nsgi_pair.self, capacity: max(1, count)) { room in
+    var kept = 0
+    for index in 0..<count {
+      guard let field = field(py_list_item(list, index)!) else { return nothing() }
+      if isOfConnection(field.name) {
+        warn(application, field.name)
+        continue
+      }
+      room[kept] = field
+      kept += 1
+    }
+    return body(UnsafeBufferPointer(start: room.baseAddress, count: kept))
+  }
+}
+
+private func nothing() -> Object? {
+  py_retain(py_none())
+  return py_none()
+}
+
+private func field(_ item: Object) -> nsgi_pair? {
+  let members: (Object?, Object?)
+  if py_is_tuple(item), py_tuple_size(item) == 2 {
+    members = (py_tuple_item(item, 0), py_tuple_item(item, 1))
+  } else if py_is_list(item), py_list_size(item) == 2 {
+    members = (py_list_item(item, 0), py_list_item(item, 1))
+  } else {
+    return nil
+  }
+  guard let name = members.0, let value = members.1, py_is_bytes(name), py_is_bytes(value) else { return nil }
+  return nsgi_pair(
+    name: nsgi_str(p: py_bytes_start(name), n: py_bytes_size(name)),
+    value: nsgi_str(p: py_bytes_start(value), n: py_bytes_size(value)))
+}
+
+/// `Connection`, `Keep-Alive` and `Transfer-Encoding`, which recipes set and the server says better.
+private func isOfConnection(_ name: nsgi_str) -> Bool {
+  func isSame(_ other: StaticString) -> Bool { strncasecmp(name.p, Types.name(other), name.n) == 0 }
+  return switch name.n {
+  case 10: isSame("connection") || isSame("keep-alive")
+  case 17: isSame("transfer-encoding")
+  default: false
+  }
+}
+
+private func warn(_ application: Object, _ name: nsgi_str) {
+  guard let method = PyUnicode_InternFromString("warn_of_connection") else { return PyErr_Clear() }
+  defer { py_release(method) }
+  guard let text = py_text(name.p, name.n) else { return PyErr_Clear() }
+  defer { py_release(text) }
+  if let done = PyObject_CallMethodOneArg(application, method, text) {
+    py_release(done)
+  } else {
+    PyErr_Clear()
+  }
+}

@@ -1,0 +1,265 @@
+# An ASGI application that says what it is called with, and does by its paths what the tests ask for.
+import asyncio, contextvars, json, os, sys, threading, time
+
+begun = {"startup": False, "thread": None}
+told = []
+word = contextvars.ContextVar("word", default="none")
+
+async def lifespan(scope, receive, send):
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            begun.update(startup=True, thread=threading.get_ident())
+            scope["state"]["made"] = "at startup"
+            scope["state"]["list"] = []
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            print("the lifespan shuts down", flush=True)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+async def answer(send, body, status=200, headers=()):
+    if isinstance(body, str):
+        body = body.encode()
+    await send({"type": "http.response.start", "status": status,
+                "headers": [(b"content-type", b"text/plain"), *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+def plain(value):
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+async def show_scope(scope, receive, send):
+    shown = {name: value for name, value in scope.items() if name not in ("state", "headers")}
+    shown["headers"] = [[plain(name), plain(value)] for name, value in scope["headers"]]
+    shown["raw_path"], shown["query_string"] = plain(scope["raw_path"]), plain(scope["query_string"])
+    shown["types"] = {name: type(value).__name__ for name, value in scope.items()}
+    shown["pairs"] = all(type(part) is bytes for pair in scope["headers"] for part in pair)
+    shown["state"] = sorted(scope["state"])
+    await answer(send, json.dumps(shown))
+
+async def state(scope, receive, send):
+    scope["state"]["own"] = True
+    scope["state"]["list"].append(1)
+    await answer(send, json.dumps([sorted(scope["state"]), len(scope["state"]["list"])]))
+
+async def mirror(scope, receive, send):
+    '''The body as it came, piece by piece.'''
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    more = True
+    while more:
+        message = await receive()
+        more = message.get("more_body", False)
+        await send({"type": "http.response.body", "body": message.get("body", b""), "more_body": more})
+
+async def count(scope, receive, send):
+    size, pieces, more = 0, 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            told.append("the body broke off")
+            return
+        size, pieces, more = size + len(message["body"]), pieces + 1, message["more_body"]
+    await answer(send, f"{size} {pieces > 1}")
+
+async def slow_upload(scope, receive, send):
+    '''Takes a body only when it is told to.'''
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"waiting\n", "more_body": True})
+    await asyncio.sleep(0.5)
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message["body"]), message["more_body"]
+    await send({"type": "http.response.body", "body": b"%d\n" % size})
+
+async def stream(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for number in range(5):
+        await send({"type": "http.response.body", "body": b"%d\n" % number, "more_body": True})
+        await asyncio.sleep(0.01)
+    await send({"type": "http.response.body"})
+
+async def flood(scope, receive, send):
+    '''64 MiB, and how far it has come.'''
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    begun["flood"] = 0
+    try:
+        for _ in range(1024):
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+            begun["flood"] += 65536
+    except OSError as error:
+        told.append(f"flood: {type(error).__name__}")
+        raise
+    await send({"type": "http.response.body"})
+
+async def large(scope, receive, send):
+    await answer(send, b"y" * 3_000_000)
+
+async def wait_for_end(scope, receive, send):
+    '''Waits until the client leaves, before any answer.'''
+    message = await receive()
+    message = await receive()
+    told.append(message["type"])
+    try:
+        await answer(send, "nobody hears this")
+    except OSError:
+        told.append("OSError")
+
+async def events(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-type", b"text/event-stream"), (b"connection", b"keep-alive")]})
+    async def until_left():
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    left = asyncio.ensure_future(until_left())
+    while not left.done():
+        await send({"type": "http.response.body", "body": b"data: x\n\n", "more_body": True})
+        await asyncio.wait([left], timeout=0.05)
+    told.append("events: left")
+
+async def background(scope, receive, send):
+    await answer(send, "answered")
+    await asyncio.sleep(0.2)
+    told.append("background: done")
+    told.append((await receive())["type"])
+
+async def tasks(scope, receive, send):
+    '''What asyncio, contextvars and timeouts make of a request.'''
+    found = {"current": asyncio.current_task() is not None, "loop": asyncio.get_running_loop().is_running(),
+             "loop_type": type(asyncio.get_running_loop()).__module__.partition(".")[0],
+             "same_thread": threading.get_ident() == begun["thread"]}
+    before, current = word.get(), asyncio.current_task()
+    word.set(scope["query_string"].decode())
+    async def inner():
+        await asyncio.sleep(0)
+        return word.get()
+    found["context"] = [before, *(await asyncio.gather(inner(), inner()))]
+    found["still"] = asyncio.current_task() is current
+    try:
+        await asyncio.wait_for(asyncio.sleep(5), 0.02)
+    except asyncio.TimeoutError:
+        found["timeout"] = True
+    if sys.version_info >= (3, 11):
+        async with asyncio.TaskGroup() as group:
+            made = [group.create_task(inner()) for _ in range(2)]
+        found["group"] = [one.result() for one in made]
+        try:
+            async with asyncio.timeout(0.02):
+                await asyncio.sleep(5)
+        except TimeoutError:
+            found["timeout_context"] = True
+    found["thread"] = await asyncio.get_running_loop().run_in_executor(None, lambda: "worked")
+    process = await asyncio.create_subprocess_exec("/bin/echo", "child", stdout=asyncio.subprocess.PIPE)
+    found["process"] = (await process.communicate())[0].decode().strip()
+    await answer(send, json.dumps(found))
+
+async def block(scope, receive, send):
+    time.sleep(2.6)
+    await answer(send, "blocked")
+
+async def sleep(scope, receive, send):
+    try:
+        await asyncio.sleep(float(scope["query_string"] or b"60"))
+    except asyncio.CancelledError:
+        told.append("sleep: CancelledError")
+        raise
+    await answer(send, "slept")
+
+async def file(scope, receive, send):
+    path = scope["query_string"].decode()
+    size = os.stat(path).st_size
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-length", b"%d" % size), (b"x-offered",
+                            b"yes" if "http.response.pathsend" in scope["extensions"] else b"no")]})
+    await send({"type": "http.response.pathsend", "path": path})
+
+async def headers(scope, receive, send):
+    await send({"type": "http.response.start", "status": 201, "headers": (
+        [b"X-One", b"1"], (b"x-one", b"2"), (b"Set-Cookie", b"a=b"), (b"set-cookie", b"c=d"),
+        (b"x-bytes", b"caf\xe9"), (b"transfer-encoding", b"chunked"))})
+    await send({"type": "http.response.body", "body": bytearray(b"made")})
+
+async def fail(scope, receive, send):
+    raise KeyError("the application fails")
+
+async def fail_late(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+    await send({"type": "http.response.body", "body": b"half", "more_body": True})
+    raise KeyError("it fails in the middle")
+
+async def fail_after(scope, receive, send):
+    await answer(send, "whole")
+    raise KeyError("it fails behind the end")
+
+async def silent(scope, receive, send):
+    pass
+
+async def half(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+async def body_first(scope, receive, send):
+    await send({"type": "http.response.body", "body": b"too early"})
+
+async def start_twice(scope, receive, send):
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    await send(start)
+    await send(start)
+
+async def after_end(scope, receive, send):
+    await answer(send, "whole")
+    try:
+        await send({"type": "http.response.body", "body": b"more"})
+    except RuntimeError as error:
+        told.append(f"after the end: {error}")
+
+async def bad_status(scope, receive, send):
+    await send({"type": "http.response.start", "status": "200 OK", "headers": []})
+
+async def bad_header(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [("x-text", "no bytes")]})
+    await send({"type": "http.response.body"})
+
+async def bad_value(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-split", b"a\r\nb: c")]})
+    await send({"type": "http.response.body"})
+
+async def bad_body(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": "text"})
+
+async def leave(scope, receive, send):
+    sys.exit(3)
+
+async def show_told(scope, receive, send):
+    await answer(send, json.dumps(told))
+
+async def flooded(scope, receive, send):
+    await answer(send, str(begun.get("flood")))
+
+async def version(scope, receive, send):
+    await answer(send, os.environ.get("APP_VERSION", "none") + f" {os.getpid()}")
+
+pages = {
+    "scope": show_scope, "state": state, "mirror": mirror, "count": count, "stream": stream, "flood": flood,
+    "large": large, "wait": wait_for_end, "events": events, "background": background, "tasks": tasks,
+    "block": block, "sleep": sleep, "file": file, "headers": headers, "fail": fail, "fail_late": fail_late,
+    "fail_after": fail_after, "silent": silent, "half": half, "body_first": body_first,
+    "start_twice": start_twice, "after_end": after_end, "bad_status": bad_status, "bad_header": bad_header,
+    "bad_value": bad_value, "bad_body": bad_body, "leave": leave, "told": show_told, "flooded": flooded,
+    "version": version, "slow_upload": slow_upload,
+}
+
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return await lifespan(scope, receive, send)
+    rest = scope["path"][len(scope["root_path"]):]
+    page = pages.get(rest.split("/")[1])
+    if page is not None:
+        return await page(scope, receive, send)
+    await answer(send, "hello from ASGI\n")
+
+class Callable:
+    async def __call__(self, scope, receive, send):
+        await application(scope, receive, send)
+
+instance = Callable()
