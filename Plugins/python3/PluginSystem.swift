@@ -175,13 +175,13 @@ enum System {
   /// The corresponding C function is `write`.
   static func ring(_ bell: Int32) {
     var one: UInt64 = 1
-    _ = write(bell, &one, MemoryLayout<UInt64>.size)
+    _ = Glibc.write(bell, &one, MemoryLayout<UInt64>.size)
   }
 
   /// The corresponding C function is `read`.
   static func silence(_ bell: Int32) {
     var count: UInt64 = 0
-    _ = read(bell, &count, MemoryLayout<UInt64>.size)
+    _ = Glibc.read(bell, &count, MemoryLayout<UInt64>.size)
   }
 
   /// Does something in each copy of the process, before fork() returns there. The corresponding C function is

@@ -1,9 +1,9 @@
 # A cache between workers, as the module `_uwsgi_table`: a table of slots of one size in the shared memory,
 # under one lock. Before a worker changes it, it notes which slot and which bucket: if it ends meanwhile, the
 # next one mends those two. Where lists lead astray, which takes somebody who writes into the memory, all
-# entries whose check sums are right are linked anew, a few at a time. Numbers that are read there are bounded before
-# they are used, so that whatever stands there is at most a miss. Nobody holds the lock for a time that grows
-# with the table, but to clear its buckets, which is one copy of memory.
+# entries whose check sums are right are linked anew, a few at a time. Numbers that are read there are bounded
+# before they are used, so that whatever stands there is at most a miss. Nobody holds the lock for a time that
+# grows with the table, but to clear its buckets, which is one copy of memory.
 import os
 import random
 import struct

@@ -50,7 +50,7 @@ public struct Limits: Sendable, Equatable {
   public var unsizedFileBytes = 1 << 20
 
   /// Bytes of the words by which a runtime names the program that its applications run in, and tells it what
-  /// it needs: a whole configuration twice (`env` and `uwsgi.opt`), which is 8 MiB at most, and its own files.
+  /// it needs: a whole configuration twice (`env` and `uwsgi.opt`), 8 MiB at most, and its own files.
   public static let programWordsBytes = 20 << 20
 
   /// Bytes of a file of media types (`--mimefile`); a longer one ends the start.

@@ -57,7 +57,7 @@ public struct Pattern: Sendable, Equatable {
   /// Whether it matches a part of the text.
   public func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
     if let literal { return Pattern.contains(bytes, literal) }
-    // Two lists of steps, where each was seen last, and steps to look at: each of those puts at most two there.
+    // Two lists of steps, where each was seen last, and steps to look at, each of which adds at most two.
     return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 5 * program.count + 2) { room in
       room.initialize(repeating: -1)
       return program.withUnsafeBufferPointer { program in
