@@ -183,7 +183,7 @@ private final class Installed: Sendable {
     try ("<:{\n" + text).write(toFile: file, atomically: true, encoding: .utf8)
     let wrong = try installed.run(installed.server, [file])
     #expect(wrong.exit == .status(1))
-    #expect(wrong.output.contains("line "), "\(wrong.output)")
+    #expect(wrong.output.contains("\(file):1: "), "\(wrong.output)")
   }
 
   @Test("nsgi.pc says where the header is, wherever the tree was moved to")
