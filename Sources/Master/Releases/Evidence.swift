@@ -22,14 +22,15 @@ extension Releases {
 
   /// The probation is this one, with the alarm for its first end.
   mutating func setProbation(_ wanted: Probation) {
-    if let probation { act(.cancel(.probation(release: probation.release))) }
-    probation = wanted.trials.isEmpty ? nil : wanted
+    endProbation()
+    if !wanted.trials.isEmpty { probation = wanted }
     act(.removeUnused)
     guard let next = probation?.trials.map(\.end).min() else { return }
     let seconds = next > now ? Double(next - now) / 1e9 : 0
     act(.alarm(.probation(release: wanted.release), seconds: seconds))
   }
 
+  /// Nothing is on probation any more, and nothing rings for it.
   mutating func endProbation() {
     if let probation { act(.cancel(.probation(release: probation.release))) }
     probation = nil

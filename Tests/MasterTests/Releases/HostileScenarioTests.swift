@@ -50,8 +50,9 @@ import Testing
     #expect(script.serving == ids && script.loading.isEmpty && script.running == [[1], [1]])
   }
 
-  @Test("a worker that was asked, and answers when the change is off, runs what it says, and is replaced")
-  func lateSwap() {
+  /// A swap in place that is off, because the build that it was made from failed, and the worker that was
+  /// asked for it and has not answered.
+  private func abandoned() -> (script: Script, asked: Int) {
     var script = Script(workers: 2) {
       $0.supervision.swap = .inPlace
       $0.supervision.probationSeconds = 60
@@ -63,6 +64,12 @@ import Testing
     let asked = script.releases.workers.first { $0.value.asked != nil }!.key
     script.take(.evidence(release: script.releases.current!.number, "5 of 5"))
     #expect(script.outcome(2).hasPrefix("refused"))
+    return (script, asked)
+  }
+
+  @Test("a worker that was asked, and answers when the change is off, runs what it says, and is replaced")
+  func lateSwap() {
+    var (script, asked) = abandoned()
     script.take(.swapped(asked, app: 0, generation: 3))
     #expect(script.releases.workers[asked]?.running?.generations == [3])
     script.take(.swapped(asked, app: 0, generation: 2))
@@ -73,17 +80,7 @@ import Testing
 
   @Test("a worker that hangs in a load is ended also when the change that asked for it is off")
   func hangsWhenOff() {
-    var script = Script(workers: 2) {
-      $0.supervision.swap = .inPlace
-      $0.supervision.probationSeconds = 60
-    }
-    script.settle()
-    script.roll(script.build(), by: 1)
-    script.releases.current!.builds[0].isUnloadable = true
-    script.swap([script.build(unloadable: true)], by: 2)
-    let asked = script.releases.workers.first { $0.value.asked != nil }!.key
-    script.take(.evidence(release: script.releases.current!.number, "5 of 5"))
-    #expect(script.outcome(2).hasPrefix("refused"))
+    var (script, asked) = abandoned()
     script.take(.alarm(.swap(worker: asked)), after: 60)
     #expect(script.did { if case .terminate(asked, _) = $0 { true } else { false } })
     script.die(asked, .killed(9))
