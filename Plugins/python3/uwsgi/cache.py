@@ -7,6 +7,7 @@ from _uwsgi_table import Cache, Full
 
 NUMBER = struct.Struct("<q")
 
+
 def take_inherited():
     '''In a worker: what the application has cached while it was loaded is for all.'''
     if shared.inherited is None:
@@ -69,11 +70,16 @@ def store(key, value, expires, name, replaces):
     key, expires = taken(cache, key), lifetime(expires)
     value = value.encode() if isinstance(value, str) else bytes(memoryview(value))
     with cache:
-        try:
-            return True if cache.put(key, value, expires, replaces) else None
-        except Full:
-            cache.complain()
-            return None
+        return put(cache, key, value, expires, replaces)
+
+
+def put(cache, key, value, expires, replaces):
+    '''What functions of uWSGI's answer: True for what is written, else None. The cache's lock is held.'''
+    try:
+        return True if cache.put(key, value, expires, replaces) else None
+    except Full:
+        cache.complain()
+        return None
 
 
 def lifetime(expires):
@@ -95,8 +101,4 @@ def change_number(key, name, expires, change):
             raise ValueError(f"under {key!r} is no number")
         number = change(NUMBER.unpack(before)[0] if before else 0)
         number = (number + (1 << 63)) % (1 << 64) - (1 << 63)
-        try:
-            return True if cache.put(key, NUMBER.pack(number), expires, True) else None
-        except Full:
-            cache.complain()
-            return None
+        return put(cache, key, NUMBER.pack(number), expires, True)

@@ -18,6 +18,9 @@ TIMER, TIMER_SIZE, TIMER_COUNT = struct.Struct("<ddIII"), 32, 256
 # What a monitor watches, and what it saw last, as check sums.
 MONITOR, MONITOR_COUNT = struct.Struct("<II"), 256
 MINUTE_PLACE = struct.Struct("<q")
+# Minutes by which the clock may be set back before it counts as a correction; the master's programs have the
+# same (Sources/Master/Programs/Minutes.swift).
+LONGEST_STEP_BACK = 180
 # Seconds between two looks of who waits for the clock, and of the clock itself at files.
 LOOK = 1.0
 
@@ -48,13 +51,14 @@ def add_timer(number, seconds, iterations=0):
 
 
 def add_cron(number, *fields):
-    bounds = (59, "minute"), (23, "hour"), (31, "day"), (12, "month"), (7, "weekday")
+    bounds = (0, 59, "minute"), (0, 23, "hour"), (1, 31, "day"), (1, 12, "month"), (0, 7, "weekday")
     if len(fields) != 5:
         raise TypeError("a cron has minute, hour, day, month and weekday")
-    for value, (most, name) in zip(fields, bounds):
-        if isinstance(value, bool) or not isinstance(value, int) or not -most <= value <= most:
-            raise ValueError(f"{value!r} is no {name}: write a number to {most}, -1 for any, or -N for each "
-                             "that N divides")
+    for value, (least, most, name) in zip(fields, bounds):
+        if isinstance(value, bool) or not isinstance(value, int) or not -most <= value <= most \
+                or -1 < value < least:
+            raise ValueError(f"{value!r} is no {name}: write a number from {least} to {most}, -1 for any, or "
+                             "-N for each that N divides")
     add(crons, 1024, (checked(number), fields), "crons")
 
 
@@ -127,10 +131,10 @@ def fits(fields, now):
 
 
 def ring_crons():
-    '''Once a minute, whoever has the clock then.'''
+    '''Once a minute, whoever has the clock then; a minute that the clock is set back to has been.'''
     now = time.time()
     minute, last = int(now // 60), MINUTE_PLACE.unpack_from(shared.memory, MINUTE)[0]
-    if minute == last:
+    if last - LONGEST_STEP_BACK <= minute <= last:
         return
     MINUTE_PLACE.pack_into(shared.memory, MINUTE, minute)
     # The minute in which the server starts has begun before.

@@ -136,6 +136,25 @@ class Times(unittest.TestCase):
             time.time = before
         self.assertEqual(self.rung, [9, 9])
 
+    def test_a_minute_that_the_clock_is_set_back_to_has_been(self):
+        clock.add_cron(9, -1, -1, -1, -1, -1)
+        before, rung = time.time, []
+        try:
+            for minute in (1000, 1001, 990, 1001, 1002, 1002 - 180, 1002 - 181, 1002 - 181):
+                time.time = lambda: 60.0 * minute
+                clock.ring_crons()
+                rung.append(len(self.rung))
+        finally:
+            time.time = before
+        # So far back it was wrong before.
+        self.assertEqual(rung, [0, 1, 1, 1, 2, 2, 3, 3])
+
+    def test_days_and_months_begin_at_one(self):
+        for fields in (-1, -1, 0, -1, -1), (-1, -1, -1, 0, -1), (60, -1, -1, -1, -1), (-1, -1, 32, -1, -1):
+            with self.assertRaises(ValueError):
+                clock.add_cron(9, *fields)
+        clock.add_cron(9, 0, 0, 1, 1, 0)
+
     def test_a_monitor_tells_a_change_that_came_between_two_workers(self):
         path = os.path.join(sys.argv[2], "watched")
         with open(path, "w") as file:
