@@ -204,7 +204,7 @@ def kind(target, wanted, name, option):
         raise CannotLoad(f"{name} takes one argument, as applications of ASGI 2 do, and this server speaks "
                          "ASGI 3: give it as asgiref.compatibility.guarantee_single_callable(...), or take a "
                          "newer release of its framework")
-    found = "asgi" if shape is not None and (shape[0] or shape[1] == 3) else "wsgi"
+    found = "asgi" if is_asgi(shape) else "wsgi"
     if wanted == "wsgi" and found == "asgi":
         raise CannotLoad(f"{name} is an ASGI application (it is a coroutine function, or takes scope, "
                          f"receive and send), and {option} asks for WSGI: write -w, which serves both, or "
@@ -213,6 +213,10 @@ def kind(target, wanted, name, option):
         raise CannotLoad(f"{name} is a WSGI application (it is no coroutine function and takes two "
                          f"arguments), and {option} asks for ASGI: write -w, which serves both, or --wsgi")
     return wanted or found
+
+def is_asgi(shape):
+    '''Whether what is called so is an application of ASGI 3.'''
+    return shape is not None and (shape[0] or shape[1] == 3)
 
 def call_shape(target):
     '''Whether a call gives a coroutine, and how many arguments it needs; None for what is no Python.'''

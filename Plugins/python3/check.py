@@ -225,6 +225,9 @@ def kind_of_function(node, name, where, bound):
         return "ASGI"
     given = (node.args.posonlyargs + node.args.args)[bound:]
     least = len(given) - len(node.args.defaults)
+    # As bootstrap.py tells a function that is no coroutine function, and returns one.
+    if node.args.vararg is None and least == 3:
+        return "ASGI"
     if node.args.vararg is None and not least <= 2 <= len(given):
         words = "one argument" if len(given) == 1 else f"{len(given)} arguments"
         raise Refusal(f"{name} of {where} takes {words}, and is called with two: environ and start_response")
@@ -313,18 +316,16 @@ def load(code, module, file, name, directories):
     tell("object", f"{type(target).__module__}.{type(target).__qualname__}")
     found = getattr(sys.modules.get((module or "").partition(":")[0]), "__file__", None)
     tell("file", found or os.path.abspath((file or "none").partition(":")[0]))
-    tell("interface", interface(target))
+    tell("interface", interface(own, target))
     started = [one.name for one in threading.enumerate() if one not in before and one.is_alive()]
     if started:
         tell("remark", f"it starts the thread {started[0]!r} while it is loaded: --preload refuses it")
 
 
-def interface(target):
-    import functools, inspect
-    while isinstance(target, functools.partial):
-        target = target.func
-    call = target if inspect.isroutine(target) else getattr(type(target), "__call__", None)
-    if not isinstance(target, type) and inspect.iscoroutinefunction(call):
+def interface(own, target):
+    '''As a worker decides it; whether one of WSGI can be called, a worker sees with the first request.'''
+    import inspect
+    if own.is_asgi(own.call_shape(target)):
         return "ASGI"
     try:
         inspect.signature(target).bind({}, None)
