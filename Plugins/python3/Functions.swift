@@ -7,10 +7,11 @@ import Glibc
 typealias PyCFunctionFast = @convention(c) (Object?, UnsafePointer<Object?>?, Int) -> Object?
 
 /// The host's extension `draft.request/1` (docs/NSGI.md).
-private struct RequestTable {
+struct RequestTable {
   let note: @convention(c) (nsgi_id, nsgi_str, nsgi_str) -> Int32
   let noted: @convention(c) (nsgi_id, nsgi_str, UnsafeMutablePointer<CChar>?, Int) -> Int64
   let deadline: @convention(c) (nsgi_id, UInt32) -> Int32
+  let late: @convention(c) (nsgi_id) -> Int32
 }
 
 /// All of them.
@@ -50,7 +51,8 @@ enum Functions {
     return true
   }
 
-  fileprivate nonisolated(unsafe) static let request: UnsafePointer<RequestTable>? =
+  /// nil without it.
+  nonisolated(unsafe) static let request: UnsafePointer<RequestTable>? =
     Interpreter.host.pointee.extension("draft.request/1")?.assumingMemoryBound(to: RequestTable.self)
 }
 
@@ -166,7 +168,8 @@ private func truth(_ value: Bool) -> Object? {
   return object
 }
 
-private func none() -> Object? {
+/// None, of one reference.
+func none() -> Object? {
   py_retain(py_none())
   return py_none()
 }

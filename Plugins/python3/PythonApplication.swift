@@ -96,11 +96,11 @@ enum PythonApplication {
 
   private static func text(_ value: String?) -> Object {
     if let value, let text = PyUnicode_DecodeFSDefault(value) { return text }
-    py_retain(py_none())
-    return py_none()
+    return none()!
   }
 
-  private static func call(_ name: String, _ arguments: Object?) -> Object? {
+  /// Calls a function of bootstrap.py, and releases the arguments; nil with an exception set.
+  static func call(_ name: String, _ arguments: Object?) -> Object? {
     guard let arguments else { return nil }
     defer { py_release(arguments) }
     guard let function = PyObject_GetAttrString(Interpreter.module, name) else { return nil }

@@ -23,28 +23,13 @@ import Testing
       app: nil,
       ["--no-master", "-L", "-w", module, "-H", home, "--asgi-loop", loop, "--pythonpath"]
         + [Python.folder + "/frameworks", "--http-socket", "127.0.0.1:0", "--fastcgi-socket", "DIR/f.sock"])
-    let port = try FreePort.any()
-    let configuration = try folder.write(
-      """
-      server.modules = ( "mod_fastcgi" )
-      server.bind = "127.0.0.1"
-      server.port = \(port)
-      server.document-root = "\(folder.path)"
-      server.upload-dirs = ( "\(folder.path)" )
-      server.stream-response-body = 1
-      fastcgi.server = ( "/" => (( "socket" => "\(server.folder.file("f.sock"))",
-        "check-local" => "disable", "fix-root-scriptname" => "enable" )) )
-
-      """, to: "lighttpd.conf")
-    let frontEnd = try ChildProcess(try Program.lighttpd.path(), ["-D", "-f", configuration])
-    _ = try frontEnd.waitForOutput("port \(port)") { _ in
-      try? RawSocket(.tcp(host: "127.0.0.1", port: port))
-    }
+    let frontEnd = try Python.lighttpd(
+      before: server, in: folder, settings: "server.stream-response-body = 1")
     do {
       try body(try server.url)
-      try body("http://127.0.0.1:\(port)")
+      try body(frontEnd.url)
     } catch { Issue.record("\(error)\n\(server.process.output)") }
-    _ = try frontEnd.stop()
+    _ = try frontEnd.process.stop()
     #expect(try server.stop() == .status(0), "\(server.process.output)")
     let errors = server.process.output.split(separator: "\n").filter { $0.contains(" error: ") }
     for line in errors where failures.isEmpty { Issue.record("in the log: \(line)") }

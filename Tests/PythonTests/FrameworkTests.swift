@@ -21,7 +21,7 @@ import Testing
       ["--no-master", "-L", "--plugin", "python3", "-w", module, "-H", home, "--pythonpath"]
         + [Python.folder + "/frameworks", "--http-socket", "127.0.0.1:0", "--fastcgi-socket", "DIR/f.sock"],
       environment: environment.mapValues { $0.replacingOccurrences(of: "DIR", with: folder.path) })
-    let frontEnd = try lighttpd(before: server)
+    let frontEnd = try Python.lighttpd(before: server, in: folder)
     do {
       try body(try server.url)
       try body(frontEnd.url)
@@ -31,26 +31,6 @@ import Testing
     let errors = server.process.output.split(separator: "\n").filter { $0.contains(" error: ") }
     for line in errors where failures.isEmpty { Issue.record("in the log: \(line)") }
     for failure in failures { #expect(errors.contains { $0.contains(failure) }) }
-  }
-
-  private func lighttpd(before server: ServerProcess) throws -> (process: ChildProcess, url: String) {
-    let port = try FreePort.any()
-    let configuration = try folder.write(
-      """
-      server.modules = ( "mod_fastcgi" )
-      server.bind = "127.0.0.1"
-      server.port = \(port)
-      server.document-root = "\(folder.path)"
-      server.upload-dirs = ( "\(folder.path)" )
-      fastcgi.server = ( "/" => (( "socket" => "\(server.folder.file("f.sock"))",
-        "check-local" => "disable", "fix-root-scriptname" => "enable" )) )
-
-      """, to: "lighttpd.conf")
-    let process = try ChildProcess(try Program.lighttpd.path(), ["-D", "-f", configuration])
-    _ = try process.waitForOutput("port \(port)") { _ in
-      try? RawSocket(.tcp(host: "127.0.0.1", port: port))
-    }
-    return (process, "http://127.0.0.1:\(port)")
   }
 
   /// The bytes of a fixture.

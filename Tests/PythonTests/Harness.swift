@@ -24,6 +24,32 @@ enum Python {
       environment: environment)
   }
 
+  /// lighttpd before the FastCGI socket `f.sock` of a server; its files are in `folder`.
+  ///
+  /// - Parameter settings: lines of its configuration besides.
+  static func lighttpd(
+    before server: ServerProcess, in folder: TemporaryFolder, settings: String = ""
+  ) throws -> (process: ChildProcess, url: String) {
+    let port = try FreePort.any()
+    let configuration = try folder.write(
+      """
+      server.modules = ( "mod_fastcgi" )
+      server.bind = "127.0.0.1"
+      server.port = \(port)
+      server.document-root = "\(folder.path)"
+      server.upload-dirs = ( "\(folder.path)" )
+      \(settings)
+      fastcgi.server = ( "/" => (( "socket" => "\(server.folder.file("f.sock"))",
+        "check-local" => "disable", "fix-root-scriptname" => "enable" )) )
+
+      """, to: "lighttpd.conf")
+    let process = try ChildProcess(try Program.lighttpd.path(), ["-D", "-f", configuration])
+    _ = try process.waitForOutput("port \(port)") { _ in
+      try? RawSocket(.tcp(host: "127.0.0.1", port: port))
+    }
+    return (process, "http://127.0.0.1:\(port)")
+  }
+
   /// Starts a server, gives it to `body`, stops it; the end must be a good one. Returns all that it said.
   @discardableResult
   static func run(

@@ -32,28 +32,22 @@ struct ASGIApp {
 
   /// The object of serving.py; nil with an exception set.
   private static func serve(_ callable: Object, _ name: String, _ options: PythonOptions) -> Object? {
-    guard ASGIScope.prepare(), let arguments = PyTuple_New(3),
-      let text = PyUnicode_DecodeFSDefault(name),
-      let settings = PyDict_New()
+    let told = { (key: String) in options.told.last { $0.key == key }?.value }
+    guard ASGIScope.prepare(),
+      let settings = ASGIScope.dict([
+        "loop": options.loop, "tasks": "\(options.tasks)", "start": told("server.start") ?? "30",
+        "mercy": told("server.mercy") ?? "60", "debug": options.showsTracebacks ? "1" : "",
+      ])
     else { return nil }
+    guard let arguments = PyTuple_New(3), let text = PyUnicode_DecodeFSDefault(name) else {
+      py_release(settings)
+      return nil
+    }
     py_retain(callable)
     PyTuple_SetItem(arguments, 0, callable)
     PyTuple_SetItem(arguments, 1, text)
     PyTuple_SetItem(arguments, 2, settings)
-    defer { py_release(arguments) }
-    let told = { (key: String) in options.told.last { $0.key == key }?.value }
-    let pairs = [
-      ("loop", options.loop), ("tasks", "\(options.tasks)"), ("start", told("server.start") ?? "30"),
-      ("mercy", told("server.mercy") ?? "60"), ("debug", options.showsTracebacks ? "1" : ""),
-    ]
-    for (key, value) in pairs {
-      guard let value = PyUnicode_FromString(value) else { return nil }
-      defer { py_release(value) }
-      guard PyDict_SetItemString(settings, key, value) == 0 else { return nil }
-    }
-    guard let function = PyObject_GetAttrString(Interpreter.module, "serve_asgi") else { return nil }
-    defer { py_release(function) }
-    return PyObject_CallObject(function, arguments)
+    return PythonApplication.call("serve_asgi", arguments)
   }
 
   /// Nothing new comes, and what is under way has ended or is cut: awaits the end of background tasks and the

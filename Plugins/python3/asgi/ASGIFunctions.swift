@@ -12,15 +12,6 @@ enum ASGIFunctions {
     ("asgi_finish", finish), ("asgi_await", awaitReadiness), ("asgi_is_late", isLate), ("asgi_log", log),
   ]
 
-  /// The extension `draft.request/1` (docs/NSGI.md), as far as it is needed here.
-  fileprivate struct RequestTable {
-    let note, noted, deadline: UnsafeRawPointer?
-    let late: @convention(c) (nsgi_id) -> Int32
-  }
-
-  fileprivate nonisolated(unsafe) static let request: UnsafePointer<RequestTable>? =
-    Interpreter.host.pointee.extension("draft.request/1")?.assumingMemoryBound(to: RequestTable.self)
-
   /// What `read` gives at most.
   fileprivate static let piece = 64 * 1024
   /// Where a piece of a body is until it is an object of Python.
@@ -88,9 +79,7 @@ private let read: PyCFunctionFast = { _, arguments, count in
     return PyBytes_FromStringAndSize(
       UnsafePointer(ASGIFunctions.room.assumingMemoryBound(to: CChar.self)), Int(got))
   }
-  guard got == Int64(NSGI_AGAIN.rawValue) else { return result(Int32(got)) }
-  py_retain(py_none())
-  return py_none()
+  return got == Int64(NSGI_AGAIN.rawValue) ? none() : result(Int32(got))
 }
 
 /// asgi_respond(application, id, status, headers, body) -> a result; the exchange is over if it is good.
@@ -155,7 +144,7 @@ private let awaitReadiness: PyCFunctionFast = { _, arguments, count in
 
 /// asgi_is_late(id) -> 1 when the time of the request is over, and not its client gone.
 private let isLate: PyCFunctionFast = { _, arguments, count in
-  guard count == 1, let arguments, let table = ASGIFunctions.request else { return result(0) }
+  guard count == 1, let arguments, let table = Functions.request else { return result(0) }
   return result(max(0, table.pointee.late(id(arguments[0]))))
 }
 
@@ -181,12 +170,12 @@ private let log: PyCFunctionFast = { _, arguments, count in
 private func withHead(
   _ application: Object, _ list: Object, _ body: (UnsafeBufferPointer<nsgi_pair>) -> Object?
 ) -> Object? {
-  guard py_is_list(list) else { return nothing() }
+  guard py_is_list(list) else { return none() }
   let count = py_list_size(list)
   return withUnsafeTemporaryAllocation(of: nsgi_pair.self, capacity: max(1, count)) { room in
     var kept = 0
     for index in 0..<count {
-      guard let field = field(py_list_item(list, index)!) else { return nothing() }
+      guard let field = field(py_list_item(list, index)!) else { return none() }
       if isOfConnection(field.name) {
         warn(application, field.name)
         continue
@@ -196,11 +185,6 @@ private func withHead(
     }
     return body(UnsafeBufferPointer(start: room.baseAddress, count: kept))
   }
-}
-
-private func nothing() -> Object? {
-  py_retain(py_none())
-  return py_none()
 }
 
 private func field(_ item: Object) -> nsgi_pair? {

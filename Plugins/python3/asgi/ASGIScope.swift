@@ -38,14 +38,15 @@ enum ASGIScope {
     if template != nil { return true }
     guard let keys = Keys(), let template = dict(["type": "http", "scheme": "http", "http_version": "1.1"]),
       let versions = dict(["version": "3.0", "spec_version": "2.4"]), let extensions = PyDict_New(),
-      let none = PyDict_New(),
-      PyDict_SetItemString(extensions, "http.response.pathsend", none) == 0
+      let empty = PyDict_New(),
+      PyDict_SetItemString(extensions, "http.response.pathsend", empty) == 0
     else { return false }
     (self.keys, self.template, self.versions, self.extensions) = (keys, template, versions, extensions)
     return true
   }
 
-  private static func dict(_ pairs: KeyValuePairs<String, String>) -> Object? {
+  /// A dict of texts; nil with an exception set.
+  static func dict(_ pairs: KeyValuePairs<String, String>) -> Object? {
     guard let dict = PyDict_New() else { return nil }
     for (key, value) in pairs {
       guard let text = PyUnicode_InternFromString(value), PyDict_SetItemString(dict, key, text) == 0 else {
@@ -129,10 +130,7 @@ enum ASGIScope {
   /// query. None where a front end does not say.
   private static func rawPath(_ host: UnsafePointer<nsgi_host>, _ id: nsgi_id) -> Object? {
     let target = variable(host, id, "REQUEST_URI")
-    guard let start = target.p, target.n > 0 else {
-      py_retain(py_none())
-      return py_none()
-    }
+    guard let start = target.p, target.n > 0 else { return none() }
     let all = UnsafeRawBufferPointer(start: start, count: target.n)
     var path = all.prefix { $0 != UInt8(ascii: "?") }
     if path.first != UInt8(ascii: "/"), let colon = path.firstIndex(of: UInt8(ascii: ":")),
@@ -173,19 +171,13 @@ enum ASGIScope {
 
   /// None for a client without an address, as on a unix socket.
   private static func client(_ host: UnsafePointer<nsgi_host>, _ view: nsgi_request) -> Object? {
-    guard view.remote_addr.n > 0 else {
-      py_retain(py_none())
-      return py_none()
-    }
+    guard view.remote_addr.n > 0 else { return none() }
     return pair(text(view.remote_addr), PyLong_FromLong(number(variable(host, view.id, "REMOTE_PORT"))))
   }
 
   private static func server(_ host: UnsafePointer<nsgi_host>, _ id: nsgi_id) -> Object? {
     let name = variable(host, id, "SERVER_NAME")
-    guard name.p != nil, name.n > 0 else {
-      py_retain(py_none())
-      return py_none()
-    }
+    guard name.p != nil, name.n > 0 else { return none() }
     return pair(text(name), PyLong_FromLong(number(variable(host, id, "SERVER_PORT"))))
   }
 

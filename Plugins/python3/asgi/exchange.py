@@ -12,6 +12,8 @@ READY, CANCELLED = 1, 2
 # Bytes of a file that are given at a time.
 PIECE = 256 * 1024
 LEVELS = {"warning": 3, "error": 4, "info": 2}
+# As Call.swift answers for applications of WSGI.
+FAILED = "The application failed. Its error is in the log of the server.\n"
 
 class ClientDisconnected(ConnectionAbortedError):
     '''send() after the client has left.'''
@@ -245,7 +247,7 @@ class Exchange:
         if self.isGone:
             return self.finish(GONE)
         shown = (trace or sentence + "\n") if self.application.showsTracebacks else None
-        self.give_up(shown or "The application failed. Its error is in the log of the server.\n")
+        self.give_up(shown or FAILED)
 
     def incomplete(self):
         if self.isGone:
@@ -254,7 +256,7 @@ class Exchange:
                 SENDING: "before the end of its response"}[self.stage]
         self.log("error", f"{self.heading()}: the application returned {what}: "
                           f"{place(self.application.name, self.application.callable, None)}")
-        self.give_up("The application failed. Its error is in the log of the server.\n")
+        self.give_up(FAILED)
 
     def heading(self):
         return f"{self.scope['method']} {self.scope['path']}"
