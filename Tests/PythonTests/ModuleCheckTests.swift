@@ -12,7 +12,7 @@ import Testing
     for (name, text) in [
       ("plain.py", "def application(environ, start_response):\n    return []\n"),
       ("later.py", "async def app(scope, receive, send):\n    pass\n"),
-      ("passes.py", "import later\ndef app(scope, receive, send):\n    return later.app(scope, receive, send)"),
+      ("passes.py", "import later\ndef app(one, two, three): return later.app(one, two, three)\n"),
       ("shop/__init__.py", ""), ("shop/wsgi.py", "from .core import made as application\n"),
       ("shop/core.py", "class App:\n    def __call__(self, e, s):\n        return []\nmade = App()\n"),
       ("runs.py", "open('ran', 'w')\nimport plain\napplication = plain.application\n"),
