@@ -26,6 +26,7 @@ build: ## build the server (.build/release/server), and what reads YAML, XML and
 	@scripts/install.sh build
 	swift build -c release --product server
 	swift build -c release --product config_reader
+	swift build -c release --product nsgi_tls
 
 plugins: ## build the runtimes beside the server (.build/release/lib{python3,ffi}_plugin.so, libnsgi_worker.so)
 	@scripts/install.sh plugins

@@ -26,6 +26,7 @@ let package = Package(
     .library(name: "python3_plugin", type: .dynamic, targets: ["python3"]),
     .library(name: "kit_swift", type: .dynamic, targets: ["kit_swift"]),
     .library(name: "table_swift", type: .dynamic, targets: ["table_swift"]),
+    .library(name: "nsgi_tls", type: .dynamic, targets: ["nsgi_tls"]),
     .library(name: "ffi_plugin", type: .dynamic, targets: ["ffi_plugin"]),
   ],
   dependencies: [
@@ -41,7 +42,7 @@ let package = Package(
     .target(
       name: "Host",
       dependencies: [
-        "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux",
+        "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CTLS",
         .product(name: "Logging", package: "swift-log"),
       ],
       // One thread at a time owns the worker, by its leadership; the run-time checks of exclusive access guard
@@ -66,6 +67,19 @@ let package = Package(
         .unsafeFlags(
           ["-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/CWorker/exports.map"],
           .when(configuration: .release))
+      ]),
+    // TLS: a library that the first socket with it loads, over OpenSSL. What it and the server say to each
+    // other is CTLS.
+    .target(name: "CTLS", path: "Plugins/tls/CTLS"),
+    .target(
+      name: "nsgi_tls", dependencies: ["CTLS"], path: "Plugins/tls/Library",
+      cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-fvisibility=hidden"])],
+      // It is C alone: what Swift's runtime needs to start is left out, and so is the runtime.
+      linkerSettings: [
+        .unsafeFlags(
+          ["-use-ld=lld", "-nostartfiles"]
+            + ["--as-needed", "-z", "relro", "-z", "now"].flatMap { ["-Xlinker", $0] }),
+        .linkedLibrary("ssl"), .linkedLibrary("crypto"),
       ]),
     // YAML, XML and JSON configurations: a program that the server starts for such a file alone.
     .executableTarget(

@@ -18,7 +18,7 @@ version=$(packaging/version.sh)
 umask 022
 
 command -v patchelf >/dev/null || { echo "stage: patchelf is not installed: use scripts/install.sh install" >&2; exit 1; }
-for file in server config_reader libpython3_plugin.so libnsgi_worker.so libffi_plugin.so; do
+for file in server config_reader libpython3_plugin.so libnsgi_worker.so libffi_plugin.so libnsgi_tls.so; do
   [ -e "$built/$file" ] || { echo "stage: $built/$file is not there: use make build plugins" >&2; exit 1; }
 done
 if ! problem=$(mkdir -p "$root/bin" 2>&1) || ! [ -w "$root/bin" ]; then
@@ -32,7 +32,7 @@ program() { # FROM TO MODE
   cp "$1" "$2.new"
   [ "${STRIP:-yes}" = no ] || strip --strip-unneeded --remove-section=.comment "$2.new"
   # SwiftPM has it look for libraries beside itself; it needs none.
-  patchelf --remove-rpath "$2.new"
+  patchelf --remove-rpath --remove-needed libswiftCore.so "$2.new"
   chmod "$3" "$2.new"
   mv "$2.new" "$2"
 }
@@ -42,6 +42,7 @@ for plugin in python3 ffi; do
   program "$built/lib${plugin}_plugin.so" "$root/lib/$name/${plugin}_plugin.so" 644
 done
 
+program "$built/libnsgi_tls.so" "$root/lib/$name/libnsgi_tls.so" 644
 program "$built/libnsgi_worker.so" "$root/lib/$name/nsgi_worker.so" 644
 
 [ ! -e "$apps/hello_world_app.so" ] ||

@@ -18,7 +18,7 @@ declare -A toolchain_needs=(
 declare -A build_needs=(
   [gcc]=gcc [make]=make [git]=git [/etc/ssl/certs/ca-certificates.crt]=ca-certificates
   [g++]=g++ [rustc]=rustc [/usr/include/sqlite3.h]=libsqlite3-dev
-  [yaml-0.1.pc]=libyaml-dev [expat.pc]=libexpat1-dev
+  [yaml-0.1.pc]=libyaml-dev [expat.pc]=libexpat1-dev [openssl.pc]=libssl-dev
 )
 declare -A plugins_needs=(
   ["/usr/lib/*/libpython3.*.so.1.0"]=python3-dev [libffi.pc]=libffi-dev [pkg-config]=pkg-config

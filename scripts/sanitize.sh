@@ -15,6 +15,7 @@ build=(--sanitize="$kind" --scratch-path "$place")
 
 swift build "${build[@]}" --product server
 swift build "${build[@]}" --product config_reader
+swift build "${build[@]}" --product nsgi_tls
 swift build "${build[@]}" --build-tests
 if [ "$kind" = address ]; then
   # The runtime is in the server and in the tests, which offer it to the libraries that they load: these must

@@ -12,6 +12,7 @@ make --no-print-directory lint
 step "release server"
 swift build -c release --product server
 swift build -c release --product config_reader
+swift build -c release --product nsgi_tls
 step "plugins"
 make --no-print-directory plugins
 step "apps"

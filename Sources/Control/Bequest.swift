@@ -87,6 +87,9 @@ public struct Bequest: Equatable, Sendable {
   /// Workers that serve, where there are as many as the work asks for.
   public var workers: Int?
 
+  /// Keys of session tickets, newest first, in hexadecimal digits.
+  public var tickets: [String] = []
+
   /// Nothing.
   public init() {}
 }
@@ -104,7 +107,7 @@ extension Bequest {
       ]
       if let reason = build.withdrawn { fields.append(.init("kept-withdrawn", reason)) }
     }
-    fields += counters.map { .init("counter", $0.text) }
+    fields += counters.map { .init("counter", $0.text) } + tickets.map { .init("ticket-key", $0) }
     if let workers { fields.append(.init("cheaper-workers", "\(workers)")) }
     guard let trial else { return fields }
     fields += [.init("trial", "\(trial.end)"), .init("trial-kills", "\(trial.kills)")]
@@ -124,6 +127,7 @@ extension Bequest {
     }
     kept.removeAll { $0.generation < 1 }
     counters = message.all("counter").compactMap { Place($0) }
+    tickets = message.all("ticket-key")
     workers = message.number("cheaper-workers").flatMap { $0 > 0 ? $0 : nil }
     guard let end = message["trial"].flatMap({ UInt64($0) }) else { return }
     var trial = Trial()

@@ -41,7 +41,8 @@ public struct Message: Equatable, Sendable {
     case copied
     /// The build may be put to work: `name`, `version`, `unloadable`.
     case passed
-    /// The configuration, as the options in effect: `option`, repeated; several such messages add up.
+    /// The configuration, as the options in effect: `option`, repeated; several such messages add up. So do
+    /// `file` and `text`, files that workers may not read themselves.
     case configured
     // From the master.
     /// Finish what is under way and leave; others go on accepting.
@@ -55,6 +56,8 @@ public struct Message: Equatable, Sendable {
     /// Turn the loop once: a worker that waits for clients shows that it does not hang. The process that
     /// distributes lines answers with the same.
     case beat
+    /// Session tickets have other keys: `ticket`, repeated, newest first.
+    case tickets
     /// The server is to stop soon: say so to load balancers, and serve on.
     case unready
     /// Show on the scoreboard what requests do that take long.

@@ -111,6 +111,10 @@ public struct Orders: Equatable, Sendable {
   public var builds: [Build] = []
   /// Whether a staging child runs the build's load() and probe().
   public var tries = false
+  /// Files of the operator's that the process may not read itself: certificates and keys.
+  public var files: [HandedFile] = []
+  /// Keys of session tickets, newest first, in hexadecimal digits.
+  public var tickets: [String] = []
   /// A master that follows another: what that one knows besides.
   public var bequest = Bequest()
 
@@ -145,6 +149,7 @@ public struct Orders: Equatable, Sendable {
       fields.append(.init("version", build.stateVersion))
       fields.append(.init("source", build.source))
     }
+    fields += files.fields + tickets.map { .init("ticket", $0) }
     return Message(.orders, fields + bequest.fields)
   }
 
@@ -164,6 +169,7 @@ public struct Orders: Equatable, Sendable {
     if descriptors.count == 3, descriptors.allSatisfy({ $0 >= 0 }) {
       shared = Shared(memory: descriptors[0], reading: descriptors[1], writing: descriptors[2])
     }
+    (files, tickets) = ([HandedFile](message), message.all("ticket"))
     bequest = Bequest(message)
     arguments = message.all("argument")
     commandLine = message.all("word")

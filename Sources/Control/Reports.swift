@@ -61,7 +61,8 @@ public enum WorkerReport: Equatable, Sendable {
       self = .refused(app: app, reason: message.reason, isFull: message["full"] == "1")
     case .traced: self = .traced
     case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
-      .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep:
+      .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep,
+      .tickets:
       return nil
     }
   }
@@ -98,7 +99,7 @@ public enum JobReport: Equatable, Sendable {
   /// The build may be put to work.
   case passed(app: Int, name: String, version: String, isUnloadable: Bool)
   /// Options in effect; further ones may follow.
-  case configured([String])
+  case configured([String], files: [HandedFile])
   case failed(reason: String, code: Int32)
 
   /// Reads a packet of a child that was to stage builds of these applications; nil for what none says.
@@ -118,11 +119,12 @@ public enum JobReport: Equatable, Sendable {
       self = .passed(
         app: app, name: message.name("name"), version: message.name("version"),
         isUnloadable: message["unloadable"] == "1")
-    case .configured: self = .configured(message.all("option"))
+    case .configured: self = .configured(message.all("option"), files: [HandedFile](message))
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .ready, .expired, .renew, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop,
       .quit,
-      .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep:
+      .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep,
+      .tickets:
       return nil
     }
   }

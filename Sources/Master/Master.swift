@@ -27,6 +27,8 @@ public struct MasterPlan {
   public var settings: Settings
   /// The options in effect, as workers read them.
   public var arguments: [String]
+  /// Files that workers may not read themselves.
+  public var files: [HandedFile] = []
   /// The command line as it was given, to be read again.
   public var commandLine: [String]
   /// The sockets to serve.
@@ -135,12 +137,14 @@ public final class Master {
   var spoolNumbers = SpoolNumbers()
   /// What the workers have in common, and reloads that they ask for.
   var (commons, renewal): ([CommonMemory], Renewal) = ([], Renewal())
+  /// Keys of session tickets.
+  var tickets: TicketKeys
   /// Connections waited at the last look.
   var hadBacklog = false
 
   var jobs: [Int: Job] = [:]
   /// The configuration that the change under way has read.
-  var configured: (ticket: Int, arguments: [String], settings: Settings)?
+  var configured: (ticket: Int, arguments: [String], settings: Settings, files: [HandedFile])?
   /// Private copies on disk.
   var copies: Copies
   /// The share of failed answers before the build on trial, by mount.
@@ -227,6 +231,7 @@ public final class Master {
       System.release(socket.descriptor)
     }
     copies = Copies(in: plan.directory)
+    tickets = TicketKeys(plan.bequest.tickets)
     releases.follows = plan.follows
     spoolShares = try System.sealedMemory("spools", SpoolShares.bytes)
     epoll = try System.epollCreate()
@@ -257,6 +262,7 @@ public final class Master {
       if let code = runSteps(.beforeApps, signals: signals) { return code }
     }
     defer { endPrograms(signals) }
+    awaitTickets()
     stageFirst()
     while !isDone {
       do throws(SystemError) {
@@ -377,6 +383,7 @@ public final class Master {
     case .minute: minuteBegins()
     case .keeper: keepAgain()
     case .renewal: renew()
+    case .tickets: renewTickets()
     }
   }
 

@@ -54,6 +54,7 @@ enum Roles {
     plan.watchSockets = ground.watchSockets.map {
       WatchSocket(descriptor: $0.descriptor, kind: $0.kind, address: $0.address)
     }
+    plan.files = ground.files
     plan.builds = served
     plan.bequest = assignment?.orders.bequest ?? Bequest()
     plan.remakeDirectory = {
@@ -87,12 +88,14 @@ enum Roles {
     if orders.role != .stage, orders.role != .worker { assignment.begin() }
     switch orders.role {
     case .configure:
-      try settings(orders.arguments).warnings.forEach(Server.announce)
+      let wanted = try settings(orders.arguments)
+      wanted.warnings.forEach(Server.announce)
       assignment.configured(
         try Settings.effectiveArguments(
           arguments: orders.arguments, environment: ProcessEnvironment.values,
           workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile,
-          surroundings: .ofThisMachine, readFile: Files.read))
+          surroundings: .ofThisMachine, readFile: Files.read),
+        files: try TLSFiles.read(wanted))
     case .watch: return try watch(try effective(), assignment)
     case .collect: return try collect(try effective(), assignment)
     case .keep: return try Server.keep(try effective(), assignment)

@@ -92,10 +92,9 @@ import Testing
     ("--log-buffering 3", "`--log-buffering` is not an option; see --help"),
     ("--no-masters", "`--no-masters` is not an option; did you mean --no-master?"),
     (
-      "--https :443",
-      "`--https :443`: uWSGI would listen with TLS, and nothing here does; let a front end (nginx, "
-        + "HAProxy, Caddy) "
-        + "speak TLS, and listen with http-socket behind it"
+      "--https2 addr=:443",
+      "`--https2 addr=:443`: uWSGI would listen with TLS, and nothing here does; use https-socket; write "
+        + "tls-cert and tls-key once for each certificate of several names"
     ),
     ("--frobnicate", "`--frobnicate` is not an option; see --help"),
     ("-app x.so", "`-app` is not an option; did you mean --app?"),
@@ -109,6 +108,20 @@ import Testing
   ]
 
   static let whole: [(String, String)] = [
+    (
+      "--app a.so --https :443",
+      "the socket :443 is to speak TLS and has no certificate; write --https-socket :443,CERT,KEY, "
+        + "or add --tls-cert and --tls-key"
+    ),
+    (
+      "--app a.so --https-socket :443 --tls-cert a.pem --tls-cert b.pem --tls-key a.key",
+      "there are 2 of --tls-cert and 1 of --tls-key; give each certificate its key, in the same order, or all "
+        + "of them in the certificates' files"
+    ),
+    (
+      "--app a.so --http-socket :80 --tls-cert a.pem",
+      "no socket would present the certificate a.pem; add --https-socket 0.0.0.0:443"
+    ),
     (
       "--http-socket :1",
       "no application: there is nothing to serve; add --app PATH, the shared library to serve, "

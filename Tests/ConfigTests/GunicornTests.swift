@@ -101,7 +101,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("shop:app --certfile a", "let a front end (nginx, HAProxy, Caddy) speak TLS"),
+    ("shop:app --certfile a", "write https-socket = ADDR,CERT,KEY"),
     ("shop:app -c gunicorn.conf.py", "`server migrate FILE` prints what it comes to"),
     ("shop:app -D", "add --daemonize FILE"), ("shop:app -w", "`-w`: the value is missing"),
     ("shop:app -w many", "`-w many`: \"many\" is not a number"),

@@ -238,7 +238,8 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
       ["--app --app-option --cgi --plugins-dir --plugin-dir --log-route --log-req-route"]
       + ["--cron --cron2 --unique-cron --smart-attach-daemon --smart-attach-daemon2"]
       + RuntimeTests.rows.map(\.0)
-      + StaticOptionTests.rows.map { "--" + $0.name } + RuleOptionTests.names.map { "--" + $0 }
+      + StaticOptionTests.rows.map { "--" + $0.name }
+      + (RuleOptionTests.names + TLSOptionTests.names).map { "--" + $0 }
     let lines =
       (Self.sockets + Self.limits + Self.others + Self.supervision + Self.watching).map(\.line) + elsewhere
     let used = Set(lines.flatMap(words).map { String($0.split(separator: "=")[0]) })

@@ -60,7 +60,8 @@ private final class Installed: Sendable {
   func files() throws {
     let names = [
       "bin/nsgi-server", "lib/nsgi-server/python3_plugin.so", "lib/nsgi-server/ffi_plugin.so",
-      "lib/nsgi-server/config_reader", "include/nsgi.h", "include/nsgi.hpp", "share/pkgconfig/nsgi.pc",
+      "lib/nsgi-server/config_reader", "lib/nsgi-server/libnsgi_tls.so", "include/nsgi.h", "include/nsgi.hpp",
+      "share/pkgconfig/nsgi.pc",
       "share/nsgi/templates/swift/Package.swift",
       "share/nsgi/sdk/rust/nsgi.rs", "share/nsgi/sdk/swift/Sources/NSGI/App.swift",
       "share/man/man8/nsgi-server.8", "share/man/man8/nsgi-server-ctl.8", "share/man/man5/nsgi-server.ini.5",

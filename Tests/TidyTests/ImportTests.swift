@@ -9,7 +9,9 @@ import Testing
     "Config": ["Control", "Glibc", "ArgumentParser"],
     "Control": ["Synchronization"],
     "Posix": ["Control", "CLinux", "Glibc", "Synchronization"],
-    "Host": ["Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "Glibc", "Synchronization", "Logging"],
+    "Host": [
+      "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CTLS", "Glibc", "Synchronization", "Logging",
+    ],
     "Check": ["Host", "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "Glibc", "Synchronization"],
     "Master": ["Config", "Control", "Posix", "CLinux", "Glibc", "Synchronization"],
     "NSGI": ["CNSGI", "Synchronization"],

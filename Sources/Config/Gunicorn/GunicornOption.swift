@@ -160,7 +160,7 @@ struct GunicornOption: Sendable {
   ]
 
   private static let tls =
-    "let a front end (nginx, HAProxy, Caddy) speak TLS, and take these options out"
+    "write https-socket = ADDR,CERT,KEY (docs/TLS.md), and take these options and bind out"
 
   @Sendable private static func single(_ value: String) -> [String] { [value] }
 

@@ -71,7 +71,7 @@ extension Migration {
     } else if names[1] == "tls" {
       if names.last == names[min(2, names.count - 1)] {
         note(
-          "TO DO \(quoted): let a front end (nginx, HAProxy, Caddy) speak TLS before this socket")
+          "TO DO \(quoted): listen with https-socket = ADDR,CERT,KEY in place of this socket")
       }
     } else if names[1] == "forwarded", names.count > 2, names[2] == "source" {
       add("trusted-proxy", value, from: "was \(quoted)")

@@ -6,6 +6,8 @@ struct Draft {
   /// stands.
   var plainSockets: [Int] = []
   var socketProtocol = ListenerProtocol.auto
+  /// `--tls-cert` and `--tls-key`, in their orders.
+  var (tlsCertificates, tlsKeys): ([String], [String]) = ([], [])
   var appOptions: [(mount: String?, option: AppOption)] = []
   var wantsCGI = false
   var runtimes = RuntimeDraft()
@@ -30,6 +32,7 @@ struct Draft {
     settings.inheritedProtocol = socketProtocol
     var problems: [ConfigError] = []
     do throws(ConfigError) { try checkListeners() } catch { problems.append(error) }
+    do throws(ConfigError) { try finishTLS() } catch { problems.append(error) }
     do throws(ConfigError) {
       try makeRuntimeApps()
       try checkApps()

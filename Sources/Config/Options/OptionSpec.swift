@@ -70,7 +70,8 @@ struct OptionGroup: Sendable {
 /// All options.
 enum OptionTable {
   static let groups = [
-    applicationOptions, pythonOptions, cacheOptions, ffiOptions, socketOptions, requestOptions, timeOptions,
+    applicationOptions, pythonOptions, cacheOptions, ffiOptions, socketOptions, tlsOptions, requestOptions,
+    timeOptions,
     staticOptions, ruleOptions, watchOptions, logOptions, logRouteOptions, processOptions, titleOptions,
     supervisionOptions, cheaperOptions, programOptions,
     configurationOptions, acceptedOptions,

@@ -26,6 +26,9 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case cheaperAboveAll(Int, Int)
   case busynessUpsideDown(Int, Int)
   case addressTwice(Address)
+  case tlsKeys(certificates: Int, keys: Int)
+  case tlsWithoutCertificate(Address)
+  case tlsWithoutSocket(certificate: String)
   case mountTwice(String, String, String)
   case optionForNoApp(mount: String)
   case jumpToNowhere(label: String)
@@ -76,6 +79,10 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .busynessUpsideDown(let least, let most):
       "--cheaper-busyness-min \(least) is not below --cheaper-busyness-max \(most)"
     case .addressTwice(let address): "two sockets are to listen at \(address)"
+    case .tlsKeys(let certificates, let keys):
+      "there are \(certificates) of --tls-cert and \(keys) of --tls-key"
+    case .tlsWithoutCertificate(let address): "the socket \(address) is to speak TLS and has no certificate"
+    case .tlsWithoutSocket(let certificate): "no socket would present the certificate \(certificate)"
     case .mountTwice(let mount, let first, let second):
       "\(first) and \(second) are both mounted at \(mount.isEmpty ? "/" : mount)"
     case .optionForNoApp(let mount):
@@ -126,6 +133,11 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .cheaperAboveAll(_, let all): "write --cheaper \(max(1, all - 1)), or raise --processes"
     case .busynessUpsideDown: "workers start above the one and stop below the other: exchange them"
     case .addressTwice: "take one of them out, or change its address"
+    case .tlsKeys:
+      "give each certificate its key, in the same order, or all of them in the certificates' files"
+    case .tlsWithoutCertificate(let address):
+      "write --https-socket \(address),CERT,KEY, or add --tls-cert and --tls-key"
+    case .tlsWithoutSocket: "add --https-socket 0.0.0.0:443"
     case .mountTwice: "give each its own, as in --app /blog=blog.so"
     case .optionForNoApp(let mount):
       "write --app \(mount.isEmpty ? "" : mount + "=")PATH, or correct the mount"

@@ -25,7 +25,11 @@ extension Settings {
   /// Names of options that differ between the two and take effect at a start only.
   public static func fixed(_ old: Settings, _ new: Settings) -> [String] {
     var names: [String] = []
-    if old.listeners != new.listeners || old.socketFiles != new.socketFiles { names.append("the sockets") }
+    // The certificates of a socket may be others; what it is bound to and speaks may not.
+    let isBoundAlike = old.listeners.elementsEqual(new.listeners) {
+      $0.address == $1.address && $0.gateway == $1.gateway
+    }
+    if !isBoundAlike || old.socketFiles != new.socketFiles { names.append("the sockets") }
     if old.process.user != new.process.user { names.append("uid") }
     if old.process.group != new.process.group { names.append("gid") }
     if old.process.forbidsPrivileges != new.process.forbidsPrivileges { names.append("no-new-privs") }

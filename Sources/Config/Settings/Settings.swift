@@ -21,6 +21,8 @@ public struct Settings: Sendable, Equatable {
   public var supervision = SupervisionSettings()
   /// Mode and owner of unix socket files.
   public var socketFiles: SocketFileSettings
+  /// What sockets with TLS have in common.
+  public var tls = TLSSettings()
   /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of
   /// its own.
   public var inheritedProtocol: ListenerProtocol
@@ -81,6 +83,8 @@ public enum EventLoop: String, Sendable, Equatable, CaseIterable {
 /// The protocol spoken on a listener.
 public enum ListenerProtocol: String, Sendable, Equatable, CaseIterable {
   case http1, scgi, uwsgi, fastcgi
+  /// HTTP/1.1 over TLS.
+  case https
   /// Recognised by the first bytes of each connection.
   case auto
 }
@@ -91,6 +95,8 @@ public struct ListenerSettings: Sendable, Equatable {
   public var address: Address
   /// What is spoken on it.
   public var gateway: ListenerProtocol
+  /// Of a socket that speaks TLS: what it has of its own.
+  public var tls: TLSListenerSettings?
 
   /// A listener for `gateway` at `address`.
   public init(address: Address, gateway: ListenerProtocol) {

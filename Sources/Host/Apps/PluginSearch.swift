@@ -36,6 +36,17 @@ struct PluginSearch {
       .first { System.exists($0) }
   }
 
+  /// A library of the server's own that it loads when it is needed.
+  func find(library name: String) throws(ServerFailure) -> String {
+    let names = ["\(name).so", "lib\(name).so"]
+    for place in places {
+      for name in names where System.exists("\(place)/\(name)") { return "\(place)/\(name)" }
+    }
+    throw ServerFailure(
+      "the library \(names[1]) is in none of \(Self.list(places)); install the server anew, build it "
+        + "with `make build`, or name its directory with --plugins-dir")
+  }
+
   private static func parent(_ path: String) -> String {
     path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) } ?? ""
   }

@@ -95,6 +95,7 @@ extension Worker {
     } else {
       connection.keepsInput = true
     }
+    if let place = listeners[index].securely { beginSealed(connection, place) }
     setTimeout(connection, .head)
     return connection
   }

@@ -23,6 +23,7 @@ extension Worker {
     blocks.empty(&outlet.output)
     if connection.onRing != .no, ring.isOpen { endReceiving(connection) }
     letGoOfInput(connection)
+    if outlet.carrier != nil { endSealed(connection) }
     System.close(connection.fd)
     outlet.pointee.clear()
     connection.pointee.clear()

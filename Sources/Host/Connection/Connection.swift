@@ -49,6 +49,8 @@ struct Connection: ~Copyable {
   /// A unix socket, up to the end of the first request: input that may complete it stays in the socket too
   /// (KeptInput.swift).
   var keepsInput = false
+  /// Its socket's bytes are those of TLS: the outlet's carrier opens and seals them.
+  var isSealed = false
   /// Bytes of the input that are still in the socket.
   var kept = 0
   /// Lingering: bytes that are still read over, and until when (monotonic nanoseconds).
@@ -107,7 +109,7 @@ struct Connection: ~Copyable {
     generation &+= 1
     fd = -1
     (interest, isRegistered, onRing, prefersReactor) = ([], false, .no, false)
-    (hasNews, isOutgoing, isPostponed) = (false, false, false)
+    (hasNews, isOutgoing, isPostponed, isSealed) = (false, false, false, false)
     (streamsBody, closesAfterOutput, expectsNoMore) = (false, false, false)
     (deadline, lowWater, preface) = (0, 1, [])
   }

@@ -75,6 +75,11 @@ extension UnsafeMutablePointer where Pointee == Connection {
     nonmutating set { pointee.keepsInput = newValue }
   }
   @inline(__always)
+  var isSealed: Bool {
+    get { pointee.isSealed }
+    nonmutating set { pointee.isSealed = newValue }
+  }
+  @inline(__always)
   var kept: Int {
     get { pointee.kept }
     nonmutating set { pointee.kept = newValue }

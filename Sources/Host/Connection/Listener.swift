@@ -20,6 +20,8 @@ struct Listener {
   /// 0 for unix sockets.
   let port: UInt16
   let isTCP: Bool
+  /// Which of the sockets with TLS it is, from 0; nil without.
+  var securely: Int?
   /// The socket file was made by this server and is removed when it ends.
   let ownsFile: Bool
 
@@ -31,7 +33,7 @@ struct Listener {
     let word =
       switch (isSniffed, gateway) {
       case (true, _): "recognised"
-      case (false, .http1): "http"
+      case (false, .http1): spoken == .https ? "https" : "http"
       case (false, .scgi): "scgi"
       case (false, .uwsgi): "uwsgi"
       case (false, .fastcgi): "fastcgi"
@@ -173,7 +175,7 @@ extension Gateway {
   init(_ listener: ListenerProtocol) {
     self =
       switch listener {
-      case .http1, .auto: .http1
+      case .http1, .https, .auto: .http1
       case .scgi: .scgi
       case .uwsgi: .uwsgi
       case .fastcgi: .fastcgi
@@ -186,5 +188,20 @@ extension HeadLimits {
     self.init(
       headBytes: limits.headBytes, fields: limits.headerFields, chunkLineBytes: limits.chunkLineBytes,
       bodyBytes: limits.bodyBytes)
+  }
+}
+
+extension [Listener] {
+  /// The same, each with TLS knowing which of those it is: so the settings count them.
+  var numbered: [Listener] {
+    var count = 0
+    return map { listener in
+      var listener = listener
+      if listener.spoken == .https {
+        listener.securely = count
+        count += 1
+      }
+      return listener
+    }
   }
 }

@@ -6,6 +6,8 @@ import Wire
 /// beside the loop, or the exchange is asynchronous, it belongs to whoever holds the exchange's lock.
 struct Outlet: ~Copyable {
   var output = ByteBuffer()
+  /// TLS: what seals it; nil where bytes leave as they are.
+  var carrier: Carrier?
   /// A stretch of a file that follows the output; but what was spooled goes before it.
   var file = FileStretch()
   /// Bytes of answers that a front end has caused beside its requests, since nothing waited here.
@@ -61,6 +63,7 @@ struct Outlet: ~Copyable {
   mutating func lose() {
     output.removeAll()
     file.close()
+    carrier?.lose()
     next(.broke)
   }
 }

@@ -17,6 +17,11 @@ extension UnsafeMutablePointer where Pointee == Outlet {
     nonmutating _modify { yield &pointee.file }
   }
   @inline(__always)
+  var carrier: Carrier? {
+    get { pointee.carrier }
+    nonmutating set { pointee.carrier = newValue }
+  }
+  @inline(__always)
   var replies: Int {
     get { pointee.replies }
     nonmutating set { pointee.replies = newValue }
@@ -50,9 +55,11 @@ extension UnsafeMutablePointer where Pointee == Outlet {
   /// The peer is gone: nothing more is sent to it, the connection closes.
   @inline(__always) var isLost: Bool { way == .lost }
   /// Something of an answer is not sent yet.
-  @inline(__always) var hasOutput: Bool { !output.isEmpty || file.left > 0 }
+  @inline(__always) var hasOutput: Bool { !output.isEmpty || file.left > 0 || sealed > 0 }
   /// Bytes that wait.
-  @inline(__always) var waiting: Int64 { Int64(output.count) + file.left }
+  @inline(__always) var waiting: Int64 { Int64(output.count) + file.left + sealed }
+  /// Of these, bytes that TLS has sealed already.
+  @inline(__always) var sealed: Int64 { carrier.map { Int64($0.waiting) } ?? 0 }
   /// A peer causes answers and takes none: it is not listened to until it does.
   var isChoked: Bool { replies > Outlet.repliesBound }
 

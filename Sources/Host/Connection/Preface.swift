@@ -8,6 +8,7 @@ extension Worker {
   /// Looks at the first bytes; true when the codec may read on.
   func readPreface(_ connection: ConnectionPointer) -> Bool {
     if connection.preface.contains(.proxy), !readProxyHeader(connection) { return false }
+    if connection.preface.contains(.tls), !readSealed(connection) { return false }
     if connection.preface.contains(.sniff), !recognise(connection) { return false }
     return true
   }
@@ -123,4 +124,6 @@ struct Preface: OptionSet {
   static let proxy = Preface(rawValue: 1)
   /// The protocol is not known yet.
   static let sniff = Preface(rawValue: 2)
+  /// The socket speaks TLS, and no byte of a request has come.
+  static let tls = Preface(rawValue: 4)
 }

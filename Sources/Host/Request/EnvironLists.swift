@@ -36,7 +36,7 @@ extension Exchange {
   mutating func environList() -> UnsafeMutablePointer<nsgi_pair> {
     if let list = lists.environ { return list }
     let more = head.count + (routing?.variables.count ?? 0)
-    let capacity = EnvironLists.ownVariables + more
+    let capacity = EnvironLists.ownVariables + TLSVariables.count + more
     let list = arena.allocate(capacity * MemoryLayout<nsgi_pair>.stride).bindMemory(
       to: nsgi_pair.self, capacity: capacity)
     var table = PairTable(list, count: addOwnVariables(to: list), more: more, &arena)
@@ -67,6 +67,7 @@ extension Exchange {
     own.add("GATEWAY_INTERFACE", Text("CGI/1.1"))
     let isTLS = meta.scheme.count == 5
     if isTLS { own.add("HTTPS", Text("on")) }
+    if let carrier = outlet.carrier { TLSVariables.each(carrier) { own.add($0, $1) } }
     if meta.contentType.start != nil { own.add("CONTENT_TYPE", meta.contentType) }
     // What was stated is told, be it 0; so is what was counted of a body in chunks.
     let isKnown = meta.contentLength > 0 || meta.contentLength == 0 && (head.statesLength || head.isChunked)

@@ -15,7 +15,8 @@ extension Worker {
         let count = try takeForNobody(connection)
         if count == 0 { ended(connection) } else { hasReadOver(connection, count) }
         return .goesOn
-      case .readingBody where connection.input.isEmpty && connection.codec.bodyLeft > 0:
+      case .readingBody
+      where connection.input.isEmpty && connection.codec.bodyLeft > 0 && !connection.isSealed:
         return try receiveBody(connection)
       case .closed, .idle, .readingHead, .readingBody, .calling, .skipping:
         return try receiveInput(connection)
@@ -238,6 +239,7 @@ extension Worker {
       &exchange.head, exchange.base, facts, into: &exchange.meta,
       &exchange.arena)
     exchange.isNormalized = true
+    if connection.isSealed { exchange.meta.scheme = Text("https") }
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
 

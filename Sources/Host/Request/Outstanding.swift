@@ -14,7 +14,8 @@ extension Worker {
     let isLong = most >= Worker.lastBytes && before + left <= limits.bodyMemoryBytes
     let lowWater = isLong ? Int32(most) : 1
     let isSet = isLong ? 2...lowWater ~= connection.lowWater : connection.lowWater == 1
-    guard !isSet, connection.peer.isInternet else { return }
+    // Of ciphertext a session may hold some already: less may be to come than bytes of the body.
+    guard !isSet, connection.peer.isInternet, !connection.isSealed else { return }
     connection.lowWater = lowWater
     System.setLowWater(connection.fd, lowWater)
   }

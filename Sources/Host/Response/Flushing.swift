@@ -14,7 +14,8 @@ extension Worker {
     // An acknowledgement that comes between the two would push the last bytes out alone.
     if ends, !connection.expectsNoMore { System.cork(connection.fd) }
     do throws(SystemError) {
-      try send(outlet, connection.fd, follows: ends, most: limits.fileBytesPerTurn)
+      let isEnd = connection.closesAfterOutput && !outlet.isCut
+      try send(outlet, connection.fd, follows: ends, ends: isEnd, most: limits.fileBytesPerTurn)
     } catch {
       if error.wouldBlock, block(connection) { return }
       outlet.lose()
@@ -31,10 +32,17 @@ extension Worker {
 
   /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more, or when so
   /// many bytes of a file have gone that others come first.
+  ///
+  /// - Parameters:
+  ///   - follows: something follows at once; these bytes need not leave alone.
+  ///   - ends: the connection ends with it, as TLS has to say.
   @inline(__always)
   func send(
-    _ outlet: OutletPointer, _ fd: Int32, follows: Bool = false, most: Int64 = .max
+    _ outlet: OutletPointer, _ fd: Int32, follows: Bool = false, ends: Bool = false, most: Int64 = .max
   ) throws(SystemError) {
+    if let carrier = outlet.carrier {
+      return try sendSealed(outlet, carrier, fd, ends: ends, follows: follows, most: most)
+    }
     if outlet.file.isSpool { try sendFile(fd, outlet, most: most) }
     while !outlet.output.isEmpty {
       outlet.took(
@@ -143,6 +151,11 @@ extension Worker {
   func flushed(_ connection: ConnectionPointer) -> Turn {
     flush(connection)
     guard !connection.hasOutput else { return .goesOn }
+    // A handshake that has said its part.
+    if connection.preface.contains(.tls) {
+      setInterest(connection, .read)
+      return .goesOn
+    }
     if connection.isClosing {
       finish(connection)
       return .goesOn

@@ -7,7 +7,7 @@ extension Worker {
   @inline(__always)
   func flushSoon(_ connection: ConnectionPointer) {
     let outlet = connection.outlet
-    guard outlet.file.left == 0, !outlet.resets, !outlet.isBlocked,
+    guard outlet.file.left == 0, !outlet.resets, !outlet.isBlocked, outlet.carrier == nil || !ring.isOpen,
       !connection.closesAfterOutput, !departure.isUnderWay, !outlet.output.isEmpty,
       outlet.output.count <= BlockPool.blockBytes
     else { return flush(connection) }

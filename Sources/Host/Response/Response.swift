@@ -238,6 +238,14 @@ extension Worker {
     let outlet = exchange.outlet
     exchange.isUnderway = true
     var done = 0
+    if let carrier = outlet.carrier {
+      do throws(SystemError) {
+        return try sendSealed(outlet, carrier, exchange.connection.fd, bytes, &done)
+      } catch {
+        if !error.wouldBlock { return lost(exchange) }
+        return outlet.output.append(UnsafeRawBufferPointer(rebasing: bytes[done...]))
+      }
+    }
     do {
       done = try System.send(exchange.connection.fd, outlet.output.bytes, bytes)
     } catch {

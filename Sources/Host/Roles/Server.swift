@@ -42,6 +42,9 @@ public enum Server {
     let listeners = settings.isCGI ? [] : try listen(settings)
     let files = try OwnFiles(listeners, settings.process, for: identity)
     defer { files.remove() }
+    // While this process may read the keys.
+    let identities = try TLSIdentities.all(settings, try TLSFiles.read(settings), checksTime: true)
+    for identity in identities { identity.use(TicketKeys([]).keys) }
     try ProcessSetup.enter(settings.process, worker: 0)
     try StaticFiles.check(settings)
     try RuleBook.check(settings)
@@ -56,7 +59,8 @@ public enum Server {
     let worker: Worker
     do {
       worker = try Worker(
-        settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared, spools: spools)
+        settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared, spools: spools,
+        identities: identities)
     } catch { throw ServerFailure(loop: error) }
     try checkRoom()
     worker.leading.home = home

@@ -28,6 +28,8 @@ final class Worker: @unchecked Sendable {
   /// Where bodies and answers go that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
+  /// Those of the sockets with TLS, in their order.
+  let identities: [TLSIdentities]
   let mounts: MountTable
   /// What is served without an app; nil for nothing.
   let files: StaticFiles?
@@ -91,13 +93,14 @@ final class Worker: @unchecked Sendable {
   ///   - mounts: loaded, started and probed applications with their mounts.
   init(
     settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil,
-    spools: SpoolRoom? = nil
+    spools: SpoolRoom? = nil, identities: [TLSIdentities] = []
   ) throws(SystemError) {
     self.supervisor = supervisor
     self.spools = spools ?? SpoolRoom(settings)
     if let board = supervisor?.board { LastWords.use(board) }
     self.settings = settings
-    self.listeners = listeners
+    self.listeners = listeners.numbered
+    self.identities = identities
     self.mounts = mounts
     let servesFiles = !settings.files.roots.isEmpty || settings.rules.servesFiles
     files = servesFiles ? StaticFiles(settings.files, settings.limits) : nil

@@ -37,6 +37,8 @@ struct Alarms {
     /// A minute begins.
     case minute
     case keeper
+    /// Session tickets get another key.
+    case tickets
     /// What workers have asked for in the meantime may be done.
     case renewal
     /// Another process may be started that distributes lines.

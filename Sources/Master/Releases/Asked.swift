@@ -66,7 +66,7 @@ extension Releases {
     case .failed(let reason): refuse(reason)
     case .configured: act(.stage(ticket: ticket))
     case .built(let target, let fresh, let obstacle):
-      if fresh.isEmpty, target.arguments == current.arguments {
+      if fresh.isEmpty, target.arguments == current.arguments, target.files == current.files {
         return succeed("nothing to do: the build is the one that serves, \(serviceText)", changed: false)
       }
       if !staging.isReload, swapsInPlace(target, fresh, obstacle) {

@@ -90,7 +90,7 @@ extension Releases {
       let previous = probation.previous
       return Release(
         number: nextNumber(), configuration: previous.configuration, arguments: previous.arguments,
-        settings: previous.settings, builds: previous.builds)
+        settings: previous.settings, builds: previous.builds, files: previous.files)
     }
     var (arguments, builds) = (current.arguments, current.builds)
     for trial in blamed {

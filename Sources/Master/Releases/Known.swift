@@ -4,12 +4,17 @@ import Control
 /// What is known of releases and builds, and what is shown of it.
 extension Releases {
   /// A release of its own number. Its options are a set of their own unless they are those in effect.
-  mutating func release(_ arguments: [String], _ settings: Settings, _ builds: [Build]) -> Release {
+  ///
+  /// - Parameter files: nil: those of the one that serves.
+  mutating func release(
+    _ arguments: [String], _ settings: Settings, _ builds: [Build], _ files: [HandedFile]? = nil
+  ) -> Release {
     let number = nextNumber()
-    let isSame = current?.arguments == arguments
+    let files = files ?? current?.files ?? []
+    let isSame = current?.arguments == arguments && current?.files == files
     return Release(
       number: number, configuration: isSame ? current!.configuration : number, arguments: arguments,
-      settings: settings, builds: builds)
+      settings: settings, builds: builds, files: files)
   }
 
   /// Releases that are wanted, or may be again without being asked for.

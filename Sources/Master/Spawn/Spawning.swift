@@ -73,6 +73,7 @@ extension Master {
     try mend(release.builds)
     var orders = Orders(.worker)
     (orders.worker, orders.workers, orders.arguments) = (launch.seat, release.workers, release.arguments)
+    (orders.files, orders.tickets) = (release.files, tickets.keys)
     var handed = HandedMap()
     for socket in sockets { handed.add(socket, to: &orders) }
     for (app, build) in release.builds.enumerated() {

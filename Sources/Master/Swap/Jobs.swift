@@ -19,7 +19,7 @@ final class Job {
   /// What came of it.
   enum Outcome {
     case staged([Int: Staged])
-    case configured([String])
+    case configured([String], files: [HandedFile])
     /// One sentence, and the exit code if the start fails by it.
     case failed(reason: String, code: Int32)
   }
@@ -40,6 +40,8 @@ final class Job {
   let then: (Outcome) -> Void
   var staged: [Int: Staged] = [:]
   var options: [String]?
+  /// What it has read for workers.
+  var files: [HandedFile] = []
   /// Bytes of these.
   var optionBytes = 0
   /// How much it says.
@@ -121,8 +123,13 @@ extension Master {
 
   /// Options of a child that reads the configuration. Nobody else has a say in them, and what is kept of them
   /// is bounded.
-  private func take(_ options: [String], from job: Job) {
+  private func take(_ options: [String], _ files: [HandedFile], from job: Job) {
     guard job.orders.role == .configure else { return }
+    guard job.files.bytes + files.bytes <= HandedFile.mostBytes else {
+      return fail(
+        job, "certificates and keys come to more than \(HandedFile.mostBytes >> 20) MiB; shorten them")
+    }
+    job.files.take(files)
     job.optionBytes += options.reduce(0) { $0 + $1.utf8.count }
     let count = (job.options?.count ?? 0) + options.count
     guard job.optionBytes <= Limits.configurationBytes, count <= 2 * Limits.configurationKeys else {
@@ -145,7 +152,7 @@ extension Master {
       job.staged[app]?.version = version
       job.staged[app]?.isUnloadable = isUnloadable
       job.staged[app]?.hasPassed = true
-    case .configured(let options): take(options, from: job)
+    case .configured(let options, let files): take(options, files, from: job)
     case .failed(let reason, let code): job.failure = (reason, code)
     }
   }
@@ -169,7 +176,7 @@ extension Master {
 
   private func outcome(of job: Job, _ ending: Ending) -> Job.Outcome {
     if let failure = job.failure { return .failed(reason: failure.reason, code: failure.code) }
-    if let options = job.options { return .configured(options) }
+    if let options = job.options { return .configured(options, files: job.files) }
     let isWhole = job.orders.builds.allSatisfy { build in
       job.staged[build.app].map { $0.hasPassed || !job.orders.tries } ?? false
     }
@@ -194,11 +201,12 @@ extension Master {
   /// Stages applications of a configuration, each in a copy of its own; `served`: copies of another master
   /// to begin from, with their numbers there.
   func stage(
-    _ arguments: [String], _ settings: Settings, apps: [Int], of served: [Orders.Build] = [], tries: Bool,
-    ticket: Int, then: @escaping (Job.Outcome, CopiedBuilds) -> Void
+    _ arguments: [String], _ settings: Settings, _ files: [HandedFile], apps: [Int],
+    of served: [Orders.Build] = [], tries: Bool, ticket: Int,
+    then: @escaping (Job.Outcome, CopiedBuilds) -> Void
   ) {
     var orders = Orders(.stage)
-    (orders.arguments, orders.tries) = (arguments, tries)
+    (orders.arguments, orders.tries, orders.files) = (arguments, tries, files)
     orders.workers = settings.process.workers ?? System.processors
     var copied = CopiedBuilds()
     var next = HandedDescriptor.first
@@ -250,7 +258,8 @@ extension Master {
   func stageFirst() {
     let settings = plan.settings
     stage(
-      plan.arguments, settings, apps: Array(settings.apps.indices), of: plan.builds, tries: false, ticket: 0
+      plan.arguments, settings, plan.files, apps: Array(settings.apps.indices), of: plan.builds, tries: false,
+      ticket: 0
     ) { [unowned self] outcome, copied in
       guard case .starting = releases.state else { return }
       switch outcome {
@@ -273,7 +282,7 @@ extension Master {
     for usual in plan.bequest.trial?.usual ?? [] {
       (usualFailures[usual.mount], usualLongest[usual.mount]) = (usual.failures, usual.longest)
     }
-    inform(.loaded(releases.release(plan.arguments, plan.settings, builds), past: past))
+    inform(.loaded(releases.release(plan.arguments, plan.settings, builds, plan.files), past: past))
   }
 }
 

@@ -17,7 +17,7 @@ extension Master {
     }
     var served = Orders.Build(app: app, generation: kept.generation, path: kept.path)
     served.source = kept.path
-    stage(arguments, settings, apps: [app], of: [served], tries: false, ticket: 0) {
+    stage(arguments, settings, [], apps: [app], of: [served], tries: false, ticket: 0) {
       [unowned self] outcome, copied in
       guard case .starting = releases.state else { return }
       var done = done

@@ -67,6 +67,8 @@ struct Release {
   let settings: Settings
   /// In the order of `settings.apps`.
   var builds: [Build]
+  /// Files that its workers may not read themselves.
+  var files: [HandedFile] = []
 
   /// Worker processes.
   var workers: Int { settings.process.workers ?? System.processors }

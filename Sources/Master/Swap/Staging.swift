@@ -13,7 +13,7 @@ extension Master {
       switch outcome {
       case .failed(let reason, _): fail(ticket, "the configuration cannot be used: \(reason)")
       case .staged: fail(ticket, "internal error: reading the configuration gave builds")
-      case .configured(let arguments):
+      case .configured(let arguments, let files):
         guard let wanted = Releases.parse(arguments) else {
           return fail(ticket, "the configuration cannot be used")
         }
@@ -27,7 +27,7 @@ extension Master {
         guard let settings = Releases.parse(arguments) else {
           return fail(ticket, "the configuration cannot be used")
         }
-        configured = (ticket, arguments, settings)
+        configured = (ticket, arguments, settings, files)
         inform(.staged(ticket: ticket, .configured))
       }
     }
@@ -40,7 +40,7 @@ extension Master {
   /// Copies, inspects and tries the builds of a change.
   func stage(_ ticket: Int) {
     guard let current = releases.current, let change = releases.request?.change else { return }
-    var (arguments, settings) = (current.arguments, current.settings)
+    var (arguments, settings, files) = (current.arguments, current.settings, current.files)
     var mount: String?
     switch change {
     case .swap(let wanted, let file):
@@ -54,17 +54,20 @@ extension Master {
       }
     case .reload:
       guard let configured, configured.ticket == ticket else { return }
-      (arguments, settings) = (configured.arguments, configured.settings)
+      (arguments, settings, files) = (configured.arguments, configured.settings, configured.files)
     case .rollback, .upgrade: return
     }
     let apps = settings.apps.indices.filter { mount == nil || settings.apps[$0].mount == mount }
-    stage(arguments, settings, apps: apps, tries: true, ticket: ticket) { [unowned self] outcome, copied in
+    // Those that serve are not tried again: a certificate that has ended holds up no new build.
+    let tried = files == current.files ? [] : files
+    stage(arguments, settings, tried, apps: apps, tries: true, ticket: ticket) {
+      [unowned self] outcome, copied in
       switch outcome {
       case .failed(let reason, _): fail(ticket, reason)
       case .configured: fail(ticket, "internal error: staging gave a configuration")
       case .staged(let staged):
         guard releases.isStaging(ticket) else { return removeUnused() }
-        let target = target(arguments, settings, copied, staged)
+        let target = target(arguments, settings, files, copied, staged)
         let fresh = target.builds(notIn: current)
         let replaced = replacedLibraries(fresh.first?.libraries ?? LibraryReport())
         let obstacle =
@@ -77,7 +80,8 @@ extension Master {
   /// The release that the staged builds make; a build that equals the serving one stays that one, unless a
   /// runtime made it: its code lies elsewhere.
   private func target(
-    _ arguments: [String], _ settings: Settings, _ copied: CopiedBuilds, _ staged: [Int: Job.Staged]
+    _ arguments: [String], _ settings: Settings, _ files: [HandedFile], _ copied: CopiedBuilds,
+    _ staged: [Int: Job.Staged]
   ) -> Release {
     let current = releases.current
     let builds = settings.apps.indices.map { app -> Build in
@@ -97,7 +101,7 @@ extension Master {
       }
       return build(app, settings, copied, result)
     }
-    return releases.release(arguments, settings, builds)
+    return releases.release(arguments, settings, builds, files)
   }
 
   /// What the children of a change still do is for nobody.

@@ -50,6 +50,7 @@ extension Master {
       try? mend([build])
     }
     var bequest = releases.bequest
+    bequest.tickets = tickets.keys
     bequest.trial?.usual = (releases.current?.builds ?? []).map { build in
       Bequest.Usual(
         mount: build.mount, failures: usualFailures[build.mount] ?? 0,

@@ -92,7 +92,8 @@ public struct Assignment: Sendable {
   public func isIdle() { link.send(Message(.idle)) }
 
   /// Answers with the options in effect, in as many messages as that takes.
-  public func configured(_ options: [String]) {
+  public func configured(_ options: [String], files: [HandedFile] = []) {
+    for piece in files.flatMap(\.pieces) { link.sendPart(Message(.configured, piece)) }
     var message = Message(.configured)
     for option in options {
       let longer = Message(.configured, message.fields + [.init("option", option)])

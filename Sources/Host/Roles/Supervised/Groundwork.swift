@@ -1,4 +1,5 @@
 import Config
+import Control
 
 /// What has to be there before a master supervises: the log, the bound sockets, the pid file, and the
 /// server's own directory. Made and removed by the process that becomes the master.
@@ -28,6 +29,8 @@ public final class Groundwork {
 
   /// The sockets for who watches.
   public let watchSockets: [WatchSocket]
+  /// Files that those who serve may not read themselves.
+  public let files: [HandedFile]
   /// The sockets, in the order of the settings, then those that a launcher handed over.
   public let sockets: [Socket]
   /// The server's own directory.
@@ -53,6 +56,7 @@ public final class Groundwork {
   /// comes with `takeOver`.
   public init(_ settings: Settings, following assignment: Assignment? = nil) throws(ServerFailure) {
     self.settings = settings
+    files = try TLSFiles.read(settings)
     if let path = settings.log.file { try Server.redirectLog(path) }
     for destination in settings.log.routing.destinations + settings.log.routing.requestDestinations {
       if case .file(let path, _, _) = destination.place { try Server.tryLog(path) }

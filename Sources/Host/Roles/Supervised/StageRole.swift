@@ -25,6 +25,7 @@ public enum StageRole {
     do throws(ServerFailure) {
       try StaticFiles.check(settings)
       try RuleBook.check(settings)
+      if !orders.files.isEmpty { _ = try TLSIdentities.all(settings, orders.files, checksTime: true) }
       // After the change of user, with which the kernel forgets it.
       System.dieWithParent()
       var loading = AppLoading(plugins: settings.pluginDirectories)

@@ -104,6 +104,7 @@ extension Worker {
     case .beat: break
     case .trace: showStacks()
     case .unready: isUnready = true
+    case .tickets: identities.forEach { $0.use(message.all("ticket")) }
     case .reopen: takeLog(message, descriptor)
     case .save: save(message, descriptor)
     case .swap: swapInPlace(message)

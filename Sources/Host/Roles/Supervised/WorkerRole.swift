@@ -26,6 +26,8 @@ extension Server {
     // After the change of user, with which the kernel forgets it.
     System.endWithParent()
     let listeners = try inherit(orders.sockets, settings)
+    let identities = try TLSIdentities.all(settings, orders.files, checksTime: false)
+    for identity in identities { identity.use(orders.tickets) }
     let spools = try SpoolRoom.prepare(settings, sharing: orders.spoolShare)
     let board: UnsafeMutableRawPointer
     do {
@@ -39,7 +41,8 @@ extension Server {
     do {
       worker = try Worker(
         settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
-        supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools)
+        supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools,
+        identities: identities)
     } catch { throw ServerFailure(loop: error) }
     try checkRoom()
     worker.leading.home = home

@@ -1,0 +1,271 @@
+/* Certificates and keys -> contexts of OpenSSL, or one sentence that says what is wrong with which file. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nsgi_tls.h"
+
+/* Mozilla's "intermediate", without finite-field Diffie-Hellman. */
+static const char usual_ciphers[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char usual_curves[] = "X25519:P-256:P-384";
+
+typedef struct complaint {
+  char *text;
+  size_t room;
+} complaint;
+
+static const char *openssl_reason(void) {
+  const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+  return reason ? reason : "no reason given";
+}
+
+static BIO *reader(const ctls_file *file) { return BIO_new_mem_buf(file->bytes, (int)file->count); }
+
+static X509 *leaf_of(const ctls_file *file, complaint why) {
+  BIO *bio = reader(file);
+  X509 *leaf = bio ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
+  if (!leaf)
+    snprintf(why.text, why.room, "the certificate %s holds no certificate in PEM (%s)", file->name,
+             openssl_reason());
+  BIO_free(bio);
+  return leaf;
+}
+
+/* A certificate that names no host is of no use to a client. */
+static int names_something(X509 *leaf) {
+  GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+  int has_names = names != NULL && sk_GENERAL_NAME_num(names) > 0;
+  GENERAL_NAMES_free(names);
+  return has_names || X509_NAME_get_index_by_NID(X509_get_subject_name(leaf), NID_commonName, -1) >= 0;
+}
+
+static int is_in_time(X509 *leaf, const ctls_file *file, complaint why) {
+  const ASN1_TIME *end = X509_get0_notAfter(leaf), *begin = X509_get0_notBefore(leaf);
+  const int has_ended = X509_cmp_current_time(end) <= 0;
+  if (!has_ended && X509_cmp_current_time(begin) < 0) return 1;
+  char when[64] = "";
+  BIO *bio = BIO_new(BIO_s_mem());
+  if (bio && ASN1_TIME_print(bio, has_ended ? end : begin)) {
+    int count = BIO_read(bio, when, sizeof when - 1);
+    when[count > 0 ? count : 0] = 0;
+  }
+  BIO_free(bio);
+  snprintf(why.text, why.room, "the certificate %s %s %s; %s", file->name,
+           has_ended ? "has expired on" : "is not valid before", when,
+           has_ended ? "renew it" : "set the clock, or wait");
+  return 0;
+}
+
+static int tell_password(char *to, int room, int writes, void *password) {
+  (void)writes;
+  if (!password) return 0;
+  size_t count = strlen(password);
+  if (count > (size_t)room) return 0;
+  memcpy(to, password, count);
+  return (int)count;
+}
+
+static EVP_PKEY *key_of(const ctls_file *file, const char *password, complaint why) {
+  BIO *bio = reader(file);
+  ERR_clear_error();
+  EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tell_password, (void *)password) : NULL;
+  BIO_free(bio);
+  if (key) return key;
+  const int is_encrypted = strstr(file->bytes, "ENCRYPTED") != NULL;
+  if (is_encrypted && !password)
+    snprintf(why.text, why.room, "the key %s is encrypted; name a file with its password with "
+             "--tls-key-password-file", file->name);
+  else if (is_encrypted)
+    snprintf(why.text, why.room, "the password does not open the key %s; correct the file of "
+             "--tls-key-password-file", file->name);
+  else
+    snprintf(why.text, why.room, "the key %s holds no private key in PEM (%s)", file->name, openssl_reason());
+  return NULL;
+}
+
+/* Whether both speak for the same names. */
+static int same_names(X509 *one, X509 *other) {
+  ASN1_OCTET_STRING *names[2] = {NULL, NULL};
+  X509 *both[2] = {one, other};
+  for (int i = 0; i < 2; i++) {
+    int place = X509_get_ext_by_NID(both[i], NID_subject_alt_name, -1);
+    if (place >= 0) names[i] = X509_EXTENSION_get_data(X509_get_ext(both[i], place));
+  }
+  return names[0] && names[1] && ASN1_OCTET_STRING_cmp(names[0], names[1]) == 0;
+}
+
+/* The context of the same names with a key of another type; else NULL. */
+static SSL_CTX *companion(const ctls_set *set, X509 *leaf, EVP_PKEY *key) {
+  for (size_t i = 0; i < set->count; i++) {
+    X509 *other = SSL_CTX_get0_certificate(set->contexts[i]);
+    if (other && same_names(other, leaf) &&
+        EVP_PKEY_get_base_id(X509_get0_pubkey(other)) != EVP_PKEY_get_base_id(key))
+      return set->contexts[i];
+  }
+  return NULL;
+}
+
+static int add_chain(SSL_CTX *context, const ctls_file *file) {
+  BIO *bio = reader(file);
+  X509 *certificate = bio ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
+  X509_free(certificate);
+  while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+    if (!SSL_CTX_add0_chain_cert(context, certificate)) {
+      X509_free(certificate);
+      BIO_free(bio);
+      return 0;
+    }
+  ERR_clear_error();
+  BIO_free(bio);
+  return 1;
+}
+
+/* Suites of TLS 1.3 begin with TLS_, and are set by a function of their own. */
+static int use_ciphers(SSL_CTX *context, const char *list, complaint why) {
+  if (!list) return SSL_CTX_set_cipher_list(context, usual_ciphers);
+  char *copy = strdup(list), *older = calloc(1, strlen(list) + 2), *newer = calloc(1, strlen(list) + 2);
+  int is_good = copy && older && newer;
+  char *rest = copy;
+  for (char *word; is_good && (word = strsep(&rest, ":")) != NULL;) {
+    char *to = strncmp(word, "TLS_", 4) == 0 ? newer : older;
+    if (*to && *word) strcat(to, ":");
+    strcat(to, word);
+  }
+  if (is_good && *newer) is_good = SSL_CTX_set_ciphersuites(context, newer);
+  if (is_good && *older) is_good = SSL_CTX_set_cipher_list(context, older);
+  if (is_good && !*older) is_good = SSL_CTX_set_cipher_list(context, usual_ciphers);
+  if (!is_good)
+    snprintf(why.text, why.room, "--tls-ciphers: OpenSSL cannot use \"%s\"; see `openssl ciphers`", list);
+  free(copy);
+  free(older);
+  free(newer);
+  return is_good;
+}
+
+static int use_clients(SSL_CTX *context, const ctls_plan *plan, complaint why) {
+  if (!plan->client_ca.bytes) return 1;
+  BIO *bio = reader(&plan->client_ca);
+  X509_STORE *store = SSL_CTX_get_cert_store(context);
+  X509 *authority;
+  int count = 0;
+  while (bio && (authority = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL))) {
+    count += X509_STORE_add_cert(store, authority) && SSL_CTX_add_client_CA(context, authority);
+    X509_free(authority);
+  }
+  BIO_free(bio);
+  ERR_clear_error();
+  if (!count) {
+    snprintf(why.text, why.room, "the authorities of clients in %s hold no certificate in PEM",
+             plan->client_ca.name);
+    return 0;
+  }
+  SSL_CTX_set_verify(context,
+                     SSL_VERIFY_PEER | (plan->client_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+  return 1;
+}
+
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *count,
+                           const unsigned char *offered, unsigned offered_count, void *none) {
+  static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
+  (void)ssl;
+  (void)none;
+  const int result =
+      SSL_select_next_proto((unsigned char **)out, count, ours, sizeof ours - 1, offered, offered_count);
+  return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* RFC 6066 §3: who names no host, or one that is none of ours, gets the default. */
+static int choose_name(SSL *ssl, int *alert, void *argument) {
+  const ctls_set *set = argument;
+  const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  (void)alert;
+  if (!name) return SSL_TLSEXT_ERR_NOACK;
+  for (size_t i = 0; i < set->count; i++) {
+    X509 *leaf = SSL_CTX_get0_certificate(set->contexts[i]);
+    if (X509_check_host(leaf, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) != 1) continue;
+    SSL_set_SSL_CTX(ssl, set->contexts[i]);
+    break;
+  }
+  return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *context_of(const ctls_plan *plan, ctls_set *set, complaint why) {
+  SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+  snprintf(why.text, why.room, "OpenSSL makes no context (%s)", openssl_reason());
+  if (!context) return NULL;
+  SSL_CTX_set_min_proto_version(context, plan->minimum >= 3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_session_id_context(context, (const unsigned char *)"nsgi", 4);
+  SSL_CTX_set_timeout(context, plan->session_seconds);
+  SSL_CTX_set_app_data(context, set);
+  SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+  SSL_CTX_set_tlsext_servername_callback(context, choose_name);
+  SSL_CTX_set_tlsext_servername_arg(context, set);
+  nsgi_tls_use_tickets(context);
+  int is_good = use_ciphers(context, plan->ciphers, why) && use_clients(context, plan, why);
+  if (is_good && !SSL_CTX_set1_groups_list(context, plan->curves ? plan->curves : usual_curves)) {
+    snprintf(why.text, why.room, "--tls-curves: OpenSSL cannot use \"%s\"; write it as in %s",
+             plan->curves ? plan->curves : "", usual_curves);
+    is_good = 0;
+  }
+  if (is_good) return context;
+  SSL_CTX_free(context);
+  return NULL;
+}
+
+static int add_identity(const ctls_plan *plan, const ctls_identity *identity, ctls_set *set, complaint why) {
+  ERR_clear_error();
+  const char *name = identity->certificate.name;
+  X509 *leaf = leaf_of(&identity->certificate, why);
+  EVP_PKEY *key = leaf ? key_of(&identity->key, plan->password, why) : NULL;
+  int is_good = key && (!plan->checks_time || is_in_time(leaf, &identity->certificate, why));
+  if (is_good && !(is_good = X509_check_private_key(leaf, key)))
+    snprintf(why.text, why.room, "the key %s does not belong to the certificate %s", identity->key.name,
+             name);
+  if (is_good && !(is_good = names_something(leaf)))
+    snprintf(why.text, why.room, "the certificate %s names no host (subjectAltName)", name);
+  if (is_good) {
+    SSL_CTX *context = companion(set, leaf, key);
+    if (!context && (context = context_of(plan, set, why))) set->contexts[set->count++] = context;
+    is_good = context != NULL;
+    if (is_good && !(is_good = SSL_CTX_use_certificate(context, leaf) &&
+                               SSL_CTX_use_PrivateKey(context, key) &&
+                               add_chain(context, &identity->certificate)))
+      snprintf(why.text, why.room, "the certificate %s cannot be used (%s)", name, openssl_reason());
+  }
+  X509_free(leaf);
+  EVP_PKEY_free(key);
+  return is_good;
+}
+
+ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room) {
+  complaint why = {reason, room};
+  snprintf(reason, room, "there is no memory");
+  ctls_set *set = calloc(1, sizeof *set);
+  if (!set) return NULL;
+  set->contexts = calloc(plan->count, sizeof *set->contexts);
+  set->blocks = nsgi_tls_blocks();
+  set->asks_client = plan->client_ca.bytes != NULL;
+  int is_good = set->contexts && set->blocks;
+  for (size_t i = 0; is_good && i < plan->count; i++)
+    is_good = add_identity(plan, &plan->identities[i], set, why);
+  if (is_good) return set;
+  nsgi_tls_drop(set);
+  return NULL;
+}
+
+void nsgi_tls_drop(ctls_set *set) {
+  if (!set) return;
+  for (size_t i = 0; i < set->count; i++) SSL_CTX_free(set->contexts[i]);
+  BIO_meth_free(set->blocks);
+  free(set->contexts);
+  OPENSSL_cleanse(set->keys, sizeof set->keys);
+  free(set);
+}

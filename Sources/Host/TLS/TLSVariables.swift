@@ -1,0 +1,28 @@
+import CNSGI
+import CTLS
+import Wire
+
+/// What Apache and uWSGI tell applications of TLS, for who asks for the variables of a request.
+enum TLSVariables {
+  private static let names: [(StaticString, ctls_fact)] = [
+    ("SSL_PROTOCOL", CTLS_PROTOCOL), ("SSL_CIPHER", CTLS_CIPHER), ("SSL_TLS_SNI", CTLS_SERVER_NAME),
+    ("SSL_SESSION_RESUMED", CTLS_RESUMED), ("SSL_CLIENT_VERIFY", CTLS_CLIENT_VERIFY),
+    ("SSL_CLIENT_S_DN", CTLS_CLIENT_SUBJECT), ("SSL_CLIENT_I_DN", CTLS_CLIENT_ISSUER),
+    ("SSL_CLIENT_M_SERIAL", CTLS_CLIENT_SERIAL), ("SSL_CLIENT_CERT", CTLS_CLIENT_CERTIFICATE),
+    ("HTTPS_DN", CTLS_CLIENT_SUBJECT), ("HTTPS_CC", CTLS_CLIENT_CERTIFICATE),
+  ]
+
+  /// How many there are at most.
+  static var count: Int { names.count }
+
+  /// Tells each that there is. Their texts live as long as the connection.
+  static func each(_ carrier: Carrier, _ body: (StaticString, Text) -> Void) {
+    for (name, which) in names {
+      guard let text = carrier.fact(which) else { continue }
+      let bytes = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+      var count = 0
+      while bytes[count] != 0 { count += 1 }
+      body(name, Text(bytes, count))
+    }
+  }
+}

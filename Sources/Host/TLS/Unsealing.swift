@@ -1,0 +1,127 @@
+import CTLS
+import Glibc
+import Wire
+
+/// TLS on the way in: what a socket has is ciphertext, and the codec sees plaintext. All that one piece of
+/// ciphertext holds is taken at once, so that nothing waits in a session that no event would tell of. Its
+/// connections are epoll's on either loop: the ring brings blocks that would have to be opened between
+/// completions, and a handshake would hold all of these up.
+extension Worker {
+  /// A connection has come to a socket with TLS.
+  func beginSealed(_ connection: ConnectionPointer, _ place: Int) {
+    connection.isSealed = true
+    connection.prefersReactor = true
+    connection.keepsInput = false
+    connection.preface.insert(.tls)
+    // Without one nothing is read.
+    connection.outlet.carrier = place < identities.count ? identities[place].open() : nil
+  }
+
+  /// As `takeInput`: EAGAIN when what has come is no byte for the codec yet.
+  @inline(never)
+  func takeSealed(_ connection: ConnectionPointer) throws(SystemError) -> Int {
+    guard let carrier = connection.outlet.carrier else { throw SystemError("recv", ENOMEM) }
+    // Nobody wants the ciphertext once it was opened.
+    let count = try System.receive(connection.fd, wasted, BlockPool.blockBytes)
+    hasReadAll = count < BlockPool.blockBytes
+    guard count > 0 else { return 0 }
+    let bytes = UnsafeRawBufferPointer(start: wasted, count: count)
+    // A front end says who its client is before it speaks TLS.
+    if connection.preface.contains(.proxy) {
+      blocks.fill(&connection.input)
+      connection.input.append(bytes)
+      return count
+    }
+    return try unseal(connection, carrier, bytes)
+  }
+
+  /// Opens ciphertext into the connection's input.
+  private func unseal(
+    _ connection: ConnectionPointer, _ carrier: Carrier, _ bytes: UnsafeRawBufferPointer
+  ) throws(SystemError) -> Int {
+    carrier.lend(bytes)
+    var count = 0
+    while true {
+      blocks.fill(&connection.input)
+      if connection.input.room < Worker.leastRoom { connection.input.reserve(BlockPool.blockBytes) }
+      switch carrier.read(connection.input.tail, connection.input.room) {
+      case .bytes(let more):
+        connection.input.commit(more)
+        count += more
+      case .wants where count > 0:
+        connection.preface.remove(.tls)
+        return count
+      case .wants:
+        awaitCiphertext(connection, carrier)
+        throw SystemError("recv", EAGAIN)
+      case let reading where reading != .plain:
+        // What has come before is served first; the end is told of again.
+        System.shutdownReading(connection.fd)
+        if count > 0 { connection.preface.remove(.tls) }
+        if reading == .failed, !carrier.isSecure {
+          tellOfClose(connection, "no TLS handshake: \(carrier.reason)")
+        }
+        return count
+      default:
+        carrier.close()
+        connection.outlet.carrier = nil
+        connection.isSealed = false
+        connection.input.append(bytes)
+        return bytes.count
+      }
+    }
+  }
+
+  /// Room in the input below which it grows: a record is opened whole.
+  private static let leastRoom = 4 * 1024
+
+  /// No byte of a request has come: what the handshake has to say leaves now (behind it, only with the next
+  /// answer), and with nothing to hold there is no block.
+  private func awaitCiphertext(_ connection: ConnectionPointer, _ carrier: Carrier) {
+    if connection.input.isEmpty { blocks.empty(&connection.input) }
+    if carrier.waiting > 0, connection.exchange == nil { flush(connection) }
+  }
+
+  /// The first bytes of a connection with TLS that are no record of it: a PROXY header was read, and what
+  /// stands behind it is ciphertext; or a request that came without TLS. True when the codec may read on.
+  func readSealed(_ connection: ConnectionPointer) -> Bool {
+    guard let carrier = connection.outlet.carrier else {
+      connection.preface.remove(.tls)
+      _ = begin(connection)
+      refuse(
+        connection, 400,
+        "this socket speaks HTTPS, and the request came without TLS; write https:// in the URL")
+      return false
+    }
+    guard !connection.input.isEmpty else {
+      watchInput(connection)
+      return false
+    }
+    let sealed = UnsafeMutableRawBufferPointer.allocate(byteCount: connection.input.count, alignment: 16)
+    defer { sealed.deallocate() }
+    sealed.copyMemory(from: connection.input.bytes)
+    connection.input.removeAll()
+    do throws(SystemError) {
+      let count = try unseal(connection, carrier, UnsafeRawBufferPointer(sealed))
+      if count > 0, connection.outlet.carrier == nil { return readSealed(connection) }
+      if count > 0 { return true }
+      ended(connection)
+    } catch {
+      if error.wouldBlock { watchInput(connection) } else { broke(connection) }
+    }
+    return false
+  }
+
+  /// The connection closes: its peer hears that this is the end, if it can be told without waiting.
+  func endSealed(_ connection: ConnectionPointer) {
+    let outlet = connection.outlet
+    guard let carrier = outlet.carrier else { return }
+    if !outlet.isLost, !outlet.isCut {
+      carrier.sealEnd()
+      var sent: Int64 = 0
+      try? carrier.send(connection.fd, follows: false, &sent)
+    }
+    carrier.close()
+    outlet.carrier = nil
+  }
+}
