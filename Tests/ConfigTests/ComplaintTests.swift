@@ -115,8 +115,8 @@ import Testing
     ),
     (
       "--app a.so --https-socket :443 --tls-cert a.pem --tls-cert b.pem --tls-key a.key",
-      "there are 2 of --tls-cert and 1 of --tls-key; give each certificate its key, in the same order, or all "
-        + "of them in the certificates' files"
+      "there are 2 of --tls-cert and 1 of --tls-key; give each certificate its key, in the same order, or "
+        + "all of them in the certificates' files"
     ),
     (
       "--app a.so --http-socket :80 --tls-cert a.pem",

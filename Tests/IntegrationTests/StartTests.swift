@@ -73,8 +73,9 @@ import Testing
       try? RawSocket(address)
     }
     let body = TestBody.bytes(2_000_000)
-    try? socket.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n\r\n")
-    try? socket.send(body)
+    // Whether all of the body was taken is not the question.
+    _ = try? socket.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n\r\n")
+    _ = try? socket.send(body)
     #expect(try socket.receiveReply().status == 413)
     let target = "/" + String(repeating: "a", count: 60_000)
     for _ in 0..<20 {

@@ -45,7 +45,7 @@ import Testing
   @Test("a hundred MiB go in and come out as they are", .timeLimit(.minutes(5)))
   func large() throws {
     let (server, address) = try server(
-      try FixtureApp.path("conformance"), ["--no-master", "--body-max", "200m"])
+      try FixtureApp.path("conformance"), ["--no-master", "--limit-post", "200000000"])
     let body = TestBody.bytes(100 << 20)
     let (url, trust) = certificates.curl("a.test", address)
     let reply = try Curl.post(

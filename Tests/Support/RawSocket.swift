@@ -228,6 +228,12 @@ public final class RawSocket {
     setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
   }
 
+  /// Bytes of the peer, or its end, have come and were not taken.
+  public var hasInput: Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return !pending.isEmpty || poll(&entry, 1, 0) > 0
+  }
+
   private func ready(_ events: Int32, _ what: String, _ deadline: Deadline) throws {
     var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
     while true {

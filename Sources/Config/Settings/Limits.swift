@@ -197,6 +197,10 @@ public struct Limits: Sendable, Equatable {
   /// in the backlog (`-l`), Apache `ListenBacklog` 511.
   public var queuedRequests = 1024
 
+  /// Requests of a worker that wait for their passwords to be looked at (`basicauth`); beyond it 503. No
+  /// precedent: others hash on the loop, or have a thread for each request.
+  public var waitingPasswords = 64
+
   /// The defaults.
   public init() {}
 

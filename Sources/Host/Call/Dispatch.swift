@@ -265,6 +265,7 @@ extension Worker {
     case .wantsPermit(let exchange): returnPermit(exchange)
     case .asksReadiness(let exchange, let id): checkReadiness(exchange, id)
     case .boundsTime(let exchange, let id): heedBound(exchange, id)
+    case .decided(let asked, let isRight): return decided(asked, isRight: isRight)
     case .replaces(let replacement): install(replacement)
     case .cameHome: return giveBack()
     case .threadLeft: break

@@ -11,7 +11,7 @@ extension Connection {
     case readingHead
     /// The head is there, the body is coming in.
     case readingBody
-    /// An application has the request, or it waits in that one's queue.
+    /// An application has the request, or it waits in that one's queue, or for what is known of its password.
     case calling
     /// FastCGI: the answer came before the end of its request, the rest of which is read over.
     case skipping
@@ -42,8 +42,10 @@ extension Connection {
     case rested
     /// The head of a request is complete.
     case headRead
-    /// The request is an app's now, or waits for it.
+    /// The request is an app's now, or waits for it, or for a password to be looked at.
     case called
+    /// The password was looked at: the request goes on behind its head.
+    case decided
     /// The answer is encoded, and the next request may be read.
     case answered
     /// The answer is encoded, and the rest of its request has not come.
@@ -92,6 +94,11 @@ extension Connection.State {
       case .readingBody: .calling
       case .closed, .idle, .readingHead, .calling, .skipping, .writing, .lingering: self
       }
+    case .decided:
+      switch self {
+      case .calling: .readingBody
+      case .closed, .idle, .readingHead, .readingBody, .skipping, .writing, .lingering: self
+      }
     case .answered:
       switch self {
       case .readingHead, .readingBody, .calling: .idle
@@ -138,8 +145,8 @@ extension Connection.Incoming {
       case .ended: self
       }
     case .closed: .open
-    case .opened, .begun, .rested, .headRead, .called, .answered, .answeredEarly, .readOver, .lastAnswer,
-      .shut:
+    case .opened, .begun, .rested, .headRead, .called, .decided, .answered, .answeredEarly, .readOver,
+      .lastAnswer, .shut:
       self
     }
   }

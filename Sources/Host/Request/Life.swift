@@ -103,7 +103,7 @@ extension Worker {
         if exchange.meta.contentLength < 0, !exchange.stream.isOpen {
           exchange.meta.contentLength = exchange.body.length
         }
-        switch answersItself && exchange.calls == nil ? answerFile(exchange) : dispatch(exchange) {
+        switch serve(exchange) {
         case .handedOff: return .handedOff
         case .parked: return .goesOn
         case .answered: guard keepOrClose(connection) else { return .goesOn }
@@ -129,6 +129,25 @@ extension Worker {
         guard answered(connection, answer) else { return .goesOn }
       }
     }
+  }
+
+  /// The request is there.
+  @inline(__always)
+  private func serve(_ exchange: ExchangePointer) -> Dispatched {
+    answersItself && exchange.calls == nil ? answerFile(exchange) : dispatch(exchange)
+  }
+
+  /// A request that rested behind its head goes on.
+  func goOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Turn {
+    guard direct(connection, exchange) else { return .goesOn }
+    if exchange.head.endsRequest || exchange.stream.isOpen {
+      switch serve(exchange) {
+      case .handedOff: return .handedOff
+      case .parked: return .goesOn
+      case .answered: guard keepOrClose(connection) else { return .goesOn }
+      }
+    }
+    return decode(connection)
   }
 
   /// A request has begun: it gets an exchange.
@@ -194,7 +213,17 @@ extension Worker {
       refuse(connection, 411, "a body in chunks came without its length, which this protocol cannot carry")
       return false
     }
+    return direct(connection, exchange)
+  }
+
+  /// Finds who answers. False when the request is answered, or rests.
+  @inline(__always)
+  private func direct(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
     if answersItself, namesFile(exchange) {
+      if let question = exchange.pointee.routing?.question {
+        ask(question, connection, exchange)
+        return false
+      }
       if exchange.announcesMuch {
         answerEarly(connection, exchange)
         return false

@@ -51,20 +51,20 @@ final class AccountFile {
     return read()
   }
 
-  /// Whether the file has this account. An account that is not there costs what one costs that is.
-  func admits(_ credentials: Credentials) -> Bool {
-    guard let hash = accounts[credentials.user] else {
-      if let decoy { _ = PasswordHash.matches(credentials.password, decoy) }
-      return false
+  /// What the file says of an account. One that is not there costs what one costs that is.
+  func verdict(of credentials: Credentials) -> PasswordVerdict {
+    let (user, password) = (credentials.user, credentials.password)
+    guard let hash = accounts[user] else {
+      return decoy.map { .asks(PasswordQuestion(path, user, password, hash: $0, isDecoy: true)) } ?? .refused
     }
-    if let last = known[credentials.user], last.hash == hash,
-      Secret.equal(credentials.password, last.password)
-    {
-      return true
-    }
-    guard PasswordHash.matches(credentials.password, hash) else { return false }
-    known[credentials.user] = (hash, credentials.password)
-    return true
+    if let last = known[user], last.hash == hash, Secret.equal(password, last.password) { return .admitted }
+    return .asks(PasswordQuestion(path, user, password, hash: hash, isDecoy: false))
+  }
+
+  /// A password was right; the account may be another one by now.
+  func learn(_ question: PasswordQuestion) {
+    guard accounts[question.user] == question.hash else { return }
+    known[question.user] = (question.hash, question.password)
   }
 }
 
@@ -79,7 +79,7 @@ enum PasswordHash {
     return Secret.equal(made, Array(hash.utf8))
   }
 
-  /// Why a hash is not taken; nil if it is. One that takes long keeps the loop from others: its cost is
+  /// Why a hash is not taken; nil if it is. One that takes long keeps others waiting for theirs: its cost is
   /// bounded.
   static func problem(_ hash: String) -> String? {
     let parts = hash.split(separator: "$", omittingEmptySubsequences: false)

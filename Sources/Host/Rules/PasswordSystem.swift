@@ -10,8 +10,7 @@ struct PasswordLibrary: @unchecked Sendable {
   static let shared = PasswordLibrary()
 
   private let function: Function
-  /// `struct crypt_data`; the leader's.
-  private let room: UnsafeMutableRawPointer
+  /// Bytes of `struct crypt_data`, of which each call has one of its own.
   private static let roomBytes = 32_768
 
   private init?() {
@@ -19,10 +18,12 @@ struct PasswordLibrary: @unchecked Sendable {
       return nil
     }
     self.function = unsafeBitCast(function, to: Function.self)
-    room = .allocate(byteCount: Self.roomBytes, alignment: 16)
   }
 
+  /// Any thread: the hash of a password with the salt and the cost of another hash.
   func hash(_ password: [UInt8], like setting: String) -> [UInt8]? {
+    let room = UnsafeMutableRawPointer.allocate(byteCount: Self.roomBytes, alignment: 16)
+    defer { room.deallocate() }
     room.initializeMemory(as: UInt8.self, repeating: 0, count: Self.roomBytes)
     let made = (password + [0]).withUnsafeBytes { password in
       setting.withCString { setting in

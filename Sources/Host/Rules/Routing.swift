@@ -11,11 +11,15 @@ final class Routing {
     /// The server, with a status, a sentence and further lines of the head.
     case answer(Int, String, lines: String)
     case file(StaticFiles.Found)
+    /// Nobody yet: a password has to be looked at first, which takes long.
+    case undecided(PasswordQuestion)
   }
 
   var end = End.application
   /// No application is asked.
   var answers: Bool { if case .application = end { false } else { true } }
+  /// What has to be known before it goes on.
+  var question: PasswordQuestion? { if case .undecided(let question) = end { question } else { nil } }
   /// Fields of the answer.
   var added: [(name: [UInt8], value: [UInt8])] = []
   /// Names of fields that are taken out of the application's.
@@ -26,6 +30,9 @@ final class Routing {
   var isSilent = false
   /// An account was asked for, and its password was right.
   var isAuthenticated = false
+  /// The rule that goes on once its password has been looked at, and what was found.
+  var position = 0
+  var verdict: Bool?
 
   /// Gives the application a variable; the last one of a name counts.
   func add(variable name: Text, _ value: Text) {
@@ -35,7 +42,8 @@ final class Routing {
 }
 
 extension Worker {
-  /// The head is complete: asks the rules. True when the server answers itself.
+  /// The head is complete, or the password in it was looked at: asks the rules. True when the server answers
+  /// itself.
   @inline(never)
   func route(_ rules: RuleBook, _ exchange: ExchangePointer) -> Bool {
     var run = RuleRun(self, rules, exchange)
@@ -50,7 +58,7 @@ extension Worker {
     switch routing.end {
     case .answer(let status, let sentence, let lines): answer(exchange, status, sentence, lines: lines)
     case .file(let found): answer(exchange, found)
-    case .application: break
+    case .application, .undecided: break
     }
   }
 

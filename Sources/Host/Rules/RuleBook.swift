@@ -6,8 +6,13 @@ final class RuleBook {
   let settings: RuleSettings
   private let limits: Limits
   private var files: [String: AccountFile] = [:]
+  /// Passwords that are looked at beside the loop.
+  let questions: PasswordQuestions
 
-  init(_ settings: RuleSettings, _ limits: Limits) { (self.settings, self.limits) = (settings, limits) }
+  init(_ settings: RuleSettings, _ limits: Limits) {
+    (self.settings, self.limits) = (settings, limits)
+    questions = PasswordQuestions(limit: limits.waitingPasswords)
+  }
 
   /// What rules name can be read; before a worker serves.
   static func check(_ settings: Settings) throws(ServerFailure) {
@@ -23,20 +28,23 @@ final class RuleBook {
   }
 
   /// Whether a name and a password are right.
-  func admits(_ credentials: Credentials, _ accounts: RuleAccounts, _ log: Log) -> Bool {
+  func verdict(of credentials: Credentials, _ accounts: RuleAccounts, _ log: Log) -> PasswordVerdict {
     switch accounts {
-    case .nobody: return false
+    case .nobody: return .refused
     case .one(let user, let password):
       // Both are looked at, whatever the first says.
       let isUser = Secret.equal(credentials.user, Array(user.utf8))
-      return Secret.equal(credentials.password, Array(password.utf8)) && isUser
+      return Secret.equal(credentials.password, Array(password.utf8)) && isUser ? .admitted : .refused
     case .file(let path):
       let file = files[path] ?? AccountFile(path, limit: limits.accountFileBytes)
       files[path] = file
       if let problem = file.readIfChanged() { log.error(problem) }
-      return file.admits(credentials)
+      return file.verdict(of: credentials)
     }
   }
+
+  /// A password was right: it is not looked at again while its account stays as it is.
+  func learn(_ question: PasswordQuestion) { files[question.path]?.learn(question) }
 }
 
 /// A name and a password of a request (RFC 7617).

@@ -29,7 +29,7 @@ struct RuleRun {
   /// Asks one rule after the other; they only go forward, so each is asked once at most.
   mutating func all() {
     let rules = book.settings.rules
-    var index = 0
+    var index = exchange.pointee.routing?.position ?? 0
     while index < rules.count {
       let rule = rules[index]
       index += 1
@@ -37,6 +37,9 @@ struct RuleRun {
       switch act(rule.action) {
       case .next: continue
       case .end: return
+      case .wait:
+        routing.position = index - 1
+        return
       case .label(let name):
         index = rules[index...].firstIndex { $0.action == .label(name) } ?? rules.count
       }
@@ -46,6 +49,8 @@ struct RuleRun {
   /// How it goes on.
   private enum Step {
     case next, end
+    /// At this rule again, when its question is answered.
+    case wait
     case label(String)
   }
 
@@ -238,14 +243,32 @@ struct RuleRun {
     // The word of a front end (REMOTE_USER) does not count: some pass on what nobody has looked at.
     if exchange.pointee.routing?.isAuthenticated == true { return .next }
     let header = variable("HTTP_AUTHORIZATION")
-    if let credentials = Credentials(header.bytes), book.admits(credentials, accounts, worker.log) {
-      routing.isAuthenticated = true
-      let user = credentials.user.withUnsafeBytes { Text(exchange.arena.copy($0), $0.count) }
-      add(variable: "REMOTE_USER", user)
-      return .next
+    if let credentials = Credentials(header.bytes) {
+      switch verdict(of: credentials, accounts) {
+      case .admitted:
+        routing.isAuthenticated = true
+        let user = credentials.user.withUnsafeBytes { Text(exchange.arena.copy($0), $0.count) }
+        add(variable: "REMOTE_USER", user)
+        return .next
+      case .asks(let question):
+        routing.end = .undecided(question)
+        return .wait
+      case .refused: break
+      }
     }
     if goesOn { return .next }
     let line = "WWW-Authenticate: Basic realm=\"\(realm)\"\r\n"
     return answer(401, "a name and a password are asked for here", lines: line)
+  }
+
+  private func verdict(of credentials: Credentials, _ accounts: RuleAccounts) -> PasswordVerdict {
+    if let routing = exchange.pointee.routing, let isRight = routing.verdict {
+      (routing.verdict, routing.end) = (nil, .application)
+      return isRight ? .admitted : .refused
+    }
+    let verdict = book.verdict(of: credentials, accounts, worker.log)
+    // A process that serves one request holds nobody up.
+    guard case .asks(let question) = verdict, !exchange.connection.gateway.hasSocket else { return verdict }
+    return question.isRight() ? .admitted : .refused
   }
 }

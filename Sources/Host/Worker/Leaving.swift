@@ -120,6 +120,8 @@ extension Worker {
   private func mayAsk(_ connection: ConnectionPointer) -> Bool {
     switch connection.state {
     case .idle, .readingHead, .readingBody, .skipping: return true
+    // A password is looked at: its application has not been asked.
+    case .calling where connection.exchange?.pointee.calls == nil: return !isLate
     case .calling where isLate || now >= departure.drainFrom: return false
     case .calling: return !connection.input.isEmpty || departure.isRetired && mayGoOn(connection)
     case .closed, .writing, .lingering: return false

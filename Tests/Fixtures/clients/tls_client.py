@@ -30,7 +30,7 @@ def connect(where: str, authority: str, name: str) -> ssl.SSLSocket:
 
 
 def answer(peer) -> bytes:
-  """A head and a body of announced length."""
+  """A head and its body, of announced length or in chunks."""
   got = b""
   while b"\r\n\r\n" not in got:
     piece = peer.recv(65536)
@@ -38,6 +38,12 @@ def answer(peer) -> bytes:
     got += piece
   head, body = got.split(b"\r\n\r\n", 1)
   fields = [line.lower() for line in head.split(b"\r\n")]
+  if b"transfer-encoding: chunked" in fields:
+    while not body.endswith(b"0\r\n\r\n"):
+      piece = peer.recv(65536)
+      if not piece: raise EOFError(f"{len(body)} bytes of chunks")
+      body += piece
+    return head + b"\r\n\r\n" + body
   lengths = [line.split(b":")[1] for line in fields if line.startswith(b"content-length:")]
   while len(body) < int(lengths[0]):
     piece = peer.recv(65536)

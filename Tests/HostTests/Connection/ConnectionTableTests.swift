@@ -14,6 +14,7 @@ import Testing
       rested        .      .           idle        .           .         .         .         .
       headRead      .      .           readingBody .           .         .         .         .
       called        .      .           .           calling     .         .         .         .
+      decided       .      .           .           .           readingBody .       .         .
       answered      .      .           idle        idle        idle      .         .         .
       answeredEarly .      .           skipping    skipping    skipping  .         .         .
       readOver      .      .           .           .           .         idle      .         .

@@ -17,7 +17,7 @@ extension WorkerSuites {
       let text = try capturingErrors {
         for request in requests {
           let socket = try bench.connect()
-          try? socket.send(request)
+          _ = try? socket.send(request)
           _ = try? socket.receiveAll()
         }
         try bench.stop()
