@@ -119,6 +119,15 @@ import Testing
         + "all of them in the certificates' files"
     ),
     (
+      "--app a.so --http-socket :80 --acme-webroot /w",
+      "no socket would answer challenges from /w; add --http-redirect 0.0.0.0:80"
+    ),
+    (
+      "--app a.so --http-socket :80 --hsts 60",
+      "`--hsts` is for sockets that speak TLS, and there is none; add --https-socket 0.0.0.0:443,CERT,KEY; "
+        + "where a front end speaks TLS: --add-header 'Strict-Transport-Security: max-age=60'"
+    ),
+    (
       "--app a.so --http-socket :80 --tls-cert a.pem",
       "no socket would present the certificate a.pem; add --https-socket 0.0.0.0:443"
     ),

@@ -10,7 +10,8 @@ import Testing
   /// All options that the tests here give.
   static let names = [
     "https-socket", "https", "tls-cert", "tls-key", "tls-key-password-file", "tls-client-ca", "tls-min",
-    "tls-ciphers", "tls-curves", "tls-ticket-hours",
+    "tls-ciphers", "tls-curves", "tls-ticket-hours", "suwsgi-socket", "ssl-socket", "http-redirect",
+    "http-redirect-port", "acme-webroot", "hsts",
   ]
 
   @Test("what is said for all sockets")
@@ -46,6 +47,16 @@ import Testing
     #expect(settings.tls.identities.allSatisfy { $0.certificate == $0.key })
     #expect(settings.tlsListeners[1].ciphers == nil && settings.tlsListeners[1].clients?.isRequired == false)
     #expect(settings.tlsFiles == ["a.pem", "b.pem", "c.pem", "k.pem", "ca.pem", "p"])
+  }
+
+  @Test("uwsgi over TLS, and sockets that send on")
+  func beside() throws {
+    let settings = try settings(
+      "--ssl-socket", ":8443,c.pem,k.pem", "--http-redirect", ":80", "--http-redirect-port", "444",
+      "--acme-webroot", "/w", "--hsts", "60")
+    #expect(settings.listeners.map(\.gateway) == [.suwsgi, .redirect])
+    #expect(settings.redirect == RedirectSettings(port: 444, webroot: "/w"))
+    #expect(settings.tls.strictSeconds == 60 && settings.tlsFiles == ["c.pem", "k.pem"])
   }
 
   @Test("another certificate is no other socket; another address is")

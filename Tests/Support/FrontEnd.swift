@@ -17,17 +17,18 @@ public final class FrontEnd: Sendable {
 
   /// Starts the web server that `file` below docs/deploy is for: the first part of its path names it.
   /// `app` is what a web server that starts the server by itself lets it serve; `extra` stands at the end of
-  /// the configuration.
+  /// the configuration; `places` are further ones of the file, and what stands there in the test.
   public init(
     _ file: String, before server: ServerProcess? = nil, app: String = Repository.app("environ"),
-    extra: String = ""
+    extra: String = "", places: [String: String] = [:]
   ) throws {
     // The port is free when it is chosen, and may be taken before the web server has it: then once more.
     var attempts = 5
     while true {
       let folder = try TemporaryFolder()
       let port = try FreePort.any()
-      let site = try Self.site(file, port: port, server: server, app: app, folder: folder, extra: extra)
+      let site = try Self.site(
+        file, port: port, server: server, app: app, folder: folder, extra: extra, places)
       let process = try Self.start(file, site: site, port: port, folder: folder)
       do {
         try Self.waitUntilReady(process, port: port)
@@ -53,9 +54,11 @@ public final class FrontEnd: Sendable {
 
   /// The text of the configuration with the test's places in it, written to the folder.
   private static func site(
-    _ file: String, port: UInt16, server: ServerProcess?, app: String, folder: TemporaryFolder, extra: String
+    _ file: String, port: UInt16, server: ServerProcess?, app: String, folder: TemporaryFolder, extra: String,
+    _ places: [String: String]
   ) throws -> String {
     var text = try Repository.text("docs/deploy/\(file)") + extra
+    for (place, actual) in places { text = text.replacingOccurrences(of: place, with: actual) }
     // In two steps, because a chosen port may hold the digits of a fixed one.
     var ports = ["<web>": port]
     text = text.replacingOccurrences(of: "8000", with: "<web>")

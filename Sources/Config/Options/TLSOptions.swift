@@ -6,7 +6,31 @@ let tlsOptions = OptionGroup(
     OptionSpec(
       "https-socket", aliases: ["https"], repeats: true, "listen for HTTP/1.1 over TLS",
       .value(placeholder: "ADDR[,CERT,KEY[,CIPHERS[,[!]CA]]]") { (draft, text) throws(ValueError) in
-        try draft.listenSecurely(text)
+        try draft.listenSecurely(text, .https)
+      }),
+    OptionSpec(
+      "suwsgi-socket", aliases: ["ssl-socket"], repeats: true,
+      "listen for the uwsgi protocol over TLS (nginx: uwsgi_pass suwsgi://ADDR)",
+      .value(placeholder: "ADDR[,CERT,KEY[,CIPHERS[,[!]CA]]]") { (draft, text) throws(ValueError) in
+        try draft.listenSecurely(text, .suwsgi)
+      }),
+    OptionSpec(
+      "http-redirect", repeats: true, "listen for HTTP/1.1 and send every request on to https",
+      .value(placeholder: "ADDR") { (draft, text) throws(ValueError) in try draft.listen(text, .redirect) }),
+    OptionSpec(
+      "http-redirect-port", "the port that it sends to; without: that of the first https socket, or 443",
+      .value(placeholder: "PORT") { (draft, text) throws(ValueError) in
+        draft.settings.redirect.port = UInt16(try Value.number(text, 1...65_535))
+      }),
+    OptionSpec(
+      "acme-webroot", "answer /.well-known/acme-challenge/ there from files below DIR (certbot --webroot)",
+      .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
+        draft.settings.redirect.webroot = try Value.text(text, example: "/var/www/acme")
+      }),
+    OptionSpec(
+      "hsts", "tell browsers to ask this host over TLS alone for so long (Strict-Transport-Security)",
+      .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in
+        draft.settings.tls.strictSeconds = Int(try Value.number(text, 0...63_072_000))
       }),
     OptionSpec(
       "tls-cert", repeats: true,
@@ -58,7 +82,7 @@ let tlsOptions = OptionGroup(
 
 extension Draft {
   /// `ADDR[,CERT,KEY[,CIPHERS[,[!]CA]]]`, uWSGI's form; parts in the middle may be empty.
-  mutating func listenSecurely(_ text: String) throws(ValueError) {
+  mutating func listenSecurely(_ text: String, _ gateway: ListenerProtocol) throws(ValueError) {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     guard parts.count <= 5, parts.count != 2, !(parts.count > 2 && parts[1].isEmpty != parts[2].isEmpty)
     else {
@@ -68,7 +92,7 @@ extension Draft {
     if parts.count > 2, !parts[1].isEmpty { tls.identity = TLSIdentity(certificate: parts[1], key: parts[2]) }
     if parts.count > 3, !parts[3].isEmpty { tls.ciphers = parts[3] }
     if parts.count > 4, !parts[4].isEmpty { tls.clients = try TLSClients(parsing: parts[4]) }
-    try listen(parts[0], .https)
+    try listen(parts[0], gateway)
     settings.listeners[settings.listeners.count - 1].tls = tls
   }
 
@@ -84,6 +108,14 @@ extension Draft {
     for listener in settings.listeners {
       guard let tls = listener.tls, settings.tlsIdentities(of: tls).isEmpty else { continue }
       throw .tlsWithoutCertificate(listener.address)
+    }
+    if let directory = settings.redirect.webroot,
+      !settings.listeners.contains(where: { $0.gateway == .redirect })
+    {
+      throw .challengesWithoutSocket(directory: directory)
+    }
+    if let seconds = settings.tls.strictSeconds, settings.tlsListeners.isEmpty {
+      throw .strictWithoutSocket(seconds: seconds)
     }
     if let certificate = tlsCertificates.first, settings.tlsListeners.isEmpty {
       throw .tlsWithoutSocket(certificate: certificate)

@@ -29,6 +29,8 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case tlsKeys(certificates: Int, keys: Int)
   case tlsWithoutCertificate(Address)
   case tlsWithoutSocket(certificate: String)
+  case challengesWithoutSocket(directory: String)
+  case strictWithoutSocket(seconds: Int)
   case mountTwice(String, String, String)
   case optionForNoApp(mount: String)
   case jumpToNowhere(label: String)
@@ -83,6 +85,9 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
       "there are \(certificates) of --tls-cert and \(keys) of --tls-key"
     case .tlsWithoutCertificate(let address): "the socket \(address) is to speak TLS and has no certificate"
     case .tlsWithoutSocket(let certificate): "no socket would present the certificate \(certificate)"
+    case .challengesWithoutSocket(let directory):
+      "no socket would answer challenges from \(directory)"
+    case .strictWithoutSocket: "`--hsts` is for sockets that speak TLS, and there is none"
     case .mountTwice(let mount, let first, let second):
       "\(first) and \(second) are both mounted at \(mount.isEmpty ? "/" : mount)"
     case .optionForNoApp(let mount):
@@ -138,6 +143,10 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .tlsWithoutCertificate(let address):
       "write --https-socket \(address),CERT,KEY, or add --tls-cert and --tls-key"
     case .tlsWithoutSocket: "add --https-socket 0.0.0.0:443"
+    case .challengesWithoutSocket: "add --http-redirect 0.0.0.0:80"
+    case .strictWithoutSocket(let seconds):
+      "add --https-socket 0.0.0.0:443,CERT,KEY; where a front end speaks TLS: "
+        + "--add-header 'Strict-Transport-Security: max-age=\(seconds)'"
     case .mountTwice: "give each its own, as in --app /blog=blog.so"
     case .optionForNoApp(let mount):
       "write --app \(mount.isEmpty ? "" : mount + "=")PATH, or correct the mount"

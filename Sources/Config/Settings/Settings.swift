@@ -23,6 +23,8 @@ public struct Settings: Sendable, Equatable {
   public var socketFiles: SocketFileSettings
   /// What sockets with TLS have in common.
   public var tls = TLSSettings()
+  /// Sockets that send clients on to https.
+  public var redirect = RedirectSettings()
   /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of
   /// its own.
   public var inheritedProtocol: ListenerProtocol
@@ -85,8 +87,20 @@ public enum ListenerProtocol: String, Sendable, Equatable, CaseIterable {
   case http1, scgi, uwsgi, fastcgi
   /// HTTP/1.1 over TLS.
   case https
+  /// The uwsgi protocol over TLS, as nginx speaks it to `suwsgi://`.
+  case suwsgi
+  /// HTTP/1.1; every request is sent on to https.
+  case redirect
   /// Recognised by the first bytes of each connection.
   case auto
+
+  /// TLS is spoken below it.
+  public var isSealed: Bool {
+    switch self {
+    case .https, .suwsgi: true
+    case .http1, .scgi, .uwsgi, .fastcgi, .redirect, .auto: false
+    }
+  }
 }
 
 /// One socket to bind.

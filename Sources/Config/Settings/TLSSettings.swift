@@ -48,6 +48,19 @@ public struct TLSSettings: Sendable, Equatable {
   public var passwordFile: String?
   /// Hours after which session tickets get another key; those of two keys before are taken too.
   public var ticketHours = 12
+  /// Seconds for which browsers ask this host over TLS alone (RFC 6797); nil: they are not told to.
+  public var strictSeconds: Int?
+}
+
+/// How clients of plain HTTP are sent on to https (`--http-redirect`).
+public struct RedirectSettings: Sendable, Equatable {
+  /// The port that they are sent to; nil: that of the first https socket, or 443.
+  public var port: UInt16?
+  /// Below it lie answers to the challenges of a certificate authority (RFC 8555 §8.3); nil: nowhere.
+  public var webroot: String?
+
+  /// By itself it says nothing.
+  public init(port: UInt16? = nil, webroot: String? = nil) { (self.port, self.webroot) = (port, webroot) }
 }
 
 /// What a socket with TLS has of its own: `ADDR,CERT,KEY,CIPHERS,CLIENT_CA`.

@@ -107,6 +107,7 @@ enum UWSGIMeaning {
     "http-socket": { .options([("http-socket", address($0))]) },
     "http11-socket": { .options([("http-socket", address($0))]) },
     "http": { .options([("http-socket", address($0))]) },
+    "http-to-https": { .options([("http-redirect", address($0))]) },
     "httprouter": { .options([("http-socket", address($0))]) },
     "fastcgi-socket": { .options([("fastcgi-socket", address($0))]) },
     "scgi-socket": { .options([("scgi-socket", address($0))]) },

@@ -31,13 +31,10 @@ struct Listener {
   /// "http socket 127.0.0.1:8080".
   var title: String {
     let word =
-      switch (isSniffed, gateway) {
-      case (true, _): "recognised"
-      case (false, .http1): spoken == .https ? "https" : "http"
-      case (false, .scgi): "scgi"
-      case (false, .uwsgi): "uwsgi"
-      case (false, .fastcgi): "fastcgi"
-      case (false, .cgi): "cgi"
+      switch spoken {
+      case .auto: "recognised"
+      case .http1: "http"
+      case .scgi, .uwsgi, .fastcgi, .https, .suwsgi, .redirect: spoken.rawValue
       }
     return "\(word) socket \(address)"
   }
@@ -175,9 +172,9 @@ extension Gateway {
   init(_ listener: ListenerProtocol) {
     self =
       switch listener {
-      case .http1, .https, .auto: .http1
+      case .http1, .https, .redirect, .auto: .http1
       case .scgi: .scgi
-      case .uwsgi: .uwsgi
+      case .uwsgi, .suwsgi: .uwsgi
       case .fastcgi: .fastcgi
       }
   }
@@ -197,7 +194,7 @@ extension [Listener] {
     var count = 0
     return map { listener in
       var listener = listener
-      if listener.spoken == .https {
+      if listener.spoken.isSealed {
         listener.securely = count
         count += 1
       }

@@ -268,7 +268,8 @@ extension Worker {
       &exchange.head, exchange.base, facts, into: &exchange.meta,
       &exchange.arena)
     exchange.isNormalized = true
-    if connection.isSealed { exchange.meta.scheme = Text("https") }
+    // A gateway's front end has said what its client speaks.
+    if connection.isSealed, connection.gateway == .http1 { exchange.meta.scheme = Text("https") }
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
 

@@ -66,6 +66,11 @@ extension Worker {
   @inline(never)
   func editHead(_ exchange: ExchangePointer) {
     let routing = exchange.pointee.routing
+    if let strict = edits.strict, exchange.connection.isSealed, exchange.connection.gateway == .http1 {
+      // An application's own word gives way: two fields would be none (RFC 6797 §8.1 takes the first).
+      strict.name.withUnsafeBytes { exchange.response.remove($0) }
+      add(strict, to: exchange)
+    }
     for name in edits.removed { name.withUnsafeBytes { exchange.response.remove($0) } }
     for name in routing?.removed ?? [] { name.withUnsafeBytes { exchange.response.remove($0) } }
     for field in edits.added { add(field, to: exchange) }
@@ -84,11 +89,18 @@ extension Worker {
 struct HeadEdits {
   let removed: [[UInt8]]
   let added: [(name: [UInt8], value: [UInt8])]
+  /// Strict-Transport-Security, over TLS alone (RFC 6797 §7.2).
+  let strict: (name: [UInt8], value: [UInt8])?
+
+  var isEmpty: Bool { removed.isEmpty && added.isEmpty && strict == nil }
 }
 
 extension HeadEdits {
   init(_ settings: Settings) {
     removed = settings.rules.removedFields.map { Array($0.utf8) }
     added = settings.rules.addedFields.map { (Array($0.name.utf8), Array($0.value.utf8)) }
+    strict = settings.tls.strictSeconds.map {
+      (Array("Strict-Transport-Security".utf8), Array("max-age=\($0)".utf8))
+    }
   }
 }

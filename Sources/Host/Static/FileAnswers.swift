@@ -11,7 +11,7 @@ extension Worker {
   /// The head is complete: is it for a file, or about the server? Then no app is looked for.
   @inline(never)
   func namesFile(_ exchange: ExchangePointer) -> Bool {
-    if health(exchange) != nil { return true }
+    if isRedirected(exchange) || health(exchange) != nil { return true }
     if let rules, route(rules, exchange) { return true }
     guard let files else { return false }
     let found = look(files, exchange)
@@ -25,6 +25,11 @@ extension Worker {
   func answerFile(_ exchange: ExchangePointer) -> Dispatched {
     exchange.next(.served)
     exchange.neverWaits = true
+    if isRedirected(exchange) {
+      sendOn(exchange)
+      account(exchange)
+      return .answered
+    }
     if let health = health(exchange) {
       answer(exchange, health.status, health.sentence, lines: "Cache-Control: no-store\r\n")
       account(exchange)

@@ -106,9 +106,11 @@ final class Worker: @unchecked Sendable {
     files = servesFiles ? StaticFiles(settings.files, settings.limits) : nil
     rules = settings.rules.rules.isEmpty ? nil : RuleBook(settings.rules, settings.limits)
     edits = HeadEdits(settings)
-    editsHeads = rules != nil || !edits.added.isEmpty || !edits.removed.isEmpty
+    editsHeads = rules != nil || !edits.isEmpty
     pages = (try? ErrorPages(settings)) ?? .none
-    answersItself = files != nil || rules != nil || settings.watch.asksForHealth
+    answersItself =
+      files != nil || rules != nil || settings.watch.asksForHealth
+      || listeners.contains { $0.spoken == .redirect }
     self.log = log
     limits = settings.limits
     now = System.now()
