@@ -74,6 +74,8 @@ public struct Scoreboard: @unchecked Sendable {
     case crashSignal
     /// Lines of its log that nobody took in time.
     case droppedLines
+    /// When the first of its certificates ends, in seconds of the calendar; 0 without any.
+    case certificateEnd
   }
 
   /// What is counted for each application.

@@ -103,6 +103,8 @@ public struct Snapshot: Equatable, Sendable {
   public var respawns = 0
   /// Lines of logs that nobody took in time.
   public var droppedLines = 0
+  /// Seconds of the calendar when the first certificate ends; 0 without any.
+  public var certificateEnd = 0
   public var sockets: [Socket] = []
   public var apps: [App] = []
   /// What the server answers itself: files and refusals.
@@ -133,6 +135,7 @@ extension Snapshot {
           ("version", version), ("pid", "\(pid)"), ("uid", "\(uid)"), ("gid", "\(gid)"),
           ("directory", directory), ("phase", phase), ("started", "\(started)"),
           ("now", "\(now)"), ("respawns", "\(respawns)"), ("dropped", "\(droppedLines)"), ("change", change),
+          ("certificate-end", "\(certificateEnd)"),
           ("tally", Snapshot.text(own.values)),
         ])
     ]
@@ -192,6 +195,7 @@ extension Snapshot {
       (uid, gid, directory) = (record.number("uid"), record.number("gid"), record["directory"])
       (pid, started, now) = (record.number("pid"), record.number("started"), record.number("now"))
       (respawns, droppedLines) = (record.number("respawns"), record.number("dropped"))
+      certificateEnd = record.number("certificate-end")
       own = Tally(record.numbers("tally"))
     case "socket":
       sockets.append(

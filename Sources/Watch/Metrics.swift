@@ -29,6 +29,12 @@ struct Metrics {
     }
     family("nsgi_log_lines_dropped_total", "counter", "Lines of logs that nobody took in time.")
     add("nsgi_log_lines_dropped_total", [], UInt64(max(0, snapshot.droppedLines)))
+    if snapshot.certificateEnd > 0 {
+      family(
+        "nsgi_tls_certificate_expiry_seconds", "gauge",
+        "When the first of the certificates that are presented ends, in seconds of the calendar.")
+      add("nsgi_tls_certificate_expiry_seconds", [], UInt64(max(0, snapshot.certificateEnd)))
+    }
     family("nsgi_app_generation", "gauge", "The build of an application that serves, counted from 1.")
     for app in snapshot.apps {
       add("nsgi_app_generation", [("app", app.mount), ("name", app.name)], UInt64(max(0, app.generation)))

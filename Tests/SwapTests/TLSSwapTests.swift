@@ -13,7 +13,10 @@ extension Swaps {
       try certificates.make("a", hosts: "DNS:a.test")
       server = try SupervisedServer(
         Fixture.good, workers: 3, gateways: [],
-        ["--https-socket", certificates.socket("a"), "--swap-soak", "0", "--swap-probation", "0"])
+        [
+          "--https-socket", certificates.socket("a"), "--swap-soak", "0", "--swap-probation", "0",
+          "--metrics", "127.0.0.1:0",
+        ])
     }
 
     private var address: Address { get throws { try server.server.address("https") } }
@@ -68,6 +71,29 @@ extension Swaps {
       #expect(try client.wait() == .status(0), "\(client.output)")
       let words = client.output.split(separator: " ")
       #expect(words.count > 3 && Int(words[1]) ?? 0 > 50 && words[3] == "0", "\(client.output) \(server.log)")
+      #expect(try server.stop() == .status(0))
+    }
+
+    @Test("the end of a certificate is told in time: once in the log, and in the metrics")
+    func expiry() throws {
+      func lines() -> [Substring] {
+        server.log.split(separator: "\n").filter { $0.contains("a.pem ends on") }
+      }
+      func seconds() throws -> Double {
+        let text = try RawSocket(server.watchAddress("metrics")).ask("/metrics").text
+        let line = text.split(separator: "\n").first { $0.hasPrefix("nsgi_tls_certificate_expiry_seconds ") }
+        return try #require(line.flatMap { Double($0.split(separator: " ")[1]) }, "\(text)")
+      }
+      let now = Date().timeIntervalSince1970
+      #expect(lines().count == 1 && lines()[0].contains(" days; renew it, and then: "), "\(server.log)")
+      #expect(abs(try seconds() - now - 2 * 86_400) < 600)
+      try certificates.make("a", hosts: "DNS:a.test", days: 90)
+      #expect(try server.ctl("reload").exit == 0)
+      #expect(lines().count == 1)
+      // Those that leave count as long as they are there.
+      try Deadline.usual.wait(for: "the new end", output: { server.log }) {
+        abs(try seconds() - now - 90 * 86_400) < 600 ? () : nil
+      }
       #expect(try server.stop() == .status(0))
     }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "nsgi_tls.h"
 
@@ -220,6 +221,20 @@ static SSL_CTX *context_of(const ctls_plan *plan, ctls_set *set, complaint why) 
   return NULL;
 }
 
+static void note_end(ctls_set *set, X509 *leaf, const char *name) {
+  struct tm end;
+  ctls_end *noted = &set->ends[set->end_count];
+  noted->at = ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) ? (int64_t)timegm(&end) : INT64_MAX;
+  noted->name = strdup(name);
+  if (noted->name) set->end_count++;
+}
+
+int64_t nsgi_tls_ends(ctls_set *set, size_t place, const char **name) {
+  if (place >= set->end_count) return 0;
+  *name = set->ends[place].name;
+  return set->ends[place].at;
+}
+
 static int add_identity(const ctls_plan *plan, const ctls_identity *identity, ctls_set *set, complaint why) {
   ERR_clear_error();
   const char *name = identity->certificate.name;
@@ -240,6 +255,7 @@ static int add_identity(const ctls_plan *plan, const ctls_identity *identity, ct
                                add_chain(context, &identity->certificate)))
       snprintf(why.text, why.room, "the certificate %s cannot be used (%s)", name, openssl_reason());
   }
+  if (is_good) note_end(set, leaf, name);
   X509_free(leaf);
   EVP_PKEY_free(key);
   return is_good;
@@ -251,9 +267,10 @@ ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room) {
   ctls_set *set = calloc(1, sizeof *set);
   if (!set) return NULL;
   set->contexts = calloc(plan->count, sizeof *set->contexts);
+  set->ends = calloc(plan->count, sizeof *set->ends);
   set->blocks = nsgi_tls_blocks();
   set->asks_client = plan->client_ca.bytes != NULL;
-  int is_good = set->contexts && set->blocks;
+  int is_good = set->contexts && set->ends && set->blocks;
   for (size_t i = 0; is_good && i < plan->count; i++)
     is_good = add_identity(plan, &plan->identities[i], set, why);
   if (is_good) return set;
@@ -264,7 +281,9 @@ ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room) {
 void nsgi_tls_drop(ctls_set *set) {
   if (!set) return;
   for (size_t i = 0; i < set->count; i++) SSL_CTX_free(set->contexts[i]);
+  for (size_t i = 0; i < set->end_count; i++) free(set->ends[i].name);
   BIO_meth_free(set->blocks);
+  free(set->ends);
   free(set->contexts);
   OPENSSL_cleanse(set->keys, sizeof set->keys);
   free(set);

@@ -323,6 +323,7 @@ __attribute__((visibility("default"))) const ctls_table *nsgi_tls_table(void) {
   static const ctls_table table = {
       CTLS_VERSION, nsgi_tls_make, nsgi_tls_drop, use_keys, open_session, close_session, lend,
       read_plain,   seal,          end,           sent,     reason_of,    fact,
+      nsgi_tls_ends,
   };
   return &table;
 }

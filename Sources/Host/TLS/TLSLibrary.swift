@@ -81,6 +81,16 @@ struct TLSIdentities: @unchecked Sendable {
     TLSLibrary.table?.pointee.tickets(set, keys, keys.count / Int(CTLS_KEY_BYTES))
   }
 
+  /// When each certificate ends, in seconds of the calendar, and its file.
+  var ends: [(path: String, at: Int64)] {
+    var ends: [(path: String, at: Int64)] = []
+    var name: UnsafePointer<CChar>?
+    while let at = TLSLibrary.table?.pointee.ends(set, ends.count, &name), at != 0, let name {
+      ends.append((String(cString: name), at))
+    }
+    return ends
+  }
+
   /// A connection's session; nil without memory.
   func open() -> Carrier? { TLSLibrary.table?.pointee.open(set) }
 

@@ -16,6 +16,7 @@ extension Master {
     result.started = result.now - Int((System.now() &- began) / 1_000_000_000)
     result.respawns = respawns
     result.droppedLines = seen.reduce(droppedLines) { $0 + $1.board[.droppedLines].count }
+    result.certificateEnd = seen.map { $0.board[.certificateEnd].count }.filter { $0 > 0 }.min() ?? 0
     (result.uid, result.gid, result.directory) = System.surroundings
     result.sockets = sockets.map {
       let queue = System.listenQueue($0.descriptor)

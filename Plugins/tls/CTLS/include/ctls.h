@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTLS_VERSION 1
+#define CTLS_VERSION 2
 
 /* The name of the function that gives the table: const ctls_table *nsgi_tls_table(void). */
 #define CTLS_ENTRY "nsgi_tls_table"
@@ -120,6 +120,9 @@ typedef struct ctls_table {
   const char *(*reason)(ctls_session *session);
   /* A text that lives as long as the session. */
   const char *(*fact)(ctls_session *session, enum ctls_fact which);
+  /* When a certificate of a set ends, in seconds of the calendar, and the name of its file, which lives as
+     long as the set. 0 from the place on at which there are no more. */
+  int64_t (*ends)(ctls_set *set, size_t place, const char **name);
 } ctls_table;
 
 #endif

@@ -6,6 +6,12 @@
 
 #include "ctls.h"
 
+/* When a certificate ends. */
+typedef struct ctls_end {
+  char *name;
+  int64_t at;
+} ctls_end;
+
 /* Certificates of one listening socket. */
 struct ctls_set {
   /* One for each name, with keys of every type; the first is the default. */
@@ -15,10 +21,14 @@ struct ctls_set {
   unsigned char keys[CTLS_KEYS][CTLS_KEY_BYTES];
   size_t key_count;
   int asks_client;
+  /* One for each identity of the plan. */
+  ctls_end *ends;
+  size_t end_count;
 };
 
 ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room);
 void nsgi_tls_drop(ctls_set *set);
+int64_t nsgi_tls_ends(ctls_set *set, size_t place, const char **name);
 /* Has a context find the keys of tickets in its set. */
 void nsgi_tls_use_tickets(SSL_CTX *context);
 /* The BIO through which sessions read what they were lent; NULL without memory. */

@@ -61,6 +61,7 @@ struct Supervisor {
 extension Worker {
   /// The worker has begun to accept.
   func reportReady() {
+    if !identities.isEmpty { lookAtCertificates() }
     guard let supervisor else { return }
     var fields: [Message.Field] = []
     for app in mounts.apps.sorted(by: { $0.place < $1.place }) {
@@ -104,7 +105,9 @@ extension Worker {
     case .beat: break
     case .trace: showStacks()
     case .unready: isUnready = true
-    case .tickets: identities.forEach { $0.use(message.all("ticket")) }
+    case .tickets:
+      identities.forEach { $0.use(message.all("ticket")) }
+      lookAtCertificates()
     case .reopen: takeLog(message, descriptor)
     case .save: save(message, descriptor)
     case .swap: swapInPlace(message)
