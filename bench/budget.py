@@ -150,7 +150,7 @@ def measure(budget: dict, shows_profile: bool) -> dict:
     found = allocations(spec, protocol, folder)
     calls = system_calls(spec, protocol, folder)
     costs = profile(spec, protocol, folder)
-  ours = (f"/{SERVER.resolve().name}", f"/{PYTHON_PLUGIN}")
+  ours = (SERVER.resolve().name, PYTHON_PLUGIN)
   found["instructions"] = sum(costs.instructions(name) for name in ours)
   found["with_libraries"] = costs.instructions()
   found["share_percent"] = 100 * found["instructions"] / found["with_libraries"]
