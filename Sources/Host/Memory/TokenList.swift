@@ -1,5 +1,5 @@
-/// Connections in the order in which they came, by their tokens. Plain memory, like the block pool's: an array
-/// is asked at each change whether it is unique, and is emptied by a general replacement.
+/// Connections in the order in which they came, by their tokens. Plain memory, like the block pool's: an
+/// array is asked at each change whether it is unique, and is emptied by a general replacement.
 struct TokenList: ~Copyable {
   private var tokens: UnsafeMutablePointer<Token>
   private var capacity = 64

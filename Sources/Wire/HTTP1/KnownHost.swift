@@ -1,5 +1,5 @@
-/// The value of Host that the last request of a connection had, once it is known to be valid: that of the next
-/// one is mostly the same, and is compared instead of checked.
+/// The value of Host that the last request of a connection had, once it is known to be valid: that of the
+/// next one is mostly the same, and is compared instead of checked.
 struct KnownHost: BitwiseCopyable, Sendable {
   /// The bytes of a value of 8 to 32 bytes; words that overlap hold the shorter ones.
   private typealias Words = (UInt64, UInt64, UInt64, UInt64)
