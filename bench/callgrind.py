@@ -38,6 +38,14 @@ class Profile:
              if callee in names and caller not in names and count > 0.005]
     return sorted(found, reverse=True)
 
+  def without(self, functions: tuple[str, ...]) -> "Profile":
+    """The same but for functions with one of these texts in their mangled names, and for their calls."""
+    def stays(name: str) -> bool:
+      return not any(text in name for text in functions)
+    own = {key: count for key, count in self.own.items() if stays(key[1])}
+    edges = {key: count for key, count in self.edges.items() if stays(key[0])}
+    return Profile(Counter(own), Counter(edges))
+
   def per_request(self, smaller: "Profile", requests: int) -> "Profile":
     """What one request costs: the difference to a run with fewer of them."""
     result = Profile()
