@@ -3,29 +3,45 @@
 
 One connection sends N and 2N requests; the difference is free of start-up. Allocations are counted by a
 preloaded library, system calls by strace, instructions, retains and releases by callgrind. The figures are
-the same on an idle and on a busy machine. `--update` writes what was measured, but for `limits`, which are
-aims; `--profile` prints where the instructions go.
+the same on an idle and on a busy machine, and paths are measured side by side. `--update` writes what was
+measured, but for `limits`, which are aims; `--profile` prints where the instructions go.
+
+A budget names what is served: `app` (below .build/apps) or `module` (of peers/), and perhaps `options` of the
+server, `files` with their sizes (in {files}), the `path` that is asked for, `log` for lines of requests.
+`per_request` is what is held; `why` says of a figure why it is what it is.
 """
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 import contextlib
+from dataclasses import replace
 import json
 import os
 from pathlib import Path
 import re
 import signal
+import socket
+import ssl
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 import callgrind
 from running import Running, ServerError
-from servers import BIN, OUT, PYTHON_PLUGIN, ROOT, SERVER, Spec, nsgi, wsgi
+from servers import BIN, OUT, PYTHON_PLUGIN, ROOT, SERVER, TLS_LIBRARY, Spec, nsgi, wsgi
 
 BUDGETS = ROOT / "bench" / "budgets"
+FILES = OUT / "files"
+CERTIFICATE, KEY = OUT / "budget.pem", OUT / "budget.key"
 REQUESTS = 1000
-# Calls of the watchdog, which come by the clock and not by the request.
+# Seconds for a start, and for all requests, under a tool on a machine that is busy with other things.
+PATIENCE = 300
+# What comes by the clock and not by the request: system calls of the watchdog and, if it is woken in less
+# than half of the requests, of who wakes it; its functions and those of the timers, by their mangled names.
 TIMED_CALLS = {"clock_nanosleep", "restart_syscall", "futex"}
+WAKING_CALLS = {"read", "write"}
+TIMED_FUNCTIONS = ("startWatchdog", "timePasses")
 TITLES = {
   "instructions": "instructions in the server and its plugin", "system_calls": "system calls",
   "allocations": "allocations", "frees": "frees", "retains": "retains", "releases": "releases",
@@ -43,20 +59,44 @@ def stripped(program: Path) -> Path:
 
 def path_of(budget: dict) -> Spec:
   """The server that a budget file describes: with an app, or the Python application of the peers."""
-  name, server = budget["name"], stripped(SERVER)
+  name, server = budget["name"], OUT / "stripped" / SERVER.name
   if "app" in budget:
-    return nsgi(name, name, budget["app"], server)
-  stripped(SERVER.parent / PYTHON_PLUGIN)
-  return wsgi(name, name, server, budget.get("module", "wsgi_hello"))
+    spec = nsgi(name, name, budget["app"], server)
+  else:
+    spec = wsgi(name, name, server, budget.get("module", "wsgi_hello"))
+  # One plain process: a tool follows one, and a worker serves in the same way under a master. On epoll: with
+  # io_uring it did not end at SIGTERM under valgrind, which then counted nothing.
+  options = budget.get("options", "").replace("{files}", str(FILES))
+  ways = f"--no-master --io epoll {options}"
+  commands = {name: f"{command} {ways}" for name, command in spec.commands.items()}
+  if "log" in budget:
+    commands = {name: command.replace(" -L ", " ") for name, command in commands.items()}
+  if budget["protocol"] == "https":
+    sealed = f"--https-socket {{address}},{CERTIFICATE},{KEY}"
+    commands["https"] = commands["http"].replace("--http-socket {address}", sealed)
+  return replace(spec, commands=commands)
+
+
+def make_files(budget: dict):
+  """The files of a budget; of yesterday, since what has just changed may change once more and is not kept."""
+  for name, size in budget.get("files", {}).items():
+    FILES.mkdir(exist_ok=True)
+    (FILES / name).write_bytes(bytes(size))
+    os.utime(FILES / name, (time.time() - 86400,) * 2)
+
+
+def make_certificate():
+  """A certificate that signs itself, and its key."""
+  kind = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+  names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(KEY), "-out", str(CERTIFICATE)]
+  subprocess.run(["openssl", *kind.split(), *names], check=True, capture_output=True)
 
 
 def wrapped(spec: Spec, *prefix: str) -> Spec:
-  """The server under a tool."""
-  # One plain process: a tool follows one, and a worker serves in the same way under a master. On epoll: with
-  # io_uring it did not end at SIGTERM under valgrind, which then counted nothing.
-  ways = "--no-master --io epoll"
-  commands = {name: " ".join([*prefix, command, ways]) for name, command in spec.commands.items()}
-  return Spec(spec.name, spec.title, commands)
+  """The server under a tool, on any CPU: nothing here depends on its pace."""
+  commands = {name: " ".join([*prefix, command]) for name, command in spec.commands.items()}
+  cpus = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
+  return replace(spec, commands=commands, cpus=cpus)
 
 
 @contextlib.contextmanager
@@ -72,49 +112,77 @@ def stopped(running: Running):
       os.kill(pid, signal.SIGCONT)
 
 
-def send(running: Running, protocol: str, requests: int):
+def send_sealed(running: Running, path: str, requests: int):
+  """Exactly so many requests over TLS, one after the other on one connection."""
+  context = ssl.create_default_context(cafile=str(CERTIFICATE))
+  with running.connect() as plain, context.wrap_socket(plain, server_hostname="localhost") as connection:
+    answers = connection.makefile("rb")
+    for _ in range(requests):
+      connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+      status, length = answers.readline(), 0
+      while line := answers.readline().strip():
+        if line.lower().startswith(b"content-length:"):
+          length = int(line.split(b":")[1])
+      if not status.startswith(b"HTTP/1.1 200 ") or len(answers.read(length)) != length:
+        raise ServerError(f"answered with {status!r}")
+
+
+def send(running: Running, protocol: str, requests: int, path: str = "/"):
   """Exactly so many requests: one after the other on one connection, or one connection each.
 
   In the latter case all of them wait, requests sent, before the server sees the first: else it would be
   chance how often it looks for the next one in vain.
   """
+  if protocol == "https":
+    return send_sealed(running, path, requests)
   is_kept = protocol in ("http", "fcgi-keep")
-  command = [str(BIN / "gwload"), "-p", protocol, "-a", running.address, "-n", str(requests), "-t", "60"]
-  command += ["-c", "1" if is_kept else str(requests)]
+  command = [str(BIN / "gwload"), "-p", protocol, "-a", running.address, "-n", str(requests), "-t",
+             str(PATIENCE)]
+  command += ["-u", path, "-c", "1" if is_kept else str(requests)]
   with contextlib.ExitStack() as before:
     if not is_kept:
       before.enter_context(stopped(running))
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
-  output, _ = process.communicate(timeout=120)
+  try:
+    output, _ = process.communicate(timeout=PATIENCE)
+  except subprocess.TimeoutExpired:
+    process.kill()
+    raise ServerError(f"{requests} requests were not answered in {PATIENCE} seconds") from None
   report = json.loads(output)
   if report["errors"] or report["total"] != requests:
     raise ServerError(f"{report['errors']} errors, {report['total']} of {requests} requests answered")
 
 
-def under_tool(spec: Spec, protocol: str, requests: int, *prefix: str):
+def tool_of(folder: Path, *words: str) -> tuple[str, ...]:
+  """How a tool is called: where temporary files go, and seeds of tables by which start-ups are alike."""
+  # What killed servers have left elsewhere is looked at once at the start: not here.
+  return ("env", f"TMPDIR={folder}", "SWIFT_DETERMINISTIC_HASHING=1", "PYTHONHASHSEED=0", *words)
+
+
+def under_tool(spec: Spec, budget: dict, requests: int, *prefix: str):
   """A whole life of the server under a tool, with so many requests in it."""
-  with Running(wrapped(spec, *prefix), protocol, "unix") as running:
-    send(running, protocol, requests)
+  with Running(wrapped(spec, *prefix), budget["protocol"], "unix", patience=PATIENCE) as running:
+    send(running, budget["protocol"], requests, budget.get("path", "/"))
 
 
-def allocations(spec: Spec, protocol: str, folder: Path) -> dict[str, float]:
+def allocations(spec: Spec, budget: dict, folder: Path) -> dict[str, float]:
   """Calls of the allocator for each request after the first hundred."""
-  file = folder / "counts"
-  prefix = ("env", f"ALLOCATION_COUNTS={file}", f"LD_PRELOAD={BIN / 'counter.so'}")
-  with Running(wrapped(spec, *prefix), protocol, "unix") as running:
-    send(running, protocol, 100)
+  file, protocol, path = folder / "counts", budget["protocol"], budget.get("path", "/")
+  prefix = tool_of(folder, f"ALLOCATION_COUNTS={file}", f"LD_PRELOAD={BIN / 'counter.so'}")
+  with Running(wrapped(spec, *prefix), protocol, "unix", patience=PATIENCE) as running:
+    send(running, protocol, 100, path)
     before = struct.unpack("4Q", file.read_bytes()[:32])
-    send(running, protocol, REQUESTS)
+    send(running, protocol, REQUESTS, path)
     after = struct.unpack("4Q", file.read_bytes()[:32])
   malloc, calloc, realloc, free = [b - a for a, b in zip(before, after)]
   return {"allocations": (malloc + calloc + realloc) / REQUESTS, "frees": free / REQUESTS}
 
 
-def traced(spec: Spec, protocol: str, requests: int, folder: Path) -> dict[str, int]:
+def traced(spec: Spec, budget: dict, requests: int, folder: Path) -> dict[str, int]:
   """Successful system calls of one life of the server."""
   out = folder / f"strace.{requests}"
-  under_tool(spec, protocol, requests, "strace", "-f", "-c", "-o", str(out))
+  under_tool(spec, budget, requests, *tool_of(folder, "strace", "-f", "-c", "-o", str(out)))
   calls = {}
   for line in out.read_text().splitlines():
     match = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(\d*)\s*(\w+)$", line)
@@ -123,34 +191,36 @@ def traced(spec: Spec, protocol: str, requests: int, folder: Path) -> dict[str, 
   return calls
 
 
-def system_calls(spec: Spec, protocol: str, folder: Path) -> dict[str, float]:
+def system_calls(spec: Spec, budget: dict, folder: Path) -> dict[str, float]:
   """Successful system calls for each request, by name."""
-  small, large = (traced(spec, protocol, count, folder) for count in (REQUESTS, 2 * REQUESTS))
+  small, large = (traced(spec, budget, count, folder) for count in (REQUESTS, 2 * REQUESTS))
   each = {name: (count - small.get(name, 0)) / REQUESTS for name, count in large.items()}
-  return {name: round(count, 2) for name, count in each.items() if count > 0.02}
+  least = {name: 0.5 if name in WAKING_CALLS else 0.02 for name in each}
+  return {name: round(count, 2) for name, count in each.items() if count > least[name]}
 
 
-def profile(spec: Spec, protocol: str, folder: Path) -> callgrind.Profile:
+def profile(spec: Spec, budget: dict, folder: Path) -> callgrind.Profile:
   """The profile of one request."""
-  files = []
+  lives = []
   for count in (REQUESTS, 2 * REQUESTS):
-    files.append(str(folder / f"callgrind.{count}"))
-    tool = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={files[-1]}")
-    under_tool(spec, protocol, count, *tool)
-  return callgrind.read(files[1]).per_request(callgrind.read(files[0]), REQUESTS)
+    out = str(folder / f"callgrind.{count}")
+    tool = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}")
+    under_tool(spec, budget, count, *tool_of(folder, *tool))
+    lives.append(callgrind.read(out))
+  return lives[1].per_request(lives[0], REQUESTS).without(TIMED_FUNCTIONS)
 
 
-def measure(budget: dict, shows_profile: bool) -> dict:
+def measure(budget: dict) -> dict:
   """Everything of one path."""
-  spec, protocol = path_of(budget), budget["protocol"]
+  spec = path_of(budget)
   if lacks := spec.lacks():
     raise ServerError(f"{lacks[0]} is not there: make build plugins apps")
   with tempfile.TemporaryDirectory(prefix="budget-") as name:
     folder = Path(name)
-    found = allocations(spec, protocol, folder)
-    calls = system_calls(spec, protocol, folder)
-    costs = profile(spec, protocol, folder)
-  ours = (f"/{SERVER.resolve().name}", f"/{PYTHON_PLUGIN}")
+    found = allocations(spec, budget, folder)
+    calls = system_calls(spec, budget, folder)
+    costs = profile(spec, budget, folder)
+  ours = (SERVER.resolve().name, PYTHON_PLUGIN, TLS_LIBRARY)
   found["instructions"] = sum(costs.instructions(name) for name in ours)
   found["with_libraries"] = costs.instructions()
   found["share_percent"] = 100 * found["instructions"] / found["with_libraries"]
@@ -158,8 +228,7 @@ def measure(budget: dict, shows_profile: bool) -> dict:
   found["system_calls"] = sum(calls.values())
   found["calls"] = calls
   found["culprits"] = costs.callers(callgrind.RETAINS | callgrind.RELEASES | callgrind.ALLOCATIONS)
-  if shows_profile:
-    show_profile(costs)
+  found["profile"] = costs
   return found
 
 
@@ -182,10 +251,10 @@ def verdict(key: str, allowed: float, found: float, tolerance: dict) -> tuple[st
   return "", True
 
 
-def check(file: Path, arguments: argparse.Namespace) -> bool:
-  """Measures one path and prints its lines; whether it keeps its budget."""
-  budget = json.loads(file.read_text())
-  found = measure(budget, arguments.profile)
+def check(file: Path, budget: dict, found: dict, arguments: argparse.Namespace) -> bool:
+  """Prints the lines of one path; whether it keeps its budget."""
+  if arguments.profile:
+    show_profile(found["profile"])
   within, limits = True, budget.get("limits", {})
   for key, label in TITLES.items():
     # "+ 0.0" turns a rounded -0.0 into 0.0.
@@ -200,7 +269,7 @@ def check(file: Path, arguments: argparse.Namespace) -> bool:
       print(f"  {count:.2f} {callee} from {callgrind.demangled([caller])[0][:160]}")
   print(f"  with libraries {found['with_libraries']:.0f} instructions; {found['calls']}", file=sys.stderr)
   if arguments.update:
-    budget["per_request"] = {key: round(found[key], 2) + 0.0 for key in budget["per_request"]}
+    budget["per_request"] = {key: round(found[key], 1) + 0.0 for key in budget["per_request"]}
     budget["per_request"]["instructions"] = round(found["instructions"])
     file.write_text(json.dumps(budget, indent=2) + "\n")
   return within
@@ -218,13 +287,22 @@ def main() -> int:
   files = [file for file in sorted(BUDGETS.glob("*.json")) if not wanted or file.stem in wanted]
   if not files:
     raise SystemExit(f"budget.py: no such budget in {BUDGETS}")
-  # What killed servers have left elsewhere is looked at once at the start: not here.
-  os.environ["TMPDIR"] = tempfile.mkdtemp()
+  for built in (SERVER, SERVER.parent / PYTHON_PLUGIN, SERVER.parent / TLS_LIBRARY):
+    if built.exists():
+      stripped(built)
+  make_certificate()
   print("| path | per request | budget | measured | difference | |\n|---|---|--:|--:|--:|---|")
-  try:
-    results = [check(file, arguments) for file in files]
-  except ServerError as error:
-    raise SystemExit(f"budget.py: {error}") from None
+  budgets = [json.loads(file.read_text()) for file in files]
+  for budget in budgets:
+    make_files(budget)
+  results = []
+  with ThreadPoolExecutor(os.cpu_count()) as pool:
+    try:
+      for file, budget, found in zip(files, budgets, pool.map(measure, budgets)):
+        results.append(check(file, budget, found, arguments))
+    except ServerError as error:
+      pool.shutdown(cancel_futures=True)
+      raise SystemExit(f"budget.py: {error}") from None
   return 0 if all(results) or arguments.update else 1
 
 

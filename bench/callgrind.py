@@ -5,6 +5,7 @@
 """
 from collections import Counter
 from dataclasses import dataclass, field
+import os
 import re
 import subprocess
 import sys
@@ -17,12 +18,14 @@ ALLOCATIONS = {"malloc", "calloc", "realloc", "free", "posix_memalign"}
 @dataclass
 class Profile:
   """Totals of one run, or of the difference of two divided by the requests between them."""
-  own: Counter = field(default_factory=Counter)  # (object, function) -> instructions
+  # (name of the object's file, function) -> instructions. Its name alone: a generation's private copy lies
+  # elsewhere in each run, and what it costs would not be subtracted from what it costs.
+  own: Counter = field(default_factory=Counter)
   edges: Counter = field(default_factory=Counter)  # (caller, callee) -> calls
 
   def instructions(self, program: str | None = None) -> float:
-    """Of all objects, or of those whose path ends in `program`."""
-    return sum(count for (name, _), count in self.own.items() if program is None or name.endswith(program))
+    """Of all objects, or of those of one file's name."""
+    return sum(count for (name, _), count in self.own.items() if program is None or name == program)
 
   def calls(self, names: set[str]) -> float:
     """Calls of functions from outside the group: a bridge's retain is one, not two."""
@@ -34,6 +37,14 @@ class Profile:
     found = [(count, caller, callee) for (caller, callee), count in self.edges.items()
              if callee in names and caller not in names and count > 0.005]
     return sorted(found, reverse=True)
+
+  def without(self, functions: tuple[str, ...]) -> "Profile":
+    """The same but for functions with one of these texts in their mangled names, and for their calls."""
+    def stays(name: str) -> bool:
+      return not any(text in name for text in functions)
+    own = {key: count for key, count in self.own.items() if stays(key[1])}
+    edges = {key: count for key, count in self.edges.items() if stays(key[0])}
+    return Profile(Counter(own), Counter(edges))
 
   def per_request(self, smaller: "Profile", requests: int) -> "Profile":
     """What one request costs: the difference to a run with fewer of them."""
@@ -71,7 +82,7 @@ def read(path: str) -> Profile:
       if line.startswith("fn="):
         caller = functions.full(line[3:])
       elif line.startswith("ob="):
-        where = objects.full(line[3:])
+        where = os.path.basename(objects.full(line[3:]))
       elif line.startswith("cfn="):
         callee = functions.full(line[4:])
       elif line.startswith("cob="):
@@ -103,7 +114,7 @@ def main():
   small, large, requests = read(sys.argv[1]), read(sys.argv[2]), int(sys.argv[3])
   profile = large.per_request(small, requests)
   rows = int(sys.argv[4]) if len(sys.argv) > 4 else 15
-  in_server = profile.instructions("/server")
+  in_server = profile.instructions("server")
   print(f"{profile.instructions():.0f} instructions a request, {in_server:.0f} in the server")
   top = profile.own.most_common(rows)
   called = Counter()

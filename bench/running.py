@@ -33,8 +33,9 @@ def free_port() -> int:
 class Running:
   """One start of a server for one workload; a context manager."""
 
-  def __init__(self, spec: Spec, protocol: str, family: str, module: str = "wsgi_hello"):
-    self.spec = spec
+  def __init__(self, spec: Spec, protocol: str, family: str, module: str = "wsgi_hello",
+               patience: float = 15):
+    self.spec, self.patience = spec, patience  # seconds until it listens
     self.directory = Path(tempfile.mkdtemp(prefix="bench-"))
     self.directory.chmod(0o755)
     port, path = free_port(), self.directory / "socket"
@@ -82,8 +83,8 @@ class Running:
     host, port = self.address.rsplit(":", 1)
     return socket.create_connection((host, int(port)), 1)
 
-  def _await_listening(self, seconds: float = 15):
-    end = time.monotonic() + seconds
+  def _await_listening(self):
+    end = time.monotonic() + self.patience
     while True:
       try:
         self.connect().close()

@@ -12,6 +12,7 @@ OUT = ROOT / ".build" / "bench"
 BIN = OUT / "bin"
 APPS = ROOT / ".build" / "apps"
 PYTHON_PLUGIN = "libpython3_plugin.so"
+TLS_LIBRARY = "libnsgi_tls.so"
 # BENCH_SERVER=… measures another build of the server, BENCH_OTHER=… one beside it (the row nsgi-other).
 SERVER = Path(os.environ.get("BENCH_SERVER", ROOT / ".build" / "release" / "server"))
 OTHER = os.environ.get("BENCH_OTHER")

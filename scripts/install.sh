@@ -29,7 +29,7 @@ declare -A apps_needs=(
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [caddy]=caddy [curl]=curl
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
-  [strace]=strace [promtool]=prometheus [perl]=perl [openssl]=openssl
+  [strace]=strace [valgrind]=valgrind [promtool]=prometheus [perl]=perl [openssl]=openssl
   [litmus]=litmus [logrotate]=logrotate
   [systemd-socket-activate]=systemd [systemd-analyze]=systemd
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what the tests need, runs them all (those with a worker in them on io_uring and on epoll), and ends
-# with a minute of fuzzing and a summary: the way of `make test` and CI. With a FILTER, only tests whose names
-# match, and no fuzzing:  test.sh [FILTER]
+# with the budgets of the main paths, a minute of fuzzing and a summary: the way of `make test` and CI. With a
+# FILTER, only tests whose names match, and neither of the two:  test.sh [FILTER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 started=$SECONDS
@@ -38,6 +38,10 @@ if [ $# -gt 0 ]; then
 fi
 run auto embedded
 run epoll program --filter '^(HostTests|ConformanceTests|IntegrationTests|SwapTests|PythonTests)\.'
+
+# Instructions, allocations and system calls of a request: counted, so a busy machine counts the same.
+step "budgets"
+bench/budget.sh >.build/budget.log 2>&1 || { grep -E 'over the budget|^budget' .build/budget.log; status=1; }
 
 # A minute of new inputs in all: whole servers with the Address Sanitizer in them, then the parsers alone.
 step "fuzzing"

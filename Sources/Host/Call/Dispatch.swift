@@ -43,7 +43,7 @@ extension Worker {
     exchange.neverWaits = calls.neverWaits
     exchange.connection.next(.called)
     exchange.thread = pthread_self()
-    if let board = supervisor?.board {
+    if let board {
       exchange.isCounted = true
       board.begin(
         exchange.slot, at: now, app: calls.place, generation: calls.generation,

@@ -45,7 +45,7 @@ extension Worker {
   func install(_ replacement: Replacement) {
     let old = mounts.replace(replacement.index, with: replacement.app)
     let generation = replacement.app.generation.number
-    supervisor?.board[.generation, app: replacement.app.place].value = UInt64(generation)
+    board?[.generation, app: replacement.app.place].value = UInt64(generation)
     retiring.append(Retiring(app: old, whenOver: replacement.whenOver))
     // Whatever its generation, a worker that stops calls no app anew.
     departure.isDrained = false

@@ -45,7 +45,7 @@ extension Worker {
   func show(_ stack: String, of exchange: ExchangePointer) {
     var stack = stack
     stack.withUTF8 {
-      supervisor?.board.show(stack: UnsafeRawBufferPointer($0), of: Int(exchange.slot))
+      board?.show(stack: UnsafeRawBufferPointer($0), of: Int(exchange.slot))
     }
   }
 

@@ -86,7 +86,7 @@ extension Worker {
     connection.fd = fd
     connection.listener = UInt16(index)
     connection.next(.opened)
-    connection.peer = PeerAddress(peer)
+    connection.peer = Int32(peer.ss_family) == AF_UNIX ? .local : PeerAddress(peer)
     connection.gateway = listeners[index].gateway
     connection.codec = listeners[index].codec
     connection.preface = preface(connection, index)

@@ -19,6 +19,13 @@ struct PeerAddress {
 
   init() {}
 
+  /// The peer of a unix socket.
+  static var local: PeerAddress {
+    var peer = PeerAddress()
+    peer.family = .local
+    return peer
+  }
+
   init(_ storage: sockaddr_storage) {
     withUnsafeBytes(of: storage) { raw in
       switch Int32(storage.ss_family) {

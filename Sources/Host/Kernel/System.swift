@@ -151,6 +151,7 @@ package enum System {
 
   /// TCP: what is sent waits for the end of the sending side. The corresponding C function is `setsockopt`
   /// with TCP_CORK; other sockets do not know it.
+  @inline(never)
   static func cork(_ fd: Int32) { try? set(fd, Int32(IPPROTO_TCP), TCP_CORK, 1) }
 
   /// Reads an option of type int. The corresponding C function is `getsockopt`.

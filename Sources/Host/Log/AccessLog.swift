@@ -90,8 +90,10 @@ struct AccessLog: ~Copyable {
   }
 
   /// Writes what has gathered; what nobody takes is lost, the requests are not.
-  mutating func flush() {
-    guard !lines.isEmpty else { return }
+  @inline(__always)
+  mutating func flush() { if !lines.isEmpty { write() } }
+
+  private mutating func write() {
     LogSink.requests.write(lines.bytes)
     lines.removeAll()
   }

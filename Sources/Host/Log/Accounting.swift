@@ -5,7 +5,7 @@ extension Worker {
   /// A response is encoded.
   @inline(__always)
   func account(_ exchange: ExchangePointer) {
-    if supervisor != nil || accessLog.isEnabled { account(exchange, at: System.now()) }
+    if board != nil || accessLog.isEnabled { account(exchange, at: System.now()) }
   }
 
   /// The same, at a time in monotonic nanoseconds that is known already.
@@ -13,7 +13,7 @@ extension Worker {
   func account(_ exchange: ExchangePointer, at now: UInt64) {
     let isLogged = accessLog.isEnabled && exchange.pointee.routing?.isSilent != true
     if isLogged { accessLog.add(exchange, now: now) }
-    guard let board = supervisor?.board else { return }
+    guard let board else { return }
     let began = exchange.began
     board.count(
       app: exchange.calls?.place, gateway: Int(exchange.connection.gateway.rawValue),

@@ -35,8 +35,12 @@ struct TimerWheel: ~Copyable {
   /// The tick at which `seconds` from now are over.
   @inline(__always)
   static func tick(_ now: UInt64, seconds: Double) -> UInt64 {
-    (now &+ UInt64(seconds * 1e9)) >> tickShift + 1
+    tick(now, nanoseconds: UInt64(seconds * 1e9))
   }
+
+  /// The tick at which `nanoseconds` from now are over.
+  @inline(__always)
+  static func tick(_ now: UInt64, nanoseconds: UInt64) -> UInt64 { (now &+ nanoseconds) >> tickShift + 1 }
 
   /// Sets the deadline of the entry of `slot`.
   @inline(__always)

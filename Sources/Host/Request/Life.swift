@@ -163,6 +163,7 @@ extension Worker {
   }
 
   /// Half a request is there: wait for the rest.
+  @inline(never)
   private func awaitMore(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     switch connection.state {
     case .readingBody:
@@ -280,6 +281,7 @@ extension Worker {
   }
 
   /// The front end takes a request back before the app has seen it (FastCGI §5.4).
+  @inline(never)
   private func aborted(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     if connection.state == .readingBody {
       log.info("the front end has taken back \(exchange.requestLine) before its body was complete")
@@ -343,7 +345,7 @@ extension Worker {
   /// Between two requests: no block, no exchange, only the keep-alive timer.
   @inline(__always)
   private func becomeIdle(_ connection: ConnectionPointer) {
-    flushSoon(connection)
+    if !connection.isOutgoing { flushSoon(connection) }
     // The client of a worker that leaves was promised another turn, and may be asking: it is told then.
     connection.next(.rested)
     blocks.empty(&connection.input)
@@ -378,7 +380,7 @@ extension Worker {
   /// A request that an app had is over: the scoreboard shows it.
   @inline(__always)
   private func count(_ exchange: ExchangePointer) {
-    guard let board = supervisor?.board, let calls = exchange.calls else { return }
+    guard let board, let calls = exchange.calls else { return }
     board.end(exchange.slot)
     board[.requests].increment()
     let app = calls.place

@@ -39,8 +39,8 @@ extension Worker {
 
   /// What was submitted has left.
   func settleOutgoing() {
-    for token in rounds.outgoing { settle(token) }
-    rounds.outgoing.removeAll(keepingCapacity: true)
+    for index in rounds.outgoing.indices { settle(rounds.outgoing[index]) }
+    rounds.outgoing.removeAll()
   }
 
   @inline(__always)
@@ -65,7 +65,7 @@ extension Worker {
     }
     takeCompletions()
     for index in rounds.outgoing.indices where !stays[index] { settle(rounds.outgoing[index]) }
-    rounds.outgoing = rounds.outgoing.indices.filter { stays[$0] }.map { rounds.outgoing[$0] }
+    rounds.outgoing.keep(stays)
   }
 
   /// Between two calls of a turn: what is to leave does so once a period of the watchdog.
@@ -78,8 +78,10 @@ extension Worker {
   }
 
   /// What is to leave, leaves.
-  func sendOutgoing() {
-    guard !rounds.outgoing.isEmpty else { return }
+  @inline(__always)
+  func sendOutgoing() { if !rounds.outgoing.isEmpty { sendAllOutgoing() } }
+
+  private func sendAllOutgoing() {
     guard ring.isOpen else { return flushOutgoing() }
     // The wait that follows leaves the ring.
     if ring.hasFailed { return }
@@ -99,7 +101,7 @@ extension Worker {
       flush(connection)
       if connection.isClosing, !connection.hasOutput { close(connection) }
     }
-    rounds.outgoing.removeAll(keepingCapacity: true)
+    rounds.outgoing.removeAll()
   }
 
   /// An answer was not taken whole: the rest goes when it can, as ever.

@@ -136,7 +136,7 @@ extension Worker {
     let question = ResponsePlan.Question(
       gateway: connection.gateway, isHead: exchange.isHead,
       minorVersion: exchange.head.minorVersion,
-      persists: exchange.head.persists && limits.keepAliveTimeoutSeconds > 0
+      persists: exchange.head.persists && keepAliveNanoseconds > 0
         && !saysClose(exchange),
       status: exchange.response.status, declaredLength: exchange.response.contentLength,
       knownLength: knownLength)

@@ -10,7 +10,7 @@ extension Worker {
   func lookAtCertificates() {
     let ends = identities.flatMap(\.ends)
     guard let first = ends.map(\.at).min() else { return }
-    supervisor?.board[.certificateEnd].value = UInt64(max(0, first))
+    board?[.certificateEnd].value = UInt64(max(0, first))
     guard supervisor.map({ $0.seat == 0 }) ?? true else { return }
     let now = clinux_realtime_s()
     var told: Set<String> = []

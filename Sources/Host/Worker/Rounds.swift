@@ -1,5 +1,5 @@
 /// Work lists of the loop: what stands in them is served in this turn or in the next.
-struct Rounds {
+struct Rounds: ~Copyable {
   /// Connections with requests in their buffer and no event to come: pipelining is served in turns.
   var postponed: [Token] = []
   /// Those of them whose turn it is.
@@ -9,7 +9,7 @@ struct Rounds {
   /// Those of them whose turn it is.
   private(set) var fresh = Round<Token>()
   /// Connections whose answers leave with the next wait.
-  var outgoing: [Token] = []
+  var outgoing = TokenList()
   /// The watchdog's period in which answers have last left.
   var lastPeriod: UInt32 = 0
   /// What threads off the loop have said and the leader has not heeded yet.

@@ -11,7 +11,7 @@ extension Worker {
   func setTimeout(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
     if timeout == .head, connection.timeout == .head { return }
     guard timeout != .none else { return disarm(connection) }
-    arm(connection, timeout, TimerWheel.tick(now, seconds: seconds(timeout, connection)))
+    arm(connection, timeout, TimerWheel.tick(now, nanoseconds: nanoseconds(timeout, connection)))
   }
 
   /// The timer of a connection whose exchange is off the loop: never later than the request's deadline.
@@ -93,6 +93,16 @@ extension Worker {
     timers.cancel(connection.slot, timer)
   }
 
+  /// What each request asks for is known in nanoseconds.
+  @inline(__always)
+  private func nanoseconds(_ timeout: Connection.Timeout, _ connection: ConnectionPointer) -> UInt64 {
+    switch timeout {
+    case .keepAlive: keepAliveNanoseconds
+    case .head: headNanoseconds
+    default: UInt64(seconds(timeout, connection) * 1e9)
+    }
+  }
+
   private func seconds(_ timeout: Connection.Timeout, _ connection: ConnectionPointer) -> Double {
     switch timeout {
     case .none: 0
@@ -110,8 +120,10 @@ extension Worker {
 
   // MARK: Running out
 
-  func advanceTimers() {
-    guard now >> TimerWheel.tickShift > timers.current else { return }
+  @inline(__always)
+  func advanceTimers() { if now >> TimerWheel.tickShift > timers.current { timePasses() } }
+
+  private func timePasses() {
     if acceptor.admission == .short { acceptAgain() }
     if refusals.held > 0 { tellOfHeldRefusals() }
     timers.advance(to: now, timer)

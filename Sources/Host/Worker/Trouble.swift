@@ -60,6 +60,6 @@ extension Worker {
   func flushLog() {
     LogSink.shared.flush()
     LogSink.requests.flush()
-    supervisor?.board[.droppedLines].value = UInt64(LogSink.shared.drops)
+    board?[.droppedLines].value = UInt64(LogSink.shared.drops)
   }
 }

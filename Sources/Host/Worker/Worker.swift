@@ -68,6 +68,9 @@ final class Worker: @unchecked Sendable {
   let watchdog: Watchdog
   /// Requests have a deadline: every call is watched.
   let watchesAll: Bool
+  /// How long a connection waits for the next request, and for the head of one.
+  let keepAliveNanoseconds: UInt64
+  let headNanoseconds: UInt64
   let inbox: Inbox
   /// Responses say `Connection: close`; any thread.
   let isStopping = Atomic<Bool>(false)
@@ -85,6 +88,8 @@ final class Worker: @unchecked Sendable {
   let leftOver = Atomic<Int>(0)
   /// Under a master: what it hears and what it shows; nil in a plain process.
   var supervisor: Supervisor?
+  /// Its scoreboard, apart: each request asks for it.
+  let board: Scoreboard?
   /// CGI: the one connection there is.
   var cgi = CGIRun()
 
@@ -96,8 +101,9 @@ final class Worker: @unchecked Sendable {
     spools: SpoolRoom? = nil, identities: [TLSIdentities] = []
   ) throws(SystemError) {
     self.supervisor = supervisor
+    board = supervisor?.board
     self.spools = spools ?? SpoolRoom(settings)
-    if let board = supervisor?.board { LastWords.use(board) }
+    if let board { LastWords.use(board) }
     self.settings = settings
     self.listeners = listeners.numbered
     self.identities = identities
@@ -113,6 +119,8 @@ final class Worker: @unchecked Sendable {
       || listeners.contains { $0.spoken == .redirect }
     self.log = log
     limits = settings.limits
+    keepAliveNanoseconds = UInt64(limits.keepAliveTimeoutSeconds * 1e9)
+    headNanoseconds = UInt64(limits.headerTimeoutSeconds * 1e9)
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
     if settings.eventLoop == .ioUring { try Ring.probe() }
@@ -258,7 +266,7 @@ final class Worker: @unchecked Sendable {
     accessLog.flush()
     if LogBacklog.isWaiting { flushLog() }
     if !retiring.isEmpty { tendRetiring() }
-    supervisor?.look(now)
+    if board != nil { supervisor?.look(now) }
     return .goesOn
   }
 

@@ -63,6 +63,14 @@ enum Word {
     return (~isLetter | word) & isOther & highs
   }
 
+  /// The high bit of each byte that is no decimal digit.
+  @inline(__always)
+  static func othersThanDigits(_ word: UInt64) -> UInt64 {
+    let low = word & ~highs
+    // Exact in every byte, since no sum of two numbers below 128 carries over.
+    return (~(low &+ ones &* 0x50) | (low &+ ones &* 0x46) | word) & highs
+  }
+
   /// The high bit of each byte that is no letter, digit, hyphen or dot, what the names of hosts are made of.
   @inline(__always)
   static func othersInHost(_ word: UInt64) -> UInt64 {

@@ -5,7 +5,7 @@
 public struct Codec: Sendable {
   /// The protocol.
   public let gateway: Gateway
-  private var storage = InlineArray<24, UInt64>(repeating: 0)
+  private var storage = InlineArray<28, UInt64>(repeating: 0)
 
   /// A reader at the beginning of a connection.
   public init(_ gateway: Gateway, limits: HeadLimits) {
@@ -22,7 +22,7 @@ public struct Codec: Sendable {
   /// Puts a reader into the storage, which it has to fit.
   private mutating func place<Reader: BitwiseCopyable>(_ reader: Reader) {
     precondition(
-      MemoryLayout<Reader>.size <= MemoryLayout<InlineArray<24, UInt64>>.size, "a reader is too large")
+      MemoryLayout<Reader>.size <= MemoryLayout<InlineArray<28, UInt64>>.size, "a reader is too large")
     withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: reader, as: Reader.self) }
   }
 

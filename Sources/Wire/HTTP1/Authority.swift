@@ -2,29 +2,35 @@
 /// Userinfo is not part of it (RFC 9110 §4.2.4), nor are IPvFuture and zone identifiers, which nobody
 /// sends.
 enum Authority {
-  /// - Parameter needsPort: a port must be given, as CONNECT wants it (RFC 9112 §3.2.3).
   static func isValid(_ text: UnsafeRawBufferPointer, needsPort: Bool = false) -> Bool {
-    guard let base = text.baseAddress else { return !needsPort }
+    nameCount(of: text, needsPort: needsPort) != nil
+  }
+
+  /// Bytes of the name in front, the brackets of an IPv6 address counted; nil when the text is not valid.
+  ///
+  /// - Parameter needsPort: a port must be given, as CONNECT wants it (RFC 9112 §3.2.3).
+  static func nameCount(of text: UnsafeRawBufferPointer, needsPort: Bool = false) -> Int? {
+    guard let base = text.baseAddress else { return needsPort ? nil : 0 }
     var end = 0
     if text.first == UInt8(ascii: "[") {
       while end < text.count, text[end] != UInt8(ascii: "]") { end += 1 }
       guard end < text.count, isIPv6(UnsafeRawBufferPointer(start: base + 1, count: end - 1)) else {
-        return false
+        return nil
       }
       end += 1
     } else {
       end = endOfUsual(base, text.count)
       while end < text.count, text[end] != HTTP1Grammar.colon {
-        guard isRegName(text, at: end) else { return false }
+        guard isRegName(text, at: end) else { return nil }
         end += 1
       }
     }
-    if end == text.count { return !needsPort }
-    guard text[end] == HTTP1Grammar.colon, end > 0 else { return false }
+    if end == text.count { return needsPort ? nil : end }
+    guard text[end] == HTTP1Grammar.colon, end > 0 else { return nil }
     let port = UnsafeRawBufferPointer(start: base + end + 1, count: text.count - end - 1)
-    if port.isEmpty { return !needsPort }
-    guard let number = Ascii.decimal(port) else { return false }
-    return number <= 65535
+    if port.isEmpty { return needsPort ? nil : end }
+    guard let number = Ascii.decimal(port), number <= 65535 else { return nil }
+    return end
   }
 
   /// Where the letters, digits, hyphens and dots end that names mostly are made of, as far as whole words

@@ -31,6 +31,8 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
   private var fieldLine = FieldLine()
   private var rules = MessageRules()
   private var chunks = ChunkedReader()
+  /// Stays from one request to the next.
+  private var host = KnownHost()
 
   /// A reader at the beginning of a connection.
   public init(limits: HeadLimits) { self.limits = limits }
@@ -119,7 +121,7 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
         guard head.count < limits.fields, head.append(name: name, value: value, known: known) else {
           throw .tooManyFields
         }
-        if known != .other { try rules.note(known, value.range, base) }
+        if known != .other { try rules.note(known, value.range, base, &host) }
       case .blank(let next):
         try rules.conclude(&head, bodyBytes: limits.bodyBytes)
         head.end = next

@@ -2,7 +2,8 @@
 /// RFC 9110 §10.1.1). Notes them one by one, concludes when the head is complete.
 struct MessageRules: Sendable {
   private var contentLength: Int64 = -1
-  private var hasHost = false
+  /// Bytes of the name in Host; -1 without that field.
+  private var hostNameCount = -1
   private var hasType = false
   private var hasCoding = false
   private var isChunked = false
@@ -12,16 +13,16 @@ struct MessageRules: Sendable {
   private var continues = false
   private var expectsOther = false
 
-  /// Takes note of a field that is one of those.
+  /// Takes note of a field that is one of those. `host` is what the connection's last request has said.
   @inline(always)
   mutating func note(
-    _ known: KnownName, _ range: ByteRange, _ base: UnsafeRawPointer
+    _ known: KnownName, _ range: ByteRange, _ base: UnsafeRawPointer, _ host: inout KnownHost
   ) throws(HTTP1Error) {
     switch known {
     case .host:
-      if hasHost { throw .hostDuplicate }
-      guard Authority.isValid(range.bytes(in: base)) else { throw .hostMalformed }
-      hasHost = true
+      if hostNameCount >= 0 { throw .hostDuplicate }
+      guard let count = host.nameCount(of: range.bytes(in: base)) else { throw .hostMalformed }
+      hostNameCount = count
     case .connection: noteConnection(range.bytes(in: base))
     case .contentLength:
       if contentLength >= 0 { throw .lengthDuplicate }
@@ -75,7 +76,8 @@ struct MessageRules: Sendable {
   @inline(always)
   func conclude(_ head: inout RequestHead, bodyBytes: Int64) throws(HTTP1Error) {
     let isCurrent = head.minorVersion >= 1
-    if isCurrent, !hasHost { throw .hostMissing }
+    if isCurrent, hostNameCount < 0 { throw .hostMissing }
+    head.hostNameCount = hostNameCount
     head.statesLength = contentLength >= 0
     if hasCoding {
       if !isCurrent { throw .codingInHTTP10 }

@@ -5,6 +5,12 @@ struct HostPort {
   /// What stands behind the colon; empty without one.
   let port: UnsafeRawBufferPointer
 
+  /// Whether a text has no port for certain: it ends with a letter or a bracket.
+  @inline(__always)
+  static func isName(_ text: UnsafeRawBufferPointer) -> Bool {
+    text.last.map { $0 > HTTP1Grammar.colon } ?? true
+  }
+
   init(_ text: UnsafeRawBufferPointer) {
     var end = text.count
     while end > 0, Ascii.isDigit(text[end &- 1]) { end &-= 1 }
@@ -25,15 +31,18 @@ struct HostPort {
   }
 
   /// Whether the text is a port that a client can have connected to.
+  @inline(__always)
   static func isPort(_ text: UnsafeRawBufferPointer) -> Bool {
-    guard let base = text.baseAddress, text.count <= 5 else { return false }
-    var (number, position) = (0, 0)
-    while position < text.count {
-      let digit = base.load(fromByteOffset: position, as: UInt8.self) &- 0x30
-      guard digit < 10 else { return false }
-      number = number &* 10 &+ Int(digit)
-      position &+= 1
-    }
-    return number > 0 && number <= 65535
+    guard let base = text.baseAddress, 1...5 ~= text.count else { return false }
+    let word = Word.loadFew(base, text.count)
+    guard Word.othersThanDigits(word) == 0, word != Word.ones &* 0x30 else { return false }
+    return text.count < 5 || isBelowBound(base)
+  }
+
+  /// Whether five digits are at most 65535: as texts of one length they compare as their numbers do.
+  @inline(__always)
+  private static func isBelowBound(_ base: UnsafeRawPointer) -> Bool {
+    let first = UInt64(UInt32(bigEndian: base.loadUnaligned(as: UInt32.self)))
+    return first << 8 | UInt64(base.load(fromByteOffset: 4, as: UInt8.self)) <= 0x36_3535_3335
   }
 }

@@ -44,10 +44,12 @@ public enum Normalizer {
       meta.host = Text(arena.copy(authority), authority.count)
       meta.serverName = name(of: meta.host, &arena)
     } else if let host = head.first(.host), !host.isEmpty {
-      let name = HostPort(host.bytes(in: base)).name
+      let count = head.hostNameCount >= 0 ? head.hostNameCount : HostPort(host.bytes(in: base)).name.count
       // The colon in front of a port stays, since the field is shown whole.
       meta.serverName =
-        name.count == host.count ? head.ended(host, base, &arena) : Text(arena.copy(name), name.count)
+        count == Int(host.count)
+        ? head.ended(host, base, &arena)
+        : Text(arena.copy(UnsafeRawBufferPointer(rebasing: host.bytes(in: base)[..<count])), count)
     }
     if let type = head.first(.contentType) { meta.contentType = head.ended(type, base, &arena) }
     meta.contentLength = head.framing.knownLength ?? -1
@@ -107,7 +109,12 @@ public enum Normalizer {
   }
 
   /// The host of a text that may have a port behind it.
+  @inline(__always)
   private static func name(of host: Text, _ arena: inout Arena) -> Text {
+    HostPort.isName(host.bytes) ? host : nameWithoutPort(host, &arena)
+  }
+
+  private static func nameWithoutPort(_ host: Text, _ arena: inout Arena) -> Text {
     let name = HostPort(host.bytes).name
     return name.count == host.count ? host : Text(arena.copy(name), name.count)
   }

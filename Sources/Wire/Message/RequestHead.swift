@@ -41,6 +41,8 @@ public struct RequestHead: ~Copyable {
   /// HTTP: the authority of an absolute-form target, which counts instead of Host (RFC 9112 §3.2.2); empty
   /// with any other. A piece of the target, whose path begins right behind it.
   public var authority = ByteRange.none
+  /// HTTP: bytes of the name in Host, which has a port behind it or nothing; -1: nobody has counted them.
+  var hostNameCount = -1
   /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
   public var minorVersion: UInt8 = 1
   public var framing = BodyFraming.none
@@ -103,6 +105,7 @@ public struct RequestHead: ~Copyable {
     target = .none
     path = .none
     authority = .none
+    hostNameCount = -1
     statesLength = false
     mayHaveChunks = false
     hasWholePath = false
