@@ -13,7 +13,7 @@ extension WorkerSuites {
     private func request(_ gateway: ListenerProtocol, _ path: String) -> [UInt8] {
       let variables = [(name: "REQUEST_METHOD", value: "GET"), (name: "REQUEST_URI", value: path)]
       switch gateway {
-      case .http1, .https, .auto: return Array(get(path).utf8)
+      case .http1, .auto: return Array(get(path).utf8)
       case .scgi:
         var request = SCGIRequest()
         request.variables = variables
@@ -29,7 +29,7 @@ extension WorkerSuites {
     /// The reply on a connection that is open already, or that ends with it.
     private func receive(_ gateway: ListenerProtocol, on socket: RawSocket) throws -> Reply {
       switch gateway {
-      case .http1, .https, .auto: return try socket.receiveReply()
+      case .http1, .auto: return try socket.receiveReply()
       case .scgi, .uwsgi: return try Reply(gateway: try socket.receiveAll())
       case .fastcgi: return try socket.receiveFastCGI().reply
       }
