@@ -38,6 +38,7 @@ struct Listener {
       case (false, .uwsgi): "uwsgi"
       case (false, .fastcgi): "fastcgi"
       case (false, .cgi): "cgi"
+      case (false, .http2): "http2"
       }
     return "\(word) socket \(address)"
   }

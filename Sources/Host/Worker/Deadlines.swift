@@ -56,7 +56,7 @@ extension Worker {
     let isTold =
       switch exchange.plan.framing {
       case .chunked, .length: connection.gateway.heedsLengths
-      case .none, .untilClose, .records: false
+      case .none, .untilClose, .records, .frames: false
       }
     if !connection.gateway.hasSocket { return hangUp(connection) }
     // What ends without a word of its length, is told by a reset alone.
