@@ -67,7 +67,9 @@ extension Exchange {
     own.add("GATEWAY_INTERFACE", Text("CGI/1.1"))
     let isTLS = meta.scheme.count == 5
     if isTLS { own.add("HTTPS", Text("on")) }
-    if let carrier = outlet.carrier { TLSVariables.each(carrier) { own.add($0, $1) } }
+    if let carrier = outlet.carrier ?? connection.pointee.multiplexer?.pointee.tls {
+      TLSVariables.each(carrier) { own.add($0, $1) }
+    }
     if meta.contentType.start != nil { own.add("CONTENT_TYPE", meta.contentType) }
     // What was stated is told, be it 0; so is what was counted of a body in chunks.
     let isKnown = meta.contentLength > 0 || meta.contentLength == 0 && (head.statesLength || head.isChunked)

@@ -59,6 +59,7 @@ extension Worker {
       case .none, .untilClose, .records, .frames: false
       }
     if !connection.gateway.hasSocket { return hangUp(connection) }
+    if connection.isStream { return resetStream(connection) }
     // What ends without a word of its length, is told by a reset alone.
     if !isTold, isTCP(connection) { System.reset(connection.fd) }
     if !isTold, connection.kept > 0, severed(connection) { return }

@@ -182,23 +182,23 @@
   }
 }
 
-/// The bounds that a connection of HTTP/2 keeps. The numbers and their reasons stand in Config/Limits.swift.
+/// The bounds that a connection of HTTP/2 keeps.
 @frozen public struct HTTP2Limits: Sendable {
   /// Of each request.
   public var head: HeadLimits
-  /// Streams at once.
+  /// Streams at once: what RFC 9113 §6.5.2 recommends at least; nginx 128, h2o 100.
   public var streams = 100
   /// Bytes of a request body that wait for an application at most.
   public var streamWindow = 256 * 1024
   /// The same of all requests of a connection.
   public var connectionWindow = 4 * 1024 * 1024
-  /// CONTINUATION frames of a field block.
+  /// CONTINUATION frames of a field block; nghttp2 8.
   public var continuations = 8
-  /// Entries of one SETTINGS frame.
+  /// Entries of one SETTINGS frame; nghttp2 32.
   public var settings = 32
-  /// Answers to PING and SETTINGS that wait for their client.
+  /// Answers to PING and SETTINGS that wait for their client; nghttp2 1000.
   public var replies = 1000
-  /// Streams that may be reset: so many at once, and so many more each second.
+  /// Streams that may be reset: so many at once, and so many more each second; nghttp2 the same.
   public var resets = (burst: 1000, rate: 33)
   /// The same of frames that bring nothing.
   public var idleFrames = (burst: 1000, rate: 100)

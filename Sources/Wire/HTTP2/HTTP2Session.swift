@@ -262,6 +262,20 @@ public struct HTTP2Session: ~Copyable {
     streams.remove(place, .resetHere)
   }
 
+  /// A request that is refused without an answer. Throws when there were too many of them.
+  public mutating func refuse(_ id: UInt32, _ error: HTTP2Error, into out: inout ByteBuffer)
+    throws(HTTP2Error)
+  {
+    _ = try fail(id, error, &out)
+  }
+
+  /// The exchange of a stream is over. Where the stream is not: an answer that was not sent whole is cut, and
+  /// of a request that was answered early the rest is not wanted (§8.1).
+  public mutating func abandon(_ id: UInt32, into out: inout ByteBuffer) {
+    guard let place = streams.find(id) else { return }
+    reset(id, streams[place].state == .halfClosedLocal ? .none : .internalError, into: &out)
+  }
+
   /// Whether the stream is under way.
   public func has(_ id: UInt32) -> Bool { streams.find(id) != nil }
 

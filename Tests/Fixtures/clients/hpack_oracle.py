@@ -1,6 +1,6 @@
 """The other side of HPACK for WireTests: PyPI's hpack.
 
-encode COUNT   prints COUNT conversations: "new", then a line a block: its hex, and that of "name: value" lines
+encode COUNT   prints COUNT conversations: "new", then a line a block: its hex, and that of its fields
 decode         reads blocks in hex, a line each, and prints the hex of their fields, joined by \\x01
 """
 import random
@@ -9,7 +9,8 @@ import sys
 import hpack
 
 NAMES = [
-    ":method", ":path", ":scheme", ":authority", "accept", "accept-encoding", "cookie", "user-agent", "x-trace",
+    ":method", ":path", ":scheme", ":authority", "accept", "accept-encoding", "cookie", "user-agent",
+    "x-trace",
     "referer", "content-type", "content-length", "x" * 40, "if-none-match", "authorization",
 ]
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/?&=;, \"'(){}<>|!#$%*+@^`\\"

@@ -121,7 +121,7 @@ struct HTTP2Transcript: Equatable {
     switch command {
     case .answer(let id, let status, let body):
       var response = ResponseHead(limit: 65536)
-      try! response.begin(status: status)
+      try? response.begin(status: status)
       let question = ResponsePlan.Question(
         gateway: .http2, isHead: false, minorVersion: 1, persists: false, status: status, declaredLength: -1,
         knownLength: Int64(body.count))

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTLS_VERSION 1
+#define CTLS_VERSION 2
 
 /* The name of the function that gives the table: const ctls_table *nsgi_tls_table(void). */
 #define CTLS_ENTRY "nsgi_tls_table"
@@ -44,6 +44,8 @@ typedef struct ctls_plan {
   /* In OpenSSL's words; NULL for the usual. */
   const char *ciphers;
   const char *curves;
+  /* Clients may choose HTTP/2 (ALPN, RFC 7301). */
+  int offers_http2;
   /* Certificates that have ended, or not begun, are refused. */
   int checks_time;
   /* How long a session may be taken up again, in seconds. */
@@ -120,6 +122,8 @@ typedef struct ctls_table {
   const char *(*reason)(ctls_session *session);
   /* A text that lives as long as the session. */
   const char *(*fact)(ctls_session *session, enum ctls_fact which);
+  /* Whether HTTP/2 was agreed upon. By the thread that reads. */
+  int (*speaks_http2)(ctls_session *session);
 } ctls_table;
 
 #endif

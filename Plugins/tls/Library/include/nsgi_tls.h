@@ -15,6 +15,7 @@ struct ctls_set {
   unsigned char keys[CTLS_KEYS][CTLS_KEY_BYTES];
   size_t key_count;
   int asks_client;
+  int offers_http2;
 };
 
 ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room);
