@@ -28,6 +28,7 @@ declare -A apps_needs=(
 )
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [caddy]=caddy [curl]=curl
+  [h2load]=nghttp2-client
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
   [strace]=strace [valgrind]=valgrind [promtool]=prometheus [perl]=perl [openssl]=openssl
   [litmus]=litmus [logrotate]=logrotate
@@ -88,14 +89,14 @@ fi
 # Clients from PyPI, in an environment of their own.
 install_python_clients() {
   [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && [ -x .build/venv/bin/st ] &&
-    [ -x .build/venv/bin/uwsgitop ] && return
-  say "installing uwsgi-tools, flup, uwsgitop, prometheus-client and schemathesis with pip in .build/venv"
+    [ -x .build/venv/bin/uwsgitop ] && [ -e .build/venv/h2 ] && return
+  say "installing uwsgi-tools, flup, uwsgitop, prometheus-client, h2 and schemathesis with pip in .build/venv"
   mkdir -p .build
   /usr/bin/python3 -m venv --clear .build/venv
   .build/venv/bin/pip install -q --disable-pip-version-check uwsgi-tools==1.1.1 flup==1.0.3 \
-    uwsgitop==0.12 prometheus-client==0.26.0 \
+    uwsgitop==0.12 prometheus-client==0.26.0 h2==4.3.0 \
     schemathesis==4.32.5
-  touch .build/venv/flup
+  touch .build/venv/flup .build/venv/h2
 }
 
 # Frameworks from PyPI, for the tests of WSGI and ASGI; made anew when the list is another one.

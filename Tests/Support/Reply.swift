@@ -36,9 +36,10 @@ public struct Reply: Sendable {
     reason = ""
     fields = []
     body = []
-    if head.hasPrefix("HTTP/1.") {
+    let isHTTP = head.hasPrefix("HTTP/1.") || head.hasPrefix("HTTP/2 ")
+    if isHTTP {
       let parts = lines.removeFirst().split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-      guard parts.count == 3, parts[0].count == 8, let code = Int(parts[1]), parts[1].count == 3
+      guard parts.count == 3, [6, 8].contains(parts[0].count), let code = Int(parts[1]), parts[1].count == 3
       else { throw .malformedReply("status line of: \(head)") }
       status = code
       reason = String(parts[2])
@@ -49,7 +50,7 @@ public struct Reply: Sendable {
       let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
       fields.append((String(line[..<colon]), value))
     }
-    if !head.hasPrefix("HTTP/1."), let value = self["status"] {
+    if !isHTTP, let value = self["status"] {
       guard let code = Int(value.prefix(3)) else { throw .malformedReply("Status: \(value)") }
       status = code
       reason = String(value.dropFirst(4))

@@ -74,7 +74,7 @@ public enum Repository {
 
 /// A program that a test needs and the machine may lack.
 public enum Program: String, Sendable {
-  case lighttpd, nginx, apache2, haproxy, curl, gcc, python3, multiwatch
+  case lighttpd, nginx, apache2, haproxy, curl, gcc, python3, multiwatch, h2load
   case spawnFcgi = "spawn-fcgi"
   case cgiFcgi = "cgi-fcgi"
   case systemdSocketActivate = "systemd-socket-activate"
@@ -84,6 +84,7 @@ public enum Program: String, Sendable {
   public var package: String {
     switch self {
     case .nginx: "nginx-light"
+    case .h2load: "nghttp2-client"
     case .apache2: "apache2-bin"
     case .cgiFcgi: "libfcgi-bin"
     case .systemdSocketActivate, .systemdAnalyze: "systemd"

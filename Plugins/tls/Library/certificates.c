@@ -171,12 +171,12 @@ static int use_clients(SSL_CTX *context, const ctls_plan *plan, complaint why) {
 }
 
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *count,
-                           const unsigned char *offered, unsigned offered_count, void *none) {
-  static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
+                           const unsigned char *offered, unsigned offered_count, void *set) {
+  static const unsigned char ours[] = "\x02h2\x08http/1.1\x08http/1.0";
+  const unsigned skipped = ((const ctls_set *)set)->offers_http2 ? 0 : 3;
   (void)ssl;
-  (void)none;
-  const int result =
-      SSL_select_next_proto((unsigned char **)out, count, ours, sizeof ours - 1, offered, offered_count);
+  const int result = SSL_select_next_proto((unsigned char **)out, count, ours + skipped,
+                                           sizeof ours - 1 - skipped, offered, offered_count);
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -206,7 +206,7 @@ static SSL_CTX *context_of(const ctls_plan *plan, ctls_set *set, complaint why) 
   SSL_CTX_set_session_id_context(context, (const unsigned char *)"nsgi", 4);
   SSL_CTX_set_timeout(context, plan->session_seconds);
   SSL_CTX_set_app_data(context, set);
-  SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+  SSL_CTX_set_alpn_select_cb(context, choose_protocol, set);
   SSL_CTX_set_tlsext_servername_callback(context, choose_name);
   SSL_CTX_set_tlsext_servername_arg(context, set);
   nsgi_tls_use_tickets(context);
@@ -270,6 +270,7 @@ ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room) {
   set->ends = calloc(plan->count, sizeof *set->ends);
   set->blocks = nsgi_tls_blocks();
   set->asks_client = plan->client_ca.bytes != NULL;
+  set->offers_http2 = plan->offers_http2;
   int is_good = set->contexts && set->ends && set->blocks;
   for (size_t i = 0; is_good && i < plan->count; i++)
     is_good = add_identity(plan, &plan->identities[i], set, why);

@@ -319,11 +319,18 @@ static const char *fact(ctls_session *face, enum ctls_fact which) {
   return text;
 }
 
+static int speaks_http2(ctls_session *face) {
+  const unsigned char *name = NULL;
+  unsigned count = 0;
+  SSL_get0_alpn_selected(((session *)face)->ssl, &name, &count);
+  return count == 2 && name[0] == 'h' && name[1] == '2';
+}
+
 __attribute__((visibility("default"))) const ctls_table *nsgi_tls_table(void) {
   static const ctls_table table = {
       CTLS_VERSION, nsgi_tls_make, nsgi_tls_drop, use_keys, open_session, close_session, lend,
       read_plain,   seal,          end,           sent,     reason_of,    fact,
-      nsgi_tls_ends,
+      nsgi_tls_ends, speaks_http2,
   };
   return &table;
 }

@@ -35,6 +35,12 @@ let socketOptions = OptionGroup(
         draft.settings.namesServer = try Value.boolean(text)
       }),
     OptionSpec(
+      "http2", default: "on",
+      "whether HTTP/2 is spoken: over TLS to who asks for it (ALPN), else to who begins so",
+      .value(placeholder: "WORD") { (draft, text) throws(ValueError) in
+        draft.settings.http2 = try Value.boolean(text)
+      }),
+    OptionSpec(
       "fastcgi-stderr", "send an app's error lines to the FastCGI front end too (STDERR records)",
       .flag { $0.settings.log.fastCGIStderr = $1 }),
     OptionSpec(

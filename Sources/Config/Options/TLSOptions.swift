@@ -89,6 +89,7 @@ extension Draft {
       throw .programWithout(text, "127.0.0.1:8443,/etc/ssl/example.pem,/etc/ssl/example.key")
     }
     var tls = TLSListenerSettings()
+    tls.speaksHTTP = gateway == .https
     if parts.count > 2, !parts[1].isEmpty { tls.identity = TLSIdentity(certificate: parts[1], key: parts[2]) }
     if parts.count > 3, !parts[3].isEmpty { tls.ciphers = parts[3] }
     if parts.count > 4, !parts[4].isEmpty { tls.clients = try TLSClients(parsing: parts[4]) }

@@ -44,6 +44,8 @@ public struct Settings: Sendable, Equatable {
   public var watch = WatchSettings()
   /// HTTP responses have a Server field.
   public var namesServer = true
+  /// HTTP/2 is spoken on sockets of HTTP, with TLS and without.
+  public var http2 = true
   /// Where bodies and answers are spooled; nil: TMPDIR, or /tmp.
   public var spoolDirectory: String?
   /// SCRIPT_NAME and PATH_INFO of the front end are taken together as the path (lighttpd's "/" prefix).

@@ -71,6 +71,8 @@ public struct TLSListenerSettings: Sendable, Equatable {
   public var ciphers: String?
   /// In place of those of all sockets.
   public var clients: TLSClients?
+  /// HTTP is spoken over it.
+  public var speaksHTTP = true
 }
 
 extension Settings {

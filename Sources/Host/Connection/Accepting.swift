@@ -102,6 +102,7 @@ extension Worker {
 
   private func preface(_ connection: ConnectionPointer, _ index: Int) -> Preface {
     var preface: Preface = listeners[index].isSniffed ? .sniff : []
+    if listeners[index].mayBeHTTP2, settings.http2 { preface.insert(.http2) }
     guard !settings.trustedProxies.isEmpty else { return preface }
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PeerAddress.textBytes) { text in
       let count = connection.peer.write(to: text.baseAddress!)

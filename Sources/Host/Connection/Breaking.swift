@@ -18,7 +18,7 @@ extension Worker {
   func judgeBody(_ connection: ConnectionPointer, _ plan: ResponsePlan) {
     let outlet = connection.outlet
     let gateway = connection.gateway
-    guard plan.hasBody, gateway.hasSocket else { return }
+    guard plan.hasBody, gateway.hasSocket, !outlet.isStream else { return }
     outlet.isCut = outlet.resets || !gateway.heedsLengths || plan.framing == .chunked
     if !gateway.heedsLengths, !outlet.resets {
       outlet.resets = true

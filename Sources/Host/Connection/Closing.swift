@@ -16,6 +16,9 @@ extension Worker {
 
   /// Closes the socket and gives everything back.
   func close(_ connection: ConnectionPointer) {
+    if connection.multiplexer != nil {
+      connection.isStream ? leaveSession(connection) : endSession(connection)
+    }
     if let exchange = connection.exchange { give(exchange) }
     disarm(connection)
     let outlet = connection.outlet
@@ -24,7 +27,7 @@ extension Worker {
     if connection.onRing != .no, ring.isOpen { endReceiving(connection) }
     letGoOfInput(connection)
     if outlet.carrier != nil { endSealed(connection) }
-    System.close(connection.fd)
+    if connection.fd >= 0 { System.close(connection.fd) }
     outlet.pointee.clear()
     connection.pointee.clear()
     connections.give(connection.slot)
@@ -32,6 +35,7 @@ extension Worker {
 
   /// Ends a connection that waits for a request.
   func endIdle(_ connection: ConnectionPointer) {
+    if connection.isCarrier { return endSessionSoon(connection) }
     connection.expectsNoMore = true
     endWithOutput(connection)
   }
@@ -44,7 +48,7 @@ extension Worker {
       return
     }
     let outlet = connection.outlet
-    if connection.incoming == .ended || outlet.isLost { return close(connection) }
+    if connection.incoming == .ended || outlet.isLost || connection.isStream { return close(connection) }
     if outlet.isCut { return resetSoon(connection) }
     if connection.expectsNoMore, mayCloseAtOnce(connection) { return close(connection) }
     do { try System.shutdownWriting(connection.fd) } catch { return close(connection) }
@@ -63,6 +67,7 @@ extension Worker {
       connection.next(.closed)
       return
     }
+    if connection.isStream { return }
     setInterest(connection, [])
     if connection.kept > 0 { takeKept(connection) }
     try? System.shutdownWriting(connection.fd)
@@ -112,7 +117,7 @@ extension Worker {
   /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
   func ended(_ connection: ConnectionPointer) {
     connection.next(.peerEnded)
-    if connection.hasOutput { return setInterest(connection, .write) }
+    if connection.hasOutput, !connection.isCarrier { return setInterest(connection, .write) }
     sayDropped(connection)
     close(connection)
   }

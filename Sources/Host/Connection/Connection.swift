@@ -73,6 +73,10 @@ struct Connection: ~Copyable {
   var streamsBody = false
   /// Close once the output is sent.
   var closesAfterOutput = false
+  /// HTTP/2: what carries its streams, or carries it as one.
+  var multiplexer: MultiplexerPointer?
+  /// HTTP/2: bytes of the body that the client knows to be taken.
+  var given = 0
   var codec: Codec
   var input = ByteBuffer()
   /// The input block with the head in it, once the connection has moved on to another.

@@ -135,6 +135,16 @@ extension UnsafeMutablePointer where Pointee == Connection {
     nonmutating set { pointee.closesAfterOutput = newValue }
   }
   @inline(__always)
+  var multiplexer: MultiplexerPointer? {
+    get { pointee.multiplexer }
+    nonmutating set { pointee.multiplexer = newValue }
+  }
+  @inline(__always)
+  var given: Int {
+    get { pointee.given }
+    nonmutating set { pointee.given = newValue }
+  }
+  @inline(__always)
   var codec: Codec {
     _read { yield pointee.codec }
     nonmutating _modify { yield &pointee.codec }
@@ -183,10 +193,10 @@ extension UnsafeMutablePointer where Pointee == Connection {
   /// Half of something is there, and nothing more is waiting. A peer may hold a small rest back until it
   /// hears of what it has sent (Nagle's algorithm, RFC 1122 §4.2.3.4), and the kernel does not tell it for
   /// 40 ms (§4.2.3.2): so nginx sends a POST over a kept FastCGI connection.
-  func acknowledge() { if peer.isInternet { System.acknowledge(fd) } }
+  func acknowledge() { if peer.isInternet, !isStream { System.acknowledge(fd) } }
 
   /// Something that the peer has sent waits to be served.
-  var hasInput: Bool { !input.isEmpty || System.hasInput(fd) }
+  var hasInput: Bool { !input.isEmpty || !isStream && System.hasInput(fd) }
 
   /// What is received now may be the end of a request: it is to stay in the socket (KeptInput.swift).
   var mayBeLast: Bool {
@@ -200,6 +210,6 @@ extension UnsafeMutablePointer where Pointee == Connection {
   /// What it waits for while its socket is full: a peer that sends all before it reads has to be read over
   /// when the connection closes, or both wait for each other.
   var interestWhenBlocked: Interest {
-    closesAfterOutput && incoming != .ended && !outlet.isCut ? [.read, .write] : .write
+    isCarrier || closesAfterOutput && incoming != .ended && !outlet.isCut ? [.read, .write] : .write
   }
 }

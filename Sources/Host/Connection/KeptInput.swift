@@ -49,6 +49,7 @@ extension Worker {
 
   /// Owner of the outlet: nothing more is sent, and nothing received; half a body is told from a whole one.
   func breakOff(_ connection: ConnectionPointer) {
+    if connection.isStream { return }
     if connection.outlet.resets, !isTCP(connection) {
       try? System.sever(connection.fd)
     }

@@ -22,6 +22,8 @@ struct Listener {
   let isTCP: Bool
   /// Which of the sockets with TLS it is, from 0; nil without.
   var securely: Int?
+  /// HTTP/2 may be spoken by prior knowledge (RFC 9113 §3.3).
+  var mayBeHTTP2: Bool { spoken == .http1 }
   /// The socket file was made by this server and is removed when it ends.
   let ownsFile: Bool
 

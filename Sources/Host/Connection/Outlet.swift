@@ -8,6 +8,10 @@ struct Outlet: ~Copyable {
   var output = ByteBuffer()
   /// TLS: what seals it; nil where bytes leave as they are.
   var carrier: Carrier?
+  /// It is a stream's: the leader moves what waits to the output of the connection that carries it.
+  var isStream = false
+  /// HTTP/2: frames that were read from what was spooled.
+  var front = ByteBuffer()
   /// A stretch of a file that follows the output; but what was spooled goes before it.
   var file = FileStretch()
   /// Bytes of answers that a front end has caused beside its requests, since nothing waited here.
@@ -55,13 +59,15 @@ struct Outlet: ~Copyable {
   mutating func clear() {
     if file.left > 0 || file.fd >= 0 { file.close() }
     if pace.isBegun { pace = Pace() }
-    (resets, isCut) = (false, false)
+    if front.block != nil { front = ByteBuffer() }
+    (resets, isCut, isStream) = (false, false, false)
     next(.closed)
   }
 
   /// The peer is gone: what waits is dropped.
   mutating func lose() {
     output.removeAll()
+    front.removeAll()
     file.close()
     carrier?.lose()
     next(.broke)

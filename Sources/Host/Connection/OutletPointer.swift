@@ -26,6 +26,7 @@ extension UnsafeMutablePointer where Pointee == Outlet {
     get { pointee.replies }
     nonmutating set { pointee.replies = newValue }
   }
+  @inline(__always) var isStream: Bool { pointee.isStream }
   @inline(__always) var way: Outlet.Way { pointee.way }
   @inline(__always)
   var sent: Int64 {
@@ -55,9 +56,13 @@ extension UnsafeMutablePointer where Pointee == Outlet {
   /// The peer is gone: nothing more is sent to it, the connection closes.
   @inline(__always) var isLost: Bool { way == .lost }
   /// Something of an answer is not sent yet.
-  @inline(__always) var hasOutput: Bool { !output.isEmpty || file.left > 0 || sealed > 0 }
+  @inline(__always) var hasOutput: Bool {
+    !output.isEmpty || file.left > 0 || sealed > 0 || !pointee.front.isEmpty
+  }
   /// Bytes that wait.
-  @inline(__always) var waiting: Int64 { Int64(output.count) + file.left + sealed }
+  @inline(__always) var waiting: Int64 {
+    Int64(output.count) + file.left + sealed + Int64(pointee.front.count)
+  }
   /// Of these, bytes that TLS has sealed already.
   @inline(__always) var sealed: Int64 { carrier.map { Int64($0.waiting) } ?? 0 }
   /// A peer causes answers and takes none: it is not listened to until it does.

@@ -10,6 +10,7 @@ extension Worker {
     if connection.preface.contains(.proxy), !readProxyHeader(connection) { return false }
     if connection.preface.contains(.tls), !readSealed(connection) { return false }
     if connection.preface.contains(.sniff), !recognise(connection) { return false }
+    if connection.preface.contains(.http2), !recogniseHTTP2(connection) { return false }
     return true
   }
 
@@ -18,7 +19,9 @@ extension Worker {
     case .needMore:
       awaitPreface(connection)
       return false
-    case .gateway(let gateway):
+    case .gateway(.http2) where settings.http2: beginHTTP2(connection)
+    case .gateway(let told):
+      let gateway = told == .http2 ? .http1 : told
       connection.gateway = gateway
       connection.codec = Codec(gateway, limits: HeadLimits(limits))
       guard !gateway.limitsWebServers || isWebServer(connection.peer) else {
@@ -32,6 +35,18 @@ extension Worker {
       return false
     }
     connection.preface.remove(.sniff)
+    return true
+  }
+
+  /// A socket of HTTP: the first bytes tell HTTP/2 from the others.
+  private func recogniseHTTP2(_ connection: ConnectionPointer) -> Bool {
+    switch Sniffer.speaksHTTP2(connection.input.bytes) {
+    case nil:
+      awaitPreface(connection)
+      return false
+    case true?: beginHTTP2(connection)
+    case false?: connection.preface.remove(.http2)
+    }
     return true
   }
 
@@ -126,4 +141,6 @@ struct Preface: OptionSet {
   static let sniff = Preface(rawValue: 2)
   /// The socket speaks TLS, and no byte of a request has come.
   static let tls = Preface(rawValue: 4)
+  /// The client may speak HTTP/2.
+  static let http2 = Preface(rawValue: 8)
 }

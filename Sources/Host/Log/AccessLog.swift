@@ -50,6 +50,8 @@ struct AccessLog: ~Copyable {
     appendEscaped(exchange.meta.requestURI.bytes)
     lines.append(0x20)
     appendEscaped(exchange.meta.serverProtocol.bytes)
+    // As other servers write it.
+    if exchange.head.isHTTP2 { lines.append(".0") }
     lines.append("\" ")
     lines.append(decimal: Int64(status))
     lines.append(0x20)

@@ -91,7 +91,9 @@ extension AccessLog {
     switch value {
     case .method: put(exchange.meta.method.bytes, format)
     case .uri: put(exchange.meta.requestURI.bytes, format)
-    case .proto: put(exchange.meta.serverProtocol.bytes, format)
+    case .proto:
+      // As other servers write it.
+      put(exchange.head.isHTTP2 ? Text("HTTP/2.0").bytes : exchange.meta.serverProtocol.bytes, format)
     case .path: put(exchange.meta.pathInfo.bytes, format)
     case .query: put(exchange.meta.query.bytes, format)
     case .scheme: put(exchange.meta.scheme.bytes, format)

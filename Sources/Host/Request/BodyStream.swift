@@ -229,7 +229,10 @@ extension Worker {
   /// Leader: turns input into body bytes. What the peer causes meanwhile has to be taken by it.
   private func feed(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     let outlet = exchange.outlet
-    defer { if outlet.replies > 0 { pushReplies(connection, exchange) } }
+    defer {
+      if outlet.replies > 0 { pushReplies(connection, exchange) }
+      if outlet.isStream { giveWindow(connection) }
+    }
     while exchange.stream.state == .coming {
       if outlet.isChoked {
         pushReplies(connection, exchange)

@@ -67,7 +67,8 @@ extension Exchange {
     own.add("GATEWAY_INTERFACE", Text("CGI/1.1"))
     let isTLS = meta.scheme.count == 5
     if isTLS { own.add("HTTPS", Text("on")) }
-    if let carrier = outlet.carrier, connection.gateway == .http1 {
+    let carrier = outlet.carrier ?? connection.pointee.multiplexer?.pointee.tls
+    if let carrier, connection.gateway.isHTTP {
       TLSVariables.each(carrier) { own.add($0, $1) }
     }
     if meta.contentType.start != nil { own.add("CONTENT_TYPE", meta.contentType) }

@@ -61,6 +61,10 @@ extension Worker {
 
   /// Turns the bytes that are there into events and acts on them.
   func decode(_ connection: ConnectionPointer) -> Turn {
+    connection.isCarrier ? serveFrames(connection) : decodeRequests(connection)
+  }
+
+  private func decodeRequests(_ connection: ConnectionPointer) -> Turn {
     var served = 0
     while true {
       // A client that does not take its answers gets no further ones.
@@ -88,7 +92,7 @@ extension Worker {
         awaitMore(connection, exchange)
         return .goesOn
       case .head:
-        exchange.base = exchange.head.base(connection.input.base!)
+        exchange.base = exchange.head.assembled.base ?? connection.input.base!
         connection.input.consume(offset)
         guard prepare(connection, exchange) else { return .goesOn }
         // Without a body there is nothing more to read; a streamed one is the app's to wait for.
@@ -270,7 +274,7 @@ extension Worker {
       &exchange.arena)
     exchange.isNormalized = true
     // A gateway's front end has said what its client speaks.
-    if connection.isSealed, connection.gateway == .http1 { exchange.meta.scheme = Text("https") }
+    if connection.isSealed, connection.gateway.isHTTP { exchange.meta.scheme = Text("https") }
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
 

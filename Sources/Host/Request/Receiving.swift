@@ -12,7 +12,7 @@ extension Worker {
   /// peer's end.
   @inline(__always)
   func takeInput(_ connection: ConnectionPointer) throws(SystemError) -> Int {
-    if connection.isSealed { return try takeSealed(connection) }
+    if connection.isSealed || connection.isStream { return try takeSealed(connection) }
     if connection.kept > 0 { takeKept(connection) }
     makeRoom(connection)
     let keeps = connection.keepsInput && connection.mayBeLast

@@ -7,6 +7,10 @@ extension Worker {
   /// peer that is gone (`isLost`) there is nothing left to send.
   func flush(_ connection: ConnectionPointer) {
     let outlet = connection.outlet
+    if outlet.isStream {
+      flushStream(connection)
+      return
+    }
     // The end of a connection comes with the last bytes: FastCGI has no word for it, and a front end that
     // sees it later may send a request first.
     let isLast = connection.closesAfterOutput && outlet.file.left == 0
@@ -43,6 +47,8 @@ extension Worker {
     if let carrier = outlet.carrier {
       return try sendSealed(outlet, carrier, fd, ends: ends, follows: follows, most: most)
     }
+    // The leader moves it.
+    if outlet.isStream { throw SystemError("send", EAGAIN) }
     if outlet.file.isSpool { try sendFile(fd, outlet, most: most) }
     while !outlet.output.isEmpty {
       outlet.took(
@@ -81,6 +87,7 @@ extension Worker {
   func pushOutBeside(_ exchange: ExchangePointer) {
     let outlet = exchange.outlet
     exchange.isUnderway = true
+    if outlet.isStream { return pushOutStream(exchange) }
     let fd = exchange.connection.fd
     do throws(SystemError) {
       try send(outlet, fd)
@@ -181,6 +188,7 @@ extension Worker {
 
   func setInterest(_ connection: ConnectionPointer, _ interest: Interest) {
     guard !connection.isWatched || connection.interest != interest else { return }
+    if connection.isStream { return setStreamInterest(connection, interest) }
     if interest.contains(.read), connection.kept > 0 { takeKept(connection) }
     // A CGI program's standard output may be a file, which the kernel does not watch: it never waits either.
     if !connection.gateway.hasSocket, !interest.contains(.write) { return }

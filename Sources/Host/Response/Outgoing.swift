@@ -74,6 +74,7 @@ extension Worker {
     let period = watched.pointee.period
     guard period != rounds.lastPeriod else { return }
     rounds.lastPeriod = period
+    if !rounds.carriers.isEmpty { sendCarriers() }
     sendOutgoing()
   }
 

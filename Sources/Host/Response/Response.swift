@@ -237,6 +237,7 @@ extension Worker {
   private func putLarge(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) {
     let outlet = exchange.outlet
     exchange.isUnderway = true
+    if outlet.isStream { return outlet.output.append(bytes) }
     var done = 0
     if let carrier = outlet.carrier {
       do throws(SystemError) {

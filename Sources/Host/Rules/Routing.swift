@@ -66,7 +66,7 @@ extension Worker {
   @inline(never)
   func editHead(_ exchange: ExchangePointer) {
     let routing = exchange.pointee.routing
-    if let strict = edits.strict, exchange.connection.isSealed, exchange.connection.gateway == .http1 {
+    if let strict = edits.strict, exchange.connection.isSealed, exchange.connection.gateway.isHTTP {
       // An application's own word gives way: two fields would be none (RFC 6797 §8.1 takes the first).
       strict.name.withUnsafeBytes { exchange.response.remove($0) }
       add(strict, to: exchange)

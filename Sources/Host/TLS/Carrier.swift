@@ -73,6 +73,9 @@ extension UnsafeMutablePointer where Pointee == ctls_session {
 
   // MARK: What is known
 
+  /// HTTP/2 was agreed upon in the handshake.
+  var speaksHTTP2: Bool { table.speaks_http2(self) != 0 }
+
   /// A text that lives as long as the session; nil where there is nothing to tell.
   func fact(_ which: ctls_fact) -> UnsafePointer<CChar>? { table.fact(self, which) }
 }

@@ -57,6 +57,7 @@ struct TLSIdentities: @unchecked Sendable {
     plan.minimum = settings.tls.minimum == .v13 ? 3 : 2
     plan.ciphers = memory.text(listener.ciphers ?? settings.tls.ciphers)
     plan.curves = memory.text(settings.tls.curves)
+    plan.offers_http2 = settings.http2 && listener.speaksHTTP ? 1 : 0
     plan.checks_time = checksTime ? 1 : 0
     // A ticket of two keys before is taken: it is good for that long at least.
     plan.session_seconds = Int(settings.tls.ticketHours) * 2 * 3600

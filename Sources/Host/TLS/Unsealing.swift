@@ -20,6 +20,8 @@ extension Worker {
   /// As `takeInput`: EAGAIN when what has come is no byte for the codec yet.
   @inline(never)
   func takeSealed(_ connection: ConnectionPointer) throws(SystemError) -> Int {
+    // What there is of a stream stands in its input.
+    if connection.isStream { throw SystemError("recv", EAGAIN) }
     guard let carrier = connection.outlet.carrier else { throw SystemError("recv", ENOMEM) }
     // Nobody wants the ciphertext once it was opened.
     let count = try System.receive(connection.fd, wasted, BlockPool.blockBytes)
@@ -49,7 +51,7 @@ extension Worker {
         connection.input.commit(more)
         count += more
       case .wants where count > 0:
-        connection.preface.remove(.tls)
+        sealedBegan(connection, carrier)
         return count
       case .wants:
         awaitCiphertext(connection, carrier)
@@ -57,7 +59,7 @@ extension Worker {
       case let reading where reading != .plain:
         // What has come before is served first; the end is told of again.
         System.shutdownReading(connection.fd)
-        if count > 0 { connection.preface.remove(.tls) }
+        if count > 0 { sealedBegan(connection, carrier) }
         if reading == .failed, !carrier.isSecure {
           tellOfClose(connection, "no TLS handshake: \(carrier.reason)")
         }
@@ -70,6 +72,13 @@ extension Worker {
         return bytes.count
       }
     }
+  }
+
+  /// Bytes of a request have come: which protocol was agreed upon (RFC 7301)?
+  private func sealedBegan(_ connection: ConnectionPointer, _ carrier: Carrier) {
+    guard connection.preface.contains(.tls) else { return }
+    connection.preface.remove(.tls)
+    if carrier.speaksHTTP2 { beginHTTP2(connection) }
   }
 
   /// Room in the input below which it grows: a record is opened whole.
@@ -113,7 +122,9 @@ extension Worker {
   }
 
   /// The connection closes: its peer hears that this is the end, if it can be told without waiting.
-  func endSealed(_ connection: ConnectionPointer) {
+  ///
+  /// - Parameter keepsSession: its facts may still be asked for.
+  func endSealed(_ connection: ConnectionPointer, keepsSession: Bool = false) {
     let outlet = connection.outlet
     guard let carrier = outlet.carrier else { return }
     if !outlet.isLost, !outlet.isCut {
@@ -121,7 +132,7 @@ extension Worker {
       var sent: Int64 = 0
       try? carrier.send(connection.fd, follows: false, &sent)
     }
-    carrier.close()
+    if !keepsSession { carrier.close() }
     outlet.carrier = nil
   }
 }

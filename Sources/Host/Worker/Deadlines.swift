@@ -56,9 +56,10 @@ extension Worker {
     let isTold =
       switch exchange.plan.framing {
       case .chunked, .length: connection.gateway.heedsLengths
-      case .none, .untilClose, .records: false
+      case .none, .untilClose, .records, .frames: false
       }
     if !connection.gateway.hasSocket { return hangUp(connection) }
+    if connection.isStream { return resetStream(connection) }
     // What ends without a word of its length, is told by a reset alone.
     if !isTold, isTCP(connection) { System.reset(connection.fd) }
     if !isTold, connection.kept > 0, severed(connection) { return }

@@ -26,6 +26,7 @@ extension Worker {
   func beginToLeave() {
     isStopping.store(true, ordering: .releasing)
     departure.begin(at: now, limits)
+    announceLeaving()
     for app in apps { app.leave() }
   }
 
@@ -44,7 +45,7 @@ extension Worker {
   func closeIdle() {
     sendOutgoing()
     forEachIdle { connection in
-      if !connection.hasOutput, !connection.hasInput { endIdle(connection) }
+      if connection.isCarrier || !connection.hasOutput, !connection.hasInput { endIdle(connection) }
     }
   }
 
@@ -119,6 +120,7 @@ extension Worker {
   /// Another request may come from a connection of a worker that stops.
   private func mayAsk(_ connection: ConnectionPointer) -> Bool {
     switch connection.state {
+    case .idle where connection.isCarrier: return connection.multiplexer?.pointee.leaving != .last
     case .idle, .readingHead, .readingBody, .skipping: return true
     // A password is looked at: its application has not been asked.
     case .calling where connection.exchange?.pointee.calls == nil: return !isLate

@@ -10,6 +10,8 @@ struct Rounds: ~Copyable {
   private(set) var fresh = Round<Token>()
   /// Connections whose answers leave with the next wait.
   var outgoing = TokenList()
+  /// Connections of HTTP/2 whose streams may have something to send.
+  var carriers: [Token] = []
   /// The watchdog's period in which answers have last left.
   var lastPeriod: UInt32 = 0
   /// What threads off the loop have said and the leader has not heeded yet.

@@ -44,6 +44,7 @@ extension Worker {
     let outlet = exchange.outlet
     let bound = toTheEnd ? 0 : limits.responseBufferBytes
     exchange.isUnderway = true
+    if outlet.isStream, !exchange.isDetached { pushOutNow(exchange) }
     while outlet.hasOutput {
       do {
         try send(outlet, exchange.connection.fd)
@@ -75,6 +76,7 @@ extension Worker {
   /// them at all and at some pace.
   func awaitSocket(_ exchange: ExchangePointer) -> Int32 {
     let (fd, outlet) = (exchange.connection.fd, exchange.outlet)
+    if outlet.isStream { return awaitStream(exchange) }
     Access.leaveLoop(exchange)
     let id = exchange.id
     var more = clientKeepsPace(outlet, fd, at: System.now()) ? Worker.keepsPermitSeconds : nil

@@ -247,6 +247,7 @@ final class Worker: @unchecked Sendable {
     if leading.hasQueues, serveQueues() == .handedOff { return .handedOff }
     if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
     if now >= tenure.due { takeUpRing() }
+    if !rounds.carriers.isEmpty { sendCarriers() }
     let count =
       ring.isOpen
       ? try waitOnRing(milliseconds: waitMilliseconds) : try reactor.wait(milliseconds: waitMilliseconds)

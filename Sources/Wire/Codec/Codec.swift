@@ -16,6 +16,7 @@ public struct Codec: Sendable {
     case .uwsgi: place(UWSGIRequestReader(limits: limits))
     case .fastcgi: place(FastCGIRequestReader(limits: limits))
     case .cgi: place(CGIRequestReader(limits: limits))
+    case .http2: place(HTTP2RequestReader(limits: limits))
     }
   }
 
@@ -79,6 +80,12 @@ public struct Codec: Sendable {
           try reader.next(bytes, &offset, &head)
         }
       } catch { throw .cgi(error) }
+    case .http2:
+      do {
+        return try with(HTTP2RequestReader.self) { reader throws(HTTP2Error) in
+          try reader.next(bytes, &offset, &head)
+        }
+      } catch { throw .http2(error) }
     }
   }
 
@@ -88,7 +95,7 @@ public struct Codec: Sendable {
     switch gateway {
     case .http1: with(HTTP1RequestReader.self) { $0.reset() }
     case .fastcgi: with(FastCGIRequestReader.self) { $0.reset() }
-    case .scgi, .uwsgi, .cgi: break
+    case .scgi, .uwsgi, .cgi, .http2: break
     }
   }
 
@@ -100,6 +107,7 @@ public struct Codec: Sendable {
     case .uwsgi: with(UWSGIRequestReader.self) { $0.bypassed(count) }
     case .fastcgi: with(FastCGIRequestReader.self) { $0.bypassed(count) }
     case .cgi: with(CGIRequestReader.self) { $0.bypassed(count) }
+    case .http2: break
     }
   }
 
@@ -117,6 +125,7 @@ public struct Codec: Sendable {
     case .uwsgi: look(UWSGIRequestReader.self) { $0.state == .head }
     case .fastcgi: look(FastCGIRequestReader.self) { $0.isIdle }
     case .cgi: look(CGIRequestReader.self) { $0.state == .head }
+    case .http2: look(HTTP2RequestReader.self) { $0.state == .head }
     }
   }
 
@@ -130,13 +139,28 @@ public struct Codec: Sendable {
     case .uwsgi: look(UWSGIRequestReader.self) { $0.state.bodyLeft }
     case .fastcgi: look(FastCGIRequestReader.self) { $0.bodyLeft }
     case .cgi: look(CGIRequestReader.self) { $0.state.bodyLeft }
+    case .http2: 0
     }
   }
 
-  /// The FastCGI request under way, to which records of an answer belong; 0 with the other protocols.
-  public var requestID: UInt16 {
-    gateway == .fastcgi ? look(FastCGIRequestReader.self) { $0.requestID } : 0
+  /// The FastCGI request under way, or the HTTP/2 stream, to which records of an answer belong; 0 with the
+  /// other protocols.
+  public var requestID: UInt32 {
+    switch gateway {
+    case .fastcgi: look(FastCGIRequestReader.self) { UInt32($0.requestID) }
+    case .http2: look(HTTP2RequestReader.self) { $0.id }
+    case .http1, .scgi, .uwsgi, .cgi: 0
+    }
   }
+
+  /// HTTP/2: a request has come on a stream.
+  public mutating func begin(stream id: UInt32) { with(HTTP2RequestReader.self) { $0.begin(id) } }
+
+  /// HTTP/2: no more of the body comes.
+  public mutating func complete() { with(HTTP2RequestReader.self) { $0.complete() } }
+
+  /// HTTP/2: bytes of the body that were handed on.
+  public var bodyTaken: Int64 { look(HTTP2RequestReader.self) { $0.taken } }
 
   /// The modifiers of the uwsgi packet under way; 0 with the other protocols.
   public var modifiers: (first: UInt8, second: UInt8) {

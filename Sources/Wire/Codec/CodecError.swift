@@ -5,6 +5,7 @@
   case uwsgi(UWSGIError)
   case fastcgi(FastCGIError)
   case cgi(CGIError)
+  case http2(HTTP2Error)
 
   public var status: Int {
     switch self {
@@ -13,6 +14,7 @@
     case .uwsgi(let error): error.status
     case .fastcgi(let error): error.status
     case .cgi(let error): error.status
+    case .http2(let error): error.status
     }
   }
 
@@ -23,6 +25,7 @@
     case .uwsgi(let error): error.description
     case .fastcgi(let error): error.description
     case .cgi(let error): error.description
+    case .http2(let error): error.description
     }
   }
 

@@ -10,11 +10,11 @@
   public let isNonParsed: Bool
   /// HTTP: the minor version that the client speaks.
   public let minorVersion: UInt8
-  /// FastCGI: the request that the records belong to.
-  public let requestID: UInt16
+  /// FastCGI: the request that the records belong to. HTTP/2: the stream.
+  public let requestID: UInt32
 
   @inlinable @inline(__always)
-  public init(_ gateway: Gateway, isNonParsed: Bool, minorVersion: UInt8, requestID: UInt16) {
+  public init(_ gateway: Gateway, isNonParsed: Bool, minorVersion: UInt8, requestID: UInt32) {
     self.gateway = gateway
     self.isNonParsed = isNonParsed
     self.minorVersion = minorVersion
@@ -32,7 +32,10 @@
     into out: inout ByteBuffer
   ) {
     if gateway == .fastcgi {
-      FastCGIResponseWriter.head(&response, plan, id: requestID, into: &out)
+      FastCGIResponseWriter.head(&response, plan, id: recordID, into: &out)
+    } else if gateway == .http2 {
+      HTTP2ResponseWriter.head(
+        &response, plan, own: own(), id: requestID, ends: plan.framing == .none, into: &out)
     } else {
       write(&response, plan, own: own, body: .none, into: &out)
     }
@@ -46,7 +49,9 @@
     body: UnsafeRawBufferPointer, into out: inout ByteBuffer
   ) {
     if gateway == .fastcgi {
-      FastCGIResponseWriter.whole(&response, plan, body: body, id: requestID, into: &out)
+      FastCGIResponseWriter.whole(&response, plan, body: body, id: recordID, into: &out)
+    } else if gateway == .http2 {
+      HTTP2ResponseWriter.whole(&response, plan, own: own(), body: body, id: requestID, into: &out)
     } else {
       write(&response, plan, own: own, body: body, into: &out)
     }
@@ -67,13 +72,17 @@
     case .cgi where isNonParsed:
       CGIResponseWriter.nphHead(&response, plan, own: own(), body: body, into: &out)
     case .cgi: CGIResponseWriter.head(&response, plan, body: body, into: &out)
-    case .fastcgi: break
+    case .fastcgi, .http2: break
     }
   }
+
+  /// FastCGI: the request.
+  @inlinable @inline(__always) var recordID: UInt16 { UInt16(truncatingIfNeeded: requestID) }
 
   /// Writes an interim response, such as 100 (RFC 9110 §15.2); only HTTP has them.
   public func interim(_ status: Int, into out: inout ByteBuffer) {
     if gateway == .http1 { HTTP1ResponseWriter.interim(status, into: &out) }
+    if gateway == .http2 { HTTP2ResponseWriter.interim(status, id: requestID, into: &out) }
   }
 
   // MARK: Body
@@ -85,7 +94,8 @@
     case .chunked:
       HTTP1ResponseWriter.chunkHead(count, into: &out)
       return count
-    case .records: return FastCGIResponseWriter.dataHead(count, id: requestID, into: &out)
+    case .records: return FastCGIResponseWriter.dataHead(count, id: recordID, into: &out)
+    case .frames: return HTTP2ResponseWriter.dataHead(count, id: requestID, into: &out)
     case .none, .length, .untilClose: return count
     }
   }
@@ -96,7 +106,7 @@
     switch framing {
     case .chunked: HTTP1ResponseWriter.chunkTail(into: &out)
     case .records: FastCGIResponseWriter.dataTail(count, into: &out)
-    case .none, .length, .untilClose: break
+    case .none, .length, .untilClose, .frames: break
     }
   }
 
@@ -104,7 +114,8 @@
   public func end(_ framing: ResponseFraming, into out: inout ByteBuffer) {
     switch framing {
     case .chunked: HTTP1ResponseWriter.lastChunk(into: &out)
-    case .records: FastCGIResponseWriter.end(id: requestID, into: &out)
+    case .records: FastCGIResponseWriter.end(id: recordID, into: &out)
+    case .frames: HTTP2ResponseWriter.end(id: requestID, into: &out)
     case .none, .length, .untilClose: break
     }
   }
@@ -118,7 +129,7 @@
 
   /// Lines for the front end's error log, where the protocol carries them (`Gateway.hasErrorStream`).
   public func errorLines(_ text: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
-    if gateway.hasErrorStream { FastCGIResponseWriter.stderr(text, id: requestID, into: &out) }
+    if gateway.hasErrorStream { FastCGIResponseWriter.stderr(text, id: recordID, into: &out) }
   }
 
   /// Answers a message that is no request; true when the connection ends with it.
@@ -145,7 +156,7 @@ extension ResponseFraming {
   @inlinable @inline(__always)
   public var hasMarks: Bool {
     switch self {
-    case .chunked, .records: true
+    case .chunked, .records, .frames: true
     case .none, .length, .untilClose: false
     }
   }

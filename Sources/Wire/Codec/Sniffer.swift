@@ -1,5 +1,6 @@
 /// Recognises the protocol of a connection by its first bytes; five are enough.
 ///
+///     HTTP/2    "PRI *", which begins its preface and no request of HTTP/1.1 (RFC 9113 §3.4)
 ///     HTTP      a letter A-Z, then a byte of a method, or a space (RFC 9112 §3); or CR LF (§2.2)
 ///     FastCGI   0x01, then a record type 1 ... 11 (§3.3)
 ///     SCGI      a digit, then a digit or ":" (netstring)
@@ -31,9 +32,20 @@ public enum Sniffer {
     case 0x0d where second == 0x0a: return .gateway(.http1)
     case 0x16 where second == 0x03: return .unknown
     case 0x30...0x39: return Ascii.isDigit(second) || second == 0x3a ? .gateway(.scgi) : .unknown
+    case 0x50 where bytes[1] == 0x52 && (bytes.count < 3 || bytes[2] == 0x49):
+      return speaksHTTP2(bytes).map { .gateway($0 ? .http2 : .http1) } ?? .needMore
     case 0x41...0x5a: return Ascii.isToken(second) || second == 0x20 ? .gateway(.http1) : .unknown
     default: return uwsgi(bytes)
     }
+  }
+
+  /// Whether a connection begins with the preface of HTTP/2; nil while that is open.
+  public static func speaksHTTP2(_ bytes: UnsafeRawBufferPointer) -> Bool? {
+    let preface = HTTP2Grammar.preface
+    for index in 0..<min(bytes.count, bytesAtMost) where bytes[index] != preface.utf8Start[index] {
+      return false
+    }
+    return bytes.count < bytesAtMost ? nil : true
   }
 
   private static func uwsgi(_ bytes: UnsafeRawBufferPointer) -> Verdict {

@@ -41,6 +41,12 @@ public struct ServerFields {
     UnsafeRawBufferPointer(start: start + 6, count: HTTPDate.count)
   }
 
+  /// Hands on those of the lines that the app has not given itself.
+  func each(besides response: inout ResponseHead, _ body: (UnsafeRawBufferPointer) -> Void) {
+    if !response.hasDate { body(dateLine) }
+    if !response.hasServer { body(serverLine) }
+  }
+
   @inline(__always)
   fileprivate var lines: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
   fileprivate var dateLine: UnsafeRawBufferPointer {

@@ -2,16 +2,22 @@
 /// of `Codec` and `ResponseEncoder`: nothing else of the server tells one from another.
 @frozen public enum Gateway: UInt8, Sendable, CaseIterable {
   case http1, scgi, uwsgi, fastcgi, cgi
+  /// Of one stream: its connection is several of these.
+  case http2
 
   /// A connection is a socket with a peer; else it is the standard streams of this process, which answers one
   /// request and ends.
   @inlinable @inline(__always)
   public var hasSocket: Bool { self != .cgi }
 
+  /// Peers are the clients themselves, or proxies in their place: no front end says what its client speaks.
+  @inlinable @inline(__always)
+  public var isHTTP: Bool { self == .http1 || self == .http2 }
+
   /// Peers notice a body that is shorter than was announced. (Apache drops the length over SCGI, and believes
   /// the end of the connection.)
   @inlinable @inline(__always)
-  public var heedsLengths: Bool { self == .http1 }
+  public var heedsLengths: Bool { isHTTP }
 
   /// Peers keep connections, and no answer can say that one ends with it.
   @inlinable @inline(__always)
@@ -19,11 +25,11 @@
 
   /// X-Sendfile is for this server. On the others it is for the front end, which may know it too.
   @inlinable @inline(__always)
-  public var sendsNamedFiles: Bool { self == .http1 }
+  public var sendsNamedFiles: Bool { isHTTP }
 
   /// A body of known length goes as it is; else between records of the protocol.
   @inlinable @inline(__always)
-  public var sendsBodiesPlain: Bool { self != .fastcgi }
+  public var sendsBodiesPlain: Bool { self != .fastcgi && self != .http2 }
 
   /// An answer may carry lines for the front end's error log (FastCGI §5.3).
   @inlinable @inline(__always)

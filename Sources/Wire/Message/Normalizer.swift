@@ -35,7 +35,8 @@ public enum Normalizer {
     (meta.pathInfo, meta.query) = (parts.path, parts.query)
     // "*" names no path at all.
     if target.count == 1, target.bytes[0] == UInt8(ascii: "*") { meta.pathInfo = .empty }
-    meta.serverProtocol = head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
+    meta.serverProtocol =
+      head.isHTTP2 ? Text("HTTP/2") : head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
     meta.remoteAddr = facts.remoteAddr
     meta.serverName = facts.localName
     if !head.authority.isEmpty {

@@ -43,6 +43,8 @@ public struct RequestHead: ~Copyable {
   public var authority = ByteRange.none
   /// HTTP: bytes of the name in Host, which has a port behind it or nothing; -1: nobody has counted them.
   var hostNameCount = -1
+  /// The protocol is HTTP/2.
+  public internal(set) var isHTTP2 = false
   /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
   public var minorVersion: UInt8 = 1
   public var framing = BodyFraming.none
@@ -116,6 +118,7 @@ public struct RequestHead: ~Copyable {
     persists = false
     expectsContinue = false
     isAuthorizer = false
+    isHTTP2 = false
     end = 0
     count = 0
     index.update(repeating: 0, count: RequestHead.indexCount)
@@ -140,6 +143,12 @@ public struct RequestHead: ~Copyable {
   mutating func added(_ count: Int) { self.count = count }
 
   public subscript(position: Int) -> Field { table[position] }
+
+  /// Gives the field at a position another value.
+  mutating func replaceValue(at position: Int, by value: DelimitedRange) {
+    let field = table[position]
+    table[position] = Field(name: field.name, value: value, known: field.known)
+  }
 
   /// The bytes of an incomplete head have moved in their buffer: all ranges go with them.
   mutating func shift(by distance: Int) {

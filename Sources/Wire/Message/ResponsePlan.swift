@@ -10,6 +10,8 @@
   case untilClose
   /// Records with an end record of their own (FastCGI).
   case records
+  /// Frames of a stream, the last of which says that it is (HTTP/2).
+  case frames
 }
 
 /// The rules of RFC 9110 and RFC 9112 on what a response may carry and what becomes of the connection.
@@ -30,7 +32,7 @@
     switch framing {
     case .untilClose: return true
     case .records: return contentLength < 0
-    case .none, .length, .chunked: return false
+    case .none, .length, .chunked, .frames: return false
     }
   }
 
@@ -97,6 +99,7 @@
     }
     switch question.gateway {
     case .fastcgi: framing = .records
+    case .http2: framing = .frames
     case .scgi, .uwsgi, .cgi:
       framing = length >= 0 ? .length(length) : .untilClose
       persists = false

@@ -44,6 +44,8 @@ typedef struct ctls_plan {
   /* In OpenSSL's words; NULL for the usual. */
   const char *ciphers;
   const char *curves;
+  /* Clients may choose HTTP/2 (ALPN, RFC 7301). */
+  int offers_http2;
   /* Certificates that have ended, or not begun, are refused. */
   int checks_time;
   /* How long a session may be taken up again, in seconds. */
@@ -123,6 +125,8 @@ typedef struct ctls_table {
   /* When a certificate of a set ends, in seconds of the calendar, and the name of its file, which lives as
      long as the set. 0 from the place on at which there are no more. */
   int64_t (*ends)(ctls_set *set, size_t place, const char **name);
+  /* Whether HTTP/2 was agreed upon. By the thread that reads. */
+  int (*speaks_http2)(ctls_session *session);
 } ctls_table;
 
 #endif

@@ -24,6 +24,7 @@ struct ctls_set {
   /* One for each identity of the plan. */
   ctls_end *ends;
   size_t end_count;
+  int offers_http2;
 };
 
 ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room);

@@ -1,0 +1,140 @@
+/// Field blocks (RFC 9113 §4.3): HEADERS and CONTINUATION of requests and their trailers.
+extension HTTP2Session {
+  /// HEADERS (§6.2).
+  mutating func headers(
+    _ frame: HTTP2Frame, _ payload: UnsafeRawBufferPointer, _ out: inout ByteBuffer
+  ) throws(HTTP2Error) -> Event? {
+    guard frame.id & 1 == 1 else { throw frame.id == 0 ? .streamNumber : .streamNotNew }
+    var (start, end) = (0, payload.count)
+    if frame.has(HTTP2Flags.padded) {
+      guard let padding = payload.first else { throw .frameSize }
+      (start, end) = (1, end - Int(padding))
+    }
+    var dependsOnItself = false
+    if frame.has(HTTP2Flags.priority) {
+      guard payload.count - start >= 5 else { throw .frameSize }
+      dependsOnItself = HTTP2Session.number(payload, start) & 0x7fff_ffff == frame.id
+      start += 5
+    }
+    guard start <= end else { throw .paddingTooLong }
+    if frame.id <= lastID, streams.find(frame.id) == nil {
+      switch streams.ending(frame.id) {
+      case nil: throw .streamNotNew
+      case .complete, .resetThere: throw .streamOver
+      case .resetHere: break
+      }
+    }
+    block.removeAll()
+    block.append(UnsafeRawBufferPointer(rebasing: payload[start..<end]))
+    (blockID, blockEnds, continuations) = (frame.id, frame.has(HTTP2Flags.endStream), 0)
+    isSelfDependent = dependsOnItself
+    return frame.has(HTTP2Flags.endHeaders) ? try blockEnded(&out) : nil
+  }
+
+  /// CONTINUATION (§6.10).
+  mutating func continuation(
+    _ frame: HTTP2Frame, _ payload: UnsafeRawBufferPointer, _ out: inout ByteBuffer
+  ) throws(HTTP2Error) -> Event? {
+    guard blockID != 0 else { throw .blockInterrupted }
+    continuations += 1
+    guard continuations <= limits.continuations else { throw .flood(.continuations) }
+    block.append(payload)
+    return frame.has(HTTP2Flags.endHeaders) ? try blockEnded(&out) : nil
+  }
+
+  /// A block is complete: a request, trailers, or of no use.
+  private mutating func blockEnded(_ out: inout ByteBuffer) throws(HTTP2Error) -> Event? {
+    let id = blockID
+    if let place = streams.find(id) { return try trailersCame(id, place, &out) }
+    if id <= lastID || id > servedID {
+      // Of a stream that was reset here, or that comes too late.
+      if id > lastID { streams.note(id, .resetHere) }
+      lastID = max(lastID, id)
+      try drop()
+      return nil
+    }
+    lastID = id
+    guard !isSelfDependent else {
+      try drop()
+      return try fail(id, .dependsOnItself, &out)
+    }
+    guard !streams.isFull else {
+      try drop()
+      return try fail(id, .tooManyStreams, &out)
+    }
+    var stream = HTTP2Stream(
+      id: id, ends: blockEnds, sendWindow: peer.window, receiveWindow: limits.streamWindow)
+    if let (announced, priority) = announcedPriority, announced == id {
+      (stream.urgency, stream.isIncremental) = (priority.urgency, priority.isIncremental)
+    }
+    streams.add(stream)
+    isHeadWaiting = true
+    return .request(id: id, ends: blockEnds)
+  }
+
+  /// Decodes the head of the request that has come.
+  ///
+  /// - Parameter head: an empty one.
+  /// - Returns: what is wrong with it. The stream is under way all the same: an answer may say so
+  ///   (`HTTP2Error.answer`), or it is reset.
+  /// - Throws: what ends the connection.
+  public mutating func takeHead(_ head: inout RequestHead) throws(HTTP2Error) -> HTTP2Error? {
+    precondition(isHeadWaiting)
+    head.reset(form: .fields)
+    head.isHTTP2 = true
+    let id = blockID
+    let fields = try readBlock(&head, isTrailer: false)
+    guard let place = streams.find(id) else { return fields.error }
+    if fields.urgency != 3 || fields.isIncremental {
+      (streams[place].urgency, streams[place].isIncremental) = (fields.urgency, fields.isIncremental)
+    }
+    if let error = fields.error { return error }
+    let ends = !streams[place].state.receives
+    guard !ends || fields.contentLength <= 0 else { return .lengthMalformed }
+    streams[place].announced = fields.contentLength
+    if !ends { head.framing = .stream(announced: fields.contentLength >= 0 ? fields.contentLength : nil) }
+    if ends { head.expectsContinue = false }
+    return nil
+  }
+
+  /// The same for a request that nobody wants: the next block needs the table.
+  public mutating func drop() throws(HTTP2Error) {
+    var head = RequestHead(capacity: 1)
+    swap(&head, &unwanted)
+    head.reset(form: .fields)
+    defer { swap(&head, &unwanted) }
+    _ = try readBlock(&head, isTrailer: true)
+  }
+
+  private mutating func readBlock(
+    _ head: inout RequestHead, isTrailer: Bool
+  ) throws(HTTP2Error) -> HTTP2Fields {
+    var fields = HTTP2Fields(limits: limits.head, isTrailer: isTrailer)
+    (blockID, isHeadWaiting) = (0, false)
+    var bytes = ByteBuffer()
+    swap(&bytes, &block)
+    defer { swap(&bytes, &block) }
+    try fields.read(bytes.bytes, &decoder, &head)
+    // A long one was an exception.
+    if bytes.capacity > 4096 { bytes = ByteBuffer() } else { bytes.removeAll() }
+    return fields
+  }
+
+  /// Fields behind a body (§8.1): they are read, and nobody has a use for them.
+  private mutating func trailersCame(
+    _ id: UInt32, _ place: Int, _ out: inout ByteBuffer
+  ) throws(HTTP2Error) -> Event? {
+    let (ends, receives) = (blockEnds, streams[place].state.receives)
+    var head = RequestHead(capacity: 1)
+    swap(&head, &unwanted)
+    head.reset(form: .fields)
+    defer { swap(&head, &unwanted) }
+    let fields = try readBlock(&head, isTrailer: true)
+    guard receives else { return try fail(id, .halfClosed, &out) }
+    if isSelfDependent { return try fail(id, .dependsOnItself, &out) }
+    guard ends, fields.error == nil else {
+      return try fail(id, fields.error ?? .trailersMalformed, &out)
+    }
+    return try requestEnded(id, &out)
+  }
+}

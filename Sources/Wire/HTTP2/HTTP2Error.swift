@@ -1,0 +1,237 @@
+/// What a client may get wrong in HTTP/2. Some of it ends its connection, some only the stream that it befell
+/// (RFC 9113 §5.4).
+@frozen public enum HTTP2Error: GatewayError {
+  // The connection ends.
+  /// The bytes are not the ones that every connection begins with (§3.4).
+  case prefaceMalformed
+  /// The first frame is not SETTINGS (§3.4).
+  case settingsMissing
+  /// A frame is longer than SETTINGS_MAX_FRAME_SIZE allows, or has not the length of its type (§4.2).
+  case frameSize
+  /// A frame of a stream without its number, or one of the connection with one (§6).
+  case streamNumber
+  /// A client's stream has an odd number, and one above all before it (§5.1.1).
+  case streamNotNew
+  /// A frame that may not come for a stream that was not begun (§5.1).
+  case streamIdle
+  /// A request on a stream that is over (§5.1).
+  case streamOver
+  /// Something else came between the frames of a field block, or CONTINUATION without one (§6.10).
+  case blockInterrupted
+  /// A field block cannot be decoded (§4.3, RFC 7541).
+  case compression(HPACKError)
+  /// Padding is as long as its frame, or longer (§6.1).
+  case paddingTooLong
+  /// A setting with a value that it cannot have (§6.5.2).
+  case settingMalformed
+  /// SETTINGS_INITIAL_WINDOW_SIZE is too large, or makes a window too large (§6.9.2).
+  case settingWindow
+  /// PUSH_PROMISE: clients have nothing to push (§8.4).
+  case pushed
+  /// WINDOW_UPDATE of 0 for the connection (§6.9).
+  case windowEmpty
+  /// The connection's window is exceeded, or becomes too large (§6.9.1).
+  case windowOfConnection
+  /// More of what costs a server more than its client than anybody needs.
+  case flood(HTTP2Flood)
+
+  // The stream ends.
+  /// A frame on a stream whose client has said all (§5.1).
+  case halfClosed
+  /// A stream's window is exceeded, or becomes too large (§6.9.1).
+  case windowOfStream
+  /// WINDOW_UPDATE of 0 for a stream (§6.9).
+  case windowEmptyOfStream
+  /// A stream that depends on itself (RFC 7540 §5.3.1).
+  case dependsOnItself
+  /// More streams at once than were allowed (§5.1.2), or no room for them.
+  case tooManyStreams
+  /// A field name with an upper-case letter, or that is no token (§8.2).
+  case nameMalformed
+  /// A field value with a control character, or with white space around it (§8.2.1).
+  case valueMalformed
+  /// A field that belongs to a connection of HTTP/1.1 (§8.2.2).
+  case connectionField
+  /// TE says something else than trailers (§8.2.2).
+  case teMalformed
+  /// A pseudo field that is unknown, given twice, or stands behind a field (§8.3).
+  case pseudoField
+  /// :method, :scheme or :path is missing or empty (§8.3.1).
+  case pseudoMissing
+  /// :path is none of the forms that its method allows (§8.3.1).
+  case pathMalformed
+  /// :authority, or Host, is no host with an optional port; or they differ (§8.3.1).
+  case authorityMalformed
+  /// CONNECT: this is no proxy (§8.5).
+  case connectUnsupported
+  /// Content-Length is no number or given twice, or the body has another length (§8.1.1).
+  case lengthMalformed
+  /// Content-Type is given twice (RFC 9110 §8.3).
+  case typeDuplicate
+  /// Trailers that do not end their stream, or have a pseudo field (§8.1).
+  case trailersMalformed
+  /// The head is above the server's limit (RFC 6585 §5).
+  case headTooLarge
+  /// More fields than the server's limit (RFC 6585 §5).
+  case tooManyFields
+  /// The body, announced or counted, is above the server's limit (RFC 9110 §15.5.14).
+  case bodyTooLarge
+  /// An expectation other than 100-continue (RFC 9110 §10.1.1).
+  case expectationUnknown
+
+  /// The code that the client is told.
+  public var code: HTTP2Code {
+    switch self {
+    case .frameSize: .frameSize
+    case .streamOver, .halfClosed: .streamClosed
+    case .compression: .compression
+    case .settingWindow, .windowOfConnection, .windowOfStream: .flowControl
+    case .flood: .enhanceYourCalm
+    case .tooManyStreams: .refusedStream
+    default: .protocolError
+    }
+  }
+
+  /// The status of an answer, for what may be answered; 0 for what ends its stream without one (§8.1.1).
+  public var answer: Int {
+    switch self {
+    case .headTooLarge, .tooManyFields: 431
+    case .bodyTooLarge: 413
+    case .expectationUnknown: 417
+    case .connectUnsupported: 501
+    default: 0
+    }
+  }
+
+  public var status: Int { answer == 0 ? 400 : answer }
+
+  public var description: String {
+    switch self {
+    case .prefaceMalformed: "HTTP/2 connection does not begin with its preface"
+    case .settingsMissing: "HTTP/2 connection does not begin with SETTINGS"
+    case .frameSize: "HTTP/2 frame of a length that it cannot have"
+    case .streamNumber: "HTTP/2 frame with a stream number that it cannot have"
+    case .streamNotNew: "HTTP/2 stream number is even, or not above those before"
+    case .streamIdle: "HTTP/2 frame for a stream that was not begun"
+    case .streamOver: "HTTP/2 request on a stream that is over"
+    case .blockInterrupted: "HTTP/2 field block is interrupted by another frame"
+    case .compression: "HTTP/2 field block cannot be decoded"
+    case .paddingTooLong: "HTTP/2 padding is longer than its frame"
+    case .settingMalformed: "HTTP/2 setting with a value that it cannot have"
+    case .settingWindow: "HTTP/2 SETTINGS_INITIAL_WINDOW_SIZE makes a window too large"
+    case .pushed: "HTTP/2 PUSH_PROMISE from a client"
+    case .windowEmpty: "HTTP/2 WINDOW_UPDATE of 0"
+    case .windowOfConnection: "HTTP/2 window of the connection is exceeded, or too large"
+    case .flood(let kind): "HTTP/2 flood of \(kind.description)"
+    default: streamDescription
+    }
+  }
+
+  private var streamDescription: String {
+    switch self {
+    case .halfClosed: "HTTP/2 frame behind the end of its request"
+    case .windowOfStream: "HTTP/2 window of a stream is exceeded, or too large"
+    case .windowEmptyOfStream: "HTTP/2 WINDOW_UPDATE of 0 for a stream"
+    case .dependsOnItself: "HTTP/2 stream depends on itself"
+    case .tooManyStreams: "HTTP/2 has more streams at once than are allowed"
+    case .nameMalformed: "field name is not a token in lower case"
+    case .valueMalformed: "control character in a field value, or white space around it"
+    case .connectionField: "field of a connection of HTTP/1.1 in an HTTP/2 request"
+    case .teMalformed: "TE is not trailers"
+    case .pseudoField: "pseudo field that is unknown, given twice, or not in front"
+    case .pseudoMissing: ":method, :scheme or :path is missing"
+    case .pathMalformed: ":path is in none of the forms that its method allows"
+    case .authorityMalformed: ":authority or Host is not a host with an optional port, or they differ"
+    case .connectUnsupported: "CONNECT is for proxies, which this server is not"
+    case .lengthMalformed: "Content-Length is not a number, or not the body's length"
+    case .typeDuplicate: "Content-Type is given twice"
+    case .trailersMalformed: "trailers with a pseudo field, or that are not the end"
+    case .headTooLarge: "request head is above the limit"
+    case .tooManyFields: "request has more fields than the limit"
+    case .bodyTooLarge: "request body is above the limit"
+    default: "expectation is not 100-continue"
+    }
+  }
+}
+
+/// What costs a server more than its client, so that it is counted.
+@frozen public enum HTTP2Flood: Sendable {
+  /// Streams that end before they are answered, whoever resets them (CVE-2023-44487, CVE-2025-8671).
+  case resets
+  /// Frames that bring nothing: PING, SETTINGS, PRIORITY, empty DATA, WINDOW_UPDATE without need
+  /// (CVE-2019-9512, -9515, -9513, -9518).
+  case idleFrames
+  /// Answers to such frames that the client does not take (CVE-2019-9512).
+  case replies
+  /// CONTINUATION without an end (CVE-2024-28182).
+  case continuations
+  /// More entries in SETTINGS than there can be (CVE-2020-11080).
+  case settings
+  /// Fields that are far above the limit once they are decoded (CVE-2016-6581).
+  case fields
+
+  public var description: String {
+    switch self {
+    case .resets: "streams that are reset"
+    case .idleFrames: "frames that bring nothing"
+    case .replies: "frames whose answers are not taken"
+    case .continuations: "CONTINUATION frames"
+    case .settings: "settings"
+    case .fields: "fields"
+    }
+  }
+}
+
+/// The bounds that a connection of HTTP/2 keeps.
+@frozen public struct HTTP2Limits: Sendable {
+  /// Of each request.
+  public var head: HeadLimits
+  /// Streams at once: what RFC 9113 §6.5.2 recommends at least; nginx 128, h2o 100.
+  public var streams = 100
+  /// Bytes of a request body that wait for an application at most.
+  public var streamWindow = 256 * 1024
+  /// The same of all requests of a connection.
+  public var connectionWindow = 4 * 1024 * 1024
+  /// CONTINUATION frames of a field block; nghttp2 8.
+  public var continuations = 8
+  /// Entries of one SETTINGS frame; nghttp2 32.
+  public var settings = 32
+  /// Answers to PING and SETTINGS that wait for their client; nghttp2 1000.
+  public var replies = 1000
+  /// Streams that may be reset: so many at once, and so many more each second; nghttp2 the same.
+  public var resets = (burst: 1000, rate: 33)
+  /// The same of frames that bring nothing.
+  public var idleFrames = (burst: 1000, rate: 100)
+
+  public init(head: HeadLimits) { self.head = head }
+}
+
+/// How often something may happen: a stock that each time takes from, and time fills.
+struct HTTP2Budget: Sendable {
+  private let burst: Int
+  private let rate: Int
+  private var left: Int
+  /// Seconds up to which it was filled.
+  private var filledAt: UInt64 = 0
+
+  init(_ numbers: (burst: Int, rate: Int)) {
+    (burst, rate) = numbers
+    left = burst
+  }
+
+  /// It is so late now.
+  mutating func refill(at seconds: UInt64) {
+    guard seconds > filledAt else { return }
+    if filledAt > 0 { grant(Int(min(seconds - filledAt, 3600)) * rate) }
+    filledAt = seconds
+  }
+
+  /// So many more may come.
+  mutating func grant(_ count: Int) { left = min(burst, left + count) }
+
+  /// One has come; false when it is one too many.
+  mutating func take() -> Bool {
+    left -= 1
+    return left >= 0
+  }
+}

@@ -1,0 +1,211 @@
+/// The field block of a request (RFC 9113 §8.3): decoded into the head's own memory, field by field, with a
+/// look at the limits before anything is kept; whatever is wrong with it, all of it is decoded, since the
+/// next block needs the table (§4.3).
+struct HTTP2Fields {
+  private let limits: HeadLimits
+  private let isTrailer: Bool
+  /// What is wrong, the first thing of it.
+  private(set) var error: HTTP2Error?
+  private var isBehindPseudo = false
+  private var hasMethod = false
+  private var hasScheme = false
+  private var hasPath = false
+  private var hasAuthority = false
+  private var host = ByteRange.none
+  private var hasHost = false
+  private var hasType = false
+  private var continues = false
+  /// Content-Length; -1 without.
+  private(set) var contentLength: Int64 = -1
+  /// The place of the first Cookie in the table; -1 without.
+  private var cookie = -1
+  /// RFC 9218: 0 ... 7, 3 without a word.
+  private(set) var urgency: UInt8 = 3
+  private(set) var isIncremental = false
+  /// Bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them (§6.5.2).
+  private var size = 0
+  /// What each field counts beside its bytes.
+  private static let overhead = 32
+
+  init(limits: HeadLimits, isTrailer: Bool = false) {
+    self.limits = limits
+    self.isTrailer = isTrailer
+  }
+
+  /// Reads a block into `head`, which is empty.
+  ///
+  /// - Throws: what ends the connection. `error` says afterwards what is wrong with this request.
+  mutating func read(
+    _ block: UnsafeRawBufferPointer, _ decoder: inout HPACKDecoder, _ head: inout RequestHead
+  ) throws(HTTP2Error) {
+    var position = 0
+    var text = ByteBuffer()
+    swap(&text, &head.assembled)
+    defer { swap(&text, &head.assembled) }
+    text.reserve(block.count * 2 + 64)
+    decoder.begin()
+    do throws(HPACKError) {
+      while true {
+        let mark = text.count
+        guard let field = try decoder.next(block, &position, into: &text) else { break }
+        size += Int(field.name.count) + Int(field.value.count) + HTTP2Fields.overhead
+        if size > limits.headBytes, error == nil { error = .headTooLarge }
+        if error == nil, let base = text.base { note(field.name, field.value, base, &head, &text) }
+        // What is refused needs no memory.
+        if error != nil || isTrailer { text.truncate(to: mark) }
+      }
+    } catch { throw .compression(error) }
+    // So much is no mistake.
+    if size > 8 * limits.headBytes { throw .flood(.fields) }
+    head.end = text.count
+    if error == nil, !isTrailer, let base = text.base { conclude(&head, base) }
+  }
+
+  private mutating func note(
+    _ name: ByteRange, _ value: ByteRange, _ base: UnsafeRawPointer, _ head: inout RequestHead,
+    _ text: inout ByteBuffer
+  ) {
+    let (nameBytes, valueBytes) = (name.bytes(in: base), value.bytes(in: base))
+    if nameBytes.first == UInt8(ascii: ":") {
+      return pseudo(nameBytes, value, valueBytes, &head)
+    }
+    isBehindPseudo = true
+    guard HTTP2Fields.isName(nameBytes) else { return fail(.nameMalformed) }
+    guard HTTP2Fields.isValue(valueBytes) else { return fail(.valueMalformed) }
+    let known = KnownName.field(nameBytes)
+    guard !isTrailer else { return }
+    switch known {
+    case .connection, .transferEncoding, .upgrade, .keepAlive: return fail(.connectionField)
+    case .te where !Ascii.matches(valueBytes, "trailers"): return fail(.teMalformed)
+    case .host:
+      guard !hasHost, Authority.isValid(valueBytes) else { return fail(.authorityMalformed) }
+      (hasHost, host) = (true, value)
+    case .contentLength:
+      guard contentLength < 0, let length = Ascii.decimal(valueBytes) else { return fail(.lengthMalformed) }
+      contentLength = length
+    case .contentType:
+      if hasType { return fail(.typeDuplicate) }
+      hasType = true
+    case .expect:
+      guard Ascii.matches(valueBytes, "100-continue") else { return fail(.expectationUnknown) }
+      continues = true
+    case .cookie where cookie >= 0: return join(value, &head, &text)
+    case .cookie: cookie = head.count
+    case .other where nameBytes.count == 8 && Ascii.equals(nameBytes, "priority"): prioritise(valueBytes)
+    case .other where nameBytes.count == 16 && Ascii.equals(nameBytes, "proxy-connection"):
+      return fail(.connectionField)
+    default: break
+    }
+    // As over HTTP/1.1, where the limit is one of fields too.
+    guard head.count < limits.fields else { return fail(.tooManyFields) }
+    let isAdded = head.append(
+      name: name, value: DelimitedRange(Int(value.start), endedAt: value.end), known: known)
+    if !isAdded { fail(.tooManyFields) }
+  }
+
+  private mutating func fail(_ error: HTTP2Error) { self.error = error }
+
+  private mutating func pseudo(
+    _ name: UnsafeRawBufferPointer, _ range: ByteRange, _ value: UnsafeRawBufferPointer,
+    _ head: inout RequestHead
+  ) {
+    guard !isTrailer else { return fail(.trailersMalformed) }
+    guard !isBehindPseudo, HTTP2Fields.isValue(value) else { return fail(.pseudoField) }
+    let delimited = DelimitedRange(Int(range.start), endedAt: range.end)
+    if Ascii.equals(name, ":method"), !hasMethod {
+      hasMethod = true
+      guard Ascii.isToken(value), value.count <= HTTP1Grammar.methodBytes else { return fail(.pseudoMissing) }
+      head.method = delimited
+    } else if Ascii.equals(name, ":path"), !hasPath {
+      hasPath = true
+      (head.target, head.path) = (delimited, delimited)
+    } else if Ascii.equals(name, ":scheme"), !hasScheme {
+      hasScheme = true
+      if value.isEmpty { fail(.pseudoMissing) }
+    } else if Ascii.equals(name, ":authority"), !hasAuthority {
+      hasAuthority = true
+      guard Authority.isValid(value) else { return fail(.authorityMalformed) }
+      head.authority = range
+    } else {
+      fail(.pseudoField)
+    }
+  }
+
+  /// Cookie may come in crumbs, which are one field to an application (§8.2.3).
+  private mutating func join(_ crumb: ByteRange, _ head: inout RequestHead, _ text: inout ByteBuffer) {
+    let before = head[cookie].value.range
+    let start = text.count
+    text.reserve(Int(before.count) + Int(crumb.count) + 3)
+    guard let base = text.base else { return }
+    text.append(before.bytes(in: base))
+    text.append("; ")
+    text.append(crumb.bytes(in: base))
+    let value = DelimitedRange(start, endedAt: text.count)
+    text.append(0)
+    // Each crumb copies what came before: that counts.
+    size += Int(before.count)
+    head.replaceValue(at: cookie, by: value)
+  }
+
+  /// What the whole of the head says (§8.3.1).
+  private mutating func conclude(_ head: inout RequestHead, _ base: UnsafeRawPointer) {
+    let method = head.method.bytes(in: base)
+    if hasMethod, Ascii.equals(method, "CONNECT") { return fail(.connectUnsupported) }
+    guard hasMethod, hasScheme, hasPath, !head.path.isEmpty else { return fail(.pseudoMissing) }
+    let path = head.path.bytes(in: base)
+    let isAsterisk = path.count == 1 && path[0] == UInt8(ascii: "*") && Ascii.equals(method, "OPTIONS")
+    let end = HTTP1Grammar.endOfTarget(base, Int(head.path.start), head.path.end)
+    guard end == head.path.end, path[0] == UInt8(ascii: "/") || isAsterisk else {
+      return fail(.pathMalformed)
+    }
+    if hasAuthority, hasHost, !HTTP2Fields.isSame(head.authority.bytes(in: base), host.bytes(in: base)) {
+      return fail(.authorityMalformed)
+    }
+    head.isHTTP2 = true
+    head.statesLength = contentLength >= 0
+    if contentLength > limits.bodyBytes { return fail(.bodyTooLarge) }
+    head.expectsContinue = continues
+  }
+
+  /// Equal whatever the case of ASCII letters.
+  private static func isSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+    one.count == other.count && zip(one, other).allSatisfy { Ascii.lower($0) == Ascii.lower($1) }
+  }
+
+  /// A token without upper-case letters (§8.2).
+  private static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
+    Ascii.isToken(name) && !name.contains { $0 &- 0x41 < 26 }
+  }
+
+  /// Without control characters, nor white space at either end (§8.2.1).
+  private static func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
+    guard let first = value.first, let last = value.last else { return true }
+    return !HTTP1Grammar.isBlank(first) && !HTTP1Grammar.isBlank(last) && Ascii.isFieldValue(value)
+  }
+
+  private mutating func prioritise(_ value: UnsafeRawBufferPointer) {
+    let said = HTTP2Priority(value)
+    (urgency, isIncremental) = (said.urgency, said.isIncremental)
+  }
+}
+
+/// What a client says of a stream's priority (RFC 9218 §4): `u=0` … `u=7`, `i`; what is not understood counts
+/// as not said.
+struct HTTP2Priority: Equatable {
+  private(set) var urgency: UInt8 = 3
+  private(set) var isIncremental = false
+
+  init(_ text: UnsafeRawBufferPointer) {
+    for member in text.split(separator: HTTP1Grammar.comma) {
+      let member = FieldLine.trimmed(member)
+      switch member.count {
+      case 3 where member[0] == UInt8(ascii: "u") && member[1] == UInt8(ascii: "="):
+        if 0x30...0x37 ~= member[2] { urgency = member[2] - 0x30 }
+      case 1 where member[0] == UInt8(ascii: "i"): isIncremental = true
+      case 4 where Ascii.equals(member, "i=?1"): isIncremental = true
+      case 4 where Ascii.equals(member, "i=?0"): isIncremental = false
+      default: break
+      }
+    }
+  }
+}

@@ -1,0 +1,197 @@
+/// Bodies and flow control (RFC 9113 §5.2, §6.1, §6.9): what comes counts against the windows of this side,
+/// what leaves against the client's.
+extension HTTP2Session {
+  // MARK: What comes
+
+  /// DATA (§6.1): its header, and the length of its padding.
+  mutating func begin(
+    _ frame: HTTP2Frame, _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ out: inout ByteBuffer
+  ) throws(HTTP2Error) -> Event? {
+    guard frame.id != 0 else { throw .streamNumber }
+    guard frame.id <= lastID else { throw .streamIdle }
+    var data = DataFrame(
+      id: frame.id, left: frame.length, padding: 0, ends: frame.has(HTTP2Flags.endStream))
+    var used = HTTP2Grammar.headerBytes
+    if frame.has(HTTP2Flags.padded) {
+      guard frame.length > 0 else { throw .frameSize }
+      guard bytes.count - offset > used else { return .needMore }
+      data.padding = Int(bytes[offset + used])
+      guard data.padding < frame.length else { throw .paddingTooLong }
+      data.left -= 1 + data.padding
+      used += 1
+    }
+    if data.left == 0, !data.ends, !idleFrames.take() { throw .flood(.idleFrames) }
+    guard frame.length <= receiveWindow else { throw .windowOfConnection }
+    receiveWindow -= frame.length
+    offset += used
+    reading = .data(data)
+    guard let place = streams.find(frame.id) else {
+      release(frame.length, &out)
+      reading = .ignored(data.left + data.padding)
+      if streams.ending(frame.id) == .resetHere { return nil }
+      return try fail(frame.id, .halfClosed, &out)
+    }
+    guard streams[place].state.receives else {
+      release(frame.length, &out)
+      reading = .ignored(data.left + data.padding)
+      return try fail(frame.id, .halfClosed, &out)
+    }
+    guard frame.length <= streams[place].receiveWindow else {
+      release(frame.length, &out)
+      reading = .ignored(data.left + data.padding)
+      return try fail(frame.id, .windowOfStream, &out)
+    }
+    streams[place].receiveWindow -= frame.length
+    streams[place].held += frame.length
+    // Padding is nobody's.
+    consumed(frame.id, frame.length - data.left, into: &out)
+    streams[place].received += Int64(data.left)
+    let (announced, received) = (streams[place].announced, streams[place].received)
+    guard announced < 0 || received <= announced else {
+      reading = .ignored(data.left + data.padding)
+      return try fail(frame.id, .lengthMalformed, &out)
+    }
+    return nil
+  }
+
+  /// The payload of DATA, as it comes.
+  mutating func readData(
+    _ frame: DataFrame, _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ out: inout ByteBuffer
+  ) throws(HTTP2Error) -> Event? {
+    var frame = frame
+    if frame.left > 0 {
+      let count = min(frame.left, bytes.count - offset)
+      guard count > 0 else { return .needMore }
+      let range = ByteRange(offset, count)
+      offset += count
+      frame.left -= count
+      reading = .data(frame)
+      // It may have been reset meanwhile; what it held was released then.
+      return streams.find(frame.id) == nil ? nil : .data(id: frame.id, range)
+    }
+    reading = frame.padding > 0 ? .ignored(frame.padding) : .frames
+    guard frame.ends, streams.find(frame.id) != nil else { return nil }
+    return try requestEnded(frame.id, &out)
+  }
+
+  /// The client has said all: the length has to be the one that it has announced (§8.1.1).
+  mutating func requestEnded(_ id: UInt32, _ out: inout ByteBuffer) throws(HTTP2Error) -> Event? {
+    guard let place = streams.find(id) else { return nil }
+    let (announced, received) = (streams[place].announced, streams[place].received)
+    guard announced < 0 || announced == received else { return try fail(id, .lengthMalformed, &out) }
+    streams[place].next(.requestEnded)
+    if streams[place].state == .closed {
+      release(streams[place].held, &out)
+      streams.remove(place, .complete)
+    }
+    return .ended(id: id)
+  }
+
+  /// So many bytes of a stream's body were taken: the client may send as many more, and is told when that is
+  /// worth a frame.
+  public mutating func consumed(_ id: UInt32, _ count: Int, into out: inout ByteBuffer) {
+    guard count > 0 else { return }
+    guard let place = streams.find(id) else { return }
+    let count = min(count, streams[place].held)
+    streams[place].held -= count
+    release(count, &out)
+    guard streams[place].state.receives else { return }
+    streams[place].unsaid += count
+    let unsaid = streams[place].unsaid
+    guard unsaid >= limits.streamWindow / 2 else { return }
+    streams[place].unsaid = 0
+    streams[place].receiveWindow += unsaid
+    HTTP2Frame.write(HTTP2Type.windowUpdate, id: id, UInt32(unsaid), into: &out)
+  }
+
+  /// Bytes that count against the connection alone any more.
+  mutating func release(_ count: Int, _ out: inout ByteBuffer) {
+    unsaid += count
+    guard unsaid >= limits.connectionWindow / 4 else { return }
+    receiveWindow += unsaid
+    HTTP2Frame.write(HTTP2Type.windowUpdate, id: 0, UInt32(unsaid), into: &out)
+    unsaid = 0
+  }
+
+  // MARK: What leaves
+
+  /// What became of the frames of an answer.
+  @frozen public enum Moved: Sendable {
+    /// All of them have moved.
+    case all
+    /// More may move at once.
+    case more
+    /// A window is used up: `.window` tells when it is not.
+    case blocked
+    /// The stream is over.
+    case over
+  }
+
+  /// Moves whole frames of a stream's answer, as `HTTP2ResponseWriter` has written them, from its output to
+  /// the connection's; DATA is cut to the windows.
+  ///
+  /// - Parameter most: bytes after which others come first.
+  public mutating func move(
+    _ id: UInt32, _ from: inout ByteBuffer, most: Int, into out: inout ByteBuffer
+  ) -> Moved {
+    guard let place = streams.find(id) else {
+      from.removeAll()
+      return .over
+    }
+    var moved = 0
+    while !from.isEmpty {
+      guard moved < most else { return .more }
+      let frame = HTTP2Frame(from.base!)
+      var count = frame.length
+      if frame.type == HTTP2Type.data, count > 0 {
+        let allowed = min(sendWindow, streams[place].sendWindow)
+        guard allowed > 0 else { return .blocked }
+        count = min(count, allowed)
+        sendWindow -= count
+        streams[place].sendWindow -= count
+        idleFrames.grant(2)
+      }
+      moved += HTTP2Grammar.headerBytes + count
+      HTTP2Session.cut(frame, at: count, from: &from, into: &out)
+      if count == frame.length, frame.has(HTTP2Flags.endStream), frame.type != HTTP2Type.continuation {
+        answerEnded(place, &out)
+        // CONTINUATION of a head that ends its stream.
+        if !from.isEmpty {
+          out.append(from.bytes)
+          from.removeAll()
+        }
+        return .all
+      }
+    }
+    return .all
+  }
+
+  /// Moves a frame, or the first `count` bytes of its payload and leaves a frame of the rest.
+  private static func cut(
+    _ frame: HTTP2Frame, at count: Int, from: inout ByteBuffer, into out: inout ByteBuffer
+  ) {
+    let header = HTTP2Grammar.headerBytes
+    guard count < frame.length else {
+      out.append(UnsafeRawBufferPointer(start: from.base, count: header + count))
+      return from.consume(header + count)
+    }
+    HTTP2Frame(frame.type, id: frame.id, length: count).write(into: &out)
+    out.append(UnsafeRawBufferPointer(start: from.base! + header, count: count))
+    // The header of the rest takes the place of what has moved.
+    from.consume(count)
+    var rest = frame
+    rest.length -= count
+    rest.write(at: from.base!)
+  }
+
+  /// END_STREAM has left.
+  private mutating func answerEnded(_ place: Int, _ out: inout ByteBuffer) {
+    streams[place].next(.answerEnded)
+    guard streams[place].state == .closed else { return }
+    release(streams[place].held, &out)
+    streams.remove(place, .complete)
+  }
+
+  /// RFC 9218: the lower, the sooner.
+  public func urgency(_ id: UInt32) -> UInt8 { streams.find(id).map { streams[$0].urgency } ?? 3 }
+}

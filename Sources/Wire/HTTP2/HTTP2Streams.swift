@@ -1,0 +1,148 @@
+/// A stream, from its request to its end (RFC 9113 §5.1).
+struct HTTP2Stream: Sendable {
+  /// Who has not said all. A stream before that is idle, and one behind it closed: neither stands in the
+  /// table. (Nothing is pushed, so none is ever reserved.)
+  enum State: UInt8, Sendable, CaseIterable {
+    /// Both. Becomes halfClosedRemote, halfClosedLocal, closed.
+    case open
+    /// The client has said all. Becomes closed.
+    case halfClosedRemote
+    /// The answer is sent, and more of the request may come. Becomes closed.
+    case halfClosedLocal
+    case closed
+
+    /// What befalls a stream.
+    enum Event: CaseIterable {
+      /// END_STREAM came from the client.
+      case requestEnded
+      /// END_STREAM went to the client.
+      case answerEnded
+      /// RST_STREAM, of either side.
+      case reset
+    }
+
+    func after(_ event: Event) -> State {
+      switch event {
+      case .requestEnded:
+        switch self {
+        case .open: .halfClosedRemote
+        case .halfClosedLocal: .closed
+        case .halfClosedRemote, .closed: self
+        }
+      case .answerEnded:
+        switch self {
+        case .open: .halfClosedLocal
+        case .halfClosedRemote: .closed
+        case .halfClosedLocal, .closed: self
+        }
+      case .reset: .closed
+      }
+    }
+
+    /// More of the request may come.
+    var receives: Bool {
+      switch self {
+      case .open, .halfClosedLocal: true
+      case .halfClosedRemote, .closed: false
+      }
+    }
+  }
+
+  let id: UInt32
+  private(set) var state: State
+  /// Bytes that the client takes; may be below 0 (§6.9.2).
+  var sendWindow: Int
+  /// Bytes that the client may send.
+  var receiveWindow: Int
+  /// Bytes that have come and that nobody has taken.
+  var held = 0
+  /// Bytes that were taken, and that the client was not told of.
+  var unsaid = 0
+  /// The length that the request has announced; -1 without.
+  var announced: Int64 = -1
+  /// Bytes of the body that have come.
+  var received: Int64 = 0
+  /// RFC 9218.
+  var urgency: UInt8 = 3
+  var isIncremental = false
+
+  init(id: UInt32, ends: Bool, sendWindow: Int, receiveWindow: Int) {
+    self.id = id
+    state = ends ? .halfClosedRemote : .open
+    (self.sendWindow, self.receiveWindow) = (sendWindow, receiveWindow)
+  }
+
+  mutating func next(_ event: State.Event) { state = state.after(event) }
+}
+
+/// The streams of a connection that are under way, and how those ended that were last.
+struct HTTP2Streams: ~Copyable {
+  /// How a stream has ended.
+  enum Ending: UInt8 {
+    /// Both sides have said all.
+    case complete
+    /// This side has reset it: what the client had sent before it knew of that is passed over (§5.4.2).
+    case resetHere
+    /// The client has reset it.
+    case resetThere
+  }
+
+  private let streams: UnsafeMutablePointer<HTTP2Stream>
+  private let capacity: Int
+  private(set) var count = 0
+  /// Those that ended last, in a ring.
+  private var ended = InlineArray<64, UInt64>(repeating: 0)
+  private var endedCount = 0
+
+  init(capacity: Int) {
+    self.capacity = capacity
+    streams = .allocate(capacity: capacity)
+  }
+
+  deinit { streams.deallocate() }
+
+  var isFull: Bool { count == capacity }
+
+  subscript(place: Int) -> HTTP2Stream {
+    _read { yield streams[place] }
+    nonmutating _modify { yield &streams[place] }
+  }
+
+  /// The place of a stream; those that began last are looked at first.
+  @inline(__always)
+  func find(_ id: UInt32) -> Int? {
+    var place = count &- 1
+    while place >= 0 {
+      if streams[place].id == id { return place }
+      place &-= 1
+    }
+    return nil
+  }
+
+  mutating func add(_ stream: HTTP2Stream) {
+    precondition(count < capacity)
+    (streams + count).initialize(to: stream)
+    count += 1
+  }
+
+  /// A stream is over.
+  mutating func remove(_ place: Int, _ ending: Ending) {
+    note(streams[place].id, ending)
+    count -= 1
+    if place < count { streams[place] = streams[count] }
+  }
+
+  /// A stream was over before it was begun.
+  mutating func note(_ id: UInt32, _ ending: Ending) {
+    ended[endedCount & 63] = UInt64(id) << 8 | UInt64(ending.rawValue)
+    endedCount &+= 1
+  }
+
+  /// How a stream has ended, if that was lately.
+  func ending(_ id: UInt32) -> Ending? {
+    for index in ended.indices where ended[index] >> 8 == UInt64(id) && id != 0 {
+      return Ending(rawValue: UInt8(truncatingIfNeeded: ended[index]))
+    }
+    return nil
+  }
+}
