@@ -35,6 +35,8 @@ let package = Package(
   targets: [
     .target(name: "CNSGI"),
     .target(name: "CLinux"),
+    // Compression of WebSockets: the system's zlib, loaded when it is first needed.
+    .target(name: "CDeflate"),
     .target(name: "Wire"),
     .target(name: "Config", dependencies: ["Control"], resources: [.embedInCode("UWSGI/options.tsv")]),
     .target(name: "Control"),
@@ -42,7 +44,7 @@ let package = Package(
     .target(
       name: "Host",
       dependencies: [
-        "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CTLS",
+        "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CDeflate", "CTLS",
         .product(name: "Logging", package: "swift-log"),
       ],
       // One thread at a time owns the worker, by its leadership; the run-time checks of exclusive access guard
