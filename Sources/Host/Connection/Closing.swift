@@ -17,6 +17,7 @@ extension Worker {
   /// Closes the socket and gives everything back.
   func close(_ connection: ConnectionPointer) {
     if let exchange = connection.exchange { give(exchange) }
+    if let socket = connection.socket { letGo(connection, socket) }
     disarm(connection)
     let outlet = connection.outlet
     blocks.empty(&connection.input)

@@ -18,7 +18,7 @@ extension Worker {
       case .readingBody
       where connection.input.isEmpty && connection.codec.bodyLeft > 0 && !connection.isSealed:
         return try receiveBody(connection)
-      case .closed, .idle, .readingHead, .readingBody, .calling, .skipping:
+      case .closed, .idle, .readingHead, .readingBody, .calling, .skipping, .upgraded:
         return try receiveInput(connection)
       }
     } catch {
@@ -61,6 +61,7 @@ extension Worker {
 
   /// Turns the bytes that are there into events and acts on them.
   func decode(_ connection: ConnectionPointer) -> Turn {
+    if let socket = connection.socket { return serveSocket(connection, socket) }
     var served = 0
     while true {
       // A client that does not take its answers gets no further ones.
@@ -271,6 +272,7 @@ extension Worker {
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
   func keepOrClose(_ connection: ConnectionPointer) -> Bool {
     guard let exchange = connection.exchange else { return false }
+    if exchange.pointee.socket != nil { return goOnAsSocket(connection, exchange) }
     let event = afterAnswer(connection, exchange)
     give(exchange)
     guard event != .closed, !connection.isClosing else {
@@ -350,6 +352,7 @@ extension Worker {
   private func count(_ exchange: ExchangePointer) {
     guard let board = supervisor?.board, let calls = exchange.calls else { return }
     board.end(exchange.slot)
+    if exchange.pointee.socketCall != .none { return }
     board[.requests].increment()
     let app = calls.place
     board[.requests, app: app].increment()

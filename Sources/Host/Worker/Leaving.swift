@@ -120,9 +120,10 @@ extension Worker {
   private func mayAsk(_ connection: ConnectionPointer) -> Bool {
     switch connection.state {
     case .idle, .readingHead, .readingBody, .skipping: return true
+    case .calling where connection.socket != nil: return false
     case .calling where isLate || now >= departure.drainFrom: return false
     case .calling: return !connection.input.isEmpty || departure.isRetired && mayGoOn(connection)
-    case .closed, .writing, .lingering: return false
+    case .closed, .writing, .lingering, .upgraded: return false
     }
   }
 }

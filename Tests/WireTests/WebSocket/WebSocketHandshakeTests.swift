@@ -77,32 +77,33 @@ import Wire
   }
 
   /// RFC 7692 §7.1 with offers good and bad.
-  @Test(arguments: [
-    ("permessage-deflate", "permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
-    (
-      "permessage-deflate; client_max_window_bits",
-      "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-    ),
-    (
-      "x-webkit-deflate-frame, Permessage-Deflate;client_max_window_bits=10; server_max_window_bits=\"11\"",
-      "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-        + "; server_max_window_bits=11; client_max_window_bits=10"
-    ),
-    (
-      "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=15",
-      "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-    ),
-    ("permessage-deflate; server_max_window_bits", nil),
-    ("permessage-deflate; server_max_window_bits=16", nil),
-    ("permessage-deflate; server_max_window_bits=09", nil),
-    ("permessage-deflate; client_max_window_bits=7", nil),
-    ("permessage-deflate; server_no_context_takeover=1", nil),
-    ("permessage-deflate; unknown", nil),
-    ("permessage-deflate; client_max_window_bits; client_max_window_bits=10", nil),
-    ("permessage-deflate;", nil),
-    ("", nil),
-    ("bzip2", nil),
-  ] as [(String, String?)])
+  @Test(
+    arguments: [
+      ("permessage-deflate", "permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
+      (
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+      ),
+      (
+        "x-webkit-deflate-frame, Permessage-Deflate;client_max_window_bits=10; server_max_window_bits=\"11\"",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+          + "; server_max_window_bits=11; client_max_window_bits=10"
+      ),
+      (
+        "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=15",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+      ),
+      ("permessage-deflate; server_max_window_bits", nil),
+      ("permessage-deflate; server_max_window_bits=16", nil),
+      ("permessage-deflate; server_max_window_bits=09", nil),
+      ("permessage-deflate; client_max_window_bits=7", nil),
+      ("permessage-deflate; server_no_context_takeover=1", nil),
+      ("permessage-deflate; unknown", nil),
+      ("permessage-deflate; client_max_window_bits; client_max_window_bits=10", nil),
+      ("permessage-deflate;", nil),
+      ("", nil),
+      ("bzip2", nil),
+    ] as [(String, String?)])
   func agrees(_ offer: String, _ answer: String?) {
     #expect(WebSocketDeflate.agree(held.text(offer), keepsContext: false)?.text == answer)
   }

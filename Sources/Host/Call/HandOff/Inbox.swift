@@ -24,6 +24,8 @@ final class Inbox: @unchecked Sendable {
     case asksReadiness(ExchangePointer, UInt64)
     /// An app has bounded the time of a request; the number tells whether the exchange still lives.
     case boundsTime(ExchangePointer, UInt64)
+    /// A WebSocket is to be looked at; the number tells whether it still lives.
+    case socket(UInt64)
     /// Another app is to take a place in the mount table.
     case replaces(Replacement)
     /// The home thread has returned from a call that had left the loop.
