@@ -154,7 +154,7 @@ public struct Limits: Sendable, Equatable {
   public var webSocketMessageBytes = 16 << 20
 
   /// Frames of a message at most; beyond it 1008. No precedent.
-  public var webSocketFragments: UInt32 = 65_536
+  public var webSocketFragments: UInt32 = 1 << 20
 
   /// Bytes that wait for a client before an application is told to wait too. Precedent: uWebSockets 64 KiB.
   public var webSocketQueueBytes = 1 << 20
