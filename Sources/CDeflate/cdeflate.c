@@ -53,9 +53,9 @@ void *cdeflate_compressor(int bits) {
   stream *made = calloc(1, sizeof(stream));
   if (made == NULL) return NULL;
   made->compresses = 1;
-  if (zlib.deflateInit2_(&made->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -bits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-                         (int)sizeof(z_stream)) == Z_OK)
-    return made;
+  int result = zlib.deflateInit2_(&made->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -bits, 8, Z_DEFAULT_STRATEGY,
+                                  ZLIB_VERSION, (int)sizeof(z_stream));
+  if (result == Z_OK) return made;
   free(made);
   return NULL;
 }

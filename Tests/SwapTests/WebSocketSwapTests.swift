@@ -1,5 +1,5 @@
-// WebSockets over the swap of what serves them: their clients are told by 1012 when it is time, and come again
-// to the new version; in place the old one serves its sockets until then.
+// WebSockets over the swap of what serves them: their clients are told by 1012 when it is time, and come
+// again to the new version; in place the old one serves its sockets until then.
 import Foundation
 import Support
 import Testing

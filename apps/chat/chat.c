@@ -10,7 +10,8 @@ static const nsgi_str room = NSGI_STR("chat/room");
 static const char page[] =
     "<!doctype html><meta charset=utf-8><title>chat</title>\n"
     "<style>body{font:16px system-ui;max-width:40rem;margin:2rem auto}#log{white-space:pre-wrap}</style>\n"
-    "<h1>chat</h1><div id=log></div><form><input id=text autofocus autocomplete=off><button>Say</button></form>\n"
+    "<h1>chat</h1><div id=log></div>\n"
+    "<form><input id=text autofocus autocomplete=off><button>Say</button></form>\n"
     "<script>\n"
     "const log = document.getElementById('log'), text = document.getElementById('text')\n"
     "const say = line => log.append(line + '\\n')\n"

@@ -173,8 +173,8 @@ private let log: PyCFunctionFast = { _, arguments, count in
 // MARK: Heads
 
 extension ASGIFunctions {
-  /// The fields of a list of pairs of bytes, while `body` runs; None when it is anything else. What belongs to
-  /// the connection is left out: the server says it.
+  /// The fields of a list of pairs of bytes, while `body` runs; None when it is anything else. What belongs
+  /// to the connection is left out: the server says it.
   static func withHead(
     _ application: Object, _ list: Object, _ body: (UnsafeBufferPointer<nsgi_pair>) -> Object?
   ) -> Object? {

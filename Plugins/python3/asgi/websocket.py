@@ -1,5 +1,5 @@
 # One WebSocket of an ASGI application (ASGI 3, "WebSocket"), from the request that asks for it on. The server
-# does the handshake, fragments, pings and compression; what its threads hear comes through the plugin's inbox.
+# does the handshake, fragments, pings and compression; what its threads hear is in the plugin's inbox.
 # All of it is of the thread of the event loop.
 import collections
 
@@ -166,8 +166,9 @@ class Socket(Exchange):
     def incomplete(self):
         if self.phase is Phase.DENYING or self.isGone:
             return super().incomplete()
+        where = place(self.application.name, self.application.callable, None)
         self.log("error", f"{self.heading()}: the application returned without an answer to "
-                          f"'websocket.connect': {place(self.application.name, self.application.callable, None)}")
+                          f"'websocket.connect': {where}")
         self.give_up(FAILED)
 
     async def run(self):

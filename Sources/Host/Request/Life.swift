@@ -60,8 +60,13 @@ extension Worker {
   // MARK: Decode
 
   /// Turns the bytes that are there into events and acts on them.
+  @inline(__always)
   func decode(_ connection: ConnectionPointer) -> Turn {
     if let socket = connection.socket { return serveSocket(connection, socket) }
+    return decodeRequests(connection)
+  }
+
+  private func decodeRequests(_ connection: ConnectionPointer) -> Turn {
     var served = 0
     while true {
       // A client that does not take its answers gets no further ones.

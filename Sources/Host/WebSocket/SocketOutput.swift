@@ -3,8 +3,8 @@ import CNSGI
 import Glibc
 import Wire
 
-/// From an application to the client of a WebSocket, on whichever thread. Whoever holds the socket's lock owns
-/// its connection's outlet, and sends what the kernel takes; the leader sends the rest when it takes more.
+/// From an application to the client of a WebSocket, on whichever thread. Whoever holds the socket's lock
+/// owns its connection's outlet, and sends what the kernel takes; the leader sends the rest later.
 extension Worker {
   /// Messages below this many bytes are not compressed: they would hardly become shorter.
   private static let leastCompressed = 64

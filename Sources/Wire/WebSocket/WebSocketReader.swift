@@ -77,8 +77,8 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
   /// A message has begun and is not complete, or a frame of it.
   public var isInMessage: Bool { isUnderWay }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up. What it leaves is to be there
-  /// again, with more behind it.
+  /// Reads on in `bytes` from `offset`, which it moves over what it has used up. What it leaves is to be
+  /// there again, with more behind it.
   public mutating func next(
     _ bytes: UnsafeMutableRawBufferPointer, _ offset: inout Int
   ) throws(WebSocketError) -> WebSocketEvent {

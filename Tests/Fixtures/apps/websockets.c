@@ -111,7 +111,8 @@ static int call(void *state, const nsgi_request *request) {
   /* A path of /wrong accepts what nobody offers. */
   if (request->path_info.n == 6 && request->path_info.p[1] == 'w') offered = (nsgi_str)NSGI_STR("wrong");
   nsgi_ws_id id = 0;
-  int result = ws->accept(request->id, offered.p ? offered : (nsgi_str){NULL, 0}, fields, 1, &handlers, one, &id);
+  if (!offered.p) offered.n = 0;
+  int result = ws->accept(request->id, offered, fields, 1, &handlers, one, &id);
   if (result != NSGI_OK) {
     free(one);
     return result == NSGI_GONE ? NSGI_OK : host->respond(request->id, 500, NULL, 0, "misuse", 6);

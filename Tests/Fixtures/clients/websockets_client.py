@@ -91,8 +91,9 @@ async def frameworks():
         found = eval(await socket.recv())
         scheme = base.split(":")[0]
         assert found == {
-            "type": "websocket", "path": "/plain/a b", "root_path": "", "http_version": "1.1", "scheme": scheme,
-            "query": "c=d", "subprotocols": ["x", "y"], "extensions": ["websocket.http.response"],
+            "type": "websocket", "path": "/plain/a b", "root_path": "", "http_version": "1.1",
+            "scheme": scheme, "query": "c=d", "subprotocols": ["x", "y"],
+            "extensions": ["websocket.http.response"],
             "method": False}, found
         assert await end_of(socket) == (1000, "")
 

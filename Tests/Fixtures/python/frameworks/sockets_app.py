@@ -1,5 +1,5 @@
-# WebSockets of Starlette, FastAPI, Django Channels and Socket.IO, and of a plain ASGI application, by the first
-# part of the path.
+# WebSockets of Starlette, FastAPI, Django Channels and Socket.IO, and of a plain ASGI application, by the
+# first part of the path.
 import asyncio
 
 import django_asgi
@@ -100,7 +100,8 @@ class Room(AsyncJsonWebsocketConsumer):
 
 channels = ProtocolTypeRouter({
     "http": django_asgi.application,
-    "websocket": URLRouter([re_path("^channels/echo$", Echo.as_asgi()), re_path("^channels/room$", Room.as_asgi())])})
+    "websocket": URLRouter([re_path("^channels/echo$", Echo.as_asgi()),
+                            re_path("^channels/room$", Room.as_asgi())])})
 
 server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
 
