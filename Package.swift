@@ -35,6 +35,8 @@ let package = Package(
   targets: [
     .target(name: "CNSGI"),
     .target(name: "CLinux"),
+    // Compression of WebSockets: the system's zlib, loaded when it is first needed.
+    .target(name: "CDeflate"),
     .target(name: "Wire"),
     .target(name: "Config", dependencies: ["Control"], resources: [.embedInCode("UWSGI/options.tsv")]),
     .target(name: "Control"),
@@ -42,7 +44,7 @@ let package = Package(
     .target(
       name: "Host",
       dependencies: [
-        "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CTLS",
+        "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CDeflate", "CTLS",
         .product(name: "Logging", package: "swift-log"),
       ],
       // One thread at a time owns the worker, by its leadership; the run-time checks of exclusive access guard
@@ -98,7 +100,7 @@ let package = Package(
         "bootstrap.py", "worker.py", "zygote.py", "development.py", "check.py", "uwsgi/module.py",
         "uwsgi/decorators.py", "uwsgi/shared.py", "uwsgi/cache.py", "uwsgi/table.py", "uwsgi/signals.py",
         "uwsgi/clock.py",
-        "asgi/exchange.py", "asgi/serving.py",
+        "asgi/exchange.py", "asgi/websocket.py", "asgi/serving.py",
       ].map { Resource.embedInCode($0) },
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],

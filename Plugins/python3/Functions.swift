@@ -23,6 +23,7 @@ enum Functions {
     ("_uwsgi_table", PackageResources.table_py), ("_uwsgi_signals", PackageResources.signals_py),
     ("_uwsgi_clock", PackageResources.clock_py), ("_nsgi_development", PackageResources.development_py),
     ("_nsgi_asgi.exchange", PackageResources.exchange_py),
+    ("_nsgi_asgi.websocket", PackageResources.websocket_py),
     ("_nsgi_asgi.serving", PackageResources.serving_py),
   ]
 
@@ -31,7 +32,7 @@ enum Functions {
       ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
       ("note", note), ("noted", noted), ("harakiri", harakiri), ("notice", notice),
       ("tell_leave", tellLeave),
-    ] + ASGIFunctions.list
+    ] + ASGIFunctions.list + ASGISockets.list
 
   /// What CPython keeps pointers into.
   private nonisolated(unsafe) static let methods = Types.permanent(

@@ -263,7 +263,7 @@ def serve_asgi(callable, name, settings):
         asgi = types.ModuleType("_nsgi_asgi")
         asgi.native, asgi.CannotLoad, asgi.place = own_module, CannotLoad, place
         asgi.describe, asgi.stack, asgi.awaiting = describe, stack, awaiting
-        for part in "exchange", "serving":
+        for part in "exchange", "websocket", "serving":
             exec(compile(embedded(f"_nsgi_asgi.{part}"), f"<server>/{part}.py", "exec"), asgi.__dict__)
     return asgi.serve(callable, name, settings)
 

@@ -90,3 +90,28 @@ AT(nsgi_app, unload, 72);
 AT(nsgi_app, thread, 80);
 AT(nsgi_app, cancel, 88);
 AT(nsgi_app, extension, 96);
+
+SIZE(nsgi_ws_handlers, 32);
+AT(nsgi_ws_handlers, size, 0);
+AT(nsgi_ws_handlers, flags, 4);
+AT(nsgi_ws_handlers, message, 8);
+AT(nsgi_ws_handlers, drain, 16);
+AT(nsgi_ws_handlers, closed, 24);
+
+SIZE(nsgi_websocket, 120);
+AT(nsgi_websocket, size, 0);
+AT(nsgi_websocket, flags, 4);
+AT(nsgi_websocket, asked, 8);
+AT(nsgi_websocket, accept, 16);
+AT(nsgi_websocket, send, 24);
+AT(nsgi_websocket, ping, 32);
+AT(nsgi_websocket, close, 40);
+AT(nsgi_websocket, buffered, 48);
+AT(nsgi_websocket, pause, 56);
+AT(nsgi_websocket, resume, 64);
+AT(nsgi_websocket, encode, 72);
+AT(nsgi_websocket, send_frame, 80);
+AT(nsgi_websocket, release, 88);
+AT(nsgi_websocket, subscribe, 96);
+AT(nsgi_websocket, unsubscribe, 104);
+AT(nsgi_websocket, publish, 112);

@@ -80,6 +80,11 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("-t 2.5") { $0.limits.requestTimeoutSeconds == 2.5 },
     Effect("--worker-reload-mercy 8") { $0.limits.gracefulSeconds == 8 },
     Effect("--reload-mercy 8") { $0.limits.gracefulSeconds == 8 },
+    Effect("--websocket-max-message 1m") { $0.limits.webSocketMessageBytes == 1 << 20 },
+    Effect("--websocket-queue 64k") { $0.limits.webSocketQueueBytes == 65536 },
+    Effect("--websocket-ping 0") { $0.limits.webSocketPingSeconds == 0 },
+    Effect("--websocket-drain 8") { $0.limits.webSocketDrainSeconds == 8 },
+    Effect("--websocket-compression dedicated") { $0.limits.webSocketDeflate == .dedicated },
   ]
 
   static let others: [Effect] = [

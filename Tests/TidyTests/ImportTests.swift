@@ -10,7 +10,8 @@ import Testing
     "Control": ["Synchronization"],
     "Posix": ["Control", "CLinux", "Glibc", "Synchronization"],
     "Host": [
-      "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CTLS", "Glibc", "Synchronization", "Logging",
+      "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "CDeflate", "CTLS", "Glibc",
+      "Synchronization", "Logging",
     ],
     "Check": ["Host", "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux", "Glibc", "Synchronization"],
     "Master": ["Config", "Control", "Posix", "CLinux", "Glibc", "Synchronization"],

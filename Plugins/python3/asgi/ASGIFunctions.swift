@@ -33,20 +33,21 @@ private let unheard: PyCFunctionFast = { _, _, _ in
   PyLong_FromLong(Int((ASGIInbox.unheard + 999_999) / 1_000_000))
 }
 
-/// asgi_take(most) -> requests, as (application, id, scope, has body); signals, as (id, what); whether more
-/// requests wait.
+/// asgi_take(most) -> requests, as (application, id, scope, has body, asks for a WebSocket); signals, as
+/// (id, what); whether more requests wait; what has befallen WebSockets, as (id, what, payload, code).
 private let take: PyCFunctionFast = { _, arguments, count in
   guard count == 1, let arguments else { return raise(py_type_error(), "asgi_take takes a number") }
   var isMore = false
   let found = ASGIInbox.take(requests: PyLong_AsLong(arguments[0]), &isMore)
-  guard let all = PyTuple_New(3), let requests = PyList_New(0), let signals = PyList_New(0) else {
-    return nil
-  }
+  guard let all = PyTuple_New(4), let requests = PyList_New(0), let signals = PyList_New(0),
+    let news = PyList_New(0)
+  else { return nil }
   PyTuple_SetItem(all, 0, requests)
   PyTuple_SetItem(all, 1, signals)
   PyTuple_SetItem(all, 2, PyLong_FromLong(isMore ? 1 : 0))
+  PyTuple_SetItem(all, 3, news)
   for one in found.requests {
-    guard let scope = ASGIScope.make(host, one.request), let entry = PyTuple_New(4) else {
+    guard let scope = ASGIScope.make(host, one.request), let entry = PyTuple_New(5) else {
       Log.exception()
       _ = host.pointee.finish(one.id, NSGI_NOMEM.rawValue)
       continue
@@ -58,6 +59,7 @@ private let take: PyCFunctionFast = { _, arguments, count in
     PyTuple_SetItem(entry, 2, scope)
     let hasBody = one.request.pointee.flags & NSGI_HAS_BODY.rawValue != 0
     PyTuple_SetItem(entry, 3, PyLong_FromLong(hasBody ? 1 : 0))
+    PyTuple_SetItem(entry, 4, PyLong_FromLong(ASGISockets.isAskedFor(one.id) ? 1 : 0))
     PyList_Append(requests, entry)
     py_release(entry)
   }
@@ -66,6 +68,11 @@ private let take: PyCFunctionFast = { _, arguments, count in
     PyTuple_SetItem(entry, 0, PyLong_FromUnsignedLong(UInt(id)))
     PyTuple_SetItem(entry, 1, PyLong_FromLong(signal.rawValue))
     PyList_Append(signals, entry)
+    py_release(entry)
+  }
+  for event in ASGIInbox.takeNews() {
+    guard let entry = ASGISockets.entry(event) else { break }
+    PyList_Append(news, entry)
     py_release(entry)
   }
   return all
@@ -87,7 +94,7 @@ private let respond: PyCFunctionFast = { _, arguments, count in
   guard count == 5, let arguments else { return raise(py_type_error(), "asgi_respond takes five") }
   let (id, status) = (id(arguments[1]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[2])))
   let body = arguments[4]!
-  return withHead(arguments[0]!, arguments[3]!) { fields in
+  return ASGIFunctions.withHead(arguments[0]!, arguments[3]!) { fields in
     let code = host.pointee.respond(
       id, status, fields.baseAddress, fields.count, py_bytes_start(body), py_bytes_size(body))
     guard code == NSGI_OK.rawValue else { return result(code) }
@@ -99,7 +106,7 @@ private let respond: PyCFunctionFast = { _, arguments, count in
 private let start: PyCFunctionFast = { _, arguments, count in
   guard count == 4, let arguments else { return raise(py_type_error(), "asgi_start takes four") }
   let (id, status) = (id(arguments[1]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[2])))
-  return withHead(arguments[0]!, arguments[3]!) { fields in
+  return ASGIFunctions.withHead(arguments[0]!, arguments[3]!) { fields in
     result(host.pointee.start(id, status, fields.baseAddress, fields.count))
   }
 }
@@ -165,25 +172,27 @@ private let log: PyCFunctionFast = { _, arguments, count in
 
 // MARK: Heads
 
-/// The fields of a list of pairs of bytes, while `body` runs; None when it is anything else. What belongs to
-/// the connection is left out: the server says it.
-private func withHead(
-  _ application: Object, _ list: Object, _ body: (UnsafeBufferPointer<nsgi_pair>) -> Object?
-) -> Object? {
-  guard py_is_list(list) else { return none() }
-  let count = py_list_size(list)
-  return withUnsafeTemporaryAllocation(of: nsgi_pair.self, capacity: max(1, count)) { room in
-    var kept = 0
-    for index in 0..<count {
-      guard let field = field(py_list_item(list, index)!) else { return none() }
-      if isOfConnection(field.name) {
-        warn(application, field.name)
-        continue
+extension ASGIFunctions {
+  /// The fields of a list of pairs of bytes, while `body` runs; None when it is anything else. What belongs
+  /// to the connection is left out: the server says it.
+  static func withHead(
+    _ application: Object, _ list: Object, _ body: (UnsafeBufferPointer<nsgi_pair>) -> Object?
+  ) -> Object? {
+    guard py_is_list(list) else { return none() }
+    let count = py_list_size(list)
+    return withUnsafeTemporaryAllocation(of: nsgi_pair.self, capacity: max(1, count)) { room in
+      var kept = 0
+      for index in 0..<count {
+        guard let field = field(py_list_item(list, index)!) else { return none() }
+        if isOfConnection(field.name) {
+          warn(application, field.name)
+          continue
+        }
+        room[kept] = field
+        kept += 1
       }
-      room[kept] = field
-      kept += 1
+      return body(UnsafeBufferPointer(start: room.baseAddress, count: kept))
     }
-    return body(UnsafeBufferPointer(start: room.baseAddress, count: kept))
   }
 }
 

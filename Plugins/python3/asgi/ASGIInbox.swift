@@ -26,6 +26,7 @@ enum ASGIInbox {
   /// How many of `requests` have been taken: those stand at its start until all are.
   private nonisolated(unsafe) static var taken = 0
   private nonisolated(unsafe) static var signals: [(id: nsgi_id, signal: ASGISignal)] = []
+  private nonisolated(unsafe) static var news: [SocketNews] = []
   /// Descriptor that has the loop look; -1 before there is a loop.
   private nonisolated(unsafe) static var bell: Int32 = -1
   /// When the bell was rung, until the loop has heard it; 0: it is silent.
@@ -58,6 +59,22 @@ enum ASGIInbox {
     locked {
       requests.append(request)
       ring()
+    }
+  }
+
+  /// Something befalls a WebSocket.
+  static func add(_ event: SocketNews) {
+    locked {
+      news.append(event)
+      ring()
+    }
+  }
+
+  /// What has befallen WebSockets since the last time.
+  static func takeNews() -> [SocketNews] {
+    locked {
+      defer { news.removeAll(keepingCapacity: news.count < 1024) }
+      return news
     }
   }
 

@@ -286,7 +286,7 @@ def is_caused_by_client(error):
     while error is not None and seen < 32:
         if isinstance(error, (ClientDisconnected, asyncio.CancelledError)):
             return True
-        if type(error).__name__ == "ClientDisconnect":
+        if type(error).__name__ in ("ClientDisconnect", "WebSocketDisconnect"):
             return True
         inner = getattr(error, "exceptions", None)
         if isinstance(inner, tuple) and any(is_caused_by_client(one) for one in inner):

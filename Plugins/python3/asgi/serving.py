@@ -13,6 +13,8 @@ class Serving:
         self.loop = make_loop(settings["loop"])
         # Exchanges under way by their ids, and all tasks: those whose response is complete go on in one.
         self.exchanges, self.tasks, self.most = {}, set(), int(settings["tasks"])
+        # WebSockets by their ids, from the accept to the end.
+        self.sockets = {}
         self.isMore = False
         # Counts looks into the inbox; whoever watches the loop sleeps until there is one.
         self.turns, self.isWatched, self.activity = 0, False, threading.Event()
@@ -33,15 +35,19 @@ class Serving:
         if not self.isWatched:
             self.isWatched = True
             self.activity.set()
-        requests, signals, self.isMore = native.asgi_take(self.most - len(self.tasks))
-        for application, id, scope, has_body in requests:
+        requests, signals, self.isMore, news = native.asgi_take(self.most - len(self.tasks))
+        for application, id, scope, has_body, asks in requests:
             if application.state is not None:
                 scope["state"] = application.state.copy()
-            self.begin(Exchange(self, application, id, scope, has_body))
+            self.begin((Socket if asks else Exchange)(self, application, id, scope, has_body))
         for id, what in signals:
             exchange = self.exchanges.get(id)
             if exchange is not None:
                 exchange.heed(what)
+        for id, what, payload, code in news:
+            socket = self.sockets.get(id)
+            if socket is not None:
+                socket.hear(what, payload, code)
 
     def begin(self, exchange):
         self.exchanges[exchange.id] = exchange

@@ -71,7 +71,7 @@ struct OptionGroup: Sendable {
 enum OptionTable {
   static let groups = [
     applicationOptions, pythonOptions, cacheOptions, ffiOptions, socketOptions, tlsOptions, requestOptions,
-    timeOptions,
+    timeOptions, webSocketOptions,
     staticOptions, ruleOptions, watchOptions, logOptions, logRouteOptions, processOptions, titleOptions,
     supervisionOptions, cheaperOptions, programOptions,
     configurationOptions, acceptedOptions,

@@ -147,6 +147,28 @@ public struct Limits: Sendable, Equatable {
   /// Seconds for destructors and atexit handlers of applications at a graceful end. No precedent.
   public static let endSeconds = 2.0
 
+  // MARK: WebSockets
+
+  /// Bytes of a message of a client at most, also once it is decompressed; beyond it 1009. Precedent:
+  /// `websockets` 1 MiB, uvicorn 16 MiB, ws 100 MiB.
+  public var webSocketMessageBytes = 16 << 20
+
+  /// Frames of a message at most; beyond it 1008. No precedent.
+  public var webSocketFragments: UInt32 = 1 << 20
+
+  /// Bytes that wait for a client before an application is told to wait too. Precedent: uWebSockets 64 KiB.
+  public var webSocketQueueBytes = 1 << 20
+
+  /// Seconds in which nothing comes before a client is asked whether it is there, and again before its socket
+  /// ends; 0: never. Precedent: uvicorn 20, uWebSockets 120.
+  public var webSocketPingSeconds = 30.0
+
+  /// Seconds that the sockets of a version that was replaced go on. No precedent.
+  public var webSocketDrainSeconds = 0.0
+
+  /// Whether messages are compressed, where clients can.
+  public var webSocketDeflate = WebSocketCompression.shared
+
   // MARK: Sockets and threads
 
   /// Connections waiting to be accepted, per listener; the kernel cuts it to `net.core.somaxconn`.
@@ -246,4 +268,14 @@ public struct Limits: Sendable, Equatable {
 
   /// The highest value `connections` may take: the default `fs.nr_open` of Linux.
   public static let connectionsMaximum = 1_048_576
+}
+
+/// How messages of WebSockets are compressed (permessage-deflate, RFC 7692).
+public enum WebSocketCompression: String, Sendable, CaseIterable {
+  /// Not at all.
+  case off
+  /// Each by itself: no socket has a window.
+  case shared
+  /// With what the messages before have left: better, and up to 300 KB a socket.
+  case dedicated
 }

@@ -59,7 +59,7 @@ extension Worker {
     clinux_set_current(exchange)
     // The last word as leader: from here on the call may be taken off the loop.
     exchange.next(.called)
-    let result = calls.call(exchange)
+    let result = exchange.pointee.socketCall == .none ? calls.call(exchange) : callHandler(exchange)
     ForkedCopy.end(result)
     clinux_set_current(nil)
     if result == NSGI_ASYNC.rawValue { return returnedAsync(exchange, calls) }
@@ -210,6 +210,11 @@ extension Worker {
   func takeOver(_ exchange: ExchangePointer) {
     leave(exchange)
     let connection = exchange.connection
+    if let socket = connection.socket {
+      flushSocket(connection, socket)
+      if exchange.neverWaits { deadlinePassed(connection) }
+      return
+    }
     // What the call has flushed and the socket has not taken leaves without another word of the app.
     exchange.lock.lock()
     let hasOutput = exchange.outlet.hasOutput
@@ -266,6 +271,7 @@ extension Worker {
     case .asksReadiness(let exchange, let id): checkReadiness(exchange, id)
     case .boundsTime(let exchange, let id): heedBound(exchange, id)
     case .decided(let asked, let isRight): return decided(asked, isRight: isRight)
+    case .socket(let id): return heedSocket(id)
     case .replaces(let replacement): install(replacement)
     case .cameHome: return giveBack()
     case .threadLeft: break
@@ -295,7 +301,7 @@ extension Worker {
 
   private func enqueue(_ exchange: ExchangePointer, _ calls: AppCallsPointer) {
     let connection = exchange.connection
-    guard calls.waiting < limits.queuedRequests else {
+    guard calls.waiting < limits.queuedRequests || exchange.pointee.socketCall != .none else {
       return refuse(connection, 503, "the application has more requests waiting than it is allowed")
     }
     connection.next(.called)

@@ -25,6 +25,8 @@ extension Worker {
     let app: App
     let whenOver: @Sendable (App) -> Void
     var isUnloading = false
+    /// From when on its WebSockets are closed, in monotonic nanoseconds.
+    var socketsUntil: UInt64 = .max
   }
 
   /// Any thread: puts an app in another one's place; requests whose head comes from now on are its.
@@ -46,7 +48,8 @@ extension Worker {
     let old = mounts.replace(replacement.index, with: replacement.app)
     let generation = replacement.app.generation.number
     board?[.generation, app: replacement.app.place].value = UInt64(generation)
-    retiring.append(Retiring(app: old, whenOver: replacement.whenOver))
+    let drain = UInt64(limits.webSocketDrainSeconds * 1e9)
+    retiring.append(Retiring(app: old, whenOver: replacement.whenOver, socketsUntil: now &+ drain))
     // Whatever its generation, a worker that stops calls no app anew.
     departure.isDrained = false
     supervisor?.installed(replacement.app)
@@ -58,6 +61,10 @@ extension Worker {
     for index in retiring.indices {
       let app = retiring[index].app
       if app.calls.uncalled == 0 { app.drain() }
+      if now >= retiring[index].socketsUntil {
+        retiring[index].socketsUntil = .max
+        closeSockets(of: app.calls, WebSocketGrammar.restart)
+      }
       guard app.calls.exchanges == 0, !retiring[index].isUnloading else { continue }
       if !app.isRetired.load(ordering: .relaxed) {
         app.isRetired.store(true, ordering: .releasing)

@@ -20,6 +20,7 @@ extension Worker {
       connection.isStream ? leaveSession(connection) : endSession(connection)
     }
     if let exchange = connection.exchange { give(exchange) }
+    if let socket = connection.socket { letGo(connection, socket) }
     disarm(connection)
     let outlet = connection.outlet
     blocks.empty(&connection.input)

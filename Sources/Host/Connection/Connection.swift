@@ -18,7 +18,9 @@ struct Connection: ~Copyable {
   }
 
   /// What the deadline of a connection is for.
-  enum Timeout: UInt8 { case none, head, body, write, keepAlive, quiet, linger, reset, request, stuck }
+  enum Timeout: UInt8 {
+    case none, head, body, write, keepAlive, quiet, linger, reset, request, stuck, socket, socketClose
+  }
 
   let slot: UInt32
   /// Counts the lives of the record; part of the epoll token.
@@ -85,6 +87,8 @@ struct Connection: ~Copyable {
   /// Sanitizer the compiler of Swift 6.3 breaks on the whole path.)
   let outlet: OutletPointer
   var exchange: UnsafeMutablePointer<Exchange>?
+  /// What it has become, if an application has accepted that: no requests come on it any more.
+  var socket: WebSocketPointer?
   var timer = TimerWheel.Entry()
   var peer = PeerAddress()
 

@@ -166,6 +166,11 @@ extension UnsafeMutablePointer where Pointee == Connection {
     nonmutating set { pointee.exchange = newValue }
   }
   @inline(__always)
+  var socket: WebSocketPointer? {
+    get { pointee.socket }
+    nonmutating set { pointee.socket = newValue }
+  }
+  @inline(__always)
   var peer: PeerAddress {
     _read { yield pointee.peer }
     nonmutating _modify { yield &pointee.peer }
@@ -202,7 +207,7 @@ extension UnsafeMutablePointer where Pointee == Connection {
   var mayBeLast: Bool {
     switch state {
     case .idle, .readingHead: true
-    case .closed, .readingBody, .calling, .skipping, .writing, .lingering:
+    case .closed, .readingBody, .calling, .skipping, .writing, .lingering, .upgraded:
       1...Int64(BlockPool.blockBytes) ~= codec.bodyLeft
     }
   }

@@ -20,6 +20,8 @@ extension Connection {
     /// The answer is sent, our side is shut; what still comes in is read and dropped, so that no reset
     /// overtakes the answer.
     case lingering
+    /// It is a WebSocket's, and no handler of that one runs.
+    case upgraded
   }
 
   /// The direction from the peer.
@@ -56,6 +58,8 @@ extension Connection {
     case lastAnswer
     /// All is sent, our side is shut.
     case shut
+    /// A request has become a WebSocket, or a handler of that one has returned.
+    case upgraded
     /// The ring has received the peer's end.
     case endReceived
     /// The peer's end was reached behind what it had sent.
@@ -72,57 +76,62 @@ extension Connection.State {
     case .opened:
       switch self {
       case .closed: .idle
-      case .idle, .readingHead, .readingBody, .calling, .skipping, .writing, .lingering: self
+      case .idle, .readingHead, .readingBody, .calling, .skipping, .writing, .lingering, .upgraded: self
       }
     case .begun:
       switch self {
       case .idle: .readingHead
-      case .closed, .readingHead, .readingBody, .calling, .skipping, .writing, .lingering: self
+      case .closed, .readingHead, .readingBody, .calling, .skipping, .writing, .lingering, .upgraded: self
       }
     case .rested:
       switch self {
       case .readingHead: .idle
-      case .closed, .idle, .readingBody, .calling, .skipping, .writing, .lingering: self
+      case .closed, .idle, .readingBody, .calling, .skipping, .writing, .lingering, .upgraded: self
       }
     case .headRead:
       switch self {
       case .readingHead: .readingBody
-      case .closed, .idle, .readingBody, .calling, .skipping, .writing, .lingering: self
+      case .closed, .idle, .readingBody, .calling, .skipping, .writing, .lingering, .upgraded: self
       }
     case .called:
       switch self {
-      case .readingBody: .calling
+      case .readingBody, .upgraded: .calling
       case .closed, .idle, .readingHead, .calling, .skipping, .writing, .lingering: self
       }
     case .decided:
       switch self {
       case .calling: .readingBody
-      case .closed, .idle, .readingHead, .readingBody, .skipping, .writing, .lingering: self
+      case .closed, .idle, .readingHead, .readingBody, .skipping, .writing, .lingering, .upgraded: self
       }
     case .answered:
       switch self {
       case .readingHead, .readingBody, .calling: .idle
-      case .closed, .idle, .skipping, .writing, .lingering: self
+      case .closed, .idle, .skipping, .writing, .lingering, .upgraded: self
       }
     case .answeredEarly:
       switch self {
       case .readingHead, .readingBody, .calling: .skipping
-      case .closed, .idle, .skipping, .writing, .lingering: self
+      case .closed, .idle, .skipping, .writing, .lingering, .upgraded: self
       }
     case .readOver:
       switch self {
       case .skipping: .idle
-      case .closed, .idle, .readingHead, .readingBody, .calling, .writing, .lingering: self
+      case .closed, .idle, .readingHead, .readingBody, .calling, .writing, .lingering, .upgraded: self
       }
     case .lastAnswer:
       switch self {
-      case .idle, .readingHead, .readingBody, .calling, .skipping, .writing: .writing
+      case .idle, .readingHead, .readingBody, .calling, .skipping, .writing, .upgraded: .writing
       case .closed, .lingering: self
       }
     case .shut:
       switch self {
-      case .idle, .readingHead, .readingBody, .calling, .skipping, .writing, .lingering: .lingering
+      case .idle, .readingHead, .readingBody, .calling, .skipping, .writing, .lingering, .upgraded: .lingering
       case .closed: self
+      }
+    case .upgraded:
+      switch self {
+      case .readingHead, .readingBody, .calling: .upgraded
+      case .closed, .idle, .skipping, .writing, .lingering, .upgraded: self
       }
     case .closed: .closed
     case .endReceived, .peerEnded: self
@@ -146,7 +155,7 @@ extension Connection.Incoming {
       }
     case .closed: .open
     case .opened, .begun, .rested, .headRead, .called, .decided, .answered, .answeredEarly, .readOver,
-      .lastAnswer, .shut:
+      .lastAnswer, .shut, .upgraded:
       self
     }
   }

@@ -99,6 +99,30 @@ enum WorkerRegistry {
   /// The lower half of an id: which worker, which record.
   static func key(worker: UInt32, slot: UInt32) -> UInt32 { worker << UInt32(slotBits) | slot }
 
+  /// The WebSocket that an id names, if its number is still the same.
+  static func socket(_ id: nsgi_ws_id) -> WebSocketPointer? {
+    let number = Int(id >> slotBits & 0xff)
+    guard let address = UnsafeRawPointer(bitPattern: workers[number].load(ordering: .acquiring)) else {
+      return nil
+    }
+    let slot = UInt32(id & (1 << slotBits - 1)) ^ WebSocket.mark
+    return Unmanaged<Worker>.fromOpaque(address)._withUnsafeGuaranteedRef { worker in
+      guard slot < worker.webSockets.slab.capacity else { return nil }
+      let socket = worker.webSockets.slab.record(slot)
+      return socket.id == id ? socket : nil
+    }
+  }
+
+  /// Every worker of this process.
+  static func each(_ body: (Worker) -> Void) {
+    for number in 0..<capacity {
+      guard let address = UnsafeRawPointer(bitPattern: workers[number].load(ordering: .acquiring)) else {
+        continue
+      }
+      Unmanaged<Worker>.fromOpaque(address)._withUnsafeGuaranteedRef(body)
+    }
+  }
+
   /// The record that an id names, if its number is still the same.
   static func exchange(_ id: nsgi_id) -> ExchangePointer? {
     let number = Int(id >> slotBits & 0xff)

@@ -11,6 +11,7 @@ extension Worker {
   /// The same, at a time in monotonic nanoseconds that is known already.
   @inline(never)
   func account(_ exchange: ExchangePointer, at now: UInt64) {
+    if exchange.pointee.socketCall != .none { return }
     let isLogged = accessLog.isEnabled && exchange.pointee.routing?.isSilent != true
     if isLogged { accessLog.add(exchange, now: now) }
     guard let board else { return }

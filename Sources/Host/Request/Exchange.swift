@@ -36,6 +36,10 @@ struct Exchange: ~Copyable {
   var readyRunner: pthread_t?
   /// The body comes while the app runs (NSGI_STREAMS_IN).
   var stream = BodyStream()
+  /// The WebSocket that its response has made of its connection, or that its call is of.
+  var socket: WebSocketPointer?
+  /// What of that one it is called for.
+  var socketCall = SocketCall.none
   /// The next in an application's queue.
   var follower: UnsafeMutablePointer<Exchange>?
   /// The leader's; see there what an exchange may look at.
@@ -140,6 +144,7 @@ struct Exchange: ~Copyable {
     (isCounted, earlyResult, neverWaits) = (false, nil, false)
     if ready.what != 0 { ready = ReadyCall() }
     if stream.isOpen { stream.reset() }
+    if socket != nil { (socket, socketCall) = (nil, .none) }
     follower = nil
     written = 0
     lists = EnvironLists()

@@ -18,7 +18,7 @@ extension Worker {
       case .readingBody
       where connection.input.isEmpty && connection.codec.bodyLeft > 0 && !connection.isSealed:
         return try receiveBody(connection)
-      case .closed, .idle, .readingHead, .readingBody, .calling, .skipping:
+      case .closed, .idle, .readingHead, .readingBody, .calling, .skipping, .upgraded:
         return try receiveInput(connection)
       }
     } catch {
@@ -60,8 +60,11 @@ extension Worker {
   // MARK: Decode
 
   /// Turns the bytes that are there into events and acts on them.
+  @inline(__always)
   func decode(_ connection: ConnectionPointer) -> Turn {
-    connection.isCarrier ? serveFrames(connection) : decodeRequests(connection)
+    if connection.isCarrier { return serveFrames(connection) }
+    if let socket = connection.socket { return serveSocket(connection, socket) }
+    return decodeRequests(connection)
   }
 
   private func decodeRequests(_ connection: ConnectionPointer) -> Turn {
@@ -307,6 +310,7 @@ extension Worker {
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
   func keepOrClose(_ connection: ConnectionPointer) -> Bool {
     guard let exchange = connection.exchange else { return false }
+    if exchange.pointee.socket != nil { return goOnAsSocket(connection, exchange) }
     let event = afterAnswer(connection, exchange)
     give(exchange)
     guard event != .closed, !connection.isClosing else {
@@ -386,6 +390,7 @@ extension Worker {
   private func count(_ exchange: ExchangePointer) {
     guard let board, let calls = exchange.calls else { return }
     board.end(exchange.slot)
+    if exchange.pointee.socketCall != .none { return }
     board[.requests].increment()
     let app = calls.place
     board[.requests, app: app].increment()

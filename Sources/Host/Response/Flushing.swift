@@ -101,6 +101,7 @@ extension Worker {
   /// Owner of an exchange: sends the end of its response, unless the connection may end with it and the
   /// client is not told: then the leader sends both at once.
   func pushOutLast(_ exchange: ExchangePointer) {
+    if exchange.pointee.socketCall != .none { return }
     if !exchange.plan.persists || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
   }
 

@@ -88,7 +88,7 @@ extension Worker {
   /// answer), and with nothing to hold there is no block.
   private func awaitCiphertext(_ connection: ConnectionPointer, _ carrier: Carrier) {
     if connection.input.isEmpty { blocks.empty(&connection.input) }
-    if carrier.waiting > 0, connection.exchange == nil { flush(connection) }
+    if carrier.waiting > 0, connection.exchange == nil, connection.socket == nil { flush(connection) }
   }
 
   /// The first bytes of a connection with TLS that are no record of it: a PROXY header was read, and what

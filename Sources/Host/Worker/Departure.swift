@@ -18,6 +18,8 @@ struct Departure {
   private(set) var lateFrom: UInt64 = .max
   /// From when on it does not wait for the end of a call before it tells the apps that nothing more comes.
   private(set) var drainFrom: UInt64 = .max
+  /// From when on it closes WebSockets.
+  private(set) var socketsUntil: UInt64 = .max
   /// The apps know that no call will come.
   var isDrained = false
   /// Calls that were cancelled and go on: nobody waits for them.
@@ -47,6 +49,9 @@ struct Departure {
     stage = .leaving(deadline: now &+ UInt64(seconds * 1e9))
     // What only waits does not hold it up for longer than half of the time that there is.
     lateFrom = now &+ UInt64(seconds / 2 * 1e9)
+    // Others take those of a worker that retires; what has its time there has to end in time.
+    let drain = isRetired ? min(limits.webSocketDrainSeconds, max(0, seconds - 2)) : 0
+    socketsUntil = now &+ UInt64(drain * 1e9)
     drainFrom = now &+ UInt64(min(limits.drainSeconds, seconds / 2) * 1e9)
   }
 
@@ -54,6 +59,7 @@ struct Departure {
 
   /// What has been quiet for a while is closed.
   mutating func hurry(at now: UInt64, _ limits: Limits) {
+    socketsUntil = min(socketsUntil, now)
     lateFrom = min(lateFrom, now &+ UInt64(limits.quietSeconds * 1e9))
   }
 

@@ -122,11 +122,12 @@ extension Worker {
     switch connection.state {
     case .idle where connection.isCarrier: return connection.multiplexer?.pointee.leaving != .last
     case .idle, .readingHead, .readingBody, .skipping: return true
+    case .calling where connection.socket != nil: return false
     // A password is looked at: its application has not been asked.
     case .calling where connection.exchange?.pointee.calls == nil: return !isLate
     case .calling where isLate || now >= departure.drainFrom: return false
     case .calling: return !connection.input.isEmpty || departure.isRetired && mayGoOn(connection)
-    case .closed, .writing, .lingering: return false
+    case .closed, .writing, .lingering, .upgraded: return false
     }
   }
 }

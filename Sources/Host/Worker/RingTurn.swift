@@ -61,7 +61,7 @@ extension Worker {
       let count = connection.input.count
       blocks.empty(&connection.input)
       hasReadOver(connection, count)
-    case .idle, .readingHead, .readingBody, .skipping:
+    case .idle, .readingHead, .readingBody, .skipping, .upgraded:
       if !connection.isPostponed, !connection.input.isEmpty {
         hasReadAll = connection.input.count % BlockPool.blockBytes != 0
         if !connection.preface.isEmpty, !readPreface(connection) { break }
@@ -75,6 +75,9 @@ extension Worker {
 
   /// A connection whose input was served: is it still received for, and should it be?
   private func lookAfter(_ connection: ConnectionPointer) {
+    if let socket = connection.socket {
+      if connection.incoming != .open { socketEnds(connection, socket, WebSocketGrammar.broken) }
+    }
     // Whoever looks later is told of the end again.
     if connection.incoming != .open, isReading(connection) { return inputEnded(connection) }
     switch connection.onRing {
@@ -90,7 +93,7 @@ extension Worker {
     case .idle, .readingHead, .readingBody, .skipping:
       !connection.isPostponed && !connection.outlet.isBlocked
     case .lingering, .writing: true
-    case .closed, .calling: false
+    case .closed, .calling, .upgraded: false
     }
   }
 

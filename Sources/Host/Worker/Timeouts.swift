@@ -11,6 +11,7 @@ extension Worker {
   func setTimeout(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
     if timeout == .head, connection.timeout == .head { return }
     guard timeout != .none else { return disarm(connection) }
+    if timeout == .socket, limits.webSocketPingSeconds == 0 { return disarm(connection) }
     arm(connection, timeout, TimerWheel.tick(now, nanoseconds: nanoseconds(timeout, connection)))
   }
 
@@ -115,6 +116,8 @@ extension Worker {
     case .reset: limits.resetDelaySeconds
     case .request: limits.requestTimeoutSeconds
     case .stuck: limits.cancelGraceSeconds
+    case .socket: limits.webSocketPingSeconds
+    case .socketClose: limits.lingerSeconds
     }
   }
 
@@ -130,6 +133,7 @@ extension Worker {
     if departure.isUnderWay {
       drainWhenQuiet()
       endLingering()
+      endSockets()
     }
     relieve()
     while let slot = timers.nextExpired() { expired(connections.record(slot)) }
@@ -139,6 +143,8 @@ extension Worker {
     switch connection.timeout {
     case .request: deadlinePassed(connection)
     case .stuck: callIsStuck(connection)
+    case .socket: socketIsQuiet(connection)
+    case .socketClose: socketCloseIsLate(connection)
     case .body: bodyIsLate(connection)
     case .write: outputIsLate(connection)
     case .head where connection.exchange != nil:

@@ -25,6 +25,7 @@ final class Worker: @unchecked Sendable {
   /// Bytes that were freed and not by way of the pool, as any thread says; when memory is given back.
   let churn = Atomic<Int>(0)
   var relief = Relief()
+  let webSockets: WebSockets
   /// Where bodies and answers go that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
@@ -138,6 +139,7 @@ final class Worker: @unchecked Sendable {
     let headLimits = HeadLimits(limits)
     connections = Slab(maximum: limits.connections + 1)
     exchanges = Slab(maximum: limits.connections + 1)
+    webSockets = WebSockets(maximum: limits.connections + 1)
     number = try WorkerRegistry.reserve()
     connections.setMake { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
     exchanges.setMake { [unowned(unsafe) self] slot in
@@ -145,6 +147,7 @@ final class Worker: @unchecked Sendable {
         slot: slot, worker: self, fields: self.limits.headerFields,
         responseHeadBytes: self.limits.responseHeadBytes)
     }
+    webSockets.slab.setMake { [unowned(unsafe) self] slot in WebSocket(slot: slot, worker: self) }
     WorkerRegistry.set(self, number)
   }
 
@@ -287,6 +290,7 @@ final class Worker: @unchecked Sendable {
       guard connection.token == event.token, connection.state != .closed else {
         return .goesOn
       }
+      if connection.socket != nil { return socketEvent(connection, event) }
       if connection.state == .calling {
         besideEvent(connection, event)
         return .goesOn

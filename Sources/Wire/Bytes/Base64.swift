@@ -19,6 +19,21 @@ public enum Base64 {
     return count < 6 ? bytes : nil
   }
 
+  /// The text for bytes, padded.
+  static func encode(_ bytes: [UInt8]) -> [UInt8] {
+    var text: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+      let group = bytes[start..<min(start + 3, bytes.count)]
+      let bits = (0..<3).reduce(0) { $0 << 8 | ($1 < group.count ? Int(group[start + $1]) : 0) }
+      for place in 0..<4 {
+        text.append(place <= group.count ? digits[bits >> (18 - 6 * place) & 63] : 0x3d)
+      }
+    }
+    return text
+  }
+
+  private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
   private static func value(_ byte: UInt8) -> UInt32? {
     switch byte {
     case 0x41...0x5a: UInt32(byte - 0x41)

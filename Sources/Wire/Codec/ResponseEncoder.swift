@@ -85,6 +85,16 @@
     if gateway == .http2 { HTTP2ResponseWriter.interim(status, id: requestID, into: &out) }
   }
 
+  /// Writes the head of an answer with which the connection becomes another protocol's (RFC 9110 §15.2.2).
+  public func upgrade(_ response: inout ResponseHead, into out: inout ByteBuffer) {
+    switch gateway {
+    // To the letter, whatever the front end is.
+    case .http1, .uwsgi: UWSGIResponseWriter.head(&response, .none, into: &out)
+    case .scgi: SCGIResponseWriter.head(&response, .none, into: &out)
+    case .fastcgi, .cgi: break
+    }
+  }
+
   // MARK: Body
 
   /// Begins a piece of `count` body bytes, more than 0. Returns how many of them follow before `close`.

@@ -60,7 +60,7 @@ struct MessageRules: Sendable {
 
   /// The member of a comma-separated list that begins at `position`, without white space around it, or nil
   /// after the last one. An empty list has one empty member.
-  private static func member(
+  static func member(
     _ value: UnsafeRawBufferPointer, _ position: inout Int
   ) -> UnsafeRawBufferPointer? {
     guard position <= value.count else { return nil }

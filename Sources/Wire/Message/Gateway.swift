@@ -35,6 +35,15 @@
   @inlinable @inline(__always)
   public var hasErrorStream: Bool { self == .fastcgi }
 
+  /// A connection may become a tunnel (101): front ends pass its bytes on both ways.
+  @inlinable @inline(__always)
+  public var carriesSockets: Bool {
+    switch self {
+    case .http1, .scgi, .uwsgi: true
+    case .fastcgi, .cgi: false
+    }
+  }
+
   /// Peers are only those that FCGI_WEB_SERVER_ADDRS names, if it is set (FastCGI §3.2).
   @inlinable @inline(__always)
   public var limitsWebServers: Bool { self == .fastcgi }

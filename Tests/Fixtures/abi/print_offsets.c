@@ -91,5 +91,30 @@ int main(void) {
   MEMBER(nsgi_app, thread);
   MEMBER(nsgi_app, cancel);
   MEMBER(nsgi_app, extension);
+
+  TYPE(nsgi_ws_handlers);
+  MEMBER(nsgi_ws_handlers, size);
+  MEMBER(nsgi_ws_handlers, flags);
+  MEMBER(nsgi_ws_handlers, message);
+  MEMBER(nsgi_ws_handlers, drain);
+  MEMBER(nsgi_ws_handlers, closed);
+
+  TYPE(nsgi_websocket);
+  MEMBER(nsgi_websocket, size);
+  MEMBER(nsgi_websocket, flags);
+  MEMBER(nsgi_websocket, asked);
+  MEMBER(nsgi_websocket, accept);
+  MEMBER(nsgi_websocket, send);
+  MEMBER(nsgi_websocket, ping);
+  MEMBER(nsgi_websocket, close);
+  MEMBER(nsgi_websocket, buffered);
+  MEMBER(nsgi_websocket, pause);
+  MEMBER(nsgi_websocket, resume);
+  MEMBER(nsgi_websocket, encode);
+  MEMBER(nsgi_websocket, send_frame);
+  MEMBER(nsgi_websocket, release);
+  MEMBER(nsgi_websocket, subscribe);
+  MEMBER(nsgi_websocket, unsubscribe);
+  MEMBER(nsgi_websocket, publish);
   return 0;
 }

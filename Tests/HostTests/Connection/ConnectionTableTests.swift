@@ -4,24 +4,26 @@ import Testing
 @testable import Host
 
 @Suite struct ConnectionTableTests {
+  private static let states = """
+    state         closed idle        readingHead readingBody calling   skipping  writing   lingering upgraded
+    opened        idle   .           .           .           .         .         .         .         .
+    begun         .      readingHead .           .           .         .         .         .         .
+    rested        .      .           idle        .           .         .         .         .         .
+    headRead      .      .           readingBody .           .         .         .         .         .
+    called        .      .           .           calling     .         .         .         .         calling
+    decided       .      .           .           .           readingBody .       .         .         .
+    answered      .      .           idle        idle        idle      .         .         .         .
+    answeredEarly .      .           skipping    skipping    skipping  .         .         .         .
+    readOver      .      .           .           .           .         idle      .         .         .
+    lastAnswer    .      writing     writing     writing     writing   writing   .         .         writing
+    shut          .      lingering   lingering   lingering   lingering lingering lingering .         lingering
+    upgraded      .      .           upgraded    upgraded    upgraded  .         .         .         .
+    closed        .      closed      closed      closed      closed    closed    closed    closed    closed
+    """
+
   @Test("what a connection does next is what the table says")
   func states() throws {
-    let table = StateTable(
-      """
-      state         closed idle        readingHead readingBody calling   skipping  writing   lingering
-      opened        idle   .           .           .           .         .         .         .
-      begun         .      readingHead .           .           .         .         .         .
-      rested        .      .           idle        .           .         .         .         .
-      headRead      .      .           readingBody .           .         .         .         .
-      called        .      .           .           calling     .         .         .         .
-      decided       .      .           .           .           readingBody .       .         .
-      answered      .      .           idle        idle        idle      .         .         .
-      answeredEarly .      .           skipping    skipping    skipping  .         .         .
-      readOver      .      .           .           .           .         idle      .         .
-      lastAnswer    .      writing     writing     writing     writing   writing   .         .
-      shut          .      lingering   lingering   lingering   lingering lingering lingering .
-      closed        .      closed      closed      closed      closed    closed    closed    closed
-      """)
+    let table = StateTable(ConnectionTableTests.states)
     try table.check { (state: Connection.State, event: Connection.Event) in state.after(event) }
   }
 

@@ -26,6 +26,8 @@ final class Inbox: @unchecked Sendable {
     case boundsTime(ExchangePointer, UInt64)
     /// The password of a request was looked at.
     case decided(PasswordQuestions.Asked, isRight: Bool)
+    /// A WebSocket is to be looked at; the number tells whether it still lives.
+    case socket(UInt64)
     /// Another app is to take a place in the mount table.
     case replaces(Replacement)
     /// The home thread has returned from a call that had left the loop.

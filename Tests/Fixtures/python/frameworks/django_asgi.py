@@ -8,7 +8,8 @@ from django.urls import path
 
 settings.configure(
     DEBUG=False, SECRET_KEY="no secret", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"],
-    MIDDLEWARE=["django.middleware.common.CommonMiddleware"])
+    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+    CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}})
 
 async def index(request):
     await asyncio.sleep(0)

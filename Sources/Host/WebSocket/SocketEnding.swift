@@ -1,0 +1,140 @@
+import CNSGI
+import Wire
+
+/// How WebSockets end: by a closing handshake (RFC 6455 §7), whoever begins it, or with their connection.
+extension Worker {
+  /// close(), and the leader when the worker goes: under the lock; the frame goes behind what was sent.
+  func closeUnderLock(_ socket: WebSocketPointer, _ code: UInt16, _ reason: UnsafeRawBufferPointer) {
+    switch socket.pointee.state {
+    case .free, .closing, .closed: return
+    case .opening: WebSocketWriter.close(code, reason, into: &socket.pointee.early)
+    case .open:
+      guard let connection = socket.pointee.connection else { return }
+      WebSocketWriter.close(code, reason, into: &connection.outlet.output)
+    }
+    socket.pointee.state = .closing
+    announce(socket)
+  }
+
+  /// The client closes: it is answered with its own code, unless it has answered.
+  func clientCloses(
+    _ connection: ConnectionPointer, _ socket: WebSocketPointer, _ code: UInt16,
+    _ reason: UnsafeRawBufferPointer
+  ) {
+    socket.locked {
+      if socket.pointee.state == .open { WebSocketWriter.close(code, .none, into: &connection.outlet.output) }
+      socket.pointee.state = .closed
+    }
+    socketEnds(connection, socket, code, reason: Array(reason))
+  }
+
+  /// Leader: it is over; closed() is called as soon as no other handler runs.
+  func socketEnds(
+    _ connection: ConnectionPointer, _ socket: WebSocketPointer, _ code: UInt16, _ sentence: String = "",
+    reason: [UInt8] = []
+  ) {
+    guard socket.pointee.endCode == 0 else { return }
+    socket.pointee.endCode = code
+    socket.pointee.endReason = sentence.isEmpty ? reason : Array(sentence.utf8)
+    socket.locked {
+      if code == WebSocketGrammar.broken, !connection.outlet.isLost { connection.outlet.lose() }
+      socket.pointee.state = .closed
+    }
+    if connection.state == .upgraded { lookSoon(connection) }
+  }
+
+  /// closed() has returned: the connection ends when all is sent.
+  func endSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
+    let isClosed = socket.pointee.endCode != WebSocketGrammar.broken
+    letGo(connection, socket)
+    if connection.outlet.isLost || connection.incoming == .ended { return close(connection) }
+    connection.expectsNoMore = isClosed
+    endWithOutput(connection)
+  }
+
+  /// The record goes back; its connection is any connection again, that ends.
+  func letGo(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
+    socket.locked { socket.pointee.connection = nil }
+    connection.socket = nil
+    if let calls = socket.pointee.calls {
+      calls.exchanges -= 1
+      calls.asynchronous -= 1
+    }
+    webSockets.give(socket)
+  }
+
+  // MARK: Time
+
+  /// Nothing has come for a while: the client is asked whether it is there, once.
+  func socketIsQuiet(_ connection: ConnectionPointer) {
+    guard let socket = connection.socket else { return close(connection) }
+    if socket.pointee.wasHeard || connection.state == .calling {
+      (socket.pointee.wasHeard, socket.pointee.isPinged) = (false, false)
+      return setTimeout(connection, .socket)
+    }
+    if socket.pointee.isPinged {
+      log.info("the client of a WebSocket has answered no ping (--websocket-ping): \(socket.line)")
+      return socketEnds(connection, socket, WebSocketGrammar.broken)
+    }
+    socket.pointee.isPinged = true
+    // One that takes nothing is asked by what waits for it.
+    socket.locked { if waiting(socket) == 0 { _ = send(socket, .ping, .none) } }
+    setTimeout(connection, .socket)
+  }
+
+  /// The client has not answered the close frame in time.
+  func socketCloseIsLate(_ connection: ConnectionPointer) {
+    guard let socket = connection.socket else { return close(connection) }
+    if connection.state == .calling { return setTimeout(connection, .socketClose) }
+    socketEnds(connection, socket, WebSocketGrammar.broken)
+  }
+
+  /// The time of a handler is over: its socket ends at once, and closed() follows when it has returned.
+  func handlerIsLate(_ connection: ConnectionPointer, _ exchange: ExchangePointer, _ socket: WebSocketPointer)
+  {
+    log.warning("\(app(exchange).name) takes too long for a message of \(socket.line)")
+    logStack(exchange)
+    exchange.lock.lock()
+    exchange.next(.timeOver)
+    exchange.lock.broadcast()
+    exchange.lock.unlock()
+    returnPermitNow(exchange)
+    unwatch(connection)
+    System.shutdown(connection.fd)
+    socketEnds(connection, socket, WebSocketGrammar.broken)
+    if exchange.state.owner == .detached { setTimeout(connection, .stuck) }
+  }
+
+  /// A handler has had no turn in time.
+  func handlerWaitedTooLong(
+    _ connection: ConnectionPointer, _ exchange: ExchangePointer, _ socket: WebSocketPointer
+  ) {
+    log.warning("\(app(exchange).name) has no turn in time for a message of \(socket.line)")
+    let isEnd = exchange.pointee.socketCall == .closed
+    give(exchange)
+    connection.next(.upgraded)
+    // An end has to be told of, however late.
+    if !isEnd {
+      socket.locked { closeUnderLock(socket, WebSocketGrammar.internalError, .none) }
+      socketEnds(connection, socket, WebSocketGrammar.internalError)
+    }
+    lookSoon(connection)
+  }
+
+  // MARK: The worker leaves
+
+  /// With each tick of a worker that leaves: sockets have had their time.
+  func endSockets() {
+    guard webSockets.slab.alive > 0, now >= departure.socketsUntil else { return }
+    closeSockets(of: nil, departure.isRetired ? WebSocketGrammar.restart : WebSocketGrammar.goingAway)
+  }
+
+  /// Closes all sockets, or those of an app that was replaced.
+  func closeSockets(of calls: AppCallsPointer?, _ code: UInt16) {
+    for slot in 0..<UInt32(connections.capacity) {
+      let connection = connections.record(slot)
+      guard let socket = connection.socket, calls == nil || socket.pointee.calls == calls else { continue }
+      socket.locked { closeUnderLock(socket, code, .none) }
+    }
+  }
+}

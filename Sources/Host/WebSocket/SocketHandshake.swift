@@ -1,0 +1,168 @@
+import CNSGI
+import Wire
+
+/// From a request to a WebSocket: accept(), by whichever thread the request's call runs on.
+extension Worker {
+  /// asked(): whether the request asks for one, well or badly.
+  func asksForSocket(_ exchange: ExchangePointer) -> Bool {
+    guard exchange.pointee.isNormalized, let upgrade = field(exchange, .upgrade) else { return false }
+    return WebSocketHandshake.isAsked(upgrade: upgrade)
+  }
+
+  /// accept(): writes the answer and makes the socket; the leader gives it its connection when the call is
+  /// over.
+  func acceptSocket(
+    _ exchange: ExchangePointer, _ wish: SocketWish, _ id: UnsafeMutablePointer<nsgi_ws_id>
+  ) -> Int32 {
+    guard exchange.allows(.start) else { return outOfOrder(exchange, .start) }
+    guard asksForSocket(exchange) else {
+      log.error("\(app(exchange).name) accepted a WebSocket that was not asked for: \(exchange.requestLine)")
+      return NSGI_MISUSE.rawValue
+    }
+    guard exchange.connection.gateway.carriesSockets else {
+      return refuseSocket(
+        exchange, 501,
+        "a WebSocket cannot come by this protocol; proxy it by HTTP, SCGI or uwsgi (docs/WEBSOCKET.md)")
+    }
+    let handshake = self.handshake(exchange)
+    do throws(WebSocketHandshake.Failure) { try handshake.check() } catch {
+      return refuseSocket(exchange, error.status, error.description)
+    }
+    guard exchange.head.endsRequest else {
+      return refuseSocket(exchange, 400, "a request for a WebSocket has no body")
+    }
+    if wish.subprotocol.count > 0, !handshake.offers(wish.subprotocol) {
+      log.error(
+        "\(app(exchange).name) accepted a WebSocket with a subprotocol that the client does not offer: "
+          + exchange.requestLine)
+      return NSGI_MISUSE.rawValue
+    }
+    let deflate = agreement(exchange)
+    do throws(ResponseError) { try begin(exchange, handshake, wish, deflate) } catch {
+      return refused(exchange, error)
+    }
+    fillOutput(exchange)
+    exchange.encoder.upgrade(&exchange.response, into: &exchange.outlet.output)
+    exchange.next(.answerEncoded)
+    exchange.plan.persists = true
+    let socket = makeSocket(exchange, wish, deflate)
+    exchange.pointee.socket = socket
+    id.pointee = socket.id
+    return NSGI_OK.rawValue
+  }
+
+  private func makeSocket(
+    _ exchange: ExchangePointer, _ wish: SocketWish, _ deflate: WebSocketDeflate?
+  ) -> WebSocketPointer {
+    let socket = webSockets.take()
+    socket.locked {
+      let bounds = WebSocketLimits(
+        messageBytes: Int64(limits.webSocketMessageBytes), fragments: limits.webSocketFragments)
+      socket.pointee.reader = WebSocketReader(limits: bounds, inflates: deflate != nil)
+      socket.pointee.state = .opening
+      socket.pointee.deflate = deflate
+      socket.pointee.calls = exchange.calls
+      socket.pointee.handlers = wish.handlers
+      socket.pointee.argument = wish.argument
+      socket.pointee.target = Array(exchange.meta.requestURI.bytes.prefix(WebSocket.targetBytes))
+    }
+    return socket
+  }
+
+  // MARK: What the client asks for
+
+  /// A field of the connection, which no environ has; several of a name are one list (RFC 9110 §5.3).
+  private func field(_ exchange: ExchangePointer, _ name: KnownName) -> UnsafeRawBufferPointer? {
+    guard let first = exchange.head.first(name) else { return nil }
+    var all: [UInt8] = []
+    for index in 0..<exchange.head.count where exchange.head[index].known == name {
+      if !all.isEmpty { all.append(0x2c) }
+      all += exchange.head[index].value.bytes(in: exchange.base)
+    }
+    guard all.count > first.bytes(in: exchange.base).count else { return first.bytes(in: exchange.base) }
+    return all.withUnsafeBytes {
+      UnsafeRawBufferPointer(start: exchange.arena.copy($0), count: $0.count)
+    }
+  }
+
+  private func field(_ exchange: ExchangePointer, _ name: StaticString) -> UnsafeRawBufferPointer? {
+    let text = exchange.pointee.variable(named: Text(name).bytes)
+    return text.p == nil ? nil : text.bytes
+  }
+
+  private func handshake(_ exchange: ExchangePointer) -> WebSocketHandshake {
+    var handshake = WebSocketHandshake()
+    handshake.method = exchange.meta.method.bytes
+    handshake.isHTTP11 = exchange.connection.gateway != .http1 || exchange.head.minorVersion >= 1
+    handshake.connection = field(exchange, .connection)
+    if handshake.connection == nil, exchange.connection.gateway == .http1 {
+      handshake.connection = UnsafeRawBufferPointer.none
+    }
+    handshake.key = field(exchange, "HTTP_SEC_WEBSOCKET_KEY")
+    handshake.version = field(exchange, "HTTP_SEC_WEBSOCKET_VERSION")
+    handshake.protocols = field(exchange, "HTTP_SEC_WEBSOCKET_PROTOCOL")
+    return handshake
+  }
+
+  private func agreement(_ exchange: ExchangePointer) -> WebSocketDeflate? {
+    guard limits.webSocketDeflate != .off, let offers = field(exchange, "HTTP_SEC_WEBSOCKET_EXTENSIONS")
+    else {
+      return nil
+    }
+    let keeps = limits.webSocketDeflate == .dedicated
+    guard let agreed = WebSocketDeflate.agree(offers, keepsContext: keeps), Deflater.isAvailable else {
+      return nil
+    }
+    return agreed
+  }
+
+  // MARK: The answer
+
+  private func begin(
+    _ exchange: ExchangePointer, _ handshake: WebSocketHandshake, _ wish: SocketWish,
+    _ deflate: WebSocketDeflate?
+  ) throws(ResponseError) {
+    try exchange.response.begin(status: 101)
+    for field in wish.fields { try exchange.response.add(name: field.name.bytes, value: field.value.bytes) }
+    var lines = ByteBuffer()
+    lines.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+    WebSocketHandshake.accept(handshake.key!).withUnsafeBytes { lines.append($0) }
+    lines.append("\r\n")
+    if wish.subprotocol.count > 0 {
+      lines.append("Sec-WebSocket-Protocol: ")
+      lines.append(wish.subprotocol)
+      lines.append("\r\n")
+    }
+    if let deflate {
+      lines.append("Sec-WebSocket-Extensions: ")
+      lines.append(string: deflate.text)
+      lines.append("\r\n")
+    }
+    exchange.response.add(lines: lines.bytes)
+  }
+
+  /// The handshake is refused, and the application has nothing to answer any more.
+  private func refuseSocket(_ exchange: ExchangePointer, _ status: Int, _ sentence: String) -> Int32 {
+    log.warning("request refused with \(status): \(sentence): \(exchange.requestLine)")
+    let lines =
+      status == 426
+      ? "Sec-WebSocket-Version: \(WebSocketGrammar.version)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      : ""
+    exchange.response.reset()
+    answer(exchange, status, sentence, lines: lines)
+    return NSGI_GONE.rawValue
+  }
+}
+
+extension WebSocket {
+  /// Bytes of its target that are kept for logs.
+  static let targetBytes = 200
+}
+
+/// What an application accepts with.
+struct SocketWish {
+  var subprotocol: UnsafeRawBufferPointer
+  var fields: UnsafeBufferPointer<nsgi_pair>
+  var handlers: nsgi_ws_handlers
+  var argument: UnsafeMutableRawPointer?
+}

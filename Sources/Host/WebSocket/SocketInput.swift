@@ -1,0 +1,255 @@
+import CNSGI
+import Glibc
+import Wire
+
+/// From the bytes of a WebSocket to its application. The leader's, as everything that is read.
+extension Worker {
+  /// The answer that accepts a socket is complete: the connection is its own from now on.
+  private func upgrade(
+    _ connection: ConnectionPointer, _ exchange: ExchangePointer, _ socket: WebSocketPointer
+  ) {
+    let isGood = exchange.phase == .finished && !exchange.outlet.isLost && !connection.isClosing
+    if let calls = socket.pointee.calls {
+      // It counts as an exchange that is asynchronous: the app stays for as long as its sockets.
+      calls.exchanges += 1
+      calls.asynchronous += 1
+    }
+    give(exchange)
+    connection.socket = socket
+    connection.next(.upgraded)
+    connection.prefersReactor = true
+    connection.expectsNoMore = false
+    if connection.keepsInput { stopKeeping(connection) }
+    if connection.onRing == .receiving { leaveRing(connection) }
+    socket.locked {
+      socket.pointee.connection = connection
+      if socket.pointee.state == .opening { socket.pointee.state = .open }
+      blocks.fill(&connection.outlet.output)
+      connection.outlet.output.append(socket.pointee.early.bytes)
+      socket.pointee.early = ByteBuffer()
+      if socket.pointee.state == .closing { socket.pointee.isAnnounced = false }
+    }
+    setTimeout(connection, socket.pointee.state == .closing ? .socketClose : .socket)
+    if !isGood { socketEnds(connection, socket, WebSocketGrammar.broken) }
+    lookSoon(connection)
+  }
+
+  /// The call of an exchange that has to do with a socket is over. True when its connection is to be read on.
+  func goOnAsSocket(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
+    guard let socket = exchange.pointee.socket else { return false }
+    switch exchange.pointee.socketCall {
+    case .none:
+      upgrade(connection, exchange, socket)
+      return false
+    case .message, .drain:
+      give(exchange)
+      connection.next(.upgraded)
+      socket.pointee.lent = .none
+      socket.pointee.message = ByteBuffer()
+      if connection.timeout != .socket, connection.timeout != .socketClose { setTimeout(connection, .socket) }
+      return true
+    case .closed:
+      give(exchange)
+      endSocket(connection, socket)
+      return false
+    }
+  }
+
+  /// It is looked at in the next turn.
+  func lookSoon(_ connection: ConnectionPointer) {
+    guard !connection.isPostponed else { return }
+    connection.isPostponed = true
+    rounds.postponed.append(connection.token)
+  }
+
+  // MARK: Events
+
+  /// The kernel says something of its connection.
+  func socketEvent(_ connection: ConnectionPointer, _ event: Readiness) -> Turn {
+    guard let socket = connection.socket else { return .goesOn }
+    if event.canWrite { flushSocket(connection, socket) }
+    if connection.state == .calling {
+      // Its handler goes on beside the loop, or waits for its turn.
+      if event.hasHungUp {
+        unwatch(connection)
+        socketEnds(connection, socket, WebSocketGrammar.broken)
+      }
+      return .goesOn
+    }
+    guard connection.state == .upgraded, event.canRead || event.hasHungUp, !connection.isPostponed else {
+      return .goesOn
+    }
+    do throws(SystemError) {
+      guard try takeInput(connection) > 0 else {
+        connection.next(.peerEnded)
+        socketEnds(connection, socket, WebSocketGrammar.broken)
+        return .goesOn
+      }
+    } catch {
+      if !error.wouldBlock { socketEnds(connection, socket, WebSocketGrammar.broken) }
+      return .goesOn
+    }
+    return serveSocket(connection, socket)
+  }
+
+  /// Reads frames and calls handlers for as long as there is something; then sends what these have said.
+  func serveSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) -> Turn {
+    guard connection.state == .upgraded else { return .goesOn }
+    var served = 0
+    while true {
+      switch nextStep(connection, socket) {
+      case .rest:
+        settleSocket(connection, socket)
+        return .goesOn
+      case .again: continue
+      case .call(let call):
+        let exchange = carry(connection, socket, call)
+        switch dispatch(exchange) {
+        case .handedOff: return .handedOff
+        case .parked: return .goesOn
+        case .answered: guard goOnAsSocket(connection, exchange) else { return .goesOn }
+        }
+      }
+      served += 1
+      if served >= limits.pipelinedRequestsPerTurn, !connection.input.isEmpty {
+        settleSocket(connection, socket)
+        lookSoon(connection)
+        return .goesOn
+      }
+    }
+  }
+
+  private func nextStep(_ connection: ConnectionPointer, _ socket: WebSocketPointer) -> SocketStep {
+    let code = socket.pointee.endCode
+    if code != 0, code != WebSocketGrammar.broken { return .call(.closed) }
+    if socket.pointee.owesDrain, code == 0 {
+      socket.pointee.owesDrain = false
+      return .call(.drain)
+    }
+    if code == 0, socket.locked({ socket.pointee.isPaused }) { return .rest }
+    // What a client has sent before it left is served.
+    let step = readSocket(connection, socket)
+    if case .rest = step, code != 0 { return .call(.closed) }
+    return step
+  }
+
+  private enum SocketStep {
+    /// There is nothing to do.
+    case rest
+    case again
+    case call(SocketCall)
+  }
+
+  /// Takes the next frame, or a piece of it.
+  private func readSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) -> SocketStep {
+    guard let base = connection.input.base, !connection.input.isEmpty else { return .rest }
+    socket.pointee.wasHeard = true
+    let bytes = UnsafeMutableRawBufferPointer(start: base, count: connection.input.count)
+    var offset = 0
+    do throws(WebSocketError) {
+      let event = try socket.pointee.reader.next(bytes, &offset)
+      connection.input.consume(offset)
+      switch event {
+      case .needMore: return .rest
+      case .pong: return .again
+      case .ping(let range):
+        pong(socket, range.bytes(in: base))
+        return .again
+      case .close(let code, let reason):
+        clientCloses(connection, socket, code, reason.bytes(in: base))
+        return .again
+      case .piece(let piece): return try take(piece, connection, socket, base)
+      }
+    } catch {
+      // Nothing behind it is read.
+      connection.input.removeAll()
+      log.info("WebSocket closed with \(error.code): \(error): \(socket.line)")
+      socket.locked { closeUnderLock(socket, error.code, .none) }
+      socketEnds(connection, socket, error.code, error.description)
+      return .again
+    }
+  }
+
+  /// A message in one piece is lent from where it came; any other is assembled.
+  private func take(
+    _ piece: WebSocketPiece, _ connection: ConnectionPointer, _ socket: WebSocketPointer,
+    _ base: UnsafeMutableRawPointer
+  ) throws(WebSocketError) -> SocketStep {
+    let bytes = piece.range.bytes(in: base)
+    let isWhole = piece.isFirst && piece.isLast
+    if !isWhole || piece.isCompressed || connection.onRing != .no { socket.pointee.message.append(bytes) }
+    guard piece.isLast else { return .again }
+    socket.pointee.isText = piece.isText
+    if piece.isCompressed { try inflate(socket, piece.isText) }
+    let isLentFromInput = isWhole && !piece.isCompressed && connection.onRing == .no
+    socket.pointee.lent = isLentFromInput ? bytes : socket.pointee.message.bytes
+    return .call(.message)
+  }
+
+  private func inflate(_ socket: WebSocketPointer, _ isText: Bool) throws(WebSocketError) {
+    guard let agreed = socket.pointee.deflate else { throw .deflateMalformed }
+    var packed = ByteBuffer()
+    swap(&packed, &socket.pointee.message)
+    let most = limits.webSocketMessageBytes
+    if agreed.clientKeepsContext {
+      if socket.pointee.inflater == nil {
+        socket.pointee.inflater = Deflater(compressing: false, bits: agreed.clientWindow)
+      }
+      guard let stream = socket.pointee.inflater else { throw .deflateMalformed }
+      try stream.inflate(packed.bytes, most: most, into: &socket.pointee.message)
+    } else {
+      // A client that was told of no window may use the largest.
+      try webSockets.inflate(packed.bytes, bits: 15, most: most, into: &socket.pointee.message)
+    }
+    var check = UTF8Check()
+    if isText, !check.accepts(socket.pointee.message.bytes) || !check.isComplete { throw .textMalformed }
+  }
+
+  // MARK: Calls of handlers
+
+  /// An exchange for a call of a handler: it has its turn among the calls of the app, its deadline and its
+  /// place on the scoreboard as any other.
+  private func carry(
+    _ connection: ConnectionPointer, _ socket: WebSocketPointer, _ call: SocketCall
+  ) -> ExchangePointer {
+    let exchange = exchanges.take()
+    exchange.next(.begun)
+    exchange.connection = connection
+    exchange.outlet = connection.outlet
+    connection.exchange = exchange
+    exchange.pointee.socket = socket
+    exchange.pointee.socketCall = call
+    exchange.head.reset(form: .fields)
+    exchange.began = now
+    exchange.meta.method = Text("GET")
+    let target = socket.pointee.target
+    target.withUnsafeBytes { exchange.meta.requestURI = Text(exchange.arena.copy($0), $0.count) }
+    if let calls = socket.pointee.calls {
+      exchange.calls = calls
+      calls.exchanges += 1
+    }
+    return exchange
+  }
+
+  /// The call itself, on whichever thread runs it.
+  @inline(never)
+  func callHandler(_ exchange: ExchangePointer) -> Int32 {
+    guard let socket = exchange.pointee.socket else { return NSGI_FAIL.rawValue }
+    let (handlers, argument, id) = (socket.pointee.handlers, socket.pointee.argument, socket.id)
+    switch exchange.pointee.socketCall {
+    case .none: break
+    case .message:
+      let (lent, kind) = (socket.pointee.lent, socket.pointee.isText ? NSGI_WS_TEXT : NSGI_WS_BINARY)
+      let start = lent.baseAddress ?? UnsafeRawPointer(Text.empty.start!)
+      handlers.message?(argument, id, Int32(kind.rawValue), start, lent.count)
+    case .drain: handlers.drain?(argument, id)
+    case .closed:
+      socket.pointee.endReason.withUnsafeBytes { reason in
+        let start = reason.baseAddress ?? UnsafeRawPointer(Text.empty.start!)
+        let text = nsgi_str(p: start.assumingMemoryBound(to: CChar.self), n: reason.count)
+        handlers.closed?(argument, id, Int32(socket.pointee.endCode), text)
+      }
+    }
+    return NSGI_OK.rawValue
+  }
+}

@@ -1,0 +1,282 @@
+import CLinux
+import CNSGI
+import Glibc
+import Wire
+
+/// From an application to the client of a WebSocket, on whichever thread. Whoever holds the socket's lock
+/// owns its connection's outlet, and sends what the kernel takes; the leader sends the rest later.
+extension Worker {
+  /// Messages below this many bytes are not compressed: they would hardly become shorter.
+  private static let leastCompressed = 64
+  /// Messages up to this many bytes are copied behind others; longer ones go out from where they are.
+  private static let mostCopied = 16 * 1024
+
+  /// send() and ping(), under the lock.
+  func send(
+    _ socket: WebSocketPointer, _ opcode: WebSocketOpcode, _ bytes: UnsafeRawBufferPointer
+  ) -> Int32 {
+    guard takesFrames(socket) else { return NSGI_GONE.rawValue }
+    guard hasRoom(socket, bytes.count) else { return NSGI_AGAIN.rawValue }
+    if !opcode.isControl, bytes.count >= Worker.leastCompressed, socket.pointee.deflate != nil {
+      var packed = ByteBuffer()
+      if compress(socket, bytes, into: &packed) {
+        put(socket, opcode, isCompressed: true, packed.bytes)
+        return NSGI_OK.rawValue
+      }
+    }
+    put(socket, opcode, isCompressed: false, bytes)
+    return NSGI_OK.rawValue
+  }
+
+  /// send_frame(), under the lock.
+  func send(_ socket: WebSocketPointer, _ frame: SocketFrame) -> Int32 {
+    guard takesFrames(socket) else { return NSGI_GONE.rawValue }
+    // A window of its own has to see each message: it is compressed anew.
+    if let agreed = socket.pointee.deflate, agreed.serverKeepsContext {
+      return frame.payload.withUnsafeBytes { send(socket, frame.opcode, $0) }
+    }
+    let bits = socket.pointee.deflate?.serverWindow
+    return frame.withBytes(bits, webSockets) { bytes in
+      guard hasRoom(socket, bytes.count) else { return NSGI_AGAIN.rawValue }
+      pass(socket, bytes)
+      return NSGI_OK.rawValue
+    }
+  }
+
+  /// Bytes that wait for the client, under the lock.
+  func waiting(_ socket: WebSocketPointer) -> Int64 {
+    guard let connection = socket.pointee.connection else { return Int64(socket.pointee.early.count) }
+    return connection.outlet.waiting
+  }
+
+  private func takesFrames(_ socket: WebSocketPointer) -> Bool {
+    switch socket.pointee.state {
+    case .opening, .open: true
+    case .free, .closing, .closed: false
+    }
+  }
+
+  private func hasRoom(_ socket: WebSocketPointer, _ count: Int) -> Bool {
+    let waiting = waiting(socket)
+    if waiting == 0 || waiting + Int64(count) <= Int64(limits.webSocketQueueBytes) { return true }
+    // It may be that the kernel takes some of it.
+    trySend(socket)
+    let left = self.waiting(socket)
+    if left == 0 || left + Int64(count) <= Int64(limits.webSocketQueueBytes) { return true }
+    socket.pointee.wantsDrain = true
+    return false
+  }
+
+  /// False where that makes nothing shorter.
+  private func compress(
+    _ socket: WebSocketPointer, _ bytes: UnsafeRawBufferPointer, into out: inout ByteBuffer
+  ) -> Bool {
+    guard let agreed = socket.pointee.deflate else { return false }
+    if agreed.serverKeepsContext {
+      if socket.pointee.deflater == nil {
+        socket.pointee.deflater = Deflater(compressing: true, bits: agreed.serverWindow)
+      }
+      return socket.pointee.deflater?.deflate(bytes, into: &out) ?? false
+    }
+    return webSockets.deflate(bytes, bits: agreed.serverWindow, into: &out) && out.count < bytes.count
+  }
+
+  // MARK: Under the lock
+
+  /// Writes a frame, and sends it unless more is to come.
+  private func put(
+    _ socket: WebSocketPointer, _ opcode: WebSocketOpcode, isCompressed: Bool, _ bytes: UnsafeRawBufferPointer
+  ) {
+    if bytes.count > Worker.mostCopied {
+      withUnsafeTemporaryAllocation(byteCount: WebSocketWriter.headBytes, alignment: 8) { head in
+        let count = WebSocketWriter.head(
+          opcode, isCompressed: isCompressed, bytes.count, to: head.baseAddress!)
+        pass(socket, UnsafeRawBufferPointer(rebasing: head[..<count]), bytes)
+      }
+      return
+    }
+    guard let connection = socket.pointee.connection else {
+      return WebSocketWriter.write(opcode, isCompressed: isCompressed, bytes, into: &socket.pointee.early)
+    }
+    let outlet = connection.outlet
+    let waits = isCorked(socket)
+    if waits { blocks.fill(&outlet.output) }
+    WebSocketWriter.write(opcode, isCompressed: isCompressed, bytes, into: &outlet.output)
+    if !waits || outlet.output.count > BlockPool.blockBytes { trySend(socket) }
+  }
+
+  /// Sends bytes that are frames already, without a copy where nothing else waits.
+  private func pass(
+    _ socket: WebSocketPointer, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer = .none
+  ) {
+    guard let connection = socket.pointee.connection else {
+      socket.pointee.early.append(first)
+      return socket.pointee.early.append(second)
+    }
+    let outlet = connection.outlet
+    var done = 0
+    if outlet.carrier == nil, !outlet.isBlocked, !outlet.isLost, outlet.output.isEmpty {
+      do throws(SystemError) {
+        done =
+          second.isEmpty
+          ? try System.send(connection.fd, first.baseAddress!, first.count)
+          : try System.send(connection.fd, first, second)
+      } catch {
+        if !error.wouldBlock { return lose(socket, outlet) }
+      }
+      if done == first.count + second.count { return }
+    }
+    let left = max(0, first.count - done)
+    outlet.output.append(UnsafeRawBufferPointer(rebasing: first[(first.count - left)...]))
+    outlet.output.append(UnsafeRawBufferPointer(rebasing: second[max(0, done - first.count)...]))
+    if !isCorked(socket) { trySend(socket) }
+  }
+
+  /// This thread is inside a handler of the socket's own, on the loop: what that says leaves together when it
+  /// returns.
+  private func isCorked(_ socket: WebSocketPointer) -> Bool {
+    guard let current = clinux_get_current() else { return false }
+    let exchange = current.assumingMemoryBound(to: Exchange.self)
+    return exchange.pointee.socket == socket && exchange.pointee.socketCall != .none && !exchange.isDetached
+  }
+
+  /// Sends what the kernel takes now.
+  private func trySend(_ socket: WebSocketPointer) {
+    guard let connection = socket.pointee.connection else { return }
+    let outlet = connection.outlet
+    guard !outlet.isLost else { return }
+    do throws(SystemError) {
+      try send(outlet, connection.fd)
+      outlet.settle()
+      // The pool is the leader's.
+      outlet.output = ByteBuffer()
+    } catch {
+      if error.wouldBlock { announce(socket) } else { lose(socket, outlet) }
+    }
+  }
+
+  private func lose(_ socket: WebSocketPointer, _ outlet: OutletPointer) {
+    outlet.lose()
+    socket.pointee.state = .closed
+    socket.pointee.isLost = true
+    announce(socket)
+  }
+
+  /// The leader is to look at it.
+  func announce(_ socket: WebSocketPointer) {
+    guard !socket.pointee.isAnnounced else { return }
+    socket.pointee.isAnnounced = true
+    inbox.post(.socket(socket.id))
+  }
+
+  // MARK: The leader's side
+
+  /// Something was asked of the leader.
+  func heedSocket(_ id: nsgi_ws_id) -> Turn {
+    guard let socket = WorkerRegistry.socket(id), socket.id == id else { return .goesOn }
+    let (connection, isClosing) = socket.locked {
+      socket.pointee.isAnnounced = false
+      return (socket.pointee.connection, socket.pointee.state == .closing)
+    }
+    guard let connection, connection.socket == socket else { return .goesOn }
+    if isClosing, connection.timeout == .socket { setTimeout(connection, .socketClose) }
+    guard connection.state == .upgraded else {
+      flushSocket(connection, socket)
+      return .goesOn
+    }
+    return serveSocket(connection, socket)
+  }
+
+  /// Sends what waits; what the socket does not take now goes when it can be written.
+  func flushSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
+    let outlet = connection.outlet
+    var waits = false
+    socket.pointee.lock.lock()
+    do throws(SystemError) {
+      if !outlet.isLost { try send(outlet, connection.fd) }
+      if !outlet.isLost { outlet.next(.drained) }
+      outlet.settle()
+      blocks.empty(&outlet.output)
+    } catch {
+      if error.wouldBlock {
+        outlet.next(.filled)
+        waits = true
+      } else {
+        outlet.lose()
+        socket.pointee.state = .closed
+        socket.pointee.isLost = true
+      }
+    }
+    if socket.pointee.wantsDrain, outlet.waiting <= Int64(limits.webSocketQueueBytes / 2) {
+      socket.pointee.wantsDrain = false
+      socket.pointee.owesDrain = true
+    }
+    let isLost = socket.pointee.isLost
+    let isPaused = socket.pointee.isPaused
+    socket.pointee.lock.unlock()
+    if isLost { socketEnds(connection, socket, WebSocketGrammar.broken) }
+    if socket.pointee.owesDrain, connection.state == .upgraded { lookSoon(connection) }
+    guard !isLost else { return setInterest(connection, []) }
+    let reads: Interest = connection.state == .upgraded && !isPaused ? .read : []
+    setInterest(connection, waits ? reads.union(.write) : reads)
+  }
+
+  /// All that has come was read: what was said leaves, and the next bytes are waited for.
+  func settleSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
+    if connection.input.isEmpty { blocks.empty(&connection.input) }
+    flushSocket(connection, socket)
+  }
+
+  /// A ping is answered, unless its client takes nothing.
+  func pong(_ socket: WebSocketPointer, _ payload: UnsafeRawBufferPointer) {
+    socket.locked {
+      guard takesFrames(socket), let connection = socket.pointee.connection else { return }
+      guard connection.outlet.output.count <= Outlet.repliesBound + limits.webSocketQueueBytes else { return }
+      blocks.fill(&connection.outlet.output)
+      WebSocketWriter.write(.pong, payload, into: &connection.outlet.output)
+    }
+  }
+}
+
+/// A message as it goes out to many: encoded once, and once more for each window that clients have.
+///
+/// Unchecked: `packed` is guarded by `lock`.
+final class SocketFrame: @unchecked Sendable {
+  let opcode: WebSocketOpcode
+  let payload: [UInt8]
+  private let plain: [UInt8]
+  private let lock = Monitor()
+  private var packed: [Int: [UInt8]] = [:]
+
+  init(_ opcode: WebSocketOpcode, _ bytes: UnsafeRawBufferPointer) {
+    (self.opcode, payload) = (opcode, Array(bytes))
+    var out = ByteBuffer()
+    WebSocketWriter.write(opcode, bytes, into: &out)
+    plain = Array(out.bytes)
+  }
+
+  /// The frame for a socket.
+  ///
+  /// - Parameter bits: of the window; nil without compression.
+  func withBytes<Answer>(
+    _ bits: Int?, _ sockets: WebSockets, _ body: (UnsafeRawBufferPointer) -> Answer
+  ) -> Answer {
+    guard let bits, payload.count >= SocketFrame.leastCompressed else { return plain.withUnsafeBytes(body) }
+    lock.lock()
+    if packed[bits] == nil { packed[bits] = pack(bits, sockets) }
+    let frame = packed[bits] ?? plain
+    lock.unlock()
+    return frame.withUnsafeBytes(body)
+  }
+
+  private static let leastCompressed = 64
+
+  private func pack(_ bits: Int, _ sockets: WebSockets) -> [UInt8] {
+    var text = ByteBuffer()
+    var out = ByteBuffer()
+    let isShorter = payload.withUnsafeBytes { sockets.deflate($0, bits: bits, into: &text) }
+    guard isShorter, text.count < payload.count else { return plain }
+    WebSocketWriter.write(opcode, isCompressed: true, text.bytes, into: &out)
+    return Array(out.bytes)
+  }
+}

@@ -1,0 +1,128 @@
+import CNSGI
+import Glibc
+import Synchronization
+import Wire
+
+/// A WebSocket in its slab.
+typealias WebSocketPointer = UnsafeMutablePointer<WebSocket>
+
+/// What a handler is called for; an exchange that carries such a call has no request of its own.
+enum SocketCall: UInt8 {
+  /// It is a request's call, perhaps the one that accepts.
+  case none
+  case message
+  case drain
+  case closed
+}
+
+/// One WebSocket, from the answer that accepts it to its end. An application knows it by `id` alone.
+///
+/// An idle one owns this record and its connection's, and no block: messages are assembled in a buffer that
+/// goes with them, and each call of a handler takes an exchange, which gives it all that calls have.
+struct WebSocket: ~Copyable {
+  enum State: UInt8 {
+    /// In the slab.
+    case free
+    /// Accepted; the answer has not come to the leader, who makes the connection its own.
+    case opening
+    /// Messages go both ways.
+    case open
+    /// Our close frame is written, the client's is waited for.
+    case closing
+    /// Nothing is sent any more.
+    case closed
+  }
+
+  let slot: UInt32
+  let owner: Unmanaged<Worker>
+  /// As an exchange's number, with a slot that no exchange has. Read by any thread.
+  private let number: Atomic<UInt64>
+  /// Guards what follows, and the outlet of its connection.
+  let lock = Monitor()
+  var state = State.free
+  /// nil until the leader has made the connection its own.
+  var connection: ConnectionPointer?
+  /// Frames that were sent before.
+  var early = ByteBuffer()
+  /// The application gets no message until it says so.
+  var isPaused = false
+  /// send() has answered NSGI_AGAIN.
+  var wantsDrain = false
+  /// The leader was asked to look.
+  var isAnnounced = false
+  /// The peer is gone, as somebody has found who sent.
+  var isLost = false
+  var topics: [String] = []
+  /// What was agreed on; nil without compression.
+  var deflate: WebSocketDeflate?
+  /// The window of what is sent, with context takeover.
+  var deflater: Deflater?
+
+  // The leader's, once the connection is its own.
+
+  var reader: WebSocketReader
+  var calls: AppCallsPointer?
+  var handlers = nsgi_ws_handlers()
+  var argument: UnsafeMutableRawPointer?
+  /// The target of its request, for logs.
+  var target = [UInt8]()
+  /// A message that did not come in one piece.
+  var message = ByteBuffer()
+  /// The window of what comes, with context takeover.
+  var inflater: Deflater?
+  /// What is lent to the handler.
+  var lent = UnsafeRawBufferPointer.none
+  var isText = false
+  /// There is room again, as the application is to be told.
+  var owesDrain = false
+  /// Something has come since the last look at it, and a ping has gone out since then.
+  var wasHeard = false
+  var isPinged = false
+  /// It is over with this code, which closed() is to be told.
+  var endCode: UInt16 = 0
+  var endReason = [UInt8]()
+
+  init(slot: UInt32, worker: Worker) {
+    self.slot = slot
+    owner = .passUnretained(worker)
+    number = Atomic(
+      (1 << 32) | UInt64(WorkerRegistry.key(worker: worker.number, slot: slot | WebSocket.mark)))
+    reader = WebSocketReader(limits: WebSocketLimits(messageBytes: 0, fragments: 0), inflates: false)
+  }
+
+  /// The bit of a slot's number that exchanges never have.
+  static let mark: UInt32 = 1 << 23
+
+  @inline(__always) var id: nsgi_ws_id { number.load(ordering: .relaxed) }
+
+  /// Under the lock: the record is free, and nobody reaches it by the id that the app has.
+  mutating func clear() {
+    let next = id &+ (1 << 32)
+    number.store(next >> 32 == 0 ? next | (1 << 32) : next, ordering: .relaxed)
+    (state, connection) = (.free, nil)
+    early = ByteBuffer()
+    (isPaused, wantsDrain, isAnnounced, isLost) = (false, false, false, false)
+    (topics, deflate, deflater) = ([], nil, nil)
+    (calls, argument, target) = (nil, nil, [])
+    handlers = nsgi_ws_handlers()
+    (inflater, lent) = (nil, UnsafeRawBufferPointer.none)
+    message = ByteBuffer()
+    (owesDrain, wasHeard, isPinged) = (false, false, false)
+    (endCode, endReason) = (0, [])
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == WebSocket {
+  @inline(__always) var id: nsgi_ws_id { pointee.id }
+  @inline(__always) var worker: Worker { pointee.owner.takeUnretainedValue() }
+
+  /// Any thread: works on the socket under its lock.
+  func locked<Answer>(_ body: () -> Answer) -> Answer {
+    pointee.lock.lock()
+    defer { pointee.lock.unlock() }
+    return body()
+  }
+
+  /// "GET /chat", for a line of the log.
+  var line: String { "GET " + String(decoding: pointee.target, as: UTF8.self) }
+}

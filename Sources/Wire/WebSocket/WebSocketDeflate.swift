@@ -1,0 +1,110 @@
+/// What was agreed on about compression (RFC 7692 §7): permessage-deflate.
+public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
+  /// Bits of a window: what zlib takes, and of the RFC's 8 … 15 all but one.
+  private static let windows = 9...15
+
+  /// A message is compressed with what the one before has left (§7.1.1): the server's, the client's.
+  public var serverKeepsContext: Bool
+  public var clientKeepsContext: Bool
+  /// Bits of the windows, 9 … 15.
+  public var serverWindow = 15
+  public var clientWindow = 15
+  /// The client has said that it can limit its window, so that it may be told to.
+  private var clientTakesWindow = false
+
+  /// - Parameter keepsContext: windows for each socket, in both directions.
+  public init(keepsContext: Bool) { (serverKeepsContext, clientKeepsContext) = (keepsContext, keepsContext) }
+
+  /// The first of a client's offers that can be met, on the server's own terms; nil for none.
+  ///
+  /// - Parameter extensions: the value of Sec-WebSocket-Extensions.
+  public static func agree(
+    _ extensions: UnsafeRawBufferPointer, keepsContext: Bool
+  ) -> WebSocketDeflate? {
+    var position = 0
+    while let offer = MessageRules.member(extensions, &position) {
+      if let agreed = WebSocketDeflate(keepsContext: keepsContext).taking(offer) { return agreed }
+    }
+    return nil
+  }
+
+  /// The terms with those of an offer; nil for one that is of another extension, or cannot be met.
+  private func taking(_ offer: UnsafeRawBufferPointer) -> WebSocketDeflate? {
+    var (terms, position, seen) = (self, 0, Parameter())
+    guard let name = WebSocketDeflate.part(offer, &position), Ascii.matches(name, "permessage-deflate") else {
+      return nil
+    }
+    while let text = WebSocketDeflate.part(offer, &position) {
+      guard let parameter = terms.take(text), seen.insert(parameter).inserted else { return nil }
+    }
+    return terms
+  }
+
+  /// Which parameters an offer has had (§7.1: none twice).
+  private struct Parameter: OptionSet {
+    let rawValue: UInt8
+    static let serverContext = Parameter(rawValue: 1)
+    static let clientContext = Parameter(rawValue: 2)
+    static let serverWindow = Parameter(rawValue: 4)
+    static let clientWindow = Parameter(rawValue: 8)
+  }
+
+  private mutating func take(_ text: UnsafeRawBufferPointer) -> Parameter? {
+    let equals = text.firstIndex(of: 0x3d)
+    let name = FieldLine.trimmed(text[..<(equals ?? text.count)])
+    let value = equals.map { FieldLine.trimmed(text[($0 + 1)...]) }
+    if Ascii.matches(name, "server_no_context_takeover"), value == nil {
+      serverKeepsContext = false
+      return .serverContext
+    }
+    if Ascii.matches(name, "client_no_context_takeover"), value == nil {
+      clientKeepsContext = false
+      return .clientContext
+    }
+    if Ascii.matches(name, "server_max_window_bits"), let value {
+      guard let bits = WebSocketDeflate.bits(value) else { return nil }
+      serverWindow = bits
+      return .serverWindow
+    }
+    guard Ascii.matches(name, "client_max_window_bits") else { return nil }
+    if let value {
+      guard let bits = WebSocketDeflate.bits(value) else { return nil }
+      clientWindow = bits
+    }
+    clientTakesWindow = true
+    return .clientWindow
+  }
+
+  /// The value of Sec-WebSocket-Extensions in the answer (§7.1). A client's context is forbidden whether or
+  /// not it has offered that (§7.1.1.2).
+  public var text: String {
+    var text = "permessage-deflate"
+    if !serverKeepsContext { text += "; server_no_context_takeover" }
+    if !clientKeepsContext { text += "; client_no_context_takeover" }
+    if serverWindow < 15 { text += "; server_max_window_bits=\(serverWindow)" }
+    if clientTakesWindow, clientWindow < 15 { text += "; client_max_window_bits=\(clientWindow)" }
+    return text
+  }
+
+  /// 9 … 15, perhaps in quotes (§7.1.2.1).
+  private static func bits(_ value: UnsafeRawBufferPointer) -> Int? {
+    var digits = value
+    if digits.count >= 2, digits[0] == 0x22, digits[digits.count - 1] == 0x22 {
+      digits = UnsafeRawBufferPointer(rebasing: digits[1..<(digits.count - 1)])
+    }
+    guard digits.count <= 2, digits.first != 0x30, let bits = Ascii.decimal(digits).map({ Int($0) }) else {
+      return nil
+    }
+    return windows.contains(bits) ? bits : nil
+  }
+
+  /// The next part between semicolons, without white space around it; nil after the last.
+  private static func part(
+    _ text: UnsafeRawBufferPointer, _ position: inout Int
+  ) -> UnsafeRawBufferPointer? {
+    guard position <= text.count else { return nil }
+    let end = text[position...].firstIndex(of: 0x3b) ?? text.count
+    defer { position = end + 1 }
+    return FieldLine.trimmed(text[position..<end])
+  }
+}

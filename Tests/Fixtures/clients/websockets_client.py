@@ -1,0 +1,125 @@
+# Drives sockets_app.py with the client of PyPI's websockets, and Socket.IO with its own: websockets_client.py
+# URL [CERTIFICATE]. Says what is wrong by an exception.
+import asyncio, json, ssl, sys, urllib.request
+
+import socketio
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+url = sys.argv[1]
+base = url.replace("http", "ws", 1)
+options = {}
+if url.startswith("https"):
+    options["ssl"] = ssl.create_default_context(cafile=sys.argv[2])
+
+def join(path, **more):
+    return connect(base + path, max_size=None, **options, **more)
+
+async def end_of(socket):
+    try:
+        while True:
+            await socket.recv()
+    except ConnectionClosed:
+        return socket.close_code, socket.close_reason
+
+async def starlette():
+    for compression in "deflate", None:
+        async with join("/echo", compression=compression, subprotocols=["other", "chat"]) as socket:
+            assert socket.subprotocol == "chat" and socket.response.headers["x-from"] == "starlette"
+            for size in 0, 1, 125, 126, 65535, 65536, 300_000:
+                for message in "ü" * size, bytes(size):
+                    await socket.send(message)
+                    assert await socket.recv() == message, size
+            for number in range(300):
+                await socket.send(str(number))
+            for number in range(300):
+                assert await socket.recv() == str(number)
+            await socket.close(3001, "enough")
+    async with join("/echo") as socket:
+        await socket.send("leave")
+        assert await end_of(socket) == (4000, "as you wish")
+    async with join("/echo") as socket:
+        await socket.send("fail")
+        assert await end_of(socket) == (1011, "")
+    socket = await join("/echo")
+    socket.transport.abort()
+    for _ in range(100):
+        context = options.get("ssl")
+        with urllib.request.urlopen(url + "/ends", context=context) as response:
+            found = response.read().decode().split("\n")
+        if len(found) == 3:
+            break
+        await asyncio.sleep(0.05)
+    assert found == ["3001 enough", "3001 enough", "1006 "], found
+
+async def denials():
+    for path, status, body in ("/refuse", 403, b""), ("/deny", 418, b"not you"), ("/silent", 500, None):
+        try:
+            async with join(path):
+                raise AssertionError(path)
+        except InvalidStatus as error:
+            assert error.response.status_code == status, (path, error.response)
+            assert body is None or error.response.body == body
+            assert path != "/deny" or error.response.headers["x-why"] == "denied"
+
+async def pressure():
+    async with join("/slow", compression=None) as socket:
+        for _ in range(300):
+            await socket.send(bytes(50_000))
+        await socket.send(b"")
+        assert await socket.recv() == "15000000"
+    async with join("/flood", compression=None) as socket:
+        await asyncio.sleep(1)
+        for number in range(200):
+            assert await socket.recv() == bytes([number]) * 100_000
+        assert await end_of(socket) == (1000, "")
+
+async def frameworks():
+    async with join("/fastapi/greet?name=x") as socket:
+        assert json.loads(await socket.recv()) == {"greeting": "hello x", "scheme": base.split(":")[0]}
+        await socket.send('{"a": 1}')
+        assert json.loads(await socket.recv()) == {"got": {"a": 1}}
+    async with join("/channels/echo") as socket:
+        await socket.send("hello")
+        assert await socket.recv() == "HELLO"
+        await socket.send(b"\0\1")
+        assert await socket.recv() == b"\0\1"
+    async with join("/channels/room") as one, join("/channels/room") as other:
+        await one.send('{"words": "hi"}')
+        assert json.loads(await one.recv()) == json.loads(await other.recv()) == {"said": "hi"}
+    async with join("/plain/a%20b?c=d", subprotocols=["x", "y"]) as socket:
+        found = eval(await socket.recv())
+        scheme = base.split(":")[0]
+        assert found == {
+            "type": "websocket", "path": "/plain/a b", "root_path": "", "http_version": "1.1",
+            "scheme": scheme, "query": "c=d", "subprotocols": ["x", "y"],
+            "extensions": ["websocket.http.response"],
+            "method": False}, found
+        assert await end_of(socket) == (1000, "")
+
+def socket_io(transports):
+    client = socketio.Client(ssl_verify=False)
+    heard = []
+    client.on("told", heard.append)
+    client.connect(url, transports=transports)
+    assert client.transport() == transports[-1]
+    assert client.call("add", (2, 3)) == 5
+    client.emit("tell", "words")
+    for _ in range(100):
+        if heard:
+            break
+        client.sleep(0.05)
+    assert heard == ["words"], heard
+    client.disconnect()
+
+async def main():
+    await starlette()
+    await denials()
+    await pressure()
+    await frameworks()
+
+asyncio.run(asyncio.wait_for(main(), 100))
+if url.startswith("http:"):
+    socket_io(["polling"])
+    socket_io(["websocket"])
+print("all is well")

@@ -1,0 +1,74 @@
+// WebSockets over the swap of what serves them: their clients are told by 1012 when it is time, and come
+// again to the new version; in place the old one serves its sockets until then.
+import Foundation
+import Support
+import Testing
+
+extension Swaps {
+  @Suite struct WebSocketSwapTests {
+    private func build(_ version: String) throws -> String {
+      try FixtureApp.path("websockets", defines: ["VERSION=\"\(version)\""])
+    }
+
+    private func server(_ options: [String]) throws -> SupervisedServer {
+      try SupervisedServer(
+        try build("1"), workers: 2, ["--swap-soak", "0", "--swap-probation", "0"] + options)
+    }
+
+    private func version(_ client: WebSocketClient) throws -> WebSocketClient.Frame {
+      try client.send("version")
+      return try client.next()
+    }
+
+    @Test("sockets go on for the drain and are then closed with 1012", arguments: ["rolling", "in-place"])
+    func drains(how: String) throws {
+      let server = try server(["--swap", how, "--websocket-drain", "2"])
+      let address = try server.server.address("http")
+      let clients = try (0..<6).map { _ in try WebSocketClient(address) }
+      for client in clients { #expect(try version(client) == .text("1")) }
+      try server.install(try build("2"))
+      let (exit, output) = try server.ctl("swap")
+      #expect(exit == 0, "\(output)")
+      let fresh = try WebSocketClient(address)
+      #expect(fresh.head.contains("X-Build: 2"))
+      for client in clients { #expect(try version(client) == .text("1")) }
+      for client in clients {
+        #expect(try client.next() == .close(1012, ""))
+        try client.close(1012)
+        #expect(try client.next() == .end)
+      }
+      #expect(try version(fresh) == .text("2"))
+      try server.waitForLog("closed with 1012")
+      server.server.process.send(SIGTERM)
+      #expect(try fresh.next() == .close(1001, ""))
+      try fresh.close(1001)
+      #expect(try server.server.process.wait() == .status(0), "\(server.log)")
+    }
+
+    @Test("a crash in a handler is told with the path of the socket, and takes its worker alone")
+    func crashes() throws {
+      let server = try server([])
+      let client = try WebSocketClient(try server.server.address("http"), "/the/path")
+      try client.send("crash")
+      #expect(throws: (any Error).self) { if try client.next() == .end { throw CancellationError() } }
+      try server.waitForLog("while serving GET /the/path")
+      let other = try WebSocketClient(try server.server.address("http"))
+      #expect(try version(other) == .text("1"))
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("a handler that takes too long loses its socket, and the worker goes on")
+    func harakiri() throws {
+      let server = try server(["--harakiri", "1"])
+      let address = try server.server.address("http")
+      let client = try WebSocketClient(address)
+      try client.send("sleep 2000")
+      #expect(try client.next() == .end)
+      try server.waitForLog("takes too long for a message of GET /")
+      try server.waitForLog("closed with 1006")
+      let other = try WebSocketClient(address)
+      #expect(try version(other) == .text("1"))
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+  }
+}
