@@ -163,7 +163,7 @@ extension Worker {
     case .calling:
       guard record.isDetached, record.streamsBody, record.interest.contains(.read) else { break }
       if let exchange = record.exchange { feedBeside(record, exchange, hasReceived: true) }
-    case .closed, .skipping, .writing, .lingering: blocks.empty(&record.input)
+    case .closed, .skipping, .writing, .lingering, .upgraded: blocks.empty(&record.input)
     }
     return .goesOn
   }

@@ -91,7 +91,7 @@
     // To the letter, whatever the front end is.
     case .http1, .uwsgi: UWSGIResponseWriter.head(&response, .none, into: &out)
     case .scgi: SCGIResponseWriter.head(&response, .none, into: &out)
-    case .fastcgi, .cgi: break
+    case .fastcgi, .cgi, .http2: break
     }
   }
 

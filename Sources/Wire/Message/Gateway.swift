@@ -40,7 +40,7 @@
   public var carriesSockets: Bool {
     switch self {
     case .http1, .scgi, .uwsgi: true
-    case .fastcgi, .cgi: false
+    case .fastcgi, .cgi, .http2: false
     }
   }
 

@@ -38,7 +38,7 @@ final class ExchangeBench {
 
   private static func spoken(_ gateway: Gateway) -> ListenerProtocol {
     switch gateway {
-    case .http1, .cgi: .http1
+    case .http1, .http2, .cgi: .http1
     case .scgi: .scgi
     case .uwsgi: .uwsgi
     case .fastcgi: .fastcgi
