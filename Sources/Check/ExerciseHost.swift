@@ -98,7 +98,7 @@ final class ExerciseHost: @unchecked Sendable {
 
   private static func addRequest(to host: inout nsgi_host) {
     host.log = { _, level, text in ExerciseHost.shared.log(level, text) }
-    host.extension = { _ in nil }
+    host.extension = { ExerciseExtensions.find($0) }
     host.environ = { id, count in
       ExerciseHost.shared.list(id, count, "environ()") { ($0.environ, $0.environCount) }
     }

@@ -42,6 +42,7 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--chown-socket www-data:adm") { $0.socketFiles.owner == Owner(user: "www-data", group: "adm") },
     Effect("--chown-socket www-data") { $0.socketFiles.owner == Owner(user: "www-data", group: nil) },
     Effect("--chown-socket :adm") { $0.socketFiles.owner == Owner(user: nil, group: "adm") },
+    Effect("--http2 off") { !$0.http2 },
     Effect("--server-header off") { !$0.namesServer }, Effect("--server-header on") { $0.namesServer },
     Effect("--trusted-proxy unix --trusted-proxy ::1") { $0.trustedProxies.count == 2 },
   ]

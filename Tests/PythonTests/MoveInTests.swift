@@ -136,7 +136,7 @@ import Testing
   func everythingAtOnce() throws {
     let place = try TemporaryFolder()
     try place.write(
-      "[uwsgi]\nhttp-socket = :0\nmodule = %(nope)\nharakiri = soon\nchroot = /srv\nhttps = :443,a,b\n"
+      "[uwsgi]\nhttp-socket = :0\nmodule = %(nope)\nharakiri = soon\nchroot = /srv\nhttps2 = addr=:443\n"
         + "mule = 2\n",
       to: "bad.ini")
     let (exit, output) = try ChildProcess.run(

@@ -17,14 +17,30 @@ extension Swaps {
           "\(try server.server.address("http"))", "/?id=0", end,
         ])
       for build in [try Fixture.better, try Fixture.good, try Fixture.better] {
+        try waitForAnswers(40, end, client)
         try server.install(build)
         #expect(try server.ctl("swap").exit == 0)
       }
+      try waitForAnswers(40, end, client)
       try "".write(toFile: end, atomically: true, encoding: .utf8)
       #expect(try client.wait() == .status(0), "\(client.output)")
       let words = client.output.split(separator: " ")
-      #expect(words.count > 5 && Int(words[1]) ?? 0 > 50 && words[3] == "0", "\(client.output) \(server.log)")
+      try #require(words.count > 5, "\(client.output)")
+      #expect(Int(words[1]) ?? 0 >= 160 && words[3] == "0", "\(client.output) \(server.log)")
+      // Every swap sends its clients to other workers.
+      #expect(Int(words[5]) ?? 0 > 3, "\(client.output) \(server.log)")
       #expect(try server.stop() == .status(0))
+    }
+
+    /// Waits until the client has so many answers more than now.
+    private func waitForAnswers(_ count: Int, _ end: String, _ client: ChildProcess) throws {
+      func answers() -> Int {
+        (try? String(contentsOfFile: end + ".answers", encoding: .utf8)).flatMap { Int($0) } ?? 0
+      }
+      let before = answers()
+      _ = try Deadline.usual.wait(for: "\(count) more answers", output: { client.output }) {
+        answers() >= before + count ? true : nil
+      }
     }
   }
 }

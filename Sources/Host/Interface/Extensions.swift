@@ -26,6 +26,16 @@ private struct RequestTable {
   let late: @convention(c) (_ id: nsgi_id) -> Int32
 }
 
+/// What `nsgi_host.extension` answers to an application that is exercised: what every server has, so that it
+/// loads. None of the requests asks for a WebSocket, and no id is one's.
+package enum ExerciseExtensions {
+  /// A table, by its name; nil for one that servers may do without.
+  package static func find(_ name: UnsafePointer<CChar>?) -> UnsafeRawPointer? {
+    guard let name, strcmp(name, "nsgi.websocket/1") == 0 else { return nil }
+    return UnsafeRawPointer(SocketTable.shared)
+  }
+}
+
 /// What `nsgi_host.extension` answers.
 enum Extensions {
   /// The link of a worker to its master; nil in a process without one. Set before anything is loaded.

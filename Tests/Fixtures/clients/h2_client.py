@@ -256,7 +256,8 @@ def leaving():
 
 
 def load():
-    """load PATH END: twenty streams at a time until the file END is there; a new connection behind GOAWAY."""
+    """load PATH END: twenty streams at a time until the file END is there; a new connection behind GOAWAY.
+    How many were answered is in END.answers meanwhile."""
     answers, lost, connections = 0, 0, 0
     while not os.path.exists(sys.argv[4]):
         client = Client()
@@ -268,6 +269,8 @@ def load():
             # Those behind the last one of GOAWAY are for another connection.
             unserved = sum(s > last for s in streams for last, _ in client.goaways[-1:])
             answers, lost = answers + answered, lost + len(streams) - answered - unserved
+            with open(sys.argv[4] + ".answers.new", "w") as file: file.write(str(answers))
+            os.rename(sys.argv[4] + ".answers.new", sys.argv[4] + ".answers")
         client.socket.close()
     print("answers", answers, "lost", lost, "connections", connections)
 
