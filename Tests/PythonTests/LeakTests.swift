@@ -46,18 +46,28 @@ import Testing
   static func compare(_ requests: Int, _ options: [String]) throws {
     try Python.run("pep3333", options) { (server) throws in
       try run(server, requests / 2)
-      let before = try server.object("/memory")
-      try run(server, requests)
-      // The threads of clients that left may still be on their way out.
-      let after = try Deadline.usual.wait(for: "the end of the last calls") { () -> [String: Any]? in
-        let now = try server.object("/memory")
-        guard let old = before["blocks"] as? Int, let new = now["blocks"] as? Int else { return nil }
-        return new - old < 400 ? now : nil
-      }
-      let pages = try #require(after["resident"] as? Int) - #require(before["resident"] as? Int)
       // What is freed stays for a while with the sanitizer, at most a quarter of a gigabyte.
       let most = Repository.isSanitized ? 256 << 20 : 8 << 20
-      #expect(pages < most, "\(before) -> \(after)")
+      var before = try server.object("/memory")
+      var growths: [Int] = []
+      // A busy machine has more threads at once than before, each with memory of its own: once. A leak goes
+      // on.
+      repeat {
+        try run(server, requests)
+        let after = try settled(server, before)
+        growths.append(try #require(after["resident"] as? Int) - #require(before["resident"] as? Int))
+        before = after
+      } while growths.count < 3 && growths.last! >= most
+      #expect(growths.last! < most, "\(growths) -> \(before)")
+    }
+  }
+
+  /// The figures once the threads of clients that left are out.
+  private static func settled(_ server: ServerProcess, _ before: [String: Any]) throws -> [String: Any] {
+    try Deadline.usual.wait(for: "the end of the last calls") { () -> [String: Any]? in
+      let now = try server.object("/memory")
+      guard let old = before["blocks"] as? Int, let new = now["blocks"] as? Int else { return nil }
+      return new - old < 400 ? now : nil
     }
   }
 }

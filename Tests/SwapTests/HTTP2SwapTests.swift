@@ -24,7 +24,7 @@ extension Swaps {
       try waitForAnswers(40, end, client)
       try "".write(toFile: end, atomically: true, encoding: .utf8)
       #expect(try client.wait() == .status(0), "\(client.output)")
-      let words = client.output.split(separator: " ")
+      let words = client.output.split { $0.isWhitespace }
       try #require(words.count > 5, "\(client.output)")
       #expect(Int(words[1]) ?? 0 >= 160 && words[3] == "0", "\(client.output) \(server.log)")
       // Every swap sends its clients to other workers.

@@ -23,7 +23,7 @@ struct Listener {
   /// Which of the sockets with TLS it is, from 0; nil without.
   var securely: Int?
   /// HTTP/2 may be spoken by prior knowledge (RFC 9113 §3.3).
-  var mayBeHTTP2: Bool { spoken == .http1 }
+  let mayBeHTTP2: Bool
   /// The socket file was made by this server and is removed when it ends.
   let ownsFile: Bool
 
@@ -45,6 +45,7 @@ struct Listener {
     self.fd = fd
     spoken = gateway
     isSniffed = gateway == .auto
+    mayBeHTTP2 = gateway == .http1
     self.gateway = Gateway(gateway)
     codec = Codec(self.gateway, limits: HeadLimits(limits))
     self.address = address
