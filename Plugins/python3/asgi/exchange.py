@@ -77,6 +77,10 @@ class Exchange:
         if native.asgi_await(self.id, self.wanted) != OK:
             self.isGone = True
             return self.wake()
+        await self.news()
+
+    async def news(self):
+        '''Waits for the next wake().'''
         waiter = self.serving.loop.create_future()
         if self.waiters is None:
             self.waiters = []

@@ -56,13 +56,6 @@ class Socket(Exchange):
                 native.asgi_socket_pause(self.socket, 1)
         self.wake()
 
-    async def news(self):
-        waiter = self.serving.loop.create_future()
-        if self.waiters is None:
-            self.waiters = []
-        self.waiters.append(waiter)
-        await waiter
-
     async def receive(self):
         if self.phase is Phase.NEW:
             self.phase = Phase.CONNECTING
