@@ -132,8 +132,7 @@ public enum FastCGIResponseWriter {
     return mark
   }
 
-  /// Puts what stands behind `mark` into STDOUT records. The first one's header has its place already; for
-  /// further ones the bytes move up, from the last piece to the first.
+  /// Puts what stands behind `mark` into STDOUT records, of which the first one's header has its place.
   private static func close(_ mark: Int, _ id: UInt16, into out: inout ByteBuffer) {
     let header = FastCGIGrammar.headerBytes
     let most = FastCGIGrammar.contentBytes
@@ -143,22 +142,12 @@ public enum FastCGIResponseWriter {
       record.write(at: out.base! + mark)
       return record.writePadding(into: &out)
     }
-    let further = max(0, (size - 1) / most)
-    if further > 0 {
-      out.reserve(further * header)
-      out.commit(further * header)
+    var last = 0
+    out.cut(behind: mark, header: header, most: most) { piece, place in
+      FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: piece.count).write(at: place)
+      if piece.isLast { last = piece.count }
     }
-    let first = out.base! + mark
-    for piece in stride(from: further, through: 0, by: -1) {
-      let count = min(size - piece * most, most)
-      let place = first + piece * (most + header)
-      if piece > 0 {
-        (place + header).copyMemory(from: first + header + piece * most, byteCount: count)
-      }
-      FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: count).write(at: place)
-    }
-    let last = FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: size - further * most)
-    last.writePadding(into: &out)
+    FastCGIRecord(type: FastCGIType.stdout, id: id, contentLength: last).writePadding(into: &out)
   }
 }
 

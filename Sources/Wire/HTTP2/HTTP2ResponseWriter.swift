@@ -60,25 +60,13 @@ public enum HTTP2ResponseWriter {
     close(mark, id, 0, into: &out)
   }
 
-  /// Puts what stands behind `mark` into HEADERS, whose header has its place, and CONTINUATION; for these the
-  /// bytes move up, from the last piece to the first.
+  /// Puts what stands behind `mark` into HEADERS, whose header has its place, and CONTINUATION.
   private static func close(_ mark: Int, _ id: UInt32, _ flags: UInt8, into out: inout ByteBuffer) {
-    let (header, most) = (HTTP2Grammar.headerBytes, HTTP2Grammar.frameBytes)
-    let size = out.count - mark - header
-    let further = max(0, (size - 1) / most)
-    if further > 0 {
-      out.reserve(further * header)
-      out.commit(further * header)
-    }
-    let first = out.base! + mark
-    for piece in stride(from: further, through: 0, by: -1) {
-      let count = min(size - piece * most, most)
-      let place = first + piece * (most + header)
-      if piece > 0 { (place + header).copyMemory(from: first + header + piece * most, byteCount: count) }
-      var frameFlags = piece == 0 ? flags : 0
-      if piece == further { frameFlags |= HTTP2Flags.endHeaders }
-      let type = piece == 0 ? HTTP2Type.headers : HTTP2Type.continuation
-      HTTP2Frame(type, flags: frameFlags, id: id, length: count).write(at: place)
+    out.cut(behind: mark, header: HTTP2Grammar.headerBytes, most: HTTP2Grammar.frameBytes) { piece, place in
+      let type = piece.isFirst ? HTTP2Type.headers : HTTP2Type.continuation
+      var frameFlags = piece.isFirst ? flags : 0
+      if piece.isLast { frameFlags |= HTTP2Flags.endHeaders }
+      HTTP2Frame(type, flags: frameFlags, id: id, length: piece.count).write(at: place)
     }
   }
 }
