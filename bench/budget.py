@@ -286,6 +286,7 @@ def main() -> int:
   parser.add_argument("names", nargs="*", help="of budgets; all when none is named")
   parser.add_argument("--update", action="store_true", help="write what was measured into the budgets")
   parser.add_argument("--profile", action="store_true", help="print where the instructions go")
+  parser.add_argument("--json", metavar="FILE", help="write what was measured (history.py reads it)")
   arguments = parser.parse_args()
   wanted = arguments.names
   files = [file for file in sorted(BUDGETS.glob("*.json")) if not wanted or file.stem in wanted]
@@ -299,14 +300,17 @@ def main() -> int:
   budgets = [json.loads(file.read_text()) for file in files]
   for budget in budgets:
     make_files(budget)
-  results = []
+  results, figures = [], {}
   with ThreadPoolExecutor(os.cpu_count()) as pool:
     try:
       for file, budget, found in zip(files, budgets, pool.map(measure, budgets)):
         results.append(check(file, budget, found, arguments))
+        figures[file.stem] = {key: round(found[key], 2) + 0.0 for key in TITLES}
     except ServerError as error:
       pool.shutdown(cancel_futures=True)
       raise SystemExit(f"budget.py: {error}") from None
+  if arguments.json:
+    Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n")
   return 0 if all(results) or arguments.update else 1
 
 

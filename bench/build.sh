@@ -14,6 +14,7 @@ optional() { # NAME COMMAND…
 }
 
 compile -o "$out/gwload" load/*.c
+compile -o "$out/openload" openload/*.c load/requests.c load/responses.c load/histogram.c load/address.c
 for name in limit_http limit_gw limit_cgi; do compile -o "$out/$name" "reference/$name.c"; done
 compile -shared -fPIC -o "$out/counter.so" counter.c
 optional limit_uring compile -o "$out/limit_uring" reference/limit_uring.c -luring

@@ -44,6 +44,17 @@ def cpu_seconds(pids: list[int]) -> float:
   return total
 
 
+def children_seconds(pids: list[int]) -> float:
+  """CPU time, in ticks, of processes that these have started and that have ended."""
+  total = 0
+  for pid in pids:
+    try:
+      total += sum(map(int, _stat(pid)[13:15]))
+    except OSError:
+      continue
+  return total / TICKS
+
+
 def memory_kib(pids: list[int]) -> tuple[int, int]:
   """Proportional and resident set size."""
   pss = rss = 0

@@ -12,13 +12,13 @@
  * coordinated omission. With -n the program ends after that many answers. With -i: one request on each
  * connection, "ready", and they are held; "held" says how many are left. */
 #include "gwload.h"
-#include <arpa/inet.h>
+#include "address.h"
+#include "histogram.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 struct options options = {.uri = "/", .connections = 64, .pipeline = 1, .post_bytes = -1,
@@ -26,28 +26,11 @@ struct options options = {.uri = "/", .connections = 64, .pipeline = 1, .post_by
 
 static const char *const protocols[] = {"http", "http-close", "scgi", "uwsgi", "fcgi", "fcgi-keep"};
 
-/* Latencies: 128 buckets to each power of two, so that no value is off by more than 0.8 %. */
-static uint64_t buckets[64 * 128], slowest;
-static double latency_sum;
+static struct histogram latencies;
 
-void record_latency(uint64_t ns) {
-  if (ns > slowest) slowest = ns;
-  latency_sum += (double)ns;
-  int exponent = 63 - __builtin_clzll(ns | 1), shift = exponent > 7 ? exponent - 7 : 0;
-  buckets[shift * 128 + (int)(ns >> shift)]++;
-}
+void record_latency(uint64_t ns) { histogram_record(&latencies, ns); }
 
-static double percentile(double share) {
-  uint64_t seen = 0, wanted = (uint64_t)(share * (double)counts.requests);
-  if (counts.requests && wanted >= counts.requests) wanted = counts.requests - 1;
-  for (int i = 0; i < 64 * 128; i++) {
-    seen += buckets[i];
-    if (seen <= wanted) continue;
-    int shift = i < 256 ? 0 : i / 128 - 1;
-    return (i - shift * 128 + .5) * (double)(1ull << shift) / 1e3;
-  }
-  return 0;
-}
+static double percentile(double share) { return (double)histogram_percentile(&latencies, share) / 1e3; }
 
 static double cpu_seconds(void) {
   struct rusage usage;
@@ -61,26 +44,6 @@ static int usage(void) {
         "  [-d seconds | -n requests] [-w seconds] [-k pipelined] [-u uri] [-P bytes] [-b bytes]\n"
         "  [-H field]... [-t seconds] [-m modifier] [-i seconds]\n", stderr);
   return 2;
-}
-
-static int read_address(const char *text) {
-  if (!strncmp(text, "unix:", 5)) {
-    struct sockaddr_un *address = (void *)&options.address;
-    address->sun_family = AF_UNIX;
-    snprintf(address->sun_path, sizeof address->sun_path, "%s", text + 5);
-    options.address_bytes = sizeof *address;
-    return 1;
-  }
-  struct sockaddr_in *address = (void *)&options.address;
-  char host[64];
-  snprintf(host, sizeof host, "%s", text);
-  char *colon = strrchr(host, ':');
-  if (!colon) return 0;
-  *colon = 0;
-  address->sin_family = AF_INET;
-  address->sin_port = htons((uint16_t)atoi(colon + 1));
-  options.address_bytes = sizeof *address;
-  return inet_pton(AF_INET, host, &address->sin_addr) == 1;
 }
 
 static int read_protocol(const char *name) {
@@ -97,7 +60,7 @@ static int read_options(int count, char **words) {
   while ((option = getopt(count, words, "p:a:c:d:n:w:k:b:u:P:H:t:i:m:")) != -1) {
     switch (option) {
     case 'p': good &= read_protocol(optarg); break;
-    case 'a': good &= read_address(optarg); break;
+    case 'a': good &= (options.address_bytes = address_read(optarg, &options.address)) > 0; break;
     case 'c': options.connections = atoi(optarg); break;
     case 'd': options.seconds = atof(optarg); break;
     case 'n': options.requests = atol(optarg); options.seconds = 3600; break;
@@ -146,7 +109,7 @@ static void report(double seconds, double cpu) {
          protocols[options.protocol], options.connections, seconds, counts.requests, counts.total);
   printf("\"rps\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"mean_us\":%.1f,",
          (double)counts.requests / seconds, percentile(.5), percentile(.99), percentile(.999),
-         (double)slowest / 1e3, counts.requests ? latency_sum / (double)counts.requests / 1e3 : 0);
+         (double)latencies.largest / 1e3, latencies.sum / (double)(latencies.count + !latencies.count) / 1e3);
   printf("\"body\":%ld,\"mb_s\":%.1f,\"opened\":%lu,\"starved\":%d,\"retries\":%lu,\"reopened\":%lu,",
          options.body_bytes, (double)counts.bytes / seconds / 1e6, counts.opened, starved, counts.retries,
          counts.reopened);

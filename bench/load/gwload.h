@@ -1,5 +1,6 @@
-/* The load generator in four files: main (gwload.c), what is sent (requests.c), what comes back
- * (responses.c), and the connections between them (connections.c). One thread, one process, closed loop. */
+/* The load generator: main (gwload.c), what is sent (requests.c), what comes back (responses.c), the
+ * connections between them (connections.c), latencies (histogram.c). One thread, one process, closed loop.
+ * ../openload shares what is sent, what comes back and the latencies. */
 #pragma once
 #define _GNU_SOURCE
 #include <stddef.h>
