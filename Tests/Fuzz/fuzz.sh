@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs the libFuzzer targets of the codecs, of CGI arguments, and of what workers say to their master:
+# Runs the libFuzzer targets of the codecs (HTTP/2 and WebSocket among them), of CGI arguments, and of what
+# workers say to their master:
 # fuzz.sh [TARGET|all] [SECONDS]      (all targets, 60 s each)
 # TARGET is the name of a folder in Tests/Fuzz/corpus, and of a file FuzzTARGET.swift whatever its case.
 # An input that breaks an invariant is left in .build/fuzz/; put it into the corpus: `make test` replays that.

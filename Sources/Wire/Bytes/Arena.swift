@@ -31,7 +31,7 @@ public struct Arena: ~Copyable {
     return result
   }
 
-  /// A copy of `bytes` with a NUL behind it.
+  /// A copy of `bytes` with a NUL after it.
   public mutating func copy(_ bytes: UnsafeRawBufferPointer) -> UnsafeMutablePointer<UInt8> {
     let copy = allocate(bytes.count + 1).assumingMemoryBound(to: UInt8.self)
     if let from = bytes.baseAddress {
@@ -41,7 +41,7 @@ public struct Arena: ~Copyable {
     return copy
   }
 
-  /// Forgets everything that was allocated.
+  /// Forgets all allocations.
   @inline(__always)
   public mutating func reset() {
     if extra != nil {

@@ -19,8 +19,8 @@ public enum Ascii {
     return !bytes.hasWord(where: Word.others) || endOfToken(base, 0, bytes.count) == bytes.count
   }
 
-  /// The first byte at or after `start` that is none of a token; `end` without one. Letters and hyphens go
-  /// eight at a time.
+  /// The first byte at or after `start` that belongs to no token; `end` if there is none. Letters and hyphens
+  /// are taken eight at a time.
   @inline(__always)
   static func endOfToken(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
     var position = start
@@ -51,14 +51,14 @@ public enum Ascii {
     }
   }
 
-  /// Eight bytes at once; in the result the high bit of the first byte (and perhaps of later ones) that is
-  /// below `limit` (at most 0x80) or is DEL is set.
+  /// Looks at eight bytes at once: sets the high bit of the first byte (and perhaps of later ones) that is
+  /// below `limit` (at most 0x80) or is DEL.
   @inline(__always)
   static func controls(_ word: UInt64, below limit: UInt64) -> UInt64 {
     ((word &- Word.ones &* limit) & ~word & Word.highs) | Word.equal(word, to: 0x7f)
   }
 
-  /// The first byte at or after `start` that a field value must not hold, or HTAB; `end` without one.
+  /// The first byte at or after `start` that a field value must not hold, or HTAB; `end` if there is none.
   @inline(__always)
   static func endOfText(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
     var position = start
@@ -104,13 +104,13 @@ public enum Ascii {
     return differs(base, UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount) { $0 ^ $1 } == 0
   }
 
-  /// The first four bytes, which are there, are those of the literal of four bytes.
+  /// Whether the first four bytes, which must exist, are those of the four-byte literal.
   @inline(__always)
   static func begins(_ base: UnsafeRawPointer, _ text: StaticString) -> Bool {
     base.loadUnaligned(as: UInt32.self) == UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt32.self)
   }
 
-  /// Equal whatever the case of ASCII letters; `text` is lower case.
+  /// Compares without regard to the case of ASCII letters; `text` is lower case.
   @inline(__always)
   public static func matches(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
     guard bytes.count == text.utf8CodeUnitCount, let base = bytes.baseAddress else {
@@ -121,8 +121,8 @@ public enum Ascii {
     } == 0
   }
 
-  /// Compares words, the last of which overlaps the one before; 0 when all are equal. With a literal, as it
-  /// is in every call, only loads and comparisons with constants are left of it.
+  /// Compares words, the last of which overlaps the one before; 0 when all are equal. With a literal, as in
+  /// every call, only loads and comparisons with constants remain.
   @inline(__always)
   private static func differs(
     _ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int, _ compare: (UInt64, UInt64) -> UInt64
@@ -138,7 +138,7 @@ public enum Ascii {
     return found | compare(Word.load(one, count &- 8), Word.load(other, count &- 8))
   }
 
-  /// 1*DIGIT as a number; nil for anything else and for what does not fit Int64 (RFC 9110 §8.6).
+  /// 1*DIGIT as a number; nil for anything else and for a number that does not fit Int64 (RFC 9110 §8.6).
   public static func decimal(_ bytes: UnsafeRawBufferPointer) -> Int64? {
     guard !bytes.isEmpty else { return nil }
     var value: Int64 = 0

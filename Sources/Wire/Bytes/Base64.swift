@@ -1,6 +1,6 @@
 /// Base64 (RFC 4648 §4).
 public enum Base64 {
-  /// The bytes that a text stands for; nil for what is none. Padding may be left out.
+  /// The bytes that a text stands for; nil if it is not base64. Padding may be left out.
   public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count * 3 / 4)

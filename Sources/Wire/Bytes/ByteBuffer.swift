@@ -24,9 +24,9 @@ public struct ByteBuffer: ~Copyable {
   @inline(__always) public var isEmpty: Bool { end == start }
   /// Address of the first unconsumed byte; nil without a block.
   @inline(__always) public var base: UnsafeMutableRawPointer? { block.map { $0 + start } }
-  /// Room behind the last byte.
+  /// Room after the last byte.
   @inline(__always) public var room: Int { capacity &- end }
-  /// Where the next bytes go; at least one `reserve` must have come before.
+  /// Where the next bytes go; call `reserve` at least once before.
   @inline(__always) public var tail: UnsafeMutableRawPointer { block! + end }
 
   /// The unconsumed bytes.
@@ -45,7 +45,7 @@ public struct ByteBuffer: ~Copyable {
     (self.block, self.capacity, start, end) = (block, capacity, 0, 0)
   }
 
-  /// Makes room for `extra` more bytes behind the last one: slides, or moves to a larger block.
+  /// Makes room for `extra` more bytes after the last one: slides, or moves to a larger block.
   @inline(__always)
   public mutating func reserve(_ extra: Int) {
     if room >= extra { return }
@@ -59,8 +59,8 @@ public struct ByteBuffer: ~Copyable {
       (start, end) = (0, used)
       return
     }
-    // At least twice the size, so that appending costs the same however long it goes on; what is known to be
-    // large is not doubled.
+    // Grows to at least twice the size, so that appending costs the same however long it goes on; a size that
+    // is known to be large is not doubled.
     let size = Swift.max(capacity * 2, (used + extra + 511) & ~511)
     let larger = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
     if let block {
@@ -83,7 +83,7 @@ public struct ByteBuffer: ~Copyable {
   /// Drops everything, keeps the block.
   @inline(__always) public mutating func removeAll() { (start, end) = (0, 0) }
 
-  /// Drops what stands behind the first `size` unconsumed bytes.
+  /// Drops everything after the first `size` unconsumed bytes.
   public mutating func truncate(to size: Int) { end = Swift.min(end, start + size) }
 
   /// Appends a byte.

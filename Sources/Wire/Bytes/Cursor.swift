@@ -1,4 +1,4 @@
-/// Writes into room that was made before, without a look at the room for each piece: a response head is a
+/// Writes into room that was made before, without checking the room for each piece: a response head is a
 /// dozen of them.
 struct Cursor {
   /// Where the next byte goes.
@@ -28,7 +28,7 @@ struct Cursor {
   /// Bytes that `put(padded:)` copies at once.
   static let step = 16
 
-  /// Writes a copy of bytes, some dozens as a rule, in steps: less than `step` bytes behind them are read and
+  /// Writes a copy of bytes, usually a few dozen, in steps: up to `step` - 1 bytes after them are read and
   /// written too.
   @inline(__always)
   mutating func put(padded bytes: UnsafeRawBufferPointer) {
@@ -49,11 +49,11 @@ struct Cursor {
     place += 8
   }
 
-  /// Goes on so many bytes further: what stands there is written apart.
+  /// Skips this many bytes, which are written separately.
   @inline(__always)
   mutating func skip(_ count: Int) { place += count }
 
-  /// Writes `step` zeros behind what was written, so that it may be copied in steps.
+  /// Writes `step` zeros after the written bytes, so that they may be copied in steps.
   func putPadding() { place.storeBytes(of: SIMD16<UInt8>(repeating: 0), as: SIMD16<UInt8>.self) }
 
   /// Writes an IMF-fixdate.
@@ -67,7 +67,7 @@ struct Cursor {
   mutating func put(decimal value: UInt64) {
     guard value < 100_000_000 else { return putLarge(decimal: value) }
     let digits = Word.digits(value)
-    // The last digit stays, also where it is 0.
+    // Keeps the last digit, even if it is 0.
     let leading = Word.index(digits | 1 << 56)
     let text = (digits | Word.ones &* 0x30) >> UInt64(truncatingIfNeeded: 8 &* leading)
     place.storeBytes(of: text.littleEndian, as: UInt64.self)
@@ -124,7 +124,7 @@ struct Cursor {
 }
 
 extension ByteBuffer {
-  /// Appends what `write` writes: `extra` bytes at most.
+  /// Appends the bytes that `write` writes: `extra` at most.
   @inline(__always)
   mutating func append(atMost extra: Int, _ write: (inout Cursor) -> Void) {
     reserve(extra)

@@ -1,4 +1,4 @@
-// Bytes that are written in one piece, and sent in several with a header each.
+// Bytes that are written in one piece, and sent in several pieces with a header each.
 
 extension ByteBuffer {
   /// A piece of what was cut.
@@ -8,8 +8,8 @@ extension ByteBuffer {
     let isLast: Bool
   }
 
-  /// Cuts what stands behind `mark` into pieces of at most `most` bytes, each behind a header of its own. The
-  /// first one's header has its place already; for further ones the bytes move up, from the last piece to the
+  /// Cuts everything after `mark` into pieces of at most `most` bytes, each preceded by a header of its own.
+  /// The first header has its place already; for the others the bytes move up, from the last piece to the
   /// first.
   ///
   /// - Parameter write: writes the header of a piece to its place.

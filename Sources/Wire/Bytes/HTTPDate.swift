@@ -8,12 +8,16 @@ public enum HTTPDate {
   private static let months: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
   private static let form: StaticString = "ddd, dd mmm yyyy hh:mm:ss GMT"
 
+  /// The moments that have a date: in the years 0 to 9999.
+  public static let range: ClosedRange<Int64> = -62_167_219_200...253_402_300_799
+
   /// Writes the date to the 29 bytes at `out`.
   ///
-  /// - Parameter seconds: since 1970-01-01T00:00:00Z; the year must be within 0 … 9999.
+  /// - Parameter seconds: since 1970-01-01T00:00:00Z. The time of a file can be any number: what lies outside
+  ///   of `range` is written as its nearest end.
   public static func format(_ seconds: Int64, to out: UnsafeMutableRawPointer) {
     let text = out.assumingMemoryBound(to: UInt8.self)
-    let (day, second) = divide(seconds, 86400)
+    let (day, second) = divide(min(max(seconds, range.lowerBound), range.upperBound), 86400)
     let date = civil(day)
     out.copyMemory(from: form.utf8Start, byteCount: count)
     out.copyMemory(from: days.utf8Start + 3 * Int(divide(day, 7).remainder), byteCount: 3)

@@ -1,6 +1,7 @@
-/// Percent-decoding of paths (RFC 3986 §2.1) and of what forms send.
+/// Percent-decoding of paths (RFC 3986 §2.1) and of form data.
 public enum PercentDecoding {
-  /// Decodes a value of a form (a query): `+` is a blank; a % that two digits do not follow is itself.
+  /// Decodes a value of a form (a query): `+` is a blank; a % that is not followed by two digits stands for
+  /// itself.
   public static func decode(form source: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
     var position = 0
     while position < source.count {
@@ -10,7 +11,7 @@ public enum PercentDecoding {
     }
   }
 
-  /// Decodes `source` into memory of the arena, NUL behind it.
+  /// Decodes `source` into memory of the arena, followed by a NUL.
   static func decode(_ source: UnsafeRawBufferPointer, _ arena: inout Arena) throws(NormalizeError) -> Text {
     let out = arena.allocate(source.count + 1).assumingMemoryBound(to: UInt8.self)
     var count = 0
@@ -33,8 +34,8 @@ public enum PercentDecoding {
     return Text(out, count)
   }
 
-  /// The byte that stands at a position, and how many it is written in; a % that two digits do not follow is
-  /// itself.
+  /// The byte at a position, and the number of bytes that encode it; a % that is not followed by two digits
+  /// stands for itself.
   static func byte(_ source: UnsafeRawBufferPointer, at position: Int) -> (byte: UInt8, size: Int) {
     guard source[position] == UInt8(ascii: "%"), position + 2 < source.count,
       let high = Ascii.hex(source[position + 1]), let low = Ascii.hex(source[position + 2])

@@ -1,19 +1,20 @@
 /// Percent-encoding of references (RFC 3986 §2).
 extension ByteBuffer {
-  /// Appends a byte of a reference that is percent-encoded already: what may stand in none is escaped.
+  /// Appends a byte of a reference that is percent-encoded already: escapes a byte that no reference may
+  /// hold.
   public mutating func append(encoded byte: UInt8) {
     let isPlain = byte > 0x20 && byte < 0x7f && !"\"<>\\^`{|}".utf8.contains(byte)
     if isPlain { append(byte) } else { append(escape: byte) }
   }
 
-  /// Appends a byte of a path that was decoded, so that decoding gives it back.
+  /// Appends a byte of a decoded path, so that decoding gives it back.
   public mutating func append(decoded byte: UInt8) {
     let isLetter = Ascii.lower(byte) &- 0x61 < 26 || Ascii.isDigit(byte)
     let isPlain = isLetter || "-._~/!$&'()*+,;=:@".utf8.contains(byte)
     if isPlain { append(byte) } else { append(escape: byte) }
   }
 
-  /// Appends a byte of a parameter's value that was decoded.
+  /// Appends a byte of a parameter's decoded value.
   public mutating func append(parameter byte: UInt8) {
     if "&=+;?".utf8.contains(byte) { append(escape: byte) } else { append(decoded: byte) }
   }

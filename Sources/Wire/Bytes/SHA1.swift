@@ -1,5 +1,5 @@
-/// SHA-1 (FIPS 180-4 §6.1), which RFC 6455 §4.2.2 asks for. It keeps no secret: the handshake only shows that
-/// the server has read it.
+/// SHA-1 (FIPS 180-4 §6.1), which RFC 6455 §4.2.2 requires. It protects no secret: the handshake only shows
+/// that the server has read it.
 enum SHA1 {
   /// The digest of a short text, 20 bytes.
   static func digest(_ text: [UInt8]) -> [UInt8] {

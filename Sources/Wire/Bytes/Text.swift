@@ -1,4 +1,4 @@
-/// Bytes with a NUL behind them, in memory of the exchange: what nsgi.h lends to an app.
+/// Bytes followed by a NUL, in memory of the exchange: what nsgi.h lends to an app.
 @frozen public struct Text: @unchecked Sendable {
   /// First byte; nil means "absent", which differs from empty.
   public var start: UnsafePointer<UInt8>?

@@ -1,17 +1,17 @@
-/// Whether bytes that come in pieces are UTF-8 (RFC 3629 §4): what cannot become any is refused at its first
-/// wrong byte.
+/// Whether bytes that come in pieces are UTF-8 (RFC 3629 §4): text is refused at the first byte that makes it
+/// invalid.
 public struct UTF8Check: Sendable, BitwiseCopyable {
-  /// Bytes that the character under way still wants, and what the next of them may be.
+  /// Bytes that the current character still needs, and the range of the next of them.
   private var left: UInt8 = 0
   private var lowest: UInt8 = 0x80
   private var highest: UInt8 = 0xbf
 
   public init() {}
 
-  /// No character is under way: the text may end here.
+  /// No character is incomplete: the text may end here.
   public var isComplete: Bool { left == 0 }
 
-  /// Reads on; false when the text is wrong, whatever follows.
+  /// Reads on; false when the text is invalid, whatever follows.
   public mutating func accepts(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard let base = bytes.baseAddress else { return true }
     var position = 0
@@ -36,7 +36,7 @@ public struct UTF8Check: Sendable, BitwiseCopyable {
     switch byte {
     case ..<0x80: return true
     case 0xc2...0xdf: left = 1
-    // Neither longer than need be, nor surrogates, nor above U+10FFFF.
+    // Rules out overlong forms, surrogates, and anything above U+10FFFF.
     case 0xe0: (left, lowest) = (2, 0xa0)
     case 0xed: (left, highest) = (2, 0x9f)
     case 0xe1...0xef: left = 2

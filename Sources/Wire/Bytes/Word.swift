@@ -10,7 +10,7 @@ enum Word {
     UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
-  /// `count` bytes, 1 to 7, some of them more than once, so that none of the eight is anything else.
+  /// `count` bytes, 1 to 7, some of them repeated, so that none of the eight is anything else.
   @inline(__always)
   static func loadFew(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
     if count >= 4 {
@@ -26,24 +26,24 @@ enum Word {
     return UInt64(base.load(as: UInt8.self)) &* ones
   }
 
-  /// Not 0 when one of the bytes is 0. The lowest bit set is the high bit of the first such byte; above it
-  /// there may be others that mean nothing.
+  /// Not 0 when one of the bytes is 0. The lowest bit set is the high bit of the first such byte; higher bits
+  /// mean nothing.
   @inline(__always)
   static func zeros(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & highs }
 
-  /// The same for bytes that are `byte`.
+  /// The same for bytes equal to `byte`.
   @inline(__always)
   static func equal(_ word: UInt64, to byte: UInt8) -> UInt64 { zeros(word ^ ones &* UInt64(byte)) }
 
-  /// How many bytes stand before the one of the lowest bit set; 8 for 0.
+  /// How many bytes come before that of the lowest bit set; 8 for 0.
   @inline(__always)
   static func index(_ found: UInt64) -> Int { found.trailingZeroBitCount / 8 }
 
-  /// The eight decimal digits of a number below 10^8, each in a byte, the first one lowest.
+  /// The eight decimal digits of a number below 10^8, one per byte, the first one lowest.
   @inline(__always)
   static func digits(_ value: UInt64) -> UInt64 {
-    // Four digits in each half, then two in each quarter, then one in each byte. What is multiplied and
-    // shifted is divided by 100 and by 10: exactly, for numbers of four and of two digits.
+    // Puts four digits in each half, then two in each quarter, then one in each byte. Multiplying and
+    // shifting divides by 100 and by 10: exactly, for numbers of four and of two digits.
     let thousands = value / 10_000
     let halves = thousands | (value &- thousands &* 10_000) << 32
     let hundreds = (halves &* 10_486) >> 20 & 0x0000_007f_0000_007f
@@ -52,7 +52,7 @@ enum Word {
     return tens | (quarters &- tens &* 10) << 8
   }
 
-  /// The high bit of each byte that is neither a letter nor a hyphen, what the names of fields are made of.
+  /// The high bit of each byte that is neither a letter nor a hyphen, which make up the names of fields.
   @inline(__always)
   static func others(_ word: UInt64) -> UInt64 {
     let low = (word | ones &* 0x20) & ~highs
@@ -63,7 +63,7 @@ enum Word {
     return (~isLetter | word) & isOther & highs
   }
 
-  /// The high bit of each byte that is no decimal digit.
+  /// The high bit of each byte that is not a decimal digit.
   @inline(__always)
   static func othersThanDigits(_ word: UInt64) -> UInt64 {
     let low = word & ~highs
@@ -71,20 +71,20 @@ enum Word {
     return (~(low &+ ones &* 0x50) | (low &+ ones &* 0x46) | word) & highs
   }
 
-  /// The high bit of each byte that is no letter, digit, hyphen or dot, what the names of hosts are made of.
+  /// The high bit of each byte that is not a letter, digit, hyphen or dot, which make up the names of hosts.
   @inline(__always)
   static func othersInHost(_ word: UInt64) -> UInt64 {
     let low = (word | ones &* 0x20) & ~highs
     let isLetter = (low &+ ones &* 0x1f) & ~(low &+ ones &* 0x05)
-    // "-", ".", "/" and the digits stand side by side.
+    // Uses that "-", ".", "/" and the digits are adjacent.
     let plain = word & ~highs
     let isNear = (plain &+ ones &* 0x53) & ~(plain &+ ones &* 0x46)
     let isNoSlash = (plain ^ ones &* 0x2f) &+ ~highs
     return (~(isLetter | isNear & isNoSlash) | word) & highs
   }
 
-  /// Bit 5 of each byte that is a lower-case letter; all bytes are ASCII. Set in another text, it makes that
-  /// one's letters lower-case where it must be equal to this one.
+  /// Bit 5 of each byte that is a lower-case letter; all bytes are ASCII. Setting these bits in another text
+  /// makes its letters lower-case where it must be equal to this one.
   @inline(__always)
   static func cases(_ text: UInt64) -> UInt64 {
     ((text &+ ones &* 0x1f) & ~(text &+ ones &* 0x05) & highs) >> 2
@@ -95,9 +95,8 @@ extension UnsafeRawBufferPointer {
   /// No bytes.
   public static var none: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
-  /// Whether `finds` finds anything in one of the words that these bytes are looked at in; the last one
-  /// overlaps the one before it. (A loop over single bytes took longer than everything else that is done
-  /// to a variable.)
+  /// Whether `finds` finds anything in one of the words that cover these bytes; the last one overlaps the one
+  /// before it. (A loop over single bytes took longer than everything else that is done to a variable.)
   @inline(__always)
   func hasWord(where finds: (UInt64) -> UInt64) -> Bool {
     guard let base = baseAddress, count > 0 else { return false }
@@ -112,8 +111,8 @@ extension UnsafeRawBufferPointer {
 }
 
 extension UnsafeMutableRawPointer {
-  /// Copies bytes that do not overlap with their new place: up to 32 in words, some of them twice, which
-  /// takes less time than a call of memcpy.
+  /// Copies bytes to a place that does not overlap them: up to 32 in words, some of them twice, which is
+  /// faster than a call of memcpy.
   @inline(__always)
   func copyShort(from source: UnsafeRawPointer, _ count: Int) {
     switch count {

@@ -1,25 +1,25 @@
 /// CGI request reader (RFC 3875): one request, its head in the environment, its body on standard input.
 ///
 /// There is no wire for the head. The host calls `RequestHead.reset(form: .variables)`, appends each string
-/// of its environment with the NUL behind it to `RequestHead.assembled`, and then calls `next` as with any
-/// other protocol: `.head` comes first and uses up nothing, then the body from standard input's bytes.
+/// of its environment with its NUL to `RequestHead.assembled`, and then calls `next` as with any other
+/// protocol: `.head` comes first and consumes nothing, then the body from the bytes of standard input.
 @frozen public struct CGIRequestReader: BitwiseCopyable, Sendable {
-  /// Where the reader stands. What stands on standard input behind the body is not ours (§4.2).
+  /// Where the reader is. Anything on standard input after the body is not ours (§4.2).
   public private(set) var state = SizedRequestState.head
   private let limits: HeadLimits
-  /// The client sent its body in chunks: a web server (Apache) gives it without its coding, and ends standard
-  /// input behind it.
+  /// The client sent a chunked body: a web server (Apache) passes it on decoded, and ends standard input
+  /// after it.
   private var endsWithInput = false
 
   public init(limits: HeadLimits) { self.limits = limits }
 
-  /// Reads the environment that stands in `head.assembled`, then on in `bytes` from `offset`, which it
-  /// moves over what it has used up.
+  /// Reads the environment in `head.assembled`, then on in `bytes` from `offset`, which it moves past the
+  /// bytes that it has consumed.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(CGIError) -> ReadEvent {
     guard state == .head else {
-      // One byte more than is allowed has come.
+      // One byte more than allowed has come.
       if endsWithInput, state == .ended { throw .bodyTooLarge }
       return state.nextAfterHead(bytes.byteCount, &offset)
     }
@@ -33,21 +33,20 @@
     return .head
   }
 
-  /// Standard input has ended. True when that ends the request's body, of which nobody knew the length; the
-  /// next event is `.end` then.
+  /// Standard input has ended. True when this ends a request body of unknown length; the next event is `.end`
+  /// then.
   public mutating func inputEnded() -> Bool {
     guard endsWithInput, state != .ended else { return false }
     (endsWithInput, state) = (false, .ended)
     return true
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
-  /// `left`.
+  /// Bytes of a body that the host read past the reader, straight into place; `count` is at most `left`.
   public mutating func bypassed(_ count: Int) { state.bypassed(count) }
 
-  /// Fills the table; returns CONTENT_LENGTH, nil for a body of unknown length. A string without a name or
-  /// without `=` is no variable and is passed over; the first of several with one name counts, as getenv(3)
-  /// has it.
+  /// Fills the table; returns CONTENT_LENGTH, nil for a body of unknown length. Skips a string without a name
+  /// or without `=`, which is no variable; of several with the same name the first one counts, as for
+  /// getenv(3).
   private func readEnvironment(_ head: inout RequestHead) throws(CGIError) -> Int64? {
     let all = head.assembled.bytes
     var position = 0

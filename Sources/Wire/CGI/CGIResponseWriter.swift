@@ -1,7 +1,7 @@
 /// CGI response writer (RFC 3875 §6): a head on standard output, then the body.
 public enum CGIResponseWriter {
-  /// Writes the head of a parsed-header script: `Status:` and fields, for the web server to complete. Behind
-  /// it comes what is given of the body.
+  /// Writes the head of a parsed-header script, `Status:` and fields, which the web server completes,
+  /// followed by the given part of the body.
   public static func head(
     _ response: inout ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer = .none,
     into out: inout ByteBuffer

@@ -1,7 +1,7 @@
-/// The request reader of a connection, whichever protocol is spoken on it.
+/// The request reader of a connection, whatever its protocol.
 ///
-/// A union of the readers, which are plain bytes: one switch an event, and the reader works where it
-/// stands. (As an enum with payloads each event copied the reader out and back, 8 copies a request.)
+/// A union of the readers, which are plain bytes: one switch per event, and the reader works in place. (As an
+/// enum with payloads, each event copied the reader out and back, 8 copies a request.)
 public struct Codec: Sendable {
   /// The protocol.
   public let gateway: Gateway
@@ -20,14 +20,14 @@ public struct Codec: Sendable {
     }
   }
 
-  /// Puts a reader into the storage, which it has to fit.
+  /// Puts a reader into the storage, where it has to fit.
   private mutating func place<Reader: BitwiseCopyable>(_ reader: Reader) {
     precondition(
       MemoryLayout<Reader>.size <= MemoryLayout<InlineArray<28, UInt64>>.size, "a reader is too large")
     withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: reader, as: Reader.self) }
   }
 
-  /// Works on the reader in its place. `Reader` is the one that `gateway` says.
+  /// Works on the reader in place. `Reader` is the one that `gateway` says.
   @inline(__always)
   private mutating func with<Reader: BitwiseCopyable, Answer, Failure: Error>(
     _ reader: Reader.Type, _ body: (inout Reader) throws(Failure) -> Answer
@@ -45,7 +45,7 @@ public struct Codec: Sendable {
     withUnsafePointer(to: storage) { body(UnsafeRawPointer($0).assumingMemoryBound(to: Reader.self).pointee) }
   }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up; see the readers.
+  /// Reads on in `bytes` from `offset`, which it moves past the bytes that it has consumed; see the readers.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(CodecError) -> ReadEvent {
@@ -89,7 +89,7 @@ public struct Codec: Sendable {
     }
   }
 
-  /// Makes ready for the next request of the connection; only HTTP and FastCGI have one.
+  /// Gets ready for the next request of the connection; only HTTP and FastCGI have one.
   @inline(__always)
   public mutating func reset() {
     switch gateway {
@@ -99,7 +99,7 @@ public struct Codec: Sendable {
     }
   }
 
-  /// Body bytes that the host received past the reader, straight to their place; at most `bodyLeft`.
+  /// Body bytes that the host received past the reader, straight into place; at most `bodyLeft`.
   public mutating func bypassed(_ count: Int) {
     switch gateway {
     case .http1: with(HTTP1RequestReader.self) { $0.bypassed(count) }
@@ -116,8 +116,8 @@ public struct Codec: Sendable {
     gateway == .cgi && with(CGIRequestReader.self) { $0.inputEnded() }
   }
 
-  /// No request has begun as far as the reader knows. With nothing left in the host's buffer, the end of
-  /// the connection is a clean one here.
+  /// No request has begun as far as the reader knows. If nothing is left in the host's buffer, the connection
+  /// may end cleanly here.
   public var isIdle: Bool {
     switch gateway {
     case .http1: look(HTTP1RequestReader.self) { $0.isIdle }
@@ -129,9 +129,9 @@ public struct Codec: Sendable {
     }
   }
 
-  /// Body bytes that come next on the wire as they are, without anything between them: these may be
-  /// received straight to their place (`bypassed`). 0 where the protocol mixes something in. FastCGI: the
-  /// rest of the record under way.
+  /// Body bytes that come next on the wire unchanged, without anything between them: these may be received
+  /// straight into place (`bypassed`). 0 where the protocol mixes something in. FastCGI: the rest of the
+  /// current record.
   public var bodyLeft: Int64 {
     switch gateway {
     case .http1: look(HTTP1RequestReader.self) { $0.bodyLeft }
@@ -143,8 +143,8 @@ public struct Codec: Sendable {
     }
   }
 
-  /// The FastCGI request under way, or the HTTP/2 stream, to which records of an answer belong; 0 with the
-  /// other protocols.
+  /// The FastCGI request or the HTTP/2 stream to which records of an answer belong; 0 with the other
+  /// protocols.
   public var requestID: UInt32 {
     switch gateway {
     case .fastcgi: look(FastCGIRequestReader.self) { UInt32($0.requestID) }
@@ -159,10 +159,10 @@ public struct Codec: Sendable {
   /// HTTP/2: no more of the body comes.
   public mutating func complete() { with(HTTP2RequestReader.self) { $0.complete() } }
 
-  /// HTTP/2: bytes of the body that were handed on.
+  /// HTTP/2: how many bytes of the body were handed on.
   public var bodyTaken: Int64 { look(HTTP2RequestReader.self) { $0.taken } }
 
-  /// The modifiers of the uwsgi packet under way; 0 with the other protocols.
+  /// The modifiers of the current uwsgi packet; 0 with the other protocols.
   public var modifiers: (first: UInt8, second: UInt8) {
     gateway == .uwsgi ? look(UWSGIRequestReader.self) { ($0.modifier1, $0.modifier2) } : (0, 0)
   }

@@ -29,8 +29,8 @@
     }
   }
 
-  /// The protocol that was spoken to a socket of another one, where it shows: the answer goes out in it, so
-  /// that its sender understands it, with `description` as its text, which names the socket's protocol.
+  /// The protocol in which to answer a peer that spoke another protocol than the socket's, if it can be
+  /// recognised, so that the sender understands the answer: `description`, which names the socket's protocol.
   public var spoken: Gateway? {
     switch self {
     case .scgi(.spokenHTTP), .uwsgi(.spokenHTTP), .fastcgi(.spokenHTTP): .http1

@@ -1,8 +1,8 @@
-/// The writing half of a protocol: what the answer to one request becomes on the wire, as `Codec` is the
-/// reading half. Bytes go to the end of an output; it is a few words, made when it is needed.
+/// The writing half of a protocol: what the answer to one request becomes on the wire; `Codec` is the reading
+/// half. Bytes go to the end of an output; the encoder is a few words, made when needed.
 ///
-/// In this order: `head`, then for each piece of the body `open`, its bytes and `close`, and `end`; or all at
-/// once by `whole`. The plan says how the body is framed.
+/// Call in this order: `head`, then for each piece of the body `open`, its bytes and `close`, and `end`; or
+/// all at once with `whole`. The plan says how the body is framed.
 @frozen public struct ResponseEncoder: BitwiseCopyable, Sendable {
   /// The protocol.
   public let gateway: Gateway
@@ -41,8 +41,8 @@
     }
   }
 
-  /// Writes head, body and end. `body` is empty where the plan forbids one (HEAD, 204, 304), and as long as
-  /// the plan says.
+  /// Writes head, body and end. `body` is empty if the plan forbids one (HEAD, 204, 304), and as long as the
+  /// plan says.
   @_alwaysEmitIntoClient @inline(__always)
   public func whole(
     _ response: inout ResponseHead, _ plan: ResponsePlan, own: () -> ServerFields,
@@ -57,7 +57,7 @@
     }
   }
 
-  /// Writes the head, and behind it bytes that the protocol sends as they are.
+  /// Writes the head, followed by bytes that the protocol sends unchanged.
   @_alwaysEmitIntoClient @inline(__always)
   func write(
     _ response: inout ResponseHead, _ plan: ResponsePlan, own: () -> ServerFields,
@@ -85,10 +85,10 @@
     if gateway == .http2 { HTTP2ResponseWriter.interim(status, id: requestID, into: &out) }
   }
 
-  /// Writes the head of an answer with which the connection becomes another protocol's (RFC 9110 §15.2.2).
+  /// Writes the head of an answer that switches the connection to another protocol (RFC 9110 §15.2.2).
   public func upgrade(_ response: inout ResponseHead, into out: inout ByteBuffer) {
     switch gateway {
-    // To the letter, whatever the front end is.
+    // Writes exactly this, whatever the front end is.
     case .http1, .uwsgi: UWSGIResponseWriter.head(&response, .none, into: &out)
     case .scgi: SCGIResponseWriter.head(&response, .none, into: &out)
     case .fastcgi, .cgi, .http2: break
@@ -130,7 +130,7 @@
     }
   }
 
-  /// Breaks the answer off, where its protocol can carry bytes that no front end takes for a part of one.
+  /// Breaks the answer off, if its protocol can carry bytes that no front end takes for a part of one.
   public static func breakOff(_ framing: ResponseFraming, into out: inout ByteBuffer) {
     if framing == .records { FastCGIResponseWriter.breakOff(into: &out) }
   }
@@ -142,7 +142,7 @@
     if gateway.hasErrorStream { FastCGIResponseWriter.stderr(text, id: recordID, into: &out) }
   }
 
-  /// Answers a message that is no request; true when the connection ends with it.
+  /// Answers a message that is not a request; true when the connection ends with it.
   ///
   /// - Parameter connections: how many the server takes at once, which FastCGI may ask for (§4.1).
   public static func answer(
@@ -162,7 +162,7 @@
 }
 
 extension ResponseFraming {
-  /// Pieces of the body stand between bytes of the protocol, and something says that it ends.
+  /// Pieces of the body are framed by bytes of the protocol, and something marks its end.
   @inlinable @inline(__always)
   public var hasMarks: Bool {
     switch self {

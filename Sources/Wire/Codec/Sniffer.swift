@@ -7,20 +7,20 @@
 ///     uwsgi     any other modifier1, a size that can hold a variable (or a ping), and a first name
 ///               whose length fits that size
 ///
-/// What could be two things: modifier1 1, 13, 48-57 and 65-90 of uwsgi are taken for the other protocols
-/// (none of them is a request to an application), and so is modifier1 22, which begins a TLS handshake too
-/// and is refused anyway. HTTP methods of no letter A-Z in front are taken for uwsgi. A PROXY header is
-/// to be read before.
+/// Ambiguous cases: modifier1 1, 13, 48-57 and 65-90 of uwsgi are taken for the other protocols (none of them
+/// is a request to an application), and so is modifier1 22, which also begins a TLS handshake and is refused
+/// anyway. HTTP methods that do not begin with a letter A-Z are taken for uwsgi. A PROXY header has to be
+/// read before.
 public enum Sniffer {
   /// What the bytes so far say.
   @frozen public enum Verdict: Equatable, Sendable {
     case needMore
     case gateway(Gateway)
-    /// None of the protocols that come over a socket.
+    /// None of the protocols that may come over a socket.
     case unknown
   }
 
-  /// Bytes that decide in any case.
+  /// Bytes that are enough to decide in any case.
   public static let bytesAtMost = 5
 
   /// Looks at the beginning of a connection.
@@ -39,7 +39,7 @@ public enum Sniffer {
     }
   }
 
-  /// Whether a connection begins with the preface of HTTP/2; nil while that is open.
+  /// Whether a connection begins with the preface of HTTP/2; nil while undecided.
   public static func speaksHTTP2(_ bytes: UnsafeRawBufferPointer) -> Bool? {
     let preface = HTTP2Grammar.preface
     for index in 0..<min(bytes.count, bytesAtMost) where bytes[index] != preface.utf8Start[index] {

@@ -22,8 +22,8 @@
   case bodyLong
   /// STDIN ended before CONTENT_LENGTH bytes.
   case bodyShort
-  /// A record of this type may not stand here: STDIN before the end of PARAMS, PARAMS after it, a type
-  /// that only applications send, or ABORT_REQUEST with content.
+  /// A record of this type is not allowed here: STDIN before the end of PARAMS, PARAMS after it, a type that
+  /// only applications send, or ABORT_REQUEST with content.
   case recordOutOfPlace(type: UInt8)
   /// A GET_VALUES record of unreasonable size (§4.1).
   case managementTooLarge

@@ -10,15 +10,15 @@ enum FastCGIGrammar {
   static let headerBytes = 8
   /// Body of BEGIN_REQUEST and of END_REQUEST (§5.1, §5.5).
   static let fixedBodyBytes = 8
-  /// Content of one record that we write at most: the largest multiple of 8 (§3.3 advises alignment).
+  /// Content of one record that we write, at most: the largest multiple of 8 (§3.3 advises alignment).
   static let contentBytes = 65528
-  /// Content of a GET_VALUES record at most: ours is a server of three names.
+  /// Content of a GET_VALUES record, at most: this server knows three names.
   static let managementBytes = 1024
   /// Bit of the flags of BEGIN_REQUEST (§5.1).
   static let keepConnection: UInt8 = 1
 }
 
-/// Record types (§8). What this server never reads has no case.
+/// Record types (§8). Types that this server never reads have no case.
 enum FastCGIType {
   static let beginRequest: UInt8 = 1
   static let abortRequest: UInt8 = 2
@@ -58,7 +58,7 @@ public enum FastCGIValues {
   /// FCGI_MPXS_CONNS: whether requests may share a connection; ours may not.
   public static let multiplexes: UInt8 = 4
 
-  /// The bit of a name, 0 for one that nobody knows.
+  /// The bit of a name, 0 for an unknown one.
   static func bit(_ name: UnsafeRawBufferPointer) -> UInt8 {
     switch name.count {
     case 13: Ascii.equals(name, "FCGI_MAX_REQS") ? maxRequests : 0

@@ -46,7 +46,7 @@ struct FastCGIRecord: Equatable, Sendable {
     return start | UInt64(contentLength & 0xffff) << 16 | UInt64(paddingLength) << 8
   }
 
-  /// Writes the padding of a record whose content stands in `out`.
+  /// Writes the padding of a record whose content is in `out`.
   @inline(__always)
   func writePadding(into out: inout ByteBuffer) {
     guard paddingLength > 0 else { return }
@@ -69,12 +69,12 @@ struct FastCGIPairs {
     end = start + count
   }
 
-  /// The next pair as ranges over `bytes`, nil at the end. Behind a value stands the length of the next name,
-  /// of which nothing is left to be read once the pairs are.
+  /// The next pair as ranges over `bytes`, nil at the end. A value is followed by the length of the next
+  /// name, which has been read completely once the pairs are.
   @inline(__always)
   mutating func next() throws(FastCGIError) -> (name: ByteRange, value: DelimitedRange)? {
     if position == end { return nil }
-    // The lengths of most pairs are a byte each.
+    // The lengths of most pairs fit in a byte each.
     let start = position &+ 2
     if start <= end {
       let base = bytes.baseAddress.unsafelyUnwrapped

@@ -9,22 +9,22 @@
 ///   is used up. Any other head is brought together in `RequestHead.assembled`, record by record.
 /// - After an error the connection is over; `requestID` says which request an answer goes to.
 @frozen public struct FastCGIRequestReader: BitwiseCopyable, Sendable {
-  /// Where on the connection the next byte stands.
+  /// Where on the connection the next byte is.
   @frozen public enum State: Equatable, Sendable {
     /// Between requests; becomes params or, when the whole head is there, body or closing.
     case idle
-    /// Behind BEGIN_REQUEST, PARAMS being brought together; becomes body or closing.
+    /// After BEGIN_REQUEST, collecting PARAMS; becomes body or closing.
     case params
-    /// Behind PARAMS, inside the STDIN stream; becomes ended or closing.
+    /// After PARAMS, inside the STDIN stream; becomes ended or closing.
     case body
-    /// The next event is `.end`, whatever the bytes: behind the head of an Authorizer's request, which has
-    /// no body, behind one that came with the end of STDIN, or behind ABORT_REQUEST. Becomes ended.
+    /// The next event is `.end`, whatever the bytes: after the head of an Authorizer's request, which has no
+    /// body, after one that came with the end of STDIN, or after ABORT_REQUEST. Becomes ended.
     case closing
-    /// Behind the request, which is being answered; `reset` makes it idle.
+    /// After the request, which is being answered; `reset` makes it idle.
     case ended
   }
 
-  /// What becomes of the rest of the record under way.
+  /// What happens to the rest of the current record.
   @frozen public enum Content: Sendable { case ignored, params, body }
 
   public private(set) var state = State.idle
@@ -34,7 +34,7 @@
   public private(set) var keepsConnection = false
   private var content = Content.ignored
   private var isAuthorizer = false
-  /// Content and padding still to come of the record under way.
+  /// Content and padding of the current record that are still to come.
   private var contentLeft = 0
   private var paddingLeft = 0
   /// STDIN bytes announced by record headers so far, and by CONTENT_LENGTH (-1 without).
@@ -47,10 +47,10 @@
   /// No request is under way: with nothing left in the caller's buffer, the end of the connection is clean.
   public var isIdle: Bool { state == .idle && contentLeft == 0 && paddingLeft == 0 }
 
-  /// Body bytes that stand next on the wire without anything between them: the rest of a STDIN record.
+  /// Body bytes that come next on the wire without anything between them: the rest of a STDIN record.
   public var bodyLeft: Int64 { state == .body && content == .body ? Int64(contentLeft) : 0 }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; at most `bodyLeft`.
+  /// Bytes of a body that the host read past the reader, straight into place; at most `bodyLeft`.
   public mutating func bypassed(_ count: Int) { contentLeft -= count }
 
   /// Ready for the next request of the connection.
@@ -60,8 +60,8 @@
     (received, announced) = (0, -1)
   }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up. `head` is the same one
-  /// from the beginning of a request to its `.head`.
+  /// Reads on in `bytes` from `offset`, which it moves past the bytes that it has consumed. `head` is the
+  /// same one from the beginning of a request to its `.head`.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(FastCGIError) -> ReadEvent {
@@ -97,7 +97,7 @@
     }
   }
 
-  /// What there is to say when the bytes are used up.
+  /// What to report when the bytes are consumed.
   private var waiting: ReadEvent { state == .ended ? .end : .needMore }
 
   /// The record header at `position`, nil while it is incomplete.
@@ -114,7 +114,7 @@
     return FastCGIRecord(all, at: position)
   }
 
-  /// Decides on a record of which the header is there. Nil: go on, `offset` has moved.
+  /// Decides on a record whose header is there. Nil: go on, `offset` has moved.
   private mutating func take(
     _ record: FastCGIRecord, _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
   ) throws(FastCGIError) -> ReadEvent? {
@@ -157,7 +157,7 @@
     }
   }
 
-  /// Uses up the header; the content goes where `content` says. Always nil.
+  /// Consumes the header; the content goes where `content` says. Always nil.
   @inline(__always)
   private mutating func pass(
     _ record: FastCGIRecord, as content: Content, _ offset: inout Int
@@ -192,7 +192,8 @@
   ) throws(FastCGIError) -> ReadEvent? {
     guard record.contentLength == FastCGIGrammar.fixedBodyBytes else { throw .beginMalformed }
     if state != .idle, record.id == requestID {
-      // The front end need not wait for END_REQUEST to reach it; the request waits in the caller's buffer.
+      // The front end may send a request before END_REQUEST reaches it; the request waits in the caller's
+      // buffer.
       if state == .ended { return .end }
       throw .begunTwice
     }
@@ -216,8 +217,8 @@
     return try readParams(behind: offset + record.size, all, &offset, &head)
   }
 
-  /// The usual head: one PARAMS record and the empty one behind it, taken as they stand. Anything else is
-  /// left to be brought together.
+  /// The usual head: one PARAMS record and the empty one after it, taken in place. Anything else is left to
+  /// be assembled.
   private mutating func readParams(
     behind start: Int, _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
   ) throws(FastCGIError) -> ReadEvent? {
@@ -243,12 +244,12 @@
     return nil
   }
 
-  /// The usual body is none: an empty STDIN record stands right behind the head. It is taken along, and the
-  /// next event is the end.
+  /// The usual body is empty: an empty STDIN record right after the head. It is consumed with the head, and
+  /// the next event is the end.
   private mutating func endIfEmpty(
     _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ head: inout RequestHead
   ) {
-    // What is wrong there, the next event says.
+    // Leaves errors there to the next event.
     guard state == .body, announced <= 0, let stdin = try? header(all, at: offset) else { return }
     let isEnd = stdin.id == requestID && stdin.type == FastCGIType.stdin && stdin.contentLength == 0
     guard isEnd, all.count - offset >= stdin.size else { return }

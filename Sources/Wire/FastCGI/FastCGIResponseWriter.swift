@@ -75,14 +75,14 @@ public enum FastCGIResponseWriter {
     }
   }
 
-  /// A record that no front end expects within a response: it gives the response up. UNKNOWN_TYPE answers
-  /// only what was asked beside requests (§4.2).
+  /// Writes a record that no front end expects within a response, which makes it give the response up.
+  /// UNKNOWN_TYPE only answers management records (§4.2).
   public static func breakOff(into out: inout ByteBuffer) {
     answer(.fastCGIUnknownType(0), maxConnections: 0, maxRequests: 0, into: &out)
   }
 
-  /// Answers a message that is no request: GET_VALUES_RESULT (§4.1), UNKNOWN_TYPE (§4.2) or the END_REQUEST
-  /// of a refused request (§5.5); nothing for the answers of other protocols.
+  /// Answers a message that is not a request: GET_VALUES_RESULT (§4.1), UNKNOWN_TYPE (§4.2) or the
+  /// END_REQUEST of a refused request (§5.5); nothing for the answers of other protocols.
   ///
   /// - Parameters:
   ///   - maxConnections: what FCGI_MAX_CONNS says.
@@ -132,7 +132,7 @@ public enum FastCGIResponseWriter {
     return mark
   }
 
-  /// Puts what stands behind `mark` into STDOUT records, of which the first one's header has its place.
+  /// Puts everything after `mark` into STDOUT records; the header of the first one has its place already.
   private static func close(_ mark: Int, _ id: UInt16, into out: inout ByteBuffer) {
     let header = FastCGIGrammar.headerBytes
     let most = FastCGIGrammar.contentBytes

@@ -2,14 +2,14 @@
 public enum ByteRanges: Equatable, Sendable {
   /// No range, one in another unit or malformed, or more than is reasonable: the whole file.
   case whole
-  /// 416: nothing of what was asked for is there.
+  /// 416: none of the requested ranges exists.
   case unsatisfiable
   /// One stretch.
   case one(Range<Int64>)
   /// Several, in the order asked for: multipart/byteranges.
   case several([Range<Int64>])
 
-  /// Reads `bytes=0-99, -5, 100-` for a file of so many bytes.
+  /// Reads `bytes=0-99, -5, 100-` for a file of this many bytes.
   ///
   /// - Parameter limit: the most ranges that are answered. Ranges that overlap so much that they are more
   ///   than the file are not answered either (§14.2 leaves both to the server).
@@ -22,7 +22,7 @@ public enum ByteRanges: Equatable, Sendable {
     var specs = 0
     for spec in text[unit.count...].split(separator: 0x2c, omittingEmptySubsequences: false) {
       let piece = FieldLine.trimmed(spec)
-      // Empty list elements count for nothing (§5.6.1).
+      // Empty list elements are ignored (§5.6.1).
       if piece.isEmpty { continue }
       specs += 1
       guard specs <= limit, let range = Self.range(piece, size) else { return }
@@ -40,7 +40,7 @@ public enum ByteRanges: Equatable, Sendable {
     }
   }
 
-  /// One `first-last`, `first-` or `-count`; nil if malformed, empty if nothing of it is there.
+  /// One `first-last`, `first-` or `-count`; nil if malformed, empty if nothing of it exists.
   private static func range(_ text: UnsafeRawBufferPointer, _ size: Int64) -> Range<Int64>? {
     guard let dash = text.firstIndex(of: 0x2d) else { return nil }
     let (front, back) = (text[..<dash], text[(dash + 1)...])
@@ -57,7 +57,7 @@ public enum ByteRanges: Equatable, Sendable {
     return first >= size ? 0..<0 : first..<min(size, last + 1)
   }
 
-  /// Decimal digits; more than fit are as many as there can be.
+  /// Decimal digits; a number that does not fit becomes the largest one.
   private static func number(_ digits: Slice<UnsafeRawBufferPointer>) -> Int64? {
     guard !digits.isEmpty, digits.allSatisfy(Ascii.isDigit) else { return nil }
     return Ascii.decimal(UnsafeRawBufferPointer(rebasing: digits)) ?? .max

@@ -1,4 +1,4 @@
-/// The codings that a file may lie beside itself in, best first.
+/// The codings in which a file may lie beside itself, best first.
 @frozen public enum ContentCoding: UInt8, CaseIterable, Sendable {
   case brotli, zstandard, gzip
 
@@ -11,7 +11,7 @@
     }
   }
 
-  /// What the name of a file in this coding ends in.
+  /// The ending of the name of a file in this coding.
   public var ending: StaticString {
     switch self {
     case .brotli: ".br"
@@ -20,8 +20,8 @@
     }
   }
 
-  /// The codings that a client takes, the one it likes best first; ours decides between equals (RFC 9110
-  /// §12.5.3). Those that it likes less than the file as it is are not among them.
+  /// The codings that a client accepts, its favourite first; our order decides between equals (RFC 9110
+  /// §12.5.3). Codings that it likes less than the plain file are left out.
   public static func accepted(_ fields: [UnsafeRawBufferPointer]) -> [ContentCoding] {
     if fields.isEmpty { return [] }
     var weights: [ContentCoding: Int] = [:]
@@ -38,7 +38,7 @@
       }
     }
     let weighed = allCases.map { ($0, weights[$0] ?? rest) }.filter { $0.1 > 0 && $0.1 >= identity ?? 0 }
-    // The order of equals stays: there are three.
+    // Keeps the order of equals: there are three.
     var sorted: [(ContentCoding, Int)] = []
     for entry in weighed { sorted.insert(entry, at: sorted.firstIndex { $0.1 < entry.1 } ?? sorted.count) }
     return sorted.map(\.0)

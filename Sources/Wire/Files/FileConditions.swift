@@ -1,13 +1,12 @@
-/// Whether a file is sent as it was asked for, by the conditions of the request in the order of RFC 9110
-/// §13.2.2.
+/// Whether a file is sent as requested, by the conditions of the request in the order of RFC 9110 §13.2.2.
 @frozen public enum FileVerdict: Equatable, Sendable {
-  /// The file is sent, or the part of it that was asked for.
+  /// The file is sent, or the requested part of it.
   case send
-  /// The file is sent whole: the part was wanted of another version (If-Range).
+  /// The file is sent whole: the part was requested of another version (If-Range).
   case sendWhole
   /// 304: the client has it.
   case notModified
-  /// 412: it is not the version that the client speaks of.
+  /// 412: it is not the version that the client means.
   case preconditionFailed
 }
 
@@ -21,7 +20,7 @@ public struct FileValidators {
   /// The validators of one version.
   public init(tag: UnsafeRawBufferPointer, modified: Int64) { (self.tag, self.modified) = (tag, modified) }
 
-  /// What becomes of a request for the file. For GET and HEAD.
+  /// Decides on a request for the file. For GET and HEAD.
   ///
   /// - Parameter now: the present in seconds since 1970, for dates of two-digit years.
   public func verdict(_ request: FileRequest, now: Int64) -> FileVerdict {
@@ -43,8 +42,8 @@ public struct FileValidators {
     return holds(ifRange: condition, now) ? .send : .sendWhole
   }
 
-  /// If-Range: one strong tag or the exact date (RFC 9110 §13.1.5). A date is a strong validator only of a
-  /// file that has not changed within the second before it was sent: one of this very second is not believed.
+  /// If-Range: one strong tag or the exact date (RFC 9110 §13.1.5). A date is a strong validator only if the
+  /// file did not change within the second before it was sent: one of this very second is not trusted.
   private func holds(ifRange text: UnsafeRawBufferPointer, _ now: Int64) -> Bool {
     if text.first == UInt8(ascii: "\"") { return text.elementsEqual(tag) }
     guard let date = HTTPDate.parse(text, now: now) else { return false }

@@ -1,7 +1,7 @@
 /// What the path of a request may name below a directory.
 public enum FilePath {
-  /// The part of a decoded path behind a prefix of whole segments, without the slashes that it begins with;
-  /// nil if the path lies elsewhere.
+  /// The part of a decoded path after a prefix of whole segments, without its leading slashes; nil if the
+  /// path lies elsewhere.
   public static func rest(_ path: UnsafeRawBufferPointer, below prefix: [UInt8]) -> UnsafeRawBufferPointer? {
     guard path.count >= prefix.count else { return nil }
     for index in prefix.indices where path[index] != prefix[index] { return nil }
@@ -10,9 +10,9 @@ public enum FilePath {
     return UnsafeRawBufferPointer(rebasing: path[prefix.count...].drop { $0 == 0x2f })
   }
 
-  /// Whether each segment is a name: neither `.` nor `..`, nor empty, and without NUL; a slash may begin the
-  /// path and end it. So a file has one path, and what guards that path guards the file: the kernel takes
-  /// `//a` and `/b/../a` for `/a`.
+  /// Whether each segment is a name: neither `.` nor `..`, nor empty, and without NUL; the path may begin and
+  /// end with a slash. So a file has only one path, and a rule that guards the path guards the file: the
+  /// kernel takes `//a` and `/b/../a` for `/a`.
   public static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool {
     var last: UInt8 = 0
     for byte in path {
@@ -24,11 +24,35 @@ public enum FilePath {
 
   /// Whether a segment is `.` or `..`.
   public static func hasDots(_ path: UnsafeRawBufferPointer) -> Bool {
-    path.split(separator: 0x2f).contains { $0.elementsEqual([0x2e]) || $0.elementsEqual([0x2e, 0x2e]) }
+    hasDotted(path) { $0.count == 1 || $0.count == 2 && $0[1] == 0x2e }
   }
 
-  /// Where a directory that was named without its slash lies: the path, encoded, with one slash in front and
-  /// one behind. Two in front would name another host (RFC 3986 §4.2).
+  /// Whether a segment begins with a dot, as names do that lie beside a site but are not part of it: `.git`,
+  /// `.env`, `.htpasswd`. `.well-known` is for everybody (RFC 8615).
+  public static func hasHiddenName(_ path: UnsafeRawBufferPointer) -> Bool {
+    hasDotted(path) { !$0.elementsEqual(".well-known".utf8) }
+  }
+
+  /// Whether one of the segments that begin with a dot is wanted. Every request for a file asks: nothing is
+  /// allocated.
+  @inline(__always)
+  private static func hasDotted(
+    _ path: UnsafeRawBufferPointer, _ isWanted: (UnsafeRawBufferPointer) -> Bool
+  ) -> Bool {
+    var last: UInt8 = 0x2f
+    for place in path.indices {
+      let byte = path[place]
+      if byte == 0x2e, last == 0x2f {
+        let segment = path[place...].prefix { $0 != 0x2f }
+        if isWanted(UnsafeRawBufferPointer(rebasing: segment)) { return true }
+      }
+      last = byte
+    }
+    return false
+  }
+
+  /// Where to redirect for a directory that was named without its slash: the path, encoded, with one slash
+  /// before it and one after it. Two slashes before it would name another host (RFC 3986 §4.2).
   public static func location(
     ofDirectory path: UnsafeRawBufferPointer, query: UnsafeRawBufferPointer
   ) -> [UInt8] {

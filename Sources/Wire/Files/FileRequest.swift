@@ -11,15 +11,15 @@ public struct FileRequest {
   public private(set) var ifUnmodifiedSince: UnsafeRawBufferPointer?
   /// If-Range.
   public private(set) var ifRange: UnsafeRawBufferPointer?
-  /// Range; nil as well when it comes twice, since it is no list.
+  /// Range; also nil when it comes twice, since it is not a list.
   public private(set) var range: UnsafeRawBufferPointer?
   /// Accept-Encoding.
   public private(set) var acceptEncoding: [UnsafeRawBufferPointer] = []
 
-  /// Asks for the whole of a file, on no condition.
+  /// Asks for the whole file, without conditions.
   public init() {}
 
-  /// Reads the fields of a head whose ranges count from `base`.
+  /// Reads the fields of a head whose ranges are relative to `base`.
   public init(_ head: inout RequestHead, _ base: UnsafeRawPointer) {
     var ranges = 0
     for position in 0..<head.count where head[position].known == .other {
@@ -62,7 +62,7 @@ public struct FileRequest {
       name = UnsafeRawBufferPointer(rebasing: name[5...])
     }
     guard (5...19).contains(name.count) else { return nil }
-    // The first letter leaves few of them.
+    // Skips most fields by their first letter.
     let first = name[0] | 0x20
     guard first == 0x69 || first == 0x72 || first == 0x61 else { return nil }
     return Name.allCases.first { known in

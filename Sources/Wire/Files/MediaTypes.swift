@@ -1,8 +1,8 @@
-/// The media type of a file by what its name ends in.
+/// The media type of a file by the ending of its name.
 public struct MediaTypes: Sendable {
   private var types: [String: String]
 
-  /// The types that the server knows itself. Text is said to be UTF-8.
+  /// The types that the server knows itself. Text is declared as UTF-8.
   public init() {
     types = [:]
     for line in Self.known.split(separator: "\n") { add(line: line) }
@@ -30,7 +30,7 @@ public struct MediaTypes: Sendable {
     return types[name[name.utf8.index(after: dot)...].lowercased()] ?? Self.unknown
   }
 
-  /// The value of Content-Type for a type: of text it says the charset.
+  /// The value of Content-Type for a type: text gets the charset.
   public static func field(of type: String) -> String {
     type.hasPrefix("text/") ? type + "; charset=utf-8" : type
   }

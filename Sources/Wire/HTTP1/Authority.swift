@@ -6,7 +6,7 @@ enum Authority {
     nameCount(of: text, needsPort: needsPort) != nil
   }
 
-  /// Bytes of the name in front, the brackets of an IPv6 address counted; nil when the text is not valid.
+  /// Bytes of the name at the start, including the brackets of an IPv6 address; nil if the text is not valid.
   ///
   /// - Parameter needsPort: a port must be given, as CONNECT wants it (RFC 9112 §3.2.3).
   static func nameCount(of text: UnsafeRawBufferPointer, needsPort: Bool = false) -> Int? {
@@ -33,8 +33,8 @@ enum Authority {
     return end
   }
 
-  /// Where the letters, digits, hyphens and dots end that names mostly are made of, as far as whole words
-  /// show it.
+  /// Where the letters, digits, hyphens and dots end that most names consist of, as far as whole words show
+  /// it.
   @inline(__always)
   private static func endOfUsual(_ base: UnsafeRawPointer, _ count: Int) -> Int {
     var end = 0
@@ -43,7 +43,7 @@ enum Authority {
       if found != 0 { return end &+ Word.index(found) }
       end &+= 8
     }
-    // The last word overlaps the one before; two bytes are looked at sooner one by one.
+    // The last word overlaps the one before; checking two bytes one by one is faster.
     let isUsual = end > 0 && count &- end > 2 && Word.othersInHost(Word.load(base, count &- 8)) == 0
     return isUsual ? count : end
   }

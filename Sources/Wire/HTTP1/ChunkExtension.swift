@@ -1,31 +1,31 @@
-/// Where in the extensions of a chunk-size line the next byte stands (RFC 9112 §7.1.1). Only their form is
+/// Where in the extensions of a chunk-size line the next byte is (RFC 9112 §7.1.1). Only their form is
 /// checked; nothing of them is kept.
 ///
 ///     chunk-ext     = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
 ///     chunk-ext-val = token / quoted-string
 enum ChunkExtension: UInt8, Sendable {
-  /// Behind white space that a `;` must follow.
+  /// After white space that a `;` must follow.
   case end
-  /// Behind `;`: white space, or the first byte of a name.
+  /// After `;`: white space, or the first byte of a name.
   case nameStart
   /// In a name.
   case name
-  /// Behind white space after a name: `=` or `;`.
+  /// After white space following a name: `=` or `;`.
   case nameEnd
-  /// Behind `=`: white space, or the first byte of a value.
+  /// After `=`: white space, or the first byte of a value.
   case valueStart
   /// In a value that is a token.
   case token
   /// In a quoted string.
   case quoted
-  /// Behind a backslash in a quoted string.
+  /// After a backslash in a quoted string.
   case escaped
-  /// Behind a quoted string.
+  /// After a quoted string.
   case quotedEnd
-  /// Behind the CR that ends the line.
+  /// After the CR that ends the line.
   case lineEnd
 
-  /// Where it stands behind `byte`; nil when that may not stand here.
+  /// The state after `byte`; nil if that is not allowed here.
   func after(_ byte: UInt8) -> ChunkExtension? {
     let isBlank = HTTP1Grammar.isBlank(byte)
     switch self {

@@ -16,9 +16,9 @@ struct ChunkedReader: Sendable {
     case sizeLF
     /// Data, `left` of it; becomes dataCR.
     case data
-    /// CR behind the data; becomes dataLF.
+    /// CR after the data; becomes dataLF.
     case dataCR
-    /// LF behind the data; becomes size.
+    /// LF after the data; becomes size.
     case dataLF
     /// A line of the trailer section, or the empty line that ends the body.
     case trailer
@@ -26,7 +26,7 @@ struct ChunkedReader: Sendable {
 
   private var state = State.size
   private var digits = 0
-  /// The size of this chunk as far as it is read; then what is left of it.
+  /// The size of this chunk as far as it is read; then the rest of it.
   private var left: UInt64 = 0
   /// Bytes of this chunk-size line; then of the trailer section.
   private var lineBytes = 0

@@ -1,7 +1,7 @@
 /// One field line (RFC 9112 §5): `name ":" OWS value OWS CR LF`, or the empty line that ends them.
 ///
-/// Keeps how far it came in a line that is not complete, so that no byte is looked at twice however the
-/// line arrives. The same rules hold for trailer fields (§7.1.2).
+/// Remembers how far it got in an incomplete line, so that no byte is looked at twice however the line
+/// arrives. The same rules hold for trailer fields (§7.1.2).
 struct FieldLine: Sendable {
   enum Found {
     /// The bytes end inside the line.
@@ -11,16 +11,16 @@ struct FieldLine: Sendable {
     case field(name: ByteRange, value: DelimitedRange, next: Int)
   }
 
-  /// Bytes of the line that are already known to be good.
+  /// Bytes of the line that are known to be good.
   private var scanned = 0
-  /// Offset of the colon in the line; 0 while it was not found.
+  /// Offset of the colon in the line; 0 until it is found.
   private var colon = 0
 
-  /// Reads the line that begins at `line`; bytes at and behind `end` are not touched.
+  /// Reads the line that begins at `line`; does not touch bytes at and after `end`.
   @inline(always)
   mutating func scan(_ base: UnsafeRawPointer, from line: Int, to end: Int) throws(HTTP1Error) -> Found {
     var position = line &+ scanned
-    // Never true behind the first byte of a name.
+    // Never true after the first byte of a name.
     if line &+ 2 <= end, HTTP1Grammar.endsLine(base, line) { return .blank(next: line &+ 2) }
     if colon == 0 {
       position = Ascii.endOfToken(base, position, end)
@@ -45,7 +45,7 @@ struct FieldLine: Sendable {
       throw .bareCR
     }
     let name = ByteRange(line, colon)
-    // White space or CR stands behind it.
+    // White space or CR follows it.
     let text = FieldLine.trim(base, line &+ colon &+ 1, position)
     let value = DelimitedRange(Int(text.start), endedAt: text.end)
     (scanned, colon) = (0, 0)
@@ -58,7 +58,7 @@ struct FieldLine: Sendable {
     return .incomplete
   }
 
-  /// What no name begins, at `position`: half of the empty line, or an error.
+  /// What begins no name, at `position`: half of the empty line, or an error.
   @inline(never)
   private mutating func blank(
     _ base: UnsafeRawPointer, _ line: Int, _ position: Int, _ end: Int
@@ -90,7 +90,7 @@ struct FieldLine: Sendable {
 }
 
 extension HTTP1Grammar {
-  /// Throws unless CR stands at `position`.
+  /// Throws unless there is a CR at `position`.
   static func requireCR(
     _ base: UnsafeRawPointer, _ position: Int, else error: HTTP1Error
   ) throws(HTTP1Error) {

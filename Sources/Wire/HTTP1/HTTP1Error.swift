@@ -2,13 +2,13 @@
 @frozen public enum HTTP1Error: GatewayError {
   /// A line ends with LF alone (RFC 9112 §2.2: permitted to accept, refused here).
   case bareLF
-  /// CR that no LF follows (RFC 9112 §2.2).
+  /// CR that is not followed by LF (RFC 9112 §2.2).
   case bareCR
-  /// More empty lines in front of a request than are skipped (RFC 9112 §2.2).
+  /// More empty lines before a request than are skipped (RFC 9112 §2.2).
   case tooManyEmptyLines
   /// The first byte is that of a TLS handshake (RFC 8446 §5.1).
   case spokenTLS
-  /// The method is no token, or no single space follows it (RFC 9112 §3.1).
+  /// The method is not a token, or no single space follows it (RFC 9112 §3.1).
   case methodMalformed
   /// The method is longer than any that exists (RFC 9112 §3).
   case methodTooLong
@@ -16,7 +16,7 @@
   case connectUnsupported
   /// The target is empty or in none of the four forms, or one its method does not allow (RFC 9112 §3.2).
   case targetMalformed
-  /// A byte in the target that is no visible ASCII, or "#" (RFC 9112 §3.2, RFC 3986 §2).
+  /// A byte in the target that is not visible ASCII, or "#" (RFC 9112 §3.2, RFC 3986 §2).
   case targetByte
   /// The request line alone is longer than the server's limit for a head (RFC 9112 §3).
   case targetTooLong
@@ -30,7 +30,7 @@
   case tooManyFields
   /// White space before the colon or inside a name (RFC 9112 §5.1).
   case spaceInName
-  /// A field name that is empty or no token (RFC 9110 §5.1).
+  /// A field name that is empty or not a token (RFC 9110 §5.1).
   case nameMalformed
   /// A line without a colon (RFC 9112 §5).
   case colonMissing
@@ -42,39 +42,39 @@
   case hostMissing
   /// Host given twice (RFC 9112 §3.2).
   case hostDuplicate
-  /// Host, or the authority of an absolute target, is no `uri-host [ ":" port ]` (RFC 9110 §7.2, §4.2).
+  /// Host, or the authority of an absolute target, is not `uri-host [ ":" port ]` (RFC 9110 §7.2, §4.2).
   case hostMalformed
-  /// Content-Length given twice, be it with equal values (RFC 9112 §6.3: may be refused).
+  /// Content-Length given twice, even with equal values (RFC 9112 §6.3: may be refused).
   case lengthDuplicate
   /// Content-Length is not 1*DIGIT, or does not fit 63 bits (RFC 9110 §8.6).
   case lengthMalformed
-  /// Content-Type given twice: it has one value, and which one counts two readers would not agree upon
-  /// (RFC 9110 §8.3).
+  /// Content-Type given twice: it has one value, and two readers would not agree on which one counts (RFC
+  /// 9110 §8.3).
   case typeDuplicate
   /// Content-Length and Transfer-Encoding in one request (RFC 9112 §6.1: may be refused).
   case lengthAndCoding
   /// Transfer-Encoding in an HTTP/1.0 request (RFC 9112 §6.1).
   case codingInHTTP10
-  /// Transfer-Encoding is no list of tokens (RFC 9112 §6.1).
+  /// Transfer-Encoding is not a list of tokens (RFC 9112 §6.1).
   case codingMalformed
   /// Chunked is given twice or is not the last coding (RFC 9112 §6.1, §6.3).
   case chunkedNotLast
   /// A transfer coding that this server does not know (RFC 9112 §6.1). 400, not the 501 that the clause
-  /// suggests: where the message ends cannot be known, which is what smuggling lives on.
+  /// suggests: there is no way to tell where the message ends, which is what smuggling relies on.
   case codingUnknown
   /// An expectation other than 100-continue (RFC 9110 §10.1.1).
   case expectationUnknown
   /// The body, announced or counted, is longer than the server's limit (RFC 9110 §15.5.14).
   case bodyTooLarge
-  /// A chunk size that is no hexadecimal number (RFC 9112 §7.1).
+  /// A chunk size that is not a hexadecimal number (RFC 9112 §7.1).
   case chunkSizeMalformed
   /// A chunk size that does not fit 63 bits (RFC 9112 §7.1).
   case chunkSizeOverflow
-  /// A chunk extension that is no `";" name [ "=" value ]` (RFC 9112 §7.1.1).
+  /// A chunk extension that is not `";" name [ "=" value ]` (RFC 9112 §7.1.1).
   case chunkExtensionMalformed
   /// A chunk-size line longer than the server's limit (RFC 9112 §7.1.1).
   case chunkLineTooLong
-  /// No CR LF behind the data of a chunk (RFC 9112 §7.1).
+  /// No CR LF after the data of a chunk (RFC 9112 §7.1).
   case chunkEndMissing
   /// The trailer section is longer than the server's limit for a head (RFC 9112 §7.1.2).
   case trailerTooLarge

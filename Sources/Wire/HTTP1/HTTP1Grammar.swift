@@ -25,9 +25,9 @@ enum HTTP1Grammar {
   static let version10: UInt64 = 0x302e_312f_5054_5448
   static let version11: UInt64 = 0x312e_312f_5054_5448
 
-  /// Longest method: the longest registered one has 17 letters; more is answered 501 (RFC 9112 §3).
+  /// Longest method: the longest registered one has 17 letters; longer ones are answered 501 (RFC 9112 §3).
   static let methodBytes = 32
-  /// Empty lines in front of a request line that are skipped (RFC 9112 §2.2).
+  /// Empty lines before a request line that are skipped (RFC 9112 §2.2).
   static let emptyLines = 4
   /// Digits of a chunk size: 64 bits (RFC 9112 §7.1, "large hexadecimal numerals").
   static let chunkDigits = 16

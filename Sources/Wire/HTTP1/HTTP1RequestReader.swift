@@ -1,15 +1,15 @@
-/// HTTP/1.0 and HTTP/1.1 request reader (RFC 9112), strict: what could be read in two ways is refused.
-/// Bytes in, events out; owns no memory and no descriptor. One reader serves a connection, with `reset`
-/// between its requests.
+/// HTTP/1.0 and HTTP/1.1 request reader (RFC 9112), strict: anything that could be read in two ways is
+/// refused. Bytes in, events out; owns no memory and no descriptor. One reader serves a connection, with
+/// `reset` between its requests.
 ///
 /// The head is left in the buffer until it is complete, so that its ranges lie in one piece; whatever the
 /// sizes in which bytes arrive, each is looked at once.
 public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
-  /// Where in the request the next byte stands.
+  /// Where in the request the next byte is.
   @frozen public enum State: Equatable, Sendable {
     /// Before or inside the head; may become body, chunked or ended.
     case head
-    /// Inside a body of known length, with so many bytes to come; becomes ended.
+    /// Inside a body of known length, with this many bytes to come; becomes ended.
     case body(left: Int64)
     /// Inside a chunked body; becomes ended.
     case chunked
@@ -21,32 +21,32 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
   public private(set) var state = State.head
   private let limits: HeadLimits
   private var emptyLines = 0
-  /// Where the head begins in the buffer last given.
+  /// Where the head begins in the most recent buffer.
   private var origin = 0
   /// Bytes of the head that were given last time; 0 before its first byte.
   private var given = 0
-  /// Where the line being read begins, counted from `origin`; 0 is the request line.
+  /// Where the current line begins, counted from `origin`; 0 is the request line.
   private var line = 0
   private var requestLine = RequestLine()
   private var fieldLine = FieldLine()
   private var rules = MessageRules()
   private var chunks = ChunkedReader()
-  /// Stays from one request to the next.
+  /// Kept from one request to the next.
   private var host = KnownHost()
 
   /// A reader at the beginning of a connection.
   public init(limits: HeadLimits) { self.limits = limits }
 
-  /// Whether no byte of a request was seen: here the end of the connection is a clean one (RFC 9112 §9.6).
+  /// Whether no byte of a request has been seen: the connection may end cleanly here (RFC 9112 §9.6).
   public var isIdle: Bool { state == .head && given == 0 }
 
-  /// Bytes to come of a body of known length, which the host may receive straight to their place
-  /// (`bypassed`); 0 in any other state.
+  /// Bytes to come of a body of known length, which the host may receive straight into place (`bypassed`); 0
+  /// in any other state.
   public var bodyLeft: Int64 {
     if case .body(let left) = state { left } else { 0 }
   }
 
-  /// Makes ready for the next request of the connection.
+  /// Gets ready for the next request of the connection.
   @inline(__always)
   public mutating func reset() {
     state = .head
@@ -57,11 +57,11 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
     chunks = ChunkedReader()
   }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
+  /// Reads on in `bytes` from `offset`, which it moves past the bytes that it has consumed.
   ///
-  /// While the head is incomplete nothing but empty lines before it is used up, and `head` is filled
-  /// step by step: call again with the same bytes and more (they may have moved in the buffer), and the
-  /// same `head`. After an error the reader is of no more use.
+  /// While the head is incomplete only empty lines before it are consumed, and `head` is filled step by step:
+  /// call again with the same bytes and more (they may have moved in the buffer), and the same `head`. After
+  /// an error do not use the reader again.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(HTTP1Error) -> ReadEvent {
@@ -88,7 +88,7 @@ public struct HTTP1RequestReader: BitwiseCopyable, Sendable {
     }
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; at most `bodyLeft`.
+  /// Bytes of a body that the host read past the reader, straight into place; at most `bodyLeft`.
   @inline(__always)
   public mutating func bypassed(_ count: Int) {
     guard case .body(let left) = state else { return }

@@ -1,6 +1,6 @@
 /// HTTP/1.1 response writer (RFC 9112 §4, §6, §7.1, §9): the head, chunks, interim responses.
 public enum HTTP1ResponseWriter {
-  /// Writes the head, and behind it what is given of a body that is sent as it is. The status line always
+  /// Writes the head, followed by the given part of a body that is sent unchanged. The status line always
   /// says HTTP/1.1, whatever the client speaks (RFC 9110 §6.2).
   ///
   /// - Parameters:
@@ -10,8 +10,8 @@ public enum HTTP1ResponseWriter {
     _ response: inout ResponseHead, _ plan: ResponsePlan, minorVersion: UInt8, own: ServerFields,
     body: UnsafeRawBufferPointer = .none, into out: inout ByteBuffer
   ) {
-    // 160 covers the status line without the app's phrase, everything below but what is counted, and what
-    // copying in steps writes behind it.
+    // 160 covers the status line without the app's phrase, everything below that is not counted, and the
+    // excess of copying in steps.
     out.append(atMost: 160 + response.textCount + own.count + body.count) { cursor in
       cursor.put("HTTP/1.1 ")
       cursor.put(statusOf: &response)

@@ -1,12 +1,12 @@
-/// The value of Host that the last request of a connection had, once it is known to be valid: that of the
-/// next one is mostly the same, and is compared instead of checked.
+/// The value of Host in the last request of a connection, once it is known to be valid: that of the next one
+/// is usually the same, and is compared instead of checked.
 struct KnownHost: BitwiseCopyable, Sendable {
-  /// The bytes of a value of 8 to 32 bytes; words that overlap hold the shorter ones.
+  /// The bytes of a value of 8 to 32 bytes; shorter ones are held in overlapping words.
   private typealias Words = (UInt64, UInt64, UInt64, UInt64)
 
   private static let lengths = 8...32
   private var words: Words = (0, 0, 0, 0)
-  /// Bytes of the value; while none is known, more than are kept.
+  /// Bytes of the value; while none is known, more than can be kept.
   private var count = UInt8.max
   /// Bytes of its name, without a port.
   private var nameCount: UInt8 = 0

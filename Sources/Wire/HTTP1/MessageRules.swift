@@ -1,5 +1,5 @@
-/// What the fields of a request say about the message and the connection (RFC 9112 §3.2, §6, §9.3;
-/// RFC 9110 §10.1.1). Notes them one by one, concludes when the head is complete.
+/// What the fields of a request say about the message and the connection (RFC 9112 §3.2, §6, §9.3; RFC 9110
+/// §10.1.1). Notes them one by one, and draws conclusions when the head is complete.
 struct MessageRules: Sendable {
   private var contentLength: Int64 = -1
   /// Bytes of the name in Host; -1 without that field.
@@ -13,7 +13,7 @@ struct MessageRules: Sendable {
   private var continues = false
   private var expectsOther = false
 
-  /// Takes note of a field that is one of those. `host` is what the connection's last request has said.
+  /// Notes a field that is one of those. `host` is what the connection's last request said.
   @inline(always)
   mutating func note(
     _ known: KnownName, _ range: ByteRange, _ base: UnsafeRawPointer, _ host: inout KnownHost
@@ -39,7 +39,7 @@ struct MessageRules: Sendable {
     }
   }
 
-  /// The connection options that speak of persistence (RFC 9112 §9.3).
+  /// The connection options about persistence (RFC 9112 §9.3).
   private mutating func noteConnection(_ value: UnsafeRawBufferPointer) {
     var position = 0
     while let member = MessageRules.member(value, &position) {
@@ -72,7 +72,7 @@ struct MessageRules: Sendable {
     return FieldLine.trim(base, start, end).bytes(in: base)
   }
 
-  /// The head is complete: what follows from it. Violations that endanger the framing come first.
+  /// Draws conclusions when the head is complete. Violations that endanger the framing come first.
   @inline(always)
   func conclude(_ head: inout RequestHead, bodyBytes: Int64) throws(HTTP1Error) {
     let isCurrent = head.minorVersion >= 1

@@ -3,8 +3,8 @@ struct RequestLine: Sendable {
   /// Bytes of the line, from its start, that are known to belong to method and target.
   private var scanned = 0
 
-  /// Reads the line that begins at `line` into method, target and version of `head`; returns where the
-  /// next line begins, or nil while this one is incomplete. Bytes at and behind `end` are not touched.
+  /// Reads the line that begins at `line` into method, target and version of `head`; returns where the next
+  /// line begins, or nil while this one is incomplete. Does not touch bytes at and after `end`.
   @inline(always)
   mutating func scan(
     _ base: UnsafeRawPointer, from line: Int, to end: Int, _ head: inout RequestHead

@@ -1,7 +1,7 @@
 /// The fields that the server adds to an HTTP response, as lines of its head: Date (RFC 9110 §6.6.1) and
-/// Server (§10.2.4). Written once a second, copied to each head as they stand.
+/// Server (§10.2.4). Written once a second, copied unchanged to each head.
 ///
-/// Lends the memory it was written to; the owner keeps that for as long as any copy of it is used.
+/// Borrows the memory it was written to; the owner keeps that for as long as any copy of it is used.
 public struct ServerFields {
   private let start: UnsafeRawPointer
   /// Bytes of both lines.
@@ -10,7 +10,7 @@ public struct ServerFields {
   /// Bytes of the first line.
   private static let dateCount = 6 + HTTPDate.count + 2
 
-  /// How much memory the lines need, with what copying in steps reads behind them.
+  /// How much memory the lines need, including the bytes after them that copying in steps reads.
   public static func size(server: StaticString) -> Int {
     dateCount + 8 + server.utf8CodeUnitCount + 2 + Cursor.step
   }
@@ -41,7 +41,7 @@ public struct ServerFields {
     UnsafeRawBufferPointer(start: start + 6, count: HTTPDate.count)
   }
 
-  /// Hands on those of the lines that the app has not given itself.
+  /// Passes on the lines that the app has not given itself.
   func each(besides response: inout ResponseHead, _ body: (UnsafeRawBufferPointer) -> Void) {
     if !response.hasDate { body(dateLine) }
     if !response.hasServer { body(serverLine) }
@@ -59,7 +59,7 @@ public struct ServerFields {
 
 extension Cursor {
   /// Writes those of the server's lines that the app has not given itself, with up to `Cursor.step` bytes
-  /// behind them.
+  /// after them.
   @inline(__always)
   mutating func put(_ fields: ServerFields, besides response: inout ResponseHead) {
     if !response.hasDate, !response.hasServer { return put(padded: fields.lines) }

@@ -1,24 +1,24 @@
-/// What a peer may get wrong in a field block; the connection is over, since both tables must be the same.
+/// Errors of a peer in a field block; they end the connection, since both tables must stay the same.
 @frozen public enum HPACKError: Error, Equatable, Sendable {
   /// An integer that goes on for too long (RFC 7541 §5.1).
   case integerTooLarge
   /// The block ends inside a field.
   case truncated
-  /// An index of 0, or behind the end of both tables (§2.3.3).
+  /// An index of 0, or one beyond the end of both tables (§2.3.3).
   case indexUnknown
-  /// A coded string with the code of its end inside, or with wrong padding (§5.2).
+  /// A coded string with the end-of-string code inside, or with wrong padding (§5.2).
   case huffmanMalformed
-  /// A size of the table above the one that was announced, or behind the first field (§4.2, §6.3).
+  /// A table size above the announced one, or one after the first field (§4.2, §6.3).
   case tableSize
 }
 
-/// HPACK decoder (RFC 7541): field blocks of one direction of a connection in, fields out. Owns the dynamic
-/// table.
+/// HPACK decoder (RFC 7541): field blocks of one direction of a connection go in, fields come out. Owns the
+/// dynamic table.
 struct HPACKDecoder: ~Copyable {
   private var table = HPACKTable()
   private let huffman = HPACKHuffman.tables
   private let fixed = HPACKStaticTable.entries
-  /// A size of the table may still be said.
+  /// A table size may still come.
   private var isAtStart = true
 
   init() {}
@@ -26,10 +26,10 @@ struct HPACKDecoder: ~Copyable {
   /// A new field block begins.
   mutating func begin() { isAtStart = true }
 
-  /// Reads the next field of a block, from `position`, and appends its name and its value to `text`, a zero
-  /// behind each. Nil at the end of the block.
+  /// Reads the next field of a block, from `position`, and appends its name and its value to `text`, each
+  /// followed by a zero. Nil at the end of the block.
   ///
-  /// - Returns: where in `text` they stand.
+  /// - Returns: where in `text` they are.
   mutating func next(
     _ block: UnsafeRawBufferPointer, _ position: inout Int, into text: inout ByteBuffer
   ) throws(HPACKError) -> (name: ByteRange, value: ByteRange)? {
@@ -94,7 +94,7 @@ struct HPACKDecoder: ~Copyable {
     return range
   }
 
-  /// An integer with a prefix of so many bits (§5.1). More than any length here needs is refused.
+  /// An integer with a prefix of this many bits (§5.1). Refuses more than any length here needs.
   @inline(__always)
   static func integer(
     _ block: UnsafeRawBufferPointer, _ position: inout Int, bits: Int
@@ -116,15 +116,15 @@ struct HPACKDecoder: ~Copyable {
   }
 }
 
-/// The dynamic table (RFC 7541 §2.3.2, §4): what was said on this connection, the newest first.
+/// The dynamic table (RFC 7541 §2.3.2, §4): the fields added on this connection, newest first.
 struct HPACKTable: ~Copyable {
   /// The size that the peer was told of, in the bytes of §4.1; the protocol's own default.
   static let announced = 4096
-  /// What an entry counts beside its bytes (§4.1).
+  /// What an entry counts in addition to its bytes (§4.1).
   private static let overhead = 32
   private static let places = announced / overhead
 
-  /// Where an entry's bytes stand: its name and, right behind, its value.
+  /// Where an entry's bytes are: its name and, right after it, its value.
   private struct Place {
     var start: UInt16
     var name: UInt16
@@ -132,15 +132,15 @@ struct HPACKTable: ~Copyable {
     var size: Int { Int(name) &+ Int(value) &+ HPACKTable.overhead }
   }
 
-  /// The entries in a ring, and their bytes in twice the room, so that they lie in one piece.
+  /// The entries in a ring, and their bytes in twice the room, so that each is in one piece.
   private let ring = UnsafeMutablePointer<Place>.allocate(capacity: places)
   private let bytes = UnsafeMutableRawPointer.allocate(byteCount: 2 * announced, alignment: 16)
   private var newest = 0
   private(set) var count = 0
-  /// As §4.1 counts.
+  /// Its size, counted as in §4.1.
   private(set) var size = 0
   private var limit = announced
-  /// Behind the last byte that is used.
+  /// After the last used byte.
   private var end = 0
 
   init() {}
@@ -150,7 +150,7 @@ struct HPACKTable: ~Copyable {
     bytes.deallocate()
   }
 
-  /// The entry of an index, counted from 0 for the newest; nil where there is none.
+  /// The entry of an index, counted from 0 for the newest; nil if there is none.
   subscript(index: Int) -> HPACKStaticTable.Entry? {
     guard index >= 0, index < count else { return nil }
     let place = ring[(newest &+ HPACKTable.places &- index) % HPACKTable.places]
@@ -160,8 +160,8 @@ struct HPACKTable: ~Copyable {
       value: UnsafeRawBufferPointer(start: name + Int(place.name), count: Int(place.value)))
   }
 
-  /// Adds an entry, for which old ones go (§4.4); one that does not fit empties the table. The bytes are not
-  /// the table's own.
+  /// Adds an entry, evicting old ones for it (§4.4); one that does not fit empties the table. The bytes must
+  /// not be the table's own.
   mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
     let size = name.count &+ value.count &+ HPACKTable.overhead
     evict(to: limit &- size)
@@ -179,7 +179,7 @@ struct HPACKTable: ~Copyable {
     self.count &+= 1
   }
 
-  /// The peer has said another size (§6.3).
+  /// The peer has set another size (§6.3).
   mutating func resize(_ size: Int) {
     limit = size
     evict(to: size)
@@ -194,7 +194,7 @@ struct HPACKTable: ~Copyable {
     if count == 0 { end = 0 }
   }
 
-  /// Moves the bytes that are used to the beginning; they never are more than half of the room.
+  /// Moves the used bytes to the beginning; they never take more than half of the room.
   private mutating func compact() {
     guard count > 0 else {
       end = 0

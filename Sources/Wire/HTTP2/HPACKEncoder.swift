@@ -1,5 +1,6 @@
-/// HPACK encoder (RFC 7541 §6) of answers: indexed where the static table has the field, else literal without
-/// indexing. It has no state: no client has to keep a table for this server, and any thread may encode.
+/// HPACK encoder (RFC 7541 §6) of answers: indexed if the static table has the field, otherwise literal
+/// without indexing. It has no state: no client has to keep a table for this server, and any thread may
+/// encode.
 enum HPACKEncoder {
   /// Writes :status.
   static func status(_ status: Int, into out: inout ByteBuffer) {
@@ -28,7 +29,7 @@ enum HPACKEncoder {
     (out.base! + mark).storeBytes(of: UInt8(out.count - mark - 1), as: UInt8.self)
   }
 
-  /// Writes fields that stand there as lines of HTTP/1.1, `Name: value CR LF` each.
+  /// Writes fields given as lines of HTTP/1.1, `Name: value CR LF` each.
   static func lines(_ lines: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
     guard let base = lines.baseAddress else { return }
     var start = 0
@@ -58,7 +59,7 @@ enum HPACKEncoder {
       out.reserve(name.count)
       for byte in name { out.append(Ascii.lower(byte)) }
     }
-    // Short values lose little, and cost least as they are.
+    // Short values gain little, and cost least unchanged.
     if value.count > 32, case let count = HPACKHuffman.count(value), count < value.count {
       integer(count, bits: 7, 0x80, into: &out)
       HPACKHuffman.encode(value, into: &out)
@@ -73,7 +74,7 @@ enum HPACKEncoder {
     integer(index, bits: 4, 0, into: &out)
   }
 
-  /// Writes an integer with a prefix of so many bits (§5.1).
+  /// Writes an integer with a prefix of this many bits (§5.1).
   static func integer(_ value: Int, bits: Int, _ first: UInt8, into out: inout ByteBuffer) {
     let mask = 1 << bits - 1
     if value < mask { return out.append(first | UInt8(value)) }
@@ -86,7 +87,7 @@ enum HPACKEncoder {
     out.append(UInt8(rest))
   }
 
-  /// The place of a name in the static table, of those that answers have; 0 for any other.
+  /// The place of a name in the static table, among those that answers use; 0 for any other.
   private static func fixedName(_ name: UnsafeRawBufferPointer) -> Int {
     switch name.count {
     case 3: Ascii.matches(name, "age") ? 21 : Ascii.matches(name, "via") ? 60 : 0

@@ -1,7 +1,7 @@
-/// The Huffman code of HPACK (RFC 7541 §5.2, appendix B). It is canonical: the lengths of its codes are all
-/// that has to be written down.
+/// The Huffman code of HPACK (RFC 7541 §5.2, appendix B). It is canonical: only the lengths of its codes have
+/// to be written down.
 enum HPACKHuffman {
-  /// The length of the code of each symbol, the end of a string last: a letter each, "A" for 5 bits.
+  /// The length of the code of each symbol, the end of a string last: one letter each, "A" for 5 bits.
   private static let lengths: StaticString = """
     ISXXXXXXXTZXXZXXXXXXXXZXXXXXXXXXBFFHIBDGFFDGDBBBAAABBBBBBBCDKBHF\
     IBCCCCCCCCCCCCCCCCCCCCCCDCDIOIJBKABABABBBACCBBBABCBAABCCCCCKGJIX\
@@ -13,16 +13,16 @@ enum HPACKHuffman {
   private static let endOfString = 256
   private static let longest = 30
 
-  /// What is computed from the lengths, once.
+  /// Tables that are computed once from the lengths.
   struct Tables {
     /// The code of each symbol, and its length in bits.
     let codes: UnsafePointer<(code: UInt32, length: UInt8)>
-    /// For the eight bits that come next a symbol whose code is no longer, and above it its length; 0
-    /// without.
+    /// For the next eight bits, the symbol whose code fits in them, with its length above it; 0 if there is
+    /// none.
     let short: UnsafePointer<UInt16>
     /// All symbols by their codes.
     let order: UnsafePointer<UInt16>
-    /// For each length the first code, and how many symbols stand before it in `order`.
+    /// For each length the first code, and how many symbols come before it in `order`.
     let first: UnsafePointer<(code: UInt32, place: Int, count: Int)>
   }
 
@@ -56,11 +56,10 @@ enum HPACKHuffman {
       first: UnsafePointer(first))
   }
 
-  /// Appends what a coded string says; at most 8/5 of its bytes.
+  /// Appends the decoded string; at most 8/5 of its bytes.
   ///
-  /// - Throws: `.huffmanMalformed` for the code of the end in it, and for padding of more than seven bits or
-  ///   of
-  ///   others than ones (§5.2).
+  /// - Throws: `.huffmanMalformed` for the end-of-string code in it, and for padding of more than seven bits
+  ///   or with bits other than ones (§5.2).
   static func decode(
     _ text: UnsafeRawBufferPointer, _ tables: Tables, into out: inout ByteBuffer
   ) throws(HPACKError) {
@@ -74,7 +73,7 @@ enum HPACKHuffman {
         position &+= 1
       }
       if count == 0 { break }
-      // Ones behind the end, as padding has them.
+      // Ones after the end, as in padding.
       let next = count < 64 ? bits | UInt64.max >> UInt64(count) : bits
       let found = tables.short[Int(next >> 56)]
       var (symbol, length) = (Int(found & 0xff), Int(found >> 8))
@@ -92,7 +91,7 @@ enum HPACKHuffman {
     out.commit(written)
   }
 
-  /// The symbol whose code of more than eight bits comes next. There is one whatever the bits.
+  /// The symbol whose code of more than eight bits comes next. Any bits give one.
   private static func long(_ bits: UInt64, _ tables: Tables) -> (symbol: Int, length: Int) {
     var length = 9
     while length < longest {
@@ -108,7 +107,7 @@ enum HPACKHuffman {
     return (Int(tables.order[first.place &+ Int(code - first.code)]), longest)
   }
 
-  /// Bytes that a string has once it is coded.
+  /// The length of the coded string in bytes.
   static func count(_ text: UnsafeRawBufferPointer) -> Int {
     let codes = tables.codes
     var bits = 0

@@ -1,6 +1,6 @@
 /// The static table of HPACK (RFC 7541 appendix A), and which of its names answers use.
 enum HPACKStaticTable {
-  /// An entry: its name, and behind that its value.
+  /// An entry: its name, and after that its value.
   struct Entry {
     let name: UnsafeRawBufferPointer
     let value: UnsafeRawBufferPointer
@@ -9,7 +9,7 @@ enum HPACKStaticTable {
   /// How many entries there are; the dynamic table's follow.
   static let count = 61
 
-  /// The entries, the first one at 0. Made once, and never given back.
+  /// The entries, the first one at 0. Made once, and never freed.
   nonisolated(unsafe) static let entries: UnsafePointer<Entry> = {
     let table = UnsafeMutablePointer<Entry>.allocate(capacity: count)
     let text = UnsafeRawBufferPointer(start: list.utf8Start, count: list.utf8CodeUnitCount)
@@ -22,7 +22,7 @@ enum HPACKStaticTable {
     return UnsafePointer(table)
   }()
 
-  /// A line each: the name, and behind a space the value if it has one.
+  /// One line each: the name and, after a space, the value if there is one.
   private static let list: StaticString = """
     :authority
     :method GET

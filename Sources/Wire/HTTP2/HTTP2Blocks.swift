@@ -42,12 +42,14 @@ extension HTTP2Session {
     return frame.has(HTTP2Flags.endHeaders) ? try blockEnded(&out) : nil
   }
 
-  /// A block is complete: a request, trailers, or of no use.
+  /// A block is complete: a request, trailers, or a useless one.
   private mutating func blockEnded(_ out: inout ByteBuffer) throws(HTTP2Error) -> Event? {
     let id = blockID
     if let place = streams.find(id) { return try trailersCame(id, place, &out) }
     if id <= lastID || id > servedID {
-      // Of a stream that was reset here, or that comes too late.
+      // The block of a stream that was reset here, or that comes too late: it has to be decoded, and nothing
+      // else.
+      guard idleFrames.take() else { throw .flood(.idleFrames) }
       if id > lastID { streams.note(id, .resetHere) }
       lastID = max(lastID, id)
       try drop()
@@ -75,9 +77,9 @@ extension HTTP2Session {
   /// Decodes the head of the request that has come.
   ///
   /// - Parameter head: an empty one.
-  /// - Returns: what is wrong with it. The stream is under way all the same: an answer may say so
+  /// - Returns: the error in it. The stream is open all the same: an answer may report the error
   ///   (`HTTP2Error.answer`), or it is reset.
-  /// - Throws: what ends the connection.
+  /// - Throws: the error that ends the connection.
   public mutating func takeHead(_ head: inout RequestHead) throws(HTTP2Error) -> HTTP2Error? {
     precondition(isHeadWaiting)
     head.reset(form: .fields)
@@ -97,7 +99,7 @@ extension HTTP2Session {
     return nil
   }
 
-  /// The same for a request that nobody wants: the next block needs the table.
+  /// The same for an unwanted request: the next block needs the table.
   public mutating func drop() throws(HTTP2Error) {
     var head = RequestHead(capacity: 1)
     swap(&head, &unwanted)
@@ -115,12 +117,12 @@ extension HTTP2Session {
     swap(&bytes, &block)
     defer { swap(&bytes, &block) }
     try fields.read(bytes.bytes, &decoder, &head)
-    // A long one was an exception.
+    // Long blocks are an exception.
     if bytes.capacity > 4096 { bytes = ByteBuffer() } else { bytes.removeAll() }
     return fields
   }
 
-  /// Fields behind a body (§8.1): they are read, and nobody has a use for them.
+  /// Trailers (§8.1): they are read and dropped.
   private mutating func trailersCame(
     _ id: UInt32, _ place: Int, _ out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event? {

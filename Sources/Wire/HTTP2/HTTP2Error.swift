@@ -1,18 +1,17 @@
-/// What a client may get wrong in HTTP/2. Some of it ends its connection, some only the stream that it befell
-/// (RFC 9113 §5.4).
+/// Errors of clients in HTTP/2. Some end the connection, some only the stream concerned (RFC 9113 §5.4).
 @frozen public enum HTTP2Error: GatewayError {
   // The connection ends.
-  /// The bytes are not the ones that every connection begins with (§3.4).
+  /// The bytes are not those with which every connection begins (§3.4).
   case prefaceMalformed
   /// The first frame is not SETTINGS (§3.4).
   case settingsMissing
-  /// A frame is longer than SETTINGS_MAX_FRAME_SIZE allows, or has not the length of its type (§4.2).
+  /// A frame is longer than SETTINGS_MAX_FRAME_SIZE allows, or does not have the length of its type (§4.2).
   case frameSize
-  /// A frame of a stream without its number, or one of the connection with one (§6).
+  /// A stream frame without a stream number, or a connection frame with one (§6).
   case streamNumber
-  /// A client's stream has an odd number, and one above all before it (§5.1.1).
+  /// The stream's number is even, or not above all earlier ones (§5.1.1).
   case streamNotNew
-  /// A frame that may not come for a stream that was not begun (§5.1).
+  /// A frame that must not come for a stream that was not begun (§5.1).
   case streamIdle
   /// A request on a stream that is over (§5.1).
   case streamOver
@@ -20,9 +19,9 @@
   case blockInterrupted
   /// A field block cannot be decoded (§4.3, RFC 7541).
   case compression(HPACKError)
-  /// Padding is as long as its frame, or longer (§6.1).
+  /// The padding is as long as its frame, or longer (§6.1).
   case paddingTooLong
-  /// A setting with a value that it cannot have (§6.5.2).
+  /// A setting with an invalid value (§6.5.2).
   case settingMalformed
   /// SETTINGS_INITIAL_WINDOW_SIZE is too large, or makes a window too large (§6.9.2).
   case settingWindow
@@ -32,11 +31,11 @@
   case windowEmpty
   /// The connection's window is exceeded, or becomes too large (§6.9.1).
   case windowOfConnection
-  /// More of what costs a server more than its client than anybody needs.
+  /// More than anybody needs of something that costs a server more than its client.
   case flood(HTTP2Flood)
 
   // The stream ends.
-  /// A frame on a stream whose client has said all (§5.1).
+  /// A frame on a stream whose client has already ended it (§5.1).
   case halfClosed
   /// A stream's window is exceeded, or becomes too large (§6.9.1).
   case windowOfStream
@@ -44,27 +43,27 @@
   case windowEmptyOfStream
   /// A stream that depends on itself (RFC 7540 §5.3.1).
   case dependsOnItself
-  /// More streams at once than were allowed (§5.1.2), or no room for them.
+  /// More streams at once than were allowed (§5.1.2).
   case tooManyStreams
-  /// A field name with an upper-case letter, or that is no token (§8.2).
+  /// A field name with an upper-case letter, or one that is not a token (§8.2).
   case nameMalformed
   /// A field value with a control character, or with white space around it (§8.2.1).
   case valueMalformed
-  /// A field that belongs to a connection of HTTP/1.1 (§8.2.2).
+  /// A field that belongs to an HTTP/1.1 connection (§8.2.2).
   case connectionField
-  /// TE says something else than trailers (§8.2.2).
+  /// TE with a value other than trailers (§8.2.2).
   case teMalformed
-  /// A pseudo field that is unknown, given twice, or stands behind a field (§8.3).
+  /// A pseudo field that is unknown, given twice, or after a regular field (§8.3).
   case pseudoField
   /// :method, :scheme or :path is missing or empty (§8.3.1).
   case pseudoMissing
   /// :path is none of the forms that its method allows (§8.3.1).
   case pathMalformed
-  /// :authority, or Host, is no host with an optional port; or they differ (§8.3.1).
+  /// :authority, or Host, is not a host with an optional port; or they differ (§8.3.1).
   case authorityMalformed
-  /// CONNECT: this is no proxy (§8.5).
+  /// CONNECT: this is not a proxy (§8.5).
   case connectUnsupported
-  /// Content-Length is no number or given twice, or the body has another length (§8.1.1).
+  /// Content-Length is not a number or given twice, or the body has another length (§8.1.1).
   case lengthMalformed
   /// Content-Type is given twice (RFC 9110 §8.3).
   case typeDuplicate
@@ -79,7 +78,7 @@
   /// An expectation other than 100-continue (RFC 9110 §10.1.1).
   case expectationUnknown
 
-  /// The code that the client is told.
+  /// The code that is sent to the client.
   public var code: HTTP2Code {
     switch self {
     case .frameSize: .frameSize
@@ -92,7 +91,8 @@
     }
   }
 
-  /// The status of an answer, for what may be answered; 0 for what ends its stream without one (§8.1.1).
+  /// The status of an answer, for errors that may be answered; 0 for those that end their stream without one
+  /// (§8.1.1).
   public var answer: Int {
     switch self {
     case .headTooLarge, .tooManyFields: 431
@@ -154,12 +154,13 @@
   }
 }
 
-/// What costs a server more than its client, so that it is counted.
+/// Things that cost a server more than its client, so that they are counted.
 @frozen public enum HTTP2Flood: Sendable {
-  /// Streams that end before they are answered, whoever resets them (CVE-2023-44487, CVE-2025-8671).
+  /// Streams that end before they are answered, reset by the client or because of its errors (CVE-2023-44487,
+  /// CVE-2025-8671); those for which there was no room do not count.
   case resets
-  /// Frames that bring nothing: PING, SETTINGS, PRIORITY, empty DATA, WINDOW_UPDATE without need
-  /// (CVE-2019-9512, -9515, -9513, -9518).
+  /// Frames that bring nothing: PING, SETTINGS, PRIORITY, GOAWAY, empty DATA, unnecessary WINDOW_UPDATE,
+  /// HEADERS and short DATA of streams that were reset (CVE-2019-9512, -9515, -9513, -9518).
   case idleFrames
   /// Answers to such frames that the client does not take (CVE-2019-9512).
   case replies
@@ -182,31 +183,42 @@
   }
 }
 
-/// The bounds that a connection of HTTP/2 keeps.
+/// The bounds of an HTTP/2 connection.
 @frozen public struct HTTP2Limits: Sendable {
-  /// Of each request.
+  /// The limits of each request.
   public var head: HeadLimits
-  /// Streams at once: what RFC 9113 §6.5.2 recommends at least; nginx 128, h2o 100.
+  /// Concurrent streams: the minimum that RFC 9113 §6.5.2 recommends; nginx 128, h2o 100.
   public var streams = 100
-  /// Bytes of a request body that wait for an application at most.
+  /// The most bytes of a request body that have come and that nobody has taken yet. All streams of a
+  /// connection together have `streams` times as many, 25 MiB: a quarter of what their bodies may have in
+  /// memory once they are taken (`Limits.bodyMemoryBytes` each), and each counts among `Limits.connections`.
+  /// nginx 64 KiB (`http2_body_preread_size`), Go 1 MiB.
   public var streamWindow = 256 * 1024
-  /// The same of all requests of a connection.
+  /// Bytes of all requests that may be in transit on a connection; they are given back as they come, so that
+  /// a stream whose application does not read holds up only itself. It bounds no memory. Go 1 MiB.
   public var connectionWindow = 4 * 1024 * 1024
-  /// CONTINUATION frames of a field block; nghttp2 8.
+  /// CONTINUATION frames of a field block: nghttp2's 8, or as many as a head of `head.headBytes` fills.
   public var continuations = 8
-  /// Entries of one SETTINGS frame; nghttp2 32.
+  /// Entries in one SETTINGS frame; nghttp2 32.
   public var settings = 32
-  /// Answers to PING and SETTINGS that wait for their client; nghttp2 1000.
+  /// Answers to PING and SETTINGS, and to requests without room, that wait for their client; nghttp2 1000.
   public var replies = 1000
-  /// Streams that may be reset: so many at once, and so many more each second; nghttp2 the same.
+  /// Streams that a client may reset, or have reset because of its errors: how many at once, and how many
+  /// more each second; nghttp2 the same.
   public var resets = (burst: 1000, rate: 33)
-  /// The same of frames that bring nothing.
+  /// The same for frames that bring nothing.
   public var idleFrames = (burst: 1000, rate: 100)
+  /// Bytes of bodies that pay for one more of these frames. Go's client sends two WINDOW_UPDATE for every 4
+  /// KiB, Python's h2 two for every 1 KiB at most.
+  public var bytesForFrame = 512
 
-  public init(head: HeadLimits) { self.head = head }
+  public init(head: HeadLimits) {
+    self.head = head
+    continuations = max(continuations, head.headBytes / HTTP2Grammar.frameBytes + 1)
+  }
 }
 
-/// How often something may happen: a stock that each time takes from, and time fills.
+/// How often something may happen: a stock that each occurrence takes from, and that fills with time.
 struct HTTP2Budget: Sendable {
   private let burst: Int
   private let rate: Int
@@ -219,17 +231,17 @@ struct HTTP2Budget: Sendable {
     left = burst
   }
 
-  /// It is so late now.
+  /// Fills the stock up to this time.
   mutating func refill(at seconds: UInt64) {
     guard seconds > filledAt else { return }
     if filledAt > 0 { grant(Int(min(seconds - filledAt, 3600)) * rate) }
     filledAt = seconds
   }
 
-  /// So many more may come.
+  /// Allows this many more.
   mutating func grant(_ count: Int) { left = min(burst, left + count) }
 
-  /// One has come; false when it is one too many.
+  /// Takes one; false if it is one too many.
   mutating func take() -> Bool {
     left -= 1
     return left >= 0

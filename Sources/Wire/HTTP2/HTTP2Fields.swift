@@ -1,10 +1,10 @@
 /// The field block of a request (RFC 9113 §8.3): decoded into the head's own memory, field by field, with a
-/// look at the limits before anything is kept; whatever is wrong with it, all of it is decoded, since the
-/// next block needs the table (§4.3).
+/// check of the limits before anything is kept; whatever is wrong with it, the whole block is decoded, since
+/// the next block needs the table (§4.3).
 struct HTTP2Fields {
   private let limits: HeadLimits
   private let isTrailer: Bool
-  /// What is wrong, the first thing of it.
+  /// The first error.
   private(set) var error: HTTP2Error?
   private var isBehindPseudo = false
   private var hasMethod = false
@@ -15,16 +15,16 @@ struct HTTP2Fields {
   private var hasHost = false
   private var hasType = false
   private var continues = false
-  /// Content-Length; -1 without.
+  /// Content-Length; -1 if absent.
   private(set) var contentLength: Int64 = -1
-  /// The place of the first Cookie in the table; -1 without.
+  /// The place of the first Cookie in the table; -1 if there is none.
   private var cookie = -1
-  /// RFC 9218: 0 ... 7, 3 without a word.
+  /// RFC 9218: 0 ... 7, 3 by default.
   private(set) var urgency: UInt8 = 3
   private(set) var isIncremental = false
   /// Bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them (§6.5.2).
   private var size = 0
-  /// What each field counts beside its bytes.
+  /// What each field counts in addition to its bytes.
   private static let overhead = 32
 
   init(limits: HeadLimits, isTrailer: Bool = false) {
@@ -34,7 +34,7 @@ struct HTTP2Fields {
 
   /// Reads a block into `head`, which is empty.
   ///
-  /// - Throws: what ends the connection. `error` says afterwards what is wrong with this request.
+  /// - Throws: the error that ends the connection. `error` afterwards tells what is wrong with this request.
   mutating func read(
     _ block: UnsafeRawBufferPointer, _ decoder: inout HPACKDecoder, _ head: inout RequestHead
   ) throws(HTTP2Error) {
@@ -44,19 +44,20 @@ struct HTTP2Fields {
     defer { swap(&text, &head.assembled) }
     text.reserve(block.count * 2 + 64)
     decoder.begin()
+    // This much cannot be a mistake. The rest is not read: the connection ends.
+    let flood = 8 * limits.headBytes
     do throws(HPACKError) {
-      while true {
+      while size <= flood {
         let mark = text.count
         guard let field = try decoder.next(block, &position, into: &text) else { break }
         size += Int(field.name.count) + Int(field.value.count) + HTTP2Fields.overhead
         if size > limits.headBytes, error == nil { error = .headTooLarge }
         if error == nil, let base = text.base { note(field.name, field.value, base, &head, &text) }
-        // What is refused needs no memory.
+        // A refused request needs no memory.
         if error != nil || isTrailer { text.truncate(to: mark) }
       }
     } catch { throw .compression(error) }
-    // So much is no mistake.
-    if size > 8 * limits.headBytes { throw .flood(.fields) }
+    if size > flood { throw .flood(.fields) }
     head.end = text.count
     if error == nil, !isTrailer, let base = text.base { conclude(&head, base) }
   }
@@ -96,7 +97,7 @@ struct HTTP2Fields {
       return fail(.connectionField)
     default: break
     }
-    // As over HTTP/1.1, where the limit is one of fields too.
+    // As over HTTP/1.1, where there is a limit on fields too.
     guard head.count < limits.fields else { return fail(.tooManyFields) }
     let isAdded = head.append(
       name: name, value: DelimitedRange(Int(value.start), endedAt: value.end), known: known)
@@ -147,7 +148,7 @@ struct HTTP2Fields {
     head.replaceValue(at: cookie, by: value)
   }
 
-  /// What the whole of the head says (§8.3.1).
+  /// Checks the head as a whole (§8.3.1).
   private mutating func conclude(_ head: inout RequestHead, _ base: UnsafeRawPointer) {
     let method = head.method.bytes(in: base)
     if hasMethod, Ascii.equals(method, "CONNECT") { return fail(.connectUnsupported) }
@@ -167,7 +168,7 @@ struct HTTP2Fields {
     head.expectsContinue = continues
   }
 
-  /// Equal whatever the case of ASCII letters.
+  /// Whether both are equal, ignoring the case of ASCII letters.
   private static func isSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
     one.count == other.count && zip(one, other).allSatisfy { Ascii.lower($0) == Ascii.lower($1) }
   }
@@ -177,7 +178,7 @@ struct HTTP2Fields {
     Ascii.isToken(name) && !name.contains { $0 &- 0x41 < 26 }
   }
 
-  /// Without control characters, nor white space at either end (§8.2.1).
+  /// No control characters, and no white space at either end (§8.2.1).
   private static func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
     guard let first = value.first, let last = value.last else { return true }
     return !HTTP1Grammar.isBlank(first) && !HTTP1Grammar.isBlank(last) && Ascii.isFieldValue(value)
@@ -189,8 +190,7 @@ struct HTTP2Fields {
   }
 }
 
-/// What a client says of a stream's priority (RFC 9218 §4): `u=0` … `u=7`, `i`; what is not understood counts
-/// as not said.
+/// A stream's priority as the client gives it (RFC 9218 §4): `u=0` … `u=7`, `i`; unknown members are ignored.
 struct HTTP2Priority: Equatable {
   private(set) var urgency: UInt8 = 3
   private(set) var isIncremental = false

@@ -1,7 +1,11 @@
-/// Bodies and flow control (RFC 9113 §5.2, §6.1, §6.9): what comes counts against the windows of this side,
-/// what leaves against the client's.
+/// Bodies and flow control (RFC 9113 §5.2, §6.1, §6.9): input counts against the windows of this side, output
+/// against the client's.
+///
+/// The connection's window is given back as DATA comes, whether anybody takes it or not: otherwise a few
+/// streams whose applications do not read would hold up the uploads of all others. So only the windows of
+/// streams bound what waits here (`HTTP2Limits.streamWindow`); these are given back as bodies are taken.
 extension HTTP2Session {
-  // MARK: What comes
+  // MARK: Input
 
   /// DATA (§6.1): its header, and the length of its padding.
   mutating func begin(
@@ -23,27 +27,29 @@ extension HTTP2Session {
     if data.left == 0, !data.ends, !idleFrames.take() { throw .flood(.idleFrames) }
     guard frame.length <= receiveWindow else { throw .windowOfConnection }
     receiveWindow -= frame.length
+    release(frame.length, &out)
     offset += used
     reading = .data(data)
     guard let place = streams.find(frame.id) else {
-      release(frame.length, &out)
       reading = .ignored(data.left + data.padding)
-      if streams.ending(frame.id) == .resetHere { return nil }
+      if streams.ending(frame.id) == .resetHere {
+        // Much of it may still be in transit: long frames pay for themselves.
+        guard data.left >= limits.bytesForFrame || idleFrames.take() else { throw .flood(.idleFrames) }
+        return nil
+      }
       return try fail(frame.id, .halfClosed, &out)
     }
     guard streams[place].state.receives else {
-      release(frame.length, &out)
       reading = .ignored(data.left + data.padding)
       return try fail(frame.id, .halfClosed, &out)
     }
     guard frame.length <= streams[place].receiveWindow else {
-      release(frame.length, &out)
       reading = .ignored(data.left + data.padding)
       return try fail(frame.id, .windowOfStream, &out)
     }
     streams[place].receiveWindow -= frame.length
     streams[place].held += frame.length
-    // Padding is nobody's.
+    // Nobody takes padding.
     consumed(frame.id, frame.length - data.left, into: &out)
     streams[place].received += Int64(data.left)
     let (announced, received) = (streams[place].announced, streams[place].received)
@@ -66,7 +72,7 @@ extension HTTP2Session {
       offset += count
       frame.left -= count
       reading = .data(frame)
-      // It may have been reset meanwhile; what it held was released then.
+      // It may have been reset meanwhile.
       return streams.find(frame.id) == nil ? nil : .data(id: frame.id, range)
     }
     reading = frame.padding > 0 ? .ignored(frame.padding) : .frames
@@ -74,27 +80,23 @@ extension HTTP2Session {
     return try requestEnded(frame.id, &out)
   }
 
-  /// The client has said all: the length has to be the one that it has announced (§8.1.1).
+  /// The client has ended its request: the length has to be the announced one (§8.1.1).
   mutating func requestEnded(_ id: UInt32, _ out: inout ByteBuffer) throws(HTTP2Error) -> Event? {
     guard let place = streams.find(id) else { return nil }
     let (announced, received) = (streams[place].announced, streams[place].received)
     guard announced < 0 || announced == received else { return try fail(id, .lengthMalformed, &out) }
     streams[place].next(.requestEnded)
-    if streams[place].state == .closed {
-      release(streams[place].held, &out)
-      streams.remove(place, .complete)
-    }
+    if streams[place].state == .closed { streams.remove(place, .complete) }
     return .ended(id: id)
   }
 
-  /// So many bytes of a stream's body were taken: the client may send as many more, and is told when that is
-  /// worth a frame.
+  /// This many bytes of a stream's body were taken: the client may send as many more on it, and is told so
+  /// when that is worth a frame.
   public mutating func consumed(_ id: UInt32, _ count: Int, into out: inout ByteBuffer) {
     guard count > 0 else { return }
     guard let place = streams.find(id) else { return }
     let count = min(count, streams[place].held)
     streams[place].held -= count
-    release(count, &out)
     guard streams[place].state.receives else { return }
     streams[place].unsaid += count
     let unsaid = streams[place].unsaid
@@ -104,8 +106,8 @@ extension HTTP2Session {
     HTTP2Frame.write(HTTP2Type.windowUpdate, id: id, UInt32(unsaid), into: &out)
   }
 
-  /// Bytes that count against the connection alone any more.
-  mutating func release(_ count: Int, _ out: inout ByteBuffer) {
+  /// This many bytes have come on the connection: as many more may come.
+  private mutating func release(_ count: Int, _ out: inout ByteBuffer) {
     unsaid += count
     guard unsaid >= limits.connectionWindow / 4 else { return }
     receiveWindow += unsaid
@@ -113,22 +115,23 @@ extension HTTP2Session {
     unsaid = 0
   }
 
-  // MARK: What leaves
+  // MARK: Output
 
-  /// What became of the frames of an answer.
+  /// What happened to the frames of an answer.
   @frozen public enum Moved: Sendable {
     /// All of them have moved.
     case all
     /// More may move at once.
     case more
-    /// A window is used up: `.window` tells when it is not.
+    /// A window is used up: `.window` reports when it has room again.
     case blocked
     /// The stream is over.
     case over
   }
 
   /// Moves whole frames of a stream's answer, as `HTTP2ResponseWriter` has written them, from its output to
-  /// the connection's; DATA is cut to the windows.
+  /// the connection's; DATA is cut to the windows. Nothing comes between the frames of a head (§6.10): once
+  /// begun, it is moved to its end.
   ///
   /// - Parameter most: bytes after which others come first.
   public mutating func move(
@@ -140,7 +143,7 @@ extension HTTP2Session {
     }
     var moved = 0
     while !from.isEmpty {
-      guard moved < most else { return .more }
+      guard moved < most || movingHead == id else { return .more }
       let frame = HTTP2Frame(from.base!)
       var count = frame.length
       if frame.type == HTTP2Type.data, count > 0 {
@@ -149,24 +152,39 @@ extension HTTP2Session {
         count = min(count, allowed)
         sendWindow -= count
         streams[place].sendWindow -= count
-        idleFrames.grant(2)
+        pay(for: count, isWhole: count == frame.length)
       }
+      contentMoved += Int64(count)
       moved += HTTP2Grammar.headerBytes + count
       HTTP2Session.cut(frame, at: count, from: &from, into: &out)
-      if count == frame.length, frame.has(HTTP2Flags.endStream), frame.type != HTTP2Type.continuation {
-        answerEnded(place, &out)
-        // CONTINUATION of a head that ends its stream.
-        if !from.isEmpty {
-          out.append(from.bytes)
-          from.removeAll()
-        }
+      if count == frame.length, endsAnswer(frame) {
+        answerEnded(place)
         return .all
       }
     }
     return .all
   }
 
-  /// Moves a frame, or the first `count` bytes of its payload and leaves a frame of the rest.
+  /// A client may answer what it gets: by WINDOW_UPDATE for stream and connection, and by PING to measure. A
+  /// frame that leaves as it was written pays for two of these, however short: its application wanted it to
+  /// leave. For one that a window cuts only the bytes count: the client has made it short.
+  private mutating func pay(for count: Int, isWhole: Bool) {
+    contentUnpaid += isWhole ? max(count, 2 * limits.bytesForFrame) : count
+    idleFrames.grant(contentUnpaid / limits.bytesForFrame)
+    contentUnpaid %= limits.bytesForFrame
+  }
+
+  /// Whether an answer is over with a frame that has moved whole: HEADERS says so for its last CONTINUATION.
+  private mutating func endsAnswer(_ frame: HTTP2Frame) -> Bool {
+    if frame.type == HTTP2Type.headers { movingHeadEnds = frame.has(HTTP2Flags.endStream) }
+    guard frame.type == HTTP2Type.headers || frame.type == HTTP2Type.continuation else {
+      return frame.has(HTTP2Flags.endStream)
+    }
+    movingHead = frame.has(HTTP2Flags.endHeaders) ? 0 : frame.id
+    return movingHead == 0 && movingHeadEnds
+  }
+
+  /// Moves a frame, or the first `count` bytes of its payload, leaving the rest as a frame.
   private static func cut(
     _ frame: HTTP2Frame, at count: Int, from: inout ByteBuffer, into out: inout ByteBuffer
   ) {
@@ -185,12 +203,13 @@ extension HTTP2Session {
   }
 
   /// END_STREAM has left.
-  private mutating func answerEnded(_ place: Int, _ out: inout ByteBuffer) {
+  private mutating func answerEnded(_ place: Int) {
     streams[place].next(.answerEnded)
-    guard streams[place].state == .closed else { return }
-    release(streams[place].held, &out)
-    streams.remove(place, .complete)
+    if streams[place].state == .closed { streams.remove(place, .complete) }
   }
+
+  /// The client takes more on this stream, apart from the connection's window.
+  public func hasWindow(_ id: UInt32) -> Bool { streams.find(id).map { streams[$0].sendWindow > 0 } ?? false }
 
   /// RFC 9218: the lower, the sooner.
   public func urgency(_ id: UInt32) -> UInt8 { streams.find(id).map { streams[$0].urgency } ?? 3 }

@@ -1,4 +1,4 @@
-/// What each kind of frame means (RFC 9113 §6), but for those of field blocks and of data.
+/// What each kind of frame means (RFC 9113 §6), except those of field blocks and of data.
 extension HTTP2Session {
   /// RST_STREAM (§6.4).
   mutating func reset(_ frame: HTTP2Frame, _ payload: UnsafeRawBufferPointer) throws(HTTP2Error) -> Event? {
@@ -7,7 +7,6 @@ extension HTTP2Session {
     guard frame.id <= lastID else { throw .streamIdle }
     guard resets.take() else { throw .flood(.resets) }
     guard let place = streams.find(frame.id) else { return nil }
-    unsaid += streams[place].held
     streams[place].next(.reset)
     streams.remove(place, .resetThere)
     return .over(id: frame.id, nil)
@@ -95,7 +94,7 @@ extension HTTP2Session {
     return .window(id: frame.id)
   }
 
-  /// PRIORITY (§6.3): what it says is of HTTP/2 as it was.
+  /// PRIORITY (§6.3): its content is obsolete.
   mutating func priority(
     _ frame: HTTP2Frame, _ payload: UnsafeRawBufferPointer, _ out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event? {
@@ -133,12 +132,12 @@ extension HTTP2Session {
   }
 
   /// An answer to a frame is written: too many that nobody takes are a flood.
-  private mutating func reply() throws(HTTP2Error) {
-    replies += 1
-    guard replies <= limits.replies else { throw .flood(.replies) }
+  mutating func reply() throws(HTTP2Error) {
+    replies.newer += 1
+    guard replies.older + replies.newer <= limits.replies else { throw .flood(.replies) }
   }
 
-  /// Four bytes as a number.
+  /// Reads four bytes as a number.
   static func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
     UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }

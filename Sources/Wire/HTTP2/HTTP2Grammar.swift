@@ -4,14 +4,14 @@
 ///     frame      = length(24) type(8) flags(8) reserved(1) stream-id(31) payload             ; §4.1
 ///     request    = HEADERS *CONTINUATION *DATA [ HEADERS *CONTINUATION ]                     ; §8.1
 enum HTTP2Grammar {
-  /// What a client says first (§3.4).
+  /// What a client sends first (§3.4).
   static let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
   static let headerBytes = 9
-  /// SETTINGS_MAX_FRAME_SIZE as everybody may use it (§6.5.2), and as this server says it.
+  /// SETTINGS_MAX_FRAME_SIZE by default (§6.5.2), and as this server announces it.
   static let frameBytes = 16384
-  /// SETTINGS_MAX_FRAME_SIZE at most.
+  /// The largest SETTINGS_MAX_FRAME_SIZE.
   static let frameBytesAtMost = 1 << 24 - 1
-  /// The window of a connection and of its streams before anything is said (§6.9.2).
+  /// The window of a connection and of its streams by default (§6.9.2).
   static let window = 65535
   /// No window is larger (§6.9.1), no stream has a higher number (§5.1.1).
   static let windowAtMost = 1 << 31 - 1
@@ -81,7 +81,7 @@ struct HTTP2Frame: Equatable, Sendable {
     (self.type, self.flags, self.id, self.length) = (type, flags, id, length)
   }
 
-  /// Reads the header at `bytes`, of which all nine are there.
+  /// Reads the header at `bytes`, all nine bytes of which are there.
   @inline(__always)
   init(_ bytes: UnsafeRawPointer) {
     let word = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))

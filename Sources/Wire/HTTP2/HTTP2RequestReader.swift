@@ -1,10 +1,9 @@
 /// The request of one HTTP/2 stream, as `Codec` reads requests: its head was decoded when it came
-/// (`HTTP2Session`), its bytes are those of the body and nothing else, and where they end is said beside
-/// them.
+/// (`HTTP2Session`), its bytes are only those of the body, and their end is reported separately.
 @frozen public struct HTTP2RequestReader: BitwiseCopyable, Sendable {
-  /// Where in the request the next byte stands.
+  /// Where in the request the next byte is.
   @frozen public enum State: Equatable, Sendable {
-    /// The head is told of next; becomes body or ended.
+    /// The head is reported next; becomes body or ended.
     case head
     /// Inside the body; becomes ended.
     case body
@@ -26,10 +25,10 @@
   /// A request has come on a stream.
   public mutating func begin(_ id: UInt32) { self.id = id }
 
-  /// The client has said all.
+  /// The client has ended the request.
   public mutating func complete() { isComplete = true }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
+  /// Reads on in `bytes` from `offset`, which it moves past the consumed bytes.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(HTTP2Error) -> ReadEvent {

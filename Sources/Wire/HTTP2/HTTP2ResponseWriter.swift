@@ -1,12 +1,12 @@
-/// HTTP/2 response writer (RFC 9113 §8.1, §6.1, §6.2): HEADERS and DATA frames of one stream. They are whole,
-/// and of at most the size that every client takes; `HTTP2Session.move` cuts them to the windows.
+/// HTTP/2 response writer (RFC 9113 §8.1, §6.1, §6.2): HEADERS and DATA frames of one stream. They are
+/// complete, and no larger than every client accepts; `HTTP2Session.move` cuts them to the windows.
 ///
-/// Fields are encoded without the dynamic table: so an answer may be written by any thread, and in any order.
+/// Fields are encoded without the dynamic table: so any thread may write an answer, in any order.
 public enum HTTP2ResponseWriter {
-  /// Bytes of DATA that one frame has at most.
+  /// The most bytes of DATA in one frame.
   static let dataBytes = HTTP2Grammar.frameBytes
 
-  /// Writes the head; it ends the stream where the plan has no body and no trailers can follow.
+  /// Writes the head; it ends the stream if the plan has no body and no trailers can follow.
   ///
   /// - Parameter own: the server's own fields.
   public static func head(
@@ -23,7 +23,7 @@ public enum HTTP2ResponseWriter {
     close(mark, id, ends ? HTTP2Flags.endStream : 0, into: &out)
   }
 
-  /// A whole answer. `body` is empty where the plan forbids one (HEAD, 204, 304).
+  /// A whole answer. `body` is empty if the plan forbids one (HEAD, 204, 304).
   public static func whole(
     _ response: inout ResponseHead, _ plan: ResponsePlan, own: ServerFields, body: UnsafeRawBufferPointer,
     id: UInt32, into out: inout ByteBuffer
@@ -60,7 +60,7 @@ public enum HTTP2ResponseWriter {
     close(mark, id, 0, into: &out)
   }
 
-  /// Puts what stands behind `mark` into HEADERS, whose header has its place, and CONTINUATION.
+  /// Puts the bytes after `mark` into HEADERS, for whose header there is room, and CONTINUATION.
   private static func close(_ mark: Int, _ id: UInt32, _ flags: UInt8, into out: inout ByteBuffer) {
     out.cut(behind: mark, header: HTTP2Grammar.headerBytes, most: HTTP2Grammar.frameBytes) { piece, place in
       let type = piece.isFirst ? HTTP2Type.headers : HTTP2Type.continuation

@@ -1,23 +1,23 @@
-/// One connection of HTTP/2 (RFC 9113), the server's side: frames in, events and frames out. Bytes in, bytes
-/// out; owns no descriptor, and no answer.
+/// The server's side of an HTTP/2 connection (RFC 9113): frames go in, events and frames come out. It deals
+/// in bytes only; owns no descriptor, and no answer.
 ///
-/// - Call `greet` once, then `next` for each event; what the connection itself has to say goes to its output
+/// - Call `greet` once, then `next` for each event; the connection's own messages go to its output
 ///   (acknowledgements, windows, resets of streams).
-/// - `.request` wants `takeHead` or `drop` before the next call of `next`.
-/// - `consumed` gives windows back, `move` takes frames of answers as far as windows let them.
+/// - `.request` requires `takeHead` or `drop` before the next call of `next`.
+/// - `consumed` gives windows back; `move` takes frames of answers as far as windows allow.
 /// - After an error the connection is over: `goAway` says so.
 public struct HTTP2Session: ~Copyable {
-  /// What has come.
+  /// An event of the input.
   @frozen public enum Event: Equatable, Sendable {
     /// The bytes so far are the beginning of something valid.
     case needMore
     /// A request; `takeHead` gives its head.
     case request(id: UInt32, ends: Bool)
-    /// Bytes of a body. They count as taken by nobody until `consumed` says so.
+    /// Bytes of a body. They count against the stream's window until `consumed` reports that they were taken.
     case data(id: UInt32, ByteRange)
-    /// The client has said all on this stream.
+    /// The client has ended its side of this stream.
     case ended(id: UInt32)
-    /// The stream is over, and with it its answer: the client has reset it, or an error of its own has (nil).
+    /// The stream is over, and its answer with it: an error has ended it, or the client has reset it (nil).
     case over(id: UInt32, HTTP2Error?)
     /// A stream may send more; 0 for all of them.
     case window(id: UInt32)
@@ -25,9 +25,9 @@ public struct HTTP2Session: ~Copyable {
     case goAway
   }
 
-  /// What of the bytes is under way.
+  /// The part of the input that is being read.
   enum Reading {
-    /// The preface, of which so many bytes have come.
+    /// The preface, of which this many bytes have come.
     case preface(Int)
     /// The first frame, which has to be SETTINGS.
     case settings
@@ -35,11 +35,11 @@ public struct HTTP2Session: ~Copyable {
     case frames
     /// A payload of DATA.
     case data(DataFrame)
-    /// Bytes that nobody wants.
+    /// Unwanted bytes.
     case ignored(Int)
   }
 
-  /// What is still to come of a DATA frame.
+  /// The rest of a DATA frame.
   struct DataFrame {
     var id: UInt32
     var left: Int
@@ -47,7 +47,7 @@ public struct HTTP2Session: ~Copyable {
     var ends: Bool
   }
 
-  /// What the client has said of itself.
+  /// What the client has announced about itself.
   struct Peer {
     var window = HTTP2Grammar.window
     /// SETTINGS_MAX_FRAME_SIZE.
@@ -60,30 +60,41 @@ public struct HTTP2Session: ~Copyable {
   var decoder = HPACKDecoder()
   /// The field block that is coming, or has come.
   var block = ByteBuffer()
-  /// Its stream, 0 without one; whether it ends that one; and CONTINUATION frames of it.
+  /// Its stream, 0 if there is none; whether it ends that stream; and its CONTINUATION frames.
   var blockID: UInt32 = 0
   var blockEnds = false
   var continuations = 0
   /// It says that its stream depends on itself (RFC 7540 §5.3.1).
   var isSelfDependent = false
-  /// The block is complete, and its head was not taken.
+  /// The block is complete, but its head was not taken.
   var isHeadWaiting = false
-  /// Priorities that came before their streams (RFC 9218 §7.1): of the last one.
+  /// The last priority that came before its stream (RFC 9218 §7.1).
   var announcedPriority: (id: UInt32, HTTP2Priority)?
-  /// Where the heads of requests go that nobody wants.
+  /// A place for the heads of unwanted requests.
   var unwanted: RequestHead
   var peer = Peer()
-  /// The highest stream that has come.
+  /// The highest stream number that has come.
   public internal(set) var lastID: UInt32 = 0
-  /// Streams above are not served any more.
+  /// Streams above it are no longer served.
   var servedID = UInt32.max
+  /// The stream whose head has left in part only, 0 for none; whether it ends the stream.
+  var movingHead: UInt32 = 0
+  var movingHeadEnds = false
   var sendWindow = HTTP2Grammar.window
   var receiveWindow: Int
+  /// Bytes that have come, for which the client has not been given window again.
   var unsaid = 0
-  /// Answers to frames since the output was last empty.
-  var replies = 0
+  /// Answers to frames that may still wait: those that end before `repliesEnd`, and those after it.
+  var replies = (older: 0, newer: 0)
+  /// A position in all bytes written: when the bytes before it have left, so have the older answers.
+  var repliesEnd: Int64 = 0
   var resets: HTTP2Budget
   var idleFrames: HTTP2Budget
+  /// Bytes of answers that have moved and not yet paid for a frame.
+  var contentUnpaid = 0
+  /// Bytes of answers that have moved: of heads and bodies, but not of frame headers, which take nine bytes
+  /// for each byte if a client opens windows of one byte.
+  public internal(set) var contentMoved: Int64 = 0
 
   public init(limits: HTTP2Limits) {
     self.limits = limits
@@ -94,7 +105,7 @@ public struct HTTP2Session: ~Copyable {
     unwanted = RequestHead(capacity: 1)
   }
 
-  /// Streams that are under way.
+  /// Streams that are open.
   public var count: Int { streams.count }
   /// The client has greeted.
   public var isGreeted: Bool {
@@ -103,7 +114,7 @@ public struct HTTP2Session: ~Copyable {
     case .frames, .data, .ignored: true
     }
   }
-  /// Half of a frame or a field block is there.
+  /// A frame or a field block has come in part only.
   public var isMidway: Bool {
     switch reading {
     case .frames: blockID != 0
@@ -111,7 +122,7 @@ public struct HTTP2Session: ~Copyable {
     }
   }
 
-  /// What a server says first (§3.4).
+  /// Writes what a server sends first (§3.4).
   public func greet(into out: inout ByteBuffer) {
     let settings: [(UInt16, Int)] = [
       (HTTP2Setting.maxConcurrentStreams, limits.streams),
@@ -129,20 +140,25 @@ public struct HTTP2Session: ~Copyable {
     if more > 0 { HTTP2Frame.write(HTTP2Type.windowUpdate, id: 0, UInt32(more), into: &out) }
   }
 
-  /// It is so late now, in seconds: what may happen only so often may happen again.
+  /// Takes the current time in seconds, and refills the budgets of what may happen only so often.
   public mutating func refill(at seconds: UInt64) {
     resets.refill(at: seconds)
     idleFrames.refill(at: seconds)
   }
 
-  /// All that was to be sent has left.
-  public mutating func outputLeft() { replies = 0 }
+  /// This many of the bytes written have left, out of all since the connection began. Answers to frames among
+  /// them have been taken, even if a long answer always follows them.
+  public mutating func outputLeft(_ left: Int64, of written: Int64) {
+    guard left >= repliesEnd else { return }
+    replies = left == written ? (0, 0) : (replies.newer, 0)
+    repliesEnd = written
+  }
 
   // MARK: Reading
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
+  /// Reads on in `bytes` from `offset`, which it moves past the consumed bytes.
   ///
-  /// - Throws: what ends the connection.
+  /// - Throws: the error that ends the connection.
   public mutating func next(
     _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, into out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event {
@@ -193,7 +209,7 @@ public struct HTTP2Session: ~Copyable {
     return frame
   }
 
-  /// Acts on a frame whose header is there; nil to go on, `offset` or `reading` having moved.
+  /// Acts on a frame whose header is there; returns nil to go on, after moving `offset` or `reading`.
   private mutating func take(
     _ frame: HTTP2Frame, _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event? {
@@ -221,6 +237,7 @@ public struct HTTP2Session: ~Copyable {
     case HTTP2Type.goAway:
       guard frame.id == 0 else { throw .streamNumber }
       guard frame.length >= 8 else { throw .frameSize }
+      guard idleFrames.take() else { throw .flood(.idleFrames) }
       return .goAway
     case HTTP2Type.windowUpdate: return try windowUpdate(frame, payload, &out)
     case HTTP2Type.priorityUpdate: return try priorityUpdate(frame, payload)
@@ -230,7 +247,7 @@ public struct HTTP2Session: ~Copyable {
 
   // MARK: Errors of streams
 
-  /// A stream is over by the client's fault: it is told, and the host when it has it.
+  /// A stream ends because of the client's error: tells the client, and the host if it has the stream.
   mutating func fail(
     _ id: UInt32, _ error: HTTP2Error, _ out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event? {
@@ -240,7 +257,6 @@ public struct HTTP2Session: ~Copyable {
       streams.note(id, .resetHere)
       return nil
     }
-    release(streams[place].held, &out)
     streams[place].next(.reset)
     streams.remove(place, .resetHere)
     return .over(id: id, error)
@@ -250,36 +266,44 @@ public struct HTTP2Session: ~Copyable {
     HTTP2Frame.write(HTTP2Type.reset, id: id, code.rawValue, into: &out)
   }
 
-  // MARK: What the host says
+  // MARK: Calls of the host
 
-  /// This server ends a stream that is not over: its answer will not come, or what still comes of its request
-  /// is not wanted (`.none`, §8.1). Nothing for one that is.
+  /// Ends an open stream from this side: its answer will not come, or the rest of its request is not wanted
+  /// (`.none`, §8.1). Does nothing if the stream is over.
   public mutating func reset(_ id: UInt32, _ code: HTTP2Code, into out: inout ByteBuffer) {
     guard let place = streams.find(id) else { return }
     write(reset: id, code, &out)
-    release(streams[place].held, &out)
     streams[place].next(.reset)
     streams.remove(place, .resetHere)
   }
 
-  /// A request that is refused without an answer. Throws when there were too many of them.
+  /// Turns away a request for which this side has no room; its client may repeat it at once (§8.7). It is not
+  /// to blame: this does not count against its resets.
+  ///
+  /// - Throws: `.flood(.replies)` when too many such answers wait for the client.
+  public mutating func turnAway(_ id: UInt32, into out: inout ByteBuffer) throws(HTTP2Error) {
+    try reply()
+    reset(id, .refusedStream, into: &out)
+  }
+
+  /// Refuses a faulty request without an answer. Throws if there were too many.
   public mutating func refuse(_ id: UInt32, _ error: HTTP2Error, into out: inout ByteBuffer)
     throws(HTTP2Error)
   {
     _ = try fail(id, error, &out)
   }
 
-  /// The exchange of a stream is over. Where the stream is not: an answer that was not sent whole is cut, and
-  /// of a request that was answered early the rest is not wanted (§8.1).
+  /// The exchange of a stream is over. If the stream is not, an incomplete answer is cut, and the rest of a
+  /// request that was answered early is not wanted (§8.1).
   public mutating func abandon(_ id: UInt32, into out: inout ByteBuffer) {
     guard let place = streams.find(id) else { return }
     reset(id, streams[place].state == .halfClosedLocal ? .none : .internalError, into: &out)
   }
 
-  /// Whether the stream is under way.
+  /// Whether the stream is open.
   public func has(_ id: UInt32) -> Bool { streams.find(id) != nil }
 
-  /// Streams above `id` are not served: clients may begin them anew elsewhere (§6.8).
+  /// Announces that streams above `id` are not served: clients may begin them again elsewhere (§6.8).
   public mutating func goAway(_ id: UInt32, _ code: HTTP2Code, into out: inout ByteBuffer) {
     HTTP2Frame(HTTP2Type.goAway, length: 8).write(into: &out)
     out.append(number: id)
@@ -287,6 +311,6 @@ public struct HTTP2Session: ~Copyable {
     servedID = id
   }
 
-  /// What GOAWAY says before it is known which stream is the last one.
+  /// The number in GOAWAY before the last stream is known.
   public static let anyID = UInt32(HTTP2Grammar.windowAtMost)
 }

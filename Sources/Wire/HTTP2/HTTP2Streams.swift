@@ -1,23 +1,23 @@
 /// A stream, from its request to its end (RFC 9113 §5.1).
 struct HTTP2Stream: Sendable {
-  /// Who has not said all. A stream before that is idle, and one behind it closed: neither stands in the
+  /// Which side has not ended yet. Before that a stream is idle, and after it closed: neither is in the
   /// table. (Nothing is pushed, so none is ever reserved.)
   enum State: UInt8, Sendable, CaseIterable {
     /// Both. Becomes halfClosedRemote, halfClosedLocal, closed.
     case open
-    /// The client has said all. Becomes closed.
+    /// The client has ended. Becomes closed.
     case halfClosedRemote
-    /// The answer is sent, and more of the request may come. Becomes closed.
+    /// The answer is sent, but more of the request may come. Becomes closed.
     case halfClosedLocal
     case closed
 
-    /// What befalls a stream.
+    /// The events of a stream.
     enum Event: CaseIterable {
       /// END_STREAM came from the client.
       case requestEnded
       /// END_STREAM went to the client.
       case answerEnded
-      /// RST_STREAM, of either side.
+      /// RST_STREAM, from either side.
       case reset
     }
 
@@ -54,11 +54,11 @@ struct HTTP2Stream: Sendable {
   var sendWindow: Int
   /// Bytes that the client may send.
   var receiveWindow: Int
-  /// Bytes that have come and that nobody has taken.
+  /// Bytes that have come, but nobody has taken.
   var held = 0
-  /// Bytes that were taken, and that the client was not told of.
+  /// Bytes that were taken, but not yet reported to the client.
   var unsaid = 0
-  /// The length that the request has announced; -1 without.
+  /// The length that the request has announced; -1 if none.
   var announced: Int64 = -1
   /// Bytes of the body that have come.
   var received: Int64 = 0
@@ -75,13 +75,13 @@ struct HTTP2Stream: Sendable {
   mutating func next(_ event: State.Event) { state = state.after(event) }
 }
 
-/// The streams of a connection that are under way, and how those ended that were last.
+/// The open streams of a connection, and how the last ones ended.
 struct HTTP2Streams: ~Copyable {
   /// How a stream has ended.
   enum Ending: UInt8 {
-    /// Both sides have said all.
+    /// Both sides have ended.
     case complete
-    /// This side has reset it: what the client had sent before it knew of that is passed over (§5.4.2).
+    /// This side has reset it: frames that the client sent before it knew are ignored (§5.4.2).
     case resetHere
     /// The client has reset it.
     case resetThere
@@ -90,9 +90,13 @@ struct HTTP2Streams: ~Copyable {
   private let streams: UnsafeMutablePointer<HTTP2Stream>
   private let capacity: Int
   private(set) var count = 0
-  /// Those that ended last, in a ring.
+  /// The last ones that ended by themselves or by the client, in a ring.
   private var ended = InlineArray<64, UInt64>(repeating: 0)
   private var endedCount = 0
+  /// The last ones that this side has reset, in a ring of their own: a client that does not know yet may
+  /// still send, even trailers after a long body, however many others have ended meanwhile (RFC 9113 §5.1).
+  private var resetHere = InlineArray<256, UInt32>(repeating: 0)
+  private var resetCount = 0
 
   init(capacity: Int) {
     self.capacity = capacity
@@ -108,7 +112,7 @@ struct HTTP2Streams: ~Copyable {
     nonmutating _modify { yield &streams[place] }
   }
 
-  /// The place of a stream; those that began last are looked at first.
+  /// The place of a stream; the latest are looked at first.
   @inline(__always)
   func find(_ id: UInt32) -> Int? {
     var place = count &- 1
@@ -125,21 +129,27 @@ struct HTTP2Streams: ~Copyable {
     count += 1
   }
 
-  /// A stream is over.
+  /// Removes a stream that is over.
   mutating func remove(_ place: Int, _ ending: Ending) {
     note(streams[place].id, ending)
     count -= 1
     if place < count { streams[place] = streams[count] }
   }
 
-  /// A stream was over before it was begun.
+  /// Notes a stream that was over before it was begun.
   mutating func note(_ id: UInt32, _ ending: Ending) {
+    if ending == .resetHere {
+      resetHere[resetCount & 255] = id
+      resetCount &+= 1
+      return
+    }
     ended[endedCount & 63] = UInt64(id) << 8 | UInt64(ending.rawValue)
     endedCount &+= 1
   }
 
-  /// How a stream has ended, if that was lately.
+  /// How a stream has ended, if that was recent.
   func ending(_ id: UInt32) -> Ending? {
+    for index in resetHere.indices where resetHere[index] == id && id != 0 { return .resetHere }
     for index in ended.indices where ended[index] >> 8 == UInt64(id) && id != 0 {
       return Ending(rawValue: UInt8(truncatingIfNeeded: ended[index]))
     }

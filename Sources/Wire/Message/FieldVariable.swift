@@ -1,12 +1,13 @@
 /// The meta-variable of an HTTP field (RFC 3875 §4.1.18): "User-Agent" is HTTP_USER_AGENT.
 public enum FieldVariable {
-  /// Bytes to allocate for the variable of a name: five in front, a NUL behind.
+  /// Bytes to allocate for the variable of a name: five before it, a NUL after it.
   @inline(__always)
   public static func room(_ count: Int) -> Int { count &+ 6 }
 
   /// Writes the variable's name for `name`, a token of more than 0 bytes, and a NUL.
   ///
-  /// - Returns: false for a name with an underscore, which would pass for another's: it has no variable.
+  /// - Returns: false for a name with an underscore, which could be mistaken for another one: it has no
+  ///   variable.
   @inline(__always)
   public static func write(_ name: UnsafeRawBufferPointer, to out: UnsafeMutableRawPointer) -> Bool {
     let base = name.baseAddress!

@@ -1,4 +1,4 @@
-/// The bounds a reader keeps. The numbers and their reasons stand in Config/Limits.swift.
+/// The bounds that a reader enforces. The numbers and their reasons are in Config/Limits.swift.
 @frozen public struct HeadLimits: Sendable {
   /// Whole head in bytes: request line and fields, or the block of variables.
   public var headBytes: Int

@@ -1,11 +1,11 @@
-/// A host and perhaps a port behind it, as Host, an authority or a front end's SERVER_NAME has them.
+/// A host, perhaps followed by a port, as in Host, an authority or a front end's SERVER_NAME.
 struct HostPort {
   /// The host, an IPv6 address in its brackets if it has some.
   let name: UnsafeRawBufferPointer
-  /// What stands behind the colon; empty without one.
+  /// The text after the colon; empty without one.
   let port: UnsafeRawBufferPointer
 
-  /// Whether a text has no port for certain: it ends with a letter or a bracket.
+  /// Whether a text certainly has no port: it ends with a letter or a bracket.
   @inline(__always)
   static func isName(_ text: UnsafeRawBufferPointer) -> Bool {
     text.last.map { $0 > HTTP1Grammar.colon } ?? true
@@ -23,7 +23,7 @@ struct HostPort {
     port = UnsafeRawBufferPointer(rebasing: text[end...])
   }
 
-  /// An IPv6 address without brackets has more colons than one, and no port.
+  /// An IPv6 address without brackets has more than one colon, and no port.
   @inline(__always)
   private static func isHost(_ text: UnsafeRawBufferPointer) -> Bool {
     if text.first == UInt8(ascii: "[") { return text.last == UInt8(ascii: "]") }
@@ -39,7 +39,7 @@ struct HostPort {
     return text.count < 5 || isBelowBound(base)
   }
 
-  /// Whether five digits are at most 65535: as texts of one length they compare as their numbers do.
+  /// Whether five digits are at most 65535: texts of the same length compare as their numbers do.
   @inline(__always)
   private static func isBelowBound(_ base: UnsafeRawPointer) -> Bool {
     let first = UInt64(UInt32(bigEndian: base.loadUnaligned(as: UInt32.self)))

@@ -14,9 +14,9 @@
   // HTTP fields; as meta-variables they carry HTTP_.
   case host, connection, transferEncoding, expect, upgrade, te, trailer, keepAlive, proxy, cookie
   case forwardedFor, forwardedProto, forwardedHost
-  /// HTTP_CONTENT_LENGTH and HTTP_CONTENT_TYPE: doubles that some front ends add; never shown to an app.
+  /// HTTP_CONTENT_LENGTH and HTTP_CONTENT_TYPE: duplicates that some front ends add; never shown to an app.
   case httpContentDouble
-  /// `wsgi.…` and `nsgi.…`: what the server itself says to an app; from a peer it is never shown to one.
+  /// `wsgi.…` and `nsgi.…`: what the server itself tells an app; never shown to one if they come from a peer.
   case reserved
 
   /// The known name of an HTTP field, whatever its case (RFC 9110 §5.1).
@@ -41,7 +41,7 @@
     }
   }
 
-  /// The known name of a CGI meta-variable; these are upper case as they stand.
+  /// The known name of a CGI meta-variable; these are upper case already.
   @inline(__always)
   public static func variable(_ name: UnsafeRawBufferPointer) -> KnownName {
     if name.count > 5, let base = name.baseAddress {
@@ -75,7 +75,7 @@
     }
   }
 
-  /// The same for names of eleven bytes. There are seven, of which the eighth byte leaves two at most.
+  /// The same for names of eleven bytes. There are seven, and the eighth byte leaves two at most.
   @inline(always)
   private static func variableOf11(_ name: UnsafeRawBufferPointer) -> KnownName {
     switch name[7] {

@@ -15,19 +15,19 @@
   /// "http" or "https".
   public var scheme = Text("http")
   public var remoteAddr = Text.empty
-  /// The client's port as a trusted peer says it, a number; absent when none does.
+  /// The client's port as a trusted peer says it, a number; absent if none does.
   public var remotePort = Text.absent
   /// A proxy has said who the client is: the connection's own port is not the client's.
   public var isForwarded = false
-  /// A trusted proxy has brought the request: its words count.
+  /// A trusted proxy has sent the request: its word counts.
   public var isFromTrusted = false
   /// A host name or an address, without a port.
   public var serverName = Text.empty
-  /// As a front end says it, a number; absent when none does.
+  /// As a front end says it, a number; absent if none does.
   public var serverPort = Text.absent
-  /// HTTP: the authority of an absolute-form target, which stands for Host; absent with any other.
+  /// HTTP: the authority of an absolute-form target, which replaces Host; absent with any other.
   public var host = Text.absent
-  /// Absent without a body or when the client named none.
+  /// Absent without a body or if the client named none.
   public var contentType = Text.absent
   /// Body length; -1 unknown (chunked), 0 none.
   public var contentLength: Int64 = 0
@@ -55,7 +55,7 @@
   }
 }
 
-/// What is known of a connection beside its bytes.
+/// What is known about a connection besides its bytes.
 @frozen public struct ConnectionFacts: Sendable {
   public var gateway: Gateway
   /// Text of the peer's address; "" for a unix socket.

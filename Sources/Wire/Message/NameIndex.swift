@@ -4,7 +4,7 @@ struct NameFilter {
   private var bits: UInt64 = 0
   private(set) var mayRepeat = false
 
-  /// Adds a name of at least eight bytes; a shorter one, and what begins with HTTP_, is not looked at.
+  /// Adds a name of at least eight bytes; ignores shorter ones, and names that begin with HTTP_.
   @inline(__always)
   mutating func add(_ name: UnsafeRawBufferPointer) {
     guard name.count >= 8, let base = name.baseAddress else {
@@ -20,15 +20,15 @@ struct NameFilter {
   }
 }
 
-/// Finds equal names among many in one pass: a hash table of places in somebody's list. A client chooses the
+/// Finds equal names among many in one pass: a hash table of places in a caller's list. A client chooses the
 /// names, so the hash begins with a number that it cannot know.
 @frozen public struct NameIndex {
   private let slots: UnsafeMutableBufferPointer<UInt32>
 
-  /// Up to so many names are found sooner by looking at each.
+  /// Up to this many names are found faster by looking at each.
   public static let worthwhile = 48
 
-  /// How many slots `count` names need: a power of two, half of them empty at least.
+  /// How many slots `count` names need: a power of two, at least half of them empty.
   public static func slots(for count: Int) -> Int {
     1 << (Int.bitWidth - (2 * Swift.max(count, 1) - 1).leadingZeroBitCount)
   }
@@ -42,7 +42,7 @@ struct NameFilter {
   private static let seed = UInt64.random(in: .min ... .max)
   private static let factor = UInt64.random(in: .min ... .max) | 1
 
-  /// The place of an equal name that was added before; nil without one, and `place` is added then.
+  /// The place of an equal name that was added before; nil if there is none, and then adds `place`.
   ///
   /// - Parameter nameAt: the name at a place that was added.
   public func find(

@@ -1,7 +1,7 @@
-/// One function for all protocols: from what the wire said to `MetaVariables`.
+/// One function for all protocols: turns what the wire said into `MetaVariables`.
 ///
-/// `base` is the connection's buffer, in which the bytes behind values (delimiters and lengths, already
-/// read) are overwritten with NUL, so that nothing has to be copied.
+/// `base` is the connection's buffer, in which the bytes after values (delimiters and lengths, already read)
+/// are overwritten with NUL, so that nothing has to be copied.
 public enum Normalizer {
   /// - Parameters:
   ///   - head: a complete head. It is not changed; borrowed it would be copied to the stack.
@@ -40,13 +40,13 @@ public enum Normalizer {
     meta.remoteAddr = facts.remoteAddr
     meta.serverName = facts.localName
     if !head.authority.isEmpty {
-      // A copy: what follows it is the path, which has begun already.
+      // A copy: it is followed by the path, which has begun already.
       let authority = head.authority.bytes(in: base)
       meta.host = Text(arena.copy(authority), authority.count)
       meta.serverName = name(of: meta.host, &arena)
     } else if let host = head.first(.host), !host.isEmpty {
       let count = head.hostNameCount >= 0 ? head.hostNameCount : HostPort(host.bytes(in: base)).name.count
-      // The colon in front of a port stays, since the field is shown whole.
+      // Keeps the colon before a port, since the field is shown whole.
       meta.serverName =
         count == Int(host.count)
         ? head.ended(host, base, &arena)
@@ -84,7 +84,7 @@ public enum Normalizer {
     return Text(arena.copy(path), end)
   }
 
-  /// Where the query's "?" stands, or the end without one, and whether escapes stand before it.
+  /// The position of the query's "?", or the end without one, and whether there are escapes before it.
   @inline(__always)
   static func endOfPath(_ target: UnsafeRawBufferPointer) -> (end: Int, isEncoded: Bool) {
     let count = target.count
@@ -109,7 +109,7 @@ public enum Normalizer {
     return (position, isEncoded)
   }
 
-  /// The host of a text that may have a port behind it.
+  /// The host of a text that may end with a port.
   @inline(__always)
   private static func name(of host: Text, _ arena: inout Arena) -> Text {
     HostPort.isName(host.bytes) ? host : nameWithoutPort(host, &arena)
@@ -153,15 +153,15 @@ public enum Normalizer {
     try told.put(into: &meta, &arena)
   }
 
-  /// uWSGI's own word comes first, as there: nginx configurations have it where TLS ends before nginx.
+  /// uWSGI's own variable comes first, as in uWSGI: nginx configurations have it where TLS ends before nginx.
   private static func isSecure(uwsgi: Text, _ https: Text, _ scheme: Text) -> Bool {
     if !uwsgi.isEmpty { return ForwardedList.isSecure(uwsgi.bytes) }
     return Ascii.matches(https.bytes, "on") || Ascii.equals(https.bytes, "1")
       || Ascii.matches(scheme.bytes, "https")
   }
 
-  /// SERVER_NAME without the port that some front ends leave there (HAProxy), SERVER_PORT if it is one
-  /// (RFC 3875 §4.1.14, §4.1.15); nginx has none on a unix socket.
+  /// SERVER_NAME without the port that some front ends leave in it (HAProxy), SERVER_PORT if it is one (RFC
+  /// 3875 §4.1.14, §4.1.15); nginx has none on a unix socket.
   private static func setServer(
     _ name: Text, port: Text, _ localName: Text, _ meta: inout MetaVariables, _ arena: inout Arena
   ) {
@@ -174,8 +174,7 @@ public enum Normalizer {
     if meta.serverName.isEmpty { meta.serverName = localName }
   }
 
-  /// Gives a request another path and query: those of a target, whose query stands in front of the one that
-  /// there is.
+  /// Gives a request another path and query: those of a target, whose query is put before the existing one.
   public static func rewrite(
     _ target: Text, _ meta: inout MetaVariables, _ arena: inout Arena
   ) throws(NormalizeError) {
@@ -189,7 +188,7 @@ public enum Normalizer {
     }
   }
 
-  /// Two texts one behind the other; one of them itself when the other is empty.
+  /// Two texts joined; one of them itself when the other is empty.
   public static func joined(_ first: Text, _ second: Text, _ arena: inout Arena) -> Text {
     if first.isEmpty { return second.start == nil ? .empty : second }
     if second.isEmpty { return first }

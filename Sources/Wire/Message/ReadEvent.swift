@@ -2,11 +2,11 @@
 @frozen public enum ReadEvent: Equatable, Sendable {
   /// The bytes so far are the beginning of something valid: call again with more of them.
   case needMore
-  /// The request head is complete and stands in the `RequestHead` that was passed in.
+  /// The request head is complete, in the `RequestHead` that was passed in.
   case head
   /// Decoded body bytes (transfer coding and record headers removed).
   case body(ByteRange)
-  /// The request is complete; the offset stands on the first byte after it.
+  /// The request is complete; the offset is at the first byte after it.
   case end
   /// The front end takes the request back (FastCGI ABORT_REQUEST, §5.4).
   case abort

@@ -18,9 +18,9 @@
 
 /// The head of a request: what the wire said, as ranges, before the normaliser gives it meaning.
 ///
-/// Filled by a reader, lives in an `Exchange`, is reset and used again: its table is allocated once.
-/// Ranges count from the beginning of the buffer that the reader was given, or from `assembled` when
-/// the head did not stand in one piece there (FastCGI PARAMS that straddle records, §3.4).
+/// Filled by a reader, lives in an `Exchange`, is reset and reused: its table is allocated once. Ranges count
+/// from the beginning of the buffer that the reader was given, or from `assembled` if the head was not in one
+/// piece there (FastCGI PARAMS that straddle records, §3.4).
 public struct RequestHead: ~Copyable {
   /// What the names in the table are.
   @frozen public enum Form: UInt8, Sendable {
@@ -33,22 +33,22 @@ public struct RequestHead: ~Copyable {
   public var form: Form = .fields
   /// HTTP: the method.
   public var method = DelimitedRange.none
-  /// HTTP: the request target as it stands on the request line.
+  /// HTTP: the request target as on the request line.
   public var target = DelimitedRange.none
-  /// HTTP: path and query of the target: the whole of it in origin-form, `*` in asterisk-form, what follows
-  /// the authority in absolute-form (RFC 9112 §3.2; empty or beginning with `?` means `/` in front).
+  /// HTTP: path and query of the target: all of it in origin-form, `*` in asterisk-form, everything after the
+  /// authority in absolute-form (RFC 9112 §3.2; empty or beginning with `?` means `/` before it).
   public var path = DelimitedRange.none
   /// HTTP: the authority of an absolute-form target, which counts instead of Host (RFC 9112 §3.2.2); empty
-  /// with any other. A piece of the target, whose path begins right behind it.
+  /// with any other. A piece of the target, immediately followed by the path.
   public var authority = ByteRange.none
-  /// HTTP: bytes of the name in Host, which has a port behind it or nothing; -1: nobody has counted them.
+  /// HTTP: bytes of the name in Host, which is followed by a port or nothing; -1: not counted.
   var hostNameCount = -1
   /// The protocol is HTTP/2.
   public internal(set) var isHTTP2 = false
   /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
   public var minorVersion: UInt8 = 1
   public var framing = BodyFraming.none
-  /// The body comes in chunks.
+  /// The body is chunked.
   @inlinable public var isChunked: Bool { if case .chunked = framing { true } else { false } }
   /// FastCGI: the end of STDIN has come with the head.
   @usableFromInline var isEmptyStream = false
@@ -60,27 +60,27 @@ public struct RequestHead: ~Copyable {
   public var expectsContinue = false
   /// FastCGI role is Authorizer (§6.3): no body, the answer may carry `Variable-` headers.
   public var isAuthorizer = false
-  /// The length of the body was said, be it 0: an app is told the same.
+  /// The length of the body was stated, even if it is 0: an app is told it too.
   public var statesLength = false
-  /// Variables say that there is no body, and that the client sent it in chunks: what comes behind the head
-  /// all the same would be those.
+  /// Variables say that there is no body, and that the client sent it in chunks: any bytes after the head
+  /// would be those chunks.
   public var mayHaveChunks = false
-  /// uwsgi, modifier1 30: PATH_INFO is the whole path, from which SCRIPT_NAME is to be taken off.
+  /// uwsgi, modifier1 30: PATH_INFO is the whole path, from which SCRIPT_NAME has to be removed.
   public var hasWholePath = false
-  /// The names of the table own the byte behind them, as the values do.
+  /// The names of the table own the byte after them, as the values do.
   var hasDelimitedNames = false
 
-  /// Up to here the bytes that the ranges count from are the head's own. What stands behind belongs to
-  /// somebody else, also to a delimited range that ends there: it is copied.
+  /// The end of the head's own bytes, among those that the ranges count from. Bytes after it belong to
+  /// somebody else, even to a delimited range that ends there: it is copied.
   public var end = 0
 
   public private(set) var count = 0
   public let capacity: Int
   let table: UnsafeMutablePointer<Field>
-  /// For each known name the position of its field, counted from 1; 0 without one. Behind a pointer: an
-  /// array inside the record is copied to the stack before a variable position in it is read.
+  /// For each known name the position of its field, counted from 1; 0 without one. Behind a pointer: an array
+  /// inside the record would be copied to the stack to read it at a variable position.
   let index: UnsafeMutablePointer<UInt16>
-  /// Head bytes that a reader had to bring together; without a block in the usual case.
+  /// Head bytes that a reader had to assemble; usually without a block.
   public var assembled = ByteBuffer()
 
   /// - Parameter capacity: fields at most, 1 … 65535.
@@ -100,7 +100,7 @@ public struct RequestHead: ~Copyable {
   /// One more than the last raw value of `KnownName`, rounded up to whole words.
   private static let indexCount = 40
 
-  /// Makes the head empty for the next request.
+  /// Empties the head for the next request.
   public mutating func reset(form: Form) {
     self.form = form
     method = .none
@@ -125,8 +125,8 @@ public struct RequestHead: ~Copyable {
     if assembled.block != nil { assembled = ByteBuffer() }
   }
 
-  /// Adds a field; false when the table is full. The first of several with one known name is the one
-  /// that `first` finds.
+  /// Adds a field; false when the table is full. Of several fields with one known name, `first` finds the
+  /// first.
   @inline(__always)
   mutating func append(name: ByteRange, value: DelimitedRange, known: KnownName) -> Bool {
     guard count < capacity else { return false }
@@ -138,7 +138,7 @@ public struct RequestHead: ~Copyable {
     return true
   }
 
-  /// The table has so many fields now.
+  /// Says how many fields the table has now.
   @inline(__always)
   mutating func added(_ count: Int) { self.count = count }
 
@@ -150,7 +150,7 @@ public struct RequestHead: ~Copyable {
     table[position] = Field(name: field.name, value: value, known: field.known)
   }
 
-  /// The bytes of an incomplete head have moved in their buffer: all ranges go with them.
+  /// Moves all ranges, because the bytes of an incomplete head have moved in their buffer.
   mutating func shift(by distance: Int) {
     (method, target, path) = (
       method.moved(by: distance), target.moved(by: distance), path.moved(by: distance)
@@ -159,16 +159,16 @@ public struct RequestHead: ~Copyable {
     for position in 0..<count { table[position] = table[position].moved(by: distance) }
   }
 
-  /// The value that counts among those of this name, or nil: the first one of HTTP, SCGI and CGI, the last
-  /// one of FastCGI and uwsgi.
+  /// The value that counts among those of this name, or nil: the first one with HTTP, SCGI and CGI, the last
+  /// one with FastCGI and uwsgi.
   @inline(__always)
   public func first(_ known: KnownName) -> DelimitedRange? {
     let position = index[Int(known.rawValue)]
     return position == 0 ? nil : table[Int(position) &- 1].value
   }
 
-  /// The bytes with a NUL behind them: over the delimiter or the length that is theirs; in a copy where that
-  /// stands outside the head.
+  /// The bytes followed by a NUL: written over the delimiter or length that they own; in a copy if that lies
+  /// outside the head.
   @inline(__always)
   public func ended(
     _ range: DelimitedRange, _ base: UnsafeMutableRawPointer, _ arena: inout Arena
@@ -179,7 +179,7 @@ public struct RequestHead: ~Copyable {
     return Text(bytes + Int(range.start), Int(range.count))
   }
 
-  /// The name of a variable with a NUL behind it: in place, where the protocol leaves a byte for it.
+  /// The name of a variable followed by a NUL: in place, if the protocol leaves a byte for it.
   @inline(__always)
   public func endedName(
     _ field: Field, _ base: UnsafeMutableRawPointer, _ arena: inout Arena

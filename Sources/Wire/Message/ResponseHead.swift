@@ -11,26 +11,26 @@
   case reservedName
   /// Content-Length that is not a number, or two that differ (RFC 9110 §8.6).
   case invalidLength
-  /// X-Sendfile twice: one file is sent, and the other one's name is no business of a client.
+  /// X-Sendfile twice: one file is sent, and the other one's name is none of the client's business.
   case sendfileTwice
   /// More than `Limits.responseHeadBytes`.
   case tooLarge
 }
 
-/// A response head as the application gives it: validated, and kept in the one spelling that all five
-/// protocols share, `Name: value CR LF`. Reused from exchange to exchange.
+/// A response head as the application gives it: validated, and kept in the one form that all five protocols
+/// share, `Name: value CR LF`. Reused from exchange to exchange.
 ///
-/// The writers take it `inout` and change nothing: what is borrowed is copied to the stack first.
+/// The writers take it `inout` and change nothing: a borrowed one would first be copied to the stack.
 public struct ResponseHead: ~Copyable {
   /// Status code, 100 … 599; 0 while there is none.
   public private(set) var status = 0
-  /// The reason phrase if the app gave one of its own, else empty: the standard one is sent.
+  /// The reason phrase if the app gave one of its own, otherwise empty: the standard one is sent.
   public private(set) var reason = ByteBuffer()
   /// The phrase of the head that begins next, if the app has given one.
   private var announced = ByteBuffer()
   /// All fields, ready to be sent.
   public private(set) var fields = ByteBuffer()
-  /// All fields, in memory that goes on behind them as `Cursor.put(padded:)` needs it.
+  /// All fields, followed by as much memory as `Cursor.put(padded:)` needs.
   @inline(__always)
   mutating func paddedFields() -> UnsafeRawBufferPointer {
     fields.reserve(Cursor.step)
@@ -83,7 +83,7 @@ public struct ResponseHead: ~Copyable {
     try begin(status: status, reason: text.bytes)
   }
 
-  /// There is none any more: nothing of it counts until the next one begins.
+  /// There is no head any more: nothing of it counts until the next one begins.
   @inline(__always)
   public mutating func end() {
     status = 0
@@ -105,7 +105,7 @@ public struct ResponseHead: ~Copyable {
   public mutating func add(
     name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) throws(ResponseError) {
-    // The field that most responses have is its own proof, and no rule speaks of it.
+    // Skips the check of the name for the most common field, which no rule concerns.
     let isType = name.count == 12 && Ascii.matches(name, "content-type")
     guard isType || Ascii.isToken(name) else { throw .invalidName }
     guard Ascii.isFieldValue(value) else { throw .invalidValue }
@@ -118,7 +118,7 @@ public struct ResponseHead: ~Copyable {
     write(name, value)
   }
 
-  /// Appends one line with one look at the room.
+  /// Appends one line after one check of the room.
   @inline(__always)
   private mutating func write(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
     fields.append(atMost: name.count + value.count + 4) { cursor in
@@ -144,7 +144,7 @@ public struct ResponseHead: ~Copyable {
     return value
   }
 
-  /// Takes out every field of a name. Server then has no line at all.
+  /// Removes every field of a name. With Server removed, the head has no Server line at all.
   public mutating func remove(_ name: UnsafeRawBufferPointer) {
     if name.count == 6, Ascii.matches(name, "server") { hasServer = true }
     var rest = ByteBuffer()
@@ -168,7 +168,7 @@ public struct ResponseHead: ~Copyable {
     sendfileLine = named
   }
 
-  /// Declares the length in the app's place: the body is not what the app wrote.
+  /// Declares the length in the app's place: the body is not the one that the app wrote.
   public mutating func setLength(_ length: Int64) { contentLength = length }
 
   /// Adds whole lines that the server itself has composed; Content-Length is not among them.
@@ -182,7 +182,7 @@ public struct ResponseHead: ~Copyable {
     fields.append("\r\n")
   }
 
-  /// Notes the fields that the rules look at; false for one that the writer produces itself.
+  /// Notes the fields that matter to the rules; false for one that the writer produces itself.
   private mutating func classify(
     _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
   ) throws(ResponseError) -> Bool {

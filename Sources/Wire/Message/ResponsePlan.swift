@@ -10,7 +10,7 @@
   case untilClose
   /// Records with an end record of their own (FastCGI).
   case records
-  /// Frames of a stream, the last of which says that it is (HTTP/2).
+  /// Frames of a stream, the last of which is marked as such (HTTP/2).
   case frames
 }
 
@@ -18,7 +18,7 @@
 /// Pure: decided once, when the head is about to leave.
 @frozen public struct ResponsePlan: Equatable, Sendable {
   public var framing: ResponseFraming
-  /// Body bytes are sent; else whatever the app writes is dropped.
+  /// Body bytes are sent; otherwise whatever the app writes is dropped.
   public var hasBody: Bool
   /// The connection carries another request afterwards.
   public var persists: Bool
@@ -85,8 +85,8 @@
     hasBody = !(question.isHead || bodiless || question.status == 304 || question.status == 205)
     contentLength = bodiless ? -1 : length
     if question.isHead || bodiless || question.status == 304 {
-      // HEAD and 304 may tell the length that a GET would have had; a 0 that only the host counted
-      // would be a lie there.
+      // HEAD and 304 may state the length that a GET would have had; a 0 that only the host counted would be
+      // wrong there.
       if question.declaredLength < 0, question.status == 304 || length == 0 { contentLength = -1 }
       framing = question.gateway == .fastcgi ? .records : .none
       return

@@ -1,20 +1,21 @@
-/// What a front end says of the path of a request. Some send neither SCRIPT_NAME nor PATH_INFO, some one of
-/// them, some the whole path beside the other; what an app gets is one: SCRIPT_NAME and PATH_INFO, one behind
-/// the other, are the path (RFC 3875 §3.3).
+/// What a front end says about the path of a request. Some send neither SCRIPT_NAME nor PATH_INFO, some one
+/// of them, some the whole path beside the other; an app always gets the same: SCRIPT_NAME and PATH_INFO,
+/// joined, are the path (RFC 3875 §3.3).
 struct ToldPath {
   let script: Text
   let info: Text
   /// DOCUMENT_URI: nginx's decoded path.
   let document: Text
   let query: Text
-  /// The peer asks that SCRIPT_NAME be taken off PATH_INFO (uwsgi, modifier1 30).
+  /// The peer asks to remove SCRIPT_NAME from PATH_INFO (uwsgi, modifier1 30).
   let isWhole: Bool
   /// SCRIPT_NAME and PATH_INFO are to be taken together as the path.
   let fixesRoot: Bool
 
   private static let slash = UInt8(ascii: "/")
 
-  /// Fills in SCRIPT_NAME, PATH_INFO, QUERY_STRING and REQUEST_URI; this one is in `meta` as it was told.
+  /// Fills in SCRIPT_NAME, PATH_INFO, QUERY_STRING and REQUEST_URI; the last is in `meta` as the front end
+  /// sent it.
   func put(into meta: inout MetaVariables, _ arena: inout Arena) throws(NormalizeError) {
     let target = ToldPath.behindAuthority(meta.requestURI, &arena)
     let (end, isEncoded) = Normalizer.endOfPath(target.bytes)
@@ -29,7 +30,7 @@ struct ToldPath {
     script = try ToldPath.mount(script, &arena)
     if info.isEmpty {
       info = ToldPath.rest(of: try decoded(target, end, isEncoded, &arena), below: script) ?? .empty
-      // The slash behind SCRIPT_NAME is all of the path that nobody else tells.
+      // The slash after SCRIPT_NAME is all of the path that nothing else tells.
       if info.isEmpty, endsWithSlash, !script.isEmpty, path.isEmpty { info = Text("/") }
     } else if !script.isEmpty, let rest = ToldPath.rest(of: info, below: script) {
       let isDoubled = ToldPath.isSame(path, script, info)
@@ -46,8 +47,8 @@ struct ToldPath {
     (meta.scriptName, meta.pathInfo) = (script, info)
   }
 
-  /// Path and query of a target that a front end passes on in absolute-form (RFC 9112 §3.2.2); any other as
-  /// it is.
+  /// Path and query of a target that a front end passes on in absolute-form (RFC 9112 §3.2.2); any other
+  /// unchanged.
   @inline(__always)
   private static func behindAuthority(_ target: Text, _ arena: inout Arena) -> Text {
     guard let first = target.bytes.first, Ascii.lower(first) &- 0x61 < 26 else { return target }
@@ -68,9 +69,9 @@ struct ToldPath {
     return rest.bytes.first == slash ? rest : Normalizer.joined(Text("/"), rest, &arena)
   }
 
-  /// Apache's mod_proxy_scgi passes the path as the client encoded it, and, where that holds escapes, the
-  /// decoded one as SCRIPT_NAME too. It shows: PATH_INFO is the request's raw path to the letter, although
-  /// that holds escapes. What cannot be decoded was not encoded: a front end has done that already.
+  /// Apache's mod_proxy_scgi passes the path as the client encoded it and, if it holds escapes, the decoded
+  /// one as SCRIPT_NAME too. This can be recognised: PATH_INFO is exactly the request's raw path, although
+  /// that holds escapes. A path that cannot be decoded was not encoded: a front end has decoded it already.
   private func decodedIfRaw(
     _ path: UnsafeRawBufferPointer, _ arena: inout Arena
   ) throws(NormalizeError) -> (script: Text, info: Text) {
@@ -101,19 +102,19 @@ struct ToldPath {
     return name.bytes[0] == slash ? name : Normalizer.joined(Text("/"), name, &arena)
   }
 
-  /// The path of the request, when the front end left PATH_INFO out.
+  /// The path of the request, if the front end left out PATH_INFO.
   private func decoded(
     _ target: Text, _ end: Int, _ isEncoded: Bool, _ arena: inout Arena
   ) throws(NormalizeError) -> Text {
     if end == 0 { return document }
     do { return try Normalizer.decodedPath(target, end, isEncoded, &arena) } catch {
-      // What cannot be decoded, the front end has read already.
+      // A path that cannot be decoded has been decoded by the front end already.
       if error == .escapedNul || document.isEmpty { throw error }
       return document
     }
   }
 
-  /// What follows `script` in `path`; nil when it does not begin with that, or goes on inside a segment.
+  /// The rest of `path` after `script`; nil if it does not begin with that, or goes on inside a segment.
   private static func rest(of path: Text, below script: Text) -> Text? {
     guard let start = path.start, path.count >= script.count else { return nil }
     let beginning = UnsafeRawBufferPointer(rebasing: path.bytes[..<script.count])
@@ -122,8 +123,8 @@ struct ToldPath {
     return rest.isEmpty || script.isEmpty || rest.bytes[0] == slash ? rest : nil
   }
 
-  /// Whether `path`, decoded, is the two texts one behind the other. Several slashes count as one, since
-  /// nginx merges them; a % that two digits do not follow is itself.
+  /// Whether `path`, decoded, is the two texts joined. Several slashes count as one, since nginx merges them;
+  /// a % that is not followed by two digits stands for itself.
   private static func isSame(_ path: UnsafeRawBufferPointer, _ first: Text, _ second: Text) -> Bool {
     var position = 0
     var last: UInt8 = 0

@@ -4,14 +4,14 @@
 enum AnnouncedLength: Equatable {
   /// Absent or empty; nginx sends an empty one with requests that have no body.
   case absent
-  /// -1: there is a body, and the front end does not know how long it is. (Caddy, of one in chunks.)
+  /// -1: there is a body, and the front end does not know how long it is. (Caddy, for a chunked one.)
   case unknown
   case bytes(Int64)
   /// Neither empty nor a decimal number that fits.
   case malformed
 }
 
-/// Why a variable cannot stand in an environment.
+/// Why a variable cannot be in an environment.
 enum VariableFault: Equatable {
   /// An empty name, a name with `=` or NUL, or a value with NUL: an environment could not carry it.
   case unusable
@@ -19,8 +19,8 @@ enum VariableFault: Equatable {
   case tooMany
 }
 
-/// Fills the table of a head with variables. A block holds twenty of them or more: what the head has in
-/// memory stands in registers here.
+/// Fills the table of a head with variables. A block holds twenty of them or more: values that the head has
+/// in memory are in registers here.
 struct VariableTable {
   /// What became of a variable of which the first one counts.
   enum Added { case first, again, tooMany }
@@ -44,16 +44,16 @@ struct VariableTable {
     self.limit = min(limit, head.capacity)
   }
 
-  /// Adds a variable. The last of several with one known name is the one that `RequestHead.first` finds, as
-  /// front ends mean it whose configuration sets a variable twice (nginx sends both); the table keeps every
-  /// one in the order of arrival.
+  /// Adds a variable. Of several with one known name `RequestHead.first` finds the last, which is what front
+  /// ends mean whose configuration sets a variable twice (nginx sends both); the table keeps every one in the
+  /// order of arrival.
   ///
   /// - Returns: nil, or why it was not added.
   @inline(__always)
   mutating func append(name: ByteRange, value: DelimitedRange) -> VariableFault? {
     let nameBytes = name.bytes(in: base)
     let known = KnownName.variable(nameBytes)
-    // A known name is its own proof.
+    // A known name needs no check.
     if known == .other || known == .reserved {
       let isBad = nameBytes.isEmpty || nameBytes.hasWord(where: { Word.equal($0, to: 0x3d) | Word.zeros($0) })
       if isBad { return .unusable }
@@ -61,12 +61,12 @@ struct VariableTable {
     if holdsNUL(value.range) { return .unusable }
     guard count < limit else { return .tooMany }
     put(name, value, known)
-    // That of the unknown ones is taken back at the end.
+    // The entry of the unknown ones is reset at the end.
     index[Int(known.rawValue)] = UInt16(truncatingIfNeeded: count)
     return nil
   }
 
-  /// Adds a variable that NULs end, of which the first one counts.
+  /// Adds a variable that is delimited by NULs, of which the first one counts.
   @inline(__always)
   mutating func append(first known: KnownName, name: ByteRange, value: DelimitedRange) -> Added {
     guard count < limit else { return .tooMany }
@@ -90,16 +90,16 @@ struct VariableTable {
   private func holdsNUL(_ value: ByteRange) -> Bool {
     let start = Int(value.start)
     guard value.count < 8, start &+ 8 <= end else { return value.bytes(in: base).hasWord(where: Word.zeros) }
-    // What stands behind a short value is read with it and filled with ones: no branch for each length.
+    // Reads past a short value and fills the excess with ones: no branch for each length.
     let behind = UInt64.max &<< (8 &* UInt64(value.count))
     return Word.zeros(Word.load(base, start) | behind) != 0
   }
 
-  /// One of the names that are not known, and are not those of request headers, may stand there twice.
+  /// One of the names that are neither known nor those of request headers may be there twice.
   @inline(__always)
   var mayRepeat: Bool { unknown.mayRepeat }
 
-  /// Gives the head what was added.
+  /// Gives the head everything that was added.
   @inline(__always)
   func finish(_ head: inout RequestHead) {
     index[Int(KnownName.other.rawValue)] = 0
@@ -108,7 +108,7 @@ struct VariableTable {
 }
 
 extension RequestHead {
-  /// What the CONTENT_LENGTH that counts says, ranges counting from `base`.
+  /// What the CONTENT_LENGTH that counts says, ranges being relative to `base`.
   func announcedLength(base: UnsafeRawPointer) -> AnnouncedLength {
     guard let range = first(.contentLength), !range.isEmpty else { return .absent }
     let text = range.bytes(in: base)
@@ -116,14 +116,14 @@ extension RequestHead {
     return .bytes(number)
   }
 
-  /// The client has sent its body in a transfer coding, which a front end takes off before it says the
-  /// length; without a length nobody has.
+  /// The client has sent its body in a transfer coding, which a front end removes before it states the
+  /// length; without a length nobody knows it.
   func saysCoding(base: UnsafeRawPointer) -> Bool {
     guard let coding = first(.transferEncoding), !coding.isEmpty else { return false }
     return !Ascii.matches(coding.bytes(in: base), "identity")
   }
 
-  /// Takes note that variables have stated a length of the body.
+  /// Notes that variables have stated a length of the body.
   mutating func stated(length: Int64, base: UnsafeRawPointer) {
     statesLength = true
     mayHaveChunks = length == 0 && saysCoding(base: base)

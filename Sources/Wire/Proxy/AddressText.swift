@@ -56,8 +56,8 @@
     return text
   }
 
-  /// Eight groups, in the one spelling of RFC 5952: the longest run of two or more zero groups, the
-  /// first of equals, as `::`; letters small; an IPv4-mapped address with dots (§5).
+  /// Eight groups, in the one spelling of RFC 5952: the longest run of two or more zero groups, the first of
+  /// equal ones, as `::`; letters in lower case; an IPv4-mapped address with dots (§5).
   static func ipv6(_ groups: InlineArray<8, UInt16>) -> AddressText {
     var text = AddressText()
     var (runStart, runCount) = (0, 1)
@@ -143,7 +143,7 @@ enum AddressParser {
     return spread(groups, count: count, gap: gap)
   }
 
-  /// Puts zeros where `::` stood.
+  /// Fills in zeros for `::`.
   private static func spread(
     _ groups: InlineArray<8, UInt16>, count: Int, gap: Int
   ) -> InlineArray<8, UInt16>? {

@@ -6,7 +6,7 @@ public struct ForwardedNode {
   /// The port in decimal digits; empty without one.
   public let port: UnsafeRawBufferPointer
 
-  /// Reads an entry that has no white space around it; nil for what names no address, such as `unknown`.
+  /// Reads an entry that has no white space around it; nil for one that names no address, such as `unknown`.
   public init?(_ text: UnsafeRawBufferPointer) {
     let colons = text.count { $0 == HTTP1Grammar.colon }
     var (host, rest) = (text[...], text[text.endIndex...])
@@ -28,8 +28,8 @@ public struct ForwardedNode {
 
 /// Lists of the X-Forwarded fields: members with commas between them, white space around each.
 public enum ForwardedList {
-  /// The member that ends at `end`, which moves in front of the comma before it; nil in front of the first
-  /// one, when `end` is negative.
+  /// The member that ends at `end`, which moves before the comma in front of it; nil before the first one,
+  /// when `end` is negative.
   public static func last(
     _ list: UnsafeRawBufferPointer, before end: inout Int
   ) -> UnsafeRawBufferPointer? {

@@ -1,11 +1,11 @@
 /// What a peer may get wrong in a PROXY header; the connection ends without an answer, as the specification
-/// of the PROXY protocol (§2) has it.
+/// of the PROXY protocol (§2) requires.
 @frozen public enum ProxyError: GatewayError {
   /// Version 1: no CR LF within 107 bytes (§2.1).
   case lineTooLong
   /// Version 1: the line is none of the forms of §2.1.
   case lineMalformed
-  /// An address that does not belong to its family, or is no address.
+  /// An address that does not belong to its family, or is not an address.
   case addressMalformed
   /// A port that is not 0 ... 65535, or has a leading zero.
   case portMalformed

@@ -1,10 +1,10 @@
-/// A PROXY protocol header, version 1 or 2 (HAProxy, "The PROXY protocol", 2020/03/05): who the client is
-/// whom a proxy in front speaks for. To be believed from trusted peers only.
+/// A PROXY protocol header, version 1 or 2 (HAProxy, "The PROXY protocol", 2020/03/05): names the client for
+/// whom a proxy in front speaks. Trust it only from trusted peers.
 @frozen public struct ProxyHeader: Sendable {
   /// What the addresses are.
   @frozen public enum Family: Equatable, Sendable {
     /// The proxy speaks for itself (version 2, LOCAL) or does not know (UNKNOWN, UNSPEC): the connection's
-    /// own addresses hold.
+    /// own addresses count.
     case local
     /// TCP or UDP over IPv4, over IPv6; unix sockets.
     case ipv4, ipv6, unix
@@ -16,7 +16,7 @@
     case needMore
     /// No PROXY header; the connection's first bytes are the protocol's own.
     case absent
-    /// A header of `count` bytes; the protocol begins behind it.
+    /// A header of `count` bytes; the protocol begins after it.
     case header(ProxyHeader, count: Int)
   }
 
@@ -29,12 +29,12 @@
   public var destination = AddressText()
   public var destinationPort: UInt16 = 0
 
-  /// Version 1 in bytes at most, CR LF included (§2.1).
+  /// Version 1 in bytes at most, including CR LF (§2.1).
   public static let lineBytes = 107
 
   /// Looks at the beginning of a connection.
   ///
-  /// - Parameter limit: bytes of a version 2 header at most, extensions (TLVs, passed over) included.
+  /// - Parameter limit: bytes of a version 2 header at most, including extensions (TLVs, which are skipped).
   public static func read(
     _ bytes: UnsafeRawBufferPointer, limit: Int = 4096
   ) throws(ProxyError) -> Verdict {
@@ -46,7 +46,7 @@
     }
   }
 
-  /// Whether `bytes` begin with `signature`; nil while they are a beginning of it.
+  /// Whether `bytes` begin with `signature`; nil while they are a prefix of it.
   static func begins(_ bytes: UnsafeRawBufferPointer, with signature: StaticString) -> Bool? {
     let length = signature.utf8CodeUnitCount
     for position in 0..<min(bytes.count, length) where bytes[position] != signature.utf8Start[position] {
@@ -90,7 +90,7 @@ enum ProxyLine {
     return header
   }
 
-  /// The next word; words are parted by one space.
+  /// The next word; words are separated by one space.
   private static func word(
     _ rest: inout UnsafeRawBufferPointer
   ) throws(ProxyError) -> UnsafeRawBufferPointer {
@@ -142,7 +142,7 @@ enum ProxyBinary {
     return .header(try addresses(whole), count: size)
   }
 
-  /// The addresses by family (upper half of byte 14: 1 IPv4, 2 IPv6, 3 unix) and what stands behind them.
+  /// The addresses by family (upper half of byte 14: 1 IPv4, 2 IPv6, 3 unix) and what follows them.
   private static func addresses(_ bytes: UnsafeRawBufferPointer) throws(ProxyError) -> ProxyHeader {
     var header = ProxyHeader()
     let length: Int
@@ -186,7 +186,7 @@ enum ProxyBinary {
     }
   }
 
-  /// TLVs (§2.2.7): a type, a length of two bytes, so many bytes.
+  /// TLVs (§2.2.7): a type, a length of two bytes, and as many bytes.
   private static func passExtensions(
     _ bytes: UnsafeRawBufferPointer, from start: Int
   ) throws(ProxyError) {

@@ -1,6 +1,6 @@
 /// What a peer may get wrong in an SCGI request; always the peer's fault.
 @frozen public enum SCGIError: GatewayError {
-  /// The first bytes are no netstring length ("Request Format", netstring).
+  /// The first bytes are not a netstring length ("Request Format", netstring).
   case lengthNotANumber
   /// The length has a leading zero, or no digits (netstrings: "extra zeros are prohibited").
   case lengthMalformed
@@ -8,7 +8,7 @@
   case headTooLarge(bytes: Int)
   /// The netstring does not end with a comma.
   case commaMissing
-  /// A name or value is not ended by NUL, or a name is empty.
+  /// A name or value does not end with NUL, or a name is empty.
   case headerUnterminated
   /// The first header is not CONTENT_LENGTH.
   case contentLengthNotFirst
@@ -20,8 +20,8 @@
   case bodyTooLarge
   /// No header SCGI with the value 1.
   case versionMissing
-  /// The same variable twice ("Duplicate names are not allowed"); request headers (HTTP_) may be. Its name,
-  /// shortened to 64 characters, others than letters, digits and `_` shown as `?`.
+  /// The same variable twice ("Duplicate names are not allowed"), which only request headers (HTTP_) may be.
+  /// Its name, shortened to 64 characters, with characters other than letters, digits and `_` shown as `?`.
   case duplicateHeader(String)
   /// More headers than the server's limit.
   case tooManyHeaders

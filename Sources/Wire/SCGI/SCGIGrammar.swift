@@ -7,7 +7,7 @@ enum SCGIGrammar {
   static let colon = UInt8(ascii: ":")
   static let comma = UInt8(ascii: ",")
 
-  /// The first NUL at or after `start`; `end` without one.
+  /// The first NUL at or after `start`; `end` if there is none.
   @inline(__always)
   static func terminator(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
     var position = start

@@ -1,16 +1,16 @@
 /// SCGI request reader: a netstring of NUL-separated headers, then CONTENT_LENGTH bytes.
 /// Bytes in, events out; owns no memory and no descriptor. One request per connection.
 @frozen public struct SCGIRequestReader: BitwiseCopyable, Sendable {
-  /// Where the reader stands.
+  /// Where the reader is.
   public private(set) var state = SizedRequestState.head
   private let limits: HeadLimits
 
   /// A reader at the beginning of a connection.
   public init(limits: HeadLimits) { self.limits = limits }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
+  /// Reads on in `bytes` from `offset`, which it moves past the bytes that it has consumed.
   ///
-  /// While the head is incomplete nothing is used up: call again with the same bytes and more.
+  /// While the head is incomplete nothing is consumed: call again with the same bytes and more.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(SCGIError) -> ReadEvent {
@@ -18,8 +18,7 @@
     return try bytes.withUnsafeBytes { all throws(SCGIError) in try readHead(all, &offset, &head) }
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
-  /// `left`.
+  /// Bytes of a body that the host read past the reader, straight into place; `count` is at most `left`.
   public mutating func bypassed(_ count: Int) { state.bypassed(count) }
 
   private mutating func readHead(
@@ -37,7 +36,7 @@
     return .head
   }
 
-  /// Where the netstring's bytes begin and how many they are, or nil while its length is incomplete.
+  /// Where the netstring's bytes begin and how many there are, or nil while its length is incomplete.
   private func netstring(
     _ all: UnsafeRawBufferPointer, from origin: Int
   ) throws(SCGIError) -> (start: Int, length: Int)? {
@@ -75,7 +74,7 @@
       let known = KnownName.variable(name.bytes(in: base))
       switch table.append(first: known, name: name, value: value) {
       case .first: break
-      // A request header given twice is passed on twice by nginx: those stay for the normaliser to join.
+      // nginx passes on twice a request header that it gets twice: those are left for the normaliser to join.
       case .again where known.rawValue > KnownName.contentType.rawValue: break
       case .again: throw .duplicateHeader(Ascii.shown(name.bytes(in: base)))
       case .tooMany: throw .tooManyHeaders
@@ -87,7 +86,7 @@
     return try contentLength(base, &head)
   }
 
-  /// The same for names that the server does not know, but for request headers.
+  /// The same for names that the server does not know, except those of request headers.
   @inline(never)
   private func refuseDuplicates(
     _ base: UnsafeRawPointer, _ head: borrowing RequestHead
@@ -109,7 +108,7 @@
     if let duplicate { throw .duplicateHeader(Ascii.shown(duplicate)) }
   }
 
-  /// The first name that `isKnown`, told of each one and its place, has met before.
+  /// The first name that `isKnown`, which is told each name and its place, has met before.
   @inline(__always)
   private static func duplicate(
     _ base: UnsafeRawPointer, _ table: UnsafeMutableBufferPointer<Field>,

@@ -2,8 +2,8 @@
 @frozen public enum UWSGIError: GatewayError {
   /// modifier1 asks for something that this server never does (evaluate code, signals, cache …).
   case modifierRefused(UInt8)
-  /// A `UWSGI_*` variable that would choose or change the application; its name, shortened to 64
-  /// characters, others than letters, digits and `_` shown as `?`.
+  /// A `UWSGI_*` variable that would choose or change the application; its name, shortened to 64 characters,
+  /// with characters other than letters, digits and `_` shown as `?`.
   case variableRefused(String)
   /// The block of variables is empty.
   case blockEmpty
@@ -11,13 +11,13 @@
   case blockTooLarge(bytes: Int)
   /// More variables than the server's limit.
   case tooManyVariables
-  /// A length points behind the block's end, or bytes are left over.
+  /// A length points past the block's end, or bytes are left over.
   case variableTruncated
   /// A name that is empty or holds `=` or NUL, or a value that holds NUL.
   case variableUnusable
   /// CONTENT_LENGTH is neither empty nor a decimal number.
   case contentLengthMalformed
-  /// The client's body came in chunks and its length is not said, or CONTENT_LENGTH is -1.
+  /// The client's body is chunked and its length is not stated, or CONTENT_LENGTH is -1.
   case lengthMissing
   /// CONTENT_LENGTH is above the server's limit.
   case bodyTooLarge

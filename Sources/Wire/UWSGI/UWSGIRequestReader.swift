@@ -4,7 +4,7 @@
 /// modifier1 0 and every value without a meaning of its own is a request; 30 is one whose PATH_INFO is the
 /// whole path; 100 is a ping.
 @frozen public struct UWSGIRequestReader: BitwiseCopyable, Sendable {
-  /// Where the reader stands; a ping ends it as a request does.
+  /// Where the reader is; a ping ends it as a request does.
   public private(set) var state = SizedRequestState.head
   /// The packet's modifiers, once the head is there.
   public private(set) var modifier1: UInt8 = 0
@@ -13,9 +13,9 @@
 
   public init(limits: HeadLimits) { self.limits = limits }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up.
+  /// Reads on in `bytes` from `offset`, which it moves past the bytes that it has consumed.
   ///
-  /// While the head is incomplete nothing is used up: call again with the same bytes and more.
+  /// While the head is incomplete nothing is consumed: call again with the same bytes and more.
   public mutating func next(
     _ bytes: RawSpan, _ offset: inout Int, _ head: inout RequestHead
   ) throws(UWSGIError) -> ReadEvent {
@@ -23,8 +23,7 @@
     return try bytes.withUnsafeBytes { all throws(UWSGIError) in try readHead(all, &offset, &head) }
   }
 
-  /// Bytes of a body that the host read past the reader, straight to their place; `count` is at most
-  /// `left`.
+  /// Bytes of a body that the host read past the reader, straight into place; `count` is at most `left`.
   public mutating func bypassed(_ count: Int) { state.bypassed(count) }
 
   private mutating func readHead(
@@ -44,7 +43,7 @@
     modifier2 = all[offset + 3]
     let size = number(all, at: offset + 1)
     if modifier1 == UWSGIGrammar.ping {
-      // A pong, which modifier2 tells apart, is no question: two servers would play for ever.
+      // Does not answer a pong, which modifier2 tells apart: two servers would go on for ever.
       guard modifier2 == 0 else { throw .modifierRefused(modifier1) }
       offset += header
       state = .ended
@@ -54,7 +53,7 @@
     guard size > 0 else { throw .blockEmpty }
     guard size <= limits.headBytes else { throw .blockTooLarge(bytes: size) }
     guard all.count - offset >= header + size else {
-      // Bytes of another protocol rarely make sense as far as this, and are not waited for.
+      // Bytes of another protocol rarely make sense up to here, and are not waited for.
       let first = offset + header
       if size < 4 || all.count - first >= 2 && number(all, at: first) > size - 4 { throw .variableTruncated }
       return .needMore
@@ -77,7 +76,7 @@
     while position < end {
       let name = try text(all, from: position, before: end)
       let value = try text(all, from: name.end, before: end)
-      // The length of what comes next stands behind each, and is read by then.
+      // Each is followed by the length of the next, which has been read by then.
       switch table.append(name: name, value: DelimitedRange(range: value)) {
       case nil: break
       case .unusable: throw .variableUnusable

@@ -1,9 +1,9 @@
 /// uwsgi response writer: an HTTP response whose end is the connection's end.
 ///
-/// The status line is HTTP/1.1 to the letter whatever the client speaks (Apache accepts nothing else), and
-/// the body is never chunked: nginx and Apache pass chunks on as if they were the body.
+/// The status line is exactly HTTP/1.1 whatever the client speaks (Apache accepts nothing else), and the body
+/// is never chunked: nginx and Apache pass chunks on as if they were the body.
 public enum UWSGIResponseWriter {
-  /// Writes the head, and behind it what is given of the body.
+  /// Writes the head, followed by the given part of the body.
   public static func head(
     _ response: inout ResponseHead, _ plan: ResponsePlan, body: UnsafeRawBufferPointer = .none,
     into out: inout ByteBuffer

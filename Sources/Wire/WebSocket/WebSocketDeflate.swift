@@ -1,21 +1,22 @@
-/// What was agreed on about compression (RFC 7692 §7): permessage-deflate.
+/// The agreed compression (RFC 7692 §7): permessage-deflate.
 public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
-  /// Bits of a window: what zlib takes, and of the RFC's 8 … 15 all but one.
+  /// Bits of a window: zlib takes all of the RFC's 8 … 15 except 8.
   private static let windows = 9...15
 
-  /// A message is compressed with what the one before has left (§7.1.1): the server's, the client's.
+  /// A message is compressed with the context of the previous one (§7.1.1): the server's, the client's.
   public var serverKeepsContext: Bool
   public var clientKeepsContext: Bool
   /// Bits of the windows, 9 … 15.
   public var serverWindow = 15
   public var clientWindow = 15
-  /// The client has said that it can limit its window, so that it may be told to.
+  /// The client has said that it can limit its window, so it may be told to.
   private var clientTakesWindow = false
 
   /// - Parameter keepsContext: windows for each socket, in both directions.
   public init(keepsContext: Bool) { (serverKeepsContext, clientKeepsContext) = (keepsContext, keepsContext) }
 
-  /// The first of a client's offers that can be met, on the server's own terms; nil for none.
+  /// Agrees to the first of a client's offers that can be met, on the server's own terms; nil if there is
+  /// none.
   ///
   /// - Parameter extensions: the value of Sec-WebSocket-Extensions.
   public static func agree(
@@ -28,7 +29,7 @@ public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
     return nil
   }
 
-  /// The terms with those of an offer; nil for one that is of another extension, or cannot be met.
+  /// The terms combined with those of an offer; nil if the offer is for another extension, or cannot be met.
   private func taking(_ offer: UnsafeRawBufferPointer) -> WebSocketDeflate? {
     var (terms, position, seen) = (self, 0, Parameter())
     guard let name = WebSocketDeflate.part(offer, &position), Ascii.matches(name, "permessage-deflate") else {
@@ -40,7 +41,7 @@ public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
     return terms
   }
 
-  /// Which parameters an offer has had (§7.1: none twice).
+  /// Which parameters an offer has already named (§7.1: none twice).
   private struct Parameter: OptionSet {
     let rawValue: UInt8
     static let serverContext = Parameter(rawValue: 1)

@@ -1,4 +1,4 @@
-/// What a client may get wrong on an open WebSocket; the socket is closed with its code (RFC 6455 §7.1.7).
+/// Errors of a client on an open WebSocket; the socket is closed with its code (RFC 6455 §7.1.7).
 @frozen public enum WebSocketError: Error, Equatable, CustomStringConvertible {
   /// RSV bits that no agreed extension uses (§5.2).
   case reservedBits
@@ -12,7 +12,7 @@
   case controlTooLong
   /// A length in more bytes than it needs, or above 63 bits (§5.2).
   case lengthMalformed
-  /// A continuation without a message under way (§5.4).
+  /// A continuation without a message in progress (§5.4).
   case continuationUnexpected
   /// A message begins in the middle of another (§5.4).
   case messageUnderWay

@@ -1,14 +1,14 @@
 /// Numbers of RFC 6455.
 public enum WebSocketGrammar {
-  /// What is joined to a client's key (§1.3).
+  /// The text that is joined to a client's key (§1.3).
   static let magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-  /// The one version (§4.1).
+  /// The only version (§4.1).
   public static let version = 13
-  /// Bytes of a control frame's payload at most (§5.5).
+  /// The most bytes in a control frame's payload (§5.5).
   public static let controlBytes = 125
-  /// Bytes of the reason in a close frame at most.
+  /// The most bytes in the reason of a close frame.
   public static let reasonBytes = controlBytes - 2
-  /// Bytes of a client's key in base64, which stands for 16 (§4.1).
+  /// Bytes of a client's key in base64, which encode 16 (§4.1).
   static let keyBytes = 24
 
   // MARK: Close codes (§7.4.1 and IANA's registry)
@@ -16,7 +16,7 @@ public enum WebSocketGrammar {
   public static let normal: UInt16 = 1000
   public static let goingAway: UInt16 = 1001
   public static let protocolError: UInt16 = 1002
-  /// A close frame had none: never sent.
+  /// A close frame without a code: never sent.
   public static let absent: UInt16 = 1005
   /// The connection broke without a close frame: never sent.
   public static let broken: UInt16 = 1006

@@ -1,6 +1,6 @@
-/// A request for a WebSocket (RFC 6455 §4.1), as its fields stand.
+/// A request for a WebSocket (RFC 6455 §4.1), as given by its fields.
 public struct WebSocketHandshake {
-  /// What a client may get wrong in it; it is answered with `status`.
+  /// Errors of a client in it, answered with `status`.
   @frozen public enum Failure: GatewayError, Equatable {
     /// Not GET.
     case method
@@ -8,13 +8,13 @@ public struct WebSocketHandshake {
     case httpVersion
     /// Connection does not name Upgrade (§4.2.1).
     case connection
-    /// Sec-WebSocket-Version is absent or another than 13.
+    /// Sec-WebSocket-Version is absent or not 13.
     case version
     /// No Sec-WebSocket-Key.
     case keyMissing
-    /// Sec-WebSocket-Key is not one of 16 bytes in base64.
+    /// Sec-WebSocket-Key is not 16 bytes in base64.
     case keyMalformed
-    /// Sec-WebSocket-Protocol is no list of tokens.
+    /// Sec-WebSocket-Protocol is not a list of tokens.
     case protocolMalformed
 
     public var status: Int { self == .version ? 426 : 400 }
@@ -36,7 +36,7 @@ public struct WebSocketHandshake {
   public var method = UnsafeRawBufferPointer.none
   public var isHTTP11 = true
   public var upgrade: UnsafeRawBufferPointer?
-  /// nil with a gateway whose front end keeps it to itself: not asked for.
+  /// nil with a gateway whose front end does not pass it on: not checked.
   public var connection: UnsafeRawBufferPointer?
   public var key: UnsafeRawBufferPointer?
   public var version: UnsafeRawBufferPointer?
@@ -44,10 +44,10 @@ public struct WebSocketHandshake {
 
   public init() {}
 
-  /// The client asks for a WebSocket, well or badly.
+  /// The client asks for a WebSocket, well-formed or not.
   public static func isAsked(upgrade: UnsafeRawBufferPointer) -> Bool { has(upgrade, "websocket") }
 
-  /// Throws what is wrong with it.
+  /// Throws the error in it.
   public func check() throws(Failure) {
     guard Ascii.equals(method, "GET") else { throw .method }
     guard isHTTP11 else { throw .httpVersion }
@@ -63,7 +63,7 @@ public struct WebSocketHandshake {
     }
   }
 
-  /// Whether the client offers a subprotocol; names are compared as they stand (§4.1).
+  /// Whether the client offers a subprotocol; names are compared exactly (§4.1).
   public func offers(_ name: UnsafeRawBufferPointer) -> Bool {
     guard let protocols else { return false }
     var position = 0

@@ -1,4 +1,4 @@
-/// The mask of a client's frames (RFC 6455 §5.3), taken off in words.
+/// The mask of a client's frames (RFC 6455 §5.3), removed word by word.
 enum WebSocketMask {
   /// Applies `key`, whose lowest byte goes with the first of `bytes`, in place.
   ///

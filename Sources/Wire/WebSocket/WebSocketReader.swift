@@ -1,9 +1,8 @@
-/// What bounds the messages of a socket.
+/// The bounds for the messages of a socket.
 public struct WebSocketLimits: Sendable, BitwiseCopyable {
-  /// Bytes of a message at most, as they come; those of a compressed one are bounded once more where it is
-  /// inflated.
+  /// The most bytes of a message, as received; a compressed one is bounded again when it is inflated.
   public var messageBytes: Int64
-  /// Frames of a message at most.
+  /// The most frames of a message.
   public var fragments: UInt32
 
   public init(messageBytes: Int64, fragments: UInt32) {
@@ -13,38 +12,38 @@ public struct WebSocketLimits: Sendable, BitwiseCopyable {
 
 /// What the reader has found.
 @frozen public enum WebSocketEvent: Equatable, Sendable {
-  /// All that is there was read, or is the beginning of something that must be whole.
+  /// All bytes were read, or are the beginning of something that has to be complete.
   case needMore
-  /// A piece of a message, whose mask is off.
+  /// A piece of a message, unmasked.
   case piece(WebSocketPiece)
-  /// A ping, which is to be answered with the same payload.
+  /// A ping, which has to be answered with the same payload.
   case ping(ByteRange)
   case pong(ByteRange)
-  /// The client closes; `absent` without a code. Nothing behind it is read.
+  /// The client closes; `absent` if it gives no code. Nothing after it is read.
   case close(code: UInt16, reason: ByteRange)
 }
 
 /// A stretch of a message.
 @frozen public struct WebSocketPiece: Equatable, Sendable {
-  /// Where it stands in the bytes that the reader was given.
+  /// Its place in the bytes that the reader was given.
   public var range: ByteRange
   /// Text; otherwise binary.
   public var isText: Bool
-  /// The message begins with it.
+  /// It is the first of its message.
   public var isFirst: Bool
-  /// The message ends with it.
+  /// It is the last of its message.
   public var isLast: Bool
-  /// It is to be inflated (RFC 7692), and its text to be checked then.
+  /// It has to be inflated (RFC 7692), and its text checked then.
   public var isCompressed: Bool
 }
 
-/// Reads the frames of a client (RFC 6455 §5). Takes masks off in place, joins what belongs together, checks
-/// UTF-8 as far as it has come, and knows nothing of sockets.
+/// Reads the frames of a client (RFC 6455 §5). Removes masks in place, joins fragments, checks UTF-8 as it
+/// comes, and knows nothing about sockets.
 public struct WebSocketReader: Sendable, BitwiseCopyable {
   private enum State: UInt8 {
     /// The next byte begins a frame.
     case head
-    /// Payload of a data frame comes.
+    /// The payload of a data frame comes.
     case payload
     /// The client has closed.
     case closed
@@ -54,7 +53,7 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
   /// permessage-deflate was agreed on.
   public let inflates: Bool
   private var state = State.head
-  /// A message is under way, of this kind.
+  /// A message of this kind is in progress.
   private var isUnderWay = false
   private var isText = false
   private var isCompressed = false
@@ -63,9 +62,9 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
   /// The frame is its message's last.
   private var isFinal = false
   private var key: UInt32 = 0
-  /// Bytes of the frame that are to come.
+  /// Bytes of the frame that are still to come.
   private var left: Int64 = 0
-  /// Bytes and frames of the message, with all of this frame.
+  /// Bytes and frames of the message, including all of this frame.
   private var messageBytes: Int64 = 0
   private var fragments: UInt32 = 0
   private var utf8 = UTF8Check()
@@ -77,8 +76,8 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
   /// A message has begun and is not complete, or a frame of it.
   public var isInMessage: Bool { isUnderWay }
 
-  /// Reads on in `bytes` from `offset`, which it moves over what it has used up. What it leaves is to be
-  /// there again, with more behind it.
+  /// Reads on in `bytes` from `offset`, which it moves past the bytes that it has consumed. The rest has to
+  /// be there again, followed by more.
   public mutating func next(
     _ bytes: UnsafeMutableRawBufferPointer, _ offset: inout Int
   ) throws(WebSocketError) -> WebSocketEvent {
@@ -104,7 +103,7 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
 
   // MARK: Data
 
-  /// What can be known to be wrong as soon as it has come.
+  /// Checks for errors that can be found as soon as the head has come.
   private func check(_ head: FrameHead) throws(WebSocketError) {
     if head.opcode.isControl || head.opcode == .continuation {
       if head.reserved != 0 { throw .reservedBits }
@@ -117,6 +116,7 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
     case .close, .ping, .pong: return
     }
     guard head.isLengthKnown else { return }
+    guard head.isLengthGood else { throw .lengthMalformed }
     let before = head.opcode == .continuation ? messageBytes : 0
     if head.length > limits.messageBytes - before { throw .messageTooLarge }
     if head.opcode == .continuation, fragments >= limits.fragments { throw .tooManyFragments }
@@ -134,7 +134,7 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
     state = .payload
   }
 
-  /// As much of the frame as has come.
+  /// Reads as much of the frame as has come.
   private mutating func payload(
     _ bytes: UnsafeMutableRawBufferPointer, _ offset: inout Int
   ) throws(WebSocketError) -> WebSocketEvent {
@@ -160,7 +160,7 @@ public struct WebSocketReader: Sendable, BitwiseCopyable {
 
   // MARK: Control frames
 
-  /// These are short, and read once they are whole.
+  /// These are short, and read once they are complete.
   private mutating func control(
     _ head: FrameHead, _ bytes: UnsafeMutableRawBufferPointer, _ offset: inout Int
   ) throws(WebSocketError) -> WebSocketEvent {
@@ -205,7 +205,10 @@ private struct FrameHead {
   var length: Int64 = 0
   var key: UInt32 = 0
   var isLengthKnown = false
-  /// All of the head is there.
+  /// The length is written in the shortest form, and not negative (RFC 6455 §5.2). Errors in the first two
+  /// bytes are reported first, as if these had come alone.
+  var isLengthGood = true
+  /// The head is complete.
   var isWhole = false
 
   init(_ base: UnsafeRawPointer, _ available: Int) throws(WebSocketError) {
@@ -226,11 +229,11 @@ private struct FrameHead {
     length = short
     if wide == 2 {
       length = Int64(UInt16(bigEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
-      if length < 126 { throw .lengthMalformed }
+      isLengthGood = length >= 126
     } else if wide == 8 {
       let long = UInt64(bigEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
-      if long <= 0xffff || long > UInt64(Int64.max) { throw .lengthMalformed }
-      length = Int64(long)
+      isLengthGood = long > 0xffff && long <= UInt64(Int64.max)
+      length = Int64(truncatingIfNeeded: long)
     }
     isLengthKnown = true
     guard available >= size else { return }

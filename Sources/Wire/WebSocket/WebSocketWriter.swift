@@ -1,13 +1,13 @@
 /// Writes the frames of a server, which have no mask (RFC 6455 §5.1).
 public enum WebSocketWriter {
-  /// Bytes of a head at most.
+  /// The most bytes of a head.
   public static let headBytes = 10
 
   /// Writes the head of a frame that is a message of its own, or a control frame.
   ///
   /// - Parameters:
   ///   - count: bytes of its payload.
-  ///   - to: where `headBytes` have room.
+  ///   - to: a place with room for `headBytes`.
   /// - Returns: bytes written.
   public static func head(
     _ opcode: WebSocketOpcode, isCompressed: Bool = false, _ count: Int, to: UnsafeMutableRawPointer
@@ -39,8 +39,8 @@ public enum WebSocketWriter {
     out.append(payload)
   }
 
-  /// Appends a close frame: without a payload for a code that is not to be sent (§7.4.1). Of a reason that is
-  /// too long whole characters are left.
+  /// Appends a close frame: without a payload for a code that must not be sent (§7.4.1). Cuts a reason that
+  /// is too long after a whole character.
   public static func close(_ code: UInt16, _ reason: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
     guard WebSocketGrammar.isSendable(code) else { return write(.close, .none, into: &out) }
     var count = min(reason.count, WebSocketGrammar.reasonBytes)

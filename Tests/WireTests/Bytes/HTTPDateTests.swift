@@ -29,6 +29,12 @@ import Wire
     #expect(format(951_782_400) == "Tue, 29 Feb 2000 00:00:00 GMT")
     #expect(format(4_107_542_400) == "Mon, 01 Mar 2100 00:00:00 GMT")
     #expect(format(253_402_300_799) == "Fri, 31 Dec 9999 23:59:59 GMT")
+    for seconds in [253_402_300_800, 6_600_000_000_000, Int64.max] {
+      #expect(format(seconds) == "Fri, 31 Dec 9999 23:59:59 GMT")
+    }
+    for seconds in [-62_167_219_200, -62_167_219_201, -70_000_000_000, Int64.min] {
+      #expect(format(seconds) == "Sat, 01 Jan 0000 00:00:00 GMT")
+    }
   }
 
   @Test func agreesWithFoundation() throws {

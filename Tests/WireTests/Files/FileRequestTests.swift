@@ -148,6 +148,15 @@ import Testing
     "other paths may", arguments: ["a", "a/b", "", "/", "/a/", "...", ".a", "a..b", "..a/b..", "a\\..\\b"])
   func plain(path: String) { #expect(bytes(path, FilePath.isPlain)) }
 
+  @Test(
+    "names that begin with a dot are hidden, but .well-known",
+    arguments: [
+      (".git/config", true), ("a/.env", true), ("/.htpasswd", true), ("...", true), (".well-known/.x", true),
+      (".well-known2", true), (".well-know", true), ("..a", true), ("a.b/c.", false), ("", false),
+      ("/", false), (".well-known/security.txt", false), ("a/.well-known", false),
+    ])
+  func hidden(path: String, isHidden: Bool) { #expect(bytes(path, FilePath.hasHiddenName) == isHidden) }
+
   @Test("a directory is never taken for another host") func location() {
     func location(_ path: String, _ query: String = "") -> String {
       bytes(path) { path in

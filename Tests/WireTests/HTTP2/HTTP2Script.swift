@@ -78,7 +78,7 @@ struct HTTP2Script: Sendable, CustomStringConvertible {
   }
 
   private static func message(_ line: Substring, _ fields: [Substring]) throws -> [UInt8] {
-    if line == "preface" { return Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) }
+    if line == "preface" { return HTTP2Bytes.preface }
     if line.hasPrefix("raw ") { return try quoted(String(line.dropFirst(4))) }
     if line.hasPrefix("* ") {
       let words = line.dropFirst(2).split(separator: " ", maxSplits: 1)
@@ -90,7 +90,7 @@ struct HTTP2Script: Sendable, CustomStringConvertible {
       throw Malformed(description: String(line))
     }
     let rest = words.count > 3 ? words[3] : ""
-    return frame(type, flags(words[2]), id, try payload(type, rest, fields))
+    return HTTP2Bytes.frame(type, flags(words[2]), id, try payload(type, rest, fields))
   }
 
   static let types = [
@@ -113,11 +113,11 @@ struct HTTP2Script: Sendable, CustomStringConvertible {
     case "SETTINGS":
       return rest.split(separator: " ").flatMap { setting in
         let parts = setting.split(separator: "=")
-        return Array(number(UInt32(parts[0])!)[2...]) + number(UInt32(parts[1])!)
+        return Array(HTTP2Bytes.number(UInt32(parts[0])!)[2...]) + HTTP2Bytes.number(UInt32(parts[1])!)
       }
-    case "WINDOW_UPDATE", "RST_STREAM": return number(UInt32(rest)!)
-    case "PRIORITY": return number(UInt32(rest)!) + [15]
-    case "GOAWAY": return number(0) + number(0)
+    case "WINDOW_UPDATE", "RST_STREAM": return HTTP2Bytes.number(UInt32(rest)!)
+    case "PRIORITY": return HTTP2Bytes.number(UInt32(rest)!) + [15]
+    case "GOAWAY": return HTTP2Bytes.number(0) + HTTP2Bytes.number(0)
     default: return try block(fields)
     }
   }
@@ -127,25 +127,9 @@ struct HTTP2Script: Sendable, CustomStringConvertible {
     try fields.flatMap { line -> [UInt8] in
       let colon = line.dropFirst().firstIndex(of: ":")!
       let (name, value) = (try Escapes.bytes(line[..<colon]), try Escapes.bytes(line[colon...].dropFirst(2)))
-      return [0] + length(name.count) + name + length(value.count) + value
+      return [0] + HTTP2Bytes.string(name) + HTTP2Bytes.string(value)
     }
   }
-
-  private static func length(_ count: Int) -> [UInt8] {
-    guard count >= 127 else { return [UInt8(count)] }
-    var (bytes, rest): ([UInt8], Int) = ([127], count - 127)
-    while rest >= 128 {
-      bytes.append(UInt8(rest & 127) | 128)
-      rest >>= 7
-    }
-    return bytes + [UInt8(rest)]
-  }
-
-  static func frame(_ type: UInt8, _ flags: UInt8, _ id: UInt32, _ payload: [UInt8]) -> [UInt8] {
-    Array(number(UInt32(payload.count))[1...]) + [type, flags] + number(id) + payload
-  }
-
-  static func number(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
 
   private static func quoted(_ text: String) throws -> [UInt8] {
     guard text.hasPrefix("\""), text.hasSuffix("\""), text.count >= 2 else {
