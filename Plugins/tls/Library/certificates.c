@@ -1,5 +1,6 @@
-/* Certificates and keys -> contexts of OpenSSL, or one sentence that says what is wrong with which file. */
+/* Certificates and keys -> contexts of OpenSSL, or one sentence that tells what is wrong with which file. */
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -15,29 +16,24 @@ static const char usual_ciphers[] =
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char usual_curves[] = "X25519:P-256:P-384";
 
-typedef struct complaint {
-  char *text;
-  size_t room;
-} complaint;
-
-static const char *openssl_reason(void) {
+const char *nsgi_tls_reason(void) {
   const char *reason = ERR_reason_error_string(ERR_peek_last_error());
   return reason ? reason : "no reason given";
 }
 
-static BIO *reader(const ctls_file *file) { return BIO_new_mem_buf(file->bytes, (int)file->count); }
+BIO *nsgi_tls_reader(const ctls_file *file) { return BIO_new_mem_buf(file->bytes, (int)file->count); }
 
 static X509 *leaf_of(const ctls_file *file, complaint why) {
-  BIO *bio = reader(file);
+  BIO *bio = nsgi_tls_reader(file);
   X509 *leaf = bio ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
   if (!leaf)
     snprintf(why.text, why.room, "the certificate %s holds no certificate in PEM (%s)", file->name,
-             openssl_reason());
+             nsgi_tls_reason());
   BIO_free(bio);
   return leaf;
 }
 
-/* A certificate that names no host is of no use to a client. */
+/* A certificate that names no host is useless to clients. */
 static int names_something(X509 *leaf) {
   GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
   int has_names = names != NULL && sk_GENERAL_NAME_num(names) > 0;
@@ -45,20 +41,28 @@ static int names_something(X509 *leaf) {
   return has_names || X509_NAME_get_index_by_NID(X509_get_subject_name(leaf), NID_commonName, -1) >= 0;
 }
 
-static int is_in_time(X509 *leaf, const ctls_file *file, complaint why) {
-  const ASN1_TIME *end = X509_get0_notAfter(leaf), *begin = X509_get0_notBefore(leaf);
-  const int has_ended = X509_cmp_current_time(end) <= 0;
-  if (!has_ended && X509_cmp_current_time(begin) < 0) return 1;
-  char when[64] = "";
+const char *nsgi_tls_date(const ASN1_TIME *time, char *to, size_t room) {
   BIO *bio = BIO_new(BIO_s_mem());
-  if (bio && ASN1_TIME_print(bio, has_ended ? end : begin)) {
-    int count = BIO_read(bio, when, sizeof when - 1);
-    when[count > 0 ? count : 0] = 0;
-  }
+  int count = bio && ASN1_TIME_print(bio, time) ? BIO_read(bio, to, (int)room - 1) : 0;
+  to[count > 0 ? count : 0] = 0;
   BIO_free(bio);
-  snprintf(why.text, why.room, "the certificate %s %s %s; %s", file->name,
-           has_ended ? "has expired on" : "is not valid before", when,
-           has_ended ? "renew it" : "set the clock, or wait");
+  return to;
+}
+
+int64_t nsgi_tls_seconds(const ASN1_TIME *time) {
+  struct tm parts;
+  return time && ASN1_TIME_to_tm(time, &parts) ? (int64_t)timegm(&parts) : INT64_MAX;
+}
+
+int nsgi_tls_is_in_time(const ASN1_TIME *begin, const ASN1_TIME *end, const char *what, const char *name,
+                        const char *mend, complaint why) {
+  const int has_ended = end && X509_cmp_current_time(end) <= 0;
+  if (!has_ended && X509_cmp_current_time(begin) < 0) return 1;
+  char when[64];
+  snprintf(why.text, why.room, "the %s %s %s %s; %s", what, name,
+           has_ended ? "has expired on" : "is not valid before",
+           nsgi_tls_date(has_ended ? end : begin, when, sizeof when),
+           has_ended ? mend : "set the clock, or wait");
   return 0;
 }
 
@@ -72,7 +76,7 @@ static int tell_password(char *to, int room, int writes, void *password) {
 }
 
 static EVP_PKEY *key_of(const ctls_file *file, const char *password, complaint why) {
-  BIO *bio = reader(file);
+  BIO *bio = nsgi_tls_reader(file);
   ERR_clear_error();
   EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tell_password, (void *)password) : NULL;
   BIO_free(bio);
@@ -85,11 +89,12 @@ static EVP_PKEY *key_of(const ctls_file *file, const char *password, complaint w
     snprintf(why.text, why.room, "the password does not open the key %s; correct the file of "
              "--tls-key-password-file", file->name);
   else
-    snprintf(why.text, why.room, "the key %s holds no private key in PEM (%s)", file->name, openssl_reason());
+    snprintf(why.text, why.room, "the key %s holds no private key in PEM (%s)", file->name,
+             nsgi_tls_reason());
   return NULL;
 }
 
-/* Whether both speak for the same names. */
+/* Whether both are for the same names. */
 static int same_names(X509 *one, X509 *other) {
   ASN1_OCTET_STRING *names[2] = {NULL, NULL};
   X509 *both[2] = {one, other};
@@ -100,7 +105,7 @@ static int same_names(X509 *one, X509 *other) {
   return names[0] && names[1] && ASN1_OCTET_STRING_cmp(names[0], names[1]) == 0;
 }
 
-/* The context of the same names with a key of another type; else NULL. */
+/* The context for the same names with a key of another type; otherwise NULL. */
 static SSL_CTX *companion(const ctls_set *set, X509 *leaf, EVP_PKEY *key) {
   for (size_t i = 0; i < set->count; i++) {
     X509 *other = SSL_CTX_get0_certificate(set->contexts[i]);
@@ -111,19 +116,24 @@ static SSL_CTX *companion(const ctls_set *set, X509 *leaf, EVP_PKEY *key) {
   return NULL;
 }
 
-static int add_chain(SSL_CTX *context, const ctls_file *file) {
-  BIO *bio = reader(file);
+/* The certificates that follow it in its file lead to its authority. */
+static int add_chain(SSL_CTX *context, const ctls_file *file, complaint why) {
+  BIO *bio = nsgi_tls_reader(file);
   X509 *certificate = bio ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
   X509_free(certificate);
-  while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
-    if (!SSL_CTX_add0_chain_cert(context, certificate)) {
-      X509_free(certificate);
-      BIO_free(bio);
-      return 0;
-    }
   ERR_clear_error();
+  int is_good = bio != NULL;
+  while (is_good && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+    if (!(is_good = SSL_CTX_add0_chain_cert(context, certificate))) X509_free(certificate);
   BIO_free(bio);
-  return 1;
+  // The absence of a further one is the end of the chain.
+  if (is_good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+    ERR_clear_error();
+    return 1;
+  }
+  snprintf(why.text, why.room, "the chain in %s, behind its first certificate, cannot be read (%s)",
+           file->name, nsgi_tls_reason());
+  return 0;
 }
 
 /* Suites of TLS 1.3 begin with TLS_, and are set by a function of their own. */
@@ -148,28 +158,6 @@ static int use_ciphers(SSL_CTX *context, const char *list, complaint why) {
   return is_good;
 }
 
-static int use_clients(SSL_CTX *context, const ctls_plan *plan, complaint why) {
-  if (!plan->client_ca.bytes) return 1;
-  BIO *bio = reader(&plan->client_ca);
-  X509_STORE *store = SSL_CTX_get_cert_store(context);
-  X509 *authority;
-  int count = 0;
-  while (bio && (authority = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL))) {
-    count += X509_STORE_add_cert(store, authority) && SSL_CTX_add_client_CA(context, authority);
-    X509_free(authority);
-  }
-  BIO_free(bio);
-  ERR_clear_error();
-  if (!count) {
-    snprintf(why.text, why.room, "the authorities of clients in %s hold no certificate in PEM",
-             plan->client_ca.name);
-    return 0;
-  }
-  SSL_CTX_set_verify(context,
-                     SSL_VERIFY_PEER | (plan->client_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
-  return 1;
-}
-
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *count,
                            const unsigned char *offered, unsigned offered_count, void *set) {
   static const unsigned char ours[] = "\x02h2\x08http/1.1\x08http/1.0";
@@ -180,7 +168,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *c
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* RFC 6066 §3: who names no host, or one that is none of ours, gets the default. */
+/* RFC 6066 §3: a client that names no host, or none of ours, gets the default. */
 static int choose_name(SSL *ssl, int *alert, void *argument) {
   const ctls_set *set = argument;
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -197,20 +185,21 @@ static int choose_name(SSL *ssl, int *alert, void *argument) {
 
 static SSL_CTX *context_of(const ctls_plan *plan, ctls_set *set, complaint why) {
   SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-  snprintf(why.text, why.room, "OpenSSL makes no context (%s)", openssl_reason());
+  snprintf(why.text, why.room, "OpenSSL makes no context (%s)", nsgi_tls_reason());
   if (!context) return NULL;
   SSL_CTX_set_min_proto_version(context, plan->minimum >= 3 ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_session_id_context(context, (const unsigned char *)"nsgi", 4);
+  SSL_CTX_set_session_id_context(context, set->context_id, set->context_id_count);
   SSL_CTX_set_timeout(context, plan->session_seconds);
   SSL_CTX_set_app_data(context, set);
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, set);
   SSL_CTX_set_tlsext_servername_callback(context, choose_name);
   SSL_CTX_set_tlsext_servername_arg(context, set);
   nsgi_tls_use_tickets(context);
-  int is_good = use_ciphers(context, plan->ciphers, why) && use_clients(context, plan, why);
+  nsgi_tls_staple(context);
+  int is_good = use_ciphers(context, plan->ciphers, why) && nsgi_tls_use_clients(context, plan, why);
   if (is_good && !SSL_CTX_set1_groups_list(context, plan->curves ? plan->curves : usual_curves)) {
     snprintf(why.text, why.room, "--tls-curves: OpenSSL cannot use \"%s\"; write it as in %s",
              plan->curves ? plan->curves : "", usual_curves);
@@ -221,10 +210,9 @@ static SSL_CTX *context_of(const ctls_plan *plan, ctls_set *set, complaint why) 
   return NULL;
 }
 
-static void note_end(ctls_set *set, X509 *leaf, const char *name) {
-  struct tm end;
+static void note_end(ctls_set *set, int64_t at, const char *name) {
   ctls_end *noted = &set->ends[set->end_count];
-  noted->at = ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) ? (int64_t)timegm(&end) : INT64_MAX;
+  noted->at = at;
   noted->name = strdup(name);
   if (noted->name) set->end_count++;
 }
@@ -240,7 +228,10 @@ static int add_identity(const ctls_plan *plan, const ctls_identity *identity, ct
   const char *name = identity->certificate.name;
   X509 *leaf = leaf_of(&identity->certificate, why);
   EVP_PKEY *key = leaf ? key_of(&identity->key, plan->password, why) : NULL;
-  int is_good = key && (!plan->checks_time || is_in_time(leaf, &identity->certificate, why));
+  int is_good = key != NULL;
+  if (is_good && plan->checks_time)
+    is_good = nsgi_tls_is_in_time(X509_get0_notBefore(leaf), X509_get0_notAfter(leaf), "certificate", name,
+                                  "renew it", why);
   if (is_good && !(is_good = X509_check_private_key(leaf, key)))
     snprintf(why.text, why.room, "the key %s does not belong to the certificate %s", identity->key.name,
              name);
@@ -250,12 +241,12 @@ static int add_identity(const ctls_plan *plan, const ctls_identity *identity, ct
     SSL_CTX *context = companion(set, leaf, key);
     if (!context && (context = context_of(plan, set, why))) set->contexts[set->count++] = context;
     is_good = context != NULL;
-    if (is_good && !(is_good = SSL_CTX_use_certificate(context, leaf) &&
-                               SSL_CTX_use_PrivateKey(context, key) &&
-                               add_chain(context, &identity->certificate)))
-      snprintf(why.text, why.room, "the certificate %s cannot be used (%s)", name, openssl_reason());
+    if (is_good &&
+        !(is_good = SSL_CTX_use_certificate(context, leaf) && SSL_CTX_use_PrivateKey(context, key)))
+      snprintf(why.text, why.room, "the certificate %s cannot be used (%s)", name, nsgi_tls_reason());
+    is_good = is_good && add_chain(context, &identity->certificate, why);
   }
-  if (is_good) note_end(set, leaf, name);
+  if (is_good) note_end(set, nsgi_tls_seconds(X509_get0_notAfter(leaf)), name);
   X509_free(leaf);
   EVP_PKEY_free(key);
   return is_good;
@@ -266,21 +257,27 @@ ctls_set *nsgi_tls_make(const ctls_plan *plan, char *reason, size_t room) {
   snprintf(reason, room, "there is no memory");
   ctls_set *set = calloc(1, sizeof *set);
   if (!set) return NULL;
+  set->holders = 1;
   set->contexts = calloc(plan->count, sizeof *set->contexts);
-  set->ends = calloc(plan->count, sizeof *set->ends);
+  set->ends = calloc(plan->count + 1, sizeof *set->ends);
   set->blocks = nsgi_tls_blocks();
   set->asks_client = plan->client_ca.bytes != NULL;
   set->offers_http2 = plan->offers_http2;
-  int is_good = set->contexts && set->ends && set->blocks;
+  int is_good = set->contexts && set->ends && set->blocks && nsgi_tls_identify(set, plan);
   for (size_t i = 0; is_good && i < plan->count; i++)
     is_good = add_identity(plan, &plan->identities[i], set, why);
+  is_good = is_good && nsgi_tls_use_responses(set, plan, why);
+  const int64_t lists_end = is_good ? nsgi_tls_lists_end(&plan->client_crl) : 0;
+  if (lists_end) note_end(set, lists_end, plan->client_crl.name);
+  ERR_clear_error();
   if (is_good) return set;
   nsgi_tls_drop(set);
   return NULL;
 }
 
 void nsgi_tls_drop(ctls_set *set) {
-  if (!set) return;
+  if (!set || atomic_fetch_sub(&set->holders, 1) > 1) return;
+  nsgi_tls_drop_staples(set);
   for (size_t i = 0; i < set->count; i++) SSL_CTX_free(set->contexts[i]);
   for (size_t i = 0; i < set->end_count; i++) free(set->ends[i].name);
   BIO_meth_free(set->blocks);

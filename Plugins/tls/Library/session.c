@@ -1,5 +1,5 @@
-/* A connection's session: ciphertext comes by `lend`, and what is to be sent stands in the session's own
-   buffer. OpenSSL sees both through a BIO of ours: no descriptor, and no copy but its own. */
+/* A connection's session: ciphertext comes through `lend`, and bytes to be sent are in the session's own
+   buffer. OpenSSL sees both through a BIO of ours: there is no descriptor, and no copy but its own. */
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -15,12 +15,13 @@
 typedef struct session {
   ctls_session face;
   SSL *ssl;
-  /* What was lent. */
+  ctls_set *set;
+  /* The lent bytes. */
   const unsigned char *in;
   size_t in_count;
   /* OpenSSL's state: one thread may read while another seals. */
   pthread_mutex_t lock;
-  /* A record that OpenSSL wrote while it read: it goes last, behind what another thread is sealing. */
+  /* A record that OpenSSL wrote while it read: it goes last, after what another thread is sealing. */
   unsigned char alert[128];
   size_t alert_count;
   int is_reading;
@@ -33,7 +34,7 @@ typedef struct session {
 
 /* MARK: The BIO */
 
-/* Has room for so many bytes behind those that wait. */
+/* Makes room for this many bytes after those that wait. */
 static int make_room(ctls_session *face, size_t count) {
   if (face->room - face->end >= count) return 1;
   const size_t used = face->end - face->start;
@@ -101,7 +102,8 @@ BIO_METHOD *nsgi_tls_blocks(void) {
 
 /* MARK: Tickets */
 
-/* A ticket of the newest key, or the key that one was made by: SSL_CTX_set_tlsext_ticket_key_evp_cb(3). */
+/* A ticket with the newest key, or the key with which one was made:
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb(3). */
 static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int encrypts) {
   const ctls_set *set = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -150,6 +152,8 @@ static ctls_session *open_session(ctls_set *set) {
   SSL_set_accept_state(s->ssl);
   pthread_mutex_init(&s->lock, NULL);
   s->asks_client = set->asks_client;
+  s->set = set;
+  atomic_fetch_add(&set->holders, 1);
   return &s->face;
 }
 
@@ -159,6 +163,7 @@ static void close_session(ctls_session *face) {
   free(face->out);
   for (int i = 0; i < CTLS_FACTS; i++) free(s->facts[i]);
   pthread_mutex_destroy(&s->lock);
+  nsgi_tls_drop(s->set);
   free(s);
 }
 
@@ -170,7 +175,7 @@ static void lend(ctls_session *face, const void *bytes, size_t count) {
   s->in_count = count;
 }
 
-/* Why the last call has failed, in words of OpenSSL's own. */
+/* Why the last call has failed, in OpenSSL's own words. */
 static const char *why_failed(session *s) {
   const long verified = SSL_get_verify_result(s->ssl);
   if (verified != X509_V_OK) return X509_verify_cert_error_string(verified);
@@ -192,7 +197,7 @@ static long stopped(session *s, int result) {
 static long read_under_lock(session *s, void *to, size_t room) {
   ERR_clear_error();
   if (!s->face.is_secure) {
-    // A method in the place of a record: 20 to 23 begin one (RFC 8446 §5.1).
+    // A method in place of a record: 20 to 23 begin one (RFC 8446 §5.1).
     if (!s->has_begun && s->in_count && s->in[0] >= 'A' && s->in[0] <= 'Z') return CTLS_PLAIN;
     s->has_begun |= s->in_count > 0;
     const int result = SSL_do_handshake(s->ssl);
@@ -233,7 +238,10 @@ static int seal(ctls_session *face, const void *bytes, size_t count) {
   pthread_mutex_lock(&s->lock);
   ERR_clear_error();
   // Once for all records: a head of 5, a type and a tag of 17, and a nonce of 8 in TLS 1.2.
-  make_room(face, count + (count / SSL3_RT_MAX_PLAIN_LENGTH + 1) * 64);
+  make_room(face, count + (count / SSL3_RT_MAX_PLAIN_LENGTH + 1) * 64 + s->alert_count);
+  // The reader's output has a number in the order of records: it goes before the next one.
+  put(s, s->alert, s->alert_count);
+  s->alert_count = 0;
   const int result = face->is_secure && !s->has_ended ? SSL_write_ex(s->ssl, bytes, count, &done) : 0;
   ERR_clear_error();
   pthread_mutex_unlock(&s->lock);
@@ -330,7 +338,8 @@ __attribute__((visibility("default"))) const ctls_table *nsgi_tls_table(void) {
   static const ctls_table table = {
       CTLS_VERSION, nsgi_tls_make, nsgi_tls_drop, use_keys, open_session, close_session, lend,
       read_plain,   seal,          end,           sent,     reason_of,    fact,
-      nsgi_tls_ends, speaks_http2,
+      nsgi_tls_ends, speaks_http2,  nsgi_tls_key_kind, nsgi_tls_verify,
+      nsgi_tls_staples, nsgi_tls_misses,
   };
   return &table;
 }
