@@ -5,7 +5,7 @@ import Glibc
 
 /// An iterable of bytes on its way to the client.
 enum Body {
-  /// Sends it; false with an exception set, or when the client is gone.
+  /// Sends it; false with an exception set, or if the client is gone.
   @inline(__always)
   static func send(
     _ body: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
@@ -22,7 +22,7 @@ enum Body {
     return iterable(body, app, start)
   }
 
-  // MARK: Blocks that are all there
+  // MARK: Blocks that all exist already
 
   @inline(__always)
   private static func single(
@@ -38,7 +38,7 @@ enum Body {
     return held(block, app, start)
   }
 
-  /// While others run Python, they may put another block into the list that this one is from.
+  /// While other threads run Python, they may put another block into the list that this one comes from.
   private static func held(
     _ block: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
   ) -> Bool {
@@ -51,7 +51,7 @@ enum Body {
       ?? (pass(start, block) && finish(start))
   }
 
-  /// The whole response in one piece; nil when Content-Length says something else.
+  /// The whole response in one piece; nil if Content-Length says something else.
   @inline(__always)
   static func respond(
     _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record, _ bytes: UnsafePointer<CChar>?,
@@ -77,10 +77,10 @@ enum Body {
     return false
   }
 
-  /// From here on others may run Python while the bytes are copied and sent.
+  /// From this size on, others may run Python while the bytes are copied and sent.
   static let largeBody = 64 * 1024
 
-  /// A list or tuple of several blocks: nothing is computed between them, so that they go as one.
+  /// A list or tuple of several blocks: nothing is computed between them, so that they are sent as one.
   private static func sequence(
     _ body: Object, _ app: UnsafeMutablePointer<WSGIApp>, _ start: StartResponse.Record
   ) -> Bool {
@@ -90,7 +90,7 @@ enum Body {
     for index in 0..<count {
       let block = isList ? py_list_item(body, index)! : py_tuple_item(body, index)!
       guard py_is_bytes(block) else { return notBytes(block, start) }
-      // One block may be there many times over.
+      // The same block may occur many times.
       let (sum, isTooMuch) = total.addingReportingOverflow(py_bytes_size(block))
       if isTooMuch { return each(body, start, length: -1) }
       total = sum
@@ -111,7 +111,7 @@ enum Body {
       ?? each(body, start, length: -1)
   }
 
-  /// More than this is not copied together.
+  /// The most bytes that are copied together.
   private static let joinedAtMost = 256 * 1024
 
   // MARK: Blocks that come one by one
@@ -125,7 +125,7 @@ enum Body {
       if let isDone = FileBody.send(body, start) { return isDone }
       if PyErr_Occurred() != nil { return false }
     }
-    // A body of one block has the length of that (PEP 3333, "Handling the Content-Length Header").
+    // A body of one block has that block's length (PEP 3333, "Handling the Content-Length Header").
     var isOneBlock = false
     if py_has_length(body) {
       let length = PyObject_Size(body)
@@ -156,10 +156,10 @@ enum Body {
     return PyErr_Occurred() == nil && finish(start)
   }
 
-  /// The end of the iteration: a head that nothing has followed goes now.
+  /// The end of the iteration: a head without a body is sent now.
   private static func finish(_ start: StartResponse.Record) -> Bool {
     Output.settle(start)
-    if start.pointee.isSent != 0 { return true }
+    if start.pointee.isSent | start.pointee.isReplaced != 0 { return true }
     guard start.pointee.status != 0 else {
       let what = start.pointee.wasCalled == 0 ? "was never called" : "had refused the head"
       Place.raise(
@@ -177,7 +177,8 @@ enum Body {
     }
   }
 
-  /// What fits has been sent, and is a whole response to the client; the server has logged it.
+  /// The part that fits has been sent, and is a complete response to the client; the server has logged the
+  /// excess.
   private static func excess() -> Bool { true }
 
   private static func bare(
@@ -203,7 +204,7 @@ enum Body {
     return false
   }
 
-  /// What iter() has raised: in the application's own `__iter__`, or because there is none.
+  /// Handles an exception from iter(): raised in the application's own `__iter__`, or because there is none.
   private static func notIterable(_ body: Object, _ start: StartResponse.Record) -> Bool {
     var (type, value, trace): (Object?, Object?, Object?)
     PyErr_Fetch(&type, &value, &trace)
@@ -222,7 +223,7 @@ enum Body {
   // MARK: close()
 
   /// Calls close() if there is one, whatever happened before; an exception that was set stays set. False
-  /// when close() failed.
+  /// if close() failed.
   @inline(__always)
   static func close(_ body: Object) -> Bool {
     if py_is_list(body) || py_is_tuple(body) { return true }

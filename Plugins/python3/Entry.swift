@@ -1,5 +1,5 @@
-// The plugin `python3`: WSGI (PEP 3333) and ASGI applications in CPython. It knows the server through
-// nsgi.h alone; what it makes is told by the options of load() (docs/PYTHON.md).
+// The plugin `python3`: WSGI (PEP 3333) and ASGI applications in CPython. It knows the server only through
+// nsgi.h; the options of load() tell it what to make (docs/PYTHON.md).
 import CNSGI
 import Glibc
 
@@ -20,7 +20,15 @@ enum Plugin {
     return UnsafePointer(table)
   }()
 
-  /// That of applications that turn out to be ASGI's.
+  /// The table of WSGI applications that may accept WebSockets: such a request gets a thread of its own.
+  nonisolated(unsafe) private static let socketTable: UnsafePointer<nsgi_app> = {
+    let table = make(NSGI_THREADSAFE.rawValue | NSGI_MAY_ASYNC.rawValue)
+    table.pointee.call = { state, request in Plugin.call(state!, request!) }
+    table.pointee.unload = { state in Plugin.unload(state!) }
+    return UnsafePointer(table)
+  }()
+
+  /// The table of applications that turn out to be ASGI's.
   nonisolated(unsafe) private static let asynchronousTable: UnsafePointer<nsgi_app> = {
     let promises: [nsgi_app_flags] = [NSGI_THREADSAFE, NSGI_NONBLOCKING, NSGI_STREAMS_IN, NSGI_MAY_ASYNC]
     let table = make(promises.reduce(0) { $0 | $1.rawValue })
@@ -30,10 +38,10 @@ enum Plugin {
     return UnsafePointer(table)
   }()
 
-  /// What load() has made of such applications; written by load(), which runs on one thread at a time.
+  /// The results of load() for such applications; written by load(), which runs on one thread at a time.
   nonisolated(unsafe) private static var asynchronous: Set<UnsafeMutableRawPointer> = []
 
-  /// The extension `draft.table/1`: what an application is, is known once it is there.
+  /// The extension `draft.table/1`: the kind of an application is known only once it is loaded.
   private struct OwnTable {
     let table: @convention(c) (UnsafeMutableRawPointer?) -> UnsafePointer<nsgi_app>?
   }
@@ -42,12 +50,15 @@ enum Plugin {
     let table = UnsafeMutablePointer<OwnTable>.allocate(capacity: 1)
     table.initialize(
       to: OwnTable { state in
-        state.map { Plugin.asynchronous.contains($0) } == true ? Plugin.asynchronousTable : Plugin.table
+        guard let state else { return Plugin.table }
+        if Plugin.asynchronous.contains(state) { return Plugin.asynchronousTable }
+        let app = state.assumingMemoryBound(to: WSGIApp.self)
+        return app.pointee.mayHaveSockets ? Plugin.socketTable : Plugin.table
       })
     return UnsafeRawPointer(table)
   }()
 
-  /// What all tables have.
+  /// What all tables share.
   private static func make(_ flags: UInt32) -> UnsafeMutablePointer<nsgi_app> {
     let table = UnsafeMutablePointer<nsgi_app>.allocate(capacity: 1)
     table.initialize(to: nsgi_app())
@@ -61,6 +72,7 @@ enum Plugin {
       guard let name else { return nil }
       if strcmp(name, "draft.program/1") == 0 { return OwnProgram.table }
       if strcmp(name, "draft.preload/1") == 0 { return OwnProgram.preloadTable }
+      if strcmp(name, "draft.keep/1") == 0 { return Keep.table }
       if strcmp(name, "draft.inspect/1") == 0 { return Inspection.table }
       if strcmp(name, "draft.leave/1") == 0 { return Leave.table }
       if strcmp(name, "draft.table/1") == 0 { return Plugin.ownTable }
@@ -101,8 +113,8 @@ enum Plugin {
     Call.run(state.assumingMemoryBound(to: WSGIApp.self), request)
   }
 
-  /// The interpreter stays: threads of the application may still run. What Python does at its end of its own
-  /// accord is done when the last application goes.
+  /// The interpreter stays: threads of the application may still run. What Python would do at its end is done
+  /// when the last application goes.
   private static func unload(_ state: UnsafeMutableRawPointer) {
     Interpreter.unloaded { state.assumingMemoryBound(to: WSGIApp.self).pointee.end() }
   }
@@ -112,7 +124,7 @@ enum Plugin {
   }
 }
 
-/// Why an application cannot be loaded: one sentence; the traceback is in the log already.
+/// Why an application cannot be loaded: one sentence; the traceback is already in the log.
 struct LoadFailure: Error {
   let sentence: String
 

@@ -1,6 +1,6 @@
 // environ: a fresh dict for each request, copied from one that is kept for requests of the same shape, in
-// which only what differs from the request before has to be made anew. A dict that comes back unchanged, and
-// that nobody else has, is as good as a fresh one and serves again.
+// which only values that differ from the previous request have to be made again. A dict that comes back
+// unchanged, and that nobody else holds, is as good as a fresh one and is reused.
 import CNSGI
 import CPython
 import Glibc
@@ -8,11 +8,11 @@ import Glibc
 /// What an environ says about the server (PEP 3333, "environ Variables").
 struct EnvironFacts {
   let isMultithread, isMultiprocess, runsOnce: Bool
-  /// Of the server.
+  /// The server's version.
   let version: UnsafePointer<CChar>?
 }
 
-/// One variable of a template: its objects, with a reference to each, and their bytes to compare with.
+/// One variable of a template: its objects, with a reference to each, and their bytes for comparison.
 private struct KeptPair {
   let name: Object
   let nameBytes: UnsafeRawBufferPointer
@@ -26,13 +26,13 @@ private struct EnvironShape {
   var isTLS = false
   var dict: Object?
   var pairs: UnsafeMutableBufferPointer<KeptPair> = .init(start: nil, count: 0)
-  /// An equal of `dict` that a request has given back as it was.
+  /// A dict equal to `dict` that a request has given back unchanged.
   var spare: Object?
-  /// Counts what was done to `dict`.
+  /// Counts changes to `dict`.
   var changes: UInt64 = 0
 }
 
-/// Where the dict of a request comes from, and how it was.
+/// Where the dict of a request comes from, and what state it was in.
 struct EnvironLoan {
   fileprivate var shape: UnsafeMutablePointer<EnvironShape>?
   fileprivate var changes: UInt64 = 0
@@ -54,7 +54,7 @@ struct EnvironShapes {
   private static let capacity = 64
   private let facts: EnvironFacts
   private let shapes = UnsafeMutablePointer<EnvironShape>.allocate(capacity: EnvironShapes.capacity)
-  /// That of the last request: most often the next one's too.
+  /// The one of the last request: usually the next one's too.
   private var last: UnsafeMutablePointer<EnvironShape>
 
   init(_ facts: EnvironFacts) {
@@ -63,7 +63,7 @@ struct EnvironShapes {
     shapes.initialize(repeating: EnvironShape(), count: Self.capacity)
   }
 
-  /// A dict for the request, of one reference; nil with an exception set.
+  /// A dict for the request, with one reference; nil with an exception set.
   @inline(__always)
   mutating func environ(
     _ list: UnsafePointer<nsgi_pair>, _ count: Int, isTLS: Bool, _ loan: inout EnvironLoan
@@ -77,7 +77,7 @@ struct EnvironShapes {
       loan.version = py_dict_version(spare)
       return spare
     }
-    // A new dict may make Python collect garbage, and so let other requests in.
+    // A new dict may make Python collect garbage, which may let other requests in.
     let template = shape.pointee.dict
     py_retain(template)
     defer { py_release(template) }
@@ -86,7 +86,7 @@ struct EnvironShapes {
     return dict
   }
 
-  /// Whether a template has these variables; its values are those of the list then.
+  /// Whether a template has these variables; if so, it now has the values of the list.
   @inline(__always)
   private static func fits(
     _ shape: UnsafeMutablePointer<EnvironShape>, _ list: UnsafePointer<nsgi_pair>, _ count: Int, _ isTLS: Bool
@@ -106,7 +106,7 @@ struct EnvironShapes {
     return shape
   }
 
-  /// Names by length and last letter: what differs here is another shape. What does not is compared.
+  /// Checks names by length and last letter: if these differ it is another shape. If not, they are compared.
   @inline(__always)
   private static func signature(_ list: UnsafePointer<nsgi_pair>, _ count: Int, _ isTLS: Bool) -> UInt {
     var result: UInt = isTLS ? 1 : 2
@@ -118,7 +118,7 @@ struct EnvironShapes {
     return result ^ (result >> 17)
   }
 
-  /// Brings the values of a template up to date; false when it is another shape after all.
+  /// Brings the values of a template up to date; false if it is another shape after all.
   @inline(__always)
   private static func refresh(
     _ shape: UnsafeMutablePointer<EnvironShape>, _ list: UnsafePointer<nsgi_pair>, _ count: Int
@@ -136,8 +136,8 @@ struct EnvironShapes {
   private static func same(_ text: nsgi_str, _ kept: UnsafeRawBufferPointer) -> Bool {
     guard text.n == kept.count else { return false }
     let (one, other) = (UnsafeRawPointer(text.p!), kept.baseAddress!)
-    // Most are short: two overlapping words say as much as a call. What is shorter than a word has a zero
-    // behind it on both sides, which counts as well.
+    // Most are short: comparing two overlapping words does the same as a call. Values shorter than a word are
+    // followed by a zero on both sides, which is compared as well.
     if text.n >= 8, text.n <= 16 { return same(one, other, text.n, as: UInt64.self) }
     if text.n >= 3, text.n < 8 { return same(one, other, text.n + 1, as: UInt32.self) }
     if text.n < 3 { return text.n == 0 || same(one, other, text.n + 1, as: UInt16.self) }
@@ -179,13 +179,13 @@ struct EnvironShapes {
     return UnsafeRawBufferPointer(start: start, count: count)
   }
 
-  // MARK: A shape that was not there
+  // MARK: A new shape
 
   private func rebuild(
     _ shape: UnsafeMutablePointer<EnvironShape>, _ signature: UInt, _ list: UnsafePointer<nsgi_pair>,
     _ count: Int, _ isTLS: Bool
   ) -> Bool {
-    // First, since others may use the shape while a dict is made: see `environ`.
+    // Done first, since others may use the shape while a dict is made: see `environ`.
     guard let dict = PyDict_New() else { return false }
     clear(shape)
     shape.pointee.dict = dict
@@ -205,11 +205,16 @@ struct EnvironShapes {
     return true
   }
 
+  /// Clients make up names of header fields.
+  private static func staysBounded(_ name: nsgi_str) -> Bool {
+    !py_keeps_interned() || !UnsafeRawBufferPointer(start: name.p, count: name.n).starts(with: "HTTP_".utf8)
+  }
+
   /// A variable that has been put into a dict; nil with an exception set.
   private static func pair(_ variable: nsgi_pair, in dict: Object) -> KeptPair? {
     var name = py_text(variable.name.p, variable.name.n)
     guard name != nil else { return nil }
-    PyUnicode_InternInPlace(&name)
+    if staysBounded(variable.name) { PyUnicode_InternInPlace(&name) }
     guard let name else { return nil }
     guard let value = py_text(variable.value.p, variable.value.n) else {
       py_release(name)
@@ -250,13 +255,13 @@ struct EnvironShapes {
       py_release(pair.value)
     }
     shape.pointee.pairs.deallocate()
-    // Dicts that are lent are of what was there.
+    // Lent dicts have the old contents.
     let changes = shape.pointee.changes &+ 1
     shape.pointee = EnvironShape()
     shape.pointee.changes = changes
   }
 
-  /// Gives all templates back.
+  /// Releases all templates.
   func removeAll() {
     for index in 0..<Self.capacity { clear(shapes + index) }
   }

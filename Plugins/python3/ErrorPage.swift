@@ -1,10 +1,10 @@
-// With --debug: an exception as a page, for whoever writes the application and looks at it in a browser.
+// With --debug: an exception as a page, for developers who look at their application in a browser.
 import CNSGI
 
 /// The page of an exception. Everything on it that comes from elsewhere is escaped, and a browser is told to
-/// run, load and keep nothing of it: an exception may quote what a client has sent.
+/// run, load and cache nothing of it: an exception may quote what a client has sent.
 enum ErrorPage {
-  /// Answers a request with it; an nsgi_result.
+  /// Answers a request with it; returns an nsgi_result.
   static func respond(
     _ host: UnsafePointer<nsgi_host>, _ id: nsgi_id, _ heading: String,
     _ words: (trace: String, sentence: String)
@@ -37,7 +37,7 @@ enum ErrorPage {
       """
   }
 
-  /// Text as HTML shows it, also within quotes (HTML 13.2.5).
+  /// Text escaped for HTML, also within quotes (HTML 13.2.5).
   private static func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
@@ -48,7 +48,7 @@ enum ErrorPage {
       case "\"": result += "&quot;"
       case "'": result += "&#39;"
       case "\n", "\t": result.unicodeScalars.append(scalar)
-      // Control characters have no place in HTML, not even by number.
+      // Control characters are not allowed in HTML, not even as numeric references.
       case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}": result += "\u{fffd}"
       default: result.unicodeScalars.append(scalar)
       }

@@ -1,12 +1,12 @@
-// wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"): files go by sendfile(2), from
-// their current position.
+// wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling"): files are sent by sendfile(2),
+// from their current position.
 import CNSGI
 import CPython
 
 /// The body of a response that is a file wrapper.
 enum FileBody {
-  /// Sends the file; false with an exception set or a client gone; nil when it has to be read instead, as
-  /// with anything that is no file of the operating system, or does not know its size.
+  /// Sends the file; false with an exception set or a client gone; nil if it has to be read instead, as with
+  /// anything that is not a file of the operating system, or does not know its size.
   static func send(_ body: Object, _ start: StartResponse.Record) -> Bool? {
     guard start.pointee.status != 0, start.pointee.isSent == 0,
       let file = PyObject_GetAttr(body, Names.filelike)
@@ -50,6 +50,7 @@ enum FileBody {
       PyErr_Clear()
       return nil
     }
-    return descriptor < 0 || position < 0 ? nil : (Int32(descriptor), position)
+    guard let descriptor = Int32(exactly: descriptor), descriptor >= 0, position >= 0 else { return nil }
+    return (descriptor, position)
   }
 }

@@ -1,4 +1,4 @@
-// The functions of the plugin that its Python files call: each is put into the module `_nsgi` by its name.
+// The plugin's functions that its Python files call: each is put into the module `_nsgi` under its name.
 import CNSGI
 import CPython
 import Glibc
@@ -16,12 +16,14 @@ struct RequestTable {
 
 /// All of them.
 enum Functions {
-  /// Modules that the plugin has inside, and their text.
+  /// Modules that are embedded in the plugin, and their text.
   static let modules: [(name: String, text: [UInt8])] = [
     ("uwsgi", PackageResources.module_py), ("uwsgidecorators", PackageResources.decorators_py),
     ("_uwsgi_shared", PackageResources.shared_py), ("_uwsgi_cache", PackageResources.cache_py),
     ("_uwsgi_table", PackageResources.table_py), ("_uwsgi_signals", PackageResources.signals_py),
     ("_uwsgi_clock", PackageResources.clock_py), ("_nsgi_development", PackageResources.development_py),
+    ("_nsgi_keep", PackageResources.keep_py),
+    ("_nsgi_asgi.copies", PackageResources.copies_py),
     ("_nsgi_asgi.exchange", PackageResources.exchange_py),
     ("_nsgi_asgi.websocket", PackageResources.websocket_py),
     ("_nsgi_asgi.serving", PackageResources.serving_py),
@@ -32,9 +34,9 @@ enum Functions {
       ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
       ("note", note), ("noted", noted), ("harakiri", harakiri), ("notice", notice),
       ("tell_leave", tellLeave),
-    ] + ASGIFunctions.list + ASGISockets.list
+    ] + ASGIFunctions.list + ASGISockets.list + WSGISockets.list
 
-  /// What CPython keeps pointers into.
+  /// Memory into which CPython keeps pointers.
   private nonisolated(unsafe) static let methods = Types.permanent(
     list.map { name, function in
       PyMethodDef(
@@ -42,7 +44,7 @@ enum Functions {
         ml_flags: METH_FASTCALL, ml_doc: nil)
     })
 
-  /// Puts them into a module's dict; false without memory.
+  /// Puts them into a module's dict; false if there is no memory.
   static func add(to space: Object) -> Bool {
     for index in list.indices {
       guard let function = PyCFunction_NewEx(methods + index, nil, nil) else { return false }
@@ -52,23 +54,28 @@ enum Functions {
     return true
   }
 
-  /// nil without it.
+  /// nil if the host does not have it.
   nonisolated(unsafe) static let request: UnsafePointer<RequestTable>? =
     Interpreter.host.pointee.extension("draft.request/1")?.assumingMemoryBound(to: RequestTable.self)
 }
 
-/// log(level, bytes) -> how many bytes there were: what the text files of bootstrap.py write to.
+/// log(level, bytes[, id]) -> how many bytes there were: the target of the text files of bootstrap.py. The id
+/// is that of the ASGI request whose task writes; 0 or none: the one that this thread is serving.
 private let writeToLog: PyCFunctionFast = { _, arguments, count in
-  guard count == 2, let arguments else { return raise(py_type_error(), "log takes a level and bytes") }
+  guard count == 2 || count == 3, let arguments else {
+    return raise(py_type_error(), "log takes a level and bytes")
+  }
+  guard let level = Argument.int32(arguments[0]), let id = count == 3 ? Argument.id(arguments[2]) : 0 else {
+    return nil
+  }
   var view = Py_buffer()
   guard PyObject_GetBuffer(arguments[1], &view, PyBUF_SIMPLE) == 0 else { return nil }
   defer { PyBuffer_Release(&view) }
-  Log.append(
-    UnsafeRawBufferPointer(start: view.buf, count: view.len), level: Int32(PyLong_AsLong(arguments[0])))
+  Log.append(UnsafeRawBufferPointer(start: view.buf, count: view.len), level: level, of: id)
   return PyLong_FromSsize_t(view.len)
 }
 
-/// reload(path): what --py-autoreload does when that file has changed.
+/// reload(path): the action of --py-autoreload when that file has changed.
 private let reload: PyCFunctionFast = { _, arguments, count in
   guard count == 1, let arguments else { return raise(py_type_error(), "reload takes a path") }
   Reload.begin(Log.string(arguments[0]))
@@ -98,22 +105,26 @@ private let tally: PyCFunctionFast = { _, arguments, count in
   guard count == 2, let arguments else {
     return raise(py_type_error(), "tally takes a descriptor and a place")
   }
-  let descriptor = Int32(truncatingIfNeeded: PyLong_AsLong(arguments[0]))
-  return truth(Tally.begin(descriptor, at: PyLong_AsLong(arguments[1])))
+  guard let descriptor = Argument.int32(arguments[0]), let place = Argument.int(arguments[1]) else {
+    return nil
+  }
+  return truth(Tally.begin(descriptor, at: place))
 }
 
-/// note(name, value) -> whether the request that this thread is with has the variable.
+/// note(name, value) -> whether the request that this thread is serving has the variable now.
 private let note: PyCFunctionFast = { _, arguments, count in
-  guard count == 2, let arguments, let table = Functions.request else { return truth(false) }
+  guard count == 2, let arguments else { return raise(py_type_error(), "note takes a name and a value") }
+  guard let table = Functions.request else { return truth(false) }
   let id = Threads.slot().id
   return withBytes(arguments[0]) { name in
     withBytes(arguments[1]) { value in truth(table.pointee.note(id, name, value) == NSGI_OK.rawValue) }
   }
 }
 
-/// noted(name) -> its value, None without.
+/// noted(name) -> its value, None if there is none.
 private let noted: PyCFunctionFast = { _, arguments, count in
-  guard count == 1, let arguments, let table = Functions.request else { return none() }
+  guard count == 1, let arguments else { return raise(py_type_error(), "noted takes a name") }
+  guard let table = Functions.request else { return none() }
   let id = Threads.slot().id
   return withBytes(arguments[0]) { name in
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16 * 1024) { room in
@@ -124,23 +135,29 @@ private let noted: PyCFunctionFast = { _, arguments, count in
   }
 }
 
-/// tell_leave(descriptor): bytes are written there when the worker leaves (Leave.swift).
+/// tell_leave(descriptor): has bytes written there when the worker leaves (Leave.swift).
 private let tellLeave: PyCFunctionFast = { _, arguments, count in
   guard count == 1, let arguments else { return raise(py_type_error(), "tell_leave takes a descriptor") }
-  Leave.tell(Int32(truncatingIfNeeded: PyLong_AsLong(arguments[0])))
+  guard let descriptor = Argument.int32(arguments[0]) else { return nil }
+  Leave.tell(descriptor)
   return none()
 }
 
-/// harakiri(seconds) -> whether the request that this thread is with has that time.
+/// harakiri(seconds) -> whether the request that this thread is serving has that time now.
 private let harakiri: PyCFunctionFast = { _, arguments, count in
-  guard count == 1, let arguments, let table = Functions.request else { return truth(false) }
-  let (id, seconds) = (Threads.slot().id, UInt32(clamping: PyLong_AsLong(arguments[0])))
-  // The thread may have to leave the loop, which is no reason to hold the others up.
+  guard count == 1, let arguments else { return raise(py_type_error(), "harakiri takes seconds") }
+  guard let number = Argument.int(arguments[0]) else { return nil }
+  guard let seconds = UInt32(exactly: number) else {
+    return raise(py_value_error(), "harakiri takes seconds, from 0 to 4294967295")
+  }
+  guard let table = Functions.request else { return truth(false) }
+  let id = Threads.slot().id
+  // The thread may have to leave the loop, which must not hold up the others.
   let result = Interpreter.unlocked { table.pointee.deadline(id, seconds) }
   return truth(result == NSGI_OK.rawValue)
 }
 
-/// The bytes of an object for as long as `body` runs; nil with an exception set for one that has none.
+/// The bytes of an object for as long as `body` runs; nil with an exception set if it has none.
 private func withBytes(_ object: Object?, _ body: (nsgi_str) -> Object?) -> Object? {
   var view = Py_buffer()
   guard PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) == 0 else { return nil }
@@ -149,13 +166,13 @@ private func withBytes(_ object: Object?, _ body: (nsgi_str) -> Object?) -> Obje
   return body(nsgi_str(p: start, n: view.len))
 }
 
-/// notice(descriptor, directory) -> the descriptor of what tells of changes in directories, with this one
-/// among them: a new one for -1; -1 where the system has none to give. Who reads it closes it.
+/// notice(descriptor, directory) -> a descriptor that reports changes in directories, now including this one:
+/// a new one for -1; -1 if the system cannot provide one. The reader closes it.
 private let notice: PyCFunctionFast = { _, arguments, count in
   guard count == 2, let arguments else {
     return raise(py_type_error(), "notice takes a descriptor and a directory")
   }
-  let descriptor = Int32(truncatingIfNeeded: PyLong_AsLong(arguments[0]))
+  guard let descriptor = Argument.int32(arguments[0]) else { return nil }
   return withBytes(arguments[1]) { directory in
     let path = UnsafeRawBufferPointer(start: directory.p, count: directory.n)
     return PyLong_FromLong(
@@ -169,7 +186,7 @@ private func truth(_ value: Bool) -> Object? {
   return object
 }
 
-/// None, of one reference.
+/// None, with one reference.
 func none() -> Object? {
   py_retain(py_none())
   return py_none()

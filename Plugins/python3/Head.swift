@@ -3,9 +3,9 @@ import CNSGI
 import CPython
 import Glibc
 
-/// What start_response is given, checked.
+/// The arguments of start_response, checked.
 enum Head {
-  /// What a byte may be part of.
+  /// The elements that a byte may be part of.
   private nonisolated(unsafe) static let classes: UnsafeMutablePointer<UInt8> = {
     let table = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
     for byte in 0..<256 { table[byte] = byte >= 0x20 && byte != 0x7f || byte == 9 ? isText : 0 }
@@ -16,7 +16,7 @@ enum Head {
   private static let isText: UInt8 = 1
   private static let isToken: UInt8 = 2
 
-  /// "200 OK" as 200; nil with an exception set. `reason` learns of a phrase that the server has to be told.
+  /// "200 OK" as 200; nil with an exception set. `reason` gets a phrase that the server has to be told.
   @inline(__always)
   static func status(_ text: Object, _ reason: inout nsgi_str) -> Int32? {
     var count = 0
@@ -39,16 +39,16 @@ enum Head {
     return Int32(number)
   }
 
-  /// What becomes of a field.
+  /// What happens to a field.
   enum Field {
     case good(nsgi_pair)
-    /// The server says it, or something better, by itself: nothing is lost.
+    /// The server sends it, or something better, itself: nothing is lost.
     case dropped
     /// An exception is set.
     case refused
   }
 
-  /// One field; `declared` learns of Content-Length.
+  /// Checks one field; `declared` gets Content-Length.
   @inline(__always)
   static func field(_ name: Object, _ value: Object, _ declared: inout Int64) -> Field {
     var (nameCount, valueCount) = (0, 0)
@@ -80,7 +80,7 @@ enum Head {
   /// Bytes of "Content-Length".
   static let lengthName = 14
 
-  /// Learns of the Content-Length in a field that has been checked before.
+  /// Notes the Content-Length in a field that has been checked before.
   static func note(_ field: nsgi_pair, _ declared: inout Int64) {
     let bytes = { (text: nsgi_str) in UnsafeRawPointer(text.p!).assumingMemoryBound(to: UInt8.self) }
     guard isSame(bytes(field.name), "content-length") else { return }
@@ -136,7 +136,7 @@ enum Head {
 
   private static let connectionCount = 10
 
-  /// `Connection` and `Keep-Alive`, which many recipes for streams of events set.
+  /// `Connection` and `Keep-Alive`, which many recipes for event streams set.
   private static func isConnection(_ bytes: UnsafePointer<UInt8>) -> Bool {
     isSame(bytes, "connection") || isSame(bytes, "keep-alive")
   }

@@ -1,21 +1,21 @@
-// Which standard library Python uses, and whose packages: the interpreter's own, or what --venv says.
+// Which standard library Python uses, and whose packages: the interpreter's own, or those of --venv.
 import CPython
 import Glibc
 
-/// Places for PyConfig. The standard library has to be of the very build that libpython is of, since its
-/// extension modules look into it; packages of the same minor version suit all builds.
+/// Paths for PyConfig. The standard library must come from the same build as libpython, since its extension
+/// modules depend on its internals; packages for the same minor version suit all builds.
 struct Home {
-  /// `program_name`: where Python begins to look.
+  /// `program_name`: where Python begins to search.
   var program: String?
-  /// `home`: the standard library is there, whatever `program` says.
+  /// `home`: where the standard library is, whatever `program` says.
   var prefix: String?
-  /// A prefix without pyvenv.cfg whose packages are used, and nothing else of it.
+  /// A prefix without pyvenv.cfg of which only the packages are used.
   var packages: String?
-  /// What the operator should know.
+  /// A remark for the operator.
   var remark: String?
 
-  /// Of the option --venv, or the environment that the server is in or that is active; --python alone is a
-  /// home by itself.
+  /// Finds it by the option --venv, or by the environment that the server is in or that is active; --python
+  /// alone is a home by itself.
   static func find(
     _ options: PythonOptions, _ installation: Installation
   ) throws(LoadFailure) -> Home {
@@ -31,7 +31,7 @@ struct Home {
     return access("\(path)/pyvenv.cfg", F_OK) == 0 ? try environment(option, path) : try other(path)
   }
 
-  /// An environment that is not there.
+  /// Throws if an environment does not exist.
   static func exists(_ option: String, _ path: String) throws(LoadFailure) {
     guard access(path, F_OK) != 0 else { return }
     throw LoadFailure(
@@ -40,8 +40,8 @@ struct Home {
   }
 
   /// A virtual environment is found by the program in it (PEP 405), which leads to the library that it was
-  /// made with. When that is of another build than the shared library that was found, the library's own
-  /// is used with the same packages.
+  /// made with. If that comes from another build than the shared library that was found, the standard library
+  /// of the latter is used with the same packages.
   private static func environment(_ option: String, _ path: String) throws(LoadFailure) -> Home {
     guard access("\(path)/lib/python\(release)", F_OK) == 0 else {
       throw LoadFailure(
@@ -63,7 +63,7 @@ struct Home {
     return home
   }
 
-  /// Another prefix of Python: as it is, unless its standard library is of another build.
+  /// Another prefix of Python: used unchanged, unless its standard library comes from another build.
   private static func other(_ path: String) throws(LoadFailure) -> Home {
     guard hasLibrary(path) else {
       throw LoadFailure(
@@ -91,8 +91,8 @@ struct Home {
     String(String(cString: Py_GetVersion()).prefix { $0 != " " })
   }
 
-  /// The interpreter's own program, which stands somewhere above its library; not the first of PATH, which
-  /// may be another's.
+  /// The interpreter's own program, which is somewhere above its library; not the first in PATH, which may
+  /// belong to another one.
   private static func ownProgram() -> String? {
     guard let library = Interpreter.libraryPath(), let real = System.realPath(library) else { return nil }
     var folder = real
@@ -104,7 +104,7 @@ struct Home {
     return nil
   }
 
-  /// The prefix of the Python that is loaded, if its standard library is where it should be.
+  /// The prefix of the loaded Python, if its standard library is where it should be.
   private static func ownPrefix() -> String? {
     guard let program = ownProgram(), let prefix = prefix(ofProgram: program), hasLibrary(prefix) else {
       return nil
@@ -137,7 +137,7 @@ struct Home {
     return nil
   }
 
-  /// Whether two prefixes have one standard library.
+  /// Whether two prefixes have the same standard library.
   private static func isSame(_ one: String?, _ other: String) -> Bool {
     guard let one, let library = library(one) else { return false }
     return library == Self.library(other)

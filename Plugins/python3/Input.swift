@@ -1,4 +1,4 @@
-// wsgi.input (PEP 3333, "Input and Error Streams"): the request body, which the server has taken in before
+// wsgi.input (PEP 3333, "Input and Error Streams"): the request body, which the server has received before
 // the call and lends until its end.
 import CNSGI
 import CPython
@@ -13,15 +13,15 @@ enum Input {
     UnsafeMutableRawPointer(object).assumingMemoryBound(to: nsgi_py_input.self)
   }
 
-  /// An input for a request that has a body, of one reference.
+  /// An input for a request that has a body, with one reference.
   static func make(_ id: nsgi_id) -> Object? {
     guard let object = py_alloc(Types.input) else { return nil }
     at(object).pointee.id = id
     return object
   }
 
-  /// The request is over: the bytes are no longer there. A thread of the application that copies some of them
-  /// just now is waited for.
+  /// The request is over: the bytes are no longer available. Waits for a thread of the application that is
+  /// copying some of them.
   static func end(_ object: Object) {
     at(object).pointee.isOver = 1
     while at(object).pointee.copies > 0 { Interpreter.unlocked { System.pause(microseconds: 200) } }
@@ -31,7 +31,7 @@ enum Input {
 
   static let free: destructor = { object in if let object { py_free(object) } }
 
-  /// How many bytes there are at all; nil with an exception set.
+  /// How many bytes there are in all; nil with an exception set.
   static func length(_ input: Record) -> Int? { load(input) ? input.pointee.length : nil }
 
   private static func load(_ input: Record) -> Bool {
@@ -72,7 +72,7 @@ enum Input {
       py_release(list)
       return nil
     }
-    // As the library's files: a hint of zero is none.
+    // As with the library's files, a hint of zero means none.
     if left == 0 { left = .max }
     while left > 0, input.pointee.isOver == 0, input.pointee.position < input.pointee.length {
       guard let line = line(input, .max) else {
@@ -80,8 +80,12 @@ enum Input {
         return nil
       }
       left -= py_bytes_size(line)
-      PyList_Append(list, line)
+      let isKept = PyList_Append(list, line) == 0
       py_release(line)
+      guard isKept else {
+        py_release(list)
+        return nil
+      }
     }
     return list
   }
@@ -120,8 +124,8 @@ enum Input {
     return load(at(object!)) ? at(object!) : nil
   }
 
-  /// The argument: none, None and anything negative mean all there is. To be asked first: it may be an object
-  /// of the application's that runs Python, and the request may end meanwhile.
+  /// The argument: none, None and anything negative mean everything. Read it first: it may be an object of
+  /// the application that runs Python, and the request may end meanwhile.
   private static func size(_ arguments: UnsafePointer<Object?>?, _ count: Int) -> Int? {
     guard count == 1, let argument = arguments?[0], argument != py_none() else { return .max }
     let size = PyNumber_AsSsize_t(argument, nil)
@@ -137,7 +141,7 @@ enum Input {
     return take(input, UnsafeRawPointer(end) - UnsafeRawPointer(start) + 1)
   }
 
-  /// A piece that needs no lock while it is copied: the copy may have to read a file.
+  /// From this size on, a piece is copied without the lock: the copy may have to read a file.
   private static let largePiece = 64 * 1024
 
   private static func take(_ input: Record, _ size: Int) -> Object? {

@@ -1,5 +1,5 @@
-// What `server check` asks of a Python application: which Python would serve it, and how that one is to be
-// started to look at it.
+// What `server check` needs for a Python application: which Python would serve it, and how to start that one
+// to inspect it.
 import CNSGI
 
 /// The extension `draft.inspect/1` (docs/NSGI.md).
@@ -9,7 +9,7 @@ private struct InspectTable {
 
 /// The command line that inspects an application with the Python that would serve it.
 enum Inspection {
-  /// What `nsgi_app.extension` answers.
+  /// The answer of `nsgi_app.extension`.
   nonisolated(unsafe) static let table: UnsafeRawPointer = {
     let table = UnsafeMutablePointer<InspectTable>.allocate(capacity: 1)
     table.initialize(
@@ -20,20 +20,20 @@ enum Inspection {
     return UnsafeRawPointer(table)
   }()
 
-  /// The words; an empty one and a sentence where no Python can serve it.
+  /// The words; an empty one and a sentence if no Python can serve it.
   private static func line(_ boot: nsgi_boot, loads: Bool) -> [String] {
     let options = PythonOptions(boot.options)
     let installation: Installation
     do throws(LoadFailure) { installation = try Installation.find(options) } catch {
       return ["", error.sentence]
     }
-    // Without -S Python runs what packages have put beside themselves (*.pth), and with PYTHONPATH more.
+    // Without -S Python runs code that packages have installed (*.pth), and with PYTHONPATH even more.
     let alone = loads ? [] : ["-I", "-S"]
     let code = OwnProgram.text(PackageResources.worker_py) + OwnProgram.text(PackageResources.check_py)
     return (loads ? options.environment : []) + [installation.program] + alone + ["-c", code]
       + [
         loads ? OwnProgram.text(PackageResources.bootstrap_py) : "", options.module ?? "", options.file ?? "",
       ]
-      + [options.callable ?? ""] + options.path
+      + [options.callable ?? "", options.interface ?? "", options.interfaceOption] + options.path
   }
 }

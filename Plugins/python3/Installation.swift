@@ -1,13 +1,13 @@
-// Which Python serves: from the program that the operator names, or that an environment has, to its release
-// and its shared library. Nothing is started for that: a CGI program has no time for it.
+// Which Python serves: from the program that the operator or an environment names to its release and its
+// shared library. Starts no program for that: a CGI program has no time for it.
 import CPython
 import Glibc
 
 /// One CPython on this machine.
 struct Installation {
-  /// Its program, as it was named: the one of a virtual environment leads Python to its packages.
+  /// Its program, as named: that of a virtual environment leads Python to its packages.
   let program: String
-  /// The same without links.
+  /// The same with links resolved.
   let realProgram: String
   /// The 11 of 3.11.
   let minor: Int
@@ -16,14 +16,14 @@ struct Installation {
 
   /// "3.11".
   var release: String { "3.\(minor)" }
-  /// What its shared library is called.
+  /// The name of its shared library.
   var libraryName: String { "libpython\(release).so.1.0" }
 
   /// Releases of Python 3 whose C API the plugin knows.
   static let served = 9...14
 
-  /// Of --python, else of --venv, else of the environment that the server was installed into or that is
-  /// active, else the one beside the server's program, else the system's.
+  /// The Python of --python, otherwise of --venv, otherwise of the environment that the server was installed
+  /// into or that is active, otherwise the one beside the server's program, otherwise the system's.
   static func find(_ options: PythonOptions) throws(LoadFailure) -> Installation {
     if let program = options.program { return try of(try named(program), "--python \(program)") }
     if let home = options.home ?? own ?? active {
@@ -35,7 +35,7 @@ struct Installation {
           "the virtual environment \(home) has no Python: \(path)/bin/python is missing or leads nowhere; "
             + "make it anew with python3 -m venv --clear \(home)")
       }
-      // A prefix that has packages only: the system's Python may try.
+      // A prefix with only packages: the system's Python may try.
     }
     guard let program = program(in: folder) ?? program(in: "/usr/bin") ?? System.inPath("python3") else {
       throw LoadFailure("there is no Python here: install python3, or name a Python with --python PROGRAM")
@@ -49,7 +49,7 @@ struct Installation {
     return "/" + path.split(separator: "/").dropLast().joined(separator: "/")
   }
 
-  /// The virtual environment that the server is in: pip has put it there.
+  /// The virtual environment that the server is in: pip has installed it there.
   static var own: String? {
     guard folder.hasSuffix("/bin") else { return nil }
     let path = String(folder.dropLast(4))
@@ -64,7 +64,7 @@ struct Installation {
     return path
   }
 
-  /// A program of Python in a folder.
+  /// A Python program in a folder.
   static func program(in folder: String) -> String? {
     let others = System.names(in: folder).filter { release(of: $0) != nil }.sorted()
     return (["python3", "python"] + others).map { "\(folder)/\($0)" }.first { access($0, X_OK) == 0 }
@@ -78,7 +78,7 @@ struct Installation {
     return path
   }
 
-  /// - Parameter origin: what named it, for the sentence that refuses it.
+  /// - Parameter origin: where it was named, for the error message.
   private static func of(_ program: String, _ origin: String) throws(LoadFailure) -> Installation {
     let real = System.realPath(program) ?? program
     let parts = real.split(separator: "/")
@@ -107,7 +107,7 @@ struct Installation {
     return Installation(program: program, realProgram: real, minor: minor, prefix: prefix)
   }
 
-  /// Of "python3.11"; that of free-threaded builds ends with a t.
+  /// The release in "python3.11"; that of free-threaded builds ends with a t.
   private static func release(of name: String) -> (Int, Bool)? {
     guard name.hasPrefix("python3.") else { return nil }
     let rest = name.dropFirst(8)
@@ -115,7 +115,7 @@ struct Installation {
     return Int(isFreeThreaded ? rest.dropLast() : rest).map { ($0, isFreeThreaded) }
   }
 
-  /// Of the one standard library below a prefix.
+  /// The release of the only standard library below a prefix.
   private static func release(below prefix: String) -> (Int, Bool)? {
     let found = System.names(in: "\(prefix)/lib").filter { name in
       release(of: name) != nil && access("\(prefix)/lib/\(name)/os.py", F_OK) == 0
@@ -141,7 +141,7 @@ enum PythonLibrary {
     }
   }
 
-  /// Takes what the program of this process has.
+  /// Uses the one in the program of this process.
   static func join(_ minor: Int32, _ program: String) throws(LoadFailure) {
     guard let itself = System.openForAll(nil) else {
       throw LoadFailure("\(program) cannot be looked into: \(System.loaderError)")
@@ -165,7 +165,7 @@ enum PythonLibrary {
       if let library = System.openForAll(path) { return library }
       throw LoadFailure("the library of Python cannot be loaded: \(System.loaderError)")
     }
-    // Another build of the same release, where the linker looks: its packages are shared.
+    // Another build of the same release that the linker finds: both share packages.
     if let library = System.openForAll(name) { return library }
     throw LoadFailure(
       "Python \(installation.release) of \(installation.realProgram) has no shared library: \(name) is "

@@ -10,7 +10,7 @@ enum Interpreter {
   private nonisolated(unsafe) static var apps = 0
   /// The module of bootstrap.py.
   nonisolated(unsafe) static var module: Object!
-  /// The server's log.
+  /// The server, for its log.
   nonisolated(unsafe) static var host: UnsafePointer<nsgi_host>!
 
   /// Starts it, unless an earlier application has; leaves it unlocked.
@@ -54,9 +54,9 @@ enum Interpreter {
     return Home()
   }
 
-  /// The process is the program of a Python.
+  /// The process runs the program of a Python.
   private(set) nonisolated(unsafe) static var isGuest = false
-  /// The applications were loaded before the process was forked, and with them bootstrap.py.
+  /// The applications were loaded before the process was forked, and bootstrap.py with them.
   private nonisolated(unsafe) static var isForked = false
   /// The file of its program.
   private nonisolated(unsafe) static var program = ""
@@ -76,13 +76,13 @@ enum Interpreter {
     var config = PyConfig()
     PyConfig_InitPythonConfig(&config)
     defer { PyConfig_Clear(&config) }
-    // The server reads signals itself; what argv says was for the server.
+    // The server reads signals itself; argv was for the server.
     place(&config, py_install_signal_handlers, Int32.self).pointee = 0
     place(&config, py_parse_argv, Int32.self).pointee = 0
     let home = try Home.find(options, installation)
     if let program = home.program { try set(&config, py_program_name, program) }
     if let prefix = home.prefix { try set(&config, py_home, prefix) }
-    // Of an environment whose library is not used: its packages are found by its program.
+    // For an environment whose library is not used: its packages are found by its program.
     if home.prefix != nil, let program = home.program { try set(&config, py_executable, program) }
     let words = place(&config, py_argv, PyWideStringList.self)
     for word in ["server"] + options.arguments {
@@ -138,12 +138,12 @@ enum Interpreter {
     }
     py_release(code)
     py_release(result)
-    // sys.modules is the application's to empty.
+    // The application may empty sys.modules.
     py_retain(module)
     return module
   }
 
-  /// Has bootstrap.py go on as a worker, where a zygote has run it; false where nobody has.
+  /// Lets bootstrap.py go on as a worker if a zygote has run it; false if none has.
   private static func settle(_ module: Object) throws(LoadFailure) -> Bool {
     guard let function = PyObject_GetAttrString(module, "settle") else {
       PyErr_Clear()
@@ -155,13 +155,13 @@ enum Interpreter {
       throw LoadFailure("what the zygote has loaded cannot be used: sys and os are not as they should be")
     }
     py_release(result)
-    // sys.modules is the application's to empty.
+    // The application may empty sys.modules.
     py_retain(module)
     isForked = true
     return true
   }
 
-  /// A list of pairs of text; nil without memory.
+  /// A list of pairs of text; nil if there is no memory.
   private static func list(of pairs: [(key: String, value: String)]) -> Object? {
     guard let list = PyList_New(0) else { return nil }
     for pair in pairs {
@@ -195,7 +195,7 @@ enum Interpreter {
     return try body()
   }
 
-  /// Lets other threads run Python meanwhile.
+  /// Lets other threads run Python during `body`.
   @inline(__always)
   static func unlocked<Result>(_ body: () -> Result) -> Result {
     let state = PyEval_SaveThread()
@@ -207,8 +207,8 @@ enum Interpreter {
 
   static func loaded() { apps += 1 }
 
-  /// An application goes; with the last one `atexit` runs. There is no finalisation: threads that Python
-  /// knows nothing of may still be in it.
+  /// An application is unloaded; with the last one `atexit` runs. There is no finalisation: threads that
+  /// Python does not know may still be in it.
   static func unloaded(_ end: () -> Void) {
     _ = Threads.enter()
     defer { PyEval_SaveThread() }

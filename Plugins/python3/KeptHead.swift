@@ -1,6 +1,6 @@
-// The fields of a head as the application gave them, checked. They stay from one response to the next, since
-// most have the very objects of the one before. This memory is the application's part alone: what the server
-// adds to a head stands in memory of its own (Output.begin), and nobody but this type can write here.
+// The fields of a head as the application gave them, checked. They are kept from one response to the next,
+// since most have the same objects as the previous one. This memory is only for the application's part: the
+// server's additions to a head are in memory of their own (Output.begin), and only this type can write here.
 import CNSGI
 import CPython
 import Glibc
@@ -9,12 +9,12 @@ import Glibc
 struct KeptHead {
   /// Names and values, each with a reference.
   private var texts: UnsafeMutablePointer<Object>?
-  /// The same as the server wants them.
+  /// The same in the server's form.
   private var pairs: UnsafeMutablePointer<nsgi_pair>?
   private var capacity = 0
   /// Fields that are known to be good.
   private var kept = 0
-  /// Fields of the head that was taken last.
+  /// Fields of the last head taken.
   private var count = 0
 
   /// The head, to be read before the next one is taken.
@@ -32,7 +32,7 @@ struct KeptHead {
   @inline(__always)
   mutating func end() { count = 0 }
 
-  /// Gives everything back.
+  /// Releases everything.
   mutating func removeAll() {
     forget(from: 0)
     System.release(texts)
@@ -41,10 +41,10 @@ struct KeptHead {
   }
 
   /// Takes the list that start_response was given; false with an exception set. `declared` becomes its
-  /// Content-Length, or -1; `dropped` is told of a field that is the server's to say.
+  /// Content-Length, or -1; `dropped` is called with a field that the server sends itself.
   ///
-  /// Letting old objects go, and describing bad ones, may run Python: what is looked at is held meanwhile,
-  /// and the list may have become another one.
+  /// Releasing old objects, and describing bad ones, may run Python: objects being examined are held
+  /// meanwhile, and the list may have become another one.
   @inline(__always)
   mutating func take(_ list: Object, _ declared: inout Int64, dropped: (Object) -> Void) -> Bool {
     count = 0
@@ -97,7 +97,7 @@ struct KeptHead {
     return true
   }
 
-  /// Lets fields go, from one on.
+  /// Releases fields, starting at one.
   private mutating func forget(from first: Int) {
     let end = kept
     guard first < end else { return }
@@ -106,7 +106,7 @@ struct KeptHead {
   }
 
   private static func release(_ name: Object, _ value: Object) {
-    // The exception that says what is wrong outlasts whatever their ends run.
+    // The exception that tells what is wrong must survive any code that their ends run.
     var (type, error, trace): (Object?, Object?, Object?)
     PyErr_Fetch(&type, &error, &trace)
     py_release(name)

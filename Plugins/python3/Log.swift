@@ -1,13 +1,13 @@
-// What Python writes, as lines of the server's log.
+// Turns what Python writes into lines of the server's log.
 import CNSGI
 import CPython
 
-/// The server's log, for Python and for the plugin's own words.
+/// The server's log, for Python and for the plugin's own messages.
 enum Log {
-  /// A line longer than this goes in pieces.
+  /// A line longer than this is written in pieces.
   private static let longest = 16 * 1024
 
-  /// One line about the request that this thread is with.
+  /// Writes one line about the request that this thread is serving.
   static func line(_ text: String, _ level: nsgi_level) {
     let id = Threads.slot().id
     for part in text.split(separator: "\n", omittingEmptySubsequences: true) {
@@ -16,27 +16,30 @@ enum Log {
     }
   }
 
-  /// Bytes of a text file: whole lines go on, the rest waits for its end.
-  static func append(_ bytes: UnsafeRawBufferPointer, level: Int32) {
+  /// Takes bytes of a text file: writes complete lines, and keeps the rest until its end comes.
+  ///
+  /// - Parameter request: the request of the lines; 0: the one that this thread is serving.
+  static func append(_ bytes: UnsafeRawBufferPointer, level: Int32, of request: nsgi_id = 0) {
     let slot = Threads.slot()
+    let id = request == 0 ? slot.id : request
     var start = bytes.startIndex
     while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
       let piece = bytes[start..<end]
       start = end + 1
       guard var waiting = slot.lines[level], !waiting.isEmpty else {
-        write(UnsafeRawBufferPointer(rebasing: piece).bindMemory(to: UInt8.self), level, slot.id)
+        write(UnsafeRawBufferPointer(rebasing: piece).bindMemory(to: UInt8.self), level, id)
         continue
       }
       waiting += piece
       slot.lines[level] = []
-      waiting.withUnsafeBufferPointer { write($0, level, slot.id) }
+      waiting.withUnsafeBufferPointer { write($0, level, id) }
     }
     guard start < bytes.endIndex else { return }
     slot.lines[level, default: []] += bytes[start...]
     if slot.lines[level]!.count >= longest { flush(slot) }
   }
 
-  /// The end of a request: what has no newline is a line as well.
+  /// The end of a request: text without a newline becomes a line as well.
   static func flush() {
     guard let slot = Threads.current?.takeUnretainedValue() else { return }
     flush(slot)
@@ -79,11 +82,14 @@ enum Log {
   private static func describe(_ value: Object) -> (trace: String, sentence: String) {
     guard let name = PyUnicode_FromString("describe") else { return ("", "") }
     defer { py_release(name) }
+    let none = "an exception that cannot be described"
     guard let pair = PyObject_CallMethodOneArg(Interpreter.module, name, value) else {
       PyErr_Clear()
-      return ("an exception that cannot be described", "an exception that cannot be described")
+      return (none, none)
     }
     defer { py_release(pair) }
+    // Anybody may change the module.
+    guard py_is_tuple(pair), py_tuple_size(pair) == 2 else { return (none, none) }
     return (string(py_tuple_item(pair, 0)), string(py_tuple_item(pair, 1)))
   }
 

@@ -1,4 +1,4 @@
-// Python objects that requests use again and again.
+// Python objects that requests use repeatedly.
 import CPython
 
 /// Made once, never freed; nil before the interpreter has started.
@@ -20,7 +20,7 @@ enum Names {
   /// wsgi.version.
   nonisolated(unsafe) static var version: Object!
 
-  /// - Parameter module: of bootstrap.py.
+  /// - Parameter module: that of bootstrap.py.
   static func make(_ module: Object) {
     close = PyUnicode_InternFromString("close")
     read = PyUnicode_InternFromString("read")

@@ -1,52 +1,63 @@
-// What load() is told, as the server's command line says it.
+// The options of load(), as given on the server's command line.
 import Glibc
 
 /// The options of one application.
 struct PythonOptions {
   /// `module`, `module:callable` or `module:factory()`.
   var module: String?
-  /// A file instead of a module, with `:callable` behind it if need be.
+  /// A file instead of a module, optionally followed by `:callable`.
   var file: String?
   /// Name of the application in its module or file.
   var callable: String?
-  /// "asgi" or "wsgi" where the operator says so; else the application tells.
+  /// "asgi" or "wsgi" if the operator says so; otherwise the application tells.
   var interface: String?
-  /// The option by which it was said.
+  /// The option that said so.
   var interfaceOption: String { module != nil && saysInterface ? "--\(interface ?? "")" : "--interface" }
   /// `--asgi` or `--wsgi` named the application.
   private var saysInterface = false
   /// "auto", "asyncio" or "uvloop".
   var loop = "auto"
-  /// Requests of ASGI applications under way at once at most.
+  /// The most concurrent requests of ASGI applications.
   var tasks = 10_000
   /// The program of the Python that serves.
   var program: String?
   /// A virtual environment, or another prefix of Python.
   var home: String?
-  /// Directories for modules, the first one first.
+  /// Directories for modules, in search order.
   var path: [String] = []
+  /// The file that has the application's modules as they were when its generation was made.
+  var kept: String?
   /// NAME=VALUE.
   var environment: [String] = []
   /// sys.argv after the program name.
   var arguments: [String] = []
-  /// Seconds between looks at the files of modules; 0: none.
+  /// Seconds between looks at the files of modules; 0: no looks.
   var autoreload = 0
   /// Clients see the traceback of an exception.
   var showsTracebacks = false
-  /// They see it as a page, with lines of the source, and what is saved is served.
+  /// They see it as a page, with lines of the source, and saved files are served.
   var isDevelopment = false
-  /// Calls that the server makes at once at most.
+  /// The most calls that the server makes at once.
   var threads = 1
-  /// One request and the end (CGI).
+  /// One request, then the end (CGI).
   var runsOnce = false
-  /// In the server's own program, whatever other there is.
+  /// Python runs in the server's own program, even if there is another one.
   var embeds = false
-  /// The process is the program of a Python, which has loaded the server.
+  /// The process runs the program of a Python, which has loaded the server.
   var isGuest = false
-  /// What the server says of itself, for the Python files: keys begin with "server.".
+  /// What the server says about itself, for the Python files: keys begin with "server.".
   var told: [(key: String, value: String)] = []
 
-  /// - Parameter list: nsgi_boot.options; keys that are not known are the application's own.
+  /// The configuration is in uWSGI's words: there is a module `uwsgi` for the application.
+  var offersUWSGI: Bool { told.contains { $0.key == "server.uwsgi" && $0.value == "true" } }
+
+  /// The most concurrent calls for WebSockets, each on a thread of its own; 0: none.
+  var socketCalls: Int {
+    guard offersUWSGI else { return 0 }
+    return told.last { $0.key == "server.sockets" }.flatMap { Int($0.value) } ?? 0
+  }
+
+  /// - Parameter list: nsgi_boot.options; unknown keys are the application's own.
   init(_ list: UnsafePointer<UnsafePointer<CChar>?>?) {
     guard var list else { return }
     while let key = list[0], let value = list[1] {
@@ -55,7 +66,7 @@ struct PythonOptions {
     }
   }
 
-  /// Before the interpreter starts, which copies its environment.
+  /// Call it before the interpreter starts, which copies its environment.
   func setEnvironment() {
     for line in environment {
       let name = line.prefix { $0 != "=" }
@@ -80,6 +91,7 @@ struct PythonOptions {
     case "pyargv": arguments = value.split(separator: " ").map(String.init)
     case "py-autoreload": autoreload = Int(value) ?? 0
     case "catch-exceptions": showsTracebacks = value == "true"
+    case "server.modules": kept = value
     case "server.threads": threads = Int(value) ?? 1
     case "server.watch": if value == "true", autoreload == 0 { autoreload = 1 }
     case "embed": embeds = value == "true"

@@ -1,9 +1,9 @@
 // The interpreter's own program as the worker: it is faster than its library, knows its packages and modules
-// by itself, and is there where no library is.
+// by itself, and exists even where there is no library.
 import CNSGI
 import Glibc
 
-/// The extension `draft.program/1`, by which the server asks (docs/NSGI.md).
+/// The extension `draft.program/1`, through which the server asks for it (docs/NSGI.md).
 private struct ProgramTable {
   let program:
     @convention(c) (
@@ -11,7 +11,7 @@ private struct ProgramTable {
     ) -> Int
 }
 
-/// The extension `draft.preload/1`: the same program as a zygote, and what it is to load.
+/// The extension `draft.preload/1`: the same program as a zygote, and what it has to load.
 private struct PreloadTable {
   let program:
     @convention(c) (
@@ -22,7 +22,7 @@ private struct PreloadTable {
 
 /// The command line of the Python that serves.
 enum OwnProgram {
-  /// What `nsgi_app.extension` answers.
+  /// The answer of `nsgi_app.extension`.
   nonisolated(unsafe) static let table: UnsafeRawPointer = {
     let table = UnsafeMutablePointer<ProgramTable>.allocate(capacity: 1)
     table.initialize(
@@ -62,15 +62,15 @@ enum OwnProgram {
   /// What the program of a worker does beyond worker.py.
   private static let serving = "serve(sys.argv[1])\n"
 
-  /// worker.py, which the build embeds, and more behind it.
+  /// worker.py, which the build embeds, followed by more.
   private static func code(then more: String) -> String { text(PackageResources.worker_py) + more }
 
-  /// What a zygote has in the place of the plugin: what the server says of itself, and the plugin's modules;
-  /// how many pairs of words, and these. Values of a configuration that only its owner may read are among
-  /// them, so they are never in a command line, which everybody may read.
+  /// What a zygote has instead of the plugin: what the server says about itself, and the plugin's modules;
+  /// the number of pairs of words, then the pairs. They may include values of a configuration that only its
+  /// owner may read, so they are never put into a command line, which everybody may read.
   private static func inside(_ options: PythonOptions) -> [String] {
-    let offersModules = options.told.contains { $0.key == "server.uwsgi" }
-    let modules = offersModules ? Functions.modules.map { (key: $0.name, value: text($0.text)) } : []
+    let modules = Functions.modules.filter { options.offersUWSGI || $0.name == "_nsgi_keep" }
+      .map { (key: $0.name, value: text($0.text)) }
     return [options.told, modules].flatMap { pairs in
       ["\(pairs.count)"] + pairs.flatMap { [$0.key, $0.value] }
     }
@@ -78,8 +78,8 @@ enum OwnProgram {
 
   static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
 
-  /// The program with its variables before it; nil where Python is to be in this process. What is wrong with
-  /// a Python is told when it is loaded: in this program then.
+  /// The program, preceded by its variables; nil if Python should run in this process. An error in a Python
+  /// is reported when it is loaded, in this program then.
   private static func program(_ options: PythonOptions) -> [String]? {
     guard !options.embeds, !options.runsOnce, let installation = try? Installation.find(options),
       isWhole(options, installation), System.isBinary(installation.realProgram)
@@ -87,13 +87,13 @@ enum OwnProgram {
     return options.environment.filter { !$0.isEmpty } + [installation.program]
   }
 
-  /// What zygote.py is told of an application, in its order.
+  /// What zygote.py is told about an application, in its order.
   private static func application(_ boot: nsgi_boot) -> [String] {
     let options = PythonOptions(boot.options)
     let version = boot.host.pointee.version.map { String(cString: $0) } ?? ""
     return [
       "\(boot.generation)", version, options.arguments.joined(separator: " "), options.module ?? "",
-      options.file ?? "", options.callable ?? "",
+      options.file ?? "", options.callable ?? "", options.kept ?? "",
     ] + options.path
   }
 
@@ -106,8 +106,8 @@ enum OwnProgram {
     return bytes.count
   }
 
-  /// A prefix that has packages only is added to another Python, which the program alone does not do; and an
-  /// environment whose Python was replaced by another release would be one without packages.
+  /// A prefix with only packages is added to another Python, which the program alone does not do; and an
+  /// environment whose Python was replaced by another release would have no packages.
   private static func isWhole(_ options: PythonOptions, _ installation: Installation) -> Bool {
     let home = System.parent(System.parent(installation.program))
     let isEnvironment = access("\(home)/pyvenv.cfg", F_OK) == 0

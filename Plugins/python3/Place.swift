@@ -1,11 +1,10 @@
-// Errors that the plugin itself finds have no traceback: these words say where in the application they
-// belong.
+// Errors that the plugin itself finds have no traceback: these words tell where they belong in it.
 import CPython
 
-/// Where an application stands in its author's files.
+/// Where an application is in its author's files.
 enum Place {
-  /// Sets an exception whose message ends with the place: of the line at which a generator has yielded, else
-  /// of the application.
+  /// Sets an exception whose message ends with the place: the line at which a generator has yielded,
+  /// otherwise the application.
   static func raise(
     _ type: Object?, _ message: String, _ start: StartResponse.Record, _ body: Object? = nil
   ) {

@@ -1,10 +1,35 @@
 import CPython
 import Glibc
 
+/// What tells a file from a later one at its path, or from itself after a later write; times in nanoseconds
+/// since 1970.
+struct FileState: Equatable {
+  /// Nanoseconds for which the clock of file systems may stand still.
+  private static let tick = 20_000_000
+
+  let inode: UInt64
+  let size: Int
+  /// When its contents, and when anything about it, last changed.
+  let modified, changed: Int
+
+  init(_ status: stat) {
+    (inode, size) = (UInt64(status.st_ino), Int(status.st_size))
+    modified = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
+    changed = status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+  }
+
+  /// Whether a write after a moment leaves a trace in its times.
+  ///
+  /// - Parameter moment: nanoseconds since 1970; about now.
+  func isSettled(at moment: UInt64) -> Bool {
+    abs(Int(truncatingIfNeeded: moment) - changed) >= Self.tick
+  }
+}
+
 /// System calls of the plugin.
 enum System {
   /// Bytes of a regular file; nil for anything else, and for files that occupy no space whatever size they
-  /// state: those of /proc say 0 and those of /sys a page, and only reading tells. The corresponding C
+  /// state: those of /proc state 0 and those of /sys a page, and only reading tells. The corresponding C
   /// function is `fstat`.
   static func trustworthySize(_ descriptor: Int32) -> Int64? {
     var status = stat()
@@ -14,14 +39,14 @@ enum System {
     return Int64(status.st_size)
   }
 
-  /// Loads a library, and has its symbols there for all; without a name, what is there for all. Nil with a
-  /// reason (`loaderError`). The corresponding C function is `dlopen`.
+  /// Loads a library, and makes its symbols available to all; without a name, returns what is available to
+  /// all. Nil with a reason (`loaderError`). The corresponding C function is `dlopen`.
   static func openForAll(_ library: String?) -> UnsafeMutableRawPointer? {
     dlopen(library, RTLD_NOW | RTLD_GLOBAL)
   }
 
-  /// Whether a file is a program as the linker makes them, not a script. The corresponding C functions are
-  /// `open` and `read`.
+  /// Whether a file is a program made by the linker, not a script. The corresponding C functions are `open`
+  /// and `read`.
   static func isBinary(_ path: String) -> Bool {
     let fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard fd >= 0 else { return false }
@@ -33,7 +58,7 @@ enum System {
   /// Why a library could not be loaded. The corresponding C function is `dlerror`.
   static var loaderError: String { dlerror().map { String(cString: $0) } ?? "no reason given" }
 
-  /// What Debian calls the folder of this machine's libraries. The corresponding C function is `uname`.
+  /// Debian's name for the folder of this machine's libraries. The corresponding C function is `uname`.
   static var multiarch: String {
     var name = utsname()
     guard uname(&name) == 0 else { return "" }
@@ -42,7 +67,7 @@ enum System {
     }
   }
 
-  /// What is in a folder; nothing if it cannot be read. The corresponding C functions are `opendir` and
+  /// The names in a folder; none if it cannot be read. The corresponding C functions are `opendir` and
   /// `readdir`.
   static func names(in folder: String) -> [String] {
     guard let stream = opendir(folder) else { return [] }
@@ -57,17 +82,75 @@ enum System {
     return found
   }
 
-  /// A program in one of the directories of PATH.
+  /// The status of the file at a path, links followed; nil if there is none. The corresponding C function is
+  /// `stat`.
+  static func status(_ path: String) -> stat? {
+    var found = stat()
+    return stat(path, &found) == 0 ? found : nil
+  }
+
+  /// Paths that match a shell pattern, sorted. The corresponding C function is `glob`.
+  static func paths(_ pattern: String) -> [String] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard glob(pattern, 0, nil, &found) == 0 else { return [] }
+    return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }.sorted()
+  }
+
+  /// A regular file's bytes, its state before they were read, and whether that reveals later writes; nil if
+  /// there is no readable file, or it has more bytes than allowed. The corresponding C functions are `open`,
+  /// `fstat` and `read`.
+  static func contents(
+    _ path: String, atMost most: Int
+  ) -> (text: [UInt8], state: FileState, isSettled: Bool)? {
+    let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= most else {
+      return nil
+    }
+    let moment = calendar
+    var (bytes, count) = ([UInt8](repeating: 0, count: Int(status.st_size)), 0)
+    while count < bytes.count {
+      let got = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress! + count, $0.count - count) }
+      guard got > 0 else { break }
+      count += got
+    }
+    // The file has become shorter meanwhile.
+    bytes.removeLast(bytes.count - count)
+    let state = FileState(status)
+    return (bytes, state, state.isSettled(at: moment))
+  }
+
+  /// The state of the file at a path, links followed; nil if there is none.
+  static func state(_ path: String) -> FileState? { status(path).map { FileState($0) } }
+
+  /// Writes all of it; false if it cannot be written. The corresponding C function is `write`.
+  static func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBytes { all in
+      var count = 0
+      while count < all.count {
+        let put = Glibc.write(descriptor, all.baseAddress! + count, all.count - count)
+        if put < 0, errno == EINTR { continue }
+        guard put > 0 else { return false }
+        count += put
+      }
+      return true
+    }
+  }
+
+  /// Finds a program in one of the directories of PATH.
   static func inPath(_ name: String) -> String? {
     let path = getenv("PATH").map { String(cString: $0) } ?? ""
     return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
   }
 
-  /// Names this thread as Python does (`threading.get_ident`). The corresponding C function is
+  /// This thread's identifier in Python (`threading.get_ident`). The corresponding C function is
   /// `pthread_self`.
   static var thread: UInt { UInt(pthread_self()) }
 
-  /// A path without links; nil if nothing is there. The corresponding C function is `realpath`.
+  /// A path with links resolved; nil if nothing is there. The corresponding C function is `realpath`.
   static func realPath(_ path: String) -> String? {
     guard let real = realpath(path, nil) else { return nil }
     defer { free(real) }
@@ -110,20 +193,21 @@ enum System {
   /// Bytes of a page. The corresponding C function is `sysconf`.
   static var page: Int { sysconf(Int32(_SC_PAGESIZE)) }
 
-  /// Maps a part of a file in memory; nil if that cannot be. The corresponding C function is `mmap`.
+  /// Maps a part of a file in memory; nil if that fails. The corresponding C function is `mmap`.
   static func mapShared(_ descriptor: Int32, at offset: Int, _ count: Int) -> UnsafeMutableRawPointer? {
     let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, offset)
     return start == MAP_FAILED ? nil : start
   }
 
-  /// Has a descriptor tell of files that are written, put or taken in a directory; a new one for -1. -1 where
-  /// there is none to be had. The corresponding C functions are `inotify_init1` and `inotify_add_watch`.
+  /// Has a descriptor report files that are written in a directory, or moved into or out of it; a new one for
+  /// -1. Returns -1 if none is available. The corresponding C functions are `inotify_init1` and
+  /// `inotify_add_watch`.
   static func noticeChanges(in directory: String, _ descriptor: Int32) -> Int32 {
     let flags = Int32(O_NONBLOCK | O_CLOEXEC)
     let changes = descriptor >= 0 ? descriptor : inotify_init1(flags)
     guard changes >= 0 else { return -1 }
     let events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR
-    // A directory that is gone has nothing to tell.
+    // A directory that is gone has nothing to report.
     _ = inotify_add_watch(changes, directory, UInt32(events))
     return changes
   }
@@ -131,10 +215,15 @@ enum System {
   /// The number of this process. The corresponding C function is `getpid`.
   static var ownProcess: UInt32 { UInt32(getpid()) }
 
-  /// The machine's clock. The corresponding C function is `clock_gettime`.
-  static var nanoseconds: UInt64 {
+  /// The machine's monotonic clock. The corresponding C function is `clock_gettime`.
+  static var nanoseconds: UInt64 { time(CLOCK_MONOTONIC) }
+
+  /// The calendar, in nanoseconds since 1970. The corresponding C function is `clock_gettime`.
+  static var calendar: UInt64 { time(CLOCK_REALTIME) }
+
+  private static func time(_ clock: clockid_t) -> UInt64 {
     var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
+    clock_gettime(clock, &now)
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
   }
 
@@ -144,8 +233,8 @@ enum System {
     _ = withUnsafeBytes(of: number) { Glibc.write(descriptor, $0.baseAddress, $0.count) }
   }
 
-  /// What `write` puts into a file without a name. The corresponding C functions are `memfd_create` and
-  /// `pread`.
+  /// The text that `write` puts into a file without a name. The corresponding C functions are `memfd_create`
+  /// and `pread`.
   static func text(writtenBy write: (Int32) -> Void) -> String? {
     let closeOnExec: UInt32 = 1
     let file = memfd_create("text", closeOnExec)
@@ -157,20 +246,24 @@ enum System {
     return String(decoding: text.prefix(max(0, count)), as: UTF8.self)
   }
 
-  /// Starts a thread that nobody waits for; false if the system has none to give. The corresponding C
-  /// function is `pthread_create`.
+  /// Starts a thread that nobody waits for; false if the system refuses. The corresponding C function is
+  /// `pthread_create`.
   static func startThread(
-    _ life: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
+    _ life: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?,
+    _ argument: UnsafeMutableRawPointer? = nil
   ) -> Bool {
     var thread = pthread_t()
-    guard pthread_create(&thread, nil, life, nil) == 0 else { return false }
+    guard pthread_create(&thread, nil, life, argument) == 0 else { return false }
     pthread_detach(thread)
     return true
   }
 
-  /// A descriptor that `ring` makes readable and `silence` does not; -1 without one. The corresponding C
+  /// A descriptor that `ring` makes readable and `silence` does not; -1 if there is none. The corresponding C
   /// function is `eventfd`.
   static func makeBell() -> Int32 { eventfd(0, O_NONBLOCK | O_CLOEXEC) }
+
+  /// The corresponding C function is `close`.
+  static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
 
   /// The corresponding C function is `write`.
   static func ring(_ bell: Int32) {
@@ -184,8 +277,8 @@ enum System {
     _ = Glibc.read(bell, &count, MemoryLayout<UInt64>.size)
   }
 
-  /// Does something in each copy of the process, before fork() returns there. The corresponding C function is
-  /// `pthread_atfork`.
+  /// Has something done in each copy of the process, before fork() returns there. The corresponding C
+  /// function is `pthread_atfork`.
   static func whenForked(_ body: @convention(c) () -> Void) { pthread_atfork(nil, nil, body) }
 
   /// Ends the process at once. The corresponding C function is `_exit`.

@@ -30,8 +30,8 @@ enum PythonApplication {
     }
   }
 
-  /// gevent and eventlet give locks and thread-locals to green threads of one thread: calls on others wait
-  /// there for ever, and only under load.
+  /// gevent and eventlet give locks and thread-locals to green threads of one thread: calls on other threads
+  /// wait there for ever, and only under load.
   private static func warnOfForeignThreads(_ options: PythonOptions) {
     guard options.threads > 1, let found = call("patched", PyTuple_New(0)) else { return PyErr_Clear() }
     defer { py_release(found) }
@@ -42,7 +42,7 @@ enum PythonApplication {
         + "(-p) for more at once", NSGI_WARNING)
   }
 
-  /// The application, of one reference, its name and what it is; its hooks have run, and its files are
+  /// The application, with one reference, its name and its interface; its hooks have run, and its files are
   /// watched if that is asked for.
   private static func find(_ options: PythonOptions) -> (Object, String, PythonInterface)? {
     guard let found = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
@@ -81,7 +81,7 @@ enum PythonApplication {
   }
 
   private static func arguments(_ options: PythonOptions) -> Object? {
-    guard let list = PyTuple_New(4), let path = PyList_New(0) else { return nil }
+    guard let list = PyTuple_New(5), let path = PyList_New(0) else { return nil }
     for directory in options.path {
       guard let text = PyUnicode_DecodeFSDefault(directory) else { return nil }
       PyList_Append(path, text)
@@ -90,7 +90,8 @@ enum PythonApplication {
     PyTuple_SetItem(list, 0, text(options.module))
     PyTuple_SetItem(list, 1, text(options.file))
     PyTuple_SetItem(list, 2, text(options.callable))
-    PyTuple_SetItem(list, 3, path)
+    PyTuple_SetItem(list, 3, text(options.kept))
+    PyTuple_SetItem(list, 4, path)
     return list
   }
 

@@ -1,9 +1,9 @@
-// --py-autoreload: from a changed file to the application's new code.
+// --py-autoreload: the way from a changed file to the application's new code.
 import CNSGI
 import CPython
 
-/// The extension `nsgi.reload/1` of a server that replaces its workers, or itself where it has none: `reload`
-/// asks for that, and says why.
+/// The extension `nsgi.reload/1` of a server that replaces its workers, or itself if it has none: `reload`
+/// asks for that, and gives the reason.
 private struct ReloadTable {
   let reload: @convention(c) (UnsafePointer<CChar>?) -> Int32
 }
@@ -16,7 +16,7 @@ enum Reload {
     return table.assumingMemoryBound(to: ReloadTable.self).pointee.reload(reason) == NSGI_OK.rawValue
   }
 
-  /// The same because a file has changed.
+  /// The same, because a file has changed.
   static func begin(_ path: String) {
     Log.line("\(path) has changed: reloading", NSGI_INFO)
     _ = ask("\(path) has changed")

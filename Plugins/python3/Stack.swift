@@ -1,19 +1,19 @@
-// What Python does for a request: for the log when its time is over, for `server ctl status`.
+// What Python is doing for a request: for the log when its time is up, and for `server ctl status`.
 import CNSGI
 import CPython
 import Glibc
 
-/// The extension `draft.stack/1`, by which the server asks (docs/NSGI.md).
+/// The extension `draft.stack/1`, through which the server asks (docs/NSGI.md).
 private struct StackTable {
   let stack: @convention(c) (UnsafeMutableRawPointer?, nsgi_id, UnsafeMutablePointer<CChar>?, Int) -> Int
 }
 
-/// The Python stack of a request under way.
+/// The Python stack of a running request.
 enum Stack {
   /// Milliseconds to wait for the interpreter's lock.
   private static let patience = 50
 
-  /// What `nsgi_app.extension` answers.
+  /// The answer of `nsgi_app.extension`.
   nonisolated(unsafe) static let table: UnsafeRawPointer = {
     let table = UnsafeMutablePointer<StackTable>.allocate(capacity: 1)
     table.initialize(to: StackTable { _, id, text, capacity in Stack.write(id, text, capacity) })
@@ -29,28 +29,32 @@ enum Stack {
     }
   }
 
-  /// The stack of the thread that is with a request, or of its task; nil when none is.
+  /// The stack of the thread that serves a request, or of its task; nil if none does.
   private static func of(_ id: nsgi_id) -> String? {
     Threads.withAll { slots in
       guard let slot = slots.first(where: { $0.id == id }) else {
         guard ASGIInbox.isInUse else { return nil }
-        return Standstill.during(milliseconds: patience, thread: 0, task: id) { $0 }
+        return Standstill.during(milliseconds: patience, thread: 0, task: id) { lines, _ in lines }
       }
-      return Standstill.during(milliseconds: patience, thread: slot.thread) { lines in
-        // The request may have ended while the interpreter was awaited.
+      return Standstill.during(milliseconds: patience, thread: slot.thread) { lines, isStill in
+        // The request may have ended while waiting for the interpreter.
         guard slot.id == id else { return nil }
         var isDumped = false
-        let text = System.text { isDumped = py_dump_traceback($0, slot.state) }
+        let text = System.text {
+          let dump = isStill ? py_dump_traceback : py_dump_traceback_in_copy
+          isDumped = dump($0, slot.state)
+        }
         return isDumped ? text : lines
       }
     }
   }
 
-  /// What a thread is in, as Python itself can tell: for libraries that keep faulthandler's function to
-  /// themselves. The interpreter is locked.
+  /// The stack of a thread, as told by Python itself: for libraries that do not export faulthandler's
+  /// function. The interpreter is locked.
   fileprivate static func read(_ thread: UInt) -> String? { read("stack", thread) }
 
-  /// What the task of a request is in, or awaits; nil for a request without one. The interpreter is locked.
+  /// Where the task of a request is, or what it awaits; nil for a request without one. The interpreter is
+  /// locked.
   fileprivate static func read(task id: nsgi_id) -> String? {
     let text = read("task_stack", UInt(id))
     return text?.isEmpty == true ? nil : text
@@ -74,16 +78,16 @@ enum Stack {
   }
 }
 
-/// Moments in which no thread runs Python, so that another's frames can be looked at. A thread of its own
-/// takes the interpreter's lock: whoever asks waits for it no longer than a while. When the lock is not to be
-/// had, its holder is stuck in something that is no Python, and its frames stand still as well.
+/// Moments in which no thread runs Python, so that another's frames can be looked at. A separate thread takes
+/// the interpreter's lock, so the caller waits for it only for a bounded time. If the lock is not available,
+/// its holder is stuck in something that is not Python, or many threads want it, and frames may change.
 enum Standstill {
   private enum State { case idle, wanted, held, given }
   private nonisolated(unsafe) static var state = State.idle
   private nonisolated(unsafe) static var isStarted = false
-  /// Whoever wanted the lock has waited long enough.
+  /// The caller that wanted the lock has given up waiting.
   private nonisolated(unsafe) static var isAbandoned = false
-  /// Whose stack is asked for, and the answer where it takes Python to give it.
+  /// The thread whose stack is requested, and the answer if it takes Python to give it.
   private nonisolated(unsafe) static var thread: UInt = 0
   private nonisolated(unsafe) static var task: nsgi_id = 0
   private nonisolated(unsafe) static var lines: String?
@@ -98,20 +102,21 @@ enum Standstill {
     return changed
   }()
 
-  /// Runs `body` while Python stands still; by one thread at a time, which has not the interpreter's lock.
-  /// `body` gets the stack of a thread, where Python has to be asked for it, or of the task of a request.
+  /// Runs `body` while Python stands still, if possible; for one thread at a time, which must not have the
+  /// interpreter's lock. `body` gets the stack of a thread, if Python has to be asked for it, or of the task
+  /// of a request, and whether Python stands still.
   static func during<Result>(
-    milliseconds: Int, thread: UInt, task: nsgi_id = 0, _ body: (String?) -> Result
+    milliseconds: Int, thread: UInt, task: nsgi_id = 0, _ body: (_ lines: String?, _ isStill: Bool) -> Result
   ) -> Result {
     let isHeld = hold(milliseconds, thread, task)
     defer { if isHeld { set(.given) } }
-    return body(isHeld ? lines : nil)
+    return body(isHeld ? lines : nil, isHeld)
   }
 
   private static func hold(_ milliseconds: Int, _ thread: UInt, _ task: nsgi_id) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    // An earlier one still waits for the lock: nothing has moved.
+    // An earlier attempt still waits for the lock: nothing has moved.
     guard start(), state == .idle else { return false }
     (state, self.thread, self.task, lines) = (.wanted, thread, task, nil)
     pthread_cond_broadcast(changed)
@@ -141,7 +146,7 @@ enum Standstill {
     return isStarted
   }
 
-  /// The life of the thread that takes the lock.
+  /// Runs the thread that takes the lock.
   private static func serve() -> Never {
     let own = PyThreadState_New(PyInterpreterState_Main())
     pthread_mutex_lock(mutex)

@@ -12,10 +12,10 @@ enum StartResponse {
     UnsafeMutableRawPointer(object).assumingMemoryBound(to: nsgi_py_start.self)
   }
 
-  /// One that nobody uses, for the next request.
+  /// An unused one, for the next request.
   private nonisolated(unsafe) static var spare: Object?
 
-  /// A start_response for a request, of one reference.
+  /// A start_response for a request, with one reference.
   @inline(__always)
   static func take(_ app: UnsafeMutablePointer<WSGIApp>, _ request: UnsafePointer<nsgi_request>) -> Object? {
     guard let object = spare ?? make() else { return nil }
@@ -40,11 +40,11 @@ enum StartResponse {
     start.pointee.head.assumingMemoryBound(to: KeptHead.self)
   }
 
-  /// The application's fields, to be handed on as they are.
+  /// The application's fields, to be passed on unchanged.
   @inline(__always)
   static func fields(_ start: Record) -> UnsafeBufferPointer<nsgi_pair> { head(start).pointee.fields }
 
-  /// The request is over: whoever still has the object can do nothing with it.
+  /// The request is over: the object becomes useless to anybody who still has it.
   @inline(__always)
   static func give(_ object: Object) {
     let start = at(object)
@@ -58,6 +58,7 @@ enum StartResponse {
     guard spare == nil, py_refcount(object) == 1 else { return py_release(object) }
     (start.pointee.status, start.pointee.declared, start.pointee.sent) = (0, -1, 0)
     (start.pointee.wasCalled, start.pointee.isSent, start.pointee.isGone) = (0, 0, 0)
+    start.pointee.isReplaced = 0
     spare = object
   }
 
@@ -75,11 +76,12 @@ enum StartResponse {
   // MARK: start_response(status, headers, exc_info=None)
 
   private static let call: vectorcallfunc = { callable, arguments, flags, names in
-    guard let callable, let arguments else { return nil }
+    guard let callable else { return nil }
     let start = at(callable)
     var count = Int(py_argument_count(flags))
     if let names { count += py_tuple_size(names) }
-    guard count == 2 || count == 3, names == nil || isExcInfo(names!, count) else {
+    // A call without arguments may come without an array for them, such as that of iter(start_response, 1).
+    guard let arguments, count == 2 || count == 3, names == nil || isExcInfo(names!, count) else {
       return raise(py_type_error(), "start_response takes a status, a list of headers and, at most, exc_info")
     }
     let excInfo = count == 3 && arguments[2] != py_none() ? arguments[2] : nil
@@ -92,7 +94,7 @@ enum StartResponse {
     start.pointee.isTaking = 1
     let isGood = takeStatus(start, arguments[0]!) && takeHeaders(start, arguments[1]!)
     start.pointee.isTaking = 0
-    // The end of an object of the head before may have let others go on, and the request end.
+    // Releasing an object of the previous head may have let others run, and the request end.
     guard isGood else { return nil }
     guard start.pointee.id != 0 else {
       return raise(py_assertion_error(), "start_response was called after the request was over")
@@ -101,7 +103,7 @@ enum StartResponse {
     return Write.of(start)
   }
 
-  /// Most responses have the very status, and the very fields, of the one before: those are known to be good.
+  /// Most responses have the same status and fields as the previous one: those are known to be good.
   @inline(__always)
   private static func takeStatus(_ start: Record, _ text: Object) -> Bool {
     if start.pointee.statusText == text { return true }
@@ -121,8 +123,8 @@ enum StartResponse {
       && PyUnicode_CompareWithASCIIString(py_tuple_item(names, 0), "exc_info") == 0
   }
 
-  /// A call after one that was taken needs exc_info, and comes too late once bytes have left: then that
-  /// exception goes on. One that was refused leaves no head, and asks for nothing.
+  /// A call after one that was accepted needs exc_info, and comes too late once bytes have been sent: then
+  /// that exception is raised again. A refused call leaves no head, and requires nothing.
   private static func allows(_ start: Record, _ excInfo: Object?) -> Bool {
     guard start.pointee.isTaking == 0 else {
       _ = raise(py_assertion_error(), "start_response was called while it was looking at another head")
@@ -138,14 +140,16 @@ enum StartResponse {
       return false
     }
     guard start.pointee.isSent != 0 else { return true }
-    let parts = (0..<3).map { py_tuple_item(excInfo, $0)! }
-    for part in parts { py_retain(part) }
-    if parts[2] == py_none() {
-      py_release(parts[2])
-      PyErr_Restore(parts[0], parts[1], nil)
-    } else {
-      PyErr_Restore(parts[0], parts[1], parts[2])
+    let (value, trace) = (py_tuple_item(excInfo, 1)!, py_tuple_item(excInfo, 2)!)
+    // sys.exc_info() gives None three times if nothing is being handled: the interpreter treats anything that
+    // it is given as an exception, and writes into it.
+    guard py_is_exception(value), let type = PyObject_Type(value) else {
+      _ = raise(py_assertion_error(), "start_response was called with exc_info that has no exception in it")
+      return false
     }
+    py_retain(value)
+    if trace != py_none() { py_retain(trace) }
+    PyErr_Restore(type, value, trace == py_none() ? nil : trace)
     return false
   }
 

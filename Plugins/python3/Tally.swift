@@ -1,4 +1,4 @@
-// Calls of this worker, counted where all workers of the server see them: for `uwsgi.workers()`.
+// Calls of this worker, counted where all workers of the server can see them: for `uwsgi.workers()`.
 import CPython
 import Glibc
 
@@ -10,7 +10,7 @@ private struct TallyRow {
   var calls: UInt64
   var busy: UInt32
   var failures: UInt32
-  /// Of all calls together, and of the last one.
+  /// Times of all calls together, and of the last one.
   var microseconds: UInt64
   var last: UInt64
 }
@@ -32,7 +32,7 @@ enum Tally {
     return true
   }
 
-  /// A call begins: when, in nanoseconds; 0 where nothing is counted. The interpreter is locked.
+  /// A call begins: returns the time in nanoseconds; 0 if nothing is counted. The interpreter is locked.
   @inline(__always)
   static func began() -> UInt64 {
     guard let row else { return 0 }
@@ -40,13 +40,13 @@ enum Tally {
   }
 
   private static func began(_ row: UnsafeMutablePointer<TallyRow>) -> UInt64 {
-    // Another worker has the place by now, or this is a copy of the process.
+    // By now another worker has the place, or this is a copy of the process.
     guard row.pointee.pid == pid else { return 0 }
     row.pointee.busy &+= 1
     return max(1, System.nanoseconds)
   }
 
-  /// A call that began then is over. The interpreter is locked.
+  /// A call that began at that time is over. The interpreter is locked.
   @inline(__always)
   static func ended(_ began: UInt64, isGood: Bool) {
     if began != 0 { count(began, isGood) }

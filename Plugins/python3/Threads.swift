@@ -9,11 +9,19 @@ typealias Object = UnsafeMutablePointer<PyObject>
 final class ThreadSlot {
   /// Python's state of a thread of the server; nil for threads that Python started itself.
   let state: UnsafeMutablePointer<PyThreadState>?
-  /// The request that the thread is with; 0: none. Others look at it while it may change: see Stack.swift.
+  /// The request that the thread is serving; 0: none. Others read it while it may change: see Stack.swift.
   var id: nsgi_id = 0
-  /// What Python calls the thread.
+  /// The thread serves a request for a WebSocket that it may accept (uwsgi/SocketCall.swift), and with the
+  /// socket once it has.
+  var mayAccept = false
+  var socket: WSGISocket?
+  /// The response that such a request gets instead of a socket.
+  var start: StartResponse.Record?
+  /// The server has answered the thread's request in the application's place, because its handshake is bad.
+  var isRefused = false
+  /// Python's identifier of the thread.
   let thread = System.thread
-  /// Ends of lines that are still to come, by level.
+  /// Beginnings of lines whose ends are still to come, by level.
   var lines: [Int32: [UInt8]] = [:]
 
   init(_ state: UnsafeMutablePointer<PyThreadState>?) { self.state = state }
@@ -30,7 +38,7 @@ enum Threads {
     return lock
   }()
 
-  /// Once, by the thread that starts the interpreter and holds its lock.
+  /// Called once, by the thread that starts the interpreter and holds its lock.
   static func start() {
     pthread_key_create(&key) { Threads.end($0) }
     install(ThreadSlot(PyThreadState_Get()))

@@ -83,7 +83,7 @@ enum Types {
   }
 }
 
-/// Sets an exception; nil, for whoever returns it.
+/// Sets an exception; returns nil for the caller to return.
 func raise(_ type: Object?, _ message: String) -> Object? {
   PyErr_SetString(type, message)
   return nil

@@ -13,33 +13,40 @@ struct WSGIApp {
   let showsTracebacks: Bool
   /// They see it as a page.
   let isDevelopment: Bool
+  /// The most concurrent calls for WebSockets, each on a thread of its own (`uwsgi.websocket_handshake`); 0:
+  /// it may accept none.
+  let socketCalls: Int
+  /// It may accept WebSockets.
+  var mayHaveSockets: Bool { socketCalls > 0 }
   /// Templates of environ.
   var shapes: EnvironShapes
-  /// A response that is bytes itself has been complained about.
+  /// A warning about a response that is bytes itself has been logged.
   var hasWarnedOfBytes = false
-  /// A header of the connection has been complained about.
+  /// A warning about a header of the connection has been logged.
   var hasWarnedOfConnection = false
 
   /// - Parameters:
-  ///   - callable: the application, of which it takes the reference.
+  ///   - callable: the application, whose reference it takes.
   ///   - name: "module:callable".
   static func make(
     _ callable: Object, _ name: String, _ options: PythonOptions, _ boot: UnsafePointer<nsgi_boot>
   ) -> UnsafeMutablePointer<WSGIApp> {
+    let hasTables = ASGISockets.table != nil && SocketCall.handshake != nil
+    let socketCalls = hasTables ? options.socketCalls : 0
     let facts = EnvironFacts(
-      isMultithread: options.threads > 1, isMultiprocess: boot.pointee.workers > 1,
+      isMultithread: options.threads > 1 || socketCalls > 0, isMultiprocess: boot.pointee.workers > 1,
       runsOnce: options.runsOnce, version: boot.pointee.host.pointee.version)
     let app = UnsafeMutablePointer<WSGIApp>.allocate(capacity: 1)
     app.initialize(
       to: WSGIApp(
         host: boot.pointee.host, callable: callable, name: name, showsTracebacks: options.showsTracebacks,
         isDevelopment: options.isDevelopment,
-        shapes: EnvironShapes(facts)))
+        socketCalls: socketCalls, shapes: EnvironShapes(facts)))
     Interpreter.loaded()
     return app
   }
 
-  /// Gives back what it holds; nothing of it runs any more.
+  /// Releases what it holds; none of its code runs any more.
   mutating func end() {
     shapes.removeAll()
     py_release(callable)

@@ -9,10 +9,10 @@ enum Write {
     UnsafeMutableRawPointer(object).assumingMemoryBound(to: nsgi_py_write.self)
   }
 
-  /// One that nobody uses, for the next request.
+  /// An unused one, for the next request.
   private nonisolated(unsafe) static var spare: Object?
 
-  /// The write callable of a request, of one reference more.
+  /// The write callable of a request, with one more reference.
   @inline(__always)
   static func of(_ start: StartResponse.Record) -> Object? {
     if let write = start.pointee.write {
@@ -39,8 +39,8 @@ enum Write {
   static let free: destructor = { object in if let object { py_free(object) } }
 
   private static let call: vectorcallfunc = { callable, arguments, flags, names in
-    guard let callable, let arguments else { return nil }
-    guard py_argument_count(flags) == 1, names == nil, py_is_bytes(arguments[0]!) else {
+    guard let callable else { return nil }
+    guard let arguments, py_argument_count(flags) == 1, names == nil, py_is_bytes(arguments[0]!) else {
       return raise(py_type_error(), "write takes one argument, bytes")
     }
     guard let start = at(callable).pointee.start, start.pointee.id != 0 else {
@@ -49,7 +49,7 @@ enum Write {
     if Copy.isThis {
       return raise(py_assertion_error(), "this process is a copy made by fork(): it answers no request")
     }
-    // Another thread may end the request meanwhile, and the record must not be the next one's by then.
+    // Another thread may end the request meanwhile, and the record must not belong to the next one by then.
     let owner = UnsafeMutableRawPointer(start).assumingMemoryBound(to: PyObject.self)
     py_retain(owner)
     defer { py_release(owner) }
@@ -66,14 +66,14 @@ enum Write {
 
 /// Blocks of a body on their way to the server.
 enum Output {
-  /// What became of a block.
+  /// What happened to a block.
   enum Outcome {
     case taken
-    /// The client left, or takes nothing.
+    /// The client has left, or takes nothing.
     case gone
-    /// There is more than Content-Length says; what fits has been sent.
+    /// There is more than Content-Length says; the part that fits has been sent.
     case excess
-    /// There is no head that would do; an exception is set.
+    /// There is no acceptable head; an exception is set.
     case refused
   }
 
@@ -81,9 +81,9 @@ enum Output {
     start.pointee.app.assumingMemoryBound(to: WSGIApp.self).pointee.host
   }
 
-  /// Sends one block, the head before the first that is not empty. Each is with the operating system before
-  /// the application goes on ("Buffering and Streaming"), but for one that is the whole body: that leaves
-  /// with the end of the response, or before it if the application takes longer than a moment, which the same
+  /// Sends one block, and the head before the first non-empty one. Each is with the operating system before
+  /// the application goes on ("Buffering and Streaming"), except one that is the whole body: that leaves with
+  /// the end of the response, or before it if the application takes longer than a moment, which the same
   /// clause allows. `length` is of the whole body, if that is known.
   static func block(_ start: StartResponse.Record, _ block: Object, length: Int64 = -1) -> Outcome {
     let count = py_bytes_size(block)
@@ -91,6 +91,7 @@ enum Output {
       _ = raise(py_assertion_error(), "write was called after the request was over")
       return .refused
     }
+    if start.pointee.isReplaced != 0 { return .taken }
     if start.pointee.isGone != 0 { return .gone }
     guard start.pointee.status != 0 else { return refuseHead(start) }
     guard count > 0 else { return .taken }
@@ -109,14 +110,14 @@ enum Output {
   }
 
   /// A call of the server that may take long: others run Python meanwhile. The server takes one call for a
-  /// request at a time (nsgi.h), and `settle` is how everybody else waits for the end of this one.
+  /// request at a time (nsgi.h), and everybody else waits for the end of this one by `settle`.
   static func away(_ start: StartResponse.Record, _ body: () -> Int32) -> Int32 {
     start.pointee.isBusy = 1
     defer { start.pointee.isBusy = 0 }
     return Interpreter.unlocked(body)
   }
 
-  /// Waits until no thread of the application is in the server for this request; false when it is over.
+  /// Waits until no thread of the application is in the server for this request; false if it is over.
   @inline(__always)
   @discardableResult
   static func settle(_ start: StartResponse.Record) -> Bool {
@@ -124,7 +125,7 @@ enum Output {
     return start.pointee.id != 0
   }
 
-  /// The thread of the call goes first: others that write on and on must not keep it from the end.
+  /// The thread of the call goes first: others that keep writing must not keep it from ending.
   private static func wait(_ start: StartResponse.Record) {
     let pause = { Interpreter.unlocked { System.pause(microseconds: 200) } }
     guard Threads.slot().id == start.pointee.id || start.pointee.id == 0 else {
@@ -136,8 +137,8 @@ enum Output {
     start.pointee.isWanted = 0
   }
 
-  /// The block is the whole body: the server takes it at once, whatever the client does, so that others need
-  /// not be let at the interpreter.
+  /// The block is the whole body: the server takes it at once, whatever the client does, so that the
+  /// interpreter need not be given to others.
   private static func whole(_ start: StartResponse.Record, _ block: Object, _ count: Int) -> Outcome {
     let app = start.pointee.app.assumingMemoryBound(to: WSGIApp.self)
     guard Body.respond(app, start, py_bytes_start(block), count) == true else {
@@ -157,8 +158,8 @@ enum Output {
     }
   }
 
-  /// Gives the head to the server; `length` becomes Content-Length if the application gave none. False when
-  /// the server does not take it, with an exception set, or when the client is gone.
+  /// Gives the head to the server; `length` becomes Content-Length if the application gave none. False if the
+  /// server refuses it, with an exception set, or if the client is gone.
   static func begin(_ start: StartResponse.Record, length: Int64 = -1) -> Bool {
     let (host, id, status) = (host(start), start.pointee.id, start.pointee.status)
     let fields = StartResponse.fields(start)
@@ -175,7 +176,7 @@ enum Output {
     return true
   }
 
-  /// The application's fields and the server's own behind them, in memory that lasts as long as `body` does.
+  /// The application's fields followed by the server's own, in memory that lasts as long as `body` runs.
   private static func with(
     _ fields: UnsafeBufferPointer<nsgi_pair>, length: Int64,
     _ body: (UnsafeBufferPointer<nsgi_pair>) -> Int32
@@ -192,7 +193,7 @@ enum Output {
     }
   }
 
-  /// The server did not take a head: there is none then, and the application may try another one.
+  /// The server refused a head: there is none now, and the application may try another one.
   static func notTaken(_ start: StartResponse.Record, _ result: Int32) {
     guard result == NSGI_MISUSE.rawValue || result == NSGI_TOOBIG.rawValue else {
       start.pointee.isGone = 1

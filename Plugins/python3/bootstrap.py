@@ -1,7 +1,7 @@
-# What is plainer in Python than in calls of its C API: the log as text files, finding the application,
-# words about exceptions. The plugin embeds this file and runs it once, as the module `_nsgi`; it puts `log`,
-# `facts` and `reload` into it before.
-# One file because it is one module, `_nsgi`, which is run from its text before any other can be found.
+# Things that are simpler in Python than through its C API: the log as text files, finding the application,
+# describing exceptions. The plugin embeds this file and runs it once, as the module `_nsgi`, after putting
+# `log`, `facts` and `reload` into it. It is one file because it is one module, `_nsgi`, which is run from its
+# text before any other can be found.
 import io, sys
 
 class LogFile(io.RawIOBase):
@@ -14,6 +14,8 @@ class LogFile(io.RawIOBase):
         return log(self.level, data)
     def fileno(self):
         return 2
+    def close(self):
+        '''Does nothing: one request that closes wsgi.errors must not take it away from all others.'''
 
 def log_stream(level, name):
     raw = LogFile(level)
@@ -25,7 +27,7 @@ errors = log_stream(4, "<wsgi.errors>")
 sys.stdout, sys.stderr = log_stream(2, "<stdout>"), log_stream(3, "<stderr>")
 
 class FileWrapper:
-    '''wsgi.file_wrapper: blocks of a file, which the server sends by itself where it can.'''
+    '''wsgi.file_wrapper: blocks of a file, which the server sends itself if it can.'''
     __slots__ = "filelike", "blksize", "close"
     def __init__(self, filelike, blksize=8192):
         self.filelike, self.blksize = filelike, blksize
@@ -41,7 +43,7 @@ class FileWrapper:
         raise StopIteration
 
 def plain_file(filelike):
-    '''Descriptor and position of a file whose bytes are what read() gives, else None.'''
+    '''Descriptor and position of a file whose bytes are those that read() gives, otherwise None.'''
     file = getattr(filelike, "file", filelike) if type(filelike).__module__ == "tempfile" else filelike
     if isinstance(file, (io.BufferedReader, io.BufferedRandom)):
         if type(file.raw) is not io.FileIO:
@@ -56,7 +58,7 @@ def take_arguments(words):
     sys.argv[:] = words.split(" ")
 
 class CannotLoad(Exception):
-    '''The whole reason is in the sentence: nobody needs a traceback.'''
+    '''The message is the whole reason: nobody needs a traceback.'''
 
 def add_path(directories, file):
     import os
@@ -78,42 +80,56 @@ def add_path(directories, file):
 def load_file(file):
     import importlib.machinery, importlib.util, os, re
     path = os.path.abspath(file)
-    if not os.path.isfile(path):
+    if not is_file(path):
         raise CannotLoad(f"there is no file {file}: correct the path given to --wsgi-file")
     stem = os.path.basename(path).split(".")[0]
     name = "wsgi_file_" + re.sub(r"\W", "_", stem)
     while name in sys.modules and getattr(sys.modules[name], "__file__", None) != path:
         name += "_"
-    loader = importlib.machinery.SourceFileLoader(name, path)
+    loader = (keep.Loader if keep else importlib.machinery.SourceFileLoader)(name, path)
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader.exec_module(module)
     return module
 
+# The module that has the application's files as they were when its generation was made, if they are kept.
+keep = None
+
+def use_kept(kept):
+    global keep
+    if keep is None:
+        keep = type(sys)("_nsgi_keep")
+        exec(compile(embedded("_nsgi_keep"), "<server>/keep.py", "exec"), keep.__dict__)
+    keep.use(kept)
+
+def is_file(path):
+    import os
+    return keep is not None and path in keep.files or os.path.isfile(path)
+
 def split_file(file):
-    '''A file, and what is called in it: "blog.py:make('/x')".'''
+    '''A file, and the name of its callable: "blog.py:make('/x')".'''
     import os, re
-    found = None if os.path.isfile(file) else re.fullmatch(
+    found = None if is_file(os.path.abspath(file)) else re.fullmatch(
         r"(.+?):([^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\(.*\))?)", file, re.DOTALL)
     return found.groups() if found else (file, "")
 
 # Applications that a zygote has loaded, until the workers that it forks take them.
 preloaded = {}
-# The working directory as they have left it.
+# The working directory as those applications have left it.
 there = None
 
 def preload(*wanted):
-    '''Loads an application for workers that are yet to be forked: None, or why it cannot be.'''
+    '''Loads an application for workers that are yet to be forked: returns None, or why that failed.'''
     try:
         found = load_now(*wanted)
         run_hooks()
     except BaseException as error:
         return error
-    preloaded.setdefault((*wanted[:3], tuple(wanted[3])), []).append(found)
+    preloaded.setdefault((*wanted[:4], tuple(wanted[4])), []).append(found)
 
 def settle():
-    '''In a worker that was forked: log, facts and reload are its own by now.'''
+    '''Runs in a forked worker: log, facts and reload are its own by now.'''
     import os
     told.worker_id, told.generation, told.version = facts
     try:
@@ -122,22 +138,22 @@ def settle():
     except OSError as error:
         log(3, f"the directory {there} cannot be entered again: {error}\n".encode())
 
-def load(module, file, callable_name, directories):
-    waiting = preloaded.get((module, file, callable_name, tuple(directories)))
-    return waiting.pop(0) if waiting else load_now(module, file, callable_name, directories)
+def load(module, file, callable_name, kept, directories):
+    waiting = preloaded.get((module, file, callable_name, kept, tuple(directories)))
+    return waiting.pop(0) if waiting else load_now(module, file, callable_name, kept, directories)
 
-def load_now(module, file, callable_name, directories):
-    '''The application object, the directories that were added for it, and what it is called.'''
+def load_now(module, file, callable_name, kept, directories):
+    '''The application object, the directories that were added for it, and its name.'''
     import importlib
     served.clear()
-    added = []
+    if kept is not None:
+        use_kept(kept)
+    path, name = split_file(file) if file is not None else (None, None)
+    added = add_path(directories, path)
     if file is not None:
-        path, name = split_file(file)
-        added = add_path(directories, path)
         found, where, option = load_file(path), path, "--wsgi-file"
     else:
         path, _, name = module.partition(":")
-        added = add_path(directories, None)
         try:
             found = importlib.import_module(path)
         except ModuleNotFoundError as error:
@@ -198,7 +214,7 @@ def resolve(module, name, where, path, option):
     return target
 
 def kind(target, wanted, name, option):
-    '''Whether an application is of "asgi" or "wsgi". CannotLoad for one of neither, or not as is wanted.'''
+    '''Whether an application is "asgi" or "wsgi". Raises CannotLoad if neither, or not as wanted.'''
     shape = call_shape(target)
     if shape is not None and not shape[0] and shape[1] == 1:
         raise CannotLoad(f"{name} takes one argument, as applications of ASGI 2 do, and this server speaks "
@@ -215,11 +231,11 @@ def kind(target, wanted, name, option):
     return wanted or found
 
 def is_asgi(shape):
-    '''Whether what is called so is an application of ASGI 3.'''
+    '''Whether a callable of this shape is an ASGI 3 application.'''
     return shape is not None and (shape[0] or shape[1] == 3)
 
 def call_shape(target):
-    '''Whether a call gives a coroutine, and how many arguments it needs; None for what is no Python.'''
+    '''Whether a call gives a coroutine, and how many arguments it needs; None if it is not Python.'''
     import functools, types
     given = 0
     for _ in range(32):
@@ -239,7 +255,7 @@ def call_shape(target):
             given += 1
             target = target.__func__
         elif isinstance(target, type):
-            # An object that is awaited is an application of ASGI 3; one that is called again, of ASGI 2.
+            # If the object is awaited, the application is ASGI 3; if it is called again, ASGI 2.
             if hasattr(target, "__await__"):
                 return True, 3
             called = call_shape(getattr(target, "__call__", None))
@@ -256,19 +272,20 @@ def call_shape(target):
 asgi = None
 
 def serve_asgi(callable, name, settings):
-    '''Serves an ASGI application: the object of serving.py that has it.'''
+    '''Serves an ASGI application; returns the object of serving.py that has it.'''
     global asgi
     if asgi is None:
         import types
         asgi = types.ModuleType("_nsgi_asgi")
         asgi.native, asgi.CannotLoad, asgi.place = own_module, CannotLoad, place
         asgi.describe, asgi.stack, asgi.awaiting = describe, stack, awaiting
-        for part in "exchange", "websocket", "serving":
+        asgi.exit_status = exit_status
+        for part in "copies", "exchange", "websocket", "serving":
             exec(compile(embedded(f"_nsgi_asgi.{part}"), f"<server>/{part}.py", "exec"), asgi.__dict__)
     return asgi.serve(callable, name, settings)
 
 def source(target):
-    '''File and first line of what runs when an object is called; None if that is no Python.'''
+    '''File and first line of what runs when an object is called; None if that is not Python.'''
     import functools, types
     for _ in range(32):
         if isinstance(target, types.FunctionType) and not hasattr(target, "__wrapped__"):
@@ -284,13 +301,13 @@ def source(target):
     return None
 
 def place(name, application, body):
-    '''Words for an error without a traceback: whose it is.'''
+    '''Describes the origin of an error without a traceback.'''
     frame = getattr(body, "gi_frame", None)
     found = (frame.f_code.co_filename, frame.f_lineno) if frame else source(application)
     return f'{name}, File "{found[0]}", line {found[1]}' if found else name
 
 def patched():
-    '''Who has put threads of its own in the place of Python's.'''
+    '''The library that has replaced Python's threads by its own.'''
     monkey, patcher = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
     if monkey is not None and (monkey.is_module_patched("threading") or monkey.is_module_patched("thread")):
         return "gevent"
@@ -299,7 +316,7 @@ def patched():
     return None
 
 def add_packages(prefix):
-    '''Packages of another prefix of this Python, before those of the own one.'''
+    '''Adds packages of another prefix of this Python, before its own.'''
     import os, site
     before = list(sys.path)
     for folder in ("lib64", "lib"):
@@ -317,14 +334,17 @@ def describe(error):
     if isinstance(error, CannotLoad):
         return "", str(error)
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") in ("_nsgi", "_nsgi_asgi",
-            "importlib", "importlib._bootstrap", "importlib._bootstrap_external"):
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") in (
+            "_nsgi", "_nsgi_asgi", "_nsgi_keep", "importlib", "importlib._bootstrap",
+            "importlib._bootstrap_external"):
         trace = trace.tb_next
+    if keep is not None:
+        keep.show_lines(trace)
     lines = traceback.format_exception(type(error), error, trace)
     return "".join(lines), "".join(traceback.format_exception_only(type(error), error)).strip()
 
 def stack(thread):
-    '''What a thread is in, in the words of faulthandler. Imports nothing: another thread may be at that.'''
+    '''The stack of a thread, in the words of faulthandler. Imports nothing: another thread may be.'''
     frame, lines = sys._current_frames().get(thread), ["Stack (most recent call first):\n"]
     while frame is not None and len(lines) <= 100:
         code = frame.f_code
@@ -333,7 +353,7 @@ def stack(thread):
     return "".join(lines)
 
 def task_stack(id):
-    '''What the task of an ASGI request is in or awaits, in the same words; nothing if there is none.'''
+    '''Where the task of an ASGI request is, or what it awaits, in the same words; else nothing.'''
     serving = asgi.serving if asgi is not None else None
     exchange = serving.exchanges.get(id) if serving is not None else None
     if exchange is None or exchange.task is None:
@@ -346,7 +366,7 @@ def task_stack(id):
         for one in reversed(awaiting(routine))])
 
 def awaiting(routine):
-    '''Frames of a coroutine that awaits another one, and so on; those of the server left out.'''
+    '''Frames of a coroutine that awaits another one, and so on; without those of the server.'''
     frames = []
     while routine is not None and len(frames) < 100:
         frame = getattr(routine, "cr_frame", None) or getattr(routine, "gi_frame", None)
@@ -357,7 +377,7 @@ def awaiting(routine):
     return [one for one in frames if one.f_globals.get("__name__") != "_nsgi_asgi"]
 
 def exit_status(error):
-    '''What a SystemExit says, as the interpreter has it at its own end.'''
+    '''The status of a SystemExit, as the interpreter handles it at its own end.'''
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -411,8 +431,8 @@ def make_module():
         hooks.append(function)
         return function
     def post_fork(function):
-        '''Decorator: call the function once in each worker, when the application is loaded and no process is
-        forked from this one any more. Threads and connections are begun here.'''
+        '''Decorator: call the function once in each worker, when the application is loaded and no more
+        processes will be forked from this one. Start threads and connections here.'''
         fork_hooks.append(function)
         return function
     class WSGIServer:
@@ -428,7 +448,8 @@ def make_module():
     return module
 
 def run_hooks():
-    '''Runs what waits for the application, and, unless workers are yet to be forked, for its process.'''
+    '''Runs the functions that wait for the application and, unless workers are yet to be forked, those that
+    wait for its process.'''
     for asked in (hooks, fork_hooks) if facts[0] is not None else (hooks,):
         waiting = asked[:]
         asked.clear()
@@ -442,8 +463,8 @@ def watch(seconds, directories):
     development.watch(own_globals, seconds, directories)
 
 def keep_threads_over_fork():
-    '''A thread of the server is a dummy to threading. Before Python 3.13 a copy that such a thread makes
-    cannot shut threading down, so that multiprocessing tells of its processes that they have failed.'''
+    '''A thread of the server is a dummy to threading. Before Python 3.13 a copy made by such a thread cannot
+    shut threading down, so that multiprocessing reports its processes as failed.'''
     import _thread, os
     dummies = {}
     def before():
@@ -459,7 +480,7 @@ def keep_threads_over_fork():
     os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=dummies.clear)
 
 class OwnModules:
-    '''Finds modules that the plugin has inside, where the server offers them.'''
+    '''Finds modules that are embedded in the plugin, if the server offers them.'''
     names = ("uwsgi", "uwsgidecorators", "_uwsgi_shared", "_uwsgi_cache", "_uwsgi_table", "_uwsgi_signals",
              "_uwsgi_clock")
     @classmethod
@@ -478,7 +499,7 @@ class OwnModules:
         exec(code, module.__dict__)
 
 own_module, own_globals = sys.modules.get("_nsgi"), globals()
-# Before all others: a folder of that name is enough for them to find a module.
+# Before all other finders: a folder of that name is enough for them to find a module.
 sys.meta_path.insert(0, OwnModules)
 if sys.version_info < (3, 13):
     keep_threads_over_fork()

@@ -1,9 +1,10 @@
-# What `server check` has the Python that would serve an application look at it: behind worker.py, with the
-# text of bootstrap.py (empty: nothing of the application runs), module, file, callable and directories.
-# Findings go to descriptor 3, a line each: a name, a tab, a value with tabs and ends of lines escaped.
+# Run by `server check` in the Python that would serve an application, to inspect it: appended to worker.py,
+# with the text of bootstrap.py (empty: no code of the application runs), module, file, callable, "wsgi" or
+# "asgi" and the option that asks for it, and directories. Findings go to descriptor 3, one per line: a name,
+# a tab, a value with tabs and line ends escaped.
 #
-# Without loading, the module is found as an import would find it, and its source is read, as are those of
-# modules that it takes the application from. Python runs here without what packages have it run at its start.
+# Without loading, the module is found as an import would find it, and its source is read, as is that of
+# modules from which it takes the application. Python runs here without the start-up code of packages.
 import ast, os
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 
@@ -23,7 +24,7 @@ def tell(name, value):
 
 
 def shown(one):
-    '''A character as a terminal may have it.'''
+    '''A character in a form that is safe for a terminal.'''
     if one in "\n\t" or one.isprintable():
         return one
     return "".join("\\x%02x" % byte for byte in one.encode("utf-8", "surrogatepass"))
@@ -40,10 +41,10 @@ class Refusal(Exception):
 
 
 class Unknown(Exception):
-    '''What only running it tells.'''
+    '''Something that only running it tells.'''
 
 
-# Where modules are, without site.py's own start, which runs code.
+# The directories of modules, without site.py's own start, which runs code.
 def places():
     import site
     home = os.path.dirname(os.path.dirname(sys.executable))
@@ -55,7 +56,7 @@ def places():
         tell("environment", home)
     except OSError:
         pass
-    # Debian's answers to a virtual environment by what sys says of itself.
+    # Debian's site.py adapts to a virtual environment by the prefixes in sys.
     before, sys.base_prefix = sys.base_prefix, sys.base_prefix if not settings else ""
     found = site.getsitepackages(list(dict.fromkeys(prefixes)))
     sys.base_prefix = before
@@ -65,7 +66,7 @@ def places():
 
 
 def added(folder):
-    '''What *.pth files name there, and whether one of them runs code.'''
+    '''The directories that *.pth files name there, and whether one of them runs code.'''
     found, runs = [], False
     for name in sorted(os.listdir(folder)):
         if name.endswith(".pth") and not name.startswith("."):
@@ -96,7 +97,7 @@ def set_path(directories, file):
 
 
 def find(name):
-    '''The spec of a module; nothing is imported for it, its packages neither.'''
+    '''The spec of a module; imports nothing for it, not even its packages.'''
     path, spec, whole = None, None, ""
     for part in name.split("."):
         whole = f"{whole}.{part}" if whole else part
@@ -125,7 +126,7 @@ def read(path):
 
 
 def statements(body):
-    '''What runs when a module is imported, whichever way it goes.'''
+    '''The statements that run when a module is imported, whichever way it goes.'''
     for one in body:
         yield one
         for name in "body", "orelse", "handlers", "finalbody", "cases":
@@ -134,7 +135,7 @@ def statements(body):
 
 
 def check_imports(tree, path, runs):
-    '''A plain import of a module that is nowhere ends the load.'''
+    '''A plain import of a module that does not exist ends the load.'''
     for one in tree.body:
         names = [alias.name for alias in one.names] if isinstance(one, ast.Import) else \
             [one.module] if isinstance(one, ast.ImportFrom) and not one.level else []
@@ -148,7 +149,7 @@ def check_imports(tree, path, runs):
 
 
 def bind(tree, name):
-    '''The last statement that gives a module this name, and what it is given.'''
+    '''The last statement that binds this name in a module, and its value.'''
     found = None
     for one in statements(tree.body):
         if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and one.name == name:
@@ -164,7 +165,7 @@ def bind(tree, name):
 
 
 def says_more(tree):
-    '''Whether names may come from elsewhere than from statements.'''
+    '''Whether names may have other sources than statements.'''
     return any(isinstance(one, ast.ImportFrom) and one.names[0].name == "*"
                or isinstance(one, ast.FunctionDef) and one.name == "__getattr__"
                or isinstance(one, ast.Call) and getattr(one.func, "id", "") in ("globals", "exec", "setattr")
@@ -178,7 +179,7 @@ def dotted(node):
 
 
 def kind(tree, name, spec, where, depth=0):
-    '''WSGI or ASGI; raises what is known against it.'''
+    '''WSGI or ASGI; raises the reason if it is known to be wrong.'''
     node = bind(tree, name)
     if node is None:
         if says_more(tree):
@@ -225,7 +226,7 @@ def kind_of_function(node, name, where, bound):
         return "ASGI"
     given = (node.args.posonlyargs + node.args.args)[bound:]
     least = len(given) - len(node.args.defaults)
-    # As bootstrap.py tells a function that is no coroutine function, and returns one.
+    # As bootstrap.py recognises a function that is not a coroutine function, but returns a coroutine.
     if node.args.vararg is None and least == 3:
         return "ASGI"
     if node.args.vararg is None and not least <= 2 <= len(given):
@@ -235,7 +236,7 @@ def kind_of_function(node, name, where, bound):
 
 
 def imported(node, name, spec, depth):
-    '''The same of what comes from another module.'''
+    '''The same for a name from another module.'''
     alias = next(one for one in node.names if (one.asname or one.name.split(".")[0]) == name)
     if isinstance(node, ast.Import):
         raise Refusal(f"{name} is the module {alias.name}, which cannot be called")
@@ -251,7 +252,7 @@ def imported(node, name, spec, depth):
     return kind(read(found.origin), alias.name, found, f"module {base}", depth + 1)
 
 
-# Reading, and loading.
+# Reading and loading.
 def inspect_source(module, file, name, directories):
     runs = set_path(directories, file)
     if file:
@@ -286,7 +287,11 @@ def inspect_source(module, file, name, directories):
         if bind(tree, base) is None and not says_more(tree):
             raise Refusal(f"{where} has no {base}")
         raise Unknown(f"{name} is found by running it")
-    tell("interface", kind(tree, name, spec, where))
+    found = kind(tree, name, spec, where)
+    if wanted and found.lower() != wanted:
+        raise Refusal(f"{name} of {where} is an application of {found}, and {option} asks for "
+                      f"{wanted.upper()}: write -w, which serves both, or --{found.lower()}")
+    tell("interface", found)
 
 
 def prefixes(name):
@@ -295,7 +300,7 @@ def prefixes(name):
 
 
 def load(code, module, file, name, directories):
-    '''Loads it as a worker does, with the words of a refusal.'''
+    '''Loads it as a worker does, with the same error messages.'''
     import threading
     own = type(sys)("_nsgi")
     sys.modules["_nsgi"] = own
@@ -305,7 +310,7 @@ def load(code, module, file, name, directories):
     before = set(threading.enumerate())
     tell("at", "load")
     try:
-        target, _, called = own.load_now(module or None, file or None, name or None, directories)
+        target, _, called = own.load_now(module or None, file or None, name or None, None, directories)
         own.run_hooks()
     except BaseException as error:
         # This file's frame is of no use to anybody.
@@ -316,14 +321,20 @@ def load(code, module, file, name, directories):
     tell("object", f"{type(target).__module__}.{type(target).__qualname__}")
     found = getattr(sys.modules.get((module or "").partition(":")[0]), "__file__", None)
     tell("file", found or os.path.abspath((file or "none").partition(":")[0]))
-    tell("interface", interface(own, target))
+    try:
+        if wanted:
+            own.kind(target, wanted, called, option)
+    except own.CannotLoad as error:
+        raise Refusal(error)
+    tell("interface", "ASGI" if wanted == "asgi" else interface(own, target))
     started = [one.name for one in threading.enumerate() if one not in before and one.is_alive()]
     if started:
         tell("remark", f"it starts the thread {started[0]!r} while it is loaded: --preload refuses it")
 
 
 def interface(own, target):
-    '''As a worker decides it; whether one of WSGI can be called, a worker sees with the first request.'''
+    '''Decides as a worker does; whether a WSGI application can be called, a worker sees only with the first
+    request.'''
     import inspect
     if own.is_asgi(own.call_shape(target)):
         return "ASGI"
@@ -336,7 +347,7 @@ def interface(own, target):
     return "WSGI"
 
 
-code, module, file, name, *directories = sys.argv[1:]
+code, module, file, name, wanted, option, *directories = sys.argv[1:]
 own = os.getpid()
 tell("python", sys.executable)
 tell("release", sys.version.split()[0])

@@ -1,12 +1,12 @@
-# What only whoever writes an application wants: files that are saved are served. bootstrap.py runs this text
-# in the first worker alone, with --py-autoreload, --watch and --debug.
+# For development only: saved files are served. bootstrap.py runs this text only in the first worker, with
+# --py-autoreload, --watch and --debug.
 #
-# The kernel tells of changes in the directories that modules have come from; the look every so many seconds
-# besides finds what it does not tell: changes on other machines' file systems, directories that are new.
+# The kernel reports changes in the directories of modules; an additional look every few seconds finds what it
+# does not report: changes on other machines' file systems, and new directories.
 import os, select, sys, threading, time
 
-# Seconds without a further change after which what was saved is taken for complete, and in all: an editor
-# writes beside and renames, a tool saves many files.
+# Seconds without a further change after which a save counts as complete, and the most in all: an editor
+# writes another file and renames it, a tool saves many files.
 QUIET, LONGEST = 0.01, 0.1
 
 
@@ -19,6 +19,9 @@ def watch(server, seconds, directories):
 
 def keep_watch(server, seconds, own):
     known, changes = stamps(own), -1
+    if server["keep"] is not None:
+        # Files saved since they were copied are not the ones that run.
+        known.update({path: None for path in server["keep"].changed() if path in known})
     while True:
         changes = notice(server, changes, {os.path.dirname(path) for path in known})
         wait(changes, seconds)
@@ -30,7 +33,7 @@ def keep_watch(server, seconds, own):
 
 
 def stamps(own):
-    '''The application's modules, with what tells one state of their files from another.'''
+    '''The application's modules, with the states of their files, for comparison.'''
     found = {}
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
@@ -44,14 +47,15 @@ def stamps(own):
 
 
 def notice(server, changes, directories):
-    '''Has the kernel tell of changes there, those that are watched already too: one may be another by now.'''
+    '''Has the kernel report changes there, even in directories that are already watched: one may have been
+    replaced by now.'''
     for directory in directories:
         changes = server["notice"](changes, os.fsencode(directory))
     return changes
 
 
 def wait(changes, seconds):
-    '''Returns soon after something was saved, or when the time is over.'''
+    '''Returns soon after something was saved, or when the time is up.'''
     if changes < 0:
         return time.sleep(seconds)
     poll = select.poll()

@@ -1,6 +1,6 @@
-# What the interpreter's program runs as a worker, given with -c, with a line behind it that calls serve() for
-# the first argument, or with zygote.py: it loads the worker library and leaves the rest to it. The directory
-# in which the program was started is no place for modules: it would be the first one otherwise.
+# What the interpreter's program runs as a worker, given with -c, followed by a line that calls serve() for
+# the first argument, or by zygote.py: it loads the worker library and leaves the rest to it. Modules must not
+# come from the directory in which the program was started, which would otherwise be the first one.
 import sys
 if sys.path and not sys.path[0]: del sys.path[0]
 

@@ -1,6 +1,6 @@
-# What the interpreter's program runs behind worker.py where applications are loaded before there are workers:
-# it loads them, once, and forks a worker at each order of the master. Nothing of the server is in this
-# process: a worker loads its library after the fork. Whatever an application may replace is taken before.
+# What the interpreter's program runs after worker.py if applications are loaded before there are workers: it
+# loads them, once, and forks a worker at each order of the master. No part of the server is in this process:
+# a worker loads its library after the fork. Everything that an application may replace is saved before.
 import _signal, _socket, _thread, gc, os, posix
 from time import gmtime, sleep, strftime
 
@@ -34,21 +34,21 @@ def flush():
         say(level, line)
     pending.clear()
 
-# What the master is told.
+# Messages to the master.
 def tell(verb, **fields):
     text = verb + "\0" + "".join(f"{name}={value}\0" for name, value in fields.items())
     link.send(text.encode("utf-8", "backslashreplace"))
 
 def fail(target, reason):
     flush()
-    # As much as load() of a library could say.
+    # As much as a library's load() may report.
     reason = reason.replace("\0", "").encode("utf-8", "backslashreplace")[:1022]
     reason = reason.decode("utf-8", "ignore").rstrip()
     tell("failed", reason=f"application cannot be loaded: {target} cannot start: {reason}", code=22)
     posix._exit(22)
 
 def entitle(words):
-    '''Shows words in a list of processes, in the place of this text.'''
+    '''Shows words in process lists, in place of this text.'''
     try:
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -56,14 +56,14 @@ def entitle(words):
         text = words[1:] if words.startswith(" ") else f"{sys.executable} {words}"
         text = text.encode("utf-8", "surrogateescape")[:end - start - 2]
         memory = posix.open("/proc/self/mem", posix.O_WRONLY)
-        # Without a zero at the end, the kernel shows what stands before the first one.
+        # Without a zero at the end, the kernel shows everything before the first one.
         posix.pwrite(memory, text.ljust(end - start - 1, b"\0") + b" ", start)
         posix.close(memory)
     except OSError:
         pass
 
-# Functions for os.register_at_fork: a worker is forked by way of a process that ends at once, which none of
-# them should meet.
+# Functions for os.register_at_fork: a worker is forked by an intermediate process that ends at once, in which
+# none of them should run.
 hooks, isServing = [], False
 
 def watch_forks():
@@ -86,9 +86,9 @@ def run_hooks(when, functions):
 def describe(error):
     return bootstrap.describe(error)
 
-def load(module, file, name, path):
+def load(module, file, name, kept, path):
     target, own = module or file, posix.getpid()
-    error = bootstrap.preload(module or None, file or None, name or None, path)
+    error = bootstrap.preload(module or None, file or None, name or None, kept or None, path)
     trace, sentence = describe(error) if error is not None else ("", "")
     if posix.getpid() != own:
         leave_copy(error, trace)
@@ -110,7 +110,7 @@ def leave_copy(error, trace):
     posix._exit(status)
 
 def threads():
-    '''Names of threads beside this one that do not end within a second.'''
+    '''Names of threads besides this one that do not end within a second.'''
     for _ in range(20):
         threading = sys.modules.get("threading")
         names = []
@@ -123,7 +123,7 @@ def threads():
 
 # Forking.
 def fork(words, descriptors):
-    '''In the worker True, once it is a child of the master and has said so.'''
+    '''Returns True in the worker, once it is a child of the master and has said so.'''
     global isServing
     between = quietly(posix.fork)
     if between:
@@ -132,7 +132,7 @@ def fork(words, descriptors):
         return False
     between = posix.getpid()
     run_hooks("before", reversed(hooks))
-    # A library may have put its own in the place of this one.
+    # A library may have replaced this function by its own.
     if quietly(os.fork):
         posix._exit(0)
     while posix.getppid() == between:
@@ -157,7 +157,7 @@ def fork(words, descriptors):
     return True
 
 def quietly(function):
-    '''Forks without a warning about threads of libraries that are no Python's; -1 if there is no process.'''
+    '''Forks without a warning about libraries' threads that are not Python's; -1 if there is no process.'''
     import warnings
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -168,7 +168,7 @@ def quietly(function):
             return -1
 
 def orders():
-    '''The next order: what the worker is called, and its descriptors. The end of the master is the end.'''
+    '''Receives the next order: the worker's name, and its descriptors. Ends with the master.'''
     while True:
         data, extra, _, _ = link.recvmsg(65536, _socket.CMSG_SPACE(253 * 4), _socket.MSG_CMSG_CLOEXEC)
         if not data:
@@ -201,7 +201,7 @@ library, code = os.path.abspath(next(rest)), os.fsencode(next(rest))
 said, modules = ([(next(rest), next(rest)) for _ in range(int(next(rest)))] for _ in range(2))
 places = int(next(rest))
 wanted = [[next(rest) for _ in range(int(count))] for count in rest]
-# What an application opens lies above the places that its workers' descriptors have.
+# Descriptors that an application opens must be above those that its workers get.
 null = posix.open("/dev/null", posix.O_RDWR)
 for place in range(CONTROL + 1, places):
     if place != null:
@@ -215,15 +215,15 @@ bootstrap.log, bootstrap.reload = log, heed_nothing
 bootstrap.renew = bootstrap.note = bootstrap.harakiri = bootstrap.tally = lambda *_: False
 bootstrap.noted = lambda *_: None
 bootstrap.facts = None, int(wanted[0][0]), wanted[0][1]
-# What the plugin has and says, until it is there itself.
+# What the plugin would provide, until it is loaded itself.
 bootstrap.said = said
 bootstrap.embedded = lambda name: os.fsencode(dict(modules)[name])
 exec(compile(code, "<server>", "exec"), bootstrap.__dict__)
 bootstrap.take_arguments(" ".join(["server"] + wanted[0][2].split()))
 home, register_at_fork = posix.getcwd(), os.register_at_fork
 watch_forks()
-for _, _, _, module, file, name, *path in wanted:
-    load(module, file, name, path)
+for _, _, _, module, file, name, kept, *path in wanted:
+    load(module, file, name, kept, path)
 flush()
 mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
 bootstrap.there = posix.getcwd()

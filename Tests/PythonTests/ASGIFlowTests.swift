@@ -124,4 +124,25 @@ import Testing
       for socket in sockets { #expect(try socket.receiveReply().text == "0\n1\n2\n3\n4\n") }
     }
   }
+
+  @Test("a few requests that wait in an event loop do not make it a busy server")
+  func load() throws {
+    let options = ["--master", "-p", "1", "--threads", "16", "--agent-check", "DIR/agent.sock"]
+    try Python.run("asgi_app", ["--http-socket", "127.0.0.1:0"] + options) { (server) throws in
+      let waiting = try (0..<4).map { _ in
+        let socket = try server.connect()
+        try socket.send(GatewayRequest.bytes("http", "/sleep?4"))
+        return socket
+      }
+      let line = try Deadline.usual.wait(for: "the agent to see them", output: { server.process.output }) {
+        let said = try RawSocket(.unix(path: server.folder.file("agent.sock"))).receiveAll()
+        let line = String(decoding: said, as: UTF8.self)
+        return line.contains("100%") ? nil : line
+      }
+      // A quarter of what as many threads could do.
+      let weight = try #require(line.split(separator: " ").last.flatMap { Int($0.dropLast(2)) }, "\(line)")
+      #expect(weight >= 70, "\(line)")
+      for socket in waiting { #expect(try socket.receiveReply().status == 200) }
+    }
+  }
 }

@@ -72,7 +72,8 @@ import Testing
     ])
   func refused(line: String, sentence: String) throws {
     try install("A")
-    let server = try serve(["--swap-timeout", "4"])
+    // A trial on a busy machine, or with a sanitizer, takes seconds before its startup begins.
+    let server = try serve(["--swap-timeout", Repository.isAddressSanitized ? "20" : "12"])
     let ledger = try Ledger(server, [.httpKeepAlive, .httpFresh, .stream, .upload])
     try ledger.waitForAnswers(20)
     try install("B", startup: line)

@@ -57,6 +57,10 @@ import Testing
     let (exit, output) = try server.ctl("reload")
     #expect(exit == 1 && output.contains("refused"), "\(output)")
     try FileManager.default.removeItem(atPath: flag)
+    // The change ends at once; the worker that had the new release goes back to the one before after it.
+    try server.wait(for: "the release before") {
+      $0.serving.count == 3 && $0.workers.allSatisfy { $0.generations == [1] }
+    }
     // One that is started anew gets what its siblings have.
     let victim = try #require(try server.status().serving.first { $0.place == 2 })
     kill(victim.pid, SIGKILL)

@@ -34,6 +34,67 @@ import Testing
     }
   }
 
+  /// What a copy does that awaits nothing, and the status with which it ends.
+  private static let ends: KeyValuePairs = [
+    "return": 0, "exit": 0, "exit3": 3, "exit_text": 1, "raise": 1, "caught": 0, "os_exit": 7, "exec": 4,
+    "again": 2, "own_loop": 9,
+  ]
+
+  @Test(
+    "a copy that a coroutine or a thread of ASGI makes ends with it",
+    arguments: ["epoll", "auto"], ["asyncio", "uvloop"])
+  func asgiEndings(io: String, loop: String) throws {
+    let options = ["--io", io] + (try Self.options(loop))
+    let output = try Python.run("asgi_forks", options) { (server) throws in
+      for place in ["coroutine", "nested", "task", "thread", "executor"] {
+        for (how, status) in Self.ends {
+          #expect(try server.get("/\(place)/\(how)").text == "\(status)", "/\(place)/\(how)")
+        }
+      }
+      for place in ["coroutine", "nested", "task"] {
+        #expect(try server.get("/\(place)/sleep").text == "1")
+        #expect(try server.get("/\(place)/wait").text == "1")
+        #expect(try server.get("/\(place)/send").text == "0", "nobody gets its answer")
+      }
+      for how in ["return", "exit3", "raise", "sleep", "wait"] {
+        #expect(try server.textOfOneAnswer("/behind/\(how)") == "soon")
+      }
+      // No copy has taken a wake-up of the loop: each request is answered.
+      try Deadline.usual.wait(for: "the copies behind responses", output: { server.process.output }) {
+        try server.get("/said/all").text == "[0, 3, 1, 1, 1]" ? true : nil
+      }
+      for _ in 0..<50 { #expect(try server.get("/said/all").text == "[0, 3, 1, 1, 1]") }
+    }
+    #expect(output.contains("awaits something, and ends: the event loop is its parent's"))
+    #expect(output.contains("ValueError: in the copy") && output.contains("in end\n"), "\(output)")
+    #expect(!output.contains("SystemExit") && !output.contains("and caught"), "\(output)")
+  }
+
+  @Test(
+    "multiprocessing and subprocess go on working in ASGI applications",
+    arguments: ["epoll", "auto"], ["asyncio", "uvloop"])
+  func asgiLibraries(io: String, loop: String) throws {
+    let options = ["--io", io] + (try Self.options(loop))
+    try Python.run("asgi_forks", options) { (server) throws in
+      for _ in 0..<2 {
+        #expect(try server.get("/libraries/fork").text == "90 6", "\(server.process.output)")
+        #expect(try server.get("/libraries/subprocess").text == "out 5 6")
+        // The exit code of a process that such a thread forks is Python's own affair before 3.13.
+        #expect(try server.get("/libraries_in_thread/fork").text.hasPrefix("90 "))
+        #expect(try server.get("/libraries_in_thread/subprocess").text == "out 5 6")
+        #expect(try server.get("/libraries_in_thread/spawn").text == "90 6", "\(server.process.output)")
+      }
+    }
+  }
+
+  /// uvloop comes from the frameworks' environment.
+  private static func options(_ loop: String) throws -> [String] {
+    let home = "\(Repository.root)/.build/frameworks"
+    guard loop == "uvloop" else { return ["--asgi-loop", loop] }
+    guard access(home + "/pyvenv.cfg", R_OK) == 0 else { throw SupportError.pythonMissing(home) }
+    return ["--asgi-loop", loop, "-H", home]
+  }
+
   @Test("a module that forks while it is imported is loaded once, and atexit is the server's")
   func atImport() throws {
     for options in [["--no-master"], ["--master", "-p", "1"]] {

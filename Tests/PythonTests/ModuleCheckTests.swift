@@ -66,6 +66,27 @@ import Testing
     }
   }
 
+  @Test("--asgi, --wsgi and --interface ask for one of the two, read and loaded alike")
+  func asked() throws {
+    for options in [[], ["--load"]] {
+      for (words, interface) in [
+        (["--asgi", "later:app"], "ASGI"), (["--wsgi", "plain"], "WSGI"),
+        (["--interface", "asgi", "-w", "later:app"], "ASGI"), (["plain", "--interface", "wsgi"], "WSGI"),
+      ] {
+        let (exit, output) = try check(words + options)
+        #expect(exit == .status(0) && output.contains("interface   \(interface)\n"), "\(output)")
+      }
+      for (words, sentence) in [
+        (["--wsgi", "later:app"], "--wsgi asks for WSGI: write -w, which serves both, or --asgi"),
+        (["--asgi", "plain"], "--asgi asks for ASGI: write -w, which serves both, or --wsgi"),
+        (["later:app", "--interface", "wsgi"], "--interface asks for WSGI"),
+      ] {
+        let (exit, output) = try check(words + options)
+        #expect(exit == .status(1) && output.contains(sentence), "\(output)")
+      }
+    }
+  }
+
   @Test("nothing of it runs without --load")
   func runsNothing() throws {
     let (exit, output) = try check(["runs"])

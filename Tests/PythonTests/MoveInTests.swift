@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct MoveInTests {
   static let folder = "\(Repository.root)/Tests/Fixtures/uwsgi-configs"
+  /// A process with the Address Sanitizer in it takes more addresses than any `limit-as` that makes sense.
   static let files = (try? FileManager.default.contentsOfDirectory(atPath: folder))!
+    .filter { $0 != "memory.ini" || !Repository.isAddressSanitized }
     .filter { ["ini", "yaml", "yml", "xml", "json"].contains(($0 as NSString).pathExtension) }.sorted()
 
   /// What the first lines of a file say of its test.

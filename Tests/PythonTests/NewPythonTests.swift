@@ -5,7 +5,7 @@ import Support
 import Testing
 
 @Suite struct NewPythonTests {
-  private static let frameworks = ["flask", "django"]
+  private static let frameworks = ["flask", "django", "fastapi"]
 
   private func make(
     _ name: String, _ options: [String], in folder: TemporaryFolder
@@ -43,13 +43,15 @@ import Testing
       let rights = try FileManager.default.attributesOfItem(atPath: folder.file("shop/secret_key"))
       #expect(rights[.posixPermissions] as? Int == 0o600)
     }
+    if framework == "fastapi" { #expect(try Curl.get(url + "/openapi.json").text.contains("\"shop\"")) }
     try process.stop()
 
-    let module = framework == "flask" ? "shop:app" : "shop.wsgi"
+    let module = framework == "django" ? "shop.wsgi" : "shop:app"
+    let interface = framework == "fastapi" ? "ASGI" : "WSGI"
     for options in [[], ["--load"]] {
       let (exit, output) = try ChildProcess.run(
         Repository.server, ["check", module, "-H", "venv"] + options, directory: folder.file("shop"))
-      #expect(exit == .status(0) && output.contains("interface   WSGI\n"), "\(output)")
+      #expect(exit == .status(0) && output.contains("interface   \(interface)\n"), "\(output)")
     }
     let checked = try ChildProcess.run(
       "/usr/bin/make", ["SERVER=\(Repository.server)", "check"], directory: folder.file("shop"))
@@ -60,7 +62,7 @@ import Testing
   func refusals() throws {
     let folder = try TemporaryFolder()
     for (name, options, words) in [
-      ("a", [], "no framework: add"), ("a", ["--framework", "rails"], "choose flask or django"),
+      ("a", [], "no framework: add"), ("a", ["--framework", "rails"], "choose flask, django or fastapi"),
       ("json", ["--framework", "flask"], "a module of Python"),
       ("Django", ["--framework", "django"], "a module of Python"),
       ("a", ["--language", "c", "--framework", "flask"], "--framework is for Python"),

@@ -57,6 +57,18 @@ import Testing
     }
   }
 
+  @Test("an exception may be described in any way")
+  func noWords() throws {
+    let output = try Python.run("ownership") { (server) throws in
+      for kind in ["number", "none", "one", "list", "numbers"] {
+        #expect(try server.get("/without_words?\(kind)").status == 500, "\(kind)")
+        #expect(try server.get("/status").text == "status")
+      }
+    }
+    let told = output.components(separatedBy: "error: an exception that cannot be described").count - 1
+    #expect(told == 4, "\(output)")
+  }
+
   @Test("the plugin's own module outlives sys.modules")
   func emptiedModules() throws {
     let output = try Python.run("ownership") { (server) throws in

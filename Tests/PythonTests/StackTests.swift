@@ -5,10 +5,10 @@ import Testing
 
 @Suite struct StackTests {
   /// Ways to take long; the function that is to be seen has the name of the path.
-  static let ways = ["waits", "computes", "holds"]
+  static let ways = ["waits", "computes", "crowds", "holds"]
 
   @Test(
-    "ctl status shows what a long request does: waiting, computing, or holding the interpreter",
+    "ctl status shows what a long request does: waiting, computing (also in a crowd), or in C",
     arguments: ways)
   func inStatus(way: String) throws { try Self.show(way, []) }
 

@@ -92,6 +92,18 @@ import Testing
     #expect(output.contains("RuntimeError: b\u{f6}om"))
   }
 
+  @Test("exc_info in which there is no exception is the application's mistake, and nothing more")
+  func noException() throws {
+    let output = try Python.run { (server) throws in
+      for _ in 0..<20 {
+        let reply = try server.get("/too-late-without")
+        #expect(reply.status == 200 && reply.text == "sent" && !reply.isComplete)
+      }
+      #expect(try server.get("/too-late").text == "sent")
+    }
+    #expect(output.components(separatedBy: "told: start_response was called with exc_info").count == 81)
+  }
+
   @Test("start_response may be called in the first iteration")
   func inNext() throws {
     try Python.run { (server) throws in #expect(try server.get("/in-next").text == "late") }

@@ -27,6 +27,7 @@ typedef struct {
   uint8_t isTaking;        /* it looks at a head just now */
   uint8_t isBusy;          /* a thread is in the server on its behalf, without the interpreter's lock */
   uint8_t isWanted;        /* the thread of the call waits for that one */
+  uint8_t isReplaced;      /* a WebSocket, or its refusal, is the answer: blocks of a body go nowhere */
 } nsgi_py_start;
 
 /* The write callable. */
@@ -66,6 +67,8 @@ static inline bool py_is_list(PyObject *o) { return (PyObject *)o->ob_type == py
 static inline bool py_is_tuple(PyObject *o) { return (PyObject *)o->ob_type == py_api.PyTuple_Type; }
 static inline bool py_is_str(PyObject *o) { return o->ob_type->tp_flags >> 28 & 1; }
 static inline bool py_is_bytes(PyObject *o) { return o->ob_type->tp_flags >> 27 & 1; }
+/* What the interpreter can raise; isinstance() asks the object itself, which may claim to be anything. */
+static inline bool py_is_exception(PyObject *o) { return o->ob_type->tp_flags >> 30 & 1; }
 static inline const char *py_bytes_start(PyObject *o) { return py_member(o, 32); }
 static inline Py_ssize_t py_bytes_size(PyObject *o) { return py_size(o); }
 
@@ -162,6 +165,10 @@ static inline bool py_dump_traceback(int fd, PyThreadState *thread) {
   return py_api.dumpTraceback != NULL;
 }
 
+/* The same for a thread that may run: a copy of the process writes it, for frames that change while they are
+   read lead anywhere. What is in the file then may be nothing. False where no copy is to be had either. */
+bool py_dump_traceback_in_copy(int fd, PyThreadState *thread);
+
 /* In <sys/mman.h> for _GNU_SOURCE only. */
 extern int memfd_create(const char *name, unsigned flags);
 
@@ -190,10 +197,14 @@ static inline void py_free(PyObject *o) {
 }
 static inline PyObject *py_alloc(PyTypeObject *type) { return type->tp_alloc(type, 0); }
 
+/* What is interned lives for ever (python/cpython#113993). */
+static inline bool py_keeps_interned(void) { return py_api.minor == 12; }
+
 /* ---- Exceptions ---- */
 
 static inline PyObject *py_type_error(void) { return *py_api.PyExc_TypeError; }
 static inline PyObject *py_value_error(void) { return *py_api.PyExc_ValueError; }
+static inline PyObject *py_overflow_error(void) { return *py_api.PyExc_OverflowError; }
 static inline PyObject *py_assertion_error(void) { return *py_api.PyExc_AssertionError; }
 static inline PyObject *py_os_error(void) { return *py_api.PyExc_OSError; }
 static inline PyObject *py_gone_error(void) { return *py_api.PyExc_ConnectionAbortedError; }

@@ -58,6 +58,7 @@ typedef const char *chars;
   X(int, PyObject_GetBuffer, (object o, Py_buffer *view, int flags), (o, view, flags)) \
   X(object, PyObject_GetIter, (object o), (o)) \
   X(object, PyObject_Repr, (object o), (o)) \
+  X(object, PyObject_Type, (object o), (o)) \
   X(Py_ssize_t, PyObject_Size, (object o), (o)) \
   X(object, PyObject_VectorcallDict, (object callable, const object *arguments, size_t flags, object names), \
     (callable, arguments, flags, names)) \
@@ -94,7 +95,7 @@ typedef const char *chars;
 #define PY_OBJECTS(X) X(_Py_NoneStruct) X(_Py_TrueStruct) X(_Py_FalseStruct) X(PyList_Type) X(PyTuple_Type)
 #define PY_VARIABLES(X) \
   X(PyExc_TypeError) X(PyExc_ValueError) X(PyExc_AssertionError) X(PyExc_OSError) \
-  X(PyExc_ConnectionAbortedError) X(PyExc_SystemExit) X(PyExc_AttributeError)
+  X(PyExc_ConnectionAbortedError) X(PyExc_SystemExit) X(PyExc_AttributeError) X(PyExc_OverflowError)
 
 #define PY_FUNCTION_MEMBER(result, name, parameters, arguments) result(*name) parameters;
 #define PY_OBJECT_MEMBER(name) object name;

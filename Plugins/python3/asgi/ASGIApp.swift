@@ -1,9 +1,9 @@
 // One ASGI application, as load() makes it (ASGI 3: HTTP and lifespan). Its coroutines run on the thread of
-// the event loop, which serving.py has; the server's threads only hand requests over.
+// the event loop, which is in serving.py; the server's threads only hand over requests.
 import CNSGI
 import CPython
 
-/// What the server's threads need of it, in one record at a fixed address.
+/// What the server's threads need from it, in one record at a fixed address.
 struct ASGIApp {
   let host: UnsafePointer<nsgi_host>
   /// The object of serving.py that has the callable and its lifespan.
@@ -12,7 +12,7 @@ struct ASGIApp {
   /// Runs the lifespan's startup; the interpreter is locked.
   ///
   /// - Parameters:
-  ///   - callable: the application, of which it takes the reference.
+  ///   - callable: the application, whose reference it takes.
   ///   - name: "module:callable".
   static func make(
     _ callable: Object, _ name: String, _ options: PythonOptions, _ boot: UnsafePointer<nsgi_boot>
@@ -33,10 +33,11 @@ struct ASGIApp {
   /// The object of serving.py; nil with an exception set.
   private static func serve(_ callable: Object, _ name: String, _ options: PythonOptions) -> Object? {
     let told = { (key: String) in options.told.last { $0.key == key }?.value }
-    guard ASGIScope.prepare(),
+    guard ASGIScope.prepare(isDevelopment: options.isDevelopment),
       let settings = ASGIScope.dict([
         "loop": options.loop, "tasks": "\(options.tasks)", "start": told("server.start") ?? "30",
         "mercy": told("server.mercy") ?? "60", "debug": options.showsTracebacks ? "1" : "",
+        "development": options.isDevelopment ? "1" : "",
       ])
     else { return nil }
     guard let arguments = PyTuple_New(3), let text = PyUnicode_DecodeFSDefault(name) else {
@@ -50,8 +51,8 @@ struct ASGIApp {
     return PythonApplication.call("serve_asgi", arguments)
   }
 
-  /// Nothing new comes, and what is under way has ended or is cut: awaits the end of background tasks and the
-  /// lifespan's shutdown. The interpreter is locked.
+  /// No more requests come, and running ones have ended or are cut: awaits the end of background tasks and
+  /// the lifespan's shutdown. The interpreter is locked.
   static func end(_ app: UnsafeMutablePointer<ASGIApp>) {
     Interpreter.unlocked { ASGIInbox.removeAll(of: app) }
     if let name = PyUnicode_InternFromString("stop") {

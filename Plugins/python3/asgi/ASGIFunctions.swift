@@ -1,5 +1,5 @@
-// What serving.py and exchange.py ask of the server: functions of the module `_nsgi`, whose names begin with
-// "asgi_". None of them waits: applications of this kind are NSGI_NONBLOCKING.
+// The functions through which serving.py and exchange.py call the server: those of the module `_nsgi` whose
+// names begin with "asgi_". None of them waits: applications of this kind are NSGI_NONBLOCKING.
 import CNSGI
 import CPython
 import Glibc
@@ -10,38 +10,39 @@ enum ASGIFunctions {
     ("asgi_bell", bell), ("asgi_take", take), ("asgi_unheard", unheard), ("asgi_read", read),
     ("asgi_respond", respond), ("asgi_start", start), ("asgi_write", write), ("asgi_sendfile", sendfile),
     ("asgi_finish", finish), ("asgi_await", awaitReadiness), ("asgi_is_late", isLate), ("asgi_log", log),
+    ("asgi_leave", leave),
   ]
 
-  /// What `read` gives at most.
+  /// The most that `read` gives.
   fileprivate static let piece = 64 * 1024
-  /// Where a piece of a body is until it is an object of Python.
+  /// Holds a piece of a body until it becomes a Python object.
   fileprivate nonisolated(unsafe) static let room = UnsafeMutableRawPointer.allocate(
     byteCount: piece, alignment: 16)
 }
 
 private var host: UnsafePointer<nsgi_host> { Interpreter.host }
 
-private func id(_ object: Object?) -> nsgi_id { nsgi_id(PyLong_AsUnsignedLongMask(object)) }
-
 private func result(_ code: Int32) -> Object? { PyLong_FromLong(Int(code)) }
 
 /// asgi_bell() -> a descriptor that is readable when there is something to take.
 private let bell: PyCFunctionFast = { _, _, _ in result(ASGIInbox.makeBell()) }
 
-/// asgi_unheard() -> milliseconds for which the bell has rung and nobody has come, 0 when it is silent.
+/// asgi_unheard() -> milliseconds since the bell began to ring unheard, 0 when it is silent.
 private let unheard: PyCFunctionFast = { _, _, _ in
   PyLong_FromLong(Int((ASGIInbox.unheard + 999_999) / 1_000_000))
 }
 
 /// asgi_take(most) -> requests, as (application, id, scope, has body, asks for a WebSocket); signals, as
-/// (id, what); whether more requests wait; what has befallen WebSockets, as (id, what, payload, code).
+/// (id, what); whether more requests wait; events of WebSockets, as (id, what, payload, code).
 private let take: PyCFunctionFast = { _, arguments, count in
   guard count == 1, let arguments else { return raise(py_type_error(), "asgi_take takes a number") }
-  var isMore = false
-  let found = ASGIInbox.take(requests: PyLong_AsLong(arguments[0]), &isMore)
+  guard let most = Argument.int(arguments[0]) else { return nil }
+  // Made first, because requests that have been taken cannot be put back.
   guard let all = PyTuple_New(4), let requests = PyList_New(0), let signals = PyList_New(0),
     let news = PyList_New(0)
   else { return nil }
+  var isMore = false
+  let found = ASGIInbox.take(requests: most, &isMore)
   PyTuple_SetItem(all, 0, requests)
   PyTuple_SetItem(all, 1, signals)
   PyTuple_SetItem(all, 2, PyLong_FromLong(isMore ? 1 : 0))
@@ -78,10 +79,11 @@ private let take: PyCFunctionFast = { _, arguments, count in
   return all
 }
 
-/// asgi_read(id) -> bytes, none at the end; None when there are none yet; a negative result.
+/// asgi_read(id) -> bytes, none at the end; None if there are none yet; a negative result.
 private let read: PyCFunctionFast = { _, arguments, count in
   guard count == 1, let arguments else { return raise(py_type_error(), "asgi_read takes an id") }
-  let got = host.pointee.read(id(arguments[0]), ASGIFunctions.room, ASGIFunctions.piece)
+  guard let id = Argument.id(arguments[0]) else { return nil }
+  let got = host.pointee.read(id, ASGIFunctions.room, ASGIFunctions.piece)
   if got >= 0 {
     return PyBytes_FromStringAndSize(
       UnsafePointer(ASGIFunctions.room.assumingMemoryBound(to: CChar.self)), Int(got))
@@ -92,76 +94,86 @@ private let read: PyCFunctionFast = { _, arguments, count in
 /// asgi_respond(application, id, status, headers, body) -> a result; the exchange is over if it is good.
 private let respond: PyCFunctionFast = { _, arguments, count in
   guard count == 5, let arguments else { return raise(py_type_error(), "asgi_respond takes five") }
-  let (id, status) = (id(arguments[1]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[2])))
-  let body = arguments[4]!
+  guard let id = Argument.id(arguments[1]), let status = Argument.int32(arguments[2]),
+    let body = Argument.bytes(arguments[4])
+  else { return nil }
   return ASGIFunctions.withHead(arguments[0]!, arguments[3]!) { fields in
-    let code = host.pointee.respond(
-      id, status, fields.baseAddress, fields.count, py_bytes_start(body), py_bytes_size(body))
+    let code = host.pointee.respond(id, status, fields.baseAddress, fields.count, body.p, body.n)
     guard code == NSGI_OK.rawValue else { return result(code) }
-    return result(finished(id, NSGI_OK.rawValue))
+    return result(host.pointee.finish(id, NSGI_OK.rawValue))
   }
 }
 
 /// asgi_start(application, id, status, headers) -> a result.
 private let start: PyCFunctionFast = { _, arguments, count in
   guard count == 4, let arguments else { return raise(py_type_error(), "asgi_start takes four") }
-  let (id, status) = (id(arguments[1]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[2])))
+  guard let id = Argument.id(arguments[1]), let status = Argument.int32(arguments[2]) else { return nil }
   return ASGIFunctions.withHead(arguments[0]!, arguments[3]!) { fields in
     result(host.pointee.start(id, status, fields.baseAddress, fields.count))
   }
 }
 
-/// asgi_write(id, bytes) -> a result; what is taken leaves at once.
+/// asgi_write(id, bytes) -> a result; accepted bytes leave at once.
 private let write: PyCFunctionFast = { _, arguments, count in
   guard count == 2, let arguments else { return raise(py_type_error(), "asgi_write takes two") }
-  let (id, body) = (id(arguments[0]), arguments[1]!)
-  let code = host.pointee.write(id, py_bytes_start(body), py_bytes_size(body))
+  guard let id = Argument.id(arguments[0]), let body = Argument.bytes(arguments[1]) else { return nil }
+  let code = host.pointee.write(id, body.p, body.n)
   return result(code == NSGI_OK.rawValue ? host.pointee.flush(id) : code)
 }
 
 /// asgi_sendfile(id, descriptor, offset, bytes) -> a result. Others may run Python meanwhile: a disk is slow.
 private let sendfile: PyCFunctionFast = { _, arguments, count in
   guard count == 4, let arguments else { return raise(py_type_error(), "asgi_sendfile takes four") }
-  let (id, file) = (id(arguments[0]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1])))
-  let (offset, bytes) = (PyLong_AsLongLong(arguments[2]), PyLong_AsLongLong(arguments[3]))
-  return result(Interpreter.unlocked { host.pointee.sendfile(id, file, offset, bytes) })
+  guard let id = Argument.id(arguments[0]), let file = Argument.int32(arguments[1]),
+    let offset = Argument.int(arguments[2]), let bytes = Argument.int(arguments[3])
+  else { return nil }
+  return result(Interpreter.unlocked { host.pointee.sendfile(id, file, Int64(offset), Int64(bytes)) })
 }
 
-/// asgi_finish(id, result) -> a result. A copy of the process ends here, as it does behind any call.
+/// asgi_finish(id, result) -> a result.
 private let finish: PyCFunctionFast = { _, arguments, count in
   guard count == 2, let arguments else { return raise(py_type_error(), "asgi_finish takes two") }
-  return result(finished(id(arguments[0]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1]))))
+  guard let id = Argument.id(arguments[0]), let code = Argument.int32(arguments[1]) else { return nil }
+  return result(host.pointee.finish(id, code))
 }
 
-private func finished(_ id: nsgi_id, _ code: Int32) -> Int32 {
-  if Copy.isThis { Copy.end() }
-  return host.pointee.finish(id, code)
+/// asgi_leave(status): ends this process, which is a copy.
+private let leave: PyCFunctionFast = { _, arguments, count in
+  guard count == 1, let arguments, Copy.isThis else {
+    return raise(py_type_error(), "asgi_leave takes the status of a copy of the process")
+  }
+  guard let status = Argument.int32(arguments[0]) else { return nil }
+  Copy.leave(status)
 }
 
-/// asgi_await(id, what) -> a result: a signal comes once something of nsgi_ready is so.
+/// asgi_await(id, what) -> a result: a signal comes once one of the conditions of nsgi_ready holds.
 private let awaitReadiness: PyCFunctionFast = { _, arguments, count in
   guard count == 2, let arguments else { return raise(py_type_error(), "asgi_await takes two") }
-  let (id, what) = (id(arguments[0]), Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1])))
-  // Waits for a function that runs just now, which wants nothing of Python.
+  guard let id = Argument.id(arguments[0]), let what = Argument.int32(arguments[1]) else { return nil }
+  // May wait for a running function, which does not need Python.
   return result(
     host.pointee.on_ready(
       id, what, { ASGIInbox.add(nsgi_id(UInt(bitPattern: $0)), .ready) },
       UnsafeMutableRawPointer(bitPattern: UInt(id))))
 }
 
-/// asgi_is_late(id) -> 1 when the time of the request is over, and not its client gone.
+/// asgi_is_late(id) -> 1 if the time of the request is up, rather than its client gone.
 private let isLate: PyCFunctionFast = { _, arguments, count in
-  guard count == 1, let arguments, let table = Functions.request else { return result(0) }
-  return result(max(0, table.pointee.late(id(arguments[0]))))
+  guard count == 1, let arguments else { return raise(py_type_error(), "asgi_is_late takes an id") }
+  guard let id = Argument.id(arguments[0]) else { return nil }
+  guard let table = Functions.request else { return result(0) }
+  return result(max(0, table.pointee.late(id)))
 }
 
 /// asgi_log(id, level, bytes): lines about a request.
 private let log: PyCFunctionFast = { _, arguments, count in
-  guard count == 3, let arguments, py_is_bytes(arguments[2]!) else {
+  guard count == 3, let arguments else {
     return raise(py_type_error(), "asgi_log takes an id, a level and bytes")
   }
-  let (id, level, bytes) = (id(arguments[0]), Int32(PyLong_AsLong(arguments[1])), arguments[2]!)
-  let all = UnsafeRawBufferPointer(start: py_bytes_start(bytes), count: py_bytes_size(bytes))
+  guard let id = Argument.id(arguments[0]), let level = Argument.int32(arguments[1]),
+    let bytes = Argument.bytes(arguments[2])
+  else { return nil }
+  let all = UnsafeRawBufferPointer(start: bytes.p, count: bytes.n)
   for line in all.split(separator: 0x0a) {
     let line = UnsafeRawBufferPointer(rebasing: line)
     let text = line.baseAddress?.assumingMemoryBound(to: CChar.self)
@@ -173,19 +185,25 @@ private let log: PyCFunctionFast = { _, arguments, count in
 // MARK: Heads
 
 extension ASGIFunctions {
-  /// The fields of a list of pairs of bytes, while `body` runs; None when it is anything else. What belongs
-  /// to the connection is left out: the server says it.
+  /// Lends the fields of a list of pairs of bytes while `body` runs; None if it is anything else. Leaves out
+  /// fields of the connection: the server sends those.
+  ///
+  /// The fields are lent by the list and by its pairs, which the application or another thread may change as
+  /// soon as any Python runs: none does until `body` has returned. The warning waits for that.
   static func withHead(
     _ application: Object, _ list: Object, _ body: (UnsafeBufferPointer<nsgi_pair>) -> Object?
   ) -> Object? {
     guard py_is_list(list) else { return none() }
     let count = py_list_size(list)
-    return withUnsafeTemporaryAllocation(of: nsgi_pair.self, capacity: max(1, count)) { room in
+    var dropped: Object?
+    defer { py_release_if(dropped) }
+    let result: Object? = withUnsafeTemporaryAllocation(of: nsgi_pair.self, capacity: max(1, count)) { room in
       var kept = 0
       for index in 0..<count {
         guard let field = field(py_list_item(list, index)!) else { return none() }
-        if isOfConnection(field.name) {
-          warn(application, field.name)
+        guard !isOfConnection(field.name) else {
+          if dropped == nil { dropped = py_text(field.name.p, field.name.n) }
+          if dropped == nil { PyErr_Clear() }
           continue
         }
         room[kept] = field
@@ -193,6 +211,8 @@ extension ASGIFunctions {
       }
       return body(UnsafeBufferPointer(start: room.baseAddress, count: kept))
     }
+    if let dropped, result != nil { warn(application, dropped) }
+    return result
   }
 }
 
@@ -211,7 +231,7 @@ private func field(_ item: Object) -> nsgi_pair? {
     value: nsgi_str(p: py_bytes_start(value), n: py_bytes_size(value)))
 }
 
-/// `Connection`, `Keep-Alive` and `Transfer-Encoding`, which recipes set and the server says better.
+/// `Connection`, `Keep-Alive` and `Transfer-Encoding`, which recipes set and the server sets better.
 private func isOfConnection(_ name: nsgi_str) -> Bool {
   func isSame(_ other: StaticString) -> Bool { strncasecmp(name.p, Types.name(other), name.n) == 0 }
   return switch name.n {
@@ -221,12 +241,11 @@ private func isOfConnection(_ name: nsgi_str) -> Bool {
   }
 }
 
-private func warn(_ application: Object, _ name: nsgi_str) {
+/// Has the application's object warn of a field that was left out, once per application.
+private func warn(_ application: Object, _ name: Object) {
   guard let method = PyUnicode_InternFromString("warn_of_connection") else { return PyErr_Clear() }
   defer { py_release(method) }
-  guard let text = py_text(name.p, name.n) else { return PyErr_Clear() }
-  defer { py_release(text) }
-  if let done = PyObject_CallMethodOneArg(application, method, text) {
+  if let done = PyObject_CallMethodOneArg(application, method, name) {
     py_release(done)
   } else {
     PyErr_Clear()

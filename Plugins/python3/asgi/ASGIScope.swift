@@ -5,10 +5,11 @@ import Glibc
 
 /// Makes scopes; the interpreter is locked.
 enum ASGIScope {
-  /// What every scope has: copied for each.
+  /// The members that every scope has: copied for each.
   private nonisolated(unsafe) static var template: Object!
   private nonisolated(unsafe) static var versions: Object!
-  private nonisolated(unsafe) static var extensions: Object!
+  /// Names of the extensions that every request has.
+  private nonisolated(unsafe) static var extensions: [Object] = []
   private nonisolated(unsafe) static var keys: Keys!
 
   /// Names of members.
@@ -33,19 +34,23 @@ enum ASGIScope {
     }
   }
 
-  /// Makes what is shared; false with an exception set.
-  static func prepare() -> Bool {
+  /// Makes the shared objects; false with an exception set.
+  ///
+  /// - Parameter isDevelopment: with `--debug`, to which `http.response.debug` belongs: the specification
+  ///   intends it for tests.
+  static func prepare(isDevelopment: Bool) -> Bool {
     if template != nil { return true }
     guard let keys = Keys(), let template = dict(["type": "http", "scheme": "http", "http_version": "1.1"]),
-      let versions = dict(["version": "3.0", "spec_version": "2.4"]), let extensions = PyDict_New(),
-      let empty = PyDict_New(),
-      PyDict_SetItemString(extensions, "http.response.pathsend", empty) == 0
+      let versions = dict(["version": "3.0", "spec_version": "2.4"]),
+      let sendsPaths = PyUnicode_InternFromString("http.response.pathsend"),
+      let debugs = PyUnicode_InternFromString("http.response.debug")
     else { return false }
-    (self.keys, self.template, self.versions, self.extensions) = (keys, template, versions, extensions)
+    (self.keys, self.template, self.versions) = (keys, template, versions)
+    extensions = isDevelopment ? [sendsPaths, debugs] : [sendsPaths]
     return true
   }
 
-  /// A dict of texts; nil with an exception set.
+  /// Makes a dict of texts; nil with an exception set.
   static func dict(_ pairs: KeyValuePairs<String, String>) -> Object? {
     guard let dict = PyDict_New() else { return nil }
     for (key, value) in pairs {
@@ -57,7 +62,7 @@ enum ASGIScope {
     return dict
   }
 
-  /// The scope of a request, but for its state; nil with an exception set.
+  /// The scope of a request, except for its state; nil with an exception set.
   static func make(_ host: UnsafePointer<nsgi_host>, _ request: UnsafePointer<nsgi_request>) -> Object? {
     guard let scope = PyDict_Copy(template) else { return nil }
     let view = request.pointee
@@ -66,7 +71,7 @@ enum ASGIScope {
       && put(scope, keys.method, method(view.method)) && putPaths(scope, host, view)
       && put(scope, keys.query, bytes(view.query)) && put(scope, keys.headers, headers(host, view.id))
       && put(scope, keys.client, client(host, view)) && put(scope, keys.server, server(host, view.id))
-      && put(scope, keys.extensions, PyDict_Copy(extensions))
+      && put(scope, keys.extensions, ownExtensions(host, view))
       && (view.flags & NSGI_TLS.rawValue == 0 || PyDict_SetItem(scope, keys.scheme, keys.https) == 0)
     if isFilled { return scope }
     py_release(scope)
@@ -82,9 +87,21 @@ enum ASGIScope {
 
   private static func bytes(_ text: nsgi_str) -> Object? { PyBytes_FromStringAndSize(text.p, text.n) }
 
+  /// The extensions that the server offers for this request: the application may put things into any of these
+  /// dicts that no other request should see.
+  private static func ownExtensions(_ host: UnsafePointer<nsgi_host>, _ view: nsgi_request) -> Object? {
+    guard let own = PyDict_New() else { return nil }
+    let isFilled =
+      extensions.allSatisfy { put(own, $0, PyDict_New()) }
+      && (view.flags & NSGI_TLS.rawValue == 0 || TLSExtension.add(to: own, host, view.id))
+    if isFilled { return own }
+    py_release(own)
+    return nil
+  }
+
   // MARK: Members
 
-  /// "1.0", "1.1" or "2"; what the template says is what almost all requests are.
+  /// "1.0", "1.1" or "2"; the template has the version of almost all requests.
   private static func putVersion(_ scope: Object, _ text: nsgi_str) -> Bool {
     guard text.n >= 6, text.p[5] != 0x31 || text.n < 8 || text.p[7] != 0x31 else { return true }
     return PyDict_SetItem(scope, keys.version, text.p[5] == 0x31 ? keys.http10 : keys.http2) == 0
@@ -106,8 +123,8 @@ enum ASGIScope {
     }
   }
 
-  /// path, raw_path and root_path. The path is the whole one, with the mount in front; bytes that are no
-  /// UTF-8 stand as U+FFFD in it, and as they are in raw_path.
+  /// path, raw_path and root_path. The path is the whole one, with the mount in front; bytes that are not
+  /// UTF-8 become U+FFFD in it, and stay unchanged in raw_path.
   private static func putPaths(
     _ scope: Object, _ host: UnsafePointer<nsgi_host>, _ view: nsgi_request
   ) -> Bool {
@@ -126,8 +143,8 @@ enum ASGIScope {
 
   private static func text(_ text: nsgi_str) -> Object? { PyUnicode_DecodeUTF8(text.p, text.n, "replace") }
 
-  /// The path as it was sent: without scheme and authority, which a request to a proxy has, and without the
-  /// query. None where a front end does not say.
+  /// The path as sent: without scheme and authority, which a request to a proxy has, and without the query.
+  /// None if a front end does not pass it on.
   private static func rawPath(_ host: UnsafePointer<nsgi_host>, _ id: nsgi_id) -> Object? {
     let target = variable(host, id, "REQUEST_URI")
     guard let start = target.p, target.n > 0 else { return none() }
@@ -181,13 +198,14 @@ enum ASGIScope {
     return pair(text(name), PyLong_FromLong(number(variable(host, id, "SERVER_PORT"))))
   }
 
-  private static func variable(
+  /// A variable of the request, empty if there is none.
+  static func variable(
     _ host: UnsafePointer<nsgi_host>, _ id: nsgi_id, _ name: StaticString
   ) -> nsgi_str {
     host.pointee.env(id, nsgi_str(p: Types.name(name), n: name.utf8CodeUnitCount))
   }
 
-  /// 0 for what is none.
+  /// 0 if it is not one.
   private static func number(_ text: nsgi_str) -> Int {
     guard let start = text.p, text.n < 10 else { return 0 }
     return (0..<text.n).reduce(0) { result, index in

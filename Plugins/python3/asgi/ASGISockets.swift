@@ -1,12 +1,12 @@
-// WebSockets of ASGI applications: what websocket.py asks of the server, by `nsgi.websocket/1`, and what the
-// server's threads have for it.
+// WebSockets of ASGI applications: what websocket.py asks of the server, through `nsgi.websocket/1`, and the
+// messages of the server's threads for it.
 import CNSGI
 import CPython
 import Glibc
 
-/// What befalls a WebSocket that the event loop has.
+/// An event of a WebSocket that the event loop has.
 struct SocketNews {
-  /// What it is; the numbers are those of websocket.py, and of `nsgi_ws_kind`.
+  /// The kind of event; the numbers are those of websocket.py, and of `nsgi_ws_kind`.
   enum What: Int {
     case text = 1
     case binary = 2
@@ -29,7 +29,10 @@ enum ASGISockets {
     ("asgi_socket_pause", pause),
   ]
 
-  /// The server's table; nil where it has none.
+  /// Messages and bytes that may wait for an application before its client has to: as in websocket.py.
+  static let most = (messages: 64, bytes: 1 << 20)
+
+  /// The server's table; nil if it has none.
   nonisolated(unsafe) static let table: UnsafePointer<nsgi_websocket>? = {
     let found = Interpreter.host.pointee.extension("nsgi.websocket/1")
     return found?.assumingMemoryBound(to: nsgi_websocket.self)
@@ -45,7 +48,11 @@ enum ASGISockets {
         size: UInt32(MemoryLayout<nsgi_ws_handlers>.size), flags: 0,
         message: { _, id, kind, bytes, count in
           let payload = Array(UnsafeRawBufferPointer(start: bytes, count: count))
-          ASGIInbox.add(SocketNews(id: id, what: .init(rawValue: Int(kind))!, payload: payload, code: 0))
+          // Before the event loop can hear of it: the loop lets the client go on.
+          let isPaused = ASGIInbox.fills(id, count)
+          if isPaused { _ = table?.pointee.pause(id) }
+          let what = SocketNews.What(rawValue: Int(kind))!
+          ASGIInbox.add(SocketNews(id: id, what: what, payload: payload, code: isPaused ? 1 : 0))
         },
         drain: { _, id in ASGIInbox.add(SocketNews(id: id, what: .room, payload: [], code: 0)) },
         closed: { _, id, code, reason in
@@ -60,11 +67,12 @@ enum ASGISockets {
     guard let entry = PyTuple_New(4) else { return nil }
     let payload: Object? = news.payload.withUnsafeBytes { bytes in
       let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-      // Text is UTF-8: the server has looked.
+      // Text is UTF-8: the server has checked.
       return news.what == .binary
         ? PyBytes_FromStringAndSize(start, bytes.count)
         : PyUnicode_DecodeUTF8(start ?? Types.name(""), bytes.count, "replace")
     }
+    if payload == nil { PyErr_Clear() }
     PyTuple_SetItem(entry, 0, PyLong_FromUnsignedLong(UInt(news.id)))
     PyTuple_SetItem(entry, 1, PyLong_FromLong(news.what.rawValue))
     PyTuple_SetItem(entry, 2, payload ?? none())
@@ -73,22 +81,16 @@ enum ASGISockets {
   }
 }
 
-private func id(_ object: Object?) -> nsgi_ws_id { nsgi_ws_id(PyLong_AsUnsignedLongMask(object)) }
-
-private func text(_ object: Object) -> nsgi_str {
-  nsgi_str(p: py_bytes_start(object), n: py_bytes_size(object))
-}
-
 /// asgi_socket_accept(application, id, subprotocol, headers) -> the socket's id, or a negative result.
 private let accept: PyCFunctionFast = { _, arguments, count in
   guard count == 4, let arguments, let table = ASGISockets.table else {
     return raise(py_type_error(), "asgi_socket_accept takes four")
   }
+  guard let id = Argument.id(arguments[1]), let name = Argument.bytes(arguments[2]) else { return nil }
   var socket: nsgi_ws_id = 0
   return ASGIFunctions.withHead(arguments[0]!, arguments[3]!) { fields in
     let code = table.pointee.accept(
-      id(arguments[1]), text(arguments[2]!), fields.baseAddress, fields.count, ASGISockets.handlers, nil,
-      &socket)
+      id, name, fields.baseAddress, fields.count, ASGISockets.handlers, nil, &socket)
     return code == NSGI_OK.rawValue
       ? PyLong_FromUnsignedLong(UInt(socket)) : PyLong_FromLong(Int(code))
   }
@@ -99,9 +101,10 @@ private let send: PyCFunctionFast = { _, arguments, count in
   guard count == 3, let arguments, let table = ASGISockets.table else {
     return raise(py_type_error(), "asgi_socket_send takes three")
   }
-  let (kind, bytes) = (Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1])), arguments[2]!)
-  let code = table.pointee.send(id(arguments[0]), kind, py_bytes_start(bytes), py_bytes_size(bytes))
-  return PyLong_FromLong(Int(code))
+  guard let id = Argument.id(arguments[0]), let kind = Argument.int32(arguments[1]),
+    let bytes = Argument.bytes(arguments[2])
+  else { return nil }
+  return PyLong_FromLong(Int(table.pointee.send(id, kind, bytes.p, bytes.n)))
 }
 
 /// asgi_socket_close(socket, code, reason) -> a result.
@@ -109,8 +112,10 @@ private let close: PyCFunctionFast = { _, arguments, count in
   guard count == 3, let arguments, let table = ASGISockets.table else {
     return raise(py_type_error(), "asgi_socket_close takes three")
   }
-  let code = Int32(truncatingIfNeeded: PyLong_AsLong(arguments[1]))
-  return PyLong_FromLong(Int(table.pointee.close(id(arguments[0]), code, text(arguments[2]!))))
+  guard let id = Argument.id(arguments[0]), let code = Argument.int32(arguments[1]),
+    let reason = Argument.bytes(arguments[2])
+  else { return nil }
+  return PyLong_FromLong(Int(table.pointee.close(id, code, reason)))
 }
 
 /// asgi_socket_pause(socket, 1 or 0) -> a result.
@@ -118,7 +123,6 @@ private let pause: PyCFunctionFast = { _, arguments, count in
   guard count == 2, let arguments, let table = ASGISockets.table else {
     return raise(py_type_error(), "asgi_socket_pause takes two")
   }
-  let isPaused = PyLong_AsLong(arguments[1]) != 0
-  let code = isPaused ? table.pointee.pause(id(arguments[0])) : table.pointee.resume(id(arguments[0]))
-  return PyLong_FromLong(Int(code))
+  guard let id = Argument.id(arguments[0]), let isPaused = Argument.int(arguments[1]) else { return nil }
+  return PyLong_FromLong(Int(isPaused != 0 ? table.pointee.pause(id) : table.pointee.resume(id)))
 }

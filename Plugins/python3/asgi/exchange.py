@@ -1,61 +1,66 @@
 # One HTTP request of an ASGI application and its response (ASGI 3, "HTTP & WebSocket ASGI Message Format").
-# serving.py runs it, in the same module; `native` has the functions of the plugin. All of it is of the thread
-# of the event loop.
-import enum, os
+# serving.py runs it, in the same module; `native` has the functions of the plugin. All of it runs on the
+# thread of the event loop.
+import enum, os, stat
 
 # Results of the server (nsgi.h).
-OK, AGAIN, GONE, MISUSE, FAIL = 0, -1, -2, -3, -8
+OK, AGAIN, GONE, MISUSE, TOOBIG, IO, FAIL = 0, -1, -2, -3, -4, -6, -8
 # What is waited for: nsgi_ready of nsgi.h.
 BODY, SPACE, LEFT = 1, 2, 4
-# What befalls an exchange, as the plugin numbers it.
+# Events of an exchange, with the plugin's numbers.
 READY, CANCELLED = 1, 2
-# Bytes of a file that are given at a time.
+# Bytes of a file that are passed on at a time.
 PIECE = 256 * 1024
 LEVELS = {"warning": 3, "error": 4, "info": 2}
-# As Call.swift answers for applications of WSGI.
+# The same answer as Call.swift gives for WSGI applications.
 FAILED = "The application failed. Its error is in the log of the server.\n"
 
 class ClientDisconnected(ConnectionAbortedError):
     '''send() after the client has left.'''
 
 class Stage(enum.Enum):
-    '''How far a response is.'''
-    # Nothing was said.
+    '''How far a response has come.'''
+    # Nothing was sent.
     WAITING = 1
-    # There is a status, and nothing of the body.
+    # There is a status, but no part of the body.
     STARTED = 2
-    # Some of the body was given.
+    # Part of the body was given.
     SENDING = 3
-    # All of it was said, or nothing can be said any more.
+    # All of it was given, or nothing more can be sent.
     OVER = 4
 
 WAITING, STARTED, SENDING, OVER = Stage
 
 class Exchange:
-    '''What an application is called with, beside the scope: receive and send.'''
+    '''What an application is called with, besides the scope: receive and send.'''
     __slots__ = ("serving", "application", "id", "scope", "stage", "isBody", "kept", "isGone", "isLate",
                  "status", "headers", "waiters", "wanted", "task", "__weakref__")
 
     def __init__(self, serving, application, id, scope, has_body):
         self.serving, self.application, self.id, self.scope = serving, application, id, scope
         self.stage, self.isGone, self.isLate = WAITING, False, False
-        # There is more of the request's body to receive, and a piece of it that was looked at already.
+        # There is more of the request's body to receive, and a piece of it that was already looked at.
         self.isBody, self.kept = True, None if has_body else b""
         self.waiters, self.wanted, self.task = None, 0, None
 
     async def run(self):
+        request.set(self.id)
         try:
             await self.application.callable(self.scope, self.receive, self.send)
         except BaseException as error:
+            if isCopy:
+                leave(error)
             self.failed(error)
         else:
+            if isCopy:
+                leave(None)
             if self.stage is not OVER:
                 self.incomplete()
 
     # Waiting.
 
     def heed(self, what):
-        '''Something has befallen it, as the server's threads tell.'''
+        '''Handles an event that the server's threads report.'''
         if what == CANCELLED:
             self.isGone = True
             if native.asgi_is_late(self.id):
@@ -72,7 +77,7 @@ class Exchange:
                 waiter.set_result(None)
 
     async def until(self, what):
-        '''Waits until something of what is wanted may be so; whoever waits looks again.'''
+        '''Waits until one of the wanted conditions may hold; the caller checks again.'''
         self.wanted |= what
         if native.asgi_await(self.id, self.wanted) != OK:
             self.isGone = True
@@ -101,12 +106,12 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     def next_piece(self):
-        '''The next message of the body; None when nothing is there.'''
+        '''The next message of the body; None if nothing is there.'''
         piece, self.kept = self.kept, None
         if piece is None:
             piece = native.asgi_read(self.id)
         if type(piece) is int:
-            # It has broken off: what the application has of it is not all.
+            # It has broken off: what the application has received is not complete.
             self.isGone = True
             return None
         if piece is None:
@@ -127,11 +132,16 @@ class Exchange:
     async def send(self, message):
         kind = message["type"]
         stage = self.stage
+        if isCopy:
+            # It answers nothing: frameworks make a response from anything that it returns.
+            return None
         if stage is OVER or self.isGone:
             if self.isGone:
                 raise ClientDisconnected("the client is gone")
             raise RuntimeError(f"unexpected ASGI message {kind!r}: the response is complete already")
         if stage is WAITING:
+            if kind == "http.response.debug" and self.application.isDevelopment:
+                return self.tell_template(message)
             if kind != "http.response.start":
                 raise RuntimeError(f"expected the ASGI message 'http.response.start', but got {kind!r}")
             self.start(message)
@@ -160,6 +170,12 @@ class Exchange:
         self.status, self.headers = int(status), [*message.get("headers", ())]
         self.stage = STARTED
 
+    def tell_template(self, message):
+        '''http.response.debug, of which the log gets the name of the template.'''
+        template = (message.get("info") or {}).get("template")
+        self.log("info", f"{self.heading()} is answered by the template "
+                         f"{getattr(template, 'name', template)}")
+
     def with_head(self, function, *arguments):
         result = function(self.application, self.id, self.status, self.headers, *arguments)
         if result is None:
@@ -180,9 +196,13 @@ class Exchange:
     async def send_path(self, path):
         if not isinstance(path, (str, os.PathLike)) or not os.path.isabs(path):
             raise ValueError(f"the path of 'http.response.pathsend' is an absolute one, not {path!r}")
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Opening something that is not a file may block, and it has no end.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
-            left, offset = os.fstat(file).st_size, 0
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError(f"the path of 'http.response.pathsend' is a regular file's, not {path!r}")
+            left, offset = status.st_size, 0
             self.checked(self.with_head(native.asgi_start))
             self.stage = SENDING
             while left > 0:
@@ -204,10 +224,12 @@ class Exchange:
             raise RuntimeError("the response was completed by another task")
 
     def checked(self, result):
-        '''A result of the server: good, or to be tried again; anything else is an exception.'''
+        '''A result of the server: success, or to be tried again; anything else is an exception.'''
         if result == OK or result == AGAIN:
             return result
-        if result == MISUSE or result == -4:
+        if result == IO:
+            raise OSError("the file has become shorter than it was, or cannot be read")
+        if result == MISUSE or result == TOOBIG:
             if self.stage is STARTED:
                 self.stage = WAITING
                 raise RuntimeError("the server refuses this response; its reason is in the log")
@@ -226,9 +248,14 @@ class Exchange:
         self.serving.exchanges.pop(self.id, None)
         self.wake()
 
+    def abandon(self):
+        '''Its task has ended, whether or not anything was sent.'''
+        if self.stage is not OVER:
+            self.finish(FAIL)
+
     def give_up(self, page):
-        '''Answers for an application that has failed: with a page as long as nothing has left, else the
-        response is cut.'''
+        '''Answers for an application that has failed: with a page as long as nothing has been sent; otherwise
+        cuts the response.'''
         if self.stage is SENDING:
             return self.finish(FAIL)
         page = page.encode("utf-8", "backslashreplace")
@@ -263,16 +290,20 @@ class Exchange:
         self.give_up(FAILED)
 
     def heading(self):
-        return f"{self.scope['method']} {self.scope['path']}"
+        return f"{self.scope.get('method')} {printable(self.scope.get('path'))}"
 
     def log(self, level, text):
         id = 0 if self.stage is OVER else self.id
         native.asgi_log(id, LEVELS[level], text.encode("utf-8", "backslashreplace"))
 
-def as_bytes(body):
+def printable(text):
+    '''A client's text for a log, where it must not begin a new line.'''
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
+
+def as_bytes(body, kind="http.response.body"):
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
-    raise TypeError(f"the body of 'http.response.body' is bytes, not {type(body).__name__}")
+    raise TypeError(f"the body of {kind!r} is bytes, not {type(body).__name__}")
 
 def as_headers(headers):
     found = []
@@ -285,15 +316,18 @@ def as_headers(headers):
     return found
 
 def is_caused_by_client(error):
-    '''Whether an exception comes of a client that has left: an application may have made its own of it.'''
+    '''Whether an exception was caused by a client that has left: an application may have wrapped it.'''
     seen = 0
     while error is not None and seen < 32:
         if isinstance(error, (ClientDisconnected, asyncio.CancelledError)):
             return True
         if type(error).__name__ in ("ClientDisconnect", "WebSocketDisconnect"):
             return True
-        inner = getattr(error, "exceptions", None)
-        if isinstance(inner, tuple) and any(is_caused_by_client(one) for one in inner):
+        if isinstance(error, groups) and any(is_caused_by_client(one) for one in error.exceptions):
             return True
-        error, seen = error.__cause__ or error.__context__, seen + 1
+        cause = error.__cause__
+        error, seen = error.__context__ if cause is None else cause, seen + 1
     return False
+
+# From Python 3.11 on; anything else that calls itself a group may contain itself.
+groups = (BaseExceptionGroup,) if sys.version_info >= (3, 11) else ()

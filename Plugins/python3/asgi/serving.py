@@ -1,25 +1,39 @@
-# The thread of the event loop, on which all ASGI applications of a worker run, and their lifespans. What the
-# server's threads have for it stands in the plugin's inbox, whose bell is a descriptor that the loop watches.
-# Begun by the first such application, in the process that serves: never in a zygote.
-import asyncio, collections, concurrent.futures, sys, threading, time
+# The thread of the event loop, on which all ASGI applications of a worker run, and their lifespans. The
+# messages of the server's threads are in the plugin's inbox, whose bell is a descriptor that the loop
+# watches. Started by the first such application, in the serving process: never in a zygote.
+import asyncio, collections, concurrent.futures, contextvars, sys, threading, time
 
-# Seconds after which an application that holds the loop up is named.
+# Seconds after which an application that holds up the loop is reported.
 HELD_UP = 1
+# Requests that begin in one turn of the loop: its timers and other work must not wait for all.
+BATCH = 64
 EAGER = sys.version_info >= (3, 12)
+
+# The request of a task, and of the tasks and threads that it starts: it tags their output in the log.
+request = contextvars.ContextVar("nsgi.request", default=0)
+
+def log_of_request(log):
+    '''The target of the files of bootstrap.py, with the request of the writer.'''
+    return lambda level, data: log(level, data, request.get())
 
 class Serving:
     '''The event loop and its thread.'''
     def __init__(self, settings):
+        native.log = log_of_request(native.log)
         self.loop = make_loop(settings["loop"])
-        # Exchanges under way by their ids, and all tasks: those whose response is complete go on in one.
+        # Running exchanges by their ids, and all tasks: a task may go on after its response is complete.
         self.exchanges, self.tasks, self.most = {}, set(), int(settings["tasks"])
         # WebSockets by their ids, from the accept to the end.
         self.sockets = {}
-        self.isMore = False
-        # Counts looks into the inbox; whoever watches the loop sleeps until there is one.
+        # Others wait in the inbox, and another look is scheduled.
+        self.isMore = self.isDue = False
+        # The server ends the loop; otherwise an application ends it by mistake.
+        self.isStopping = False
+        # Counts looks into the inbox; the watching thread sleeps until there is one.
         self.turns, self.isWatched, self.activity = 0, False, threading.Event()
         self.applications = 0
         self.bell = native.asgi_bell()
+        watch_forks(self.loop)
         self.thread = threading.Thread(target=self.live, name="nsgi-asgi", daemon=True)
         self.thread.start()
         threading.Thread(target=self.watch, name="nsgi-asgi-watch", daemon=True).start()
@@ -27,15 +41,30 @@ class Serving:
     def live(self):
         asyncio.set_event_loop(self.loop)
         self.loop.add_reader(self.bell, self.drain)
-        self.loop.run_forever()
+        while not self.isStopping:
+            error = None
+            try:
+                self.loop.run_forever()
+            except BaseException as raised:
+                error = raised
+            if isCopy:
+                leave(error)
+            # asyncio passes SystemExit and KeyboardInterrupt of any task on to the caller of the loop.
+            if error is not None:
+                say("error", "a task or callback of an application would have ended the event loop, which "
+                             f"goes on:\n{describe(error)[0]}")
+            elif not self.isStopping:
+                say("warning", "an application has stopped the event loop, which is the server's: it goes on")
 
     def drain(self):
-        '''Takes what the server's threads have said.'''
+        '''Takes the messages of the server's threads.'''
+        self.isDue = False
         self.turns += 1
         if not self.isWatched:
             self.isWatched = True
             self.activity.set()
-        requests, signals, self.isMore, news = native.asgi_take(self.most - len(self.tasks))
+        requests, signals, self.isMore, news = native.asgi_take(
+            min(BATCH, self.most - len(self.tasks)))
         for application, id, scope, has_body, asks in requests:
             if application.state is not None:
                 scope["state"] = application.state.copy()
@@ -48,27 +77,41 @@ class Serving:
             socket = self.sockets.get(id)
             if socket is not None:
                 socket.hear(what, payload, code)
+        self.look_again()
+
+    def look_again(self):
+        if self.isMore and not self.isDue and len(self.tasks) < self.most:
+            self.isDue = True
+            self.loop.call_soon(self.drain)
 
     def begin(self, exchange):
         self.exchanges[exchange.id] = exchange
+        # Tasks of our own, whatever factory an application has set.
         if EAGER:
             task = asyncio.Task(exchange.run(), loop=self.loop, eager_start=True)
-            if task.done():
-                return
         else:
-            task = self.loop.create_task(exchange.run())
+            task = asyncio.Task(exchange.run(), loop=self.loop)
+        if task.done():
+            return self.settled(task, exchange)
         exchange.task = task
         self.tasks.add(task)
         task.application = exchange.application
-        task.add_done_callback(self.ended)
+        task.add_done_callback(lambda task: self.ended(task, exchange))
 
-    def ended(self, task):
+    def ended(self, task, exchange):
         self.tasks.discard(task)
-        if self.isMore:
-            self.drain()
+        self.settled(task, exchange)
+        self.look_again()
+
+    def settled(self, task, exchange):
+        '''The task of an exchange is over: so is the exchange, whatever went wrong on the way.'''
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            say("error", f"a request could not be ended in good order: {type(error).__name__}")
+        exchange.abandon()
 
     def watch(self):
-        '''The life of the thread that names what holds the loop up.'''
+        '''Runs the thread that reports what holds up the loop.'''
         told = -1
         while True:
             self.activity.wait()
@@ -88,7 +131,8 @@ class Serving:
                     + stack(self.thread.ident).partition('  File "<server>')[0])
 
     def call(self, coroutine, seconds):
-        '''Runs a coroutine on the loop, from another thread, for so long; then a future's TimeoutError.'''
+        '''Runs a coroutine on the loop, from another thread, for at most this long; then a future's
+        TimeoutError.'''
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result(seconds)
@@ -97,7 +141,7 @@ class Serving:
             raise
 
     async def settle(self, application, seconds):
-        '''Waits for an application's tasks, and has those end that take too long.'''
+        '''Waits for an application's tasks, and ends those that take too long.'''
         own = {task for task in self.tasks if task.application is application}
         if not own:
             return
@@ -113,12 +157,13 @@ class Serving:
         await self.loop.shutdown_asyncgens()
 
 class Application:
-    '''An ASGI application of the worker.'''
+    '''An ASGI application in the worker.'''
     def __init__(self, callable, name, settings):
         self.callable, self.name = callable, name
         self.showsTracebacks = bool(settings["debug"])
+        self.isDevelopment = bool(settings["development"])
         self.mercy, self.limit = float(settings["mercy"]), startup_limit(float(settings["start"]))
-        # What the lifespan gives to each request; None where there is no lifespan.
+        # What the lifespan gives to each request; None if there is no lifespan.
         self.state = None
         self.warned = set()
         self.lifespan = Lifespan(self)
@@ -135,7 +180,7 @@ class Application:
                              "in the log") from None
 
     def stop(self):
-        '''Nothing new comes: the end of what goes on, and of the lifespan. Another thread than the loop's.'''
+        '''No more requests come: ends running tasks, and the lifespan. Not called on the loop's thread.'''
         begun = time.monotonic()
         left = lambda: max(1.0, self.mercy - (time.monotonic() - begun))
         try:
@@ -144,6 +189,7 @@ class Application:
             serving.applications -= 1
             if serving.applications == 0:
                 serving.call(serving.close(), 1)
+                serving.isStopping = True
                 serving.loop.call_soon_threadsafe(serving.loop.stop)
                 serving.thread.join(1)
         except concurrent.futures.TimeoutError:
@@ -160,7 +206,7 @@ class Lifespan:
     def __init__(self, application):
         self.application, self.state = application, {}
         self.events, self.task = collections.deque(), None
-        # Each is set with what the application has said: None for good, or why not.
+        # Each gets the application's answer: None for success, or the reason for the failure.
         self.startup = self.shutdown = self.event = None
         self.isSupported = False
 
@@ -191,7 +237,7 @@ class Lifespan:
         self.application.state = self.state
 
     async def run(self):
-        '''None, or the exception that the application has raised.'''
+        '''Returns None, or the exception that the application has raised.'''
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
             await self.application.callable(scope, self.receive, self.send)
@@ -240,14 +286,14 @@ class Lifespan:
         elif self.shutdown.result() is not None:
             say("error", f"{self.application.name}: the shutdown of its lifespan failed: "
                          f"{self.shutdown.result()}")
-        # What it does behind its last word is short.
+        # What it does after its last message is short.
         done, _ = await asyncio.wait([self.task], timeout=1)
         error = self.task.result() if done else None
         if error is not None and not isinstance(error, asyncio.CancelledError):
             say("error", f"{self.application.name}: its lifespan ended with\n{describe(error)[0]}")
 
 def startup_limit(seconds):
-    '''The master's own patience is --swap-timeout: an application that hangs is named before that is over.'''
+    '''The master's own patience is --swap-timeout: a hanging application is reported before that is up.'''
     return seconds * 0.8
 
 def make_loop(kind):
@@ -262,7 +308,7 @@ def make_loop(kind):
     return asyncio.new_event_loop()
 
 def whereabouts(task):
-    '''Words for where a task of an application awaits something.'''
+    '''Describes where a task of an application awaits something.'''
     own = [one for one in awaiting(task.get_coro()) if "/asyncio/" not in one.f_code.co_filename]
     return f', in File "{own[-1].f_code.co_filename}", line {own[-1].f_lineno}' if own else ""
 
@@ -272,7 +318,7 @@ def say(level, text):
 serving = None
 
 def serve(callable, name, settings):
-    '''Starts an application; CannotLoad when its lifespan fails.'''
+    '''Starts an application; raises CannotLoad if its lifespan fails.'''
     global serving
     if serving is None:
         serving = Serving(settings)

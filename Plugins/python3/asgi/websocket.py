@@ -1,23 +1,23 @@
 # One WebSocket of an ASGI application (ASGI 3, "WebSocket"), from the request that asks for it on. The server
-# does the handshake, fragments, pings and compression; what its threads hear is in the plugin's inbox.
-# All of it is of the thread of the event loop.
+# does the handshake, fragments, pings and compression; what its threads receive is in the plugin's inbox. All
+# of this runs on the thread of the event loop.
 import collections
 
 TEXT, BINARY = 1, 2
-# What befalls a socket, as the plugin numbers it beside the kinds of messages.
+# Events of a socket, with the plugin's numbers, beside the kinds of messages.
 ROOM, CLOSED = 3, 4
 # Messages and bytes that may wait for an application before its client has to.
 MOST_MESSAGES, MOST_BYTES = 64, 1 << 20
-ABNORMAL, NORMAL, FAILURE = 1006, 1000, 1011
+ABNORMAL, NORMAL, FAILURE, NEVER_SENT = 1006, 1000, 1011, 1005
 DENIAL = "websocket.http.response."
 
 class Phase(enum.Enum):
-    '''How far a socket is.'''
-    # The application has not heard of it.
+    '''How far a socket has come.'''
+    # The application does not know of it yet.
     NEW = 1
-    # It has, and has not answered.
+    # The application knows, but has not answered.
     CONNECTING = 2
-    # It answers with a response in place of a socket.
+    # It answers with a response instead of a socket.
     DENYING = 3
     OPEN = 4
     # The client has closed, or is gone; or the application has closed.
@@ -31,7 +31,7 @@ class Socket(Exchange):
         super().__init__(serving, application, id, scope, has_body)
         self.phase, self.socket = Phase.NEW, 0
         self.messages, self.size, self.isPaused = collections.deque(), 0, False
-        # What the client has closed with; isTold: the application knows.
+        # How the client has closed; isTold: the application knows.
         self.code, self.reason, self.isTold = ABNORMAL, "", False
         del scope["method"]
         scope["type"] = "websocket"
@@ -39,19 +39,22 @@ class Socket(Exchange):
         scope["subprotocols"] = [
             name.strip() for key, value in scope["headers"] if key == b"sec-websocket-protocol"
             for name in value.decode("latin-1").split(",") if name.strip()]
-        scope["extensions"] = {"websocket.http.response": {}}
+        tls = scope["extensions"].get("tls")
+        scope["extensions"] = {"websocket.http.response": {}, **({"tls": tls} if tls else {})}
 
-    # What has befallen it.
+    # Events.
 
     def hear(self, what, payload, code):
-        '''A message, room, or the end, as the server's threads tell.'''
+        '''A message, room, or the end, as reported by the server's threads. The code of a message is 1 if its
+        client waits for the application from it on.'''
         if what == CLOSED:
             self.code, self.reason, self.phase = code, payload, Phase.CLOSED
             self.serving.sockets.pop(self.socket, None)
         elif what != ROOM and self.phase is Phase.OPEN:
             self.messages.append(payload)
             self.size += len(payload)
-            if not self.isPaused and (len(self.messages) >= MOST_MESSAGES or self.size >= MOST_BYTES):
+            if not self.isPaused and (
+                    code or len(self.messages) >= MOST_MESSAGES or self.size >= MOST_BYTES):
                 self.isPaused = True
                 native.asgi_socket_pause(self.socket, 1)
         self.wake()
@@ -77,10 +80,12 @@ class Socket(Exchange):
             else:
                 await self.until(LEFT)
 
-    # What the application says.
+    # The application's messages.
 
     async def send(self, message):
         kind = message["type"]
+        if isCopy:
+            return None
         if self.phase is Phase.OPEN:
             return await self.say(kind, message)
         if self.phase is Phase.CLOSED or self.isGone:
@@ -103,7 +108,7 @@ class Socket(Exchange):
         headers = as_headers(message.get("headers") or ())
         found = native.asgi_socket_accept(self.application, self.id, (name or "").encode("latin-1"), headers)
         if found < 0:
-            if found == MISUSE:
+            if found in (MISUSE, TOOBIG):
                 raise RuntimeError("the server refuses this 'websocket.accept'; its reason is in the log")
             # The server has answered a handshake that is malformed.
             self.isGone = True
@@ -118,10 +123,12 @@ class Socket(Exchange):
             text, data = message.get("text"), message.get("bytes")
             if text is None and data is None:
                 raise ValueError("'websocket.send' has either text or bytes")
-            if text is not None:
+            if text is None:
+                sort, payload = BINARY, as_bytes(data, kind)
+            elif isinstance(text, str):
                 sort, payload = TEXT, text.encode()
             else:
-                sort, payload = BINARY, data if type(data) is bytes else bytes(data)
+                raise TypeError(f"the text of 'websocket.send' is str, not {type(text).__name__}")
             while True:
                 result = native.asgi_socket_send(self.socket, sort, payload)
                 if result == OK:
@@ -131,15 +138,21 @@ class Socket(Exchange):
                 if result != AGAIN or self.phase is not Phase.OPEN:
                     raise ClientDisconnected("the client is gone")
         elif kind == "websocket.close":
-            self.phase = Phase.CLOSED
             self.close(message.get("code", NORMAL), message.get("reason") or "")
         else:
             raise RuntimeError(f"expected the ASGI message 'websocket.send' or 'websocket.close', "
                                f"but got {kind!r}")
 
     def close(self, code, reason):
-        self.code = NORMAL if code is None else code
-        if native.asgi_socket_close(self.socket, self.code, reason.encode()) == MISUSE:
+        code = NORMAL if code is None else code
+        if not isinstance(code, int) or not isinstance(reason, str):
+            raise TypeError("'websocket.close' has a number as its code, and its reason is text")
+        reason = reason.encode()
+        self.code, self.phase = code, Phase.CLOSED
+        # To the server 0 means no code at all, and other values do not fit in C: all of them become one that
+        # is never sent (RFC 6455 §7.4.1), which the server refuses.
+        sent = code if 0 < code <= 0xffff else NEVER_SENT
+        if native.asgi_socket_close(self.socket, sent, reason) == MISUSE:
             native.asgi_socket_close(self.socket, FAILURE, b"")
             raise ValueError(f"a WebSocket is not closed with {code!r}, but with 1000, 1001, 1003, 1007 to "
                              "1014 or 3000 to 4999")
@@ -153,7 +166,11 @@ class Socket(Exchange):
             trace, sentence = describe(error)
             self.log("error", f"{self.heading()} failed:\n{trace or sentence}")
         if self.phase is Phase.OPEN:
-            self.phase = Phase.CLOSED
+            self.close(FAILURE, "")
+
+    def abandon(self):
+        super().abandon()
+        if self.phase is Phase.OPEN:
             self.close(FAILURE, "")
 
     def incomplete(self):
@@ -167,8 +184,7 @@ class Socket(Exchange):
     async def run(self):
         await super().run()
         if self.phase is Phase.OPEN:
-            self.phase = Phase.CLOSED
             self.close(NORMAL, "")
 
     def heading(self):
-        return f"WebSocket {self.scope['path']}"
+        return f"WebSocket {printable(self.scope.get('path'))}"

@@ -1,4 +1,4 @@
-# Caches between workers as functions see them, as the module `_uwsgi_cache`: uWSGI's cache2.
+# Caches shared by workers, for the functions, as the module `_uwsgi_cache`: uWSGI's cache2.
 import struct
 
 import _uwsgi_shared as shared
@@ -9,7 +9,7 @@ NUMBER = struct.Struct("<q")
 
 
 def take_inherited():
-    '''In a worker: what the application has cached while it was loaded is for all.'''
+    '''Runs in a worker: entries that the application cached while it was loaded are for all.'''
     if shared.inherited is None:
         return
     for cache in caches:
@@ -25,7 +25,8 @@ shared.at_fork.append(take_inherited)
 
 
 def named(name):
-    '''The cache of a name, which may be bytes; the first one without; None, with a line, if there is none.'''
+    '''The cache of a name, which may be bytes; the first one if no name is given; None, with a log line, if
+    there is none.'''
     if name is None or name in ("", b""):
         return caches[0]
     text = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
@@ -54,7 +55,7 @@ def taken(cache, key):
 
 
 def all_keys(cache):
-    '''Each once, though others write meanwhile: what is moved then may be missing.'''
+    '''Each key once, even if others write meanwhile: keys that are moved then may be missing.'''
     keys, following = {}, 0
     while following is not None:
         with cache:
@@ -74,7 +75,7 @@ def store(key, value, expires, name, replaces):
 
 
 def put(cache, key, value, expires, replaces):
-    '''What functions of uWSGI's answer: True for what is written, else None. The cache's lock is held.'''
+    '''The result of uWSGI's functions: True if written, otherwise None. The cache's lock is held.'''
     try:
         return True if cache.put(key, value, expires, replaces) else None
     except Full:
@@ -90,7 +91,7 @@ def lifetime(expires):
 
 
 def change_number(key, name, expires, change):
-    '''Replaces the number under a key, which is 0 without one.'''
+    '''Replaces the number under a key, which is 0 if there is none.'''
     cache = named(name)
     if cache is None:
         return None

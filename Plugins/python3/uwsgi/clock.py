@@ -1,6 +1,5 @@
-# Timers, cron and file monitors, as the module `_uwsgi_clock`: they raise signals. The clock is with one
-# worker, who holds a lock of the kernel: when that one leaves another goes on, from times that stand in the
-# shared memory.
+# Timers, cron and file monitors, as the module `_uwsgi_clock`: they raise signals. One worker has the clock,
+# by holding a kernel lock: when it leaves another one goes on, from times in the shared memory.
 import os
 import struct
 import time
@@ -12,16 +11,16 @@ import _uwsgi_signals as signals
 from _uwsgi_shared import CLOCK_LOCK, MINUTE, MONITORS, TIMERS, Lock, say
 from _uwsgi_signals import checked
 
-# When a timer is due, on the machine's clock; how long it takes, how often it is still to come, its signal
-# (from 1), and the build of the application.
+# When a timer is due, on the machine's clock; its period, how often it still has to come, its signal (from
+# 1), and the build of the application.
 TIMER, TIMER_SIZE, TIMER_COUNT = struct.Struct("<ddIII"), 32, 256
-# What a monitor watches, and what it saw last, as check sums.
+# What a monitor watches, and what it last saw, as checksums.
 MONITOR, MONITOR_COUNT = struct.Struct("<II"), 256
 MINUTE_PLACE = struct.Struct("<q")
 # Minutes by which the clock may be set back before it counts as a correction; the master's programs have the
 # same (Sources/Master/Programs/Minutes.swift).
 LONGEST_STEP_BACK = 180
-# Seconds between two looks of who waits for the clock, and of the clock itself at files.
+# Seconds between two attempts to get the clock, and between the clock's looks at files.
 LOOK = 1.0
 
 timers, crons, monitors = [], [], []
@@ -67,7 +66,7 @@ def add_monitor(number, path):
 
 
 def keep_time():
-    '''Waits until the clock is this worker's; then raises the signals of all that is due.'''
+    '''Waits until this worker has the clock; then raises all signals that are due.'''
     while not clock_lock.acquire(wait=False):
         if signals.is_leaving.wait(LOOK):
             return
@@ -99,7 +98,7 @@ def ring_timers(now):
     for index, (number, seconds, iterations) in enumerate(list(timers)):
         place = TIMERS + TIMER_SIZE * index
         due, period, left, signal, built = TIMER.unpack_from(shared.memory, place)
-        # Of another timer, of another life of the machine, or nobody's.
+        # It belongs to another timer, to an earlier boot of the machine, or to nobody.
         if period != seconds or signal != number + 1 or not now - 10 * seconds <= due <= now + seconds:
             due, left = now + seconds, iterations
         elif iterations and built != _nsgi.facts[1]:
@@ -118,8 +117,8 @@ def ring_timers(now):
 
 
 def fits(fields, now):
-    '''Whether a cron is to run in a minute. As in cron: of day and weekday one is enough where both are
-    given.'''
+    '''Whether a cron should run in a minute. As in cron: if both day and weekday are given, one of them is
+    enough.'''
     def one(field, value):
         return field == -1 or (value % -field == 0 if field < -1 else field == value)
     minute, hour, day, month, weekday = fields
@@ -131,13 +130,14 @@ def fits(fields, now):
 
 
 def ring_crons():
-    '''Once a minute, whoever has the clock then; a minute that the clock is set back to has been.'''
+    '''Runs once a minute in the worker that has the clock; a minute to which the clock is set back does not
+    count again.'''
     now = time.time()
     minute, last = int(now // 60), MINUTE_PLACE.unpack_from(shared.memory, MINUTE)[0]
     if last - LONGEST_STEP_BACK <= minute <= last:
         return
     MINUTE_PLACE.pack_into(shared.memory, MINUTE, minute)
-    # The minute in which the server starts has begun before.
+    # The minute in which the server starts has begun before it.
     if last:
         for number, fields in list(crons):
             if fits(fields, time.localtime(now)):
@@ -145,7 +145,7 @@ def ring_crons():
 
 
 def stamp(path):
-    '''What tells one state of a file or a directory with its files from another.'''
+    '''A value that differs between states of a file, or of a directory with its files.'''
     def one(place):
         try:
             found = os.stat(place)

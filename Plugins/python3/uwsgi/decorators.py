@@ -9,7 +9,7 @@ __all__ = ["get_free_signal", "postfork", "signal", "timer", "rbtimer", "cron", 
            "harakiri"]
 
 def get_free_signal():
-    '''The least number that no handler has.'''
+    '''The lowest number that no handler has.'''
     for number in range(256):
         if not uwsgi.signal_registered(number):
             return number
@@ -28,7 +28,7 @@ class signal:
         self.num, self.target = num, target
 
     def begin(self):
-        '''Has the signal raised.'''
+        '''Arranges for the signal to be raised.'''
 
     def __call__(self, function):
         uwsgi.register_signal(self.num, self.target, function)
@@ -37,13 +37,13 @@ class signal:
 
 
 class _Timed(signal):
-    '''One whose number is chosen where none is given.'''
+    '''A signal whose number is chosen if none is given.'''
     def __init__(self, signum=None, target="", **ignored):
         super().__init__(get_free_signal() if signum is None else signum, target)
 
 
 class timer(_Timed):
-    '''Calls the function every so many seconds.'''
+    '''Calls the function every `secs` seconds.'''
     def __init__(self, secs, **options):
         super().__init__(**options)
         self.secs = secs
@@ -53,7 +53,7 @@ class timer(_Timed):
 
 
 class rbtimer(_Timed):
-    '''The same; with iterations so often.'''
+    '''The same; if iterations is given, only that often.'''
     def __init__(self, secs, iterations=0, **options):
         super().__init__(**options)
         self.secs, self.iterations = secs, iterations
@@ -63,7 +63,7 @@ class rbtimer(_Timed):
 
 
 class cron(_Timed):
-    '''Calls the function at minutes; -1 is any, -N each that N divides, Sunday is 0.'''
+    '''Calls the function at minutes; -1 is any, -N each multiple of N, Sunday is 0.'''
     def __init__(self, minute, hour, day, month, dayweek, **options):
         super().__init__(**options)
         self.fields = minute, hour, day, month, dayweek
@@ -95,7 +95,7 @@ def lock(function):
 
 
 def thread(function):
-    '''Each call of the function begins a thread of its own, and does not wait for it.'''
+    '''Each call of the function starts a thread of its own, and does not wait for it.'''
     @functools.wraps(function)
     def begin(*arguments, **options):
         threading.Thread(target=function, args=arguments, kwargs=options, daemon=True).start()
@@ -104,7 +104,7 @@ def thread(function):
 
 
 class harakiri:
-    '''The request has so many seconds while the function runs.'''
+    '''Gives the request this many seconds while the function runs.'''
     def __init__(self, seconds):
         self.seconds = seconds
 

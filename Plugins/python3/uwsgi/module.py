@@ -1,5 +1,5 @@
-# The module `uwsgi` as applications see it inside the server: what they use of uWSGI's, with its meaning.
-# What needs a process that this server does not have says what to use instead.
+# The module `uwsgi` as applications see it inside the server: the parts of uWSGI's that they use, with its
+# meaning. Functions that need a process that this server does not have say what to use instead.
 import os as _os
 import socket as _socket
 import sys as _sys
@@ -36,7 +36,7 @@ def _make_options():
             found[name] = (before if isinstance(before, list) else [before]) + [value]
         else:
             found[name] = value
-    # Always so here, whatever a configuration says.
+    # Always the case here, whatever a configuration says.
     for name in "master", "enable-threads", "lazy-apps", "single-interpreter", "need-app":
         found[name] = True
     # Loaded once, before there are workers.
@@ -51,7 +51,7 @@ opt = _make_options()
 
 
 def masterpid():
-    '''The number of the master's process; 0 without one.'''
+    '''The number of the master's process; 0 if there is none.'''
     return int(_shared.told("master") or 0)
 
 
@@ -106,18 +106,18 @@ def _bytes(value, what):
 
 
 def set_logvar(name, value):
-    '''Sets %(logvar.NAME) for the line of the request that this thread is with.'''
+    '''Sets %(logvar.NAME) for the line of the request that this thread is serving.'''
     if not _nsgi.note(_bytes(name, "a name"), _bytes(value, "a value")):
         raise RuntimeError("a request has 32 variables with 16 KiB at most; outside of one there are none")
 
 
 def get_logvar(name):
-    '''What was set; None for nothing.'''
+    '''The value that was set; None if there is none.'''
     return _nsgi.noted(_bytes(name, "a name"))
 
 
 def set_user_harakiri(seconds):
-    '''The request that this thread is with has so many seconds from now on; with 0 as many as any other.'''
+    '''Gives this thread's request this many seconds from now on; 0: as many as any other.'''
     seconds = int(seconds)
     if not 0 <= seconds <= 86400 * 365:
         raise ValueError("a request has so many seconds, or with 0 as many as any other")
@@ -141,7 +141,7 @@ def _lock(number):
 
 
 def lock(number=0):
-    '''Waits for a lock of all workers, and takes it.'''
+    '''Waits for a lock shared by all workers, and takes it.'''
     _lock(number).acquire()
 
 
@@ -185,19 +185,19 @@ def signal(number, node=None):
 
 
 def add_timer(number, seconds):
-    '''Raises the signal every so many seconds, in whichever worker has the clock.'''
+    '''Raises the signal every `seconds` seconds, in the worker that has the clock.'''
     _clock().add_timer(number, seconds)
     return True
 
 
 def add_rb_timer(number, seconds, iterations=0):
-    '''The same, so often.'''
+    '''The same, only that often.'''
     _clock().add_timer(number, seconds, iterations)
     return True
 
 
 def add_cron(number, minute, hour, day, month, weekday):
-    '''Raises the signal at minutes: a number, -1 for any, -N for each that N divides; Sunday is 0.'''
+    '''Raises the signal at minutes: a number, -1 for any, -N for each multiple of N; Sunday is 0.'''
     _clock().add_cron(number, minute, hour, day, month, weekday)
     return True
 
@@ -208,7 +208,7 @@ def add_file_monitor(number, path):
     return True
 
 
-# Caches: there if the configuration has one, as in uWSGI.
+# Caches: available if the configuration has one, as in uWSGI.
 
 def _make_cache_functions():
     import _uwsgi_cache as caches
@@ -258,7 +258,7 @@ def _make_cache_functions():
         return caches.all_keys(found)
 
     def cache_num(key, cache=None):
-        '''The number under a key; 0 without one.'''
+        '''The number under a key; 0 if there is none.'''
         value = cache_get(key, cache)
         return caches.NUMBER.unpack(value)[0] if value is not None and len(value) == 8 else 0
 
@@ -283,9 +283,61 @@ _CACHES = ("get", "exists", "set", "update", "del", "clear", "keys", "num", "inc
 if _shared.told("cache") is not None:
     globals().update(_make_cache_functions())
 
-# What there is not, and what to use.
+# WebSockets: the call of a request that asks for one has a thread of its own, which waits in these.
+_TEXT, _BINARY, _GONE, _UNASKED, _UNOFFERED = 1, 2, -2, -3, 1
+
+
+def websocket_handshake(key=None, origin=None, proto=None):
+    '''Accepts the WebSocket that the request asks for. Its key is always the client's, whatever is given, and
+    its origin is checked if websocket-origin lists allowed ones.'''
+    result = _nsgi.socket_accept(_bytes(proto or b"", "a protocol"))
+    if result == _GONE:
+        raise OSError("unable to complete websocket handshake: the server has refused it, or its client is "
+                      "gone")
+    if result == _UNOFFERED:
+        raise OSError("unable to complete websocket handshake: one thread makes all calls here (threads = "
+                      "1), and a WebSocket needs one of its own: write http-websockets = true")
+    if result == _UNASKED:
+        raise OSError("unable to complete websocket handshake: this request asks for no WebSocket, has one, "
+                      "or does not offer that protocol")
+    if result != 0:
+        raise OSError(f"unable to complete websocket handshake: the server's reason is {result}")
+
+
+def websocket_recv():
+    '''The next message, as bytes; waits for it. OSError when the client has closed.'''
+    message = _nsgi.socket_receive(1)
+    if message is False:
+        raise OSError("unable to receive websocket message: the client is gone")
+    return message
+
+
+def websocket_recv_nb():
+    '''The next message if there is one, else b"". OSError when the client has closed.'''
+    message = _nsgi.socket_receive(0)
+    if message is False:
+        raise OSError("unable to receive websocket message: the client is gone")
+    return b"" if message is None else message
+
+
+def _websocket_send(kind, message):
+    if not _nsgi.socket_send(kind, message):
+        raise OSError("unable to send websocket message: the client is gone")
+
+
+def websocket_send(message):
+    '''Sends a text; waits while the client takes too little.'''
+    _websocket_send(_TEXT, _bytes(message, "a message"))
+
+
+def websocket_send_binary(message):
+    _websocket_send(_BINARY, _bytes(message, "a message"))
+
+
+# What does not exist here, and what to use instead.
 _INSTEAD = {
-    "websocket_": "serve WebSockets by another server (daphne, uvicorn) behind the same front end",
+    "websocket_": "use websocket_handshake, websocket_recv, websocket_recv_nb, websocket_send and "
+    "websocket_send_binary",
     "spool": "use a queue (Celery, RQ, Huey)", "send_to_spooler": "use a queue (Celery, RQ, Huey)",
     "set_spooler_frequency": "use a queue (Celery, RQ, Huey)",
     "mule_": "make it a program beside the server (attach-daemon), and use a queue",

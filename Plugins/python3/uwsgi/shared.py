@@ -1,6 +1,6 @@
-# What the workers of a server have in common, as the module `_uwsgi_shared`: memory that the master made
-# before they started, and locks on bytes of it. The kernel gives the locks of a process back when it ends,
-# however it ends; what it wrote is read with care, since it may have ended in the middle.
+# What the workers of a server share, as the module `_uwsgi_shared`: memory that the master made before they
+# started, and locks on bytes of it. The kernel releases the locks of a process when it ends, however it ends;
+# its data is read with care, since it may have ended in the middle of a write.
 import _nsgi
 import errno
 import fcntl
@@ -12,23 +12,23 @@ import time
 
 PAGE = 4096
 # Places in the memory (Sources/Control/SharedMemory.swift has the same): a row for each worker, signals for
-# all of them, times at which handlers are due, and what file monitors have seen; then the caches.
+# all of them, times at which handlers are due, and states seen by file monitors; then the caches.
 ROWS, ROW, SEATS = PAGE, 64, 1024
 BROADCASTS = ROWS + ROW * SEATS
 BROADCAST_COUNT = 256
-# In the same page: how many signals of each number wait.
+# In the same page: how many signals with each number are waiting.
 WAITING = BROADCASTS + 2048
 TIMERS = BROADCASTS + PAGE
 MONITORS = TIMERS + 2 * PAGE
 MINUTE = MONITORS + PAGE
 FIRST_CACHE = MINUTE + PAGE
-# Locks are on bytes far beyond the end of the memory: a number each.
+# Locks are on bytes far beyond the end of the memory: one number each.
 USER_LOCKS, HANDLER_LOCKS, CACHE_LOCKS, CLOCK_LOCK, BROADCAST_LOCK = (1 << 40) + 0, (1 << 40) + 1024, \
     (1 << 40) + 2048, (1 << 40) + 4096, (1 << 40) + 4097
 
 
 def told(key):
-    '''What the server says under a key; None for nothing.'''
+    '''The server's value for a key; None if there is none.'''
     return next((value for name, value in _nsgi.said if name == "server." + key), None)
 
 
@@ -37,13 +37,13 @@ def all_told(key):
 
 
 def say(level, text):
-    '''A line of the server's log.'''
+    '''Writes a line of the server's log.'''
     levels = {"info": 2, "warning": 3, "error": 4}
     _nsgi.log(levels[level], text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def open_memory():
-    '''The descriptor and the memory: those of the server, else some of this process alone.'''
+    '''The descriptor and the memory: those of the server, otherwise ones of this process alone.'''
     wanted = max([FIRST_CACHE] + [int(one.split(" ")[0]) + int(one.split(" ")[1])
                                   for one in all_told("cache")])
     given = told("shared")
@@ -56,7 +56,7 @@ def open_memory():
 
 
 def begin():
-    '''The process is a worker: what it is, and what it has in common with the others. Once more where it was
+    '''The process is a worker: sets what it is, and what it shares with the others. Called again if it was
     forked from one that had loaded the application.'''
     global descriptor, owner, memory, inherited, workers, worker, is_supervised
     if owner == os.getpid():
@@ -64,7 +64,7 @@ def begin():
     inherited = memory
     (descriptor, memory), owner = open_memory(), os.getpid()
     os.set_inheritable(descriptor, False)
-    # Where the application is loaded before there are workers, this is none of them: 0, as in uWSGI.
+    # If the application is loaded before there are workers, this process is none of them: 0, as in uWSGI.
     workers, worker = int(told("workers") or 1), 0 if _nsgi.facts[0] is None else _nsgi.facts[0] + 1
     is_supervised = told("master") is not None
     if _nsgi.facts[0] is not None:
@@ -72,12 +72,12 @@ def begin():
 
 
 descriptor, owner, memory, workers, worker, is_supervised = -1, 0, None, 1, 1, False
-# That of the process which has loaded the application before this one was forked; None without.
+# The memory of the process that loaded the application before this one was forked; None if there is none.
 inherited = None
 
 
 class Lock:
-    '''A lock between workers and between the threads of each. A process that ends has given it back.'''
+    '''A lock between workers and between the threads of each. A process that ends releases it.'''
     everyone = []
 
     def __init__(self, place):
@@ -85,7 +85,7 @@ class Lock:
         Lock.everyone.append(self)
 
     def acquire(self, wait=True):
-        '''Takes it; False if it is taken and one does not wait.'''
+        '''Takes it; False if it is taken and wait is false.'''
         me = threading.get_ident()
         if wait and self.owner == me:
             raise RuntimeError("this thread holds the lock already, and would wait for itself")
@@ -110,7 +110,7 @@ class Lock:
                 if not wait and error.errno in (errno.EAGAIN, errno.EACCES):
                     return False
                 # The kernel sees processes, not threads: two of them that wait for each other's locks in
-                # different threads are no deadlock.
+                # different threads are not a deadlock.
                 if error.errno != errno.EDEADLK:
                     raise
                 time.sleep(0.002)
@@ -123,7 +123,7 @@ class Lock:
         self.own.release()
 
     def is_held(self):
-        '''Whether somebody has it, in this worker or another.'''
+        '''Whether anybody has it, in this worker or another.'''
         if not self.acquire(wait=False):
             return True
         self.release()
@@ -145,13 +145,13 @@ def forget_threads():
 
 os.register_at_fork(after_in_child=forget_threads)
 
-# Number of the process, how often the worker was replaced, when it began; then, which the server counts
-# itself (Plugins/python3/Tally.swift): calls, those under way, failures, microseconds in all and of the last.
+# Process id, how often the worker was replaced, when it began; then the server's own counts
+# (Plugins/python3/Tally.swift): calls, running ones, failures, microseconds in all and of the last.
 ROW_HEAD, ROW_COUNTS = struct.Struct("<IId"), struct.Struct("<QIIQQ")
 
 
 def begin_row():
-    '''The worker is one of the list.'''
+    '''Enters the worker into the list.'''
     place = ROWS + ROW * ((worker - 1) % SEATS)
     before, respawns, _ = ROW_HEAD.unpack_from(memory, place)
     if before == os.getpid():
@@ -162,7 +162,7 @@ def begin_row():
 
 
 def memory_of(pid):
-    '''Bytes of a process that are resident, and of its address space; None if there is no such process.'''
+    '''A process's resident bytes, and those of its address space; None if there is no such process.'''
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             words = file.read().split()
@@ -172,7 +172,7 @@ def memory_of(pid):
 
 
 def describe_worker(number):
-    '''What is known of a worker, under uWSGI's names.'''
+    '''What is known about a worker, under uWSGI's names.'''
     place = ROWS + ROW * (number - 1)
     pid, respawns, began = ROW_HEAD.unpack_from(memory, place)
     calls, busy, failures, micros, last = ROW_COUNTS.unpack_from(memory, place + ROW_HEAD.size)
@@ -194,6 +194,6 @@ def total_requests():
 
 
 begin()
-# Where nothing is forked once the application is loaded, that is at the same time.
+# If nothing is forked after the application is loaded, this is the same moment.
 at_fork = getattr(_nsgi, "fork_hooks", _nsgi.hooks)
 at_fork.append(begin)

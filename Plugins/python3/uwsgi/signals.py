@@ -1,10 +1,10 @@
 # Signals between workers, as the module `_uwsgi_signals`.
 #
-# A signal is a byte in a pipe that all workers have: the first that is free takes it and runs the handler, on
-# a thread of its own beside requests; the handler of one number runs in one worker at a time. What has come
-# meanwhile is counted in the shared memory, and whoever has run the handler looks there before anything else:
-# nobody waits for it, and nothing of it is lost with a worker. Signals for all workers, or one of them, stand
-# in a ring in the shared memory.
+# A signal is a byte in a pipe that all workers share: the first free one takes it and runs the handler, on a
+# thread of its own beside requests; the handler of one number runs in one worker at a time. Signals that come
+# meanwhile are counted in the shared memory, and a worker that has run the handler looks there before
+# anything else: nobody waits for it, and none is lost with a worker. Signals for all workers, or for one of
+# them, are in a ring in the shared memory.
 import os
 import select
 import struct
@@ -19,7 +19,7 @@ from _uwsgi_shared import (BROADCAST_COUNT, BROADCAST_LOCK, BROADCASTS, HANDLER_
 
 EVERYBODY = 0xffff
 RING, SEQUENCE = struct.Struct("<HH"), struct.Struct("<Q")
-# How many signals of a number wait, and how many may.
+# How many signals with a number wait, and how many may.
 COUNT, MOST_WAITING = struct.Struct("<I"), 1 << 16
 NONE_WAITING = bytes(256 * COUNT.size)
 # When the worker began to leave, as the plugin writes it: nanoseconds of the machine's clock.
@@ -28,9 +28,9 @@ LEFT = struct.Struct("<Q")
 handlers = {}
 running, strangers, complaints = set(), set(), set()
 state = threading.Lock()
-# What the threads do and are called: this module's, and the clock's if it is wanted.
+# The functions and names of the threads: this module's, and the clock's if it is wanted.
 lives, threads_of = [], 0
-# Both are set by the worker's leave: no handler is begun any more; and none runs.
+# Both are set when the worker leaves: no more handlers are started; and none is running.
 is_leaving, has_left = threading.Event(), threading.Event()
 ring_lock = Lock(BROADCAST_LOCK)
 handler_locks = {}
@@ -48,7 +48,7 @@ def checked(number):
 
 
 def checked_target(target):
-    '''Who is meant: None for the first that is free, EVERYBODY, or the number of a worker.'''
+    '''The recipient: None for the first free one, EVERYBODY, or the number of a worker.'''
     if isinstance(target, bytes):
         target = target.decode("utf-8", "replace")
     if target in (None, "", "worker", "worker0"):
@@ -87,7 +87,7 @@ def send(number):
             count = SEQUENCE.unpack_from(shared.memory, BROADCASTS)[0]
             RING.pack_into(shared.memory, BROADCASTS + 8 + 4 * (count % BROADCAST_COUNT), number, target)
             SEQUENCE.pack_into(shared.memory, BROADCASTS, (count + 1) % (1 << 63))
-    # All wake who wait; one for several workers is read in the ring.
+    # All waiting workers wake; they read signals for several workers from the ring.
     try:
         os.write(writing, bytes([number]))
     except BlockingIOError:
@@ -96,14 +96,14 @@ def send(number):
 
 
 def complain(what, reason):
-    '''A line about what is lost; one for each of its kind.'''
+    '''Logs a line about a loss, once for each kind.'''
     if what not in complaints:
         complaints.add(what)
         say("warning", f"{what} is lost: {reason}; nothing is said of others")
 
 
 def start(wanted):
-    '''Has the threads that this worker needs: 1 for signals, 2 for the clock too.'''
+    '''Starts the threads that this worker needs: 1 for signals, 2 for the clock too.'''
     global threads_of, wanted_threads
     with state:
         wanted_threads = max(wanted_threads, wanted)
@@ -114,14 +114,14 @@ def start(wanted):
 
 
 def forget():
-    '''A copy of the process has none of its threads, and hears nothing.'''
+    '''A copy of the process has none of its threads, and receives nothing.'''
     global serves, state, threads_of, is_leaving, has_left
     serves, state, threads_of = False, threading.Lock(), 0
     is_leaving, has_left = threading.Event(), threading.Event()
 
 
 def begin():
-    '''The process is a worker.'''
+    '''Prepares the process as a worker.'''
     global reading, writing, owner, serves, leave_reading
     if owner == os.getpid():
         return
@@ -130,7 +130,7 @@ def begin():
     for end in reading, writing:
         os.set_blocking(end, False)
         os.set_inheritable(end, False)
-    # A build on trial registers what it likes, and nothing of it runs.
+    # A build on trial may register anything, but none of it runs.
     serves = told("serves") is not None
     if serves:
         leave_reading, end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -138,7 +138,7 @@ def begin():
     start(0)
 
 
-# Hearing.
+# Receiving.
 
 
 def hear():
@@ -155,7 +155,7 @@ def hear_signals():
     poll.register(reading, select.POLLIN)
     poll.register(leave_reading, select.POLLIN)
     while not is_leaving.is_set():
-        # Once a second it looks for what a worker has left that was killed.
+        # Looks once a second for signals left by a worker that was killed.
         poll.poll(0 if is_busy_here else 1000)
         heard = hear_broadcasts(heard)
         if is_told_to_leave():
@@ -190,7 +190,7 @@ def leave(now):
 
 
 def hand_on():
-    '''Wakes another worker for each number that waits: it does the rest then.'''
+    '''Wakes another worker for each waiting number: that one does the rest.'''
     for number in waiting_numbers():
         if number in handlers and claim(number):
             try:
@@ -200,7 +200,7 @@ def hand_on():
 
 
 def end():
-    '''At the worker's end: waits for the handler that runs, as long as requests are waited for.'''
+    '''At the worker's end: waits for a running handler, as long as requests are waited for.'''
     if not threads_of:
         return
     is_told_to_leave()
@@ -210,7 +210,7 @@ def end():
         say("warning", f"the handler of signal {names} is cut off: it has not come to its end "
                        "(--worker-reload-mercy)")
 
-# What waits.
+# Waiting signals.
 
 
 def count_of(number):
@@ -224,7 +224,7 @@ def waiting_numbers():
 
 
 def wait_for(number):
-    '''One more is to be run later.'''
+    '''Counts one more, to be run later.'''
     with ring_lock:
         count = count_of(number)
         if count < MOST_WAITING:
@@ -234,7 +234,7 @@ def wait_for(number):
 
 
 def claim(number):
-    '''Takes one that waits; False without.'''
+    '''Takes a waiting one; False if there is none.'''
     with ring_lock:
         count = min(count_of(number), MOST_WAITING)
         if count:
@@ -243,7 +243,7 @@ def claim(number):
 
 
 def run_waiting():
-    '''Runs one of each number that waits, where no other worker is at it; whether there was one.'''
+    '''Runs one of each waiting number, unless another worker is running it; returns whether there was one.'''
     has_run = False
     for number in waiting_numbers():
         if is_told_to_leave():
@@ -261,7 +261,7 @@ def run_waiting():
 
 
 def hear_broadcasts(heard):
-    '''Runs what others have said to this worker since; how far it has heard.'''
+    '''Runs the signals that others have sent to this worker since; returns how far it has read.'''
     if SEQUENCE.unpack_from(shared.memory, BROADCASTS)[0] == heard:
         return heard
     with ring_lock:
@@ -279,8 +279,8 @@ def hear_broadcasts(heard):
 
 
 def take(number):
-    '''Runs the handler of a signal that this worker has got, unless another one does: that one looks for
-    more when it is done. Whether it has run.'''
+    '''Runs the handler of a signal that this worker has received, unless another worker runs it: that one
+    looks for more when it is done. Returns whether it has run.'''
     if number not in handlers:
         if number not in strangers:
             strangers.add(number)
@@ -291,7 +291,7 @@ def take(number):
     lock = handler_locks[number]
     if not lock.acquire(wait=False):
         wait_for(number)
-        # The other one may have looked before.
+        # The other one may have looked before this.
         if not lock.acquire(wait=False):
             return False
         if not claim(number):
@@ -321,7 +321,7 @@ def run(number):
 
 
 def is_busy(number):
-    '''Whether the handler of a signal runs somewhere.'''
+    '''Whether the handler of a signal is running anywhere.'''
     if number in running or count_of(number):
         return True
     lock = handler_locks.get(number)

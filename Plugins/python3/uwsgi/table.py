@@ -1,9 +1,9 @@
 # A cache between workers, as the module `_uwsgi_table`: a table of slots of one size in the shared memory,
 # under one lock. Before a worker changes it, it notes which slot and which bucket: if it ends meanwhile, the
-# next one mends those two. Where lists lead astray, which takes somebody who writes into the memory, all
-# entries whose check sums are right are linked anew, a few at a time. Numbers that are read there are bounded
-# before they are used, so that whatever stands there is at most a miss. Nobody holds the lock for a time that
-# grows with the table, but to clear its buckets, which is one copy of memory.
+# next one repairs those two. If lists are corrupt, which takes somebody who writes into the memory, all
+# entries with correct checksums are linked again, a few at a time. Numbers read from there are bounded before
+# they are used, so that any content is at worst a miss. Nobody holds the lock for a time that grows with the
+# table, except to clear its buckets, which is one copy of memory.
 import os
 import random
 import struct
@@ -15,24 +15,24 @@ import _uwsgi_shared as shared
 from _uwsgi_shared import CACHE_LOCKS, Lock, say
 
 HEAD_SIZE = 64
-# Places in the head: mark of a table that was made, what is being changed, the slot and the bucket of it,
-# first free slot (from 1), how many slots were ever used: those behind are free too. How many of them,
-# from the first on, are yet to be linked anew. Where the next look for expired entries begins, and when, in
-# seconds, the last round of looks did.
+# Places in the head: mark of a complete table, what is being changed, its slot and bucket, first free slot
+# (from 1), how many slots were ever used: those after them are free too. How many of them, from the first on,
+# still have to be linked again. Where the next look for expired entries begins, and when, in seconds, the
+# last round of looks did.
 MARK, DIRTY, SLOT, BUCKET, FREE, FRESH, LEFT, CURSOR = range(0, 32, 4)
 CLOCK, ROUND, SALT, SALT_SIZE = 32, 40, 48, 16
 MAGIC = 0x55434834
-# What a worker that ended had begun.
+# What a worker that has ended had begun.
 NOTHING, ALL, ONE = 0, 1, 2
 # Hash, when it expires in milliseconds (0: never), when it was used, next in the bucket or the free list
-# (from 1), bytes of key (0: free) and value, check sum.
+# (from 1), bytes of key (0: free) and value, checksum.
 ENTRY = struct.Struct("<QQQIIII")
 ENTRY_SIZE = 48
 USED, NEXT = 16, 24
 WORD, LONG, SECONDS = struct.Struct("<I"), struct.Struct("<Q"), struct.Struct("<d")
 LONGEST_LIFE = 100 * 365 * 86400
-# Slots that are looked at for the one that was used least lately; for what has expired, by one who needs a
-# slot; that are linked anew by one who takes the lock; whose keys are listed at once.
+# Slots that are searched for the least recently used one; that are searched for expired ones when a slot is
+# needed; that are linked again by each taker of the lock; whose keys are listed at once.
 SAMPLE, LOOKS, STEPS, KEYS = 64, 4096, 256, 4096
 
 
@@ -43,7 +43,7 @@ class Full(Exception):
 class Cache:
     '''One cache.'''
     def __init__(self, index, words):
-        # As Settings.tellServerFacts writes it.
+        # The format of Settings.tellServerFacts.
         offset, size, items, block, key, evicts, name = words.split(" ", 6)
         self.name, self.items, self.block, self.key = name, int(items), int(block), int(key)
         self.evicts, self.lock, self.base = evicts == "1", Lock(CACHE_LOCKS + index), int(offset)
@@ -76,19 +76,20 @@ class Cache:
     def left(self):
         return min(self.head(LEFT), self.fresh())
 
-    def entry(self, slot):
-        return ENTRY.unpack_from(shared.memory, self.entries + ENTRY_SIZE * slot)
+    def entry(self, slot, memory=None):
+        memory = shared.memory if memory is None else memory
+        return ENTRY.unpack_from(memory, self.entries + ENTRY_SIZE * slot)
 
     def set_slot(self, slot, *values):
         ENTRY.pack_into(shared.memory, self.entries + ENTRY_SIZE * slot, *values)
 
-    def key_of(self, slot, count):
+    def key_of(self, slot, count, memory=None):
         place = self.keys + self.key * slot
-        return shared.memory[place:place + count]
+        return (shared.memory if memory is None else memory)[place:place + count]
 
-    def value_of(self, slot, count):
+    def value_of(self, slot, count, memory=None):
         place = self.values + self.block * slot
-        return shared.memory[place:place + count]
+        return (shared.memory if memory is None else memory)[place:place + count]
 
     def hash(self, key):
         return int.from_bytes(blake2b(key, digest_size=8, key=self.salt).digest(), "little")
@@ -128,7 +129,7 @@ class Cache:
     # Order.
 
     def mend(self):
-        '''Brings to an end what a worker had begun that has ended, and goes on with what is to be done.'''
+        '''Completes a change that a worker which has ended had begun, and goes on with pending work.'''
         dirty = self.head(DIRTY)
         if dirty == ONE and self.head(SLOT) < self.items and self.head(BUCKET) < self.items:
             self.settle(self.head(SLOT), self.head(BUCKET))
@@ -139,7 +140,7 @@ class Cache:
         self.link_anew(STEPS)
 
     def start_anew(self, reason):
-        '''All entries are linked anew, a few by each who takes the lock; until then they are misses.'''
+        '''Begins to link all entries again, a few by each taker of the lock; until then they are misses.'''
         say("warning", f"the cache {self.name} is put in order ({reason}): what is whole is kept")
         self.anew += 1
         self.set_head(DIRTY, ALL)
@@ -157,8 +158,8 @@ class Cache:
             steps -= 1
 
     def settle(self, slot, bucket):
-        '''Has a slot in one list: its bucket's if it is whole, else that of free ones. It may be done again
-        after any part of it.'''
+        '''Puts a slot into one list: its bucket's if it is intact, otherwise that of free ones. It may be
+        repeated after any part of it.'''
         if slot >= self.fresh() or bucket is not None and slot < self.left():
             return
         found, _, _, follower, key_count, value_count, check = self.entry(slot)
@@ -179,7 +180,7 @@ class Cache:
                 is_whole = False
                 break
             before = other
-        # Where the chain has led astray, the slot will have its turn.
+        # If the chain was corrupt, the slot will have its turn.
         if self.anew != anew:
             return
         if is_whole:
@@ -208,7 +209,7 @@ class Cache:
     # Finding.
 
     def chain(self, bucket):
-        '''The slots of a bucket; nothing more of one that leads astray.'''
+        '''The slots of a bucket; stops at a corrupt one.'''
         follower, left = self.word(self.buckets + 4 * bucket), self.items
         while follower:
             if follower > self.fresh() or not left:
@@ -218,7 +219,7 @@ class Cache:
             follower = self.entry(follower - 1)[3]
 
     def find(self, key):
-        '''The slot of a key that has not expired, and what the table says of it; None without.'''
+        '''The slot of a key that has not expired, and what the table says about it; None if there is none.'''
         found = self.hash(key)
         for slot in self.chain(found % self.items):
             entry = self.entry(slot)
@@ -231,7 +232,7 @@ class Cache:
         return None
 
     def read(self, slot, entry):
-        '''The value of a slot; None if it is not what was written.'''
+        '''The value of a slot; None if it is not as it was written.'''
         value = self.value_of(slot, entry[5]) if entry[5] <= self.block else None
         if value is None or self.check(self.key_of(slot, entry[4]), value) != entry[6]:
             say("warning", f"an entry of the cache {self.name} was not what was written, and is gone")
@@ -247,7 +248,7 @@ class Cache:
     # Changing.
 
     def put(self, key, value, expires, replaces):
-        '''Writes an entry; False if it is there already and nothing is to be replaced.'''
+        '''Writes an entry; False if there is one already and it must not be replaced.'''
         if len(value) > self.block:
             raise ValueError(f"a value of the cache {self.name} has {self.block} bytes at most, and this one "
                              f"{len(value)}: give cache2 a greater blocksize")
@@ -287,7 +288,7 @@ class Cache:
         self.set_head(DIRTY, NOTHING)
 
     def free_slot(self):
-        '''A free slot: one that is, one that has expired, or the one that was used least lately.'''
+        '''Gets a free slot: one that is free, that has expired, or the least recently used one.'''
         for _ in range(3):
             free, fresh = self.head(FREE), self.fresh()
             if free > fresh or free and self.entry(free - 1)[4]:
@@ -305,14 +306,14 @@ class Cache:
 
     def take_slot(self, slot):
         if slot == self.fresh():
-            # What stood there before the table was cleared is none of its entries.
+            # Data from before the table was cleared is not one of its entries.
             self.set_slot(slot, 0, 0, 0, 0, 0, 0, 0)
             self.set_head(FRESH, slot + 1)
         else:
             self.set_head(FREE, self.entry(slot)[3])
 
     def evict(self):
-        '''Removes one that has expired, or that was used least lately, of some.'''
+        '''Removes an expired one, or the least recently used one, of some.'''
         now, many = time.time() * 1000, range(self.left(), self.fresh())
         some = many if len(many) <= SAMPLE else random.sample(many, SAMPLE)
 
@@ -323,7 +324,7 @@ class Cache:
             self.remove(min(some, key=rank))
 
     def sweep(self):
-        '''Looks at some slots for what has expired; at each once a second at most.'''
+        '''Looks at some slots for expired entries; at each at most once a second.'''
         now, cursor = time.time(), self.head(CURSOR)
         if cursor >= self.fresh():
             cursor = 0
@@ -335,7 +336,7 @@ class Cache:
         self.set_head(CURSOR, end)
         for slot in range(max(cursor, self.left()), end):
             entry = self.entry(slot)
-            # One that is yet to be linked anew is in no list.
+            # One that still has to be linked again is in no list.
             if slot >= self.left() and entry[4] and 0 < entry[1] <= now * 1000:
                 self.remove(slot)
 
@@ -348,7 +349,7 @@ class Cache:
         self.set_head(DIRTY, NOTHING)
 
     def keys_from(self, first):
-        '''Keys of some slots, and where to go on; None at the end.'''
+        '''The keys of some slots, and where to go on; None at the end.'''
         now, keys, end = time.time() * 1000, [], min(first + KEYS, self.fresh())
         for slot in range(first, end):
             entry = self.entry(slot)
@@ -357,24 +358,28 @@ class Cache:
         return keys, end if end < self.fresh() else None
 
     def take_from(self, before):
-        '''Adds what an application has put into another memory while it was loaded, and what is not here yet;
-        takes it out there, so that workers which follow do not bring back what was removed since.'''
-        now, found = shared.memory, []
+        '''Adds entries that an application has put into another memory while it was loaded, unless they exist
+        here; removes them there, so that later workers do not bring back entries that were removed since.'''
         with self:
-            shared.memory = before
-            try:
-                for slot in range(self.fresh()):
-                    _, due, _, _, key_count, value_count, check = self.entry(slot)
-                    key, value = self.key_of(slot, key_count), self.value_of(slot, value_count)
-                    if key and check == self.check(key, value):
-                        found.append((key, value, due))
-                self.set_head(FRESH, 0)
-                self.set_head(MARK, 0)
-            finally:
-                shared.memory = now
+            found = self.whole_entries(before)
+            for place in FRESH, MARK:
+                WORD.pack_into(before, self.base + place, 0)
             for key, value, due in found:
-                if not due or due > time.time() * 1000:
-                    self.put(key, value, (due / 1000 - time.time()) if due else 0, False)
+                left = due / 1000 - time.time()
+                if not due or left > 0:
+                    self.put(key, value, left if due else 0, False)
+
+    def whole_entries(self, memory):
+        '''Key, value and time of all intact entries in a memory that nobody else looks at: this process's own
+        stays where its threads find it.'''
+        found, (fresh,) = [], WORD.unpack_from(memory, self.base + FRESH)
+        for slot in range(min(fresh, self.items)):
+            _, due, _, _, key_count, value_count, check = self.entry(slot, memory)
+            if 0 < key_count <= self.key and value_count <= self.block:
+                key, value = self.key_of(slot, key_count, memory), self.value_of(slot, value_count, memory)
+                if check == self.check(key, value):
+                    found.append((key, value, due))
+        return found
 
     def complain(self):
         if not self.has_complained:

@@ -1,5 +1,5 @@
 # An ASGI application that says what it is called with, and does by its paths what the tests ask for.
-import asyncio, contextvars, json, os, sys, threading, time
+import asyncio, contextvars, json, logging, os, sys, threading, time
 
 begun = {"startup": False, "thread": None}
 told = []
@@ -41,6 +41,15 @@ async def state(scope, receive, send):
     scope["state"]["own"] = True
     scope["state"]["list"].append(1)
     await answer(send, json.dumps([sorted(scope["state"]), len(scope["state"]["list"])]))
+
+async def marks(scope, receive, send):
+    '''What a request before has left in its scope, before this one leaves the same.'''
+    places = [scope, scope["asgi"], scope["state"], scope["extensions"], *scope["extensions"].values()]
+    found = [sorted(place) for place in places if "mark" in place]
+    for place in places:
+        place["mark"] = {}
+    scope["headers"].clear()
+    await answer(send, json.dumps([len(places), found]))
 
 async def mirror(scope, receive, send):
     '''The body as it came, piece by piece.'''
@@ -239,6 +248,26 @@ async def flooded(scope, receive, send):
 async def version(scope, receive, send):
     await answer(send, os.environ.get("APP_VERSION", "none") + f" {os.getpid()}")
 
+async def speak(scope, receive, send):
+    '''Prints from the task, from one that it starts, from a thread, and through logging.'''
+    word = scope["query_string"].decode()
+    async def child():
+        await asyncio.sleep(0)
+        print(f"child of {word}", flush=True)
+    print(f"begin of {word}", flush=True)
+    await asyncio.sleep(0.05)
+    await asyncio.create_task(child())
+    await asyncio.to_thread(print, f"thread of {word}", flush=True)
+    logging.getLogger("shop").error("logging of %s", word)
+    sys.stderr.write("part of ")
+    sys.stderr.write(f"{word}\n")
+    await answer(send, "said")
+
+async def debug(scope, receive, send):
+    '''As frameworks tell a test client of their template.'''
+    await send({"type": "http.response.debug", "info": {"template": "index\x1b[31m.html", "context": {}}})
+    await answer(send, "debugged")
+
 pages = {
     "scope": show_scope, "state": state, "mirror": mirror, "count": count, "stream": stream, "flood": flood,
     "large": large, "wait": wait_for_end, "events": events, "background": background, "tasks": tasks,
@@ -246,7 +275,8 @@ pages = {
     "fail_after": fail_after, "silent": silent, "half": half, "body_first": body_first,
     "start_twice": start_twice, "after_end": after_end, "bad_status": bad_status, "bad_header": bad_header,
     "bad_value": bad_value, "bad_body": bad_body, "leave": leave, "told": show_told, "flooded": flooded,
-    "version": version, "slow_upload": slow_upload,
+    "version": version, "slow_upload": slow_upload, "speak": speak, "debug": debug,
+    "marks": marks,
 }
 
 async def application(scope, receive, send):

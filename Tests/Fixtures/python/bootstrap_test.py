@@ -101,11 +101,11 @@ class Preloading(unittest.TestCase):
             try:
                 own.facts = (None, 7, "test")
                 own.settle()
-                wanted = "preloaded_module", None, None, [folder]
+                wanted = "preloaded_module", None, None, None, [folder]
                 self.assertIsNone(own.preload(*wanted))
                 ranks = sys.modules["preloaded_module"].ranks
                 self.assertEqual(ranks, ["loaded"])
-                error = own.preload("no_such_module_here", None, None, [folder])
+                error = own.preload("no_such_module_here", None, None, None, [folder])
                 self.assertIsInstance(error, own.CannotLoad)
                 own.facts, own.there = (3, 8, "test"), folder
                 before = os.getcwd()
@@ -216,6 +216,18 @@ class Server(unittest.TestCase):
         self.assertEqual(own.lines[-1], (3, b"a \\udc80\n"))
         with self.assertRaises(ValueError):
             nsgi.log("x", "loud")
+
+    def test_nobody_takes_the_log_from_others(self):
+        own.errors.write("before ")
+        own.errors.close()
+        own.errors.close()
+        self.assertFalse(own.errors.closed)
+        self.assertEqual(own.errors.write("behind\0\ud800\n"), 9)
+        for wrong in b"bytes", None, 5:
+            with self.assertRaises(TypeError):
+                own.errors.write(wrong)
+        self.assertEqual(b"".join(text for _, text in own.lines[-2:]), b"before behind\0\\ud800\n")
+        self.assertEqual(own.lines[-1][0], 4)
 
     def test_hooks_run_once_in_their_order(self):
         import nsgi

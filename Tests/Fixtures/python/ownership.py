@@ -161,5 +161,20 @@ def without_modules(environ, start):
   raise RuntimeError("no modules")
 
 
+WORDS = {"number": 5, "none": None, "one": ("trace",), "list": ["trace", "sentence"], "numbers": (1, 2)}
+
+
+def without_words(environ, start):
+  """What describes an exception for the log gives something else, this once."""
+  import _nsgi
+  words, describe = WORDS[environ["QUERY_STRING"]], _nsgi.describe
+
+  def once(error):
+    _nsgi.describe = describe
+    return words
+  _nsgi.describe = once
+  raise RuntimeError("no words")
+
+
 def application(environ, start):
   return globals()[environ["PATH_INFO"][1:]](environ, start)

@@ -135,6 +135,25 @@ def too_late(environ, start):
   return blocks()
 
 
+class Disguised:
+  """What isinstance() takes for an exception, as it does mocks, and what is none."""
+  __class__ = property(lambda self: RuntimeError)
+
+
+def too_late_without(environ, start):
+  """Nothing is being handled: sys.exc_info() is three times None."""
+  def blocks():
+    start("200 OK", TEXT)
+    yield b"sent"
+    for info in [sys.exc_info(), (int, 5, None), (None, "text", 7), (RuntimeError, Disguised(), None)]:
+      try:
+        start("500 Oops", TEXT, info)
+      except AssertionError as error:
+        print("told:", error, file=sys.stderr)
+    start("500 Oops", TEXT, sys.exc_info())
+  return blocks()
+
+
 def twice(environ, start):
   start("200 OK", TEXT)
   start("200 OK", TEXT)
@@ -466,7 +485,7 @@ def background(environ, start):
 
 APPS = {"/" + name.replace("_", "-"): value for name, value in list(globals().items())
         if callable(value) and name not in ("say", "boom", "validator", "Closing", "ClosedLate",
-                                            "OneBlock")}
+                                            "OneBlock", "Disguised")}
 
 
 def application(environ, start_response):

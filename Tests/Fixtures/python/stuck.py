@@ -1,6 +1,7 @@
 """Requests that take as long as a file is not there, in the ways that a request may."""
 import ctypes
 import os
+import threading
 import time
 
 
@@ -12,6 +13,17 @@ def waits(gate):
 def computes(gate):
   while sum(range(1000)) and not os.path.exists(gate):
     pass
+
+
+def crowds(gate):
+  """Computes beside so many threads that whoever wants the interpreter waits long, and none stands still."""
+  threads = [threading.Thread(target=computes, args=(gate,)) for _ in range(40)]
+  for thread in threads:
+    thread.start()
+  while sum(range(10)) and not os.path.exists(gate):
+    pass
+  for thread in threads:
+    thread.join()
 
 
 def holds(gate):

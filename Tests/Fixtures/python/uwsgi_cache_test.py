@@ -1,5 +1,6 @@
 # Tests of the module uwsgi without a server: the caches between processes that are killed, and over memory
 # that anybody has written into.
+import mmap
 import os
 import random
 import signal
@@ -192,6 +193,35 @@ class LargeCaches(unittest.TestCase):
                     self.check_lists(cache)
                     line += 1
                 self.assertGreater(line, 30)
+
+    def test_what_was_cached_before_there_were_workers_is_taken_once_and_with_care(self):
+        cache, now, pieces = caches.caches[0], shared.memory, []
+
+        class Memory(mmap.mmap):
+            def __getitem__(self, part):
+                found = super().__getitem__(part)
+                # Other threads use the cache meanwhile.
+                pieces.append((len(found), shared.memory is now))
+                return found
+        uwsgi.cache_clear()
+        for number in range(6):
+            uwsgi.cache_set(f"k{number}", f"v{number}", 100 if number == 5 else 0)
+        before = Memory(-1, len(now))
+        before[:] = now[:]
+        # The size of a key, that of a value, and a value itself, as nobody writes them.
+        for place in cache.entries + table.ENTRY_SIZE + 28, cache.entries + table.ENTRY_SIZE * 2 + 32, \
+                cache.values + cache.block * 3:
+            table.WORD.pack_into(before, place, 0xffffffff)
+        uwsgi.cache_clear()
+        uwsgi.cache_set("k4", "mine")
+        cache.take_from(before)
+        self.assertEqual(sorted(uwsgi.cache_keys()), [b"k0", b"k4", b"k5"])
+        self.assertEqual([uwsgi.cache_get(key) for key in ("k0", "k4", "k5")], [b"v0", b"mine", b"v5"])
+        self.assertEqual(set(pieces), {(2, True)})
+        uwsgi.cache_clear()
+        cache.take_from(before)
+        self.assertEqual(uwsgi.cache_keys(), [])
+        self.check_lists(cache)
 
     def test_lists_that_lead_astray_are_made_anew_a_few_at_a_time(self):
         cache = caches.caches[3]
