@@ -1,8 +1,8 @@
-/// What a master leaves to the one that follows it, besides the sockets and the builds that serve: the builds
-/// that are kept for a rollback, and the probation of the ones that serve. Its fields have names of their
-/// own: a master that does not know them, because it is older, goes on without.
+/// What a master leaves to the next one, besides the sockets and the serving builds: the builds that are kept
+/// for a rollback, and the probation of the serving ones. Its fields have names of their own: a master that
+/// does not know them, because it is older, goes on without.
 public struct Bequest: Equatable, Sendable {
-  /// A build that serves no more.
+  /// A build that no longer serves.
   public struct Kept: Equatable, Sendable {
     /// The application.
     public var mount = ""
@@ -32,7 +32,7 @@ public struct Bequest: Equatable, Sendable {
     public init(mount: String, generation: Int) { (self.mount, self.generation) = (mount, generation) }
   }
 
-  /// How the answers of an application were before the builds on probation.
+  /// How an application's answers were before the builds on probation served.
   public struct Usual: Equatable, Sendable {
     public let mount: String
     /// The share of failed ones, from 0 to 1.
@@ -40,7 +40,7 @@ public struct Bequest: Equatable, Sendable {
     /// Seconds that the longest request was seen to take.
     public let longest: Double
 
-    /// What was usual.
+    /// The usual figures.
     public init(mount: String, failures: Double, longest: Double) {
       (self.mount, self.failures, self.longest) = (mount, failures, longest)
     }
@@ -60,7 +60,7 @@ public struct Bequest: Equatable, Sendable {
     }
   }
 
-  /// The probation of the builds that serve.
+  /// The probation of the serving builds.
   public struct Trial: Equatable, Sendable {
     /// When the last of it ends, in monotonic nanoseconds of this machine.
     public var end: UInt64 = 0
@@ -74,27 +74,43 @@ public struct Bequest: Equatable, Sendable {
     /// The same, each with its own end.
     public var terms: [Term] = []
     public var usual: [Usual] = []
+    /// Certificates and keys of the release to go back to; nil: the serving ones.
+    public var files: [HandedFile]?
 
     /// A probation, to be filled.
     public init() {}
   }
 
-  /// Builds that serve no more, those of an application in the order in which they were put to work.
+  /// A file that is watched, as it was when its last change was acted on.
+  public struct Seen: Equatable, Sendable {
+    public let path: String
+    /// Nil: there was none, or the action for its change is still waiting.
+    public let identity: FileIdentity?
+
+    /// A file.
+    public init(path: String, identity: FileIdentity?) { (self.path, self.identity) = (path, identity) }
+  }
+
+  /// Builds that no longer serve; those of an application in the order in which they were put to work.
   public var kept: [Kept] = []
-  /// The number that was given last, for each application.
+  /// The last number given, for each application.
   public var counters: [Place] = []
   public var trial: Trial?
-  /// Workers that serve, where there are as many as the work asks for.
+  /// Workers that serve, if their number follows the load.
   public var workers: Int?
+  /// How the last changes went, oldest first.
+  public var changes: [ChangeRecord] = []
 
   /// Keys of session tickets, newest first, in hexadecimal digits.
   public var tickets: [String] = []
+  /// Files that are watched: one that has changed since is news to the next master.
+  public var seen: [Seen] = []
 
   /// Nothing.
   public init() {}
 }
 
-/// As fields of the orders for a master.
+/// The bequest as fields of the orders for a master.
 extension Bequest {
   var fields: [Message.Field] {
     var fields: [Message.Field] = []
@@ -109,6 +125,8 @@ extension Bequest {
     }
     fields += counters.map { .init("counter", $0.text) } + tickets.map { .init("ticket-key", $0) }
     if let workers { fields.append(.init("cheaper-workers", "\(workers)")) }
+    fields += changes.map { .init("history", $0.line) }
+    fields += seen.map { .init("seen", "\($0.identity?.description ?? "-") \($0.path)") }
     guard let trial else { return fields }
     fields += [.init("trial", "\(trial.end)"), .init("trial-kills", "\(trial.kills)")]
     fields += trial.arguments.map { .init("trial-argument", $0) }
@@ -116,10 +134,15 @@ extension Bequest {
     fields += trial.fresh.map { .init("trial-fresh", $0.text) }
     fields += trial.terms.map { .init("trial-term", "\($0.end) \($0.before) \($0.place.text)") }
     fields += trial.usual.map { .init("trial-usual", "\($0.failures) \($0.longest) \($0.mount)") }
+    // No files is not the same as the serving ones.
+    if let files = trial.files {
+      fields.append(.init("trial-files", "\(files.count)"))
+      fields += files.fields(prefix: "trial-")
+    }
     return fields
   }
 
-  /// Reads what `fields` wrote. What makes no sense is left out: it comes from a program of another release.
+  /// Reads what `fields` wrote. Leaves out what makes no sense: it comes from a program of another release.
   init(_ message: Message) {
     for field in message.fields where field.name.hasPrefix("kept") {
       if field.name == "kept" { kept.append(Kept()) }
@@ -129,6 +152,8 @@ extension Bequest {
     counters = message.all("counter").compactMap { Place($0) }
     tickets = message.all("ticket-key")
     workers = message.number("cheaper-workers").flatMap { $0 > 0 ? $0 : nil }
+    changes = message.all("history").compactMap { ChangeRecord(line: $0) }
+    seen = message.all("seen").compactMap { Seen($0) }
     guard let end = message["trial"].flatMap({ UInt64($0) }) else { return }
     var trial = Trial()
     trial.end = end
@@ -138,6 +163,7 @@ extension Bequest {
     trial.fresh = message.all("trial-fresh").compactMap { Place($0) }
     trial.terms = message.all("trial-term").compactMap { Term($0) }
     trial.usual = message.all("trial-usual").compactMap { Usual($0) }
+    if message["trial-files"] != nil { trial.files = [HandedFile](message, prefix: "trial-") }
     self.trial = trial
   }
 }
@@ -167,6 +193,16 @@ extension Bequest.Place {
     let parts = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, let generation = Int32(parts[0]), generation > 0 else { return nil }
     self.init(mount: String(parts[1]), generation: Int(generation))
+  }
+}
+
+extension Bequest.Seen {
+  fileprivate init?(_ text: String) {
+    let parts = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[1].isEmpty else { return nil }
+    let identity = FileIdentity(word: String(parts[0]))
+    guard identity != nil || parts[0] == "-" else { return nil }
+    self.init(path: String(parts[1]), identity: identity)
   }
 }
 

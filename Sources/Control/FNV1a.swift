@@ -1,9 +1,9 @@
-/// The FNV-1a hash of 64 bits: quick, and the same in every process. Against an adversary it is no use.
+/// The FNV-1a hash of 64 bits: fast, and the same in every process. It is no use against an adversary.
 public enum FNV1a {
-  /// Of nothing.
+  /// The hash of nothing.
   public static let basis: UInt64 = 0xcbf2_9ce4_8422_2325
 
-  /// Of the bytes; `start` is the hash of what came before them.
+  /// The hash of the bytes; `start` is the hash of those before them.
   @inlinable
   public static func hash(_ bytes: some Sequence<UInt8>, from start: UInt64 = basis) -> UInt64 {
     var hash = start

@@ -2,13 +2,13 @@
 public struct HandedFile: Equatable, Sendable {
   /// As the operator named it.
   public let path: String
-  /// Its text. No text of ours has a NUL.
+  /// Its text, or its bytes in hexadecimal digits if it is not text. No text of ours has a NUL.
   public var text: String
 
   /// A file.
   public init(path: String, text: String) { (self.path, self.text) = (path, text) }
 
-  /// Bytes of all files at most.
+  /// The most bytes of all files.
   public static let mostBytes = 1 << 20
   /// Bytes of a file in one message: a longer one takes several.
   public static let pieceBytes = 64 * 1024
@@ -27,15 +27,22 @@ public struct HandedFile: Equatable, Sendable {
 }
 
 extension [HandedFile] {
-  /// The files in a message.
-  public init(_ message: Message) {
-    self = zip(message.all("file"), message.all("text")).map { HandedFile(path: $0, text: $1) }
+  /// The files in a message; `prefix`: for another kind than the usual one.
+  public init(_ message: Message, prefix: String = "") {
+    self = zip(message.all(prefix + "file"), message.all(prefix + "text")).map {
+      HandedFile(path: $0, text: $1)
+    }
   }
 
   /// As fields of one message, however long.
-  public var fields: [Message.Field] { flatMap { [.init("file", $0.path), .init("text", $0.text)] } }
+  public var fields: [Message.Field] { fields(prefix: "") }
 
-  /// Adds what another message has: a file that is there already goes on.
+  /// As fields of one message next to others.
+  public func fields(prefix: String) -> [Message.Field] {
+    flatMap { [.init(prefix + "file", $0.path), .init(prefix + "text", $0.text)] }
+  }
+
+  /// Adds the files of another message: a piece continues a file that exists already.
   public mutating func take(_ more: [HandedFile]) {
     for file in more {
       if let place = firstIndex(where: { $0.path == file.path }) {

@@ -20,7 +20,7 @@ public indirect enum JSON: CustomStringConvertible {
     }
   }
 
-  /// The same for people, a value a line; ends with a newline.
+  /// The same for people, one value per line; ends with a newline.
   public var indented: String { lines("") + "\n" }
 
   private func lines(_ margin: String) -> String {

@@ -1,14 +1,14 @@
-/// The files that a process has loaded as libraries, as it tells its master: path and identity. What a worker
-/// or a trial says is not to be relied on; it is compared with what others say, and shown, and that is all.
+/// The files that a process has loaded as libraries, as reported to its master: path and identity. The report
+/// of a worker or a trial cannot be relied on; it is only compared with those of others, and shown.
 public struct LibraryReport: Equatable, Sendable {
-  /// What tells a file from another, by its path.
+  /// What tells one file from another, by path.
   public private(set) var identities: [String: String] = [:]
 
-  /// Libraries that are told one by one.
+  /// The most libraries that are listed individually.
   public static let most = 512
-  /// Bytes of a path, or of an identity.
+  /// The most bytes of a path, or of an identity.
   public static let mostBytes = 512
-  /// Bytes of all that are told one by one: a message is one packet.
+  /// The most bytes of all that are listed individually: a message is one packet.
   public static let mostBytesInAll = 64 * 1024
   /// Stands for all further ones.
   private static let rest = "further libraries"
@@ -16,7 +16,7 @@ public struct LibraryReport: Equatable, Sendable {
   /// Nothing.
   public init() {}
 
-  /// Those of a process.
+  /// The libraries of a process.
   public init(_ libraries: [(path: String, identity: String)]) {
     var further = FNV1a.basis
     var (isCut, bytes) = (false, 0)
@@ -32,7 +32,7 @@ public struct LibraryReport: Equatable, Sendable {
     if isCut { identities[Self.rest] = String(further, radix: 16) }
   }
 
-  /// What a message holds of them.
+  /// The libraries in a message.
   public init(_ message: Message) {
     for text in message.all("library").prefix(Self.most + 1) {
       let parts = text.split(separator: " ", maxSplits: 1)
@@ -41,12 +41,26 @@ public struct LibraryReport: Equatable, Sendable {
     }
   }
 
-  /// As a message says them.
+  /// The libraries as fields of a message.
   public var fields: [Message.Field] {
     identities.sorted { $0.key < $1.key }.map { Message.Field("library", "\($0.value) \($0.key)") }
   }
 
-  /// Paths of this one that another has not, or has with another file.
+  /// The paths that a master may watch, in order: full paths of files named like a library (`.so`). A
+  /// reporting process could name any file of the machine, such as a log that grows all the time.
+  public var watchable: [String] {
+    identities.keys.filter(Self.isLibrary).sorted()
+  }
+
+  private static func isLibrary(_ path: String) -> Bool {
+    guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count <= mostBytes else { return false }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    let isPlain = !parts.contains { ["", ".", ".."].contains($0) }
+    guard isPlain, let name = parts.last else { return false }
+    return name.split(separator: ".").dropFirst().contains("so")
+  }
+
+  /// Paths in this report that another does not have, or has with another file.
   public func differences(from other: LibraryReport) -> [String] {
     identities.filter { other.identities[$0.key] != $0.value }.map(\.key).sorted()
   }

@@ -1,7 +1,7 @@
-/// What master, workers and the children that stage a build say to each other: one message a packet, a verb
+/// What master, workers and the children that stage a build tell each other: one message per packet, a verb
 /// and named values as text. Both ends are the same executable, so the form needs no versions.
 public struct Message: Equatable, Sendable {
-  /// What is said.
+  /// The subject of the message.
   public enum Verb: String, Sendable, CaseIterable {
     // From a worker.
     /// It has loaded everything and accepts.
@@ -10,86 +10,94 @@ public struct Message: Equatable, Sendable {
     case failed
     /// It asks to be replaced: `reason`.
     case expired
-    /// An application asks that all are loaded anew: `reason`.
+    /// An application asks for a reload of all: `reason`.
     case renew
-    /// It accepts no more; what it has is still answered. From a master to the one that follows it: the
-    /// server is yours.
+    /// It no longer accepts; its requests are still answered. From a master to the next one: the server is
+    /// yours.
     case retiring
     /// `app`'s state is written into the file that came with `save`: `bytes`, or -1 for none.
     case saved
     /// `app` runs `generation` now.
     case swapped
-    /// `app` still runs what it ran: `reason`.
+    /// `app` still runs its previous build, not `generation`: `reason`, `full` ("1": a new process can help).
     case refused
-    /// The scoreboard shows what long requests do.
+    /// Its sockets present the certificates of `number` from now on.
+    case presents
+    /// They do not: `number`, `reason`.
+    case declined
+    /// The scoreboard shows what long requests are doing.
     case traced
     /// It was forked: the kernel says which process it is.
     case forked
     // From a zygote, beside `ready` and `failed`.
-    /// Nothing can be loaded for others here: each worker loads its own.
+    /// Nothing can be preloaded here: each worker loads its own.
     case idle
     // From the process that distributes lines.
-    /// So many lines were taken by nobody since its start: `count`.
+    /// How many lines nobody has taken since its start: `count`.
     case lost
-    // From a staging child, for `app`, or from a worker.
-    /// What the process has loaded: `library`, repeated (LibraryReport).
+    // From a staging child, about `app`, or from a worker.
+    /// The libraries that the process has loaded: `library`, repeated (LibraryReport).
     case loaded
     // From a staging child.
-    /// What it does now: `step`, and `app` by its place.
+    /// Its current step: `step`, and `app` by its place.
     case step
     /// A private copy is filled: `same` ("1" if it equals the current one), `build`.
     case copied
     /// The build may be put to work: `name`, `version`, `unloadable`.
     case passed
+    /// The certificates of its orders may be put to work.
+    case certified
     /// The configuration, as the options in effect: `option`, repeated; several such messages add up. So do
     /// `file` and `text`, files that workers may not read themselves.
     case configured
     // From the master.
-    /// Finish what is under way and leave; others go on accepting.
+    /// Finish running requests and leave; others go on accepting.
     case retire
-    /// The server stops: finish what is under way, the backlog included, and leave.
+    /// The server stops: finish running requests, including the backlog, and leave.
     case stop
     /// Leave at once.
     case quit
-    /// Connections lie in a backlog although workers are free: look again.
+    /// Connections wait in a backlog although workers are free: look again.
     case rouse
     /// Turn the loop once: a worker that waits for clients shows that it does not hang. The process that
     /// distributes lines answers with the same.
     case beat
     /// Session tickets have other keys: `ticket`, repeated, newest first.
     case tickets
-    /// The server is to stop soon: say so to load balancers, and serve on.
+    /// TLS sockets should present others: `number`, `ticket` as above; an attached file holds a message of
+    /// the same verb with `file` and `text` as in orders.
+    case certificates
+    /// The server will stop soon: tell load balancers, and go on serving.
     case unready
-    /// Show on the scoreboard what requests do that take long.
+    /// Show on the scoreboard what long requests are doing.
     case trace
-    /// The log file was opened again, and comes along: it takes the place of `standard`, which is 1 or 2.
+    /// The log file was reopened, and is attached: it replaces `standard`, which is 1 or 2.
     case reopen
-    /// Write the state of `app` into the file that comes along.
+    /// Write the state of `app` into the attached file.
     case save
     /// Put `generation` of `app` at `path` to work in place of what runs.
     case swap
-    /// To a zygote: fork a worker, whose descriptors from 1 on come along; `word`, repeated: what a list of
-    /// processes shows.
+    /// To a zygote: fork a worker, whose descriptors from 1 on are attached; `word`, repeated: its title in
+    /// process lists.
     case fork
-    /// Programs that run, all of them: `program`, repeated, the leader of a session and the signal that ends
-    /// it.
+    /// All running programs: `program`, repeated, the leader of a session and the signal that ends it.
     case keep
-    /// What the worker or child is to do; its first message.
+    /// What the worker or child has to do; its first message.
     case orders
   }
 
   /// A named value; neither part holds a NUL.
   public struct Field: Equatable, Sendable {
-    /// What it is.
+    /// Its name.
     public let name: String
-    /// Its text.
+    /// Its value as text.
     public let value: String
 
     /// A field.
     public init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
   }
 
-  /// What is said.
+  /// The subject of the message.
   public let verb: Verb
   /// The values, in order; a name may be repeated.
   public var fields: [Field]
@@ -97,17 +105,17 @@ public struct Message: Equatable, Sendable {
   /// A message.
   public init(_ verb: Verb, _ fields: [Field] = []) { (self.verb, self.fields) = (verb, fields) }
 
-  /// The first value of a name; nil without.
+  /// The first value of a name; nil if there is none.
   public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
   /// All values of a name, in order.
   public func all(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 
-  /// A value that is a number; nil without, or if it is none.
+  /// A value that is a number; nil if there is none, or it is not a number.
   public func number(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
 
-  /// The message as bytes: the verb, then name=value, each ended by a NUL. What a value holds of NULs is
-  /// dropped: no text of ours has any.
+  /// The message as bytes: the verb, then name=value, each ended by a NUL. NULs in a value are dropped: no
+  /// text of ours has any.
   public var bytes: [UInt8] {
     var result = Array(verb.rawValue.utf8) + [0]
     for field in fields {

@@ -1,24 +1,26 @@
 /// What a worker or a staging child is told when it starts: its first message.
 public struct Orders: Equatable, Sendable {
-  /// What the process is for.
+  /// The purpose of the process.
   public enum Role: String, Sendable {
     case worker
     /// Loads the applications of a release, and forks its workers.
     case zygote
     /// Copies, inspects and tries the builds, then ends.
     case stage
-    /// Becomes a master itself: of a server that leaves its terminal, or that follows the one which gave
-    /// the orders.
+    /// Becomes a master itself: that of a server that leaves its terminal, or one that follows the master
+    /// that gave the orders.
     case master
-    /// Reads the configuration again and says what is in effect, then ends.
+    /// Rereads the configuration and reports the options in effect, then ends.
     case configure
-    /// Shows the server's figures to whoever connects to the sockets that it is given.
+    /// Rereads the files of certificates, as the master's user, and hands over their contents.
+    case certificates
+    /// Shows the server's figures to everybody who connects to its sockets.
     case watch
     /// Distributes the lines that all others write.
     case collect
-    /// Becomes a program of the operator's: `commandLine`, as the user of the applications if it `tries`.
+    /// Becomes one of the operator's programs: `commandLine`, as the applications' user if `tries` is set.
     case run
-    /// Ends programs of the operator's when the master is gone.
+    /// Ends the operator's programs when the master is gone.
     case keep
   }
 
@@ -26,7 +28,7 @@ public struct Orders: Equatable, Sendable {
   public struct Socket: Equatable, Sendable {
     /// The descriptor in the new process.
     public var descriptor: Int32
-    /// What is spoken: http1, scgi, uwsgi, fastcgi, auto.
+    /// The protocol: http1, scgi, uwsgi, fastcgi, auto.
     public var gateway: String
     /// Where it is bound, as people write it.
     public var address: String
@@ -37,7 +39,7 @@ public struct Orders: Equatable, Sendable {
     }
   }
 
-  /// What the workers have in common, as descriptors in the new process.
+  /// What the workers share, as descriptors in the new process.
   public struct Shared: Equatable, Sendable {
     /// The memory (SharedMemory).
     public var memory: Int32
@@ -51,13 +53,13 @@ public struct Orders: Equatable, Sendable {
     }
   }
 
-  /// A build to be worked with.
+  /// A build to work with.
   public struct Build: Equatable, Sendable {
     /// The application's place in the configuration.
     public var app: Int
     /// Counts the builds of this application from 1.
     public var generation: Int
-    /// The private copy, which a staging child is to fill.
+    /// The private copy, which a staging child has to fill.
     public var path: String
     /// A staging child: descriptors of the copy's files, the library first, then those kept with it.
     public var outputs: [Int32] = []
@@ -67,8 +69,8 @@ public struct Orders: Equatable, Sendable {
     public var state: Int32
     /// The version that saved the state.
     public var stateVersion: String
-    /// A staging child: what to copy in place of what the configuration names; a master that follows another:
-    /// the copy that serves there. Empty for none.
+    /// A staging child: what to copy instead of the configured file; a master that follows another: the copy
+    /// that serves there. Empty for none.
     public var source = ""
 
     /// A build.
@@ -87,23 +89,23 @@ public struct Orders: Equatable, Sendable {
   /// The words for the pipes among the sockets of a process that distributes lines.
   public static let (errorLines, requestLines) = ("errors", "requests")
 
-  /// What the process is for.
+  /// The purpose of the process.
   public var role: Role
   /// Which worker it is, from 0.
   public var worker = 0
   /// How many workers there are.
   public var workers = 1
-  /// Which number of the shared page (`SpoolShares`) is a worker's.
+  /// A worker's number in the shared page (`SpoolShares`).
   public var spoolShare = 0
   /// A worker: the pipe for the lines of requests; -1: they go where all lines go.
   public var requestLog: Int32 = -1
   /// A zygote: its workers get descriptors with numbers below this one.
   public var places: Int32 = 0
-  /// A worker: what it has in common with the others; nil: nothing.
+  /// A worker: what it shares with the others; nil: nothing.
   public var shared: Shared?
   /// The options in effect, as `--name=value`; for `configure` the original command line.
   public var arguments: [String] = []
-  /// A master that follows another: the command line, to be read again by a reload.
+  /// A master that follows another: the command line, to be reread by a reload.
   public var commandLine: [String] = []
   /// The sockets of a worker.
   public var sockets: [Socket] = []
@@ -113,15 +115,20 @@ public struct Orders: Equatable, Sendable {
   public var tries = false
   /// Files of the operator's that the process may not read itself: certificates and keys.
   public var files: [HandedFile] = []
+  /// A staging child: the serving ones, under the same options. None of these may be missing in `files`.
+  public var served: [HandedFile] = []
+  /// A staging child: the key that builds are signed with, which is not a certificate to be tried; nil: none.
+  /// Other roles find it in `files`.
+  public var key: HandedFile?
   /// Keys of session tickets, newest first, in hexadecimal digits.
   public var tickets: [String] = []
-  /// A master that follows another: what that one knows besides.
+  /// A master that follows another: what else that one knows.
   public var bequest = Bequest()
 
   /// Orders for a role.
   public init(_ role: Role) { self.role = role }
 
-  /// What a list of processes shows: "worker 2 of 4".
+  /// Its title in process lists: "worker 2 of 4".
   public var title: [String] {
     role == .worker ? [role.rawValue, "\(worker + 1)", "of", "\(workers)"] : [role.rawValue]
   }
@@ -149,12 +156,14 @@ public struct Orders: Equatable, Sendable {
       fields.append(.init("version", build.stateVersion))
       fields.append(.init("source", build.source))
     }
-    fields += files.fields + tickets.map { .init("ticket", $0) }
+    fields += files.fields + served.fields(prefix: "served-")
+    if let key { fields += [key].fields(prefix: "key-") }
+    fields += tickets.map { .init("ticket", $0) }
     return Message(.orders, fields + bequest.fields)
   }
 
-  /// Reads what `message` wrote; nil for anything else. Fields that it does not know, as those of a later
-  /// release, are ignored.
+  /// Reads what `message` wrote; nil for anything else. Ignores unknown fields, such as those of a later
+  /// release.
   public init?(_ message: Message) {
     guard message.verb == .orders, let role = message["role"].flatMap({ Role(rawValue: $0) }),
       let workers = message.number("workers").flatMap({ UInt32(exactly: $0) }),
@@ -170,6 +179,8 @@ public struct Orders: Equatable, Sendable {
       shared = Shared(memory: descriptors[0], reading: descriptors[1], writing: descriptors[2])
     }
     (files, tickets) = ([HandedFile](message), message.all("ticket"))
+    served = [HandedFile](message, prefix: "served-")
+    key = [HandedFile](message, prefix: "key-").first
     bequest = Bequest(message)
     arguments = message.all("argument")
     commandLine = message.all("word")
@@ -203,7 +214,7 @@ public enum HandedDescriptor {
   public static let orders: Int32 = 4
   /// The worker's scoreboard.
   public static let scoreboard: Int32 = 5
-  /// What the workers hold in spools.
+  /// How much the workers hold in spools.
   public static let spools: Int32 = 6
   /// The first of the listening sockets and state files.
   public static let first: Int32 = 7

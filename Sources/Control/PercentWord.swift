@@ -1,5 +1,5 @@
 /// Words that may hold any text and stand between spaces, on the control socket and in a `Record`: each byte
-/// that is a space, a percent sign, a control character or no ASCII is %XX.
+/// that is a space, a percent sign, a control character or not ASCII becomes %XX.
 public enum PercentWord {
   private static let digits = Array("0123456789abcdef".utf8)
 

@@ -1,13 +1,13 @@
-/// Text for a log or a terminal, whoever it comes from: nothing in it moves a cursor, ends a line, or turns
-/// the order of what is read. The one escaper of the project; everything that is shown passes through it.
+/// Text for a log or a terminal, from any source: nothing in it moves a cursor, ends a line, or reverses the
+/// reading order. The project's only escaper; everything that is shown passes through it.
 ///
-/// What is escaped: control characters (C0, DEL, and C1, which terminals obey in UTF-8 too), bytes that are
-/// not UTF-8, separators of lines and paragraphs, and what cannot be seen, such as the characters that turn
-/// the direction of text (Unicode TR36 §2.5, "Trojan Source"). Each byte of such a character is written
-/// as \xNN; \n and \r stand for themselves in prose. The other letters of the world stay as they are.
+/// Escaped are: control characters (C0, DEL, and C1, which terminals obey in UTF-8 too), bytes that are not
+/// UTF-8, separators of lines and paragraphs, and invisible characters, such as those that change the
+/// direction of text (Unicode TR36 §2.5, "Trojan Source"). Each byte of such a character is written as \xNN;
+/// \n and \r stand for themselves in prose. All other letters stay unchanged.
 public enum Printable {
   /// A field of the request log: printable ASCII only, and neither a quote nor a backslash, so that the log
-  /// can be read by a program. Handed over in pieces; allocates nothing.
+  /// can be read by a program. Hands it over in pieces; allocates nothing.
   @inlinable
   public static func field(_ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) -> Void) {
     var start = 0
@@ -19,7 +19,7 @@ public enum Printable {
     if start < bytes.count { take(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
   }
 
-  /// One line of prose. Backslashes stay, so that what is escaped already is not escaped twice.
+  /// One line of prose. Backslashes stay, so that escaped text is not escaped twice.
   public static func text(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) { return text }
     var text = text
@@ -52,16 +52,16 @@ public enum Printable {
     }
   }
 
-  /// Prose of several lines: the line ends stay, and each later line is indented, so that none can be taken
-  /// for a line of the log's own.
+  /// Prose of several lines: the line ends stay, and each later line is indented, so that none can be
+  /// mistaken for a line of the log's own.
   public static func paragraph(_ text: String) -> String {
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     if lines.count < 2 { return Printable.text(text) }
     return lines.map { Printable.text(String($0)) }.joined(separator: "\n  ")
   }
 
-  /// A sentence for the operator, which may quote what somebody has written at any length: of one that is
-  /// longer than `sentenceBytes` the middle is left out, so that its place and its fix remain.
+  /// A sentence for the operator, which may quote text of any length: if it is longer than `sentenceBytes`
+  /// its middle is left out, so that the place and the fix remain.
   public static func sentence(_ text: String) -> String {
     let bytes = text.utf8
     guard bytes.count > sentenceBytes else { return paragraph(text) }
@@ -72,10 +72,11 @@ public enum Printable {
     return parts.joined(separator: " … (\(bytes.count - 2 * half) bytes are left out) … ")
   }
 
-  /// As long as sentences are without what they quote, and more.
+  /// More than the length of sentences without their quotations.
   static let sentenceBytes = 2000
 
-  /// A JSON string with its quotation marks (RFC 8259 §7); what is not shown is escaped as \uXXXX.
+  /// A JSON string with its quotation marks (RFC 8259 §7); characters that must not be shown are escaped as
+  /// \uXXXX.
   public static func json(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
@@ -88,9 +89,9 @@ public enum Printable {
     return result + "\""
   }
 
-  /// The inside of a JSON string from bytes that claim to be UTF-8: what is not shown is escaped as \uXXXX,
-  /// and each run of bytes that is no UTF-8 becomes U+FFFD, since JSON has no other bytes (RFC 8259 §8.1).
-  /// Handed over in pieces; allocates nothing where everything is plain.
+  /// The inside of a JSON string from bytes that claim to be UTF-8: characters that must not be shown are
+  /// escaped as \uXXXX, and each run of bytes that is not UTF-8 becomes U+FFFD, since JSON has no other bytes
+  /// (RFC 8259 §8.1). Hands it over in pieces; allocates nothing if everything is plain.
   public static func json(_ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) -> Void) {
     if bytes.allSatisfy(isPlain) { return take(bytes) }
     var parser = Unicode.UTF8.ForwardParser()
@@ -155,7 +156,7 @@ public enum Printable {
     }
   }
 
-  /// Byte by byte in a request's line: not a call of another module.
+  /// Runs for each byte of a request's line: must not be a call into another module.
   @inlinable
   static func isPlain(_ byte: UInt8) -> Bool {
     byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")

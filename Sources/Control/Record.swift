@@ -1,4 +1,4 @@
-/// A line of what a master tells programs: a word, then named values, parted by spaces. The values are
+/// A line of what a master tells programs: a word, then named values, separated by spaces. The values are
 /// percent words.
 public struct Record: Equatable, Sendable {
   /// What the line is about.
@@ -11,7 +11,7 @@ public struct Record: Equatable, Sendable {
     (self.kind, self.fields) = (kind, fields.map { (name: $0.0, value: $0.1) })
   }
 
-  /// Reads a line; what has no `=` in it has the empty value.
+  /// Reads a line; a field without `=` has an empty value.
   public init(line: some StringProtocol) {
     let words = line.split(separator: " ")
     self.init(words.first.map { String($0) } ?? "")
@@ -21,13 +21,13 @@ public struct Record: Equatable, Sendable {
     }
   }
 
-  /// The first value of a name; empty without.
+  /// The first value of a name; empty if there is none.
   public subscript(name: String) -> String { fields.first { $0.name == name }?.value ?? "" }
 
   /// A value as a number; 0 for anything else.
   public func number(_ name: String) -> Int { Int(self[name]) ?? 0 }
 
-  /// A value as numbers parted by commas.
+  /// A value as numbers separated by commas.
   public func numbers(_ name: String) -> [UInt64] {
     self[name].split(separator: ",").map { UInt64($0) ?? 0 }
   }

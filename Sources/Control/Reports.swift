@@ -1,8 +1,8 @@
-/// What a worker says to its master, read and checked. An application in the worker can say it too, or
-/// anything else, on purpose or by an accident with descriptors: so nothing here is taken for more than it
-/// is, each number has its range, each text its length, and what does not fit is no report at all.
+/// What a worker tells its master, parsed and checked. An application in the worker can send the same, or
+/// anything else, on purpose or by accident: so nothing here is trusted further than necessary, each number
+/// has its range, each text its length, and anything that does not fit is not a report at all.
 public enum WorkerReport: Equatable, Sendable {
-  /// What an application says of itself once it is loaded.
+  /// What an application says about itself once it is loaded.
   public struct App: Equatable, Sendable {
     /// Its place in the configuration.
     public let place: Int
@@ -11,32 +11,35 @@ public enum WorkerReport: Equatable, Sendable {
     public let name: String
     public let version: String
     public let isUnloadable: Bool
-    /// Calls of it that the worker makes at once at most.
+    /// The most calls of it that the worker makes at once.
     public let calls: Int
   }
 
   /// It accepts.
   case ready([App])
-  /// What it has loaded as libraries.
+  /// The libraries that it has loaded.
   case loaded(LibraryReport)
   /// It cannot start; the exit code that follows, from 1 to 255.
   case failed(reason: String, code: Int32)
   /// It asks to be replaced.
   case expired(reason: String)
-  /// An application asks that all are loaded anew.
+  /// An application asks for a reload of all.
   case renew(reason: String)
-  /// It accepts no more.
+  /// It no longer accepts.
   case retiring
   /// The state of an application is written, if it has any.
   case saved(app: Int, hasState: Bool)
   /// The application runs this generation.
   case swapped(app: Int, generation: Int)
-  /// The application runs what it ran; `isFull`: a new process can help.
-  case refused(app: Int, reason: String, isFull: Bool)
-  /// The scoreboard shows what long requests do.
+  /// The application still runs its previous build, not this generation; `isFull`: a new process can help.
+  case refused(app: Int, generation: Int, reason: String, isFull: Bool)
+  /// Its sockets present these certificates, or cannot.
+  case presents(Int)
+  case declined(Int, reason: String)
+  /// The scoreboard shows what long requests are doing.
   case traced
 
-  /// Reads a packet of a worker that has so many applications; nil for what no worker says.
+  /// Reads a packet of a worker that has this many applications; nil for one that no worker sends.
   public init?(_ bytes: some Sequence<UInt8>, apps: Int) {
     guard let message = Message(bytes) else { return nil }
     switch message.verb {
@@ -52,17 +55,19 @@ public enum WorkerReport: Equatable, Sendable {
       guard let app = message.place("app", of: apps), let bytes = message.number("bytes") else { return nil }
       self = .saved(app: app, hasState: bytes > 0)
     case .swapped:
-      guard let app = message.place("app", of: apps), let generation = message.number("generation"),
-        generation > 0
-      else { return nil }
+      guard let app = message.place("app", of: apps), let generation = message.generation else { return nil }
       self = .swapped(app: app, generation: generation)
     case .refused:
-      guard let app = message.place("app", of: apps) else { return nil }
-      self = .refused(app: app, reason: message.reason, isFull: message["full"] == "1")
+      guard let app = message.place("app", of: apps), let generation = message.generation else { return nil }
+      self = .refused(
+        app: app, generation: generation, reason: message.reason, isFull: message["full"] == "1")
+    case .presents, .declined:
+      guard let number = message.number("number") else { return nil }
+      self = message.verb == .presents ? .presents(number) : .declined(number, reason: message.reason)
     case .traced: self = .traced
     case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
       .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep,
-      .tickets:
+      .tickets, .certificates, .certified:
       return nil
     }
   }
@@ -76,7 +81,8 @@ public enum WorkerReport: Equatable, Sendable {
     var result: [App] = []
     for (index, text) in places.enumerated() {
       guard let place = Int(text), (0..<count).contains(place),
-        let generation = Int(generations[index]), generation > 0, let calls = Int(calls[index]), calls > 0
+        let generation = Int(generations[index]), Message.generations.contains(generation),
+        let calls = Int(calls[index]), (0...Message.mostCalls).contains(calls)
       else { return nil }
       result.append(
         App(
@@ -88,21 +94,24 @@ public enum WorkerReport: Equatable, Sendable {
   }
 }
 
-/// What a child that works for the master says, read and checked: code of the build runs in it.
+/// What a child that works for the master reports, parsed and checked: code of the build runs in it.
 public enum JobReport: Equatable, Sendable {
-  /// What it does now, for the case that it dies of it.
+  /// Its current step, in case it dies of it.
   case step(String)
-  /// The private copy of an application's build is filled. Where it lies is the master's to know.
-  case copied(app: Int, isSame: Bool, buildID: String)
-  /// What the trial of an application's build has loaded as libraries.
+  /// The private copy of an application's build is filled; with `isKept` a runtime's modules are in it. The
+  /// master knows where it is.
+  case copied(app: Int, isSame: Bool, isKept: Bool, buildID: String)
+  /// The libraries that the trial of an application's build has loaded.
   case loaded(app: Int, LibraryReport)
   /// The build may be put to work.
   case passed(app: Int, name: String, version: String, isUnloadable: Bool)
   /// Options in effect; further ones may follow.
   case configured([String], files: [HandedFile])
+  /// The certificates of its orders may be put to work.
+  case certified
   case failed(reason: String, code: Int32)
 
-  /// Reads a packet of a child that was to stage builds of these applications; nil for what none says.
+  /// Reads a packet of a child that was to stage builds of these applications; nil for one that none sends.
   public init?(_ bytes: some Sequence<UInt8>, apps: [Int]) {
     guard let message = Message(bytes) else { return nil }
     let app = message.number("app").flatMap { apps.contains($0) ? $0 : nil }
@@ -110,7 +119,9 @@ public enum JobReport: Equatable, Sendable {
     case .step: self = .step(message.name("step"))
     case .copied:
       guard let app else { return nil }
-      self = .copied(app: app, isSame: message["same"] == "1", buildID: message.name("build"))
+      self = .copied(
+        app: app, isSame: message["same"] == "1", isKept: message["kept"] == "1",
+        buildID: message.name("build"))
     case .loaded:
       guard let app else { return nil }
       self = .loaded(app: app, LibraryReport(message))
@@ -120,26 +131,27 @@ public enum JobReport: Equatable, Sendable {
         app: app, name: message.name("name"), version: message.name("version"),
         isUnloadable: message["unloadable"] == "1")
     case .configured: self = .configured(message.all("option"), files: [HandedFile](message))
+    case .certified: self = .certified
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .ready, .expired, .renew, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop,
       .quit,
       .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep,
-      .tickets:
+      .tickets, .certificates, .presents, .declined:
       return nil
     }
   }
 }
 
-/// What a zygote says to its master, read and checked: the applications are loaded in it.
+/// What a zygote tells its master, parsed and checked: the applications are loaded in it.
 public enum ZygoteReport: Equatable, Sendable {
   /// It forks workers from now on.
   case ready
-  /// It has nothing to load: each worker loads its own.
+  /// It has nothing to preload: each worker loads its own.
   case idle
-  /// The applications cannot be loaded; the exit code of a start that fails by it.
+  /// The applications cannot be loaded; the exit code of a start that fails because of it.
   case failed(reason: String, code: Int32)
 
-  /// Reads a packet; nil for what no zygote says.
+  /// Reads a packet; nil for one that no zygote sends.
   public init?(_ bytes: some Sequence<UInt8>) {
     guard let message = Message(bytes) else { return nil }
     switch message.verb {
@@ -152,17 +164,21 @@ public enum ZygoteReport: Equatable, Sendable {
 }
 
 extension Message {
-  /// The longest packet. The kernel's bound for one that a process may send is a little higher.
+  /// The longest packet. The kernel's limit for sending is a little higher.
   public static let packetBytes = 128 * 1024
   /// The longest sentence with its traceback.
   public static let reasonBytes = 64 * 1024
   /// The longest name or version of an application that is shown.
   public static let nameBytes = 256
+  /// The most calls that a worker makes of an application at once: the highest `--threads`.
+  public static let mostCalls = 4096
+  /// The numbers that a build may have: as far as a scoreboard can count.
+  public static let generations = 1...Int(UInt32.max)
 
   /// A sentence that says why, cut so that it fits a packet.
   public static func reason(_ text: String) -> Field { Field("reason", cut(text, reasonBytes)) }
 
-  /// Why; a sentence is made up for one who does not say.
+  /// The reason; a default sentence if none was given.
   var reason: String {
     let text = Message.cut(self["reason"] ?? "", Message.reasonBytes)
     return text.isEmpty ? "no reason given" : text
@@ -174,15 +190,18 @@ extension Message {
     return (1...255).contains(code) ? Int32(code) : 1
   }
 
-  /// A value that is a place in a list; nil without, and for a place that the list has not.
+  /// A value that is a place in a list; nil if there is none, and for a place that is not in the list.
   public func place(_ name: String, of count: Int) -> Int? {
     number(name).flatMap { $0 >= 0 && $0 < count ? $0 : nil }
   }
 
-  /// A short value; empty without.
+  /// The number of a build; nil if there is none, and for a number that no build can have.
+  var generation: Int? { number("generation").flatMap { Message.generations.contains($0) ? $0 : nil } }
+
+  /// A short value; empty if there is none.
   func name(_ field: String) -> String { Message.cut(self[field] ?? "", Message.nameBytes) }
 
-  /// The beginning of a text, so many bytes at most.
+  /// The beginning of a text, at most this many bytes.
   public static func cut(_ text: String, _ count: Int) -> String {
     text.utf8.count <= count ? text : String(decoding: text.utf8.prefix(count), as: UTF8.self)
   }

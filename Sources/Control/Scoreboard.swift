@@ -1,19 +1,19 @@
 import Synchronization
 
-/// The page of memory that a worker shares with its master: who serves what since when, and how much was
+/// The page of memory that a worker shares with its master: what is being served since when, and how much was
 /// served. The worker writes; the master copies the page at any time, also after the worker's death, and
 /// reads the copy. A torn line of text is possible and harmless.
 ///
 /// An application in the worker can write there too: whatever the page holds, reading it gives numbers and
-/// places in their ranges, and nothing beyond the page is touched. The text is anybody's.
+/// places within their ranges, and touches nothing beyond the page. The text may come from anybody.
 ///
-/// The memory is the maker's; the value is only a view of it and lives no longer than the mapping.
+/// The memory belongs to its maker; the value is only a view of it and must not outlive the mapping.
 public struct Scoreboard: @unchecked Sendable {
-  /// Requests under way that are written down; further ones are counted only.
+  /// Running requests that are recorded; further ones are only counted.
   public static let slots = 256
-  /// Applications that are counted apart; the last place takes the rest.
+  /// Applications that are counted separately; the last place takes the rest.
   public static let apps = 16
-  /// The place of what the server answers itself: files, and refusals.
+  /// The place for the server's own answers: files, and refusals.
   public static let own = apps
   /// Bytes of the request line that are kept.
   public static let textBytes = 96
@@ -51,7 +51,7 @@ public struct Scoreboard: @unchecked Sendable {
       nonmutating set { place.pointee.store(newValue, ordering: .relaxed) }
     }
 
-    /// Its value as a number that can be added up: one beyond what any worker counts is that bound.
+    /// Its value as a number that can be added up: one beyond what any worker counts becomes that bound.
     public var count: Int { Int(min(value, 1 << 48)) }
 
     /// Adds one. A single thread of the worker writes each cell: no locked instruction is needed.
@@ -63,35 +63,38 @@ public struct Scoreboard: @unchecked Sendable {
     public func add(_ number: UInt64) { value = value &+ number }
   }
 
-  /// What is counted for the whole worker.
+  /// Counts for the whole worker.
   public enum Total: Int, CaseIterable, Sendable {
-    /// Monotonic nanoseconds of the loop's last turn: a worker that hangs shows an old one.
+    /// Monotonic nanoseconds of the loop's last turn: a hanging worker shows an old one.
     case lastTurn
+    /// Open connections, without HTTP/2 streams; and all requests so far.
     case connections, requests
     /// 1 + the slot of the request that the crashed thread was in; 0 if it was in none.
     case crashedSlot
-    /// The signal that the worker died of, written by its own handler.
+    /// The signal that killed the worker, written by its own handler.
     case crashSignal
     /// Lines of its log that nobody took in time.
     case droppedLines
-    /// When the first of its certificates ends, in seconds of the calendar; 0 without any.
+    /// When the first of its certificates expires, in seconds of the calendar; 0 without any.
     case certificateEnd
+    /// WebSockets that are open.
+    case webSockets
   }
 
-  /// What is counted for each application.
+  /// Counts for each application.
   public enum Count: Int, CaseIterable, Sendable {
     case requests
-    /// Answers with 5xx, by the application or in its place.
+    /// Answers with 5xx, from the application or in its place.
     case errors
     /// The generation that serves.
     case generation
   }
 
-  /// A number of the worker.
+  /// A count of the worker.
   @inline(__always)
   public subscript(total: Total) -> Cell { Cell(base + total.rawValue * 8) }
 
-  /// A number of an application, by its place in the mount table.
+  /// A count of an application, by its place in the mount table.
   @inline(__always)
   public subscript(count: Count, app app: Int) -> Cell {
     Cell(block(min(max(app, 0), Scoreboard.apps - 1)) + count.rawValue * 8)
@@ -107,7 +110,7 @@ public struct Scoreboard: @unchecked Sendable {
     Cell(block(place) + (Count.allCases.count + cell) * 8)
   }
 
-  /// Counts an answer. `app` is nil for one of the server's own, `gateway` a place in `Tally.gateways`.
+  /// Counts an answer. `app` is nil for the server's own, `gateway` a place in `Tally.gateways`.
   @inline(__always)
   public func count(
     app: Int?, gateway: Int, status: Int, received: Int64, sent: Int64, microseconds: UInt64
@@ -122,13 +125,13 @@ public struct Scoreboard: @unchecked Sendable {
     tallyCell(place, Tally.Cell.buckets + Latency.bucket(microseconds)).increment()
   }
 
-  /// What was answered by an application, by its place, or at `own`.
+  /// The answers of an application, by its place, or at `own` the server's.
   public func tally(_ place: Int) -> Tally {
     guard (0...Scoreboard.own).contains(place) else { return Tally() }
     return Tally((0..<Tally.cells).lazy.map { UInt64(tallyCell(place, $0).count) })
   }
 
-  /// A request under way.
+  /// A running request.
   public struct Entry: Sendable, Equatable {
     /// The exchange's place.
     public let slot: Int
@@ -138,7 +141,7 @@ public struct Scoreboard: @unchecked Sendable {
     public let app: Int
     /// The generation that serves it.
     public let generation: UInt64
-    /// "GET /path", cut; with the request's id in brackets behind it where requests have ids.
+    /// "GET /path", cut; followed by the request's id in brackets if requests have ids.
     public let line: String
   }
 
@@ -146,7 +149,8 @@ public struct Scoreboard: @unchecked Sendable {
     base + Scoreboard.entriesAt + slot * Scoreboard.slotBytes
   }
 
-  /// A request begins in the application. `method`, `path` and `name`, its id, may be of any length.
+  /// Records that a request begins in the application. `method`, `path` and `name`, its id, may be of any
+  /// length.
   @inline(__always)
   public func begin(
     _ slot: UInt32, at now: UInt64, app: Int, generation: UInt32, _ method: UnsafeRawBufferPointer,
@@ -172,7 +176,7 @@ public struct Scoreboard: @unchecked Sendable {
     Cell(entry).value = now
   }
 
-  /// The request is over.
+  /// Records that the request is over.
   @inline(__always)
   public func end(_ slot: UInt32) {
     if slot < Scoreboard.slots { Cell(entry(Int(slot))).value = 0 }
@@ -198,8 +202,8 @@ public struct Scoreboard: @unchecked Sendable {
       line: "\(method) \(path)" + (name.isEmpty ? "" : " [\(name)]"))
   }
 
-  /// The request that the crashed thread was in, or, where no thread has told, the oldest one; nil if it
-  /// was in none that is known.
+  /// The request that the crashed thread was in, or, if no thread has recorded that, the oldest one; nil if
+  /// it was in no known one.
   public var crashed: Entry? {
     let place = self[.crashedSlot].value
     if place == 0 { return entries.first }
@@ -208,7 +212,7 @@ public struct Scoreboard: @unchecked Sendable {
 
   // MARK: Stacks
 
-  /// Where a stack stands: the beginning of its request (0: none), its slot, its bytes, the text.
+  /// The memory of a stack: the beginning of its request (0: none), its slot, its bytes, the text.
   private func stack(_ index: Int) -> UnsafeMutableRawPointer {
     entry(Scoreboard.slots) + index * (Scoreboard.stackBytes + 16)
   }
@@ -218,7 +222,7 @@ public struct Scoreboard: @unchecked Sendable {
     return Cell(place).value == entry.began && place.load(fromByteOffset: 8, as: UInt32.self) == entry.slot
   }
 
-  /// Shows what a request under way does: lines of text, cut to `stackBytes`.
+  /// Shows what a running request is doing: lines of text, cut to `stackBytes`.
   public func show(stack text: UnsafeRawBufferPointer, of slot: Int) {
     guard slot < Scoreboard.slots, let entry = entry(at: slot) else { return }
     let known = self.entries
@@ -235,7 +239,7 @@ public struct Scoreboard: @unchecked Sendable {
     Cell(place).value = entry.began
   }
 
-  /// What was last shown of a request; nil for nothing.
+  /// The last stack shown for a request; nil for none.
   public func stack(of entry: Entry) -> String? {
     guard let index = (0..<Scoreboard.stacks).first(where: { isStack($0, of: entry) }) else { return nil }
     let place = stack(index)
@@ -243,7 +247,7 @@ public struct Scoreboard: @unchecked Sendable {
     return String(decoding: UnsafeRawBufferPointer(start: place + 16, count: count), as: UTF8.self)
   }
 
-  /// All requests under way that are written down, the oldest first.
+  /// All recorded running requests, oldest first.
   public var entries: [Entry] {
     (0..<Scoreboard.slots).compactMap { entry(at: $0) }.sorted { $0.began < $1.began }
   }

@@ -1,8 +1,8 @@
-/// The memory that the workers of a server have in common for the module `uwsgi` of Python applications. Its
-/// master makes it and never looks into it: whatever stands there concerns the workers alone.
+/// The memory that the workers of a server share for the module `uwsgi` of Python applications. Its master
+/// makes it and never looks into it: its contents concern only the workers.
 public enum SharedMemory {
   /// Bytes before the caches: a page for nobody, a row for each worker, then broadcasts, timers, monitors and
-  /// the minute, as Plugins/python3/uwsgi/shared.py has them.
+  /// the minute, as laid out in Plugins/python3/uwsgi/shared.py.
   public static let fixedBytes = page + 64 * 1024 + page + 2 * page + page + page
   private static let page = 4096
 }

@@ -1,12 +1,12 @@
-/// Why no socket can be bound at a path, as far as what lies there tells (CLinux: `clinux_socket_place`). The
-/// listeners and the control socket say it in the same words.
+/// Why no socket can be bound at a path, as far as the file there tells (CLinux: `clinux_socket_place`). The
+/// listeners and the control socket use the same words for it.
 public enum SocketPlace: Int32, Sendable {
   /// Nothing more can be told than the error itself.
   case unknown
   /// A server answers there.
   case inUse
   case directory
-  /// A file that is no socket.
+  /// A file that is not a socket.
   case file
   case danglingLink
   /// A socket of another type.
@@ -18,10 +18,9 @@ public enum SocketPlace: Int32, Sendable {
   case closedDirectory
   case readOnly
 
-  /// What is wrong and what to do; nil where only the error can be told.
+  /// What is wrong and what to do; nil if only the error can be reported.
   public func sentence(_ path: String) -> String? {
-    let slash = path.lastIndex(of: "/")
-    let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "the working directory"
+    let directory = Paths.parent(of: path) ?? "the working directory"
     return switch self {
     case .unknown: nil
     case .inUse: "\(path) is in use by another server; stop that one or choose another address"

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// What each worker of a server holds in spools: a page of memory that the workers share, so that they keep
-/// one bound together. A worker writes its own number and adds up all; the master, which reads none of them,
-/// makes the number of one that has ended zero.
+/// How much each worker of a server holds in spools: a page of memory that the workers share, so that they
+/// keep one bound together. A worker writes its own number and sums up all; the master, which reads none of
+/// them, zeroes the number of a worker that has ended.
 ///
-/// The memory is the maker's; the value is only a view of it and lives no longer than the mapping.
+/// The memory belongs to its maker; the value is only a view of it and must not outlive the mapping.
 public struct SpoolShares: @unchecked Sendable {
-  /// Numbers in the page. Two workers share one if so many have been started between them.
+  /// How many numbers the page has. Two workers share one if this many have been started between them.
   public static let count = 512
   /// Bytes of the page.
   public static let bytes = count * 8
@@ -15,20 +15,19 @@ public struct SpoolShares: @unchecked Sendable {
   /// A view of `bytes` bytes, zero at first.
   public init(_ base: UnsafeMutableRawPointer) { self.base = base }
 
-  /// Where the number of a share stands, in bytes from the beginning.
+  /// The offset of a share's number, in bytes from the beginning.
   public static func offset(of share: Int) -> Int { share % count * 8 }
 
   private func cell(_ share: Int) -> UnsafeMutablePointer<Atomic<Int64>> {
     (base + SpoolShares.offset(of: share)).assumingMemoryBound(to: Atomic<Int64>.self)
   }
 
-  /// Adds to a share, or takes away.
+  /// Adds to a share, or subtracts.
   public func add(_ count: Int64, to share: Int) {
     cell(share).pointee.wrappingAdd(count, ordering: .relaxed)
   }
 
-  /// All shares together; what a worker that is broken has written counts as no less than nothing and no more
-  /// than there can be.
+  /// All shares together; the number of a broken worker counts as no less than 0 and no more than possible.
   public var total: Int64 {
     var sum: Int64 = 0
     for share in 0..<SpoolShares.count {

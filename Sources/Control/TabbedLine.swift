@@ -1,5 +1,5 @@
-/// Fields that may hold any text, in one line between tabs: what the programs tell that the server starts for
-/// a file. Tabs, ends of lines and backslashes of a field are escaped.
+/// Fields that may hold any text, in one line, separated by tabs: the output of programs that the server
+/// starts for a file. Tabs, line ends and backslashes in a field are escaped.
 public enum TabbedLine {
   private static let tab = UInt8(ascii: "\t")
   private static let newline = UInt8(ascii: "\n")

@@ -1,16 +1,16 @@
-/// What is counted of answers: how many of each kind, of what size, and how long they took. The numbers add
-/// up: those of workers that have ended count on.
+/// Counts of answers: how many of each kind, of what size, and how long they took. The numbers add up: those
+/// of workers that have ended still count.
 public struct Tally: Equatable, Sendable {
-  /// How front ends and clients speak, in the order of the cells.
+  /// The protocols of front ends and clients, in the order of the cells.
   public static let gateways = ["http", "scgi", "uwsgi", "fastcgi"]
-  /// Numbers in all.
+  /// How many numbers there are.
   public static let cells = Cell.buckets + Latency.bounds.count + 1
 
-  /// Where each number stands.
+  /// The place of each number.
   public enum Cell {
-    /// Answers with 1xx to 5xx, a cell each.
+    /// Answers with 1xx to 5xx, one cell each.
     public static let classes = 0
-    /// Requests by what was spoken, a cell each.
+    /// Requests by protocol, one cell each.
     public static let gateways = 5
     /// Bytes of request bodies.
     public static let received = 9
@@ -18,7 +18,7 @@ public struct Tally: Equatable, Sendable {
     public static let sent = 10
     /// Microseconds of all requests together.
     public static let microseconds = 11
-    /// Requests by the time they took: one cell for each of `Latency.bounds`, and one for what took longer.
+    /// Requests by the time they took: one cell for each of `Latency.bounds`, and one for longer ones.
     public static let buckets = 12
   }
 
@@ -28,7 +28,7 @@ public struct Tally: Equatable, Sendable {
   /// Nothing counted yet.
   public init() { values = Array(repeating: 0, count: Tally.cells) }
 
-  /// Numbers as they were written down; missing ones are 0, further ones are left out.
+  /// Numbers as written; missing ones are 0, further ones are ignored.
   public init(_ values: some Sequence<UInt64>) {
     self.init()
     for (index, value) in values.prefix(Tally.cells).enumerated() { self.values[index] = value }
@@ -38,7 +38,7 @@ public struct Tally: Equatable, Sendable {
   public var requests: UInt64 { values[Cell.classes..<Cell.gateways].reduce(0, &+) }
   /// Answers whose status begins with `digit`, 1 to 5.
   public func answers(_ digit: Int) -> UInt64 { values[Cell.classes + digit - 1] }
-  /// Requests by what was spoken: a place in `gateways`.
+  /// Requests by protocol: a place in `gateways`.
   public func spoken(_ place: Int) -> UInt64 { values[Cell.gateways + place] }
   /// Bytes of request bodies.
   public var received: UInt64 { values[Cell.received] }
@@ -46,7 +46,7 @@ public struct Tally: Equatable, Sendable {
   public var sent: UInt64 { values[Cell.sent] }
   /// Microseconds of all requests together.
   public var microseconds: UInt64 { values[Cell.microseconds] }
-  /// Requests by the time they took, as `Latency.bounds` has it, and one number more.
+  /// Requests by the time they took, by `Latency.bounds`, plus one more number.
   public var buckets: ArraySlice<UInt64> { values[Cell.buckets...] }
 
   /// Adds another's numbers.
@@ -54,12 +54,12 @@ public struct Tally: Equatable, Sendable {
     for index in left.values.indices { left.values[index] &+= right.values[index] }
   }
 
-  /// What has been added since an earlier one; of a number that fell, all of it.
+  /// What has been added since an earlier one; for a number that fell, all of it.
   public func since(_ earlier: Tally) -> Tally {
     Tally(zip(values, earlier.values).map { $0 >= $1 ? $0 - $1 : $0 })
   }
 
-  /// Microseconds that a share of the requests stayed below, 0 to 1, by linear interpolation within its
+  /// Microseconds below which a share of the requests, 0 to 1, stayed, by linear interpolation within its
   /// bucket; nil without requests.
   public func percentile(_ share: Double) -> Double? {
     let total = buckets.reduce(0, &+)
@@ -88,7 +88,7 @@ public enum Latency {
       return [one, 2 * one, 5 * one]
     } + [100_000_000]
 
-  /// The place of a time in `bounds`; their count for what is above all. Computed rather than looked up: most
+  /// The place of a time in `bounds`; their count for a time above all. Computed rather than looked up: most
   /// requests take few steps.
   @inlinable
   public static func bucket(_ microseconds: UInt64) -> Int {

@@ -1,20 +1,20 @@
-/// Keys of the tickets by which clients take up their TLS sessions again: made here, the same in all workers,
-/// and handed on over swaps and upgrades, so that none of these costs a client a handshake.
+/// Keys of the tickets with which clients resume their TLS sessions: made here, the same in all workers, and
+/// passed on across swaps and upgrades, so that none of these costs a client a handshake.
 public struct TicketKeys: Sendable {
-  /// Newest first, in hexadecimal digits: the newest makes tickets, all of them open some.
+  /// Newest first, in hexadecimal digits: the newest makes tickets, and all of them open some.
   public private(set) var keys: [String]
   /// How many are kept.
   public static let kept = 3
-  /// Bytes of a key: its name, and those of cipher and authentication.
+  /// Bytes of a key: its name, and the keys of cipher and authentication.
   public static let bytes = 80
 
-  /// Those that a master before this one has left, or a new one.
+  /// The keys that a previous master has left, or a new one.
   public init(_ inherited: [String]) {
     keys = Array(inherited.filter { $0.utf8.count == 2 * TicketKeys.bytes }.prefix(TicketKeys.kept))
     if keys.isEmpty { renew() }
   }
 
-  /// Another key; the oldest is forgotten.
+  /// Makes another key; the oldest is forgotten.
   public mutating func renew() {
     // The kernel's own, by getrandom(2).
     var source = SystemRandomNumberGenerator()
@@ -30,6 +30,6 @@ public struct TicketKeys: Sendable {
     keys = [String(decoding: key, as: UTF8.self)] + keys.prefix(TicketKeys.kept - 1)
   }
 
-  /// What a worker is told.
+  /// The message for a worker.
   public var message: Message { Message(.tickets, keys.map { .init("ticket", $0) }) }
 }

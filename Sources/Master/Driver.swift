@@ -2,7 +2,7 @@ import Config
 import Control
 import Glibc
 
-/// Carries out what `Releases` decides. Whatever an action leads to at once is an event again, and waits
+/// Carries out what `Releases` decides. Anything that an action leads to at once is an event again, and waits
 /// until the actions before it are done.
 extension Master {
   /// Something has happened.
@@ -12,7 +12,8 @@ extension Master {
     isDeciding = true
     while !events.isEmpty {
       let now = System.now()
-      for action in releases.take(events.removeFirst(), now: now) { perform(action) }
+      let event = events.removeFirst()
+      for action in releases.take(event, now: now, calendar: System.seconds()) { perform(action) }
       statistics.enters(releases.phase, at: now)
     }
     isDeciding = false
@@ -30,6 +31,8 @@ extension Master {
     case .abort(let id, let reason): abort(id, reason)
     case .configure(let ticket): configure(ticket)
     case .stage(let ticket): stage(ticket)
+    case .readCertificates(let ticket): readCertificates(ticket)
+    case .present(let id, let certificates): present(id, certificates)
     case .abandonStaging(let ticket): abandonStaging(ticket)
     case .swap(let id, let app, let build): swap(id, app, build)
     case .startHeir(let ticket, let binary): startHeir(ticket, binary)
@@ -46,6 +49,7 @@ extension Master {
     case .count(let name):
       statistics.count(name)
       statistics.changed(releases.lastOutcome ?? "", at: System.seconds())
+    case .gateClosed(let figure): statistics.count("gate_\(figure.rawValue)")
     case .announceReady: announceReady()
     case .announceFailure(let reason, let code): announceFailure(reason, code: code)
     case .resized(let text, let isMore):
@@ -73,7 +77,7 @@ extension Master {
     for socket in watchSockets {
       MasterLog.announce("\(socket.kind.rawValue) socket \(socket.address) ready")
     }
-    // One that follows knows the figures of the one before once the server is its own.
+    // A master that follows knows the figures of the one before it once it owns the server.
     if !plan.follows || hasTakenOver { startWatcher() }
     startPrograms()
     plan.notify(plan.follows ? "READY=1\nMAINPID=\(System.ownPID)" : "READY=1")
@@ -86,7 +90,7 @@ extension Master {
     MasterLog.announce(reason)
   }
 
-  /// The server stops: whoever connects from now on is refused by the kernel.
+  /// The server stops: the kernel refuses connections from now on.
   private func closeSockets() {
     plan.notify("STOPPING=1")
     for job in jobs.values { System.signal(job.pid, SIGKILL) }
@@ -96,7 +100,7 @@ extension Master {
     stopPrograms()
   }
 
-  /// Copies of builds that nobody runs, fills or can ask for again.
+  /// Removes copies of builds that nobody runs, fills or can ask for again.
   func removeUnused() {
     var used: Set<Int> = []
     for worker in workers.values { used.formUnion(worker.release.builds.map(\.copy)) }

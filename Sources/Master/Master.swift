@@ -3,15 +3,15 @@ import Control
 import Glibc
 import Posix
 
-/// A listening socket that the master keeps for ever.
+/// A listening socket that the master keeps for as long as it lives.
 public struct MasterSocket: Sendable {
   /// The bound socket; the master's from now on.
   public let descriptor: Int32
-  /// What is spoken on it.
+  /// The protocol spoken on it.
   public let gateway: ListenerProtocol
   /// Where it is bound, as people write it.
   public let address: String
-  /// What is announced once it is served: "http socket 127.0.0.1:8080 ready".
+  /// The announcement once it is served: "http socket 127.0.0.1:8080 ready".
   public let readyLine: String
 
   /// A socket.
@@ -23,37 +23,39 @@ public struct MasterSocket: Sendable {
 
 /// What the master starts with.
 public struct MasterPlan {
-  /// What was asked for.
+  /// The requested settings.
   public var settings: Settings
   /// The options in effect, as workers read them.
   public var arguments: [String]
   /// Files that workers may not read themselves.
   public var files: [HandedFile] = []
+  /// They are the ones that serve in the previous master: nobody tries them again.
+  public var filesServe = false
   /// The command line as it was given, to be read again.
   public var commandLine: [String]
   /// The sockets to serve.
   public var sockets: [MasterSocket]
-  /// Those for who watches the server.
+  /// The sockets for those who watch the server.
   public var watchSockets: [WatchSocket] = []
   /// The server's own directory: private copies and the control socket.
   public var directory: MasterDirectory
-  /// What the operator is told once when the server serves; nil for nothing.
+  /// A warning to the operator, given once when the server serves; nil for none.
   public var warning: String?
   /// Tells the launcher (sd_notify).
   public var notify: (String) -> Void
   /// Packet socket to the process that waits for this master's readiness; -1 for none.
   public var parent: Int32 = -1
-  /// The sockets come from a master that serves until this one is ready, and hands over then.
+  /// The sockets come from a master that serves until this one is ready, and then hands over.
   public var follows = false
-  /// The user that programs of the operator's run as.
+  /// The user that the operator's programs run as.
   public var programUser: UInt32 = 0
-  /// The builds that serve there, by application, for this one to go on with.
+  /// The builds that serve in the previous master, by application, for this one to go on with.
   public var builds: [Orders.Build] = []
-  /// What else that one has left.
+  /// Everything else that the previous master has left.
   public var bequest = Bequest()
-  /// Makes the server's own directory again at its path; nil, with errno, if that cannot be.
+  /// Makes the server's own directory again at its path; nil, with errno, if that is not possible.
   public var remakeDirectory: () -> MasterDirectory? = { nil }
-  /// Runs when the server is this master's alone.
+  /// Runs when the server belongs to this master alone.
   public var takeOver: () -> Void = {}
 
   /// A plan.
@@ -67,12 +69,12 @@ public struct MasterPlan {
 }
 
 /// The process that supervises: it keeps the listening sockets, starts and replaces workers, and puts new
-/// builds to work. It never parses a request and never loads an application; whatever could block it is
+/// builds to work. It never parses a request and never loads an application; anything that could block it is
 /// done by a child.
 ///
-/// One thread runs all of it, in `loop`. The life of a worker is in Spawn/, that of a build in Swap/.
+/// One thread does all of this, in `loop`. The life of a worker is in Spawn/, that of a build in Swap/.
 public final class Master {
-  /// What a descriptor tells of.
+  /// What a descriptor reports on.
   enum Source {
     case signals
     case workerEnd(Int)
@@ -101,16 +103,16 @@ public final class Master {
   let plan: MasterPlan
   let epoll: Int32
   var sources: [Int32: Source] = [:]
-  /// Waits for events that have failed in a row.
+  /// How many waits for events have failed in a row.
   private var failedWaits = 0
   var alarms = Alarms()
   /// Monotonic nanoseconds.
   let began = System.now()
   private var counter = 0
 
-  /// What serves, what is being changed, and what to do about it.
+  /// Decides what serves, what is being changed, and what to do about it.
   var releases = Releases()
-  /// Events that wait for the actions of the one before.
+  /// Events that wait for the actions of the event before them.
   var events: [Event] = []
   var isDeciding = false
 
@@ -120,7 +122,7 @@ public final class Master {
   /// Those of them that a zygote was told to fork.
   var forking: [Int: Forking] = [:]
   var zygotes: [Int: Zygote] = [:]
-  /// Processes may have become this one's children that it has not started.
+  /// Processes that this one has not started may have become its children.
   var hasOrphans = false
   /// Processes that were killed because they could not be watched, and have not been waited for.
   var unwatched: [Int32] = []
@@ -129,80 +131,86 @@ public final class Master {
   var crashes: [Crash] = []
   var statistics = Statistics()
   var sockets: [MasterSocket]
-  /// Those for who watches, and the process that serves them.
+  /// The sockets for those who watch, and the process that serves them.
   var watchSockets: [WatchSocket] = []
   var watcher: Watcher?
-  /// Memory in which the workers say what they spool (`SpoolShares`), and whose each number is.
+  /// Memory in which the workers report what they spool (`SpoolShares`), and the owner of each number.
   let spoolShares: Int32
   var spoolNumbers = SpoolNumbers()
-  /// What the workers have in common, and reloads that they ask for.
+  /// Memory that the workers share, and reloads that they ask for.
   var (commons, renewal): ([CommonMemory], Renewal) = ([], Renewal())
   /// Keys of session tickets.
   var tickets: TicketKeys
-  /// Connections waited at the last look.
+  /// Connections were waiting at the last look.
   var hadBacklog = false
 
   var jobs: [Int: Job] = [:]
-  /// The configuration that the change under way has read.
+  /// The configuration that the change in progress has read.
   var configured: (ticket: Int, arguments: [String], settings: Settings, files: [HandedFile])?
   /// Private copies on disk.
   var copies: Copies
-  /// The share of failed answers before the build on trial, by mount.
+  /// The share of failed answers before the build on trial served, by mount.
   var usualFailures: [String: Double] = [:]
-  /// The longest that a request was seen to take, in seconds, before the build on trial; by mount.
+  /// The longest that a request was seen to take, in seconds, before the build on trial served; by mount.
   var usualLongest: [String: Double] = [:]
   /// There was a build on trial after the last event.
   var wasOnTrial = false
+  /// Monotonic nanoseconds of the next look at figures that are compared.
+  var nextMeasure: UInt64 = 0
   /// Monotonic nanoseconds of the last look at all workers.
   var lastLook: UInt64 = 0
 
   var controlPath: String
   var controlSocket: Int32 = -1
-  /// Why there is none, once it is told.
+  /// Why there is none, once that has been reported.
   var controlTrouble: String?
   var clients: [Int: Client] = [:]
   /// Masters that are to follow this one, by the change that asks for it: one, and those that were killed and
   /// have not ended.
   var heirs: [Int: Heir] = [:]
-  /// It has followed: sockets and files are its own.
+  /// One of them has followed: sockets and files belong to it.
   var hasHandedOver = false
-  /// The master before this one is gone, or has said that the server is this one's.
+  /// The master before this one is gone, or has handed the server over to this one.
   var hasTakenOver = false
   var files: FileWatch?
-  /// The pipes that commands come by (`--master-fifo`), by their paths.
+  /// Files that the previous master watched, until this one does.
+  var inheritedFiles: [String: Bequest.Seen] = [:]
+  /// What the paths of certificates led to at the start.
+  var certificatesSeen: [String: FileIdentity] = [:]
+  /// The pipes through which commands come (`--master-fifo`), by path.
   var commandPipes = CommandPipes()
-  /// Programs of the operator's that run.
+  /// The operator's programs that are running.
   var programs: [Int: RunningProgram] = [:]
   /// How those that run beside the server have ended, by their place.
   var programPatience: [Int: Patience] = [:]
-  /// They are this master's.
+  /// They belong to this master.
   var hasPrograms = false
-  /// The process that ends them if this one cannot, and how much it says.
+  /// The process that ends them if this one cannot, and what is heard from it.
   var keeper: Keeper?
   var keeperHearing = Hearing()
-  /// Those of the master before this one have not ended: this one's would find their places taken.
+  /// Those of the previous master have not ended: this one's would find their ports or files taken.
   var programsWait = false
-  /// Commands of the times table that the master before this one has started and that run.
+  /// Scheduled commands that the previous master has started and that are still running.
   var foreignTimed: [String] = []
-  /// Everybody has left but processes that the kernel holds.
+  /// Everybody has left except processes that the kernel holds.
   var (hasWaited, isWaiting) = (false, false)
-  /// Which minutes of theirs have come.
+  /// Which of their minutes have come.
   var minutes = Minutes()
-  /// The ways of lines that are distributed, and the process that does it.
+  /// The pipes of lines that are distributed, and the process that distributes them.
   var pipes: LogPipes?
   var collector: Collector?
-  /// Those before it that were killed and have not ended.
+  /// Earlier such processes that were killed and have not ended.
   var forsaken = 0
   /// Monotonic nanoseconds of the last look at it.
   var lastBeat = System.now()
-  /// Lines that nobody took: by that process, and by those that were there before it.
+  /// Lines that nobody took, counted by that process and by its predecessors.
   var collectorDrops = 0
   var earlierDrops = 0
 
   /// Processors that this process may use; at least 1.
   public static var processors: Int { System.processors }
 
-  /// Serves until a stop; the exit code, and whether another master goes on with the sockets.
+  /// Serves until a stop; returns the exit code, and whether another master goes on with the sockets.
   public static func run(_ plan: MasterPlan) -> (code: Int32, hasHandedOver: Bool) {
     do {
       let master = try Master(plan)
@@ -233,6 +241,8 @@ public final class Master {
     copies = Copies(in: plan.directory)
     tickets = TicketKeys(plan.bequest.tickets)
     releases.follows = plan.follows
+    for file in plan.bequest.seen { inheritedFiles[file.path] = file }
+    for file in plan.files { certificatesSeen[file.path] = System.identity(of: file.path) }
     spoolShares = try System.sealedMemory("spools", SpoolShares.bytes)
     epoll = try System.epollCreate()
     controlPath = plan.settings.supervision.controlSocket ?? plan.directory.path + "/control.sock"
@@ -247,6 +257,7 @@ public final class Master {
   // MARK: The loop
 
   private func serve() throws(SystemError) -> Int32 {
+    System.ignoreStraySignals()
     let signals = try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
     try watch(signals, .signals)
     if plan.parent >= 0 { try watch(plan.parent, .parent) }
@@ -275,7 +286,7 @@ public final class Master {
     }
     flushClients()
     if !hasHandedOver {
-      // Who waits for the server's end knows that it takes no more orders.
+      // Those who wait for the server's end can see that it takes no more orders.
       closeControl()
       endPrograms(signals)
       runLastSteps(signals)
@@ -284,7 +295,7 @@ public final class Master {
     return 1
   }
 
-  /// The kernel does not say what has come: everybody is looked at, ten times a second. Where that lasts the
+  /// The kernel does not say what has come: looks at every descriptor, ten times a second. If this lasts, the
   /// server ends, and says why.
   private func waitFailed(_ error: SystemError) {
     failedWaits += 1
@@ -303,11 +314,11 @@ public final class Master {
     return alarms.wait < 0 ? 100 : min(alarms.wait, 100)
   }
 
-  /// The server has started and is not about to end, whatever is being changed.
+  /// The server has started and is not about to end, whatever change is in progress.
   var servesOn: Bool {
     switch releases.state {
     case .starting, .stopping: false
-    case .serving, .staging, .rolling, .swapping, .handingOver: !hasHandedOver
+    case .serving, .staging, .rolling, .swapping, .presenting, .handingOver: !hasHandedOver
     }
   }
 
@@ -326,70 +337,9 @@ public final class Master {
     System.close(fd)
   }
 
-  /// Nothing is heard of a descriptor any more; it stays open.
+  /// Stops watching a descriptor, which stays open.
   func hearNoMore(_ fd: Int32) {
     System.unwatch(epoll, fd)
     sources[fd] = nil
-  }
-
-  private func handle(_ fd: Int32) {
-    switch sources[fd] {
-    case .signals: while let signal = System.nextSignal(fd) { signalled(signal) }
-    case .workerEnd(let id): workerEnded(id)
-    case .workerLink(let id): workerSpeaks(id)
-    case .zygoteEnd(let number): zygoteEnded(number)
-    case .zygoteLink(let number): zygoteSpeaks(number)
-    case .jobEnd(let id): jobEnded(id)
-    case .jobLink(let id): jobSpeaks(id)
-    case .control: acceptClient()
-    case .parent: parentSpeaks(fd)
-    case .heirLink(let ticket): heirSpeaks(ticket)
-    case .heirEnd(let ticket): heirEnded(ticket)
-    case .watcherLink: watcherSpeaks()
-    case .watcherEnd: watcherEnded()
-    case .client(let id): clientSpeaks(id)
-    case .files: filesChanged()
-    case .collectorLink: collectorSpeaks()
-    case .collectorEnd: collectorEnded()
-    case .programLink(let id): programSpeaks(id)
-    case .programEnd(let id): programEnded(id)
-    case .keeperLink: keeperSpeaks()
-    case .keeperEnd: keeperEnded()
-    case .commands: takeCommands(fd)
-    case nil: System.unwatch(epoll, fd)
-    }
-  }
-
-  private func perform(_ action: Alarms.Action) {
-    switch action {
-    case .releases(let alarm): rang(alarm)
-    case .zygote(let number): startZygote(number)
-    case .lifetime(let id):
-      replace(id, "it has served long enough (--max-worker-lifetime)")
-    case .stageTimeout(let id): jobTimedOut(id)
-    case .saveTimeout(let id): savingTimedOut(id)
-    case .stacks(let id): stacksAreShown(to: id)
-    case .clients: acceptClientsAgain()
-    case .look: look()
-    case .control: lookForControl()
-    case .last: lastAreLate()
-    case .collectorBeat: lookForCollector()
-    case .programsEnd: programsAreLate()
-    case .watcher: startWatcher()
-    case .settled: filesSettled()
-    case .collector: collectAgain()
-    case .program(let place): attach(place)
-    case .programTime(let id): programIsLate(id)
-    case .minute: minuteBegins()
-    case .keeper: keepAgain()
-    case .renewal: renew()
-    case .tickets: renewTickets()
-    }
-  }
-
-  private func rang(_ alarm: ReleaseAlarm) {
-    // What its answers say up to now counts.
-    if case .soak = alarm { lookForEvidence() }
-    inform(.alarm(alarm))
   }
 }

@@ -15,8 +15,8 @@ extension System {
     try check("openat", openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
   }
 
-  /// Makes a file that must not be there, open for writing, out of the way of what children get. The
-  /// corresponding C function is `openat`.
+  /// Creates a file that must not exist, open for writing, numbered above the descriptors that children get.
+  /// The corresponding C function is `openat`.
   static func createFile(_ name: String, in directory: Int32) throws(SystemError) -> Int32 {
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
     let low = try check("openat", openat(directory, name, flags, 0o600))
@@ -24,7 +24,8 @@ extension System {
     return try duplicate(low)
   }
 
-  /// Opens a file for reading, out of the way of what children get. The corresponding C function is `openat`.
+  /// Opens a file for reading, numbered above the descriptors that children get. The corresponding C function
+  /// is `openat`.
   static func openFile(_ name: String, in directory: Int32) throws(SystemError) -> Int32 {
     let low = try check("openat", openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC))
     defer { close(low) }
@@ -49,7 +50,7 @@ extension System {
     while try check("sendfile", Int32(clamping: sendfile(other, from, &offset, 1 << 30))) > 0 {}
   }
 
-  /// Sets a file's mode, for this group. The corresponding C functions are `fchown` and `fchmod`.
+  /// Sets a file's mode and group. The corresponding C functions are `fchown` and `fchmod`.
   static func share(_ fd: Int32, with group: UInt32?, mode: UInt32) throws(SystemError) {
     if let group { _ = try check("fchown", fchown(fd, uid_t.max, group)) }
     _ = try check("fchmod", fchmod(fd, mode))
@@ -63,13 +64,13 @@ extension System {
     _ = unlinkat(directory, name, AT_REMOVEDIR)
   }
 
-  /// Opens a file, but no link and no file that another user can have put there (`clinux_open_guarded`).
+  /// Opens a file, but no link and no file that another user could have put there (`clinux_open_guarded`).
   private static func openGuarded(_ path: String, _ flags: Int32, _ mode: mode_t) throws(SystemError) -> Int32
   {
     try check("open", clinux_open_guarded(path, flags | O_CLOEXEC, mode))
   }
 
-  /// Makes and opens a pipe of its owner's alone (`clinux_open_pipe`). The corresponding C functions are
+  /// Makes and opens a pipe for its owner alone (`clinux_open_pipe`). The corresponding C functions are
   /// `mkfifoat` and `openat`.
   static func commandPipe(_ path: String) throws(SystemError) -> Int32 {
     try check("mkfifo", clinux_open_pipe(path))
@@ -81,7 +82,7 @@ extension System {
   /// Removes it, if the path still leads to it. The corresponding C function is `unlinkat`.
   static func removeCommandPipe(_ path: String, _ pipe: Int32) { _ = clinux_remove_pipe(path, pipe) }
 
-  /// What is in a pipe, so many bytes at most. The corresponding C function is `read`.
+  /// Reads what is in a pipe, at most this many bytes. The corresponding C function is `read`.
   static func bytes(of pipe: Int32, atMost count: Int) -> ArraySlice<UInt8> {
     var buffer = [UInt8](repeating: 0, count: count)
     return buffer[..<max(0, read(pipe, &buffer, count))]
@@ -92,8 +93,8 @@ extension System {
     String(cString: clinux_guarded_reason(error.code))
   }
 
-  /// Opens a log for appending, out of the way of what children get. The corresponding C function is
-  /// `open`.
+  /// Opens a log for appending, numbered above the descriptors that children get. The corresponding C
+  /// function is `open`.
   static func openLog(_ path: String) throws(SystemError) -> Int32 {
     let low = try openGuarded(path, O_WRONLY | O_CREAT | O_APPEND, 0o640)
     defer { close(low) }
@@ -110,14 +111,14 @@ extension System {
     LogSink.shared.renew()
   }
 
-  /// Throws if another user can have made a link on the way to a name.
+  /// Throws if another user could have made a link on the way to a name.
   static func guardPlace(of path: String) throws(SystemError) {
     var name = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
     close(try check("open", clinux_open_parent(path, &name)))
   }
 
-  /// Removes a socket's name, if it is one's, wherever else the path leads by now. The corresponding C
-  /// functions are `fstatat` and `unlinkat`.
+  /// Removes a name if it is a socket's; anything else that the path leads to by now stays. The corresponding
+  /// C functions are `fstatat` and `unlinkat`.
   static func removeSocket(_ path: String) {
     var name = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
     let directory = clinux_open_parent(path, &name)

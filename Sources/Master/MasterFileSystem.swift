@@ -19,9 +19,9 @@ extension System {
     return fd
   }
 
-  /// Memory for another process to write into. Its size is sealed: who cuts a file that is mapped here ends
-  /// this process by SIGBUS. The corresponding C functions are
-  /// `memfd_create` and `fcntl` with F_ADD_SEALS.
+  /// Memory for another process to write into. Its size is sealed: truncating a file that is mapped here
+  /// would end this process by SIGBUS. The corresponding C functions are `memfd_create` and `fcntl` with
+  /// F_ADD_SEALS.
   static func sealedMemory(_ name: String, _ count: Int) throws(SystemError) -> Int32 {
     try check("memfd_create", clinux_sealed_memory(name, count))
   }
@@ -44,7 +44,7 @@ extension System {
     _ = munmap(UnsafeMutableRawPointer(mutating: address), count)
   }
 
-  /// Binds a unix socket for its owner alone, and listens. A file that nobody answers on is replaced.
+  /// Binds a unix socket for its owner alone, and listens. Replaces a file that nobody answers on.
   static func controlSocket(_ path: String) throws(SystemError) -> Int32 {
     let fd = try check("socket", clinux_socket(AF_UNIX))
     do throws(SystemError) {
@@ -83,7 +83,7 @@ extension System {
     return address
   }
 
-  /// Whether somebody listens there, even one who takes nobody at the moment (EAGAIN, connect(2)).
+  /// Whether somebody listens there, even if it accepts nobody at the moment (EAGAIN, connect(2)).
   private static func connects(_ address: sockaddr_un) -> Bool {
     let probe = clinux_socket(AF_UNIX)
     guard probe >= 0 else { return false }
@@ -112,6 +112,14 @@ extension System {
     var peer = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     return try check("accept4", clinux_accept(fd, &peer, &length))
+  }
+
+  /// The user and the process at the other end of a unix socket when it connected; nil if the kernel does not
+  /// say. The corresponding C function is `getsockopt` with SO_PEERCRED (unix(7)).
+  static func peer(of fd: Int32) -> (user: Int, process: Int)? {
+    var (user, process): (uid_t, pid_t) = (0, 0)
+    guard clinux_peer(fd, &user, &process) == 0 else { return nil }
+    return (Int(user), Int(process))
   }
 
   /// Opens the null device. The corresponding C function is `open`.

@@ -19,7 +19,7 @@ enum System {
   /// The corresponding C function is `close`.
   static func close(_ fd: Int32) { _ = Glibc.close(fd) }
 
-  /// A copy of a descriptor that is none of the standard ones. C function: `fcntl` with F_DUPFD_CLOEXEC.
+  /// A copy of a descriptor that is not one of the standard ones. C function: `fcntl` with F_DUPFD_CLOEXEC.
   static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
     try check("fcntl", clinux_duplicate(fd, STDERR_FILENO + 1))
   }
@@ -46,13 +46,13 @@ enum System {
     }
   }
 
-  /// Sends a signal to a child that was not reaped yet. The corresponding C function is `kill`.
+  /// Sends a signal to a child that has not been reaped yet. The corresponding C function is `kill`.
   static func signal(_ pid: pid_t, _ number: Int32) { _ = Glibc.kill(pid, number) }
 
   /// The corresponding C function is `getpid`.
   static var ownPID: pid_t { getpid() }
 
-  /// The file that this program was started from, as it lies there now. The corresponding C function is
+  /// The path of the file that this program was started from, as it is now. The corresponding C function is
   /// `readlink`.
   static var programPath: String {
     var buffer = [CChar](repeating: 0, count: 4096)
@@ -96,7 +96,7 @@ enum System {
   /// The corresponding C function is `usleep`.
   static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
-  /// Whether something waits on any of the descriptors. The corresponding C function is `poll`.
+  /// Whether input waits on any of the descriptors. The corresponding C function is `poll`.
   static func haveInput(_ descriptors: [Int32]) -> Bool {
     var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     return poll(&entries, nfds_t(entries.count), 0) > 0
@@ -109,16 +109,26 @@ enum System {
     return try check("signalfd", clinux_signalfd(signals, Int32(signals.count)))
   }
 
+  /// A signal that means nothing to the master does not end it. Programs that it starts find all signals at
+  /// their defaults (`Spawn`). The corresponding C function is `sigaction`.
+  static func ignoreStraySignals() { clinux_ignore_stray_signals() }
+
   /// The next signal; nil when none is there.
   static func nextSignal(_ fd: Int32) -> Int32? {
     let number = clinux_next_signal(fd)
     return number == 0 ? nil : number
   }
 
-  /// A descriptor that tells of files that appear in directories. The corresponding C function is
-  /// `inotify_init1`.
+  /// A descriptor that reports files that appear in directories. EMFILE from this call means the user's limit
+  /// (inotify(7)); if this process has no descriptor left, `fcntl` reports it. The corresponding C function
+  /// is `inotify_init1`.
   static func fileWatcher() throws(SystemError) -> Int32 {
-    try check("inotify_init1", inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC)))
+    do throws(SystemError) {
+      return try check("inotify_init1", inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC)))
+    } catch {
+      if error.code == EMFILE { close(try duplicate(STDERR_FILENO)) }
+      throw error
+    }
   }
 
   /// Watches a directory for finished and moved-in files, and for changed time stamps. The corresponding C
@@ -135,26 +145,25 @@ enum System {
     return FileIdentity(status)
   }
 
-  /// What has appeared: the directory's watch and the file's name. The corresponding C function is `read`.
-  static func appeared(_ watcher: Int32) -> [(watch: Int32, name: String)] {
+  /// Files that have appeared, read in at most this many `bytes`: the directory's watch and the file's name.
+  /// The rest comes the next time. The corresponding C function is `read`.
+  static func appeared(_ watcher: Int32, atMost bytes: Int) -> [(watch: Int32, name: String)] {
     var result: [(watch: Int32, name: String)] = []
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 * 1024, alignment: 8)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 8)
     defer { buffer.deallocate() }
-    while true {
-      let count = read(watcher, buffer.baseAddress!, buffer.count)
-      guard count > 0 else { return result }
-      var place = 0
-      while place + 16 <= count {
-        let watch = buffer.load(fromByteOffset: place, as: Int32.self)
-        let length = Int(buffer.load(fromByteOffset: place + 12, as: UInt32.self))
-        let name = buffer[(place + 16)..<(place + 16 + length)].prefix { $0 != 0 }
-        result.append((watch, String(decoding: name, as: UTF8.self)))
-        place += 16 + length
-      }
+    let count = read(watcher, buffer.baseAddress!, buffer.count)
+    var place = 0
+    while place + 16 <= count {
+      let watch = buffer.load(fromByteOffset: place, as: Int32.self)
+      let length = Int(buffer.load(fromByteOffset: place + 12, as: UInt32.self))
+      let name = buffer[(place + 16)..<(place + 16 + length)].prefix { $0 != 0 }
+      result.append((watch, String(decoding: name, as: UTF8.self)))
+      place += 16 + length
     }
+    return result
   }
 
-  // MARK: Talking
+  // MARK: Messages
 
   /// A pair of connected packet sockets. C function: `socketpair`.
   static func packetPair() throws(SystemError) -> (own: Int32, other: Int32) {
@@ -182,8 +191,8 @@ enum System {
     if clinux_send_packet(fd, bytes, bytes.count, descriptor) < 0 { throw SystemError("sendmsg") }
   }
 
-  /// The next packet; empty when the other end is gone. Nobody has descriptors to give to a master: what
-  /// comes along is dropped. The corresponding C function is `recvmsg`.
+  /// The next packet; empty when the other end is gone. Nobody has descriptors to give to a master: any that
+  /// come along are closed. The corresponding C function is `recvmsg`.
   static func receivePacket(_ fd: Int32) throws(SystemError) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: Message.packetBytes)
     let count = clinux_receive_packet(fd, &buffer, buffer.count, nil)

@@ -1,7 +1,7 @@
 import Control
 
-/// The figures in Prometheus's text format, version 0.0.4. Counters go on across the ends of workers and
-/// swaps; they begin again with a restart.
+/// The figures in Prometheus's text format, version 0.0.4. Counters survive the ends of workers and swaps;
+/// they begin again with a restart.
 struct Metrics {
   private var text = ""
 
@@ -91,6 +91,7 @@ struct Metrics {
     let gauges: [(String, String, (Snapshot.Worker) -> Int)] = [
       ("nsgi_worker_requests_in_progress", "Requests under way.", { $0.underWay }),
       ("nsgi_worker_connections", "Open connections.", { $0.connections }),
+      ("nsgi_worker_websockets", "Open WebSockets.", { $0.webSockets }),
       ("nsgi_worker_resident_bytes", "Resident memory.", { $0.resident }),
       ("nsgi_worker_start_time_seconds", "When it was started, in seconds of the calendar.", { $0.started }),
     ]
@@ -100,6 +101,20 @@ struct Metrics {
         let labels = [("worker", "\(worker.place)"), ("pid", "\(worker.pid)")]
         add(name, labels, UInt64(max(0, value(worker))))
       }
+    }
+    addZygotes(snapshot)
+  }
+
+  /// Processes that fork workers; no family without `--preload`.
+  private mutating func addZygotes(_ snapshot: Snapshot) {
+    guard !snapshot.zygotes.isEmpty else { return }
+    family("nsgi_zygotes", "gauge", "Processes that have loaded the applications and fork workers.")
+    for state in Set(snapshot.zygotes.map(\.state)).sorted() {
+      add("nsgi_zygotes", [("state", state)], UInt64(snapshot.zygotes.count { $0.state == state }))
+    }
+    family("nsgi_zygote_resident_bytes", "gauge", "Resident memory, most of which workers share.")
+    for zygote in snapshot.zygotes where zygote.pid > 0 {
+      add("nsgi_zygote_resident_bytes", [("pid", "\(zygote.pid)")], UInt64(max(0, zygote.resident)))
     }
   }
 
@@ -127,6 +142,37 @@ struct Metrics {
     }
     family("nsgi_builds_taken_back_total", "counter", "Builds that were taken back on trial.")
     add("nsgi_builds_taken_back_total", [], UInt64(snapshot.counts["taken_back"] ?? 0))
+    addComparison(snapshot)
+  }
+
+  /// New builds compared with the previous ones (`--swap-gate`); nothing without a gate.
+  private mutating func addComparison(_ snapshot: Snapshot) {
+    family("nsgi_swap_gate_refusals_total", "counter", "Builds that were refused or taken back by a gate.")
+    for figure in ["errors", "p50", "p99", "rss", "fds"] {
+      add(
+        "nsgi_swap_gate_refusals_total", [("figure", figure)], UInt64(snapshot.counts["gate_\(figure)"] ?? 0))
+    }
+    guard !snapshot.compared.isEmpty else { return }
+    func labels(_ one: Snapshot.Compared) -> [(String, String)] {
+      [("app", one.mount), ("build", one.isNew ? "new" : "before")]
+    }
+    let gauges: [(String, String, (Snapshot.Compared) -> Int)] = [
+      ("nsgi_swap_compared_requests", "Requests of both builds in the same time.", { $0.requests }),
+      ("nsgi_swap_compared_errors", "Of these, answers with 5xx.", { $0.failed }),
+      ("nsgi_swap_compared_growth_bytes", "Memory that a worker gained with 1000 requests.", { $0.bytes }),
+      ("nsgi_swap_compared_growth_fds", "Descriptors that it gained with 1000 requests.", { $0.descriptors }),
+    ]
+    for (name, help, value) in gauges {
+      family(name, "gauge", help)
+      for one in snapshot.compared { line(name, labels(one), "\(value(one))") }
+    }
+    let name = "nsgi_swap_compared_duration_seconds"
+    family(name, "gauge", "Time that this share of the requests stayed below.")
+    for one in snapshot.compared {
+      for (share, microseconds) in [("0.5", one.half), ("0.99", one.most)] {
+        line(name, labels(one) + [("share", share)], Metrics.seconds(UInt64(max(0, microseconds))))
+      }
+    }
   }
 
   // MARK: Lines

@@ -1,19 +1,19 @@
 import Config
 
-/// What a client of the watch process asks over HTTP: the head of a request (RFC 9112 §3). Everything is
-/// answered by one response and the end of the connection.
+/// The question of a client of the watch process over HTTP: the head of a request (RFC 9112 §3). Everything
+/// is answered by one response and the end of the connection.
 enum Question: Equatable {
-  /// The head has not come whole.
+  /// The head is incomplete.
   case incomplete
-  /// It is none that is answered: the status.
+  /// It cannot be answered: the status.
   case refused(Int)
   /// A path to be shown, without its query; `isHead`: without the body.
   case path(String, isHead: Bool)
 
-  /// Bytes of a head.
+  /// The most bytes of a head.
   static let bytes = 8192
 
-  /// - Parameter names: by which clients may call the server, beside addresses and `localhost`.
+  /// - Parameter names: by which clients may call the server, besides addresses and `localhost`.
   init(_ input: [UInt8], names: [String] = []) {
     guard let end = Question.end(input) else {
       self = input.count > Question.bytes ? .refused(431) : .incomplete
@@ -43,19 +43,19 @@ struct Answer {
   var type = "text/plain; charset=utf-8"
   var body = ""
 
-  /// A refusal in one sentence.
+  /// A refusal, in one sentence.
   static func refusal(_ status: Int) -> Answer {
     let sentences = [
       400: "this is no HTTP request",
       403: "the server has no such name, or a page of another site asks; use its address, or start it with "
         + "--watch-host NAME",
       404: "there is nothing here", 405: "only GET and HEAD are answered",
-      431: "the request is too long", 503: "the master does not answer",
+      431: "the request is too long", 503: "the master shows no figures for now; ask again",
     ]
     return Answer(status: status, body: "\(status): \(sentences[status] ?? "refused")\n")
   }
 
-  /// The response (RFC 9112 §4). Nothing of it may be kept, framed or taken for another type; a page loads
+  /// The response (RFC 9112 §4). It must not be cached, framed or mistaken for another type; a page loads
   /// nothing from elsewhere.
   func bytes(isHead: Bool) -> [UInt8] {
     let phrases = [
@@ -79,7 +79,7 @@ struct Answer {
 }
 
 extension String {
-  /// With the line ends of HTTP.
+  /// The text with HTTP's line ends.
   fileprivate func replacingNewlines() -> String {
     split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
   }

@@ -1,9 +1,9 @@
 import Config
 
-/// A request's head, as far as it matters: what is asked, by which name, and for whose page.
+/// A request's head, as far as it matters: what is asked, under which name, and from whose page.
 ///
-/// Pages of other sites reach these sockets through the browsers of people who may: a name of an attacker's
-/// that leads to 127.0.0.1 (DNS rebinding) makes the answer his page's own. So the server is asked by an
+/// Pages of other sites reach these sockets through the browsers of people who may: an attacker's name that
+/// resolves to 127.0.0.1 (DNS rebinding) lets his page read the answer. So the server must be addressed by an
 /// address, by `localhost`, or by a name that its operator has given it.
 struct QuestionHead {
   private let method: Substring
@@ -11,10 +11,10 @@ struct QuestionHead {
   private let authority: String?
   private let path: String
   private let origin: String?
-  /// `Sec-Fetch-Site`: whose page asks, as a browser says it.
+  /// `Sec-Fetch-Site`: whose page asks, according to the browser.
   private let site: String?
 
-  /// Reads it; nil for what is none, and for an HTTP/1.1 without its one Host (RFC 9112 §3.2).
+  /// Reads it; nil if it is not one, and for HTTP/1.1 without exactly one Host (RFC 9112 §3.2).
   init?(_ bytes: ArraySlice<UInt8>) {
     var lines = bytes.split(separator: UInt8(ascii: "\n")).map { line in
       line.last == UInt8(ascii: "\r") ? line.dropLast() : line
@@ -38,7 +38,7 @@ struct QuestionHead {
     site = fields.first { $0.name == "sec-fetch-site" }?.value
   }
 
-  /// A field's name in lower case, and its value; nil for what is none.
+  /// A field's name in lower case, and its value; nil if it is not one.
   private static func field(_ line: ArraySlice<UInt8>) -> (name: String, value: String)? {
     guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else { return nil }
     let name = line[..<colon]
@@ -48,7 +48,7 @@ struct QuestionHead {
     return (String(decoding: name, as: UTF8.self).lowercased(), String(decoding: Array(value), as: UTF8.self))
   }
 
-  /// `/path?query`, or the same behind `http://host` (RFC 9112 §3.2.2), without the query.
+  /// `/path?query`, or the same after `http://host` (RFC 9112 §3.2.2), without the query.
   private static func target(_ text: Substring) -> (authority: String?, path: String)? {
     let path = { (text: Substring) in String(text.prefix { $0 != "?" }) }
     if text.hasPrefix("/") { return (nil, path(text)) }
@@ -60,21 +60,21 @@ struct QuestionHead {
     return authority.isEmpty ? nil : (String(authority), found.isEmpty ? "/" : found)
   }
 
-  /// What is asked, of a server that has these names.
+  /// The question to a server that has these names.
   func question(_ names: [String]) -> Question {
     guard method == "GET" || method == "HEAD" else { return .refused(405) }
     guard isOurs(names), isOwnPage else { return .refused(403) }
     return .path(path, isHead: method == "HEAD")
   }
 
-  /// No page asks, or one that this server has shown.
+  /// The request comes from no page, or from one that this server has shown.
   private var isOwnPage: Bool {
     if site == "cross-site" { return false }
     guard let origin else { return true }
     return authority.map { origin == "http://\($0)" || origin == "https://\($0)" } ?? false
   }
 
-  /// The name is the server's. Who speaks HTTP/1.0 need not say any.
+  /// The name belongs to the server. An HTTP/1.0 client need not give any.
   private func isOurs(_ names: [String]) -> Bool {
     guard let authority else { return true }
     guard let host = Self.host(of: authority) else { return false }

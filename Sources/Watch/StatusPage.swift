@@ -1,17 +1,18 @@
 import Control
 
-/// A page for people: one file that asks for nothing but the figures, which it draws once a second.
+/// A page for people: one file that requests only the figures, which it draws once a second.
 enum StatusPage {
   /// The page (page.html).
   static var html: String { String(decoding: PackageResources.page_html, as: UTF8.self) }
 
-  /// What the page draws. Times are microseconds, `at` and `now` seconds of the calendar.
+  /// The data that the page draws. Times are microseconds, `at` and `now` seconds of the calendar.
   static func json(_ snapshot: Snapshot) -> JSON {
     let facts: [(String, JSON)] = [
       ("version", .string(snapshot.version)), ("pid", .int(snapshot.pid)), ("phase", .string(snapshot.phase)),
       ("now", .int(snapshot.now)), ("started", .int(snapshot.started)),
       ("respawns", .int(snapshot.respawns)), ("droppedLines", .int(snapshot.droppedLines)),
       ("change", .string(snapshot.change)), ("bounds", numbers(Latency.bounds)),
+      ("omitted", .int(snapshot.omitted)), ("omittedStacks", .int(snapshot.omittedStacks)),
     ]
     return .object(
       facts + [

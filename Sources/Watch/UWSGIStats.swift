@@ -1,14 +1,16 @@
 import Control
 
-/// The figures in the shape of uWSGI's statistics server, for uwsgitop, uwsgi_exporter and their like. What
-/// this server does not count is 0; no variable of a request is shown.
+/// The figures in the shape of uWSGI's statistics server, for uwsgitop, uwsgi_exporter and their like.
+/// Figures that this server does not count are 0; no variable of a request is shown.
 enum UWSGIStats {
   static func json(_ snapshot: Snapshot) -> JSON {
     .object([
       ("version", .string("nsgi-server \(snapshot.version)")),
       ("listen_queue", .int(snapshot.sockets.reduce(0) { $0 + max(0, $1.queue) })),
       ("listen_queue_errors", .int(0)), ("signal_queue", .int(0)),
-      ("load", .int(snapshot.serving.count)), ("pid", .int(snapshot.pid)), ("uid", .int(snapshot.uid)),
+      ("dropped_log_lines", .int(snapshot.droppedLines)),
+      ("load", .int(snapshot.workers.reduce(0) { $0 + $1.underWay })), ("pid", .int(snapshot.pid)),
+      ("uid", .int(snapshot.uid)),
       ("gid", .int(snapshot.gid)), ("cwd", .string(snapshot.directory)), ("locks", .array([])),
       ("sockets", .array(snapshot.sockets.map(socket))),
       ("workers", .array(snapshot.workers.map { worker($0, snapshot) })),

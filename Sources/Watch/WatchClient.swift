@@ -1,13 +1,13 @@
-/// Somebody who asks the watch process, from connecting to the end.
+/// A client of the watch process, from connecting to the end.
 struct WatchClient {
-  /// How far it is.
+  /// How far it has come.
   enum Stage {
-    /// The head of its question has not come whole.
+    /// The head of its question is incomplete.
     case asking
-    /// The answer is on its way.
+    /// The answer is being sent.
     case answering
-    /// Everything is sent and said to be all; what it still says is read over, since a connection that is
-    /// closed with bytes unread is reset, and takes the answer along (RFC 9112 §9.6).
+    /// Everything is sent, and our side is shut; what it still sends is read and dropped, since a connection
+    /// closed with bytes unread is reset, which destroys the answer (RFC 9112 §9.6).
     case leaving
     /// There is nothing left to do.
     case gone
@@ -23,14 +23,14 @@ struct WatchClient {
   private var output: [UInt8] = []
   private var sent = 0
   private var surplus = 0
-  /// Of the last step forward.
+  /// The time of the last progress.
   private var moved: UInt64
 
   /// Milliseconds for the question; for the next piece of the answer to be taken; for all of it; and for its
-  /// end to be seen.
+  /// end to be noticed.
   private static let (askPatience, takePatience): (UInt64, UInt64) = (2000, 10_000)
   private static let (wholePatience, leavePatience): (UInt64, UInt64) = (60_000, 2000)
-  /// Bytes that are read over.
+  /// The most bytes that are read and dropped.
   private static let mostSurplus = 64 * 1024
 
   init(descriptor: Int32, listener: Int, began: UInt64) {
@@ -40,7 +40,7 @@ struct WatchClient {
   /// What to wait for.
   var events: Int16 { stage == .answering ? System.roomEvent : System.inputEvent }
 
-  /// Takes what has come; false when that makes no question.
+  /// Reads what has come; false if that is not a question.
   mutating func listen() -> Bool {
     guard let bytes = System.receive(descriptor) else { return false }
     if bytes.isEmpty { stage = .gone }
@@ -48,12 +48,12 @@ struct WatchClient {
     return !bytes.isEmpty
   }
 
-  /// The answer; from now on nothing is asked.
+  /// Sets the answer; from now on no question is read.
   mutating func answer(_ bytes: [UInt8], _ now: UInt64) {
     (output, sent, stage, moved, input) = (bytes, 0, .answering, now, [])
   }
 
-  /// Sends what is taken, and at its end waits for the client's.
+  /// Sends as much as is taken, and after its end waits for the client's.
   mutating func goOn(_ now: UInt64) {
     switch stage {
     case .answering:
@@ -71,7 +71,7 @@ struct WatchClient {
     }
   }
 
-  /// Nobody waits for it any longer.
+  /// It is no longer waited for.
   func isOver(_ now: UInt64) -> Bool {
     switch stage {
     case .asking: now > began + Self.askPatience
@@ -82,8 +82,8 @@ struct WatchClient {
     }
   }
 
-  /// It may be closed for another one's sake: it has what it wanted, or has not said what that is. Who takes
-  /// an answer slowly has a moment, too.
+  /// It may be closed to make room for another: it has got its answer, or has not asked yet. A slow reader
+  /// gets a moment, too.
   func isDispensable(_ now: UInt64) -> Bool {
     switch stage {
     case .answering: now > began + Self.askPatience
@@ -91,7 +91,7 @@ struct WatchClient {
     }
   }
 
-  /// Of those that may be closed the least goes first.
+  /// Of those that may be closed, the one of least worth goes first.
   var worth: (Int, UInt64) {
     switch stage {
     case .gone: (0, began)

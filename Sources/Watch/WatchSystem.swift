@@ -9,16 +9,17 @@ enum System {
   /// The corresponding C function is `close`.
   static func close(_ fd: Int32) { _ = Glibc.close(fd) }
 
-  /// What came of accepting.
+  /// The result of accepting.
   enum Accepted {
     case connection(Int32)
-    /// Nobody waits, or has left.
+    /// Nobody waits, or the client has left.
     case nobody
-    /// Somebody waits, and there is nothing to take the connection with.
+    /// Somebody waits, but the connection cannot be accepted.
     case failed
   }
 
-  /// A connection that waits on a socket, without blocking. The corresponding C function is `accept4`.
+  /// Accepts a connection that waits on a socket, without blocking. The corresponding C function is
+  /// `accept4`.
   static func accept(_ fd: Int32) -> Accepted {
     let connection = clinux_accept(fd, nil, nil)
     if connection >= 0 { return .connection(connection) }
@@ -28,7 +29,7 @@ enum System {
   /// For `poll`: something has come, or can be sent.
   static let (inputEvent, roomEvent) = (Int16(POLLIN), Int16(POLLOUT))
 
-  /// Says that nothing more is sent. The corresponding C function is `shutdown`.
+  /// Announces that nothing more is sent. The corresponding C function is `shutdown`.
   static func endOutput(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
 
   /// Whether the peer has not taken everything. The corresponding C function is `ioctl` with SIOCOUTQ.
@@ -37,7 +38,7 @@ enum System {
     return ioctl(fd, UInt(TIOCOUTQ), &count) == 0 && count > 0
   }
 
-  /// What has come; empty at the end, nil when nothing has. The corresponding C function is `recv`.
+  /// The received bytes; empty at the end, nil when there are none. The corresponding C function is `recv`.
   static func receive(_ fd: Int32) -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT))
@@ -45,7 +46,8 @@ enum System {
     return Array(buffer[..<count])
   }
 
-  /// Bytes that were taken; nil when the peer is gone. The corresponding C function is `send`.
+  /// Sends bytes; returns how many were taken, nil when the peer is gone. The corresponding C function is
+  /// `send`.
   static func send(_ fd: Int32, _ bytes: ArraySlice<UInt8>) -> Int? {
     let count = bytes.withUnsafeBytes {
       Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
@@ -54,14 +56,15 @@ enum System {
     return count
   }
 
-  /// What of the entries has something to do, for so long at most. The corresponding C function is `poll`.
+  /// Waits until some of the entries have something to do, for at most this long. The corresponding C
+  /// function is `poll`.
   static func wait(_ entries: inout [pollfd], milliseconds: Int32) {
     if poll(&entries, nfds_t(entries.count), milliseconds) < 0 {
       for index in entries.indices { entries[index].revents = 0 }
     }
   }
 
-  /// Whether something comes within the time. The corresponding C function is `poll`.
+  /// Whether input comes within the time. The corresponding C function is `poll`.
   static func waitForInput(_ fd: Int32, milliseconds: Int32) -> Bool {
     var entries = [pollfd(fd: fd, events: Int16(POLLIN), revents: 0)]
     return poll(&entries, 1, milliseconds) > 0
@@ -69,8 +72,8 @@ enum System {
 
   // MARK: The terminal
 
-  /// Has keys come at once and unseen; what was set before, nil where there is no terminal. The
-  /// corresponding C function is `tcsetattr`.
+  /// Makes keys readable at once and without echo; returns the previous settings, nil if there is no
+  /// terminal. The corresponding C function is `tcsetattr`.
   static func readKeys() -> termios? {
     var settings = termios()
     guard tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
@@ -80,13 +83,13 @@ enum System {
     return before
   }
 
-  /// Sets it as it was. The corresponding C function is `tcsetattr`.
+  /// Restores the settings. The corresponding C function is `tcsetattr`.
   static func restore(_ settings: termios) {
     var settings = settings
     tcsetattr(STDIN_FILENO, TCSANOW, &settings)
   }
 
-  /// Columns and rows of the terminal; nil where there is none. The corresponding C function is `ioctl` with
+  /// Columns and rows of the terminal; nil if there is none. The corresponding C function is `ioctl` with
   /// TIOCGWINSZ.
   static func windowSize() -> (columns: Int, rows: Int)? {
     var size = winsize()
@@ -96,14 +99,14 @@ enum System {
     return (Int(size.ws_col), Int(size.ws_row))
   }
 
-  /// Calls a function for a signal, which ends a call that waits. C function: `sigaction`.
+  /// Has a function called for a signal, which interrupts a waiting call. C function: `sigaction`.
   static func onSignal(_ number: Int32, _ handler: @convention(c) @escaping (Int32) -> Void) {
     var action = sigaction()
     action.__sigaction_handler.sa_handler = handler
     sigaction(number, &action, nil)
   }
 
-  /// What was typed; empty at the end. The corresponding C function is `read`.
+  /// The typed bytes; empty at the end. The corresponding C function is `read`.
   static func readInput() -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 256)
     let count = read(STDIN_FILENO, &buffer, buffer.count)

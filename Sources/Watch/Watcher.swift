@@ -3,9 +3,9 @@ import Control
 import Glibc
 
 /// The process that shows the server's figures: to monitoring systems, and to people. It speaks HTTP so that
-/// the master need not, is no more than a reader of what the master tells it, and ends with the master.
+/// the master need not, only reads what the master tells it, and ends with the master.
 public struct Watcher {
-  /// A socket to serve, and what is told there.
+  /// A socket to serve, and what is shown there.
   public struct Listener: Sendable {
     let descriptor: Int32
     let kind: WatchSettings.Kind
@@ -16,9 +16,9 @@ public struct Watcher {
     }
   }
 
-  /// Connections of one socket; each has its own, so that who keeps those of one busy keeps no other busy.
+  /// Connections of one socket; each has its own, so that keeping one socket busy does not affect the others.
   private static let clientsAtOnce = 64
-  /// Milliseconds without accepting, where that has failed.
+  /// Milliseconds without accepting, after that has failed.
   private static let pause: UInt64 = 100
 
   private let listeners: [Listener]
@@ -26,6 +26,7 @@ public struct Watcher {
   /// The packet socket to the master: its end is this process's end.
   private let link: Int32
   private var source: Source
+  private var agent = AgentCheck()
   private var clients: [WatchClient] = []
   /// Monotonic milliseconds before which nobody is accepted.
   private var acceptsAgain: UInt64 = 0
@@ -38,7 +39,7 @@ public struct Watcher {
     source = Source(descriptor: stream)
   }
 
-  /// Serves until the master is gone. Returns the exit code: 0, or 1 when the master no longer answers.
+  /// Serves until the master is gone. Returns the exit code: 0, or 1 when it can no longer be asked.
   public mutating func run() -> Int32 {
     while true {
       var entries = [pollfd(fd: link, events: 0, revents: 0)]
@@ -54,9 +55,11 @@ public struct Watcher {
       System.wait(&entries, milliseconds: !accepts ? 100 : clients.isEmpty ? -1 : 250)
       if entries[0].revents != 0 { return 0 }
       for index in entries.indices.dropFirst(1 + listeners.count) where entries[index].revents != 0 {
-        guard serve(index - 1 - listeners.count) else { return 1 }
+        serve(index - 1 - listeners.count)
       }
       for index in listeners.indices where entries[1 + index].revents != 0 { accept(index) }
+      // All askers have been answered; the master starts another process with a new stream.
+      if source.isGone { return 1 }
       dropLate()
     }
   }
@@ -65,7 +68,7 @@ public struct Watcher {
 
   private func count(of listener: Int) -> Int { clients.count { $0.listener == listener } }
 
-  /// The place of a client of a socket that another may have the room of.
+  /// The place of a client of a socket that may be closed to make room for another.
   private func dispensable(of listener: Int?, _ now: UInt64) -> Int? {
     let candidates = clients.indices.filter {
       (listener == nil || clients[$0].listener == listener) && clients[$0].isDispensable(now)
@@ -83,7 +86,7 @@ public struct Watcher {
     case .connection(let descriptor): begin(descriptor, index, now)
     case .nobody: break
     case .failed:
-      // It is short of descriptors: one that is worth little may be the next one's.
+      // It is short of descriptors: the next client may take that of one of little worth.
       if let place = dispensable(of: nil, now) { drop(place) }
       acceptsAgain = now + Watcher.pause
     }
@@ -91,12 +94,23 @@ public struct Watcher {
 
   private mutating func begin(_ descriptor: Int32, _ index: Int, _ now: UInt64) {
     var client = WatchClient(descriptor: descriptor, listener: index, began: now)
-    // Whoever connects is told; nothing has to be asked.
-    if listeners[index].kind == .stats, !settings.statsOverHTTP {
+    // Clients get the answer on connecting; they need not ask.
+    if isTold(listeners[index].kind) {
+      // Without figures no answer would be true: a balancer keeps to the last one.
       guard let snapshot = source.snapshot() else { return System.close(descriptor) }
-      client.answer(Array(stats(snapshot).utf8), now)
+      let isAgent = listeners[index].kind == .agentCheck
+      client.answer(Array((isAgent ? agent.line(snapshot) : stats(snapshot)).utf8), now)
     }
     clients.append(client)
+  }
+
+  /// Whether clients of a socket of this kind get their answer at once.
+  private func isTold(_ kind: WatchSettings.Kind) -> Bool {
+    switch kind {
+    case .agentCheck: true
+    case .stats: !settings.statsOverHTTP
+    case .metrics, .statusPage: false
+    }
   }
 
   private mutating func drop(_ index: Int) {
@@ -104,7 +118,7 @@ public struct Watcher {
     clients.remove(at: index)
   }
 
-  /// Clients that are through, and those that take too long.
+  /// Drops clients that are done, and those that take too long.
   private mutating func dropLate() {
     let now = System.milliseconds()
     clients.removeAll { client in
@@ -116,28 +130,28 @@ public struct Watcher {
 
   // MARK: Answering
 
-  /// Goes on with a client; false when the master does not answer.
-  private mutating func serve(_ index: Int) -> Bool {
+  /// Goes on with a client.
+  private mutating func serve(_ index: Int) {
     let now = System.milliseconds()
     switch clients[index].stage {
     case .asking:
-      guard clients[index].listen() else { return true }
-      guard let answer = answer(clients[index]) else { return false }
-      if let bytes = answer.bytes { clients[index].answer(bytes, now) }
+      guard clients[index].listen() else { return }
+      if let bytes = answer(clients[index]) { clients[index].answer(bytes, now) }
     case .answering, .leaving, .gone: break
     }
     clients[index].goOn(now)
-    return true
   }
 
-  /// What a client gets; no bytes while it has not asked, nil when the master does not answer.
-  private mutating func answer(_ client: WatchClient) -> (bytes: [UInt8]?, Void)? {
+  /// The answer for a client; nil while it has not asked.
+  private mutating func answer(_ client: WatchClient) -> [UInt8]? {
     switch Question(client.input, names: settings.names) {
-    case .incomplete: return (nil, ())
-    case .refused(let status): return (Answer.refusal(status).bytes(isHead: false), ())
+    case .incomplete: return nil
+    case .refused(let status): return Answer.refusal(status).bytes(isHead: false)
     case .path(let path, let isHead):
-      guard let snapshot = source.snapshot() else { return nil }
-      return (answer(path, listeners[client.listener].kind, snapshot).bytes(isHead: isHead), ())
+      guard let snapshot = source.snapshot() else {
+        return Answer.refusal(503).bytes(isHead: isHead)
+      }
+      return answer(path, listeners[client.listener].kind, snapshot).bytes(isHead: isHead)
     }
   }
 

@@ -33,8 +33,8 @@ import Testing
     #expect(report(.saved, ("app", "0"), ("bytes", "-1")) == .saved(app: 0, hasState: false))
     #expect(report(.swapped, ("app", "1"), ("generation", "7")) == .swapped(app: 1, generation: 7))
     #expect(
-      report(.refused, ("app", "1"), ("reason", "x"), ("full", "1"))
-        == .refused(app: 1, reason: "x", isFull: true))
+      report(.refused, ("app", "1"), ("generation", "7"), ("reason", "x"), ("full", "1"))
+        == .refused(app: 1, generation: 7, reason: "x", isFull: true))
     // What only others say.
     for verb in [Message.Verb.stop, .orders, .configured, .copied] { #expect(report(verb) == nil) }
     // No place, no number, no range.
@@ -42,6 +42,15 @@ import Testing
       #expect(report(.saved, ("app", place), ("bytes", "1")) == nil)
       #expect(report(.swapped, ("app", place), ("generation", "1")) == nil)
     }
+    // More calls, and later builds, than there can be.
+    for (name, value) in [
+      ("calls", "4097"), ("calls", "9223372036854775807"), ("calls", "-1"), ("generation", "0"),
+      ("generation", "4294967296"), ("generation", "9223372036854775807"),
+    ] {
+      let fields = app.map { Message.Field($0.0, $0.0 == name ? value : $0.1) }
+      #expect(WorkerReport(Message(.ready, fields).bytes, apps: 2) == nil, "\(name) \(value)")
+    }
+    #expect(report(.swapped, ("app", "1"), ("generation", "4294967296")) == nil)
     for code in ["99999999999", "-1", "0", "256", "", "x"] {
       #expect(report(.failed, ("code", code)) == .failed(reason: "no reason given", code: 1))
     }

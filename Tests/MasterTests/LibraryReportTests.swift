@@ -22,6 +22,17 @@ import Testing
     #expect(one.differences(from: one).isEmpty)
   }
 
+  @Test("only what can be a library is watched, whatever a process says that it has loaded")
+  func watchable() {
+    let long = "/" + String(repeating: "x", count: LibraryReport.mostBytes) + ".so"
+    let odd = [
+      "/var/log/syslog", "relative.so", "/a/../etc/x.so", "/a/./x.so", "/a//x.so", "/x.so/", "/x.so.d/passwd",
+      "", "/", "further libraries", long,
+    ]
+    let report = Message(.loaded, odd.map { .init("library", "1:2:3 \($0)") } + one.fields)
+    #expect(LibraryReport(report).watchable == ["/a/x.so.1", "/b/y y.so"])
+  }
+
   @Test("any number of libraries fits a packet, and none of them gets lost")
   func bounds() {
     for length in [4, 400, 4000] {

@@ -32,6 +32,10 @@ import Testing
     ]
     (orders.tries, orders.places) = (true, 12)
     #expect(Orders(orders.message) == orders)
+    // The key of builds is none of the files that are tried.
+    orders.files = [HandedFile(path: "/a.pem", text: "a")]
+    orders.key = HandedFile(path: "/k.pub", text: "k=1\n")
+    #expect(Orders(orders.message) == orders)
     #expect(Orders(Message(.ready)) == nil)
   }
 
@@ -53,13 +57,26 @@ import Testing
     trial.fresh = [.init(mount: "/a b", generation: 6)]
     trial.terms = [.init(place: trial.fresh[0], before: 4, end: 77)]
     trial.usual = [.init(mount: "/a b", failures: 0.25, longest: 3.5)]
+    trial.files = [HandedFile(path: "/a b.pem", text: "old\ntrial-file=1")]
     orders.bequest.trial = trial
     orders.bequest.workers = 3
+    let identity = FileIdentity(device: .max, inode: 1, bytes: 2, seconds: -3, nanoseconds: 4)
+    orders.bequest.seen = [
+      .init(path: "/a b=c.so", identity: identity), .init(path: "/gone", identity: nil),
+    ]
     return orders
   }
 
   @Test("what a master leaves to its heir is read as it was written")
-  func bequest() { #expect(Orders(Self.heirOrders.message) == Self.heirOrders) }
+  func bequest() {
+    var orders = Self.heirOrders
+    #expect(Orders(orders.message) == orders)
+    // No files are not those that serve.
+    for files in [[], nil] as [[HandedFile]?] {
+      orders.bequest.trial!.files = files
+      #expect(Orders(orders.message) == orders)
+    }
+  }
 
   @Test("fields of another release are ignored, and what makes no sense is left out")
   func otherRelease() throws {
@@ -71,13 +88,14 @@ import Testing
     odd.fields += [
       .init("kept", "/c"), .init("kept-generation", "-1"), .init("counter", "x /d"), .init("counter", "7"),
       .init("trial-usual", "nan 1 /e"), .init("trial-usual", "0.5 inf /e"), .init("trial-fresh", "0 /f"),
-      .init("trial-term", "9 -1 2 /f"), .init("trial-term", "9 1 0 /f"),
+      .init("trial-term", "9 -1 2 /f"), .init("trial-term", "9 1 0 /f"), .init("seen", "1:2:3:4 /g"),
+      .init("seen", "- "), .init("seen", "-"), .init("seen", "a:1:2:3.4 /g"),
     ]
     #expect(Orders(odd) == orders)
     // An earlier one sees none of it.
     var earlier = orders.message
     earlier.fields.removeAll { field in
-      ["kept", "trial", "counter", "cheaper"].contains { field.name.hasPrefix($0) }
+      ["kept", "trial", "counter", "cheaper", "seen"].contains { field.name.hasPrefix($0) }
     }
     var expected = orders
     expected.bequest = Bequest()

@@ -25,7 +25,15 @@ import Testing
     #expect(lines.contains("nsgi_requests_total{app=\"/\",code=\"2xx\"} 40"))
     #expect(lines.contains("nsgi_requests_total{app=\"\",code=\"4xx\"} 2"))
     #expect(lines.contains("nsgi_change_phase_seconds_sum{phase=\"rolling\"} 1.5"))
+    #expect(lines.contains("nsgi_worker_websockets{worker=\"2\",pid=\"102\"} 6"))
+    #expect(lines.contains("nsgi_zygotes{state=\"ready\"} 1"))
+    #expect(lines.contains("nsgi_zygote_resident_bytes{pid=\"90\"} \(30 << 20)"))
     #expect(lines.contains("nsgi_change_phase_seconds_count{phase=\"rolling\"} 2"))
+    #expect(lines.contains("nsgi_swap_gate_refusals_total{figure=\"p99\"} 1"))
+    #expect(lines.contains("nsgi_swap_compared_errors{app=\"/\",build=\"new\"} 4"))
+    #expect(lines.contains("nsgi_swap_compared_growth_bytes{app=\"/\",build=\"before\"} -4096"))
+    let time = "nsgi_swap_compared_duration_seconds{app=\"/\",build=\"new\",share=\"0.99\"} 0.051"
+    #expect(lines.contains(time))
     #expect(lines.contains("nsgi_app_generation{app=\"/\",name=\"shop \\\"1\\\"\\n\\\\\"} 4"))
   }
 

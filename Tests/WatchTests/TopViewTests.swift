@@ -16,10 +16,29 @@ import Testing
     #expect(
       lines[1].hasPrefix("10.0 requests/s  p50 ") && lines[1].contains("5xx 10.0/s  under way 1  waiting 3"))
     #expect(lines[2] == "change under way: swap of / is on trial")
+    #expect(lines[3] == "zygote ready  pid 90  builds 4  30 MiB")
     #expect(lines.contains { $0.hasPrefix("WORKER  STATE     PID  BUILDS  REQ/S") }, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("     1  serving   101       4   10.0") }, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("   1.5 s  worker 2  GET /slow\\x1b[31m") }, "\(lines)")
     #expect(lines.allSatisfy { $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f } })
+  }
+
+  @Test(
+    "a narrow terminal has whole columns only, and long names with both ends", arguments: [40, 60, 80, 120])
+  func narrow(columns: Int) {
+    var now = exampleSnapshot()
+    now.apps[0].name = String(repeating: "long name ", count: 8)
+    let wide = TopView().lines(now, since: nil, seconds: 1)
+    let lines = TopView().lines(now, since: nil, seconds: 1, columns: columns)
+    let heads = lines.filter { $0.hasPrefix("WORKER") || $0.hasPrefix("MOUNT") }
+    #expect(heads.count == 2 && lines.count == wide.count)
+    for head in heads {
+      #expect(head.count <= columns, "\(head)")
+      let words = head.split(separator: " ")
+      let all = wide.first { $0.hasPrefix(head.prefix(5)) }!.split(separator: " ")
+      #expect(words[...] == all.prefix(words.count))
+    }
+    #expect(lines.contains { $0.contains("long name lo…") } && !wide.contains { $0.contains("…") })
   }
 
   @Test("without a look before there are no rates")

@@ -3,12 +3,12 @@ import Control
 import Glibc
 import Posix
 
-/// The ways of lines to the process that distributes them. The master keeps both ends of each: a process that
-/// takes the place of one that has ended reads on where that one stopped.
+/// The pipes that carry lines to the process that distributes them. The master keeps both ends of each: a
+/// process that takes the place of one that has ended goes on reading where that one stopped.
 struct LogPipes {
   let errors: (read: Int32, write: Int32)
   let requests: (read: Int32, write: Int32)
-  /// What standard error was before.
+  /// Standard error as it was before.
   let original: Int32
 }
 
@@ -20,20 +20,20 @@ struct Collector {
   var hearing = Hearing()
   /// Monotonic nanoseconds.
   let began = System.now()
-  /// When it was asked to show that it reads, in monotonic nanoseconds; 0: it was not, or has.
+  /// When it was asked to show that it reads, in monotonic nanoseconds; 0: it was not asked, or has answered.
   var asked: UInt64 = 0
-  /// It was killed because it has not.
+  /// It was killed because it did not answer.
   var isKilled = false
 }
 
-/// Its life: before everything else, and until nobody is left who writes.
+/// Its life: it starts before everything else and ends when nobody is left who writes.
 extension Master {
-  /// Has all lines go by way of a process of their own, if they go anywhere but to standard error.
+  /// Sends all lines through a process of their own, if any go elsewhere than to standard error.
   func startCollecting() throws(SystemError) {
     guard plan.settings.log.routing.isCollected else { return }
     let original = try System.duplicate(STDERR_FILENO)
     let (errors, requests) = (try System.pipe(), try System.pipe())
-    // Its writers are the workers, which never wait; what else writes to standard error may.
+    // Its writers are the workers, which never wait; anything else that writes to standard error may.
     try System.setNonBlocking(requests.write)
     pipes = LogPipes(errors: errors, requests: requests, original: original)
     startCollector()
@@ -58,14 +58,14 @@ extension Master {
     }
   }
 
-  /// Seconds before another is started in the place of one that has ended.
+  /// Seconds before another is started in place of one that has ended.
   private static let collectorPause = 1.0
 
-  /// Starts another in the place of one that has ended.
+  /// Starts another in place of one that has ended.
   func collectAgain() { startCollector() }
 
-  /// Once a second: whether it reads. While it does not, whoever writes to standard error waits, and none of
-  /// the server's own lines is seen: it is killed, and another one reads on.
+  /// Checks once a second whether it reads. While it does not, everyone who writes to standard error waits,
+  /// and none of the server's own lines is seen: it is killed, and another one goes on reading.
   func lookForCollector() {
     let since = System.now() &- lastBeat
     lastBeat = System.now()
@@ -87,8 +87,8 @@ extension Master {
     }
   }
 
-  /// It was killed a second ago, and the kernel holds it: it never reads again. Where that happens again and
-  /// again, it is the place of the lines that hangs.
+  /// It was killed a second ago, but the kernel still holds it: it never reads again. If that happens again
+  /// and again, it is the destination of the lines that hangs.
   private func forsakeCollector() {
     guard let collector, forsaken < Master.mostForsaken else { return }
     forsaken += 1
@@ -100,7 +100,7 @@ extension Master {
     startCollector()
   }
 
-  /// Processes that the kernel holds and in whose place another one is started.
+  /// The most processes held by the kernel that are replaced by others.
   private static let mostForsaken = 3
 
   /// It says how many lines nobody took, or why it cannot start; false when it says nothing more.
@@ -116,14 +116,14 @@ extension Master {
     return true
   }
 
-  /// It has ended: what the writers have for it waits in the pipes for another.
+  /// It has ended: the writers' lines wait in the pipes for another one.
   func collectorEnded() {
     guard let collector, let ending = System.ending(of: collector.pid) else { return }
     while collectorSpeaks() {}
     closeCollector(collector)
     MasterLog.warning(
       "the process that distributes the log's lines ended with \(ending.description); another is started")
-    // One that has lived is followed at once; one that cannot start is not tried all the time.
+    // Replaces one that has lived for a while at once; does not keep retrying one that cannot start.
     if collector.isKilled || System.now() &- collector.began > UInt64(Master.collectorPause * 1e9) {
       startCollector()
     } else {
@@ -142,7 +142,7 @@ extension Master {
   /// Lines that nobody took in time, of master and collector; the workers count their own.
   var droppedLines: Int { LogSink.shared.drops + earlierDrops + collectorDrops }
 
-  /// Nobody is left who writes: standard error is what it was, and the last lines reach their places.
+  /// Nobody is left who writes: restores standard error, and lets the last lines reach their destinations.
   func endCollecting() {
     guard let pipes else { return }
     LogSink.shared.drain(milliseconds: 200)
@@ -155,7 +155,7 @@ extension Master {
     if !drain() { MasterLog.error("the log's last lines may be lost: nobody has distributed them") }
   }
 
-  /// Has the process that distributes lines pass on what is left; false if it does not come to an end.
+  /// Lets the process that distributes lines pass on the rest; false if it does not finish.
   private func drain() -> Bool {
     guard let collector else { return false }
     if let ending = System.ending(of: collector.pid) { return ending == .exited(0) }
@@ -168,11 +168,11 @@ extension Master {
     return false
   }
 
-  /// Looks at a process that ends, ten milliseconds apart.
+  /// How often an ending process is checked, ten milliseconds apart.
   private static let lastLooks = 500
 
-  /// Has the logs opened by their names again: by the process that has them, if there is one. `standard` is
-  /// the new file in place of its standard error, or -1.
+  /// Has the logs reopened by name: by the process that owns them, if there is one. `standard` is the new
+  /// file in place of its standard error, or -1.
   func reopenCollected(_ standard: Int32) {
     guard let collector else { return }
     try? System.sendPacket(collector.link, Message(.reopen).bytes, descriptor: standard)

@@ -9,7 +9,7 @@ struct SocketName {
   private(set) var length: socklen_t = 0
   let family: Int32
 
-  /// The name of an address. Nobody is asked for it, since nothing may wait here: a host is a number, or
+  /// The name of an address. Asks no resolver, since nothing may wait here: a host is a number, or
   /// `localhost`, which is 127.0.0.1. The corresponding C function is `inet_pton`.
   init(_ address: Address) throws(SystemError) {
     switch address {
@@ -61,11 +61,11 @@ struct SocketName {
 
 /// System calls of the process that distributes lines, and of the master for it. None waits.
 extension System {
-  /// A pipe: its ends, out of the way of what children get.
+  /// A pipe: its ends, numbered above the descriptors that children get.
   static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
     let ends = try Pipe.make()
     defer { for end in [ends.reading, ends.writing] { close(end) } }
-    // As much as the kernel gives: what does not fit waits in the writers' own memory.
+    // As large as the kernel allows: lines that do not fit wait in the writers' own memory.
     _ = clinux_pipe_size(ends.writing, 1 << 20)
     let result = (read: try duplicate(ends.reading), write: try duplicate(ends.writing))
     try setNonBlocking(result.read)
@@ -77,16 +77,17 @@ extension System {
     _ = try check("fcntl", fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
   }
 
-  /// The same where the system does it at all.
+  /// The same, if the system supports it.
   static func tryNonBlocking(_ fd: Int32) { try? setNonBlocking(fd) }
 
-  /// What is in a pipe: bytes, 0 at its end, -1 when nothing is there. C function: `read`.
+  /// Reads from a pipe: the number of bytes, 0 at its end, -1 when nothing is there. C function: `read`.
   static func readPipe(_ fd: Int32, _ buffer: inout [UInt8]) -> Int {
     let count = read(fd, &buffer, buffer.count)
     return count < 0 ? (errno == EAGAIN || errno == EINTR ? -1 : 0) : count
   }
 
-  /// Writes what is taken at once: 0 when nothing is, -1 with errno. The corresponding C function is `write`.
+  /// Writes as much as is taken at once: 0 when nothing is, -1 with errno. The corresponding C function is
+  /// `write`.
   static func append(_ fd: Int32, _ bytes: [UInt8]) -> Int {
     let count = Glibc.write(fd, bytes, bytes.count)
     return count < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : count
@@ -135,12 +136,12 @@ extension System {
     return Int64(status.st_size)
   }
 
-  /// Gives a log that is open another name, and no other file in its place (`clinux_rename_guarded`).
+  /// Renames a log that is open, but no other file in its place (`clinux_rename_guarded`).
   static func rename(_ file: Int32, _ path: String, to name: String) throws(SystemError) {
     _ = try check("rename", clinux_rename_guarded(file, path, name))
   }
 
-  /// A name that nothing has, made of this one.
+  /// An unused name derived from this one.
   static func unusedName(_ name: String) -> String {
     var (result, number) = (name, 0)
     while exists(result) {
@@ -168,7 +169,8 @@ extension System {
   /// The corresponding C function is `signal` with SIG_IGN.
   static func ignoreSignals(_ numbers: [Int32]) { for number in numbers { Glibc.signal(number, SIG_IGN) } }
 
-  /// What of the entries has something to do, for so long at most. The corresponding C function is `poll`.
+  /// Waits until some of the entries have something to do, for at most this long. The corresponding C
+  /// function is `poll`.
   static func wait(_ entries: inout [pollfd], milliseconds: Int32) {
     _ = poll(&entries, nfds_t(entries.count), milliseconds)
   }
@@ -180,7 +182,7 @@ extension System {
     return (now.tv_sec, now.tv_nsec / 1000)
   }
 
-  /// The time as a pattern has it. The corresponding C function is `strftime`.
+  /// The time, formatted by a pattern. The corresponding C function is `strftime`.
   static func date(_ pattern: String, isUTC: Bool = false) -> String {
     var (now, parts) = (time(nil), tm())
     if isUTC { gmtime_r(&now, &parts) } else { localtime_r(&now, &parts) }

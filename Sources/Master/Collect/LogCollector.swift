@@ -3,9 +3,9 @@ import Control
 import Glibc
 import Posix
 
-/// The process that distributes the lines of all others: it reads what they write to standard error, and the
-/// lines of requests apart, and passes each on to where it belongs. Whatever a destination does, it keeps
-/// reading, so that nobody who writes a line waits.
+/// The process that distributes the lines of all others: it reads what they write to standard error and,
+/// separately, the lines of requests, and passes each on to where it belongs. Whatever a destination does, it
+/// keeps reading, so that nobody who writes a line waits.
 public struct LogCollector {
   private let routing: LogRouting
   private let link: Int32
@@ -15,12 +15,12 @@ public struct LogCollector {
   private let requestTargets: [LogTarget]
   private var told = 0
   private var nextTelling: UInt64 = 0
-  /// The master has said that it is over.
+  /// The master has said that it is time to end.
   private var isEnding = false
-  /// The master is gone: whoever still writes is served to the end.
+  /// The master is gone: those that still write are served to the end.
   private var isAlone = false
 
-  /// Nanoseconds between two reports of what was lost.
+  /// Nanoseconds between two reports of lost lines.
   private static let tellingPause: UInt64 = 1_000_000_000
   /// Milliseconds after which destinations that cannot be waited for are tried again.
   private static let retryMilliseconds: Int32 = 50
@@ -43,8 +43,8 @@ public struct LogCollector {
     requestTargets = routing.requestDestinations.map { LogTarget($0, routing) }
   }
 
-  /// Where lines go that nobody has a place for: the file of `--logto` if it has a bound, else this process's
-  /// standard error.
+  /// The destination of lines that are routed nowhere else: the file of `--logto` if it has a bound,
+  /// otherwise this process's standard error.
   private static func usual(_ settings: LogSettings) -> LogDestination {
     guard let path = settings.file, settings.routing.maxBytes > 0 else {
       return LogDestination(.standard, text: "stdio")
@@ -54,7 +54,7 @@ public struct LogCollector {
 
   private var all: [LogTarget] { targets + requestTargets }
 
-  /// Distributes until everybody who writes is gone, or the master says that it is over; the exit code.
+  /// Distributes until all writers are gone, or the master says that it is over; returns the exit code.
   public mutating func run() -> Int32 {
     System.ignoreSignals([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGPIPE])
     for target in all { target.open() }
@@ -113,7 +113,7 @@ public struct LogCollector {
     }
   }
 
-  /// The master has opened a log again, which takes the place of standard error; -1 for none.
+  /// The master has reopened a log, which takes the place of standard error; -1 for none.
   private func reopen(_ descriptor: Int32) {
     if descriptor >= 0 {
       LogSink.shared.flush()
@@ -124,9 +124,9 @@ public struct LogCollector {
 
   // MARK: Lines
 
-  /// Passes on what has come; false when nothing has.
+  /// Passes on the lines that have come; false when none have.
   private func pass(_ reader: LineReader, isRequest: Bool) -> Bool {
-    reader.read { line in distribute(LogRecord(line), isRequest: isRequest) }
+    reader.read { line in distribute(LogRecord(line, isRequest: isRequest), isRequest: isRequest) }
   }
 
   private func distribute(_ record: LogRecord, isRequest: Bool) {
@@ -145,7 +145,7 @@ public struct LogCollector {
     for target in among where target.destination.name == nil { give(record, to: target, isRequest) }
   }
 
-  /// No drain takes the line, and a filter lets it through where there are any.
+  /// No drain discards the line, and a filter, if there are any, lets it through.
   private func isWanted(_ line: [UInt8]) -> Bool {
     line.withUnsafeBytes { bytes in
       !routing.drains.contains { $0.matches(bytes) }
@@ -159,16 +159,17 @@ public struct LogCollector {
 
   private func encoders(_ isRequest: Bool) -> [LogEncoder] {
     guard isRequest else { return routing.encoders }
-    // Lines of requests without a way of their own are lines like all others; as JSON they are that already.
+    // Request lines without a destination of their own are lines like any others; in JSON format they already
+    // are JSON.
     if routing.isJSON || !routing.requestDestinations.isEmpty || !routing.requestEncoders.isEmpty {
       return routing.requestEncoders
     }
     return routing.encoders
   }
 
-  // MARK: What was lost
+  // MARK: Lost lines
 
-  /// Once a second: says what is wrong with destinations, on standard error and where lines still go.
+  /// Once a second: reports what is wrong with destinations, on standard error and wherever lines still go.
   private mutating func tell() {
     let now = System.now()
     guard now >= nextTelling else { return }
@@ -199,7 +200,7 @@ public struct LogCollector {
 final class LineReader {
   /// -1 at its end.
   private(set) var descriptor: Int32
-  /// A line whose end has not come.
+  /// A line whose end has not come yet.
   private var part: [UInt8] = []
   private var buffer = [UInt8](repeating: 0, count: 65536)
   /// Bytes of a line after which another one begins.
@@ -237,23 +238,32 @@ final class LineReader {
   }
 }
 
-/// One line, escaped, and what it says of itself.
+/// One line, escaped, and what it says about itself.
 struct LogRecord {
   /// The line without its newline.
   let bytes: [UInt8]
-  /// How grave it says it is; of a line that says nothing, as an application's own output does: info.
+  /// The severity that it states; info for a line that states none, such as an application's own output.
   let level: LogLevel
-  /// Where its text begins behind time and level.
+  /// Where its text begins after time and level.
   private let textStart: Int
+  /// An announcement or warning from the server to its operator: drains are not meant for it.
+  let isServers: Bool
 
-  /// Whatever a process wrote: nothing in it moves a cursor or ends a line.
-  init(_ line: ArraySlice<UInt8>) {
+  /// Makes a record of anything that a process wrote: nothing in it moves a cursor or ends a line.
+  ///
+  /// - Parameter isRequest: a line of the request log, which in an operator's format may begin with a
+  ///   client's words: none of it counts as the server's own.
+  init(_ line: ArraySlice<UInt8>, isRequest: Bool = false) {
     if line.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) {
       bytes = Array(line)
     } else {
       bytes = Array(line.withUnsafeBytes { Printable.text($0) }.utf8)
     }
-    (level, textStart) = LogRecord.head(bytes) ?? (.info, 0)
+    let head = isRequest ? nil : LogRecord.head(bytes)
+    (level, textStart) = head ?? (.info, 0)
+    let isSentence = line.starts(with: "server: ".utf8)
+    let isGrave = head.map { $0.0 == .warning || $0.0 == .error } ?? false
+    isServers = !isRequest && (isSentence || isGrave)
   }
 
   /// "2026-01-01T00:00:00Z warning: " in front of a text.
@@ -265,11 +275,6 @@ struct LogRecord {
       colon + 1 < bytes.count, bytes[colon + 1] == 0x20
     else { return nil }
     return (level, colon + 2)
-  }
-
-  /// What the server tells its operator, or warns of: no drain of theirs is meant for it.
-  var isServers: Bool {
-    bytes.starts(with: "server: ".utf8) || textStart > 0 && [.warning, .error].contains(level)
   }
 
   /// What the encoders make of it for a destination of this name.

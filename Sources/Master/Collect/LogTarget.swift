@@ -3,15 +3,15 @@ import Control
 import Glibc
 import Posix
 
-/// A destination of lines, and what it has not taken yet. It never waits: what is not taken is kept up to a
-/// bound, and what is above it is dropped and counted.
+/// A destination of lines, and what it has not taken yet. It never waits: lines that are not taken are kept
+/// up to a bound; lines beyond it are dropped and counted.
 final class LogTarget {
   let destination: LogDestination
   /// Lines that nobody will see.
   private(set) var drops = 0
-  /// Of these, those that nobody was told of.
+  /// Those of them that have not been reported.
   private var untold = 0
-  /// Whole records that were not taken yet, from `first` on, but that the first may have lost its beginning.
+  /// Whole records that were not taken yet, from `first` on; only the first may have lost its beginning.
   private var records: [[UInt8]] = []
   private var first = 0
   private var waitingBytes = 0
@@ -23,12 +23,12 @@ final class LogTarget {
   private let backup: String?
   /// Monotonic nanoseconds before which it is not opened again.
   private var pause: UInt64 = 0
-  /// What was wrong last, told once.
+  /// The last problem, reported once.
   private var trouble = ""
-  /// It has taken a line. Before, what a destination that is not there does not take is on standard error.
+  /// It has taken a line. Before that, lines for a missing destination go to standard error.
   private var wasThere = false
 
-  /// Bytes that are kept; as for standard error.
+  /// Bytes that are kept at most; as for standard error.
   private static let bound = LogSink.bound
   /// Nanoseconds until the next try to open.
   private static let retry: UInt64 = 500_000_000
@@ -70,16 +70,16 @@ final class LogTarget {
     untold += 1
   }
 
-  /// There is something to be told of it.
+  /// There is something to report about it.
   var hasNews: Bool { untold > 0 || !trouble.isEmpty && trouble != told }
 
-  /// What was lost since the last question.
+  /// Lines lost since the last call.
   func takeUntold() -> Int {
     defer { untold = 0 }
     return untold
   }
 
-  /// What stands in the way, told once.
+  /// The current problem, reported once.
   func takeTrouble() -> String? {
     guard !trouble.isEmpty, trouble != told else { return nil }
     told = trouble
@@ -108,7 +108,7 @@ final class LogTarget {
 
   // MARK: Writing
 
-  /// Writes what waits, as far as it is taken.
+  /// Writes waiting records as far as they are taken.
   func flush() {
     guard isWaiting else { return }
     if descriptor < 0, !open() { return }
@@ -120,7 +120,7 @@ final class LogTarget {
     first = 0
   }
 
-  /// Sends the next record, or of a file as many as go at once; false when nothing is taken now.
+  /// Sends the next record, or to a file as many as fit in one write; false when nothing is taken now.
   private func send() -> Bool {
     switch destination.place {
     case .file: return write()
@@ -131,7 +131,7 @@ final class LogTarget {
     switch result {
     case 0: break
     case EAGAIN, EWOULDBLOCK, ENOBUFS, EINTR: return false
-    // Nobody listens now: what serves the socket may be starting again.
+    // Nobody listens now: the program that serves the socket may be restarting.
     case ENOENT, ECONNREFUSED, ENOTCONN:
       trouble = "\(destination.text) is not there: \(String(cString: strerror(result)))"
       return false
@@ -152,7 +152,11 @@ final class LogTarget {
       last += 1
       batch += records[last]
     }
-    if maxBytes > 0, size > 0, size + Int64(batch.count) > maxBytes { rotate() }
+    if maxBytes > 0, size > 0, size + Int64(batch.count) > maxBytes {
+      // Somebody else may have emptied it since, as logrotate's copytruncate does.
+      size = System.size(descriptor)
+      if size > 0, size + Int64(batch.count) > maxBytes { rotate() }
+    }
     let count = System.append(descriptor, batch)
     guard count > 0 else {
       if count < 0 { failed("write") }
@@ -178,7 +182,7 @@ final class LogTarget {
 
   // MARK: Opening
 
-  /// Opens it; what is wrong is kept to be told.
+  /// Opens it; keeps any problem to be reported.
   @discardableResult
   func open() -> Bool {
     guard descriptor < 0 else { return true }
@@ -197,14 +201,13 @@ final class LogTarget {
       pause = System.now() &+ LogTarget.retry
       return false
     }
-    // What takes no lines, as a disk that is full, may well be opened: that it does is only told again when
-    // it has taken one since.
+    // A destination that takes no lines, such as a full disk, can often be opened all the same: it is
+    // reported again only when it has taken a line since.
     if isReachable() { trouble = "" }
     return true
   }
 
-  /// Whether somebody is there to take datagrams, as far as that can be known; what is wrong is kept to be
-  /// told.
+  /// Whether somebody is there to take datagrams, as far as can be known; keeps any problem to be reported.
   private func isReachable() -> Bool {
     guard let address else { return true }
     let error = System.reach(address)
@@ -223,7 +226,7 @@ final class LogTarget {
     descriptor = -1
   }
 
-  /// Opens it by its name again. A file that is there no more is made.
+  /// Reopens it by name. Creates a file that no longer exists.
   func reopen() {
     if isWaiting { flush() }
     closeDescriptor()
@@ -231,13 +234,13 @@ final class LogTarget {
     open()
   }
 
-  /// The file has its size: it is renamed, and another one begun.
+  /// The file has reached its size: renames it and begins another one.
   private func rotate() {
     guard case .file(let path, _, _) = destination.place else { return }
     let name = backup ?? System.unusedName("\(path).\(System.seconds())")
     do throws(SystemError) { try System.rename(descriptor, path, to: name) } catch {
       trouble = "\(path) cannot be renamed to \(name): \(System.guardedReason(error))"
-      // Not with every line.
+      // Not at every line.
       return size = 0
     }
     closeDescriptor()
@@ -246,11 +249,11 @@ final class LogTarget {
   }
 }
 
-/// How grave a line is.
+/// The severity of a line.
 enum LogLevel: String {
   case trace, debug, info, notice, warning, error, critical
 
-  /// The number of syslog (RFC 5424 §6.2.1).
+  /// The number in syslog (RFC 5424 §6.2.1).
   var severity: Int {
     switch self {
     case .trace, .debug: 7

@@ -1,13 +1,15 @@
 import Control
 import Glibc
 
-/// One connection to the control socket: a line asks, lines answer, the last of them ends it.
+/// One connection to the control socket: a line asks, lines answer, the last of which ends it.
 struct Client {
   let descriptor: Int32
   var input: [UInt8] = []
   var output: [UInt8] = []
-  /// A process of the server's own that may read figures alone, again and again.
+  /// One of the server's own processes, which may only read figures, again and again.
   var isViewer = false
+  /// Who is at the other end, as the kernel says.
+  var cause = ChangeRecord.Cause(.ctl)
   /// The answer is for a program.
   var isJSON = false
   /// Workers that are to show their requests before the client gets its answer.
@@ -17,13 +19,14 @@ struct Client {
 
   /// The longest question: two paths and some words.
   static let questionBytes = 16 * 1024
-  /// An answer that nobody takes.
-  static let answerBytes = 1 << 20
+  /// The longest answer, and the most that may wait for a client that reads nothing. A snapshot has some 1
+  /// KiB for each worker and application, and `Snapshot.servingBytes` for requests, which JSON may double.
+  static let answerBytes = 8 << 20
 }
 
 /// How a change ended.
 enum Outcome {
-  /// Carried out, or nothing had to be.
+  /// Carried out, or nothing needed to be done.
   case done(String, changed: Bool)
   /// Nothing has changed; why.
   case refused(String)
@@ -37,18 +40,18 @@ enum Outcome {
   var isDone: Bool { if case .done = self { true } else { false } }
 }
 
-/// What a client is told.
+/// A message to a client.
 enum Reply {
-  /// A step on the way.
+  /// A step towards the end.
   case progress(String)
   case end(Outcome)
-  /// The whole answer to a question, a line each.
+  /// The whole answer to a question, line by line.
   case answer(lines: [String], JSON)
 }
 
 /// The control socket.
 extension Master {
-  /// Binds it; false, with a sentence that is not repeated, when that fails.
+  /// Binds it; false, with a message that is not repeated, when that fails.
   func openControl() -> Bool {
     do {
       controlSocket = try System.controlSocket(controlPath)
@@ -89,15 +92,16 @@ extension Master {
         throw error
       }
       clients[id] = Client(descriptor: fd)
+      if let peer = System.peer(of: fd) { clients[id]!.cause = .init(user: peer.user, process: peer.process) }
     } catch  where ![EAGAIN, EINTR, ECONNABORTED, EPERM].contains(error.code) {
-      // What waits would be told of again and again until there is something to take it with.
+      // Waiting clients would be reported again and again until there is a descriptor to accept them with.
       MasterLog.warning("clients of the control socket wait for a second: \(error)")
       System.unwatch(epoll, controlSocket)
       alarms.set(.clients, seconds: 1)
     } catch {}
   }
 
-  /// Looks at the control socket again.
+  /// Watches the control socket again.
   func acceptClientsAgain() {
     guard controlSocket >= 0 else { return }
     do throws(SystemError) { try watch(controlSocket, .control) } catch {
@@ -105,7 +109,7 @@ extension Master {
     }
   }
 
-  /// Takes what a client says, and sends what it has to be told.
+  /// Reads what a client says, and sends what waits for it.
   func clientSpeaks(_ id: Int) {
     guard clients[id] != nil else { return }
     send(to: id)
@@ -127,7 +131,7 @@ extension Master {
     answer(id, line)
   }
 
-  /// Tells a client something; nil: nobody waits.
+  /// Sends a client a message; nil: nobody waits.
   func tell(_ id: Int?, _ reply: Reply) {
     guard let id, let client = clients[id], !client.isOver else { return }
     let line: String
@@ -139,12 +143,18 @@ extension Master {
     case (.answer(let lines, _), false):
       line = lines.map { Printable.text($0) + "\n" }.joined() + "exit 0"
     }
-    clients[id]!.output += Array((line + "\n").utf8)
+    var bytes = Array((line + "\n").utf8)
+    if case .answer = reply, bytes.count > Client.answerBytes - client.output.count {
+      // Tells the client, rather than leaving it in the middle of an answer.
+      let reason = "the answer is longer than \(Client.answerBytes >> 20) MiB"
+      bytes = Array((last(.refused(reason), client.isJSON) + "\n").utf8)
+    }
+    clients[id]!.output += bytes
     if case .progress = reply {} else { clients[id]!.isOver = !client.isViewer }
     send(to: id)
   }
 
-  /// Tells those who wait for the change under way what it does.
+  /// Tells those who wait for the change in progress what it does.
   func tellAskers(_ text: String) {
     for asker in releases.request?.askers ?? [] { tell(asker, .progress(text)) }
   }
@@ -186,7 +196,7 @@ extension Master {
     unwatch(client.descriptor)
   }
 
-  /// The server ends: whoever waits is told.
+  /// The server ends: tells everybody who waits.
   func flushClients() {
     for id in Array(clients.keys) {
       tell(id, .end(.done("stopped", changed: true)))

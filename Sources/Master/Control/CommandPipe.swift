@@ -1,5 +1,5 @@
-// The pipe of uWSGI's `master-fifo`: each byte that is written there is a command. It is its owner's alone,
-// as the control socket is, and made and opened as other files of the master are.
+// The pipe of uWSGI's `master-fifo`: each byte written to it is a command. Only its owner may use it, as with
+// the control socket, and it is made and opened like the master's other files.
 import Config
 import Control
 import Glibc
@@ -7,7 +7,7 @@ import Glibc
 /// What a byte asks for.
 private enum PipeCommand {
   case reload, stop, stopAtOnce, reopenLogs, status, help
-  /// One of uWSGI's that is nothing here: what to do instead.
+  /// One of uWSGI's that does not exist here: what to do instead.
   case absent(String)
 
   init?(_ byte: UInt8) {
@@ -37,14 +37,14 @@ private enum PipeCommand {
 struct CommandPipes {
   /// Those that are open, by path.
   var open: [String: Int32] = [:]
-  /// Paths without a pipe, of which the log was told.
+  /// Paths without a pipe that were reported in the log.
   var lost: Set<String> = []
-  /// Bytes that were no command, since the log was told of the last.
+  /// Bytes that were not commands, since the last one was logged.
   var unknown = 0
 }
 
 extension Master {
-  /// Makes and opens the pipes of the settings; false, with a line, if one cannot be had.
+  /// Makes and opens the configured pipes; false, with a log line, if one cannot be made.
   func openCommandPipes() -> Bool {
     for path in plan.settings.process.commandPipes where commandPipes.open[path] == nil {
       if let reason = openCommandPipe(path) {
@@ -55,7 +55,7 @@ extension Master {
     return true
   }
 
-  /// Makes and opens one; what is in the way, for the operator.
+  /// Makes and opens one; returns the problem, for the operator.
   private func openCommandPipe(_ path: String) -> String? {
     do throws(SystemError) {
       let pipe = try System.commandPipe(path)
@@ -96,7 +96,7 @@ extension Master {
     }
   }
 
-  /// They are this master's no more; removed if they are nobody else's.
+  /// Closes them: they are no longer this master's; removes them if nobody else has them.
   func closeCommandPipes(isLast: Bool) {
     for (path, pipe) in commandPipes.open {
       if isLast { System.removeCommandPipe(path, pipe) }
@@ -105,7 +105,7 @@ extension Master {
     commandPipes.open = [:]
   }
 
-  /// Takes what was written; so much of it at a time, since anything may be.
+  /// Reads what was written, a bounded amount at a time, since it may be anything.
   func takeCommands(_ pipe: Int32) {
     var seen = Set<UInt8>()
     for byte in System.bytes(of: pipe, atMost: 256) where ![0x0a, 0x0d, 0x20].contains(byte) {
@@ -113,7 +113,7 @@ extension Master {
         commandPipes.unknown += 1
         continue
       }
-      // The same twice at once is one.
+      // The same command twice in one read counts once.
       if seen.insert(byte).inserted { heed(command, byte) }
     }
   }
@@ -125,7 +125,7 @@ extension Master {
       if letter == "R" || letter == "W" {
         MasterLog.info("master-fifo: \(letter) reloads as r does: no request is cut")
       }
-      inform(.asked(.reload(cause: "master-fifo"), by: nil))
+      inform(.asked(.reload(cause: "master-fifo"), by: nil, cause: .init(.fifo, letter)))
     case .stop: inform(.stopSignal)
     case .stopAtOnce:
       inform(.stop(code: 0))

@@ -1,7 +1,7 @@
 import Config
 import Control
 
-/// What `server ctl` asks: words separated by spaces, `%XX` for bytes that would be mistaken; the first is
+/// What `server ctl` asks: words separated by spaces, `%XX` for bytes that would be misread; the first is
 /// `text` or `json`, the second the verb.
 extension Master {
   /// Answers a line, now or when the change that it asks for has ended.
@@ -12,20 +12,22 @@ extension Master {
     }
     clients[id]!.isJSON = words.removeFirst() == "json"
     let verb = words.removeFirst()
-    // It hears whoever may connect: what it says changes nothing.
+    // It serves everybody who may connect: nothing that it says changes anything.
     if clients[id]!.isViewer, verb != "snapshot" { return }
     switch verb {
     case "status": askForStatus(id)
     case "snapshot": tell(id, records(snapshot()))
+    case "history": reply(id, words) { history($0) }
     case "generations": reply(id, words) { generations($0) }
     case "swap": swap(id, words)
     case "rollback":
       reply(id, words) {
-        inform(.asked(.rollback(mount: $0), by: id))
+        inform(.asked(.rollback(mount: $0), by: id, cause: cause(id)))
         return nil
       }
-    case "upgrade": inform(.asked(.upgrade(binary: words.first), by: id))
-    case "reload": inform(.asked(.reload(cause: "ctl"), by: id))
+    case "upgrade": inform(.asked(.upgrade(binary: words.first), by: id, cause: cause(id)))
+    case "reload": inform(.asked(.reload(cause: "ctl"), by: id, cause: cause(id)))
+    case "tls-reload": inform(.asked(.certificates(cause: "ctl"), by: id, cause: cause(id)))
     case "log-reopen": tell(id, .end(reopenLogs()))
     case "stop":
       // Answered when the last worker has left.
@@ -35,23 +37,25 @@ extension Master {
     }
   }
 
+  private func cause(_ id: Int) -> ChangeRecord.Cause { clients[id]?.cause ?? .init(.ctl) }
+
   private func swap(_ id: Int, _ words: [String]) {
     guard let current = releases.current else {
       return tell(id, .end(.refused("the server is still starting")))
     }
     switch words.count {
-    case 0: inform(.asked(.swap(mount: nil, file: nil), by: id))
+    case 0: inform(.asked(.swap(mount: nil, file: nil), by: id, cause: cause(id)))
     case 1:
       if let mount = mount(words[0]) {
-        inform(.asked(.swap(mount: mount, file: nil), by: id))
+        inform(.asked(.swap(mount: mount, file: nil), by: id, cause: cause(id)))
       } else if current.builds.count == 1, words[0].utf8.contains(UInt8(ascii: "/")) {
-        inform(.asked(.swap(mount: current.builds[0].mount, file: words[0]), by: id))
+        inform(.asked(.swap(mount: current.builds[0].mount, file: words[0]), by: id, cause: cause(id)))
       } else {
         tell(id, .end(.refused(unknown(words[0]))))
       }
     default:
       guard let mount = mount(words[0]) else { return tell(id, .end(.refused(unknown(words[0])))) }
-      inform(.asked(.swap(mount: mount, file: words[1]), by: id))
+      inform(.asked(.swap(mount: mount, file: words[1]), by: id, cause: cause(id)))
     }
   }
 

@@ -1,13 +1,13 @@
 import Control
 
-/// `server ctl status` shows what long requests do: their workers are asked first.
+/// `server ctl status` shows what long requests are doing: it asks their workers first.
 extension Master {
-  /// Nanoseconds after which a request takes long.
+  /// Nanoseconds after which a request counts as long.
   private static let longRequest: UInt64 = 1_000_000_000
-  /// Nanoseconds that a worker has for its answer; one that is too late is shown as it was.
+  /// Nanoseconds that a worker has for its answer; a worker that is too late is shown as it was before.
   private static let patience: UInt64 = 500_000_000
 
-  /// Answers with the status, at once when nothing takes long.
+  /// Answers with the status, at once if there are no long requests.
   func askForStatus(_ id: Int) {
     let now = System.now()
     let asked = workers.values.filter { worker in
@@ -20,7 +20,7 @@ extension Master {
     alarms.set(.stacks(client: id), in: Master.patience)
   }
 
-  /// A worker has shown what its requests do, or is gone.
+  /// A worker has shown what its requests are doing, or is gone.
   func traced(_ worker: Int) {
     for (id, client) in clients where client.awaited.contains(worker) {
       clients[id]!.awaited.remove(worker)
@@ -28,7 +28,7 @@ extension Master {
     }
   }
 
-  /// All have answered, or the time is over.
+  /// All have answered, or the time is up.
   func stacksAreShown(to id: Int) {
     alarms.cancel(.stacks(client: id))
     clients[id]?.awaited = []

@@ -59,7 +59,16 @@ extension Master {
     return .answer(lines: lines, .array(builds.map(buildJSON)))
   }
 
-  /// The generations that a worker says it runs; those that it was started with, until it has said.
+  /// How the last changes went, oldest first: those of one application, or all.
+  func history(_ mount: String?) -> Reply {
+    let records = releases.journal.records.filter { record in
+      mount == nil || record.moves.contains { $0.mount == mount }
+    }
+    let stamped = records.map { ($0, LogLine.stamp($0.at)) }
+    return .answer(lines: stamped.flatMap { $0.lines($1) }, .array(stamped.map { $0.json($1) }))
+  }
+
+  /// The generations that a worker says it runs; until it has said so, those that it was started with.
   func generations(of worker: WorkerHandle) -> [Int] {
     releases.workers[worker.id]?.running?.generations ?? worker.release.builds.map(\.generation)
   }
@@ -72,6 +81,7 @@ extension Master {
     var lines = [
       "\(worker.title) \(state(of: worker)), generation \(generations), "
         + "\(board[.requests].count) requests, \(board[.connections].count) connections"
+        + (board[.webSockets].count > 0 ? ", \(board[.webSockets].count) WebSockets" : "")
     ]
     for entry in board.entries.prefix(3) {
       lines.append("  \(milliseconds(of: entry)) ms: \(entry.line)")
@@ -80,13 +90,14 @@ extension Master {
     return lines
   }
 
-  /// How long a request takes by now.
+  /// How long a request has taken so far.
   private func milliseconds(of entry: Scoreboard.Entry) -> Int {
     let now = System.now()
     return now > entry.began ? Int((now - entry.began) / 1_000_000) : 0
   }
 
-  private var zygoteList: [Zygote] { zygotes.values.sorted { $0.number < $1.number } }
+  /// The existing ones, oldest first.
+  var zygoteList: [Zygote] { zygotes.values.sorted { $0.number < $1.number } }
 
   private func zygoteJSON(_ zygote: Zygote) -> JSON {
     .object([
@@ -103,6 +114,7 @@ extension Master {
       ("generations", .array(generations(of: worker).map { .int($0) })),
       ("requests", .int(board[.requests].count)),
       ("connections", .int(board[.connections].count)),
+      ("webSockets", .int(board[.webSockets].count)),
       (
         "serving",
         .array(

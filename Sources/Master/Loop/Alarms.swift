@@ -1,6 +1,6 @@
-/// What the master does later, in order of time. There are few: an array will do.
+/// The master's pending actions, in order of time. There are few: an array will do.
 struct Alarms {
-  /// What is to be done.
+  /// The action to take.
   enum Action: Equatable {
     /// What the releases wait for.
     case releases(ReleaseAlarm)
@@ -12,7 +12,7 @@ struct Alarms {
     case stageTimeout(job: Int)
     /// A worker should have written its state.
     case saveTimeout(worker: Int)
-    /// Workers should have shown what their requests do.
+    /// Workers should have shown what their requests are doing.
     case stacks(client: Int)
     /// Clients of the control socket may be taken again.
     case clients
@@ -22,7 +22,7 @@ struct Alarms {
     case last
     /// The process that distributes lines should have answered.
     case collectorBeat
-    /// Programs that were told to end should have.
+    /// Programs that were told to end should have ended.
     case programsEnd
     /// The process that shows figures may be started again.
     case watcher
@@ -32,22 +32,22 @@ struct Alarms {
     case settled
     /// A program that runs beside the server may be started again.
     case program(place: Int)
-    /// A program has had its time.
+    /// A program has used up its time.
     case programTime(Int)
     /// A minute begins.
     case minute
     case keeper
     /// Session tickets get another key.
     case tickets
-    /// What workers have asked for in the meantime may be done.
+    /// Actions that workers have asked for in the meantime may be taken.
     case renewal
-    /// Another process may be started that distributes lines.
+    /// Another process that distributes lines may be started.
     case collector
   }
 
   private var list: [(due: UInt64, action: Action)] = []
 
-  /// Sets an alarm, in place of an equal one. Nanoseconds from now.
+  /// Sets an alarm, in nanoseconds from now, replacing an equal one.
   mutating func set(_ action: Action, in nanoseconds: UInt64) {
     cancel(action)
     list.append((System.now() &+ nanoseconds, action))
@@ -56,7 +56,7 @@ struct Alarms {
   /// Sets an alarm in seconds.
   mutating func set(_ action: Action, seconds: Double) { set(action, in: UInt64(seconds * 1e9)) }
 
-  /// Takes an alarm back.
+  /// Cancels an alarm.
   mutating func cancel(_ action: Action) { list.removeAll { $0.action == action } }
 
   /// Milliseconds until the next one is due; -1 without any.

@@ -1,12 +1,14 @@
 import Config
 import Control
 
-/// Files whose change asks for something: `--touch-reload` and, with `--watch`, the applications' own.
+/// Files whose change triggers an action: `--touch-reload` and, with `--watch`, the applications' own and
+/// those of certificates.
 ///
-/// The kernel tells of a name that appears or is written in a directory. It does not tell of a link on the
-/// way that is turned elsewhere, of a hard link, or of a directory that is made anew: for these the master
-/// looks once a second at what each path leads to.
+/// The kernel reports a name that appears or is written in a directory. It does not report a link on the way
+/// that is pointed elsewhere, a hard link, or a directory that is made anew: for these the master checks once
+/// a second what each path leads to. If the kernel provides nothing to watch with, that is all.
 struct FileWatch {
+  /// -1: the kernel reports nothing.
   let descriptor: Int32
   /// Directory -> its watch.
   var directories: [String: Int32] = [:]
@@ -19,13 +21,13 @@ struct FileWatch {
 
 /// A path that is watched.
 struct WatchedFile {
-  /// What is asked for.
+  /// The changes that it asks for.
   var changes: [Change] = []
-  /// The logs are opened again.
+  /// The logs are reopened.
   var reopensLogs = false
-  /// What it led to when its change was last acted on.
+  /// The file that it led to when its change was last acted on.
   var seen: FileIdentity?
-  /// What it leads to since the last look: a second look finds it finished.
+  /// The file that it leads to since the last check: a second check finds it complete.
   var candidate: FileIdentity?
 }
 
@@ -33,7 +35,7 @@ extension Master {
   /// Milliseconds without a further change before a file counts as complete.
   private static let settlingSeconds = 0.2
 
-  /// Watches what the configuration names; called again after each change of it.
+  /// Watches the files that the configuration names; called again after each change of it.
   func watchFiles() {
     guard let release = releases.current else { return }
     let supervision = release.settings.supervision
@@ -41,9 +43,7 @@ extension Master {
     let wantsAny = !supervision.touchFiles.isEmpty || supervision.watchesApps || !reopenFiles.isEmpty
     if files == nil {
       guard wantsAny else { return }
-      guard let fd = try? System.fileWatcher() else { return }
-      files = FileWatch(descriptor: fd)
-      try? watch(fd, .files)
+      files = FileWatch(descriptor: fileWatcher())
     }
     let before = files!.files
     (files!.names, files!.files) = ([:], [:])
@@ -54,25 +54,54 @@ extension Master {
       let path = release.settings.location(of: app)
       want(path, .swap(mount: app.mount, file: nil), copied: build.original)
     }
-    // What they load belongs to whoever else loads it too.
+    for path in release.settings.tlsFiles where supervision.watchesApps {
+      want(path, .certificates(cause: "--watch \(path)"), copied: certificatesSeen[path])
+    }
+    // Files that they load may be loaded by others too.
     for (app, build) in zip(release.settings.apps, release.builds) where app.isKeptWhole {
-      for path in build.libraries.identities.keys where path.hasPrefix("/") {
-        want(path, .swap(mount: nil, file: nil))
-      }
+      for path in build.libraries.watchable { want(path, .swap(mount: nil, file: nil)) }
     }
     for (path, file) in before where files!.files[path] != nil { files!.files[path]!.seen = file.seen }
+    inheritedFiles = [:]
   }
 
-  /// Watches a path; `copied`: what stood there when the build that serves was made of it, so that a change
-  /// since then is one.
+  /// The files that are watched, for the master that follows. Changes that wait for their turn after the
+  /// upgrade are refused here: to the new master their files are news again.
+  var seenFiles: [Bequest.Seen] {
+    let waiting = releases.queue.flatMap(\.causes)
+    return (files?.files ?? [:]).sorted { $0.key < $1.key }.map { path, file in
+      let waits = waiting.contains(.init(.watch, path)) || waiting.contains(.init(.touch, path))
+      return Bequest.Seen(path: path, identity: waits ? nil : file.seen)
+    }
+  }
+
+  /// The descriptor on which the kernel reports files; -1 if it does not, which is logged once.
+  private func fileWatcher() -> Int32 {
+    do throws(SystemError) {
+      let fd = try System.fileWatcher()
+      do throws(SystemError) { try watch(fd, .files) } catch {
+        System.close(fd)
+        throw error
+      }
+      return fd
+    } catch {
+      MasterLog.warning(
+        "the kernel does not tell of changed files (\(error)): the master looks at them once a second")
+      return -1
+    }
+  }
+
+  /// Watches a path; `copied`: the file that was there when the serving build was made from it, so that a
+  /// later change counts as one.
   private func want(_ path: String, _ change: Change?, copied: FileIdentity? = nil) {
-    let slash = path.lastIndex(of: "/")
-    let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    // A path may be named for several things.
-    var file = files!.files[path] ?? WatchedFile(seen: copied ?? System.identity(of: path))
+    let directory = Paths.parent(of: path) ?? "."
+    let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+    let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
+    // A path may be named for several purposes.
+    var file = files!.files[path] ?? WatchedFile(seen: firstSeen(path, copied))
     if let change { file.changes.append(change) } else { file.reopensLogs = true }
     files!.files[path] = file
+    if files!.descriptor < 0 { return }
     do throws(SystemError) {
       let watch =
         if let known = files!.directories[directory] { known } else {
@@ -80,13 +109,24 @@ extension Master {
         }
       files!.directories[directory] = watch
       files!.names[watch, default: [:]][name] = path
-    } catch { MasterLog.warning("\(path) cannot be watched: \(error.reason)") }
+    } catch {
+      MasterLog.warning(
+        "the kernel does not tell of changes of \(path) (\(error.reason)): the master looks once a second")
+    }
+  }
+
+  /// The master before this one knows best what it has acted on: between that and this one's start the file
+  /// may have changed.
+  private func firstSeen(_ path: String, _ copied: FileIdentity?) -> FileIdentity? {
+    if let known = inheritedFiles[path] { return known.identity }
+    return copied ?? System.identity(of: path)
   }
 
   /// Something has appeared or changed in a watched directory.
   func filesChanged() {
     guard let watch = files else { return }
-    for (directory, name) in System.appeared(watch.descriptor) {
+    let events = System.appeared(watch.descriptor, atMost: Limits.fileEventBytesPerTurn)
+    for (directory, name) in events {
       guard let path = watch.names[directory]?[name] else { continue }
       if !files!.changed.contains(path) { files!.changed.append(path) }
       alarms.set(.settled, seconds: Master.settlingSeconds)
@@ -100,9 +140,9 @@ extension Master {
     act(on: changed)
   }
 
-  /// What is asked for by several files is asked for once.
+  /// Asks only once for a change that several files ask for.
   private func act(on paths: [String]) {
-    var changes: [Change] = []
+    var changes: [(change: Change, cause: ChangeRecord.Cause)] = []
     for path in paths {
       guard let file = files?.files[path] else { continue }
       files!.files[path]!.seen = System.identity(of: path)
@@ -111,12 +151,16 @@ extension Master {
         MasterLog.info("\(path) has changed: logs are opened again (--touch-logreopen)")
         _ = reopenLogs()
       }
-      for change in file.changes where !changes.contains(where: change.asksTheSame) { changes.append(change) }
+      for change in file.changes where !changes.contains(where: { change.asksTheSame(as: $0.change) }) {
+        let isTouched = if case .reload = change { true } else { false }
+        changes.append((change, ChangeRecord.Cause(isTouched ? .touch : .watch, path)))
+      }
     }
-    for change in changes { inform(.asked(change, by: nil)) }
+    for (change, cause) in changes { inform(.asked(change, by: nil, cause: cause)) }
   }
 
-  /// Once a second: what each path leads to. A file that is another, and the same at two looks, has changed.
+  /// Checks once a second what each path leads to. A file that differs, and is the same at two checks, has
+  /// changed.
   func lookAtFiles() {
     var changed: [String] = []
     for (path, file) in files?.files ?? [:] {
@@ -133,7 +177,7 @@ extension Master {
 }
 
 extension Settings {
-  /// Where an application's file is, seen from the master's directory.
+  /// The path of an application's file, relative to the master's directory.
   func location(of app: AppSettings) -> String {
     guard !app.path.hasPrefix("/"), let directory = process.directory else { return app.path }
     return directory + "/" + app.path

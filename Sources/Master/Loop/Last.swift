@@ -1,15 +1,15 @@
 import Config
 import Control
 
-/// The last that the master waits for.
+/// The last things that the master waits for.
 extension Master {
-  /// The last worker has left. One that the releases have given up is nobody's to wait for.
+  /// The last worker has left. Nobody waits for one that the releases have given up.
   var isDone: Bool {
     guard releases.isDone, !hasHandedOver || programs.isEmpty else { return false }
     return hasWaited || zygotes.isEmpty && jobs.isEmpty && (heirs.isEmpty || hasHandedOver)
   }
 
-  /// Children of the change that was under way were killed: they are waited for, but not for ever.
+  /// Children of the change that was in progress were killed: waits for them, but not for ever.
   func waitForLast() {
     guard releases.isDone, !isDone, !isWaiting else { return }
     isWaiting = true

@@ -2,11 +2,11 @@ import Config
 import Control
 import Glibc
 
-/// What signals ask of the master.
+/// What signals ask the master to do.
 extension Master {
   func signalled(_ signal: Int32) {
     switch signal {
-    case SIGHUP: inform(.asked(.reload(cause: "SIGHUP"), by: nil))
+    case SIGHUP: inform(.asked(.reload(cause: "SIGHUP"), by: nil, cause: .init(.signal, "SIGHUP")))
     case SIGUSR1: _ = reopenLogs()
     default:
       if hasHandedOver { stopPrograms() }
@@ -14,7 +14,7 @@ extension Master {
     }
   }
 
-  /// Opens the logs by their names again, and hands them to the workers: they may not be allowed to.
+  /// Reopens the logs by name, and hands them to the workers, which may not be allowed to open them.
   func reopenLogs() -> Outcome {
     let daemonLog = plan.settings.process.daemonLog
     let errorLog = releases.current?.settings.log.file ?? plan.settings.log.file ?? daemonLog

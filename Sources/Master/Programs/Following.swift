@@ -2,13 +2,13 @@ import Control
 import Glibc
 
 /// Programs at a hand-over. Those that run beside the server end before the next master starts its own: both
-/// would want the same port, or file. Commands of the times table and of a step run on to their end, since
-/// nobody would start them again; this master stays for them, as their parent.
+/// would want the same port, or file. Scheduled commands and those of a step run to their end, since nobody
+/// would start them again; this master stays for them, as their parent.
 extension Master {
   private static let (field, timedField, timedEndField) = ("programs", "timed", "timed-end")
   private enum Word { static let (wait, ended) = ("wait", "ended") }
 
-  /// What the master that follows is told of them with the server.
+  /// What the next master is told about them with the hand-over.
   var programFields: [Message.Field] {
     var fields: [Message.Field] = []
     if programs.values.contains(where: \.isAttached) { fields.append(.init(Master.field, Word.wait)) }
@@ -18,7 +18,7 @@ extension Master {
     return fields
   }
 
-  /// A program has ended here after the server was handed over.
+  /// A program of this master has ended after the server was handed over.
   func tellFollower(ofEndOf program: RunningProgram) {
     var fields: [Message.Field] = []
     if program.isAttached, !programs.values.contains(where: \.isAttached) {
@@ -29,8 +29,8 @@ extension Master {
     for heir in heirs.values { try? System.sendPacket(heir.link, Message(.retiring, fields).bytes) }
   }
 
-  /// Those that were told to end have had their time: they are killed. What the kernel holds even then is
-  /// nobody's to wait for.
+  /// Those that were told to end have had their time: kills them. Nobody waits for processes that the kernel
+  /// holds even then.
   func programsAreLate() {
     for (id, program) in programs where program.isStopping {
       if program.isKilled {
@@ -45,7 +45,7 @@ extension Master {
     if programs.values.contains(where: \.isStopping) { alarms.set(.programsEnd, seconds: 1) }
   }
 
-  /// What the master before this one says of its own; nil: it is gone.
+  /// Handles what the previous master says about its programs; nil: it is gone.
   func heedPrograms(_ message: Message?) {
     guard let message else {
       (programsWait, foreignTimed) = (false, [])

@@ -1,15 +1,15 @@
 import Control
 import Glibc
 
-/// The process that ends the operator's programs when the master is gone and could not: who kills it with
-/// SIGKILL would find their descendants running on, and a second copy of each after the next start.
+/// The process that ends the operator's programs when the master is gone and could not: after a SIGKILL to it
+/// their descendants would still be running, and a second copy of each after the next start.
 struct Keeper {
   let pid: Int32
   let processDescriptor: Int32
   let link: Int32
 }
 
-/// Its life: from the first program on, as their user.
+/// Its life: it starts with the first program and runs as their user.
 extension Master {
   /// Starts it, if there is none.
   func startKeeper() {
@@ -17,7 +17,7 @@ extension Master {
     var orders = Orders(.keep)
     orders.arguments = plan.arguments
     do throws(SystemError) {
-      // What is sent to all of the server's processes is not meant for it.
+      // Signals sent to all of the server's processes are not meant for it.
       let child = try startChild(orders, [], speaks: .keeperLink, ended: .keeperEnd, newSession: true)
       keeper = Keeper(pid: child.pid, processDescriptor: child.processDescriptor, link: child.link)
     } catch {
@@ -25,7 +25,7 @@ extension Master {
     }
   }
 
-  /// Tells it which of them run now: the sessions that the master has made, and what ends them.
+  /// Tells it which of them are running: the sessions that the master has made, and their end signals.
   func tellKeeper() {
     guard let keeper else { return }
     var fields: [Message.Field] = []
@@ -35,7 +35,7 @@ extension Master {
     try? System.sendPacket(keeper.link, Message(.keep, fields).bytes)
   }
 
-  /// What a program is told at the end.
+  /// The signal that tells a program to end.
   func stopSignal(of program: RunningProgram) -> Int32 {
     guard case .attached(let place) = program.purpose else { return SIGTERM }
     return plan.settings.programs.attached[place].stopSignal
@@ -58,10 +58,10 @@ extension Master {
     if servesOn, !programs.isEmpty { alarms.set(.keeper, seconds: Master.keeperPause) }
   }
 
-  /// Seconds before another is started in the place of one that has ended.
+  /// Seconds before another is started in place of one that has ended.
   private static let keeperPause = 1.0
 
-  /// Starts another in the place of one that has ended.
+  /// Starts another in place of one that has ended.
   func keepAgain() {
     guard servesOn, !programs.isEmpty else { return }
     startKeeper()

@@ -1,21 +1,22 @@
 import CLinux
 import Glibc
 
-/// What the number in a file leads to.
+/// The process that the number in a file refers to.
 enum NamedProcess {
-  /// No process runs that could be meant.
+  /// No process that could be meant is running.
   case nobody
-  /// It runs; the descriptor is the taker's.
+  /// It runs; the receiver owns the descriptor.
   case process(pid_t, descriptor: Int32)
-  /// What it leads to is none of the server's business; why.
+  /// It refers to a process that is not for the server to watch; why.
   case refused(String)
 }
 
-/// System calls of the master for programs of the operator's.
+/// System calls of the master for the operator's programs.
 extension System {
-  /// The process that a file names, if it runs as this user. Whoever may write the file has root's master
-  /// signal what it names: so who that process is is asked once a descriptor holds it, and it keeps its
-  /// number. The corresponding C functions are `openat`, `read`, `pidfd_open` and `pidfd_send_signal`.
+  /// The process that a file names, if it runs as this user. Anyone who may write the file could make a
+  /// master that is root signal the process it names: so the process is checked once a descriptor holds it,
+  /// while its number cannot change. The corresponding C functions are `openat`, `read`, `pidfd_open` and
+  /// `pidfd_send_signal`.
   static func process(namedBy pidFile: String, of user: uid_t) -> NamedProcess {
     var text = ""
     do throws(SystemError) {
@@ -34,7 +35,7 @@ extension System {
     return isThere ? .refused("process \(pid) does not run as user \(user), as programs do") : .nobody
   }
 
-  /// Whether the process that a descriptor holds runs as this user, and as nobody else besides.
+  /// Whether the process that a descriptor holds runs as this user, and as no other user.
   static func belongs(_ pid: pid_t, _ descriptor: Int32, to user: uid_t) -> Bool {
     guard let users = users(of: pid), clinux_pidfd_signal(descriptor, 0) == 0 || errno == EPERM else {
       return false
@@ -45,7 +46,7 @@ extension System {
   /// Sends a signal to the process that a descriptor holds. The corresponding call is `pidfd_send_signal`.
   static func signal(held descriptor: Int32, _ number: Int32) { _ = clinux_pidfd_signal(descriptor, number) }
 
-  /// Real, effective, saved and file system's user of a process; nil if there is none. The corresponding C
+  /// Real, effective, saved and file-system user of a process; nil if there is none. The corresponding C
   /// function is `fopen`, of /proc/PID/status.
   private static func users(of pid: pid_t) -> [uid_t]? {
     guard let file = fopen("/proc/\(pid)/status", "re") else { return nil }
@@ -60,14 +61,14 @@ extension System {
     return nil
   }
 
-  /// The beginning of a file that is root's, the master's or the user's; nil for any other. Where programs
-  /// are root's, nobody else may be able to write it.
+  /// The beginning of a file that belongs to root, the master's user or the given user; nil for any other. If
+  /// programs run as root, nobody else may be able to write it.
   private static func trustedText(of path: String, _ user: uid_t) throws(SystemError) -> String? {
     var name = [CChar](repeating: 0, count: Int(NAME_MAX) + 1)
     let directory = try check("open", clinux_open_parent(path, &name))
     defer { close(directory) }
     var status = stat()
-    // A device would be told of being opened.
+    // Opening a device would have an effect on it.
     _ = try check("fstatat", fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
     guard status.st_mode & S_IFMT == S_IFREG else { return nil }
     let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
@@ -83,12 +84,21 @@ extension System {
     return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
   }
 
-  /// The minute that a time is in, in the machine's time zone. The corresponding C function is `localtime_r`.
-  static func minute(of seconds: Int64) -> Minute {
+  /// The number of the minute that contains a time, by the machine's time zone (`Minute`). The corresponding
+  /// C function is `localtime_r`.
+  static func minute(of seconds: Int64) -> Int64 {
     var (now, parts) = (time_t(seconds), tm())
     localtime_r(&now, &parts)
+    return (seconds + Int64(parts.tm_gmtoff)) / 60
+  }
+
+  /// The calendar's names for such a minute. The corresponding C function is `gmtime_r`: the time zone is in
+  /// the number already.
+  static func calendar(minute number: Int64) -> Minute {
+    var (seconds, parts) = (time_t(number * 60), tm())
+    gmtime_r(&seconds, &parts)
     return Minute(
-      number: seconds / 60, minute: Int(parts.tm_min), hour: Int(parts.tm_hour), day: Int(parts.tm_mday),
+      minute: Int(parts.tm_min), hour: Int(parts.tm_hour), day: Int(parts.tm_mday),
       month: Int(parts.tm_mon) + 1, weekday: Int(parts.tm_wday))
   }
 }

@@ -3,9 +3,9 @@ import Control
 import Glibc
 import Posix
 
-/// A program of the operator's that runs.
+/// A running program of the operator's.
 struct RunningProgram {
-  /// What it is there for.
+  /// Its purpose.
   enum Purpose: Equatable {
     /// By its place in the settings.
     case attached(Int)
@@ -16,16 +16,16 @@ struct RunningProgram {
   let purpose: Purpose
   let pid: Int32
   let processDescriptor: Int32
-  /// To the process before it has become the program; -1 for one that another has started.
+  /// To the process, until it has become the program; -1 for one that somebody else has started.
   let link: Int32
   let command: String
   /// Monotonic nanoseconds.
   let began = System.now()
-  /// How much it says before it has become the program.
+  /// What is heard from it before it has become the program.
   var hearing = Hearing()
   /// It was told to end.
   var isStopping = false
-  /// It was killed because it had not.
+  /// It was killed because it did not end.
   var isKilled = false
 
   /// It runs beside the server.
@@ -33,9 +33,9 @@ struct RunningProgram {
 
 }
 
-/// Their lives: as the settings of the start have them, and as long as the server is this master's.
+/// Their lives: as configured at the start, and as long as the server belongs to this master.
 extension Master {
-  /// Starts what runs beside the server, once it serves.
+  /// Starts the programs that run beside the server, once it serves.
   func startPrograms() {
     guard !hasPrograms, !programsWait, servesOn, !plan.follows || hasTakenOver else { return }
     hasPrograms = true
@@ -48,7 +48,7 @@ extension Master {
     plan.settings.programs.steps.filter { $0.step == step }
   }
 
-  /// Starts a command in a session of its own; its number here, nil if there is no process for it.
+  /// Starts a command in a session of its own; returns its number here, nil if no process could be started.
   func start(_ command: String, _ purpose: RunningProgram.Purpose, asUser: Bool) -> Int? {
     var orders = Orders(.run)
     (orders.arguments, orders.commandLine, orders.tries) = (plan.arguments, [command], asUser)
@@ -70,7 +70,7 @@ extension Master {
     }
   }
 
-  /// Starts a program that runs beside the server, or watches the one that runs already.
+  /// Starts a program that runs beside the server, or watches the one that is already running.
   func attach(_ place: Int) {
     guard hasPrograms, servesOn, place < plan.settings.programs.attached.count else { return }
     let wanted = plan.settings.programs.attached[place]
@@ -78,7 +78,7 @@ extension Master {
     if start(wanted.command, .attached(place), asUser: true) == nil { again(place, after: 0) }
   }
 
-  /// A process that is nobody's child here is watched all the same, if it is of the programs' user.
+  /// Watches a process that is no child of this one, if it belongs to the programs' user.
   private func adopt(_ file: String, _ place: Int, _ command: String) -> Bool {
     let (pid, descriptor): (Int32, Int32)
     switch System.process(namedBy: file, of: plan.programUser) {
@@ -136,7 +136,7 @@ extension Master {
   private func attachedEnded(_ place: Int, _ program: RunningProgram, _ ending: Ending) {
     guard servesOn else { return }
     let wanted = plan.settings.programs.attached[place]
-    // What goes into the background leaves the shell that has started it.
+    // A program that goes into the background leaves the shell that has started it.
     if wanted.isInBackground, program.link >= 0, ending == .exited(0), let file = wanted.pidFile,
       adopt(file, place, wanted.command)
     {
@@ -151,7 +151,7 @@ extension Master {
     again(place, after: seconds)
   }
 
-  // MARK: Times
+  // MARK: Schedule
 
   /// Wakes at the next minute.
   private func setMinute() {
@@ -162,25 +162,37 @@ extension Master {
   func minuteBegins() {
     guard servesOn else { return }
     setMinute()
-    for place in minutes.due(plan.settings.programs.timed, at: System.minute(of: System.seconds())) {
+    let due = minutes.due(plan.settings.programs.timed, at: System.minute(of: System.seconds()))
+    if due.step < 1 {
+      MasterLog.warning("the clock was set back by \(1 - due.step) minutes; programs go by its new time")
+    } else if due.step > 1 {
+      MasterLog.warning("\(due.step - 1) minutes were passed over; programs catch up on some of them")
+    }
+    for place in due.places {
       let timed = plan.settings.programs.timed[place]
-      let isRunning =
-        programs.values.contains { $0.purpose == .timed(place) } || foreignTimed.contains(timed.command)
-      if timed.isUnique, isRunning { continue }
+      // A command that hangs would be started again each minute, until the machine is full.
+      if programs.values.contains(where: { $0.purpose == .timed(place) })
+        || foreignTimed.contains(timed.command)
+      {
+        if !timed.isUnique {
+          MasterLog.warning("`\(timed.command)` is not started: it still runs since its last time")
+        }
+        continue
+      }
       guard let id = start(timed.command, .timed(place), asUser: true) else { continue }
       if timed.seconds > 0 { alarms.set(.programTime(id), seconds: Double(timed.seconds)) }
     }
   }
 
-  /// A program has had its time.
+  /// A program has used up its time.
   func programIsLate(_ id: Int) {
     guard let program = programs[id] else { return }
     MasterLog.warning("`\(program.command)` is killed: its time is over")
     tell(program, SIGKILL)
   }
 
-  /// Sends a signal to its session if it is one of ours; else to the process that was found, unless it has
-  /// become another user's since.
+  /// Sends a signal to its session if that is one of ours; otherwise to the process that was found, unless it
+  /// belongs to another user by now.
   func tell(_ program: RunningProgram, _ signal: Int32) {
     guard program.link < 0 else { return System.signal(-program.pid, signal) }
     guard System.belongs(program.pid, program.processDescriptor, to: plan.programUser) else { return }

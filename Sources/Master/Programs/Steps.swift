@@ -3,14 +3,14 @@ import Control
 import Glibc
 import Posix
 
-/// The commands on the server's way: before it starts, and when it has ended.
+/// The commands at the server's steps: before it starts, and when it has ended.
 extension Master {
   /// Runs the commands of a step one after the other, each to its end.
   ///
   /// - Parameters:
-  ///   - signals: what a stop meanwhile comes by.
-  ///   - seconds: what all of them have together; nil: as long as they like.
-  /// - Returns: nil when all have succeeded; else, with a line, the exit code of the server.
+  ///   - signals: the descriptor through which a stop may come meanwhile.
+  ///   - seconds: the time for all of them together; nil: no limit.
+  /// - Returns: nil when all have succeeded; otherwise, with a log line, the exit code of the server.
   func runSteps(_ step: StepProgram.Step, signals: Int32, seconds: Double? = nil) -> Int32? {
     let end = seconds.map { System.now() &+ UInt64($0 * 1e9) } ?? .max
     for wanted in steps(step) {
@@ -31,14 +31,13 @@ extension Master {
     return nil
   }
 
-  /// Runs those of the end. The server does not wait for them for ever, and not at all for whoever stops it
-  /// again.
+  /// Runs those of the end. The server does not wait for ever, and not at all if it is stopped again.
   func runLastSteps(_ signals: Int32) {
     let settings = releases.current?.settings ?? plan.settings
     _ = runSteps(.end, signals: signals, seconds: max(settings.limits.gracefulSeconds, Limits.lastSeconds))
   }
 
-  /// How it ends; nil when the server is to stop before, or its time is over.
+  /// How it ends; nil when the server is to stop before, or the time is up.
   private func waitForEnd(of program: RunningProgram, _ signals: Int32, until end: UInt64) -> Ending? {
     while true {
       if let ending = System.ending(of: program.pid) { return ending }
@@ -61,12 +60,13 @@ extension Master {
     signal.map { [SIGTERM, SIGINT, SIGQUIT].contains($0) } ?? false
   }
 
-  /// Looks at a step that was told to end, ten milliseconds apart.
+  /// How often a step that was told to end is checked, ten milliseconds apart.
   private static let mercyLooks = 100
 
   // MARK: The end
 
-  /// Tells programs to end: the server is nobody's, or another master's. Those that were told are not again.
+  /// Tells programs to end: the server ends, or belongs to another master. Does not tell those again that
+  /// were told already.
   func stopPrograms(attachedOnly: Bool = false) {
     for (id, program) in programs where !program.isStopping && (program.isAttached || !attachedOnly) {
       var signal = SIGTERM
@@ -82,7 +82,7 @@ extension Master {
     }
   }
 
-  /// Waits for those that were told to end, and kills what does not, or at once if somebody is impatient.
+  /// Waits for those that were told to end, and kills those that do not, at once if somebody is impatient.
   func endPrograms(_ signals: Int32) {
     stopPrograms()
     for _ in 0..<Master.programLooks {
@@ -101,6 +101,6 @@ extension Master {
     }
   }
 
-  /// Looks at programs that end, ten milliseconds apart.
+  /// How often ending programs are checked, ten milliseconds apart.
   private static let programLooks = 500
 }

@@ -1,20 +1,20 @@
 import Config
 
-/// How many workers serve: as many as the work asks for, between `--cheaper` and `--processes`. A value: no
-/// process, clock or socket is in it. It is told once a second how busy the workers are, and answers with
-/// another number when there should be one.
+/// How many workers serve: as many as the work asks for, between `--cheaper` and `--processes`. A value type:
+/// it holds no process, clock or socket. It is told once a second how busy the workers are, and answers with
+/// another number when the number should change.
 struct Cheaper {
-  /// How the server was at one look.
+  /// The state of the server at one look.
   struct Look {
     /// Places that serve.
     var serving: Int
-    /// Of these, those that have nobody without a request.
+    /// Those of them in which every worker has a request.
     var busy: Int
-    /// Microseconds that requests have taken since the start, over all workers.
+    /// Microseconds that requests have taken since the start, summed over all workers.
     var microseconds: UInt64
     /// Requests since the start.
     var requests: UInt64
-    /// Connections wait although everybody was told of them.
+    /// Connections wait although every worker was told of them.
     var hasBacklog: Bool
     /// Bytes that all workers hold.
     var residentBytes: Int64
@@ -40,15 +40,15 @@ struct Cheaper {
   private var quiet = 0
   /// Of the last look.
   private var seen: (microseconds: UInt64, requests: UInt64)?
-  /// Of the interval of the algorithm `busyness` that is under way: seconds, and microseconds of requests.
+  /// The current interval of the algorithm `busyness`: its seconds, and its microseconds of requests.
   private var interval = (seconds: 0, microseconds: UInt64(0))
   /// Intervals in a row that were idle, and how many it takes to stop a worker.
   private var idleIntervals = 0
   private var patience: Int
-  /// The last decision was to stop a worker, so many intervals ago.
+  /// The last decision was to stop a worker, this many intervals ago.
   private var sinceStop: Int?
 
-  /// - Parameter present: how many serve already, by other rules or in a master before.
+  /// - Parameter present: how many serve already, by other rules or in a previous master.
   init(_ settings: CheaperSettings, most: Int, present: Int? = nil) {
     (self.settings, self.most) = (settings, most)
     let least = settings.least ?? (settings.initial == nil ? most : 1)
@@ -56,7 +56,7 @@ struct Cheaper {
     patience = settings.busynessMultiplier
   }
 
-  /// Whether it goes by the same rules, whatever it has seen.
+  /// Whether it follows the same rules, whatever it has seen.
   func follows(_ settings: CheaperSettings, most: Int) -> Bool {
     self.settings == settings && self.most == most
   }
@@ -67,7 +67,7 @@ struct Cheaper {
 
   /// Once a second: whether there should be another number of workers.
   ///
-  /// - Parameter isSettled: those that were asked for last serve, and those that were too many do not.
+  /// - Parameter isSettled: the workers that were last asked for serve, and the surplus ones no longer do.
   mutating func look(_ look: Look, isSettled: Bool = true) -> Decision? {
     let worked = UInt64(look.microseconds &- (seen?.microseconds ?? look.microseconds))
     let came = UInt64(look.requests &- (seen?.requests ?? look.requests))
@@ -100,7 +100,7 @@ struct Cheaper {
 
   // MARK: Memory
 
-  /// Above the hard bound a worker is stopped with each look, as long as another is left.
+  /// Above the hard bound a worker is stopped at each look, as long as another is left.
   private mutating func hardLimit(_ look: Look) -> Decision? {
     guard settings.hardBytes > 0, look.residentBytes > settings.hardBytes, workers > 1 else { return nil }
     workers = max(1, workers - 1)
@@ -127,7 +127,7 @@ struct Cheaper {
     return nil
   }
 
-  /// `busyness`: the share of time that workers spend with requests, over intervals of some seconds.
+  /// `busyness`: the share of time that workers spend on requests, over intervals of some seconds.
   private mutating func busyness(_ look: Look, _ worked: UInt64) -> Decision? {
     if workers < most {
       if settings.backlogSeconds > 0, backlog >= settings.backlogSeconds {

@@ -1,6 +1,6 @@
 import Control
 
-/// How the server ends here: by a stop, or because another master goes on.
+/// How the server ends here: by a stop, or because another master takes over.
 extension Releases {
   mutating func heirReady(_ ticket: Int, _ pid: Int32) {
     guard case .handingOver(let request) = state, request.ticket == ticket else {
@@ -12,7 +12,7 @@ extension Releases {
     finish(request, .done(sentence, changed: true))
     for other in queue { finish(other, .refused(sentence)) }
     queue = []
-    // What the new master serves is its own to judge.
+    // The new master judges what it serves.
     endProbation()
     state = .stopping(code: 0, isHandedOver: true)
     for id in workers.keys.sorted() { retire(id) }
@@ -24,12 +24,12 @@ extension Releases {
 
   // MARK: Stop
 
-  /// With `--shutdown-delay` load balancers learn of it first, and what they still send is served. Nothing is
-  /// handed over meanwhile: the stop is this master's to carry out.
+  /// With `--shutdown-delay` load balancers learn of it first, and the requests that they still send are
+  /// served. Nothing is handed over meanwhile: this master carries out the stop.
   mutating func signalledToStop() {
     switch state {
     case .starting, .stopping: return stop(0)
-    case .serving, .staging, .rolling, .swapping, .handingOver: break
+    case .serving, .staging, .rolling, .swapping, .presenting, .handingOver: break
     }
     let seconds = current?.settings.watch.shutdownDelaySeconds ?? 0
     guard seconds > 0, !isStopAnnounced else { return stop(0) }
@@ -46,7 +46,13 @@ extension Releases {
     for request in upgrades { finish(request, .refused(Releases.stopsSoon)) }
   }
 
-  /// Whoever was impatient has stopped the server already.
+  /// No new clients should come: the stop is announced, or in progress.
+  var isLeaving: Bool {
+    if case .stopping = state { return true }
+    return isStopAnnounced
+  }
+
+  /// An impatient operator has stopped the server already.
   mutating func announcedStopIsDue() {
     if case .stopping = state { return }
     stop(0)

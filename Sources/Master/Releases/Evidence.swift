@@ -1,10 +1,10 @@
 import Config
 import Control
 
-/// Evidence against a new build, on its way or afterwards.
+/// Evidence against a new build, during its roll-out or afterwards.
 extension Releases {
-  /// A release serves from now on: its fresh builds are on probation, and those that were before it and serve
-  /// on stay so for the rest of their time.
+  /// A release serves from now on: its fresh builds are on probation, and earlier ones that still serve stay
+  /// so for the rest of their time.
   mutating func goOnProbation(with release: Release, before previous: Release, _ fresh: [Build]) {
     let seconds = release.settings.supervision.probationSeconds
     var trials = (probation?.trials ?? []).filter { trial in
@@ -20,7 +20,7 @@ extension Releases {
     setProbation(Probation(release: release.number, previous: previous, trials: trials, kills: kills))
   }
 
-  /// The probation is this one, with the alarm for its first end.
+  /// Sets the probation, with the alarm for its first end.
   mutating func setProbation(_ wanted: Probation) {
     endProbation()
     if !wanted.trials.isEmpty { probation = wanted }
@@ -30,7 +30,7 @@ extension Releases {
     act(.alarm(.probation(release: wanted.release), seconds: seconds))
   }
 
-  /// Nothing is on probation any more, and nothing rings for it.
+  /// Ends the probation and its alarm.
   mutating func endProbation() {
     if let probation { act(.cancel(.probation(release: probation.release))) }
     probation = nil
@@ -50,17 +50,17 @@ extension Releases {
     withdraw(text, of: probation.fresh.first { $0.mount == mount })
   }
 
-  /// Builds on probation have failed: back to those before, without being asked. A change that is being made
-  /// from them is off.
+  /// Builds on probation have failed: goes back to the builds before, without being asked. A change that
+  /// starts from them is abandoned.
   ///
-  /// - Parameter culprit: the build that failed; nil: nobody knows which.
+  /// - Parameter culprit: the build that failed; nil: unknown.
   mutating func withdraw(_ reason: String, of culprit: Build? = nil) {
     guard let probation, let current else { return }
     let hasOtherOptions = probation.previous.configuration != current.configuration
     let blamed = probation.blamed(culprit, hasOtherOptions: hasOtherOptions && probation.young.count > 1)
     guard !blamed.isEmpty else { return }
     for trial in blamed { history.withdraw(trial.build, reason) }
-    // As workers have called them since.
+    // With the names that workers have reported since.
     let called = blamed.map { trial in current.builds.first(where: trial.build.isSame) ?? trial.build }
     let names = called.map(\.title).joined(separator: ", ")
     let target = release(without: blamed, probation)
@@ -72,17 +72,18 @@ extension Releases {
     abandonChange()
     refuse("\(names), which it follows, is taken back: \(reason)")
     lastOutcome = "taken back: \(names): \(reason)"
+    recordTakingBack(called, self.current?.builds ?? [], reason)
     act(.count("taken_back"))
     act(.log(.error, "\(names) is taken back: \(reason)"))
     guard target != nil else {
-      return act(.log(.error, "what a runtime makes is not kept: put the old files back and swap"))
+      return act(.log(.error, "what a runtime has made it of was not kept: put the old files back and swap"))
     }
     act(.watchFiles)
   }
 
-  /// What goes on when these builds are taken back; nil if what was before is not kept.
+  /// The release that goes on when these builds are taken back; nil if the builds before are not kept.
   private mutating func release(without blamed: [Probation.Trial], _ probation: Probation) -> Release? {
-    guard let current, isKept(blamed.map(\.build)) else { return nil }
+    guard let current, isKept(before: blamed.map(\.build), in: probation.previous) else { return nil }
     let young = probation.young
     if blamed.count == young.count,
       blamed.allSatisfy({ trial in young.contains { $0.build.isSame(trial.build) } })
@@ -90,7 +91,8 @@ extension Releases {
       let previous = probation.previous
       return Release(
         number: nextNumber(), configuration: previous.configuration, arguments: previous.arguments,
-        settings: previous.settings, builds: previous.builds, files: previous.files)
+        settings: previous.settings, builds: previous.builds, files: previous.files,
+        certificates: previous.certificates)
     }
     var (arguments, builds) = (current.arguments, current.builds)
     for trial in blamed {
@@ -107,8 +109,8 @@ extension Releases {
     return release(arguments, settings, builds)
   }
 
-  /// The builds that were not taken back stay on probation. None of those that were is to come back with
-  /// them.
+  /// The builds that were not taken back stay on probation. None of those that were taken back may return
+  /// with them.
   private mutating func keepProbation(
     _ probation: Probation, without blamed: [Probation.Trial], _ release: Release
   ) {
@@ -124,12 +126,12 @@ extension Releases {
     setProbation(rest)
   }
 
-  /// The children of the change under way are not wanted any more.
+  /// Abandons the children of the change in progress.
   mutating func abandonChange() {
     switch state {
     case .staging(let staging): act(.abandonStaging(ticket: staging.request.ticket))
     case .handingOver(let request): act(.killHeir(ticket: request.ticket))
-    case .starting, .serving, .rolling, .swapping, .stopping: break
+    case .starting, .serving, .rolling, .swapping, .presenting, .stopping: break
     }
   }
 
@@ -137,15 +139,27 @@ extension Releases {
 
   mutating func rang(_ alarm: ReleaseAlarm) {
     switch alarm {
+    case .first: firstTimedOut()
     case .change(let ticket): changeTimedOut(ticket)
     case .start(let id): startTimedOut(id)
     case .leave(let id): kill(id, "it did not leave in time", again: alarm)
     case .soak(let number): soakIsOver(number)
     case .swap(let id): swapTimedOut(id)
     case .probation(let number): probationRang(number)
+    case .present(let id): declined(id, workers[id]?.offered ?? 0, "it does not answer")
     case .seat(let seat): lookAgain(at: seat)
     case .stop: announcedStopIsDue()
     }
+  }
+
+  /// The children that stage have a time of their own, and were killed, but do not end.
+  private mutating func firstTimedOut() {
+    guard case .starting = state, current == nil else { return }
+    let reason =
+      "the first builds were not staged in time (--swap-timeout): a process that was killed does not end, a "
+      + "call of it hangs in the kernel"
+    act(.announceFailure(reason, code: 22))
+    stop(22)
   }
 
   private mutating func startTimedOut(_ id: Int) {
@@ -153,8 +167,8 @@ extension Releases {
     kill(id, "it did not become ready in time (--swap-timeout)", again: .start(worker: id))
   }
 
-  /// Ends a process, and looks again whether it has. One that the kernel holds never runs again: the server
-  /// goes on as if it had.
+  /// Kills a process, and checks later whether it has ended. One that the kernel holds never runs again: the
+  /// server goes on as if it had ended.
   mutating func kill(_ id: Int, _ reason: String, again alarm: ReleaseAlarm) {
     guard let worker = workers[id] else { return }
     guard worker.kills < Worker.mostKills else {
@@ -175,8 +189,11 @@ extension Releases {
     abandonChange()
     switch state {
     case .staging: refuse("the trial did not end in time (--swap-timeout)")
+    case .presenting: presentingTimedOut()
     case .handingOver: refuse("the new server did not get ready in time")
-    case .starting, .serving, .rolling, .swapping, .stopping: break
+    case .swapping(let swap): swappingTimedOut(swap)
+    case .rolling(let rolling): rollingTimedOut(rolling)
+    case .starting, .serving, .stopping: break
     }
   }
 }

@@ -1,31 +1,34 @@
 import Config
 import Control
 
-/// What a master has from the one before it.
+/// What a master inherits from the one before it.
 struct Past {
-  /// Builds that served there and are kept, those of an application in the order of their commits.
+  /// Builds that served there and are kept, those of an application in order of their commits.
   var builds: [Build] = []
-  /// The number that was given last, for each application.
+  /// The last number given, for each application.
   var counters: [Bequest.Place] = []
   var trial: Bequest.Trial?
-  /// Workers that served, where there are as many as the work asks for.
+  /// Workers that served, if their number follows the load.
   var workers: Int?
+  /// How the last changes went.
+  var changes: [ChangeRecord] = []
 }
 
 /// History and probation cross an upgrade.
 extension Releases {
-  /// What the master that follows is to know.
+  /// What the next master needs to know.
   var bequest: Bequest {
     var bequest = Bequest()
     for (mount, builds) in history.builds.sorted(by: { $0.key < $1.key }) {
       bequest.kept += builds.filter { $0.status != .serving }.map(Bequest.Kept.init)
       bequest.counters.append(.init(mount: mount, generation: history.count(mount)))
     }
-    bequest.workers = cheaper?.workers
+    (bequest.workers, bequest.changes) = (cheaper?.workers, journal.records)
     guard let current, let probation, probation.release == current.number else { return bequest }
     var trial = Bequest.Trial()
     (trial.end, trial.kills) = (probation.end, probation.kills)
     trial.arguments = probation.previous.arguments
+    trial.files = probation.previous.files == current.files ? nil : probation.previous.files
     trial.previous = probation.previous.builds.map(\.place)
     trial.fresh = probation.fresh.map(\.place)
     trial.terms = probation.trials.map {
@@ -37,7 +40,8 @@ extension Releases {
 
   /// The first builds are staged.
   mutating func loaded(_ release: Release, _ past: Past) {
-    (current, inheritedSeats) = (release, past.workers)
+    act(.cancel(.first))
+    (current, inheritedSeats, journal) = (release, past.workers, Journal(past.changes))
     history.adopt(past.builds, past.counters)
     for build in release.builds { history.count(build.mount, upTo: build.generation) }
     guard let trial = past.trial, trial.end > now else { return }
@@ -59,8 +63,8 @@ extension Releases {
         kills: trial.kills))
   }
 
-  /// The release to go back to, if each of its builds is there. What a runtime makes may have been withdrawn
-  /// while it served on: in its place stays what serves now, whose files are the same.
+  /// The release to go back to, if each of its builds is there. A build made by a runtime may have been
+  /// withdrawn while it still served: it is replaced by what serves now, whose files are the same.
   private mutating func release(
     _ trial: Bequest.Trial, among kept: [Build], before current: Release
   ) -> Release? {
@@ -75,14 +79,14 @@ extension Releases {
       guard let build else { return nil }
       wanted.append(build)
     }
-    return wanted.isEmpty ? nil : release(trial.arguments, settings, wanted)
+    return wanted.isEmpty ? nil : release(trial.arguments, settings, wanted, trial.files)
   }
 }
 
 extension Build {
   fileprivate var place: Bequest.Place { .init(mount: mount, generation: generation) }
 
-  /// A kept build of the master before, with its new copy; one that is withdrawn has none.
+  /// A build kept by the previous master, with its new copy; one that is withdrawn has none.
   init(_ kept: Bequest.Kept, copy: Int, path: String) {
     self.init(
       mount: kept.mount, source: kept.source, generation: kept.generation, copy: copy, path: path,

@@ -1,9 +1,9 @@
 import Config
 import Control
 
-/// What is known of releases and builds, and what is shown of it.
+/// What is known about releases and builds, and what is shown of it.
 extension Releases {
-  /// A release of its own number. Its options are a set of their own unless they are those in effect.
+  /// A release with a number of its own. Its options form a set of their own unless they are those in effect.
   ///
   /// - Parameter files: nil: those of the one that serves.
   mutating func release(
@@ -11,35 +11,35 @@ extension Releases {
   ) -> Release {
     let number = nextNumber()
     let files = files ?? current?.files ?? []
-    let isSame = current?.arguments == arguments && current?.files == files
+    let hasSameFiles = current?.files == files
+    let isSame = current?.arguments == arguments && hasSameFiles
     return Release(
       number: number, configuration: isSame ? current!.configuration : number, arguments: arguments,
-      settings: settings, builds: builds, files: files)
+      settings: settings, builds: builds, files: files,
+      certificates: hasSameFiles ? current!.certificates : number)
   }
 
-  /// Releases that are wanted, or may be again without being asked for.
+  /// Releases that are wanted, or may be wanted again without being asked for.
   var known: [Release] {
     var all = [current, probation?.previous].compactMap { $0 }
     switch state {
     case .rolling(let rolling): all += [rolling.target, rolling.previous]
     case .swapping(let swap): all.append(swap.target)
-    case .starting, .serving, .staging, .handingOver, .stopping: break
+    case .starting, .serving, .staging, .presenting, .handingOver, .stopping: break
     }
     return all
   }
 
-  /// Those of them whose workers may have to be started: the ones that were before are none where nothing of
-  /// a new build could be brought back.
+  /// Those of them whose workers may have to be started: earlier ones do not count if none of their builds
+  /// could be brought back.
   var startable: [Release] {
-    guard let probation, !isKept(probation.fresh) else { return known }
+    guard let probation, !isKept(before: probation.fresh, in: probation.previous) else { return known }
     return known.filter { $0.number != probation.previous.number || $0.number == current?.number }
   }
 
-  /// A build can be brought back: one at least that is not made anew of the files that lie there.
-  func isKept(_ builds: [Build]) -> Bool {
-    builds.contains { build in
-      current?.settings.apps.contains { $0.mount == build.mount && $0.isKeptWhole } ?? false
-    }
+  /// What served before these builds can be brought back: at least one of its builds, or there was nothing.
+  func isKept(before fresh: [Build], in previous: Release) -> Bool {
+    fresh.contains { build in previous.builds.first { $0.mount == build.mount }?.isKept ?? true }
   }
 
   /// A build by its number.
@@ -70,7 +70,7 @@ extension Releases {
     return all
   }
 
-  /// What an application says of itself, once a worker has loaded it.
+  /// Takes an application's name for itself, once a worker has loaded it.
   mutating func name(_ build: Build, _ app: WorkerReport.App) {
     revise(build) {
       $0.name = app.name
@@ -81,7 +81,7 @@ extension Releases {
     history.name(build.mount, build.generation, app.name, app.version, app.isUnloadable)
   }
 
-  /// Which libraries a worker has loaded for a build last.
+  /// Notes which libraries a worker has last loaded for a build.
   mutating func adopt(_ libraries: LibraryReport, for build: Build) {
     revise(build) { $0.libraries = libraries }
     history.adopt(build.mount, build.generation, libraries)
@@ -96,13 +96,15 @@ extension Releases {
     state = .rolling(rolling)
   }
 
-  /// The change under way, or the trial after it, in words.
+  /// The change in progress, or the trial after it, in words.
   var changeText: String? {
     switch state {
     case .rolling(let rolling):
       let count = max(rolling.target.workers, rolling.previous.workers)
-      return "rolling out: place \(min(rolling.seat + 1, count)) of \(count)"
+      let place = "rolling out: place \(min(rolling.seat + 1, count)) of \(count)"
+      return comparisonText(rolling.target.number).map { "\(place); \($0)" } ?? place
     case .swapping: return "swapping in place"
+    case .presenting: return "presenting other certificates"
     case .staging: return "trying a build"
     case .handingOver: return "handing over to a new server"
     case .starting, .serving, .stopping: break

@@ -1,10 +1,10 @@
-/// The time after a commit in which builds may still be taken back by themselves: each has its own, whatever
-/// is changed of the others meanwhile.
+/// The time after a commit in which builds may still be taken back automatically: each has its own, whatever
+/// changes are made to the others meanwhile.
 struct Probation {
   /// A build that is new.
   struct Trial {
     let build: Build
-    /// What served in its place.
+    /// The build that served in its place.
     let before: Build?
     /// Monotonic nanoseconds.
     let end: UInt64
@@ -12,7 +12,7 @@ struct Probation {
 
   /// The release that serves.
   var release: Int
-  /// The one before the change that was made last.
+  /// The one before the last change.
   var previous: Release
   var trials: [Trial]
   /// Workers that were killed from outside.
@@ -20,18 +20,18 @@ struct Probation {
 
   /// Builds that are new.
   var fresh: [Build] { trials.map(\.build) }
-  /// Monotonic nanoseconds: the last of them has proven itself.
+  /// When the last of them has proven itself, in monotonic nanoseconds.
   var end: UInt64 { trials.map(\.end).max() ?? 0 }
 
-  /// Those of the change that was made last.
+  /// Those of the last change.
   var young: [Trial] {
     trials.filter { trial in !previous.builds.contains(where: trial.build.isSame) }
   }
 
-  /// Those that are to go back. Where nobody knows which it was, what came last is the likeliest. Builds that
-  /// came with other options go as they came.
+  /// The builds to be taken back. If the culprit is unknown, the last change is the most likely one. Builds
+  /// that came together with other options go together.
   ///
-  /// - Parameter hasOtherOptions: the change that was made last has changed options.
+  /// - Parameter hasOtherOptions: the last change has changed options.
   func blamed(_ culprit: Build?, hasOtherOptions: Bool) -> [Trial] {
     let young = young
     guard let culprit else {

@@ -1,7 +1,7 @@
 import Config
 import Control
 
-/// What a seat should run against what it runs.
+/// Compares what a seat should run with what it runs.
 extension Releases {
   /// What a seat should run now; nil: nothing.
   func wanted(_ seat: Int) -> Release? {
@@ -12,25 +12,29 @@ extension Releases {
       let release = hasSwitched ? rolling.target : rolling.previous
       return seat < seats(of: release) ? release : nil
     case .starting(let failures) where failures.contains { $0.seat == seat }: return nil
-    case .starting, .serving, .staging, .swapping, .handingOver:
+    case .starting, .serving, .staging, .swapping, .presenting, .handingOver:
       guard let current, seat < seats(of: current) else { return nil }
       return current
     }
   }
 
-  /// Whether a worker may stay: it runs what is wanted, or is about to, or may be asked to change in place.
+  /// Whether a worker may stay: it runs the wanted release, or is about to, or may be changed in place.
   private func suits(_ worker: Worker, _ wanted: Release) -> Bool {
     if worker.phase == .loading { return worker.plan == wanted.plan }
-    if case .swapping(let swap) = state, swap.target.runs(worker) { return true }
+    if case .swapping(let swap) = state {
+      let isAsked = worker.asked == Worker.Asked(app: swap.app, generation: swap.build.generation)
+      if isAsked || swap.target.runs(worker) { return true }
+    }
     return wanted.runs(worker)
   }
 
-  /// A seat's old workers serve on while the first new one soaks beside them. Those whose build could not be
-  /// started again, because a runtime made it of files that are others by now, stay until all new ones serve.
+  /// A seat's old workers go on serving while the first new one soaks beside them. Those whose build could
+  /// not be started again, because a runtime made it from files that were not kept, stay until all new ones
+  /// serve.
   private func keepsOthers(_ seat: Int) -> Bool {
     guard case .rolling(let rolling) = state, seat <= rolling.seat else { return false }
     if rolling.isSoaking, rolling.seat == seat { return true }
-    return rolling.seat < seats(of: rolling.target) && !rolling.previous.isKeptWhole
+    return rolling.seat < seats(of: rolling.target) && !rolling.previous.isKept
   }
 
   /// Starts and retires workers until every seat has, or will have, what it should.
@@ -42,7 +46,7 @@ extension Releases {
     for seat in 0..<count { reconcile(seat) }
   }
 
-  /// Whatever workers say or do, a seat has one more than it needs at most, not counting those that leave.
+  /// Whatever workers say or do, a seat has at most one more than it needs, not counting those that leave.
   private mutating func reconcile(_ seat: Int) {
     let here = workers.filter { $0.value.seat == seat && $0.value.phase != .leaving }
     guard let wanted = wanted(seat) else {
@@ -52,11 +56,12 @@ extension Releases {
     let good = here.filter { suits($0.value, wanted) }
     let staying = good.filter { $0.value.phase == .serving && !$0.value.wantsOut }.keys.sorted()
     let needed = isHot(seat) ? Seat.mostNeeded : 1
-    // A worker that loads what is wanted no more, or not so often, is in nobody's way, but holds memory.
+    // A worker that loads a release that is no longer wanted, or not as often, is in nobody's way, but holds
+    // memory.
     let loading = good.filter { $0.value.phase == .loading }.keys.sorted().prefix(
       max(0, needed - staying.count))
     for (id, worker) in here where worker.phase == .loading && !loading.contains(id) { give(up: id) }
-    // Whoever wants to go goes first, then the oldest.
+    // Workers that asked to leave go first, then the oldest.
     let others = here.filter { $0.value.phase == .serving && !staying.contains($0.key) }
       .sorted { ($0.value.wantsOut ? 0 : 1, $0.key) < ($1.value.wantsOut ? 0 : 1, $1.key) }.map(\.key)
     if staying.count >= needed {
@@ -69,8 +74,8 @@ extension Releases {
     for id in others.dropLast(allowed) { retire(id) }
     guard staying.count + loading.count < needed, !isPaused(seat, for: wanted.plan) else { return }
     if others.count >= allowed {
-      // One more would be too many. The first new one soaks beside all that are there, and whoever loads is
-      // waited for.
+      // One more would be too many. The first new one soaks beside all existing ones, and waits for those
+      // that are loading.
       if !loading.isEmpty || keepsOthers(seat) && !staying.isEmpty { return }
       if let id = others.dropFirst(others.count - allowed).first { retire(id) }
     }
@@ -80,6 +85,7 @@ extension Releases {
   private mutating func spawn(_ seat: Int, _ release: Release, follows old: Int?) {
     let id = nextNumber()
     workers[id] = Worker(seat: seat, plan: release.plan)
+    workers[id]!.certificates = release.certificates
     act(.spawn(worker: id, seat: seat, release, follows: old))
     act(.alarm(.start(worker: id), seconds: release.settings.supervision.startSeconds))
   }

@@ -4,23 +4,43 @@ import Control
 extension Releases {
   mutating func roll(_ request: Request, to target: Release, _ fresh: [Build], soaks: Bool) {
     guard let current else { return }
-    state = .rolling(
-      Rolling(request: request, target: target, previous: current, fresh: fresh, hasSoaked: !soaks))
+    let rolling = Rolling(
+      request: request, target: target, previous: current, fresh: fresh, hasSoaked: !soaks)
+    state = .rolling(rolling)
+    setDeadline(rolling)
   }
 
-  /// Goes on as far as what the workers run allows.
+  /// The time in which a rollout reaches its next seat, or its end. Everything that it waits for there has an
+  /// alarm of its own, which rings earlier: a worker that loads, the soak, a pause after failed starts, an
+  /// old worker that leaves. This one is for anything that those do not cover.
+  private mutating func setDeadline(_ rolling: Rolling) {
+    let settings = rolling.target.settings.supervision
+    let soak = rolling.isSoaking ? settings.soakSeconds : 0
+    let leaving = graceSeconds + Double(Worker.mostKills)
+    setDeadline(
+      rolling.request, starting: settings.startSeconds, more: soak + leaving + Seat.longestPause)
+  }
+
+  mutating func rollingTimedOut(_ rolling: Rolling) {
+    let isLast = rolling.seat >= seats(of: rolling.target)
+    let place = "place \(rolling.seat + 1) did not change in time (--swap-timeout)"
+    takeBack(rolling, isLast ? "the workers before did not leave in time" : place)
+  }
+
+  /// Goes on as far as the state of the workers allows.
   mutating func proceed() {
     switch state {
     case .starting(let failures): started(failures)
     case .rolling(let rolling): proceed(rolling)
     case .swapping(let swap): proceed(swap)
+    case .presenting(let presenting): proceed(presenting)
     case .serving, .staging, .handingOver, .stopping: break
     }
   }
 
   private mutating func started(_ failures: [StartFailure]) {
     guard let current, workers.values.contains(where: { $0.phase == .serving }) else { return }
-    // Somebody serves: the others are tried again.
+    // Somebody serves: tries the others again.
     state = .starting([])
     for failure in failures { failedToServe(failure.seat, current.plan, failure.reason) }
     let missing = (0..<seats(of: current)).filter { !serves($0, current) }
@@ -41,6 +61,7 @@ extension Releases {
 
   private mutating func proceed(_ rolling: Rolling) {
     var rolling = rolling
+    let (seat, wasSoaking) = (rolling.seat, rolling.isSoaking)
     while rolling.seat < seats(of: rolling.target), serves(rolling.seat, rolling.target) {
       if !rolling.hasSoaked {
         if !rolling.isSoaking {
@@ -54,6 +75,7 @@ extension Releases {
       rolling.seat += 1
     }
     state = .rolling(rolling)
+    if rolling.seat != seat || rolling.isSoaking != wasSoaking { setDeadline(rolling) }
     guard rolling.seat >= seats(of: rolling.target) else { return }
     // Committed when no old worker accepts any more: a connection opened afterwards never meets one.
     let old = workers.values.filter { !rolling.target.runs($0) && $0.phase != .loading }
@@ -63,7 +85,7 @@ extension Releases {
   private mutating func commit(_ rolling: Rolling) {
     current = rolling.target
     for build in rolling.target.builds(notIn: rolling.previous) { _ = history.commit(build) }
-    // What a rollback brings back has proven itself before.
+    // The build that a rollback brings back has proven itself before.
     let isRollback = if case .rollback = rolling.request.change { true } else { false }
     goOnProbation(with: rolling.target, before: rolling.previous, isRollback ? [] : rolling.fresh)
     succeed("serving \(serviceText)")
@@ -72,11 +94,16 @@ extension Releases {
 
   mutating func soakIsOver(_ number: Int) {
     guard case .rolling(var rolling) = state, rolling.target.number == number else { return }
+    if rolling.target.settings.supervision.gate != nil, !rolling.fresh.isEmpty {
+      let text = comparisonText(number) ?? "nothing was answered by the new build"
+      tell(rolling.request, .progress("compared: \(text)"))
+      act(.log(.info, "compared: \(text) (--swap-gate)"))
+    }
     (rolling.hasSoaked, rolling.isSoaking) = (true, false)
     state = .rolling(rolling)
   }
 
-  /// The release has failed on its way; seats that have switched get the one before again.
+  /// The release has failed during its roll-out; seats that have switched get the previous one again.
   mutating func takeBack(_ rolling: Rolling, _ reason: String) {
     act(.cancel(.soak(release: rolling.target.number)))
     for build in rolling.fresh { history.withdraw(build, reason) }

@@ -1,32 +1,35 @@
 import Control
 
-/// What is remembered of a seat: one whose workers die often gets a spare, one whose builds never serve
+/// What is remembered about a seat: if its workers die often it gets a spare, if its builds never serve it
 /// waits.
 struct Seat {
   /// Monotonic nanoseconds of the last deaths.
   var deaths: [UInt64] = []
-  /// Starts in a row that never served, and what they were to run: another build has its own luck.
+  /// Starts in a row that never served, and what they were to run: another build is counted anew.
   var failedStarts = 0
   var failedPlan: Plan?
-  /// A worker that runs it is ready; monotonic nanoseconds at which it has proven that it can serve.
+  /// A worker that runs the plan and is ready, and when it will have proven that it can serve, in monotonic
+  /// nanoseconds.
   var proving: (worker: Int, at: UInt64)?
   /// Monotonic nanoseconds of the first of them.
   var failingSince: UInt64 = 0
-  /// No worker is started before; monotonic nanoseconds.
+  /// No worker is started before this time, in monotonic nanoseconds.
   var pausedUntil: UInt64 = 0
 
-  /// Deaths in `span` that make a seat hot.
+  /// Deaths within `span` that make a seat hot.
   static let often = 2
   static let spanSeconds = 10.0
   /// Workers that a hot seat needs.
   static let mostNeeded = 2
   static let firstPause = 0.1
-  /// A worker that has lived so long after it was ready, or has answered, has served.
+  /// A worker that has lived this long after it was ready, or has answered, counts as having served.
   static let provingSeconds = 1.0
   static let longestPause = 30.0
-  /// While nobody serves.
+  /// The longest pause while nobody serves.
   static let lastSeatPause = 1.0
-  /// A server in which nobody serves ends after so many failed starts of a seat and this time.
+  /// Failed starts of a seat after which a build on probation is taken back.
+  static let startsOnTrial = 5
+  /// A server in which nobody serves ends after this many failed starts of a seat and this time.
   static let (starts, patience) = (10, 60.0)
 }
 
@@ -38,7 +41,7 @@ extension Releases {
 
   func isPaused(_ seat: Int) -> Bool { now < seats[seat]?.pausedUntil ?? 0 }
 
-  /// The pause is for what has failed there.
+  /// The pause applies only to the plan that has failed there.
   func isPaused(_ seat: Int, for plan: Plan) -> Bool { isPaused(seat) && seats[seat]?.failedPlan == plan }
 
   /// A worker that had served has died: the next one starts at once.
@@ -48,8 +51,8 @@ extension Releases {
     lookAgain(at: seat)
   }
 
-  /// The alarm for what changes next of a seat by time alone: both its pause and its spare end so, and
-  /// neither may take the other's alarm.
+  /// Sets the alarm for the next change of a seat by time alone: its pause and its spare both end that way,
+  /// and neither may take the other's alarm.
   mutating func lookAgain(at seat: Int) {
     if let (id, time) = seats[seat]?.proving, now >= time || workers[id]?.phase != .serving {
       seats[seat]!.proving = nil
@@ -65,13 +68,21 @@ extension Releases {
   }
 
   /// A worker has died before it served anything: the next one waits, longer each time, but not for long
-  /// while no other seat serves. A server that has nobody for good ends, and says why.
-  mutating func failedToServe(_ seat: Int, _ plan: Plan, _ reason: String) {
+  /// while no other seat serves. A server that permanently has nobody ends, and says why.
+  ///
+  /// - Parameter isTheBuilds: the builds that the worker was to run may be at fault.
+  mutating func failedToServe(_ seat: Int, _ plan: Plan, _ reason: String, isTheBuilds: Bool = true) {
     if seats[seat]?.failedPlan != plan { seats[seat, default: Seat()].failedStarts = 0 }
     if seats[seat]!.failedStarts == 0 { seats[seat]!.failingSince = now }
     (seats[seat]!.failedPlan, seats[seat]!.proving) = (plan, nil)
     seats[seat]!.failedStarts += 1
     let failures = seats[seat]!.failedStarts
+    // A seat that is to run the previous builds does not wait.
+    if isTheBuilds, failures >= Seat.startsOnTrial,
+      takesBack(plan, "its workers cannot start any more: \(reason)")
+    {
+      return
+    }
     var pause = Seat.firstPause
     for _ in 1..<max(1, failures) where pause < Seat.longestPause { pause *= 2 }
     pause = min(pause, Seat.longestPause)
@@ -88,8 +99,15 @@ extension Releases {
     act(.log(.warning, "place \(seat + 1) waits \(Int(pause * 1000)) ms for its next worker: \(reason)"))
   }
 
-  /// A worker is ready. What was before is forgotten when it has answered, or lived for a while: a build that
-  /// dies as soon as it says so never serves either.
+  /// Whether builds on probation are taken back because no worker can be started with them.
+  private mutating func takesBack(_ plan: Plan, _ reason: String) -> Bool {
+    guard probation != nil, let number = current?.number, current?.plan == plan else { return false }
+    withdraw(reason)
+    return current?.number != number
+  }
+
+  /// A worker is ready. Earlier failures are forgotten when it has answered, or lived for a while: a build
+  /// that dies as soon as it is ready never serves either.
   mutating func serves(_ id: Int, _ worker: Worker) {
     seats[worker.seat]?.pausedUntil = 0
     guard seats[worker.seat]?.failedPlan == worker.plan else { return }

@@ -1,20 +1,15 @@
 import Control
 
-/// The in-place swap: every worker that serves, also one that came meanwhile, is asked until all run the
+/// The in-place swap: every serving worker, including those that came meanwhile, is asked until all run the
 /// build.
 extension Releases {
   mutating func proceed(_ swap: InPlace) {
     guard swap.asked == nil else { return }
     let open = workers.filter { $0.value.phase == .serving && !swap.target.runs($0.value) }
-    if let id = open.keys.min() {
-      var swap = swap
-      swap.asked = id
-      state = .swapping(swap)
-      workers[id]!.asked = Worker.Asked(app: swap.app, generation: swap.build.generation)
-      act(.swap(id, app: swap.app, swap.build))
-      act(.alarm(.swap(worker: id), seconds: swap.target.settings.supervision.startSeconds))
-      return
-    }
+    if let id = open.filter({ canTake(swap, $0.value) }).keys.min() { return ask(id, swap) }
+    // Waits for those that cannot be asked to answer first, or to be replaced; and somebody has to run it.
+    guard open.isEmpty, workers.values.contains(where: { $0.phase == .serving && swap.target.runs($0) })
+    else { return wait(swap) }
     let previous = current
     current = swap.target
     _ = history.commit(swap.build)
@@ -23,9 +18,38 @@ extension Releases {
     act(.watchFiles)
   }
 
+  /// With the build the worker runs the target, and it has answered earlier requests: if it says that it runs
+  /// the build, it runs nothing else.
+  private func canTake(_ swap: InPlace, _ worker: Worker) -> Bool {
+    guard worker.asked == nil, !worker.wantsOut, let current, var plan = worker.running else { return false }
+    guard [current.configuration, swap.target.configuration].contains(plan.configuration),
+      plan.generations.indices.contains(swap.app)
+    else { return false }
+    plan.generations[swap.app] = swap.build.generation
+    return plan.generations == swap.target.plan.generations
+  }
+
+  private mutating func ask(_ id: Int, _ swap: InPlace) {
+    var swap = swap
+    if swap.isWaiting { act(.cancel(.change(swap.request.ticket))) }
+    (swap.asked, swap.isWaiting) = (id, false)
+    state = .swapping(swap)
+    workers[id]!.asked = Worker.Asked(app: swap.app, generation: swap.build.generation)
+    act(.swap(id, app: swap.app, swap.build))
+    act(.alarm(.swap(worker: id), seconds: swap.target.settings.supervision.startSeconds))
+  }
+
+  private mutating func wait(_ swap: InPlace) {
+    guard !swap.isWaiting else { return }
+    var swap = swap
+    swap.isWaiting = true
+    state = .swapping(swap)
+    setDeadline(swap.request)
+  }
+
   mutating func swapped(_ id: Int, _ app: Int, _ generation: Int) {
-    // It may come late, when the change is off: it is what the worker runs. What nobody has asked it for is
-    // not.
+    // It may come late, after the change was abandoned: it is still what the worker runs. A build that nobody
+    // asked it to load is not.
     guard isAsked(id, app, generation), var running = workers[id]?.running,
       running.generations.indices.contains(app)
     else { return }
@@ -38,17 +62,20 @@ extension Releases {
     answered(id)
   }
 
-  mutating func keptOld(_ id: Int, _ reason: String, _ isFull: Bool) {
-    guard case .swapping(let swap) = state, swap.asked == id else {
-      workers[id]?.asked = nil
-      return
-    }
+  mutating func keptOld(_ id: Int, _ asked: Worker.Asked, _ reason: String, _ isFull: Bool) {
+    guard isAsked(id, asked.app, asked.generation) else { return }
     answered(id)
+    // From a leaving worker it says nothing about the build; from an abandoned change, nothing about the next
+    // one.
+    guard case .swapping(let swap) = state, swap.app == asked.app, swap.build.generation == asked.generation,
+      workers[id]?.phase == .serving
+    else { return }
     guard isFull else {
       history.withdraw(swap.build, reason)
       return refuse(reason)
     }
-    // Too many generations are left over in the process, or it has another library: a new one has not.
+    // Too many generations are left over in the process, or it has another library: a new process has neither
+    // problem.
     tell(swap.request, .progress("\(reason); worker by worker"))
     roll(
       swap.request, to: swap.target, [swap.build], soaks: swap.target.settings.supervision.soakSeconds > 0)
@@ -67,13 +94,51 @@ extension Releases {
     state = .swapping(swap)
   }
 
-  /// What a worker is stuck in cannot be taken back: it is ended, whatever has become of the change.
+  /// A stuck load cannot be taken back: ends the worker, whatever has become of the change. This is the
+  /// master's doing, and no evidence against the worker's builds.
   mutating func swapTimedOut(_ id: Int) {
     guard workers[id]?.asked != nil else { return }
+    workers[id]!.phase = .leaving
     act(.terminate(id, reason: nil))
     act(.alarm(.leave(worker: id), seconds: 1))
     guard case .swapping(let swap) = state, swap.asked == id else { return }
     history.withdraw(swap.build, "it did not load in time")
     refuse("place \((workers[id]?.seat ?? 0) + 1) did not load it in time (--swap-timeout)")
+  }
+
+  /// For too long no worker could be asked.
+  mutating func swappingTimedOut(_ swap: InPlace) {
+    guard swap.isWaiting else { return }
+    refuse("no worker could be asked to load it in time (--swap-timeout)")
+  }
+
+  // MARK: Generations that workers show
+
+  /// Replaces a worker that shows twice that it runs something else than is believed: one of its answers was
+  /// lost, or something in it speaks in its place.
+  mutating func shown(_ generations: [Int: [Int]]) {
+    if case .stopping = state { return }
+    for id in workers.keys.sorted() {
+      guard let worker = workers[id], worker.phase == .serving, let believed = worker.running?.generations
+      else { continue }
+      let shown = generations[id] ?? []
+      // A worker that is to load a build may have it already, without having said so.
+      guard worker.asked == nil, !worker.wantsOut, !believed.starts(with: shown) else {
+        workers[id]!.disagreed = nil
+        continue
+      }
+      workers[id]!.disagreed = shown
+      guard worker.disagreed != nil else { continue }
+      act(
+        .log(
+          .warning,
+          "the worker of place \(worker.seat + 1) is replaced: it shows that it runs generation "
+            + "\(Releases.list(shown)), and has said \(Releases.list(believed))"))
+      workers[id]!.wantsOut = true
+    }
+  }
+
+  private static func list(_ generations: [Int]) -> String {
+    generations.map { "\($0)" }.joined(separator: ",")
   }
 }

@@ -5,7 +5,7 @@ extension Releases {
   mutating func ready(_ id: Int, _ generations: [Int]) {
     guard let worker = workers[id], worker.phase == .loading else { return }
     guard expects(id, generations) else {
-      // Something in it speaks in its place: it would never be what its seat wants.
+      // Something in it speaks in its place: it would never become what its seat wants.
       act(.terminate(id, reason: "it says that it runs other builds than it was started with"))
       return act(.alarm(.start(worker: id), seconds: 1))
     }
@@ -17,18 +17,18 @@ extension Releases {
     if case .stopping = state { dismiss(id) }
   }
 
-  /// Whether a worker that loads may say so.
+  /// Whether a loading worker may report these generations.
   func expects(_ id: Int, _ generations: [Int]) -> Bool {
     workers[id]?.phase == .loading && workers[id]?.plan.generations == generations
   }
 
-  /// What follows is its end, and whatever that means for the change under way.
+  /// Its end follows, with its consequences for the change in progress.
   mutating func silent(_ id: Int, _ reason: String) {
     switch workers[id]?.phase {
     case .serving, .leaving:
       act(.abort(id, reason: reason))
       act(.alarm(.leave(worker: id), seconds: 3))
-    // Loading has its own time.
+    // Loading has its own time limit.
     case .loading, nil: break
     }
   }
@@ -39,7 +39,9 @@ extension Releases {
 
   mutating func ended(_ id: Int, _ ending: WorkerEnding) {
     guard let worker = workers.removeValue(forKey: id) else { return }
-    for alarm in [ReleaseAlarm.start(worker: id), .leave(worker: id), .swap(worker: id)] {
+    for alarm in [
+      ReleaseAlarm.start(worker: id), .leave(worker: id), .swap(worker: id), .present(worker: id),
+    ] {
       act(.cancel(alarm))
     }
     act(.removeUnused)
@@ -59,7 +61,7 @@ extension Releases {
     }
   }
 
-  /// A place that cannot start keeps the others from nothing. As long as nobody serves it is not tried again:
+  /// A place that cannot start does not hold up the others. As long as nobody serves it is not tried again:
   /// an application that cannot be loaded at all ends the start at once, with one sentence.
   private mutating func failStart(_ worker: Worker, _ ending: WorkerEnding, _ before: [StartFailure]) {
     if !follows, workers.values.contains(where: { $0.phase == .serving }) {
@@ -78,20 +80,21 @@ extension Releases {
     if case .rolling(let rolling) = state, worker.plan == rolling.target.plan {
       return takeBack(rolling, ending.sentence)
     }
-    failedToServe(worker.seat, worker.plan, ending.sentence)
+    failedToServe(worker.seat, worker.plan, ending.sentence, isTheBuilds: ending.hadProcess)
   }
 
-  /// Nobody told it to leave: whatever its exit code, requests may be lost with it.
+  /// It was not told to leave: whatever its exit code, requests may be lost with it.
   private mutating func follow(_ worker: Worker, _ ending: WorkerEnding) {
     let isEarly = ending.requests == 0 && now &- worker.since < UInt64(Seat.provingSeconds * 1e9)
-    // Somebody's hand, or the kernel for want of memory, says nothing about what it ran.
-    if !isEarly || ending.ending == .killed(9) { hasProven(worker.seat, worker.plan) }
-    isEarly ? failedToServe(worker.seat, worker.plan, ending.sentence) : died(worker.seat)
+    // A kill by hand, or by the kernel for lack of memory, says nothing about what it ran.
+    if !isEarly || ending.ending == .killed(9) { hasProven(worker.seat, worker.actual) }
+    isEarly ? failedToServe(worker.seat, worker.actual, ending.sentence) : died(worker.seat)
   }
 
   // MARK: Evidence
 
-  /// A worker has died while a build is put into the others: of that build, of another, or of nothing here.
+  /// A worker has died while a build is loaded into the others: because of that build, of another one, or of
+  /// neither.
   private mutating func judge(_ id: Int, _ worker: Worker, _ ending: WorkerEnding, _ swap: InPlace) {
     let hasBuild = swap.asked == id || swap.target.runs(worker)
     if hasBuild, ending.app == nil || ending.app == swap.app {
@@ -102,9 +105,11 @@ extension Releases {
     judge(worker, ending)
   }
 
-  /// What the death of a worker says about what is being changed, or was lately. One that crashed in an
-  /// application that is as it was says nothing.
+  /// Judges what the death of a worker says about a change in progress or a recent one. A crash in an
+  /// unchanged application says nothing.
   private mutating func judge(_ worker: Worker, _ ending: WorkerEnding) {
+    // A worker that loads a build of an abandoned change, and was in no request, has died of that build.
+    if worker.asked != nil, ending.app == nil { return }
     let release = known.first { $0.runs(worker) }
     let culprit = ending.app.flatMap { app in
       release.flatMap { $0.builds.indices.contains(app) ? $0.builds[app] : nil }
@@ -119,7 +124,7 @@ extension Releases {
     guard isOnProbation ?? current.runs(worker) else { return }
     let isKill = ending.ending == .killed(9)
     if isKill { self.probation!.kills += 1 }
-    // Once may be the kernel for want of memory, or somebody's hand.
+    // A single kill may be the kernel's for lack of memory, or by hand.
     if !isKill || self.probation!.kills > 1 { withdraw("a worker crashed: \(ending.sentence)", of: culprit) }
   }
 }

@@ -1,5 +1,5 @@
-// What the workers have in common for the module `uwsgi`: memory, and a pipe for signals. The master makes
-// both and looks into neither.
+// What the workers share for the module `uwsgi`: memory, and a pipe for signals. The master makes both and
+// looks into neither.
 import Config
 import Control
 
@@ -7,7 +7,7 @@ import Control
 final class CommonMemory {
   let memory: Int32
   let pipe: (read: Int32, write: Int32)
-  /// Which caches it has room for.
+  /// The caches that it has room for.
   let caches: [CacheSettings]
 
   init(_ settings: SharedSettings) throws(SystemError) {
@@ -28,9 +28,9 @@ final class CommonMemory {
 }
 
 extension Master {
-  /// What the workers of a release have in common; nil where no runtime asks for it. Other caches are another
-  /// memory, and the one before stays as long as a worker or a release that may serve again has it: all that
-  /// run one release have the same.
+  /// The memory that the workers of a release share; nil if no runtime asks for it. Other caches need another
+  /// memory, and the previous one stays as long as a worker or a release that may serve again uses it: all
+  /// workers of a release have the same.
   func commonMemory(of release: Release) throws(SystemError) -> CommonMemory? {
     guard release.settings.shared.offersModule,
       release.settings.apps.contains(where: { $0.runtime?.name == "python3" })
@@ -43,7 +43,7 @@ extension Master {
     return common
   }
 
-  /// Closes the memory that no worker and no release has any more.
+  /// Closes memory that no worker and no release uses any more.
   func dropCommonMemory() {
     guard commons.count > 1, launching.isEmpty, forking.isEmpty else { return }
     let releases = releases.known + workers.values.map(\.release)
@@ -55,13 +55,13 @@ extension Master {
 struct Renewal {
   /// Monotonic nanoseconds of the last one; 0: there was none.
   var last: UInt64 = 0
-  /// Who has asked for another one meanwhile.
+  /// The reason of those who have asked for another one meanwhile.
   var waiting: String?
 }
 
 extension Master {
-  /// An application wants to be loaded anew: at once, or, where it does so again and again, after a pause
-  /// that all who ask meanwhile have in common.
+  /// An application asks to be reloaded: done at once or, if it keeps asking, after a pause shared by all who
+  /// ask meanwhile.
   func asksForReload(_ worker: WorkerHandle, _ reason: String) {
     guard renewal.waiting == nil, servesOn else { return }
     renewal.waiting = "\(worker.title) asks for a reload: \(Message.cut(reason, Message.nameBytes))"
@@ -72,11 +72,11 @@ extension Master {
     alarms.set(.renewal, seconds: pause - passed)
   }
 
-  /// The reload that workers have asked for.
+  /// Carries out the reload that workers have asked for.
   func renew() {
     guard let words = renewal.waiting, servesOn else { return }
     renewal = Renewal(last: System.now())
     MasterLog.info(words)
-    inform(.asked(.reload(cause: "an application"), by: nil))
+    inform(.asked(.reload(cause: "an application"), by: nil, cause: .init(.application, words)))
   }
 }

@@ -1,10 +1,10 @@
 /// The master's own directory, in which nobody else can write.
 public struct MasterDirectory: Sendable {
-  /// Its path, as children are told of copies in it.
+  /// Its path, by which children are told of copies in it.
   let path: String
   /// The directory itself: nothing in it is looked up by its path.
   let descriptor: Int32
-  /// The group of the processes that read the copies, if they are another user's.
+  /// The group of the processes that read the copies, if they run as another user.
   let group: UInt32?
 
   /// A directory that was made for this master.
@@ -14,8 +14,8 @@ public struct MasterDirectory: Sendable {
 }
 
 /// The private copies of builds: gen-NUMBER/NAME in the master's own directory. The master makes and removes
-/// each file by a name that it has chosen itself; children fill the files through descriptors, and may read
-/// what is in them. Of each it holds a descriptor: what a cleaner of temporary files removes is made again.
+/// each file under a name that it has chosen itself; children fill the files through descriptors, and may
+/// read them. It holds a descriptor of each: files removed by a cleaner of temporary files are made again.
 struct Copies {
   /// One copy: its number, and the library's path.
   struct Copy {
@@ -25,7 +25,7 @@ struct Copies {
     let files: [Int32]
   }
 
-  /// A file of a copy, and the descriptor that keeps what is in it; -1 while it is being filled.
+  /// A file of a copy, and the descriptor that keeps its contents; -1 while it is being filled.
   private struct File {
     let name: String
     var held: Int32 = -1
@@ -37,13 +37,13 @@ struct Copies {
 
   init(in directory: MasterDirectory) { self.directory = directory }
 
-  /// The copies that are there.
+  /// The existing copies.
   var numbers: Set<Int> { Set(files.keys) }
 
   /// Nobody has removed the directory itself.
   var hasDirectory: Bool { System.hasName(directory.descriptor) }
 
-  /// The directory was made again: what is in it comes with `mend`.
+  /// The directory was made again: its contents come with `mend`.
   mutating func move(to directory: MasterDirectory) { self.directory = directory }
 
   /// Makes the empty files of a copy.
@@ -68,7 +68,7 @@ struct Copies {
     return Copy(number: number, path: "\(directory.path)/gen-\(number)/\(wanted[0])", files: open)
   }
 
-  /// The files are filled: they are held from now on. One for which there is no descriptor is only a name.
+  /// The files are filled: holds them from now on. One without a descriptor is only a name.
   mutating func hold(_ number: Int) {
     guard let copy = try? System.openDirectory("gen-\(number)", in: directory.descriptor) else { return }
     defer { System.close(copy) }
@@ -77,7 +77,7 @@ struct Copies {
     }
   }
 
-  /// Makes again what has lost its name; true if anything had.
+  /// Makes again files that have lost their names; true if any had.
   mutating func mend(_ number: Int) throws(SystemError) -> Bool {
     guard let list = files[number], list.contains(where: { $0.held >= 0 && !System.hasName($0.held) }) else {
       return false
@@ -98,7 +98,7 @@ struct Copies {
     return true
   }
 
-  /// Removes a copy. Who has it loaded keeps it mapped.
+  /// Removes a copy. Processes that have loaded it keep it mapped.
   mutating func remove(_ number: Int) {
     guard let list = files.removeValue(forKey: number) else { return }
     for file in list where file.held >= 0 { System.close(file.held) }

@@ -2,7 +2,7 @@ import Config
 import Control
 import Glibc
 
-/// What the workers do and hold, once a second: for the number of them, and for those that have grown.
+/// Looks once a second at what the workers do and hold: for their number, and for those that have grown.
 extension Master {
   /// Tells how busy the workers are.
   func lookForDemand() {
@@ -14,7 +14,7 @@ extension Master {
       total += statistics.tally(build.mount, and: boards.map { (board: $0.board, place: place) })
     }
     let places = Set(serving.map(\.seat))
-    // A place with a spare has somebody free as long as one of them is.
+    // A seat with a spare counts as free as long as one of its workers is.
     let free = Set(boards.filter { $0.board.entries.isEmpty }.map(\.worker.seat))
     let look = Cheaper.Look(
       serving: places.count, busy: places.subtracting(free).count,
@@ -23,7 +23,7 @@ extension Master {
     inform(.looked(look))
   }
 
-  /// Kills workers that have grown beyond what the operator allows.
+  /// Kills workers that have grown beyond the operator's limit.
   func lookForGrown() {
     guard let settings = releases.current?.settings.supervision,
       settings.killResidentBytes > 0 || settings.killVirtualBytes > 0

@@ -12,12 +12,12 @@ struct Crash {
   static let kept = 20
 }
 
-/// How workers end, and what is said of it.
+/// How workers end, and what the log says about it.
 extension Master {
   /// A worker's process is gone.
   func workerEnded(_ id: Int) {
     guard let worker = workers[id] else { return }
-    // Its last words may still be in the socket.
+    // Its last messages may still be in the socket.
     workerSpeaks(id)
     guard let ending = System.ending(of: worker.pid) else { return }
     let phase = phase(of: worker)
@@ -42,9 +42,9 @@ extension Master {
     inform(.ended(id, end))
   }
 
-  /// The place of the application that a worker died of, as far as that is known: of the request that its
-  /// crashed thread was in. Of an exit, which writes nothing, it is that of all that was under way; a signal
-  /// that nothing was written of came from outside, whatever was.
+  /// The place of the application that killed a worker, as far as that is known: the one whose request its
+  /// crashed thread was in. For an exit, which writes nothing, it is the one of all requests in progress; a
+  /// signal of which nothing was written came from outside, whatever was in progress.
   private func culprit(_ board: Scoreboard, _ ending: Ending) -> Int? {
     if board[.crashedSlot].value > 0 { return board.crashed?.app }
     guard board[.crashSignal].value == 0, case .exited = ending else { return nil }
@@ -52,7 +52,7 @@ extension Master {
     return apps.count == 1 ? apps.first : nil
   }
 
-  /// Why a worker ended, as it is counted: it was told to leave, could not start, hung, or died by itself.
+  /// Why a worker ended, for the counters: it was told to leave, could not start, hung, or died by itself.
   private func cause(_ worker: WorkerHandle, _ phase: Worker.Phase?) -> String {
     switch phase {
     case .leaving, nil: "left"
@@ -61,7 +61,7 @@ extension Master {
     }
   }
 
-  /// What is said of a worker's end, in the log too where it is news.
+  /// The sentence about a worker's end, which goes to the log too if it is news.
   private func sentence(_ worker: WorkerHandle, _ ending: Ending, _ phase: Worker.Phase?) -> String {
     switch phase {
     case .serving:
@@ -79,7 +79,7 @@ extension Master {
     }
   }
 
-  /// Says what the worker died of, and what it was doing, and remembers it.
+  /// Reports what the worker died of, and what it was doing, and remembers it.
   private func record(_ worker: WorkerHandle, _ ending: Ending) -> String {
     var sentence = "\(worker.title) died of \(ending.description)"
     let board = worker.board
@@ -99,7 +99,7 @@ extension Master {
     return sentence
   }
 
-  /// The application's name, as the youngest worker has told it.
+  /// The application's name, as reported by the youngest worker.
   private func name(of build: Build) -> String {
     releases.current?.builds.first { $0.mount == build.mount }?.name ?? build.name
   }

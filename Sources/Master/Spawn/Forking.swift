@@ -10,11 +10,11 @@ struct Forking {
   let memory: UnsafeRawPointer
 }
 
-/// From a zygote to a worker: the order, and the first word of the process that comes of it. Nothing of what
-/// the zygote says is believed: the number is the kernel's, and it has to be that of a child of this process
-/// which is none of those known.
+/// From a zygote to a worker: the order, and the first message of the resulting process. Nothing that the
+/// zygote says is believed: the process number comes from the kernel, and must be that of a child of this
+/// process that is not known yet.
 extension Master {
-  /// Has a worker forked, or started by itself where it gets more descriptors than a packet takes.
+  /// Has a worker forked, or started directly if it gets more descriptors than fit in a packet.
   func haveForked(_ launch: Launch, by zygote: Zygote) {
     guard launching.contains(launch.id), let child = zygote.child else { return }
     do throws(SystemError) {
@@ -46,10 +46,10 @@ extension Master {
         throw error
       }
       forking[launch.id] = Forking(launch: launch, link: pair.own, memory: outfit.memory)
-    } catch { failed(launch, "no process for a new worker: \(error)", code: 1) }
+    } catch { failed(launch, "no process for a new worker: \(error)", code: 1, hadProcess: false) }
   }
 
-  /// The first word of a forked worker: from then on it is as any other.
+  /// The first message of a forked worker: from then on it is like any other.
   func forkedSpeaks(_ id: Int, _ forking: Forking) {
     var (bytes, sender): ([UInt8], pid_t) = ([], 0)
     do throws(SystemError) { (bytes, sender) = try System.receivePacketFrom(forking.link) } catch {
@@ -72,11 +72,11 @@ extension Master {
     } catch {
       unwatch(forking.link)
       System.unmap(forking.memory, Scoreboard.bytes)
-      failed(forking.launch, "no process for a new worker: \(error)", code: 1)
+      failed(forking.launch, "no process for a new worker: \(error)", code: 1, hadProcess: false)
     }
   }
 
-  /// Nobody waits any more for a worker that was to be forked: without its master it ends.
+  /// Stops waiting for a worker that was to be forked: without its master it ends.
   func dropForking(_ id: Int) {
     guard let dropped = forking.removeValue(forKey: id) else { return }
     unwatch(dropped.link)

@@ -4,14 +4,14 @@ import Control
 struct HandedMap {
   private(set) var map: [(Int32, Int32)] = []
 
-  /// One more; its number in the child.
+  /// Adds one more; returns its number in the child.
   mutating func add(_ descriptor: Int32) -> Int32 {
     let place = HandedDescriptor.first + Int32(map.count)
     map.append((descriptor, place))
     return place
   }
 
-  /// A socket, which the orders name.
+  /// Adds a socket, which the orders name.
   mutating func add(_ descriptor: Int32, _ gateway: String, _ address: String, to orders: inout Orders) {
     orders.sockets.append(.init(descriptor: add(descriptor), gateway: gateway, address: address))
   }

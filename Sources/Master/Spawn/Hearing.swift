@@ -3,22 +3,23 @@ import Control
 import Glibc
 import Posix
 
-/// How much somebody says to the master. A worker says a handful of things in its life; one that says
-/// thousands in a second is broken, or held by somebody else, and would keep the master from its work.
+/// Counts how much somebody says to the master. A worker sends a handful of messages in its life; one that
+/// sends thousands in a second is broken, or controlled by somebody else, and would keep the master from its
+/// work.
 struct Hearing {
   private var second: UInt64 = 0
   private var heard = 0
-  /// It has said something that nobody says; one line of the log is enough.
+  /// It has sent something that is no message; one log line is enough.
   private var hasMisspoken = false
 
-  /// Something is said; false when that is too much.
+  /// Counts a message; false when there are too many.
   mutating func admits(at now: UInt64, most: Int = Limits.messagesPerSecond) -> Bool {
     if second != now / 1_000_000_000 { (second, heard) = (now / 1_000_000_000, 0) }
     heard += 1
     return heard <= most
   }
 
-  /// What was said is no report; true the first time.
+  /// The message was no report; true the first time.
   mutating func misspeaks() -> Bool {
     defer { hasMisspoken = true }
     return !hasMisspoken
@@ -26,8 +27,8 @@ struct Hearing {
 }
 
 extension Master {
-  /// What a process says that has little to say: nil for nothing, at its end, and from then on for one that
-  /// says too much.
+  /// Receives a message of a process that has little to say: nil if there is none, at its end, and for good
+  /// once it has sent too many.
   func hear(_ link: Int32, _ hearing: inout Hearing) -> Message? {
     var bytes: [UInt8] = []
     do throws(SystemError) {

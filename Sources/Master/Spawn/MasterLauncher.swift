@@ -5,14 +5,14 @@ import Posix
 
 /// Why a master cannot be started: one sentence.
 public struct LaunchFailure: Error, CustomStringConvertible {
-  /// The sentence.
+  /// The reason, one sentence.
   public let description: String
 }
 
 /// Starts a master in a session of its own and waits for its verdict.
 public enum MasterLauncher {
-  /// Starts it with orders, its standard output and error in `log`; what it says first, nil if it ends
-  /// without a word.
+  /// Starts it with orders, its standard output and error going to `log`; returns its first message, nil if
+  /// it ends without one.
   public static func start(_ orders: Orders, log: String) throws -> Message? {
     let paper = try System.memoryFile("orders", orders.message.bytes)
     let output: Int32

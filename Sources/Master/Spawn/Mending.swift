@@ -1,6 +1,6 @@
 import Control
 
-/// What a cleaner of temporary files has removed of the server's own directory is made again, so that workers
+/// Makes again what a cleaner of temporary files has removed from the server's own directory, so that workers
 /// and swaps go on.
 extension Master {
   /// Before builds are loaded from their copies.
@@ -20,8 +20,8 @@ extension Master {
         + "(--runtime-dir)")
   }
 
-  /// Once a second: whether `server ctl` still finds the control socket. One that cannot be bound, because
-  /// its directory is gone or a master that has died still holds it, is tried again and again.
+  /// Checks once a second whether `server ctl` still finds the control socket. Keeps trying to bind one that
+  /// cannot be bound because its directory is gone or a dead master still holds it.
   func lookForControl() {
     guard ownsControl else { return }
     if controlSocket >= 0 {

@@ -22,7 +22,7 @@ extension Master {
   private static let patience = 2.0
 
   /// Asks a worker to write the state of its applications, and goes on with what it wrote. A worker that
-  /// does not answer in time is succeeded without.
+  /// does not answer in time gets a successor without its state.
   func saveStates(of worker: WorkerHandle?, then: @escaping ([Int: SavedState]) -> Void) {
     guard let worker, phase(of: worker) == .serving, worker.saving == nil else { return then([:]) }
     var saving = Saving(open: [], files: [:], then: then)
@@ -60,7 +60,7 @@ extension Master {
     alarms.cancel(.saveTimeout(worker: worker.id))
     var files = saving.files
     for app in saving.open {
-      // Half a state is none.
+      // An incomplete state counts as none.
       if let state = files.removeValue(forKey: app) { System.close(state.descriptor) }
     }
     saving.then(files)

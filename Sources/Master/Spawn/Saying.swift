@@ -4,7 +4,7 @@ import Glibc
 
 /// What workers say.
 extension Master {
-  /// Takes what a worker says; what is left of a lot comes with the next turn.
+  /// Reads a worker's messages; if there are many, the rest comes with the next turn.
   func workerSpeaks(_ id: Int) {
     if let forking = forking[id] { forkedSpeaks(id, forking) }
     for _ in 0..<Limits.messagesPerTurn {
@@ -30,7 +30,7 @@ extension Master {
     }
   }
 
-  /// It floods the master: nothing more is read of it, and its place gets another.
+  /// It floods the master: nothing more is read from it, and its seat gets another worker.
   private func silence(_ worker: WorkerHandle) {
     hearNoMore(worker.link)
     MasterLog.error(
@@ -55,10 +55,15 @@ extension Master {
     case .renew(let reason): asksForReload(worker, reason)
     case .retiring: inform(.deaf(worker.id))
     case .saved(let app, let hasState): saved(worker, app, hasState: hasState)
+    case .presents(let number): inform(.presents(worker.id, certificates: number))
+    case .declined(let number, let reason):
+      inform(.declined(worker.id, certificates: number, reason))
     case .traced: traced(worker.id)
     case .swapped(let app, let generation): swapped(worker, app, generation)
-    case .refused(_, let reason, let isFull):
-      inform(.keptOld(worker.id, reason: "\(worker.title): \(reason)", isFull: isFull))
+    case .refused(let app, let generation, let reason, let isFull):
+      inform(
+        .keptOld(
+          worker.id, app: app, generation: generation, reason: "\(worker.title): \(reason)", isFull: isFull))
     }
   }
 }

@@ -2,12 +2,12 @@ import Control
 import Glibc
 import Posix
 
-/// A worker that is to be started: all but its process.
+/// A worker that is to be started: everything but its process.
 final class Launch {
   let id: Int
   let seat: Int
   let release: Release
-  /// What the worker before it has written for it.
+  /// The states that the previous worker has written for it.
   let states: [Int: SavedState]
 
   init(id: Int, seat: Int, release: Release, states: [Int: SavedState]) {
@@ -22,7 +22,7 @@ struct Outfit {
   var orders: Orders
   /// Our descriptors, and the worker's.
   var map: [(Int32, Int32)]
-  /// The scoreboard; the caller's.
+  /// The scoreboard; the caller owns it.
   let board: Int32
   /// The same, mapped.
   let memory: UnsafeRawPointer
@@ -57,23 +57,25 @@ extension Master {
         throw error
       }
       statistics.started(launch.seat)
-    } catch { failed(launch, "no process for a new worker: \(error)", code: 1) }
+    } catch { failed(launch, "no process for a new worker: \(error)", code: 1, hadProcess: false) }
   }
 
-  /// No process comes of it.
-  func failed(_ launch: Launch, _ sentence: String, code: Int32) {
+  /// It could not get a process.
+  func failed(_ launch: Launch, _ sentence: String, code: Int32, hadProcess: Bool = true) {
     launching.remove(launch.id)
     freeSpoolNumber(of: launch.id)
-    inform(.ended(launch.id, WorkerEnding(ending: .exited(1), sentence: sentence, code: code)))
+    var end = WorkerEnding(ending: .exited(1), sentence: sentence, code: code)
+    end.hadProcess = hadProcess
+    inform(.ended(launch.id, end))
   }
 
-  /// What a worker is given, by whichever way it comes to be.
+  /// What a worker is given, however it is created.
   func outfit(_ launch: Launch) throws(SystemError) -> Outfit {
     let release = launch.release
     try mend(release.builds)
     var orders = Orders(.worker)
     (orders.worker, orders.workers, orders.arguments) = (launch.seat, release.workers, release.arguments)
-    (orders.files, orders.tickets) = (release.files, tickets.keys)
+    (orders.files, orders.tickets) = (releases.files(of: release), tickets.keys)
     var handed = HandedMap()
     for socket in sockets { handed.add(socket, to: &orders) }
     for (app, build) in release.builds.enumerated() {
@@ -102,10 +104,10 @@ extension Master {
     }
   }
 
-  /// This very program with orders; the descriptors besides are the caller's. What it says and that it ends
-  /// is told to the sources given; whatever fails on the way, nothing of it is left.
+  /// Starts this same program with orders; the caller owns the other descriptors. Its messages and its end
+  /// are reported to the given sources; if anything fails on the way, nothing of it is left.
   ///
-  /// - Parameter words: what its arguments begin with.
+  /// - Parameter words: the beginning of its arguments.
   func startChild(
     _ orders: Orders, _ map: [(Int32, Int32)], words: [String] = [], speaks: Source, ended: Source,
     newSession: Bool = false
@@ -128,7 +130,7 @@ extension Master {
     }
   }
 
-  /// A process that nobody would be told about must not be.
+  /// A process whose end nobody would notice must not exist.
   func watchEnd(of pid: Int32, _ source: Source) throws(SystemError) -> Int32 {
     do throws(SystemError) {
       let descriptor = try System.processDescriptor(pid)
@@ -144,16 +146,16 @@ extension Master {
     }
   }
 
-  /// Once a second: takes the ends of processes that were killed because nobody could watch them.
+  /// Once a second: reaps processes that were killed because nobody could watch them.
   func reapUnwatched() { unwatched.removeAll { System.ending(of: $0) != nil } }
 
   // MARK: Ready
 
-  /// A worker accepts, and says what it runs.
+  /// A worker accepts, and reports what it runs.
   func becameReady(_ worker: WorkerHandle, _ apps: [WorkerReport.App]) {
     let sorted = apps.sorted { $0.place < $1.place }
     let generations = sorted.map(\.generation)
-    // What it says is what it was told to run, or nothing of it is believed.
+    // Its report matches what it was told to run, or none of it is believed.
     guard sorted.map(\.place) == Array(worker.release.builds.indices),
       releases.expects(worker.id, generations)
     else { return inform(.ready(worker.id, generations: generations)) }
@@ -170,30 +172,30 @@ extension Master {
 
   // MARK: Leaving
 
-  /// A worker is to be followed by another of what its seat should run: new first, then old.
+  /// Replaces a worker by one that runs what its seat should run: new first, then old.
   func replace(_ id: Int, _ sentence: String) {
     guard let worker = workers[id], phase(of: worker) == .serving else { return }
     MasterLog.info("\(worker.title) is replaced: \(sentence)")
     inform(.wantsOut(id))
   }
 
-  /// A worker accepts no more; it ends when it has answered what it has.
+  /// Stops a worker from accepting; it ends when it has answered its requests.
   func retire(_ id: Int) {
     alarms.cancel(.lifetime(worker: id))
     workers[id]?.send(Message(.retire))
     hastenOldest()
   }
 
-  /// Retired workers wait for clients that ask nothing; only so many may.
+  /// Retired workers wait for idle clients; only so many may.
   private func hastenOldest() {
     let retired = workers.values.filter { phase(of: $0) == .leaving }.sorted { $0.id < $1.id }
     let bound = max(8, 2 * (releases.current?.workers ?? 1))
     for worker in retired.prefix(max(0, retired.count - bound)) { worker.send(Message(.stop)) }
   }
 
-  /// Ends a worker's process; `reason` is what is said of it.
+  /// Ends a worker's process; `reason` is given in the log.
   func end(_ id: Int, _ reason: String?) {
-    // It waits for the state of the one before it: there is no process yet.
+    // It waits for the state of its predecessor: there is no process yet.
     if launching.remove(id) != nil {
       dropForking(id)
       giveUp(id, reason)
@@ -213,9 +215,9 @@ extension Master {
 
 /// The first argument of a process that a master starts; its orders are in a descriptor.
 public enum ChildRole {
-  /// Not for people.
+  /// Not for use by people.
   public static let name = "supervised-child"
-  /// Before the program that shall be the new master, and its arguments: it is started so that it ends with
-  /// this master until it says otherwise.
+  /// Comes before the program of the new master, and its arguments: it is started so that it ends with this
+  /// master until it says otherwise.
   public static let heir = "supervised-heir"
 }

@@ -1,21 +1,21 @@
 import Control
 
-/// Which number of the page in which workers say what they spool is whose. A number is given again when its
-/// worker has ended, and not before: it is made zero then.
+/// Assigns numbers of the page in which workers report what they spool. A number is reused only when its
+/// worker has ended: it is then set to zero.
 struct SpoolNumbers {
   private var free = Array((0..<SpoolNumbers.common).reversed())
   private var taken: [Int: Int] = [:]
-  /// What is left for those for whom there is none: nobody makes it zero.
+  /// Shared by workers for whom no number is left: nobody sets it to zero.
   static let common = SpoolShares.count - 1
 
-  /// The number of a worker from now on.
+  /// Assigns a number to a worker.
   mutating func take(for worker: Int) -> Int {
     guard let number = free.popLast() else { return SpoolNumbers.common }
     taken[worker] = number
     return number
   }
 
-  /// A worker has ended; the number that was its own.
+  /// A worker has ended; returns the number that was its own.
   mutating func give(backOf worker: Int) -> Int? {
     guard let number = taken.removeValue(forKey: worker) else { return nil }
     free.append(number)

@@ -5,10 +5,11 @@ import Glibc
 extension Master {
   /// Seconds beyond the deadline of a request in which a worker can still help itself.
   private static let grace = 3.0
-  /// Seconds without a turn after which a worker is asked for one: who waits for clients has no other reason.
+  /// Seconds without a turn after which a worker is asked for one: an idle worker has no other reason to make
+  /// one.
   private static let quietSeconds = 2.0
 
-  /// Once a second: connections that nobody takes, although somebody could.
+  /// Looks once a second for connections that nobody accepts, although somebody could.
   func lookForBacklog() {
     let hasBacklog = System.haveInput(sockets.map(\.descriptor))
     if hasBacklog, hadBacklog {
@@ -17,8 +18,8 @@ extension Master {
     hadBacklog = hasBacklog
   }
 
-  /// Once a second: workers whose loop does not turn. After a pause of the whole machine, which is shown by
-  /// the master's own, everybody gets another chance.
+  /// Looks once a second for workers whose loop does not turn. After a pause of the whole machine, which the
+  /// master notices by its own, every worker gets another chance.
   func lookForSilent(afterPause: Bool) {
     for worker in workers.values where phase(of: worker) != .loading {
       if worker.isStuck {
@@ -33,7 +34,7 @@ extension Master {
     }
   }
 
-  /// A request is far beyond its time, and the loop that would have ended it does not turn.
+  /// A request is far beyond its deadline, and the loop that would have ended it does not turn.
   private func hangsInRequest(_ board: Scoreboard) -> String? {
     guard let limits = releases.current?.settings.limits, limits.requestTimeoutSeconds > 0 else { return nil }
     let bound = UInt64((limits.requestTimeoutSeconds + Master.grace) * 1e9)
@@ -44,7 +45,7 @@ extension Master {
     return "hangs in \(oldest.line) beyond --harakiri"
   }
 
-  /// When a worker has turned last: none before it was there, and none in times to come.
+  /// When a worker has last turned: not before it existed, and not in the future.
   static func lastTurn(_ told: UInt64, of began: UInt64, _ now: UInt64) -> UInt64 {
     max(min(told, now), began)
   }
@@ -65,7 +66,8 @@ extension Master {
     return "has not turned its event loop for \(Int(Double(now - turn) / 1e9)) s (--worker-timeout)"
   }
 
-  /// Ends a worker that hangs: its handler writes where, unless it is stopped. A second later it is killed.
+  /// Ends a worker that hangs: its handler writes where it hangs, unless it is stopped. A second later it is
+  /// killed.
   func abort(_ id: Int, _ reason: String) {
     guard let worker = workers[id], !worker.isStuck else { return }
     worker.isStuck = true

@@ -3,7 +3,7 @@ import Control
 /// The master's view of one worker process.
 final class WorkerHandle {
   let id: Int
-  /// Which worker it is: two may share a seat while one follows the other.
+  /// Its seat: two workers may share one while one follows the other.
   let seat: Int
   let pid: Int32
   let processDescriptor: Int32
@@ -11,25 +11,26 @@ final class WorkerHandle {
   let link: Int32
   /// The page that the worker writes.
   private let memory: UnsafeRawPointer
-  /// What was read of it last.
+  /// Its contents as last read.
   private let copy: UnsafeMutableRawPointer
   /// What it runs; an in-place swap changes it.
   var release: Release
   /// Monotonic nanoseconds.
   let began: UInt64
-  /// What it said before it failed, and the exit code it announced.
+  /// The reason that it gave before it failed, and the exit code that it announced.
   var failure: (reason: String, code: Int32)?
-  /// What it has loaded as libraries.
+  /// The libraries that it has loaded.
   var libraries = LibraryReport()
   /// Answers, and those that failed, of an application before it was replaced in place.
   var before: [Int: (requests: Int, errors: Int)] = [:]
-  /// When it was asked to show that its loop turns, in monotonic nanoseconds; 0: it was not, or has.
+  /// When it was asked to show that its loop turns, in monotonic nanoseconds; 0: it was not asked, or has
+  /// answered.
   var asked: UInt64 = 0
   /// It hangs, and was told to say where.
   var isStuck = false
   /// The state that it is writing for its successor.
   var saving: Saving?
-  /// How much it says.
+  /// Counts its messages.
   var hearing = Hearing()
 
   init(
@@ -47,8 +48,8 @@ final class WorkerHandle {
     copy.deallocate()
   }
 
-  /// The scoreboard as it is now. A copy: what the worker writes meanwhile, into the middle of a text for
-  /// example, changes nothing of what is being read. Valid until the next look.
+  /// The scoreboard as it is now. A copy: anything that the worker writes meanwhile, into the middle of a
+  /// text for example, does not change what is being read. Valid until the next look.
   var board: Scoreboard {
     copy.copyMemory(from: memory, byteCount: Scoreboard.bytes)
     return Scoreboard(copy)
@@ -64,7 +65,7 @@ final class WorkerHandle {
     )
   }
 
-  /// Says something. A worker that takes no packets is stuck; the clock deals with it.
+  /// Sends a message. A worker that takes no packets is stuck; the clock deals with it.
   func send(_ message: Message, descriptor: Int32 = -1) {
     try? System.sendPacket(link, message.bytes, descriptor: descriptor)
   }

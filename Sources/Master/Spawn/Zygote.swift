@@ -8,9 +8,9 @@ final class Zygote {
     case loading
     /// It forks at each order.
     case ready
-    /// It has ended: there is nothing to load for others, and workers load for themselves.
+    /// It has ended: there is nothing to preload, and workers load for themselves.
     case idle
-    /// It has ended, and is started again in a moment.
+    /// It has ended, and will be restarted in a moment.
     case paused
     /// Nobody needs it any more: it was killed.
     case leaving
@@ -32,7 +32,7 @@ final class Zygote {
   var child: (pid: Int32, processDescriptor: Int32, link: Int32)?
   /// Workers that are forked once it is ready.
   var waiting: [Launch] = []
-  /// What it said before it failed.
+  /// The reason that it gave before it failed.
   var failure: (reason: String, code: Int32)?
   var hearing = Hearing()
   var patience = Patience()
@@ -46,7 +46,7 @@ final class Zygote {
   /// "zygote of generation 2 (pid 4711)".
   var title: String { "zygote of generation \(generations)" + (child.map { " (pid \($0.pid))" } ?? "") }
 
-  /// Whether it is there for workers of a release.
+  /// Whether it forks workers of a release.
   func serves(_ other: Release) -> Bool {
     if case .leaving = state { return false }
     return release.plan == other.plan
@@ -54,7 +54,7 @@ final class Zygote {
 }
 
 extension Release {
-  /// Its workers come from a zygote, if its runtimes know how.
+  /// Its workers come from a zygote, if its runtimes support that.
   var preloads: Bool {
     settings.supervision.preloading != .never && settings.apps.contains { $0.runtime != nil }
   }
@@ -62,7 +62,7 @@ extension Release {
 
 /// The lives of zygotes.
 extension Master {
-  /// A worker of a release that is preloaded: forked as soon as that can be.
+  /// Launches a worker of a preloaded release: it is forked as soon as possible.
   func preload(_ launch: Launch) {
     guard let zygote = zygotes.values.first(where: { $0.serves(launch.release) }) else {
       let zygote = Zygote(nextNumber(), launch.release)
@@ -100,8 +100,8 @@ extension Master {
     } catch { failed(zygote, "no process for the zygote: \(error)", code: 1) }
   }
 
-  /// The applications cannot be loaded in it: neither can the workers that wait for it. The next one that is
-  /// to be started has another zygote.
+  /// The applications cannot be loaded in it, nor in the workers that wait for it. The next worker gets
+  /// another zygote.
   private func failed(_ zygote: Zygote, _ reason: String, code: Int32) {
     zygotes[zygote.number] = nil
     if zygote.waiting.isEmpty {
@@ -110,9 +110,9 @@ extension Master {
     for launch in zygote.waiting { failed(launch, reason, code: code) }
   }
 
-  // MARK: What it says, and its end
+  // MARK: Its messages, and its end
 
-  /// Takes what a zygote says.
+  /// Reads a zygote's messages.
   func zygoteSpeaks(_ number: Int) {
     for _ in 0..<Limits.messagesPerTurn {
       guard let zygote = zygotes[number], let child = zygote.child else { return }
@@ -146,7 +146,7 @@ extension Master {
     }
   }
 
-  /// A zygote's process is gone; the workers that it has forked are the master's children, and serve on.
+  /// A zygote's process is gone; the workers that it has forked are the master's children, and go on serving.
   func zygoteEnded(_ number: Int) {
     zygoteSpeaks(number)
     guard let zygote = zygotes[number], let child = zygote.child, let ending = System.ending(of: child.pid)
@@ -173,7 +173,7 @@ extension Master {
 
   // MARK: Who is needed
 
-  /// Ends the zygotes whose workers nobody can want any more.
+  /// Ends the zygotes whose workers can no longer be wanted.
   func tendZygotes() {
     for zygote in zygotes.values where !isNeeded(zygote) {
       if case .leaving = zygote.state { continue }
@@ -193,7 +193,7 @@ extension Master {
     return !hasHandedOver && releases.startable.contains { $0.plan == zygote.release.plan }
   }
 
-  /// A worker that waits for its zygote is given up; `reason`: it has waited too long.
+  /// Gives up a worker that waits for its zygote; `reason`: it has waited too long.
   func giveUp(_ id: Int, _ reason: String?) {
     for zygote in zygotes.values where zygote.waiting.contains(where: { $0.id == id }) {
       zygote.waiting.removeAll { $0.id == id }
@@ -203,14 +203,14 @@ extension Master {
     }
   }
 
-  /// Once a second: takes the ends of orphans, which are nobody's concern.
+  /// Once a second: reaps orphans, which are nobody's concern.
   func reapOrphans() {
     guard hasOrphans else { return }
     let own = ownChildren
     while let pid = System.endedChild, !own.contains(pid) { _ = System.ending(of: pid) }
   }
 
-  /// Processes that the master has started and waits for by themselves.
+  /// Processes that the master has started and waits for individually.
   var ownChildren: Set<Int32> {
     var all = workers.values.map(\.pid) + jobs.values.map(\.pid) + heirs.values.map(\.pid) + unwatched
     all += zygotes.values.compactMap { $0.child?.pid } + programs.values.map(\.pid)
@@ -220,7 +220,7 @@ extension Master {
 }
 
 extension Zygote {
-  /// Those that waited, in their order; none waits any more.
+  /// Takes the waiting ones, in their order; none waits any more.
   fileprivate func takeWaiting() -> [Launch] {
     defer { waiting = [] }
     return waiting

@@ -1,8 +1,8 @@
 import Control
 
-/// The in-place swap, as a worker hears and tells of it.
+/// The in-place swap: the messages to and from a worker.
 extension Master {
-  /// Asks a worker to put a build to work in the place of the one that serves.
+  /// Asks a worker to put a build to work in place of the serving one.
   func swap(_ id: Int, _ app: Int, _ build: Build) {
     workers[id]?.send(
       Message(
@@ -19,7 +19,7 @@ extension Master {
     if let build = releases.build(worker.release.builds[app].mount, generation) {
       worker.release.builds[app] = build
     }
-    // What the build before has answered says nothing about this one.
+    // The answers of the previous build say nothing about this one.
     let board = worker.board
     worker.before[app] = (board[.requests, app: app].count, board[.errors, app: app].count)
     inform(.swapped(worker.id, app: app, generation: generation))

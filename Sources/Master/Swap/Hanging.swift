@@ -1,10 +1,10 @@
 import Config
 import Control
 
-/// Requests that a build on trial does not answer. How long an application takes is its own affair, so it is
-/// compared: with the longest that the builds before have been seen to take.
+/// Requests that a build on trial does not answer. How long an application takes is its own affair, so the
+/// time is compared with the longest that the previous builds have been seen to take.
 extension Master {
-  /// Once a second: what takes long, and whether it did before.
+  /// Checks once a second which requests take long, and whether they did before.
   func lookForHangs() {
     let now = System.now()
     let trials = releases.trials
@@ -37,7 +37,7 @@ extension Master {
     inform(.evidence(release: release.number, sentence, mount: build.mount))
   }
 
-  /// Seconds that a request has taken by now.
+  /// Seconds that a request has taken so far.
   private func age(of entry: Scoreboard.Entry, _ now: UInt64) -> Double {
     now > entry.began ? Double(now - entry.began) / 1e9 : 0
   }

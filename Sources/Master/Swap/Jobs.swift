@@ -4,10 +4,12 @@ import Glibc
 
 /// A child that does what could block the master: it stages builds, or reads the configuration.
 final class Job {
-  /// A staged build, as the child tells it: nothing that the master acts on but yes and no.
+  /// A staged build, as the child reports it: the master acts on nothing in it but yes and no.
   struct Staged {
     var isSame: Bool
     var buildID: String
+    /// The copy has the modules from which a runtime makes the app.
+    var isKept = false
     var name = ""
     var version = ""
     var isUnloadable = false
@@ -16,15 +18,15 @@ final class Job {
     var hasPassed = false
   }
 
-  /// What came of it.
+  /// Its result.
   enum Outcome {
     case staged([Int: Staged])
     case configured([String], files: [HandedFile])
-    /// One sentence, and the exit code if the start fails by it.
+    /// One sentence, and the exit code if the start fails because of it.
     case failed(reason: String, code: Int32)
   }
 
-  /// Looks at what one has said that has ended.
+  /// How many messages of an ended child are read at most.
   static let lastTurns = 64
 
   let id: Int
@@ -35,21 +37,23 @@ final class Job {
   /// The copies that it fills, by application.
   let copies: [Int: Copies.Copy]
   let seconds: Double
-  /// The change that it works for; 0: the start.
+  /// The change that it works for; 0: for the start.
   let ticket: Int
   let then: (Outcome) -> Void
   var staged: [Int: Staged] = [:]
   var options: [String]?
-  /// What it has read for workers.
+  /// The certificates in its orders can be used.
+  var hasCertified = false
+  /// The files that it has read for workers.
   var files: [HandedFile] = []
-  /// Bytes of these.
+  /// Bytes of its options.
   var optionBytes = 0
-  /// How much it says.
+  /// Counts its messages.
   var hearing = Hearing()
-  /// What it did last, for the case that it dies of it.
+  /// Its last step, in case it dies of it.
   var step = "start"
   var failure: (reason: String, code: Int32)?
-  /// Nothing more is heard of it.
+  /// Its messages are no longer read.
   var isSilenced = false
 
   init(
@@ -64,7 +68,7 @@ final class Job {
 
 /// Children that work for the master.
 extension Master {
-  /// Starts a child with orders; `then` is called once, with what came of it.
+  /// Starts a child with orders; calls `then` once, with the result.
   func run(
     _ orders: Orders, filling copies: [Int: Copies.Copy] = [:], ticket: Int, seconds: Double,
     then: @escaping (Job.Outcome) -> Void
@@ -83,7 +87,7 @@ extension Master {
     }
   }
 
-  /// Takes what a child says.
+  /// Reads a child's messages.
   func jobSpeaks(_ id: Int) {
     for _ in 0..<Limits.messagesPerTurn {
       guard let job = jobs[id], !job.isSilenced else { return }
@@ -94,7 +98,7 @@ extension Master {
           return
         }
         guard job.hearing.admits(at: System.now()) else { return silence(job) }
-        // What makes no sense is the build's; the trial ends with what the child itself says.
+        // A senseless message comes from the build; the trial ends with the child's own result.
         if let report = JobReport(bytes, apps: job.orders.builds.map(\.app)) { heed(job, report) }
       } catch {
         if error.code == EMSGSIZE {
@@ -107,7 +111,7 @@ extension Master {
     }
   }
 
-  /// It floods the master: nothing more is read of it, and nothing comes of it.
+  /// It floods the master: nothing more is read from it, and it has no result.
   private func silence(_ job: Job) {
     fail(
       job,
@@ -117,14 +121,14 @@ extension Master {
 
   private func fail(_ job: Job, _ reason: String) {
     System.unwatch(epoll, job.link)
-    (job.failure, job.isSilenced) = ((reason, job.orders.role == .configure ? 1 : 22), true)
+    (job.failure, job.isSilenced) = ((reason, job.orders.role == .stage ? 22 : 1), true)
     System.signal(job.pid, SIGKILL)
   }
 
-  /// Options of a child that reads the configuration. Nobody else has a say in them, and what is kept of them
-  /// is bounded.
+  /// Takes options from a child that reads the configuration. No other child may send them, and the amount
+  /// kept is bounded.
   private func take(_ options: [String], _ files: [HandedFile], from job: Job) {
-    guard job.orders.role == .configure else { return }
+    guard [.configure, .certificates].contains(job.orders.role) else { return }
     guard job.files.bytes + files.bytes <= HandedFile.mostBytes else {
       return fail(
         job, "certificates and keys come to more than \(HandedFile.mostBytes >> 20) MiB; shorten them")
@@ -144,14 +148,15 @@ extension Master {
   private func heed(_ job: Job, _ report: JobReport) {
     switch report {
     case .step(let step): job.step = step
-    case .copied(let app, let isSame, let buildID):
-      job.staged[app] = Job.Staged(isSame: isSame, buildID: buildID)
+    case .copied(let app, let isSame, let isKept, let buildID):
+      job.staged[app] = Job.Staged(isSame: isSame, buildID: buildID, isKept: isKept)
     case .loaded(let app, let libraries): job.staged[app]?.libraries = libraries
     case .passed(let app, let name, let version, let isUnloadable):
       job.staged[app]?.name = name
       job.staged[app]?.version = version
       job.staged[app]?.isUnloadable = isUnloadable
       job.staged[app]?.hasPassed = true
+    case .certified: job.hasCertified = true
     case .configured(let options, let files): take(options, files, from: job)
     case .failed(let reason, let code): job.failure = (reason, code)
     }
@@ -160,7 +165,7 @@ extension Master {
   /// A child's process is gone.
   func jobEnded(_ id: Int) {
     guard let job = jobs[id] else { return }
-    // All that its socket holds: options of a configuration are many packets.
+    // Reads everything that its socket holds: options of a configuration take many packets.
     for _ in 0..<Job.lastTurns where System.haveInput([job.link]) { jobSpeaks(id) }
     guard let ending = System.ending(of: job.pid) else { return }
     jobs[id] = nil
@@ -180,7 +185,7 @@ extension Master {
     let isWhole = job.orders.builds.allSatisfy { build in
       job.staged[build.app].map { $0.hasPassed || !job.orders.tries } ?? false
     }
-    if isWhole, !job.orders.builds.isEmpty { return .staged(job.staged) }
+    if isWhole, !job.orders.builds.isEmpty || job.hasCertified { return .staged(job.staged) }
     let place =
       switch job.step {
       case "load": "its constructors, nsgi_entry, load() or probe()"
@@ -199,14 +204,25 @@ extension Master {
   // MARK: Builds
 
   /// Stages applications of a configuration, each in a copy of its own; `served`: copies of another master
-  /// to begin from, with their numbers there.
+  /// to begin from, with their numbers there. `keys`: where the key is that they are signed with, if it is
+  /// not among the files.
   func stage(
-    _ arguments: [String], _ settings: Settings, _ files: [HandedFile], apps: [Int],
-    of served: [Orders.Build] = [], tries: Bool, ticket: Int,
+    _ arguments: [String], _ settings: Settings, _ files: [HandedFile], keys: [HandedFile]? = nil,
+    apps: [Int], of served: [Orders.Build] = [], tries: Bool, ticket: Int,
     then: @escaping (Job.Outcome, CopiedBuilds) -> Void
   ) {
     var orders = Orders(.stage)
     (orders.arguments, orders.tries, orders.files) = (arguments, tries, files)
+    if let path = settings.supervision.appKey {
+      // With each build, whether the certificates beside it are to be tried or not.
+      orders.files.removeAll { $0.path == path }
+      let known = (keys ?? files) + (releases.current?.files ?? []) + plan.files
+      orders.key = known.first { $0.path == path }
+    }
+    // Other options may mean other names.
+    if let current = releases.current, settings.saysTheSameOfTLS(as: current.settings) {
+      orders.served = current.files
+    }
     orders.workers = settings.process.workers ?? System.processors
     var copied = CopiedBuilds()
     var next = HandedDescriptor.first
@@ -214,7 +230,8 @@ extension Master {
       try mend(releases.current?.builds ?? [])
       for app in apps {
         let wanted = settings.apps[app]
-        let names = [wanted.copyName] + wanted.keptFiles.map { AppSettings.keptName($0) }
+        var names = wanted.copyNames
+        if settings.supervision.appKey != nil { names.append(AppSettings.signatureName) }
         let copy = try copies.make(nextNumber(), names)
         copied.copies[app] = copy
         copied.originals[app] = System.identity(of: settings.location(of: wanted))
@@ -244,21 +261,25 @@ extension Master {
   /// A build as the staging child left it.
   func build(_ app: Int, _ settings: Settings, _ copied: CopiedBuilds, _ staged: Job.Staged) -> Build {
     let wanted = settings.apps[app]
-    let file = wanted.path.split(separator: "/").last.map(String.init) ?? wanted.path
+    let file = Paths.name(of: wanted.path)
     let name = staged.name.isEmpty ? (file.hasSuffix(".so") ? String(file.dropLast(3)) : file) : staged.name
     let copy = copied.copies[app]!
     return Build(
       mount: wanted.mount, source: wanted.path, generation: copied.generations[app]!, copy: copy.number,
       path: copy.path, buildID: staged.buildID, name: name, version: staged.version,
-      isUnloadable: staged.isUnloadable, original: copied.originals[app], libraries: staged.libraries,
-      staged: System.seconds())
+      isUnloadable: staged.isUnloadable, isKept: wanted.isKeptWhole || staged.isKept,
+      original: copied.originals[app], libraries: staged.libraries, staged: System.seconds())
   }
 
-  /// The first builds: copied and inspected; that they load is for the first workers to show.
+  /// The first builds: copied and inspected; whether they load is shown by the first workers.
   func stageFirst() {
     let settings = plan.settings
+    // One child stages them, and one child each the kept ones.
+    let children = Double(1 + plan.bequest.kept.count)
+    inform(.began(seconds: children * settings.supervision.startSeconds + 5))
     stage(
-      plan.arguments, settings, plan.files, apps: Array(settings.apps.indices), of: plan.builds, tries: false,
+      plan.arguments, settings, plan.filesServe ? [] : plan.files, apps: Array(settings.apps.indices),
+      of: plan.builds, tries: false,
       ticket: 0
     ) { [unowned self] outcome, copied in
       guard case .starting = releases.state else { return }
@@ -274,11 +295,11 @@ extension Master {
     }
   }
 
-  /// The first builds are staged, and what a master before this one keeps.
+  /// The first builds are staged, and those that a previous master keeps.
   private func begin(_ builds: [Build], keeping kept: [Build]) {
     let past = Past(
       builds: kept, counters: plan.bequest.counters, trial: plan.bequest.trial,
-      workers: plan.bequest.workers)
+      workers: plan.bequest.workers, changes: plan.bequest.changes)
     for usual in plan.bequest.trial?.usual ?? [] {
       (usualFailures[usual.mount], usualLongest[usual.mount]) = (usual.failures, usual.longest)
     }
@@ -286,11 +307,10 @@ extension Master {
   }
 }
 
-/// What was asked of a staging child: the copies it fills, and the generations that they become, by
-/// application.
+/// A staging child's task: the copies it fills, and the generations that they become, by application.
 struct CopiedBuilds {
   var copies: [Int: Copies.Copy] = [:]
   var generations: [Int: Int] = [:]
-  /// What stood at the paths of the originals just before.
+  /// The files at the paths of the originals just before the copy.
   var originals: [Int: FileIdentity] = [:]
 }

@@ -1,9 +1,9 @@
 import Config
 import Control
 
-/// The builds that the master before this one keeps for a rollback, copied into this one's directory.
+/// The builds that the previous master keeps for a rollback, copied into this one's directory.
 extension Master {
-  /// Stages them one after the other; one that cannot be copied any more is left out.
+  /// Stages them one after the other; leaves out any that can no longer be copied.
   func stageKept(
     _ rest: ArraySlice<Bequest.Kept>, after done: [Build] = [], then: @escaping ([Build]) -> Void
   ) {
@@ -12,19 +12,21 @@ extension Master {
     if kept.withdrawn != nil {
       return stageKept(others, after: done + [Build(kept, copy: 0, path: "")], then: then)
     }
-    guard let (arguments, settings, app) = place(of: kept) else {
+    guard let (arguments, settings, app, files) = place(of: kept) else {
       return stageKept(others, after: done, then: then)
     }
     var served = Orders.Build(app: app, generation: kept.generation, path: kept.path)
     served.source = kept.path
-    stage(arguments, settings, [], apps: [app], of: [served], tries: false, ticket: 0) {
+    stage(arguments, settings, [], keys: files, apps: [app], of: [served], tries: false, ticket: 0) {
       [unowned self] outcome, copied in
       guard case .starting = releases.state else { return }
       var done = done
       switch outcome {
-      case .staged:
+      case .staged(let staged):
         let copy = copied.copies[app]!
-        done.append(Build(kept, copy: copy.number, path: copy.path))
+        var build = Build(kept, copy: copy.number, path: copy.path)
+        build.isKept = settings.apps[app].isKeptWhole || staged[app]?.isKept == true
+        done.append(build)
       case .failed(let reason, _):
         MasterLog.warning("\(kept.name) generation \(kept.generation) is not kept any more: \(reason)")
       case .configured: break
@@ -33,11 +35,22 @@ extension Master {
     }
   }
 
-  /// The options that serve a kept build, and its application's place in them.
-  private func place(of kept: Bequest.Kept) -> (arguments: [String], settings: Settings, app: Int)? {
-    guard let app = plan.settings.apps.firstIndex(where: { $0.mount == kept.mount }) else { return nil }
-    if plan.settings.apps[app].runtime != nil { return (plan.arguments, plan.settings, app) }
-    let arguments = Settings.arguments(plan.arguments, servingAt: kept.mount, path: kept.source)
-    return Releases.parse(arguments).map { (arguments, $0, app) }
+  /// Options, and the files that belong to them.
+  private typealias Place = (arguments: [String], settings: Settings, app: Int, files: [HandedFile])
+
+  /// The options for a kept build, and its application's place in them. A build to which a probation may go
+  /// back comes with the options of its time: it may be signed with another key.
+  private func place(of kept: Bequest.Kept) -> Place? {
+    var (arguments, settings, files) = (plan.arguments, plan.settings, plan.files)
+    if let trial = plan.bequest.trial,
+      trial.previous.contains(.init(mount: kept.mount, generation: kept.generation)),
+      let before = Releases.parse(trial.arguments)
+    {
+      (arguments, settings, files) = (trial.arguments, before, trial.files ?? plan.files)
+    }
+    guard let app = settings.apps.firstIndex(where: { $0.mount == kept.mount }) else { return nil }
+    if settings.apps[app].runtime != nil { return (arguments, settings, app, files) }
+    arguments = Settings.arguments(arguments, servingAt: kept.mount, path: kept.source)
+    return Releases.parse(arguments).map { (arguments, $0, app, files) }
   }
 }

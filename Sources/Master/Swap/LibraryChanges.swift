@@ -1,10 +1,11 @@
 import Control
 
 /// Libraries that builds load beside their own files. The server keeps no copies of them: a build that equals
-/// the serving one is another build where they have changed, and an old build that is brought back, or a
-/// worker that is replaced, runs with those that lie there now.
+/// the serving one counts as another build if they have changed, and an old build that is brought back, or a
+/// replaced worker, runs with those that are there now.
 ///
-/// What they are is told by processes that run apps; it is compared and shown, and decides nothing else.
+/// Processes that run apps report them; the reports are compared and shown and, with `--watch`, files that
+/// can be libraries are watched: a change has builds tried, and decides nothing else.
 extension Master {
   /// Libraries that a trial has loaded and that not every serving worker has loaded too.
   func changedLibraries(_ report: LibraryReport) -> [String] {
@@ -15,8 +16,8 @@ extension Master {
     return result.sorted()
   }
 
-  /// Libraries that a trial has loaded and that some serving worker has loaded when they were other files: a
-  /// build that comes into that process would get those.
+  /// Libraries that a trial has loaded and that some serving worker loaded when they were other files: a
+  /// build loaded into that process would get the old ones.
   func replacedLibraries(_ report: LibraryReport) -> [String] {
     var result: Set<String> = []
     for worker in workers.values where phase(of: worker) == .serving {
@@ -25,7 +26,7 @@ extension Master {
     return result.sorted()
   }
 
-  /// A worker has loaded its builds: says what has changed since they were loaded first.
+  /// A worker has loaded its builds: reports what has changed since they were first loaded.
   func noteLibraries(of worker: WorkerHandle) {
     var changed: Set<String> = []
     for build in worker.release.builds {

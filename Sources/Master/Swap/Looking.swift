@@ -1,10 +1,10 @@
 import Control
 
-/// What the answers of a build on trial say, in numbers that its workers count.
+/// Judges the answers of a build on trial by numbers that its workers count.
 extension Master {
   /// Answers that fail before they count as evidence.
   private static let leastFailures = 5
-  /// Seconds between two looks, in general and while a build is on trial.
+  /// Seconds between two looks, usually and while a build is on trial.
   private static let looks = (usual: 1.0, onTrial: 0.05)
 
   /// A trial may have begun: the next look comes soon.
@@ -14,7 +14,7 @@ extension Master {
     wasOnTrial = isOnTrial
   }
 
-  /// Looks at what workers show, again and again.
+  /// Looks at what the workers show; runs again and again.
   func look() {
     alarms.set(.look, seconds: releases.trials.isEmpty ? Master.looks.usual : Master.looks.onTrial)
     let since = System.now() &- lastLook
@@ -23,6 +23,7 @@ extension Master {
       reapUnwatched()
       reapOrphans()
       lookForSilent(afterPause: since > 3_000_000_000)
+      lookAtGenerations()
       lookForBacklog()
       lookForControl()
       lookForCommandPipes()
@@ -32,9 +33,47 @@ extension Master {
       lookAtFiles()
     }
     lookForEvidence()
+    measure()
   }
 
-  /// Tells of a build whose answers fail.
+  /// Reports the generations that the workers show.
+  private func lookAtGenerations() {
+    inform(
+      .shown(
+        workers.mapValues { worker in
+          let (board, count) = (worker.board, worker.release.builds.count)
+          // All further applications share the last place.
+          let apart = count > Scoreboard.apps ? Scoreboard.apps - 1 : count
+          return (0..<apart).map { board[.generation, app: $0].count }
+        }))
+  }
+
+  /// Passes the workers' figures to the comparison of builds, a few times a second.
+  ///
+  /// - Parameter isLast: a decision depends on it now.
+  func measure(isLast: Bool = false) {
+    let began = System.now()
+    guard releases.wantsFigures, isLast || began >= nextMeasure else { return }
+    var figures: [Int: WorkerFigures] = [:]
+    for (id, worker) in workers where releases.workers[id].map({ $0.phase != .loading }) ?? false {
+      let board = worker.board
+      let places = worker.release.builds.indices.prefix(Scoreboard.apps)
+      let open = System.descriptors(of: worker.pid)
+      figures[id] = WorkerFigures(
+        tallies: places.map { board.tally($0) }, requests: board[.requests].count,
+        resident: System.memory(of: worker.pid).resident,
+        descriptors: open.map { max(0, $0 - min($0, board[.connections].count)) })
+    }
+    // Workers with very many descriptors take time to count: at most a twentieth of this process's time.
+    let ended = System.now()
+    nextMeasure = ended &+ max(Master.measurePause, 20 &* (ended &- began))
+    inform(.measured(figures))
+  }
+
+  /// Minimum nanoseconds between two looks at figures.
+  private static let measurePause: UInt64 = 250_000_000
+
+  /// Reports a build whose answers fail.
   func lookForEvidence() {
     let trials = releases.trials
     if trials.isEmpty, let current = releases.current { usualFailures = failureShares(current) }
@@ -53,7 +92,7 @@ extension Master {
     }
   }
 
-  /// The share of failed answers of a release's workers, by mount.
+  /// The share of a release's answers that failed, by mount.
   private func failureShares(_ release: Release) -> [String: Double] {
     var shares: [String: Double] = [:]
     for (app, build) in release.builds.enumerated() {
@@ -63,7 +102,7 @@ extension Master {
     return shares
   }
 
-  /// Answers of an application by the workers that run a release, and how many of them failed.
+  /// An application's answers from the workers that run a release, and how many of them failed.
   private func counts(_ release: Release, _ app: Int) -> (requests: Int, errors: Int) {
     var (requests, errors) = (0, 0)
     for worker in running(release) {

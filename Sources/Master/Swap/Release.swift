@@ -1,11 +1,11 @@
 import Config
 import Control
 
-/// One build of an application, staged: its private copy and what it says of itself.
+/// One build of an application, staged: its private copy and what it says about itself.
 struct Build {
   /// Where the application is mounted, as in the settings.
   let mount: String
-  /// The operator's file, or what a runtime's app is made of.
+  /// The operator's file, or the one that a runtime's app is made from.
   let source: String
   /// Counts the builds of this application from 1.
   let generation: Int
@@ -17,13 +17,15 @@ struct Build {
   /// The application's own name and version, once a worker or the trial has loaded it.
   var name: String
   var version = ""
-  /// Promised, and nothing in the file speaks against it.
+  /// It promises to be unloadable, and nothing in the file contradicts that.
   var isUnloadable = false
-  /// What stood at the operator's path just before it was copied.
+  /// A worker that is started later runs the same code: it is in the private copy.
+  var isKept = true
+  /// The file at the operator's path just before it was copied.
   var original: FileIdentity?
-  /// What it has loaded beside its own file, as the process said that had last loaded it.
+  /// The libraries that it has loaded beside its own file, as reported by the last process that loaded it.
   var libraries = LibraryReport()
-  /// Calls of it that a worker makes at once at most.
+  /// The most calls of it that a worker makes at once.
   var calls = 1
   /// Seconds of the calendar.
   let staged: Int64
@@ -35,7 +37,7 @@ struct Build {
     case serving
     /// Served before, and can be brought back.
     case retired
-    /// Brought back from: it crashed or failed.
+    /// Taken back because it crashed or failed.
     case withdrawn(reason: String)
 
     /// Nobody can ask for it again.
@@ -55,12 +57,12 @@ struct Build {
   var title: String { "\(name) generation \(generation)" }
 }
 
-/// What all workers are to run: a configuration and one build for each of its applications. A swap, a
-/// reload and a rollback each make a new one out of the one before.
+/// What all workers should run: a configuration and one build for each of its applications. A swap, a reload
+/// and a rollback each make a new one from the previous one.
 struct Release {
   /// Counts the releases of this server from 1.
   let number: Int
-  /// Counts the sets of options: two releases with the same number of this differ in builds alone.
+  /// Counts the sets of options: two releases with the same number differ only in builds.
   var configuration = 0
   /// The options in effect, as a worker reads them.
   let arguments: [String]
@@ -69,6 +71,9 @@ struct Release {
   var builds: [Build]
   /// Files that its workers may not read themselves.
   var files: [HandedFile] = []
+  /// Counts the contents of `files`: workers of two releases with the same number present the same
+  /// certificates.
+  var certificates = 0
 
   /// Worker processes.
   var workers: Int { settings.process.workers ?? System.processors }
@@ -80,7 +85,7 @@ struct History {
   private var counters: [String: Int] = [:]
   /// Builds of one application that can be brought back, the serving one included.
   static let kept = 3
-  /// Withdrawn ones that are remembered besides: nothing but a line each.
+  /// Withdrawn ones that are remembered in addition, with just a line each.
   static let notes = 5
 
   /// The number of the next build.
@@ -89,27 +94,27 @@ struct History {
     return counters[mount]!
   }
 
-  /// The number was given, by whom ever.
+  /// Notes that the number was given, whoever gave it.
   mutating func count(_ mount: String, upTo generation: Int) {
     counters[mount] = max(count(mount), generation)
   }
 
-  /// The number that was given last.
+  /// The last number given.
   func count(_ mount: String) -> Int { counters[mount] ?? 0 }
 
-  /// What a master before this one has kept, and how far it has counted.
+  /// Adopts what a previous master has kept, and its count.
   mutating func adopt(_ kept: [Build], _ counts: [Bequest.Place]) {
     builds = Dictionary(grouping: kept, by: \.mount)
     for build in kept { count(build.mount, upTo: build.generation) }
     for place in counts { count(place.mount, upTo: place.generation) }
   }
 
-  /// A build was not put to work: its number is free again, unless later ones were given.
+  /// A build was not put to work: frees its number, unless later ones were given.
   mutating func giveBack(_ mount: String, _ generation: Int) {
     if counters[mount] == generation { counters[mount]! -= 1 }
   }
 
-  /// A build serves from now on; the one before has retired. Returns copies that nobody can ask for again.
+  /// A build serves from now on; the previous one has retired. Returns copies that nobody can ask for again.
   mutating func commit(_ build: Build) -> [Build] {
     var list = builds[build.mount] ?? []
     for index in list.indices where list[index].status == .serving { list[index].status = .retired }
@@ -131,7 +136,7 @@ struct History {
     builds[build.mount]![index].status = .withdrawn(reason: reason)
   }
 
-  /// What the application says of itself, once a worker has loaded it.
+  /// Takes what the application says about itself, once a worker has loaded it.
   mutating func name(
     _ mount: String, _ generation: Int, _ name: String, _ version: String, _ isUnloadable: Bool
   ) {
@@ -141,12 +146,12 @@ struct History {
     builds[mount]![index].isUnloadable = isUnloadable
   }
 
-  /// Which libraries a worker has loaded for it last.
+  /// Notes the libraries that a worker has last loaded for it.
   mutating func adopt(_ mount: String, _ generation: Int, _ libraries: LibraryReport) {
     guard let index = builds[mount]?.firstIndex(where: { $0.generation == generation }) else { return }
     builds[mount]![index].libraries = libraries
   }
 
-  /// The build to bring back: the youngest that has retired.
+  /// The build to bring back: the youngest retired one.
   func previous(_ mount: String) -> Build? { builds[mount]?.last { $0.status == .retired } }
 }

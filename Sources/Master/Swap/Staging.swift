@@ -2,9 +2,9 @@ import Config
 import Control
 import Glibc
 
-/// The children of a change: the configuration is read again, builds are copied, inspected and tried.
+/// The children of a change: they reread the configuration, and copy, inspect and try builds.
 extension Master {
-  /// Reads the configuration again.
+  /// Rereads the configuration.
   func configure(_ ticket: Int) {
     var orders = Orders(.configure)
     orders.arguments = plan.commandLine
@@ -22,7 +22,7 @@ extension Master {
           MasterLog.warning("reload: \(sentence)")
           tellAskers(sentence)
         }
-        // Who the workers are is not for a file to say that may have changed since the start.
+        // A file that may have changed since the start must not decide which user the workers run as.
         let arguments = Settings.arguments(arguments, asIdentifiedBy: current.arguments)
         guard let settings = Releases.parse(arguments) else {
           return fail(ticket, "the configuration cannot be used")
@@ -55,12 +55,14 @@ extension Master {
     case .reload:
       guard let configured, configured.ticket == ticket else { return }
       (arguments, settings, files) = (configured.arguments, configured.settings, configured.files)
-    case .rollback, .upgrade: return
+    case .rollback, .upgrade, .certificates: return
     }
     let apps = settings.apps.indices.filter { mount == nil || settings.apps[$0].mount == mount }
-    // Those that serve are not tried again: a certificate that has ended holds up no new build.
+    // The serving ones are not tried again: an expired certificate does not hold up a new build.
     let tried = files == current.files ? [] : files
-    stage(arguments, settings, tried, apps: apps, tries: true, ticket: ticket) {
+    // A developer waits for it, and the first new worker also refuses a build that cannot be loaded.
+    let isHurried = settings.supervision.isDevelopment && apps.allSatisfy { settings.apps[$0].runtime != nil }
+    stage(arguments, settings, tried, apps: apps, tries: !isHurried, ticket: ticket) {
       [unowned self] outcome, copied in
       switch outcome {
       case .failed(let reason, _): fail(ticket, reason)
@@ -78,7 +80,7 @@ extension Master {
   }
 
   /// The release that the staged builds make; a build that equals the serving one stays that one, unless a
-  /// runtime made it: its code lies elsewhere.
+  /// runtime made it, because its code is elsewhere.
   private func target(
     _ arguments: [String], _ settings: Settings, _ files: [HandedFile], _ copied: CopiedBuilds,
     _ staged: [Int: Job.Staged]
@@ -104,7 +106,7 @@ extension Master {
     return releases.release(arguments, settings, builds, files)
   }
 
-  /// What the children of a change still do is for nobody.
+  /// Nobody needs the children of a change any more.
   func abandonStaging(_ ticket: Int) {
     for job in jobs.values where job.ticket == ticket { System.signal(job.pid, SIGKILL) }
   }

@@ -1,24 +1,27 @@
 import Control
 import Glibc
 
-/// The master that is to follow this one: a new process of a new binary, with the same sockets.
+/// The master that will follow this one: a new process of a new binary, with the same sockets.
 struct Heir {
   let pid: Int32
   let processDescriptor: Int32
   let link: Int32
   var failure: String?
   var hearing = Hearing()
+  /// How many records of changes there were when it was told of them.
+  var toldChanges = 0
 }
 
 /// The upgrade of the server itself: the new master starts its own workers on the same sockets; when they
-/// accept, this one's leave. One that does not come so far is refused, and nothing has changed.
+/// accept, this one's leave. If it does not get that far, it is refused, and nothing has changed.
 extension Master {
   /// Starts a new master of a binary, or of this program's own file.
   func startHeir(_ ticket: Int, _ binary: String?) {
     var orders = Orders(.master)
-    // What serves goes on: an upgrade changes the program alone.
+    // The serving release goes on: an upgrade changes only the program.
     orders.arguments = releases.current?.arguments ?? plan.arguments
     orders.commandLine = plan.commandLine
+    orders.files = releases.current?.files ?? []
     for (app, build) in (releases.current?.builds ?? []).enumerated() {
       var served = Orders.Build(app: app, generation: build.generation, path: build.path)
       served.source = build.path
@@ -34,6 +37,7 @@ extension Master {
         orders, handed.map + errorsOfHeir, words: [ChildRole.heir, binary ?? System.programPath],
         speaks: .heirLink(ticket: ticket), ended: .heirEnd(ticket: ticket))
       heirs[ticket] = Heir(pid: child.pid, processDescriptor: child.processDescriptor, link: child.link)
+      heirs[ticket]!.toldChanges = releases.journal.added
       tellAskers("the new server starts as pid \(child.pid)")
     } catch {
       let reason = "\(binary ?? "the program") cannot be started (\(error.reason))"
@@ -41,16 +45,16 @@ extension Master {
     }
   }
 
-  /// The new master distributes its lines itself: to where this one's would go.
+  /// The new master distributes its lines itself: to the places where this one's would go.
   private var errorsOfHeir: [(Int32, Int32)] { pipes.map { [($0.original, STDERR_FILENO)] } ?? [] }
 
-  /// What the new master is to know besides. Copies that somebody has removed are made again for it to copy.
+  /// What else the new master needs to know. Makes removed copies again for it to copy.
   private func bequest() -> Bequest {
     for build in releases.history.builds.values.joined() where !build.status.isWithdrawn {
       try? mend([build])
     }
     var bequest = releases.bequest
-    bequest.tickets = tickets.keys
+    (bequest.tickets, bequest.seen) = (tickets.keys, seenFiles)
     bequest.trial?.usual = (releases.current?.builds ?? []).map { build in
       Bequest.Usual(
         mount: build.mount, failures: usualFailures[build.mount] ?? 0,
@@ -59,22 +63,24 @@ extension Master {
     return bequest
   }
 
-  /// Takes what the new master says.
+  /// Reads the new master's messages.
   func heirSpeaks(_ ticket: Int) {
     guard let heir = heirs[ticket] else { return }
     guard let message = hear(heir.link, &heirs[ticket]!.hearing) else {
-      // The server has ended: what this master has stayed for is over.
+      // The server has ended: this master has no reason to stay any more.
       if hasHandedOver, sources[heir.link] == nil { stopPrograms() }
       return
     }
     switch message.verb {
-    case .ready: inform(.heirReady(ticket: ticket, pid: heir.pid))
+    case .ready:
+      // A new master that has ended since then serves nobody: the reason for its end follows.
+      if !System.haveInput([heir.processDescriptor]) { inform(.heirReady(ticket: ticket, pid: heir.pid)) }
     case .failed: heirs[ticket]!.failure = message["reason"]
     default: break
     }
   }
 
-  /// The new master serves: the server is its own from now on.
+  /// The new master serves: from now on the server belongs to it.
   func handOver(to ticket: Int) {
     guard let heir = heirs[ticket] else { return }
     hasHandedOver = true
@@ -83,10 +89,13 @@ extension Master {
     let seen = workers.values.map {
       (id: $0.id, board: $0.board, mounts: $0.release.builds.map(\.mount))
     }
-    let last = Message(.retiring, statistics.legacy(seen) + programFields).bytes
-    // Figures that do not fit are lost; the server is handed over.
+    let journal = releases.journal
+    let changes = journal.records.suffix(max(0, journal.added - heir.toldChanges)).suffix(Master.lateChanges)
+    let needed = programFields + changes.map { .init("history", $0.line) }
+    let last = Message(.retiring, needed + statistics.legacy(seen)).bytes
+    // Figures that do not fit are lost; the server is handed over all the same.
     let fits = last.count <= Message.packetBytes
-    try? System.sendPacket(heir.link, fits ? last : Message(.retiring, programFields).bytes)
+    try? System.sendPacket(heir.link, fits ? last : Message(.retiring, needed).bytes)
     sources[heir.processDescriptor] = nil
     System.unwatch(epoll, heir.processDescriptor)
     for socket in sockets { System.close(socket.descriptor) }
@@ -95,35 +104,42 @@ extension Master {
     stopPrograms(attachedOnly: true)
   }
 
-  /// A worker has ended after the server was handed over: what it still answered counts on there.
+  /// Changes that end with the hand-over, and that the new master is told of: the upgrade itself, and those
+  /// that waited after it.
+  private static let lateChanges = 8
+
+  /// A worker has ended after the server was handed over: its last answers are counted there.
   func tellFollower(of id: Int, _ board: Scoreboard, mounts: [String], count: String) {
     let fields = statistics.rest(of: id, board, mounts: mounts, count: count)
     for heir in heirs.values { try? System.sendPacket(heir.link, Message(.retiring, fields).bytes) }
   }
 
-  /// The new master is not wanted any more, or not in time.
+  /// The new master is no longer wanted, or is not in time.
   func killHeir(_ ticket: Int) {
     if let heir = heirs[ticket] { System.signal(heir.pid, SIGKILL) }
   }
 
-  /// The new master is gone before it served.
+  /// The new master has ended before it served.
   func heirEnded(_ ticket: Int) {
-    guard heirs[ticket] != nil, !hasHandedOver else { return }
-    heirSpeaks(ticket)
-    guard let heir = heirs[ticket], let ending = System.ending(of: heir.pid) else { return }
-    let reason = heir.failure ?? "the new server ended with \(ending.description) before it served"
+    guard let heir = heirs[ticket], !hasHandedOver, let ending = System.ending(of: heir.pid) else { return }
+    // Of its last messages only the reason for its failure still matters.
+    var failure = heir.failure
+    while let message = hear(heir.link, &heirs[ticket]!.hearing) {
+      if message.verb == .failed { failure = message["reason"] }
+    }
+    let reason = failure ?? "the new server ended with \(ending.description) before it served"
     heirs[ticket] = nil
     unwatch(heir.link)
     unwatch(heir.processDescriptor)
     inform(.heirFailed(ticket: ticket, reason))
   }
 
-  /// Takes what the process says that started this master: the master before it hands over, or is gone
+  /// Reads the messages of the process that started this master: the previous master hands over, or is gone
   /// without having done so.
   func parentSpeaks(_ fd: Int32) {
     var bytes: [UInt8] = []
     do throws(SystemError) { bytes = try System.receivePacket(fd) } catch {
-      // Any other error is its end.
+      // Any other error means its end.
       if error.isMomentary { return }
     }
     guard let message = Message(bytes) else {
@@ -134,11 +150,14 @@ extension Master {
     }
     guard message.verb == .retiring else { return }
     statistics.inherit(message)
+    for line in message.all("history").prefix(Master.lateChanges) {
+      if let record = ChangeRecord(line: line) { releases.journal.inherit(record) }
+    }
     heedPrograms(message)
     if plan.follows { takeOver() }
   }
 
-  /// The server is this master's alone; its programs may be so later.
+  /// The server belongs to this master alone; its programs may do so later.
   private func takeOver() {
     defer { startPrograms() }
     guard !hasTakenOver else { return }

@@ -1,6 +1,6 @@
 import Control
 
-/// What is counted since the server's start, whoever has come and gone meanwhile.
+/// Counts since the server's start, whichever processes have come and gone meanwhile.
 struct Statistics {
   /// Answers of workers that have ended, by the application's mount.
   private var past: [String: Tally] = [:]
@@ -11,20 +11,20 @@ struct Statistics {
   private var processes: [Int: Int] = [:]
   /// How the last changes ended.
   private(set) var changes: [Snapshot.Happening] = []
-  /// The phase of a change that is under way, and since when, in monotonic nanoseconds.
+  /// The phase of the change in progress, and since when, in monotonic nanoseconds.
   private var phase: (phase: ChangePhase, change: Int, began: UInt64)?
-  /// What the master that follows has been told of workers that go on answering, by their number.
+  /// What the next master has been told about workers that go on answering, by their number.
   private var told: [Int: [Tally]] = [:]
   /// Changes that are remembered.
   private static let kept = 20
 
-  /// Something has happened once more.
+  /// Counts that something has happened once more.
   mutating func count(_ name: String) { counts[name, default: 0] += 1 }
 
-  /// A seat has a new process.
+  /// Counts a new process of a seat.
   mutating func started(_ seat: Int) { processes[seat, default: 0] += 1 }
 
-  /// How many processes a seat had before the one that it has.
+  /// How many processes a seat had before its current one.
   func respawns(_ seat: Int) -> Int { max(0, processes[seat, default: 1] - 1) }
 
   /// A change has ended.
@@ -33,7 +33,7 @@ struct Statistics {
     if changes.count > Statistics.kept { changes.removeFirst() }
   }
 
-  /// What the change under way does now, nil for none: how long each phase took is counted.
+  /// Notes the current phase of the change in progress, nil for none: counts how long each phase took.
   mutating func enters(_ now: (phase: ChangePhase, change: Int)?, at time: UInt64) {
     if let phase, phase.phase != now?.phase || phase.change != now?.change {
       counts["phase_\(phase.phase.rawValue)", default: 0] += 1
@@ -43,9 +43,9 @@ struct Statistics {
     if phase == nil, let now { phase = (now.phase, now.change, time) }
   }
 
-  /// A worker has ended: what it answered counts on.
+  /// A worker has ended: keeps the counts of its answers.
   mutating func keep(_ board: Scoreboard, mounts: [String]) {
-    // The places behind the last one are the server's own, and of no application.
+    // The places after the last one are the server's own, and belong to no application.
     for (place, mount) in mounts.prefix(Scoreboard.apps).enumerated() {
       past[mount, default: Tally()] += board.tally(place)
     }
@@ -64,33 +64,35 @@ struct Statistics {
   }
 }
 
-/// What a change does, for its figures.
+/// The phases of a change, for its figures.
 enum ChangePhase: String, CaseIterable {
   /// Builds are copied, inspected and tried.
   case staging
   case rolling
   case inPlace = "in_place"
+  case presenting
   case handingOver = "handing_over"
 }
 
 extension Releases {
-  /// What the change under way does, and which one it is.
+  /// The phase of the change in progress, and which change it is.
   var phase: (phase: ChangePhase, change: Int)? {
     guard let request else { return nil }
     switch state {
     case .staging: return (.staging, request.ticket)
     case .rolling: return (.rolling, request.ticket)
     case .swapping: return (.inPlace, request.ticket)
+    case .presenting: return (.presenting, request.ticket)
     case .handingOver: return (.handingOver, request.ticket)
     case .starting, .serving, .stopping: return nil
     }
   }
 }
 
-/// Counts cross an upgrade: the master that hands over tells all of them, and what its last workers still
-/// answer as each of them ends. None is told twice, so that no counter ever falls.
+/// Counts cross an upgrade: the master that hands over reports all of them, and later, as each of its last
+/// workers ends, what that one still answered. None is reported twice, and no counter ever falls.
 extension Statistics {
-  /// Everything up to now, of workers that have ended and of those that serve.
+  /// Everything up to now, from workers that have ended and from those that serve.
   mutating func legacy(_ workers: [(id: Int, board: Scoreboard, mounts: [String])]) -> [Message
     .Field]
   {
@@ -130,7 +132,7 @@ extension Statistics {
       + all.map { .init("figures", "\(text($0.value)) \($0.key)") }
   }
 
-  /// Takes what the master before has told. What makes no sense is left out.
+  /// Takes the counts of the previous master. Ignores those that make no sense.
   mutating func inherit(_ message: Message) {
     func tally(_ text: some StringProtocol) -> Tally {
       Tally(text.split(separator: ",").map { UInt64($0) ?? 0 })

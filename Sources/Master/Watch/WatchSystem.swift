@@ -15,6 +15,21 @@ extension System {
     return pages.count > 1 ? (pages[0], pages[1]) : (0, 0)
   }
 
+  /// Descriptors that a process has open, `countedDescriptors` at most; nil if this process may not look. The
+  /// directory is /proc/PID/fd; the corresponding C functions are `opendir` and `readdir`.
+  static func descriptors(of pid: pid_t) -> Int? {
+    guard let directory = opendir("/proc/\(pid)/fd") else { return nil }
+    defer { closedir(directory) }
+    var count = 0
+    while count < countedDescriptors, let entry = readdir(directory) {
+      if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 }
+    }
+    return count
+  }
+
+  /// Descriptors of a process that are counted: the master looks at all workers in one turn.
+  private static let countedDescriptors = 65_536
+
   /// This process's user and group, and its working directory. The corresponding C functions are `getuid`,
   /// `getgid` and `getcwd`.
   static var surroundings: (uid: Int, gid: Int, directory: String) {

@@ -7,7 +7,7 @@ import Posix
 public struct WatchSocket: Sendable {
   /// The bound socket; the master's from now on.
   public let descriptor: Int32
-  /// What is told there.
+  /// What is shown there.
   public let kind: WatchSettings.Kind
   /// Where it is bound, as people write it.
   public let address: String
@@ -28,7 +28,8 @@ struct Watcher {
   var hearing = Hearing()
 }
 
-/// Its life: started when the server serves, and again when it has ended. The server does not need it.
+/// Its life: started when the server serves, and restarted when it has ended. The server does not depend on
+/// it.
 extension Master {
   /// Starts it, if anybody may watch.
   func startWatcher() {
@@ -55,17 +56,17 @@ extension Master {
     }
   }
 
-  /// Seconds before another is started in the place of one that has ended.
+  /// Seconds before another is started in place of one that has ended.
   private static let watcherPause = 1.0
 
-  /// It says why it cannot start; anything else it has no business to say.
+  /// It says why it cannot start; it has no business saying anything else.
   func watcherSpeaks() {
     guard let link = watcher?.link, let message = hear(link, &watcher!.hearing), message.verb == .failed
     else { return }
     MasterLog.error("nobody can watch the server: \(message["reason"] ?? "")")
   }
 
-  /// It has ended; the server goes on, and another is started.
+  /// It has ended; the server goes on, and another one is started.
   func watcherEnded() {
     guard let watcher, let ending = System.ending(of: watcher.pid) else { return }
     watcherSpeaks()
@@ -77,7 +78,7 @@ extension Master {
     alarms.set(.watcher, seconds: Master.watcherPause)
   }
 
-  /// The server's sockets are another master's, or nobody's: so are these.
+  /// The server's sockets belong to another master, or to nobody: so do these.
   func closeWatchSockets() {
     for socket in watchSockets { System.close(socket.descriptor) }
     watchSockets = []

@@ -6,9 +6,9 @@ enum Figures {
   static func time(_ microseconds: Double?) -> String {
     guard let microseconds else { return "-" }
     switch microseconds {
-    case ..<1000: return "\(Int(microseconds.rounded())) µs"
+    case ..<1000: return "\(whole(microseconds)) µs"
     case ..<10_000: return "\(tenths(microseconds / 1000)) ms"
-    case ..<1_000_000: return "\(Int((microseconds / 1000).rounded())) ms"
+    case ..<1_000_000: return "\(whole(microseconds / 1000)) ms"
     default: return "\(tenths(microseconds / 1_000_000)) s"
     }
   }
@@ -16,7 +16,7 @@ enum Figures {
   /// "12.5", "1234"; a dash for nothing.
   static func rate(_ perSecond: Double?) -> String {
     guard let perSecond else { return "-" }
-    return perSecond < 100 ? tenths(perSecond) : "\(Int(perSecond.rounded()))"
+    return perSecond < 100 ? tenths(perSecond) : "\(whole(perSecond))"
   }
 
   /// "512 B", "14 MiB".
@@ -26,7 +26,7 @@ enum Figures {
       value /= 1024
       units.removeFirst()
     }
-    return "\(Int(value.rounded())) \(units.first!)"
+    return "\(whole(value)) \(units.first!)"
   }
 
   /// "12 s", "5 min", "3 h 12 min", "4 d 2 h".
@@ -38,15 +38,18 @@ enum Figures {
   }
 
   private static func tenths(_ value: Double) -> String {
-    let whole = Int((value * 10).rounded())
-    return "\(whole / 10).\(whole % 10)"
+    let tenths = whole(value * 10)
+    return "\(tenths / 10).\(tenths % 10)"
   }
+
+  /// An integer: workers' figures may be anything, and grow by anything in no time.
+  private static func whole(_ value: Double) -> Int { Int(max(-1e15, min(1e15, value)).rounded()) }
 }
 
-/// Two looks at a server, and what has happened between them.
+/// Two looks at a server, and the difference between them.
 struct Interval {
   let now: Snapshot
-  /// The look before; nil at first, and when another server answers.
+  /// The previous look; nil at first, and when another server answers.
   let before: Snapshot?
   let seconds: Double
 
@@ -55,7 +58,7 @@ struct Interval {
     (self.now, self.before, self.seconds) = (now, isSame ? before : nil, seconds)
   }
 
-  /// What a tally has gained; nil without a look before.
+  /// What a tally has gained; nil without a previous look.
   func gain(_ tally: Tally, _ old: Tally?) -> Tally? { old.map { tally.since($0) } }
 
   func rate(_ gain: Tally?) -> Double? { gain.map { Double($0.requests) / max(seconds, 0.001) } }

@@ -1,6 +1,6 @@
 import Control
 
-/// What `server top` shows: lines of text, made of two looks at a server.
+/// What `server top` shows: lines of text, made from two looks at a server.
 public struct TopView {
   /// What the workers are sorted by.
   public enum Order: String, CaseIterable, Sendable {
@@ -8,21 +8,25 @@ public struct TopView {
   }
 
   public var order = Order.worker
-  /// The other way round.
+  /// Sorted the other way round.
   public var isReversed = false
-  /// Only lines of workers, applications and requests that hold this; empty for all.
+  /// Shows only lines of workers, applications and requests that contain this; empty for all.
   public var filter = ""
 
   public init() {}
 
-  /// The lines, the first being the title. None is cut here.
-  public func lines(_ now: Snapshot, since before: Snapshot?, seconds: Double) -> [String] {
+  /// The lines, the first being the title. None is cut here, but tables leave out what a terminal with this
+  /// many columns has no room for: first the middle of long names, then the last columns.
+  public func lines(
+    _ now: Snapshot, since before: Snapshot?, seconds: Double, columns: Int = .max
+  ) -> [String] {
     let interval = Interval(now, since: before, seconds: seconds)
     var lines = head(interval)
-    lines += [""] + table(workerHeads, workers(interval))
-    lines += [""] + table(appHeads, apps(interval))
+    lines += [""] + table(workerHeads, workers(interval), columns)
+    lines += [""] + table(appHeads, apps(interval), columns)
     let requests = now.serving.sorted { $0.milliseconds > $1.milliseconds }.map(line).filter(isShown)
     if !requests.isEmpty { lines += ["", "UNDER WAY"] + requests }
+    if now.omitted > 0, filter.isEmpty { lines.append("and \(now.omitted) more that are not shown") }
     let crashes = now.crashes.suffix(3).map { "crash: \($0.text)" }
     if !crashes.isEmpty { lines += [""] + crashes }
     return lines.map { Printable.text($0) }
@@ -40,6 +44,7 @@ public struct TopView {
         + "waiting \(now.sockets.reduce(0) { $0 + max(0, $1.queue) })",
     ]
     if !now.change.isEmpty { lines.append("change under way: \(now.change)") }
+    lines += now.zygotes.map(line)
     if now.droppedLines > 0 { lines.append("log: \(now.droppedLines) lines were dropped") }
     return lines
   }
@@ -63,7 +68,7 @@ public struct TopView {
     }
   }
 
-  /// The workers in order, the largest first but for their numbers.
+  /// The workers in order, largest first, except when sorted by number.
   private func sorted(_ interval: Interval) -> [Snapshot.Worker] {
     let key: (Snapshot.Worker) -> Double =
       switch order {
@@ -97,6 +102,13 @@ public struct TopView {
     }
   }
 
+  /// "zygote ready  pid 12  builds 1,1  14 MiB".
+  private func line(_ zygote: Snapshot.Zygote) -> String {
+    let builds = zygote.generations.map { "\($0)" }.joined(separator: ",")
+    return "zygote \(zygote.state)  pid \(zygote.pid == 0 ? "-" : "\(zygote.pid)")  builds \(builds)  "
+      + Figures.size(zygote.resident)
+  }
+
   private func line(_ request: Snapshot.Serving) -> String {
     let time = Figures.time(Double(request.milliseconds) * 1000)
     return "\(Self.padded(time, 8, isRight: true))  worker \(request.worker)  \(request.line)"
@@ -106,11 +118,20 @@ public struct TopView {
     filter.isEmpty || line.lowercased().utf8.holds(filter.lowercased().utf8)
   }
 
-  /// Columns as wide as what is in them; numbers stand at the right.
-  private func table(_ heads: [String], _ rows: [[String]]) -> [String] {
-    let rows = rows.filter { isShown($0.joined(separator: " ")) }
-    let all = [heads] + rows
-    let widths = heads.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+  /// Columns as wide as their contents; numbers are aligned to the right.
+  private func table(_ heads: [String], _ rows: [[String]], _ columns: Int) -> [String] {
+    var rows = rows.filter { isShown($0.joined(separator: " ")) }.map { $0.map(Printable.text) }
+    var heads = heads
+    func measure() -> [Int] {
+      heads.indices.map { column in ([heads] + rows).map { $0[column].count }.max() ?? 0 }
+    }
+    func width() -> Int { measure().reduce(0, +) + 2 * (heads.count - 1) }
+    if width() > columns { rows = rows.map { $0.map(Self.shortened) } }
+    while width() > columns, heads.count > 2 {
+      heads.removeLast()
+      rows = rows.map { Array($0.dropLast()) }
+    }
+    let (all, widths) = ([heads] + rows, measure())
     let isRight = heads.indices.map { column in
       !rows.isEmpty && rows.allSatisfy { row in row[column].first.map { $0.isNumber || $0 == "-" } ?? true }
     }
@@ -121,6 +142,12 @@ public struct TopView {
     }
   }
 
+  /// A long name, reduced to its beginning and its end.
+  private static func shortened(_ text: String) -> String {
+    let most = 24
+    return text.count <= most ? text : "\(text.prefix(most / 2))…\(text.suffix(most / 2 - 1))"
+  }
+
   private static func padded(_ text: String, _ width: Int, isRight: Bool) -> String {
     let blanks = String(repeating: " ", count: max(0, width - text.count))
     return isRight ? blanks + text : text + blanks
@@ -128,7 +155,7 @@ public struct TopView {
 }
 
 extension Collection where Element == UInt8 {
-  /// Whether the other bytes stand somewhere in these.
+  /// Whether these contain the other bytes.
   fileprivate func holds(_ other: some Collection<UInt8>) -> Bool {
     indices.contains { self[$0...].starts(with: other) } || other.isEmpty
   }

@@ -36,6 +36,53 @@ import Testing
     }
   }
 
+  @Test("a build on probation that workers cannot load any more is taken back, and its application serves on")
+  func cannotStart() throws {
+    for workers in [1, 2] {
+      var script = server(workers: workers)
+      script.roll(script.build("/a"), by: 1)
+      // Nothing that was answered speaks against it; who is to follow finds something missing.
+      script.die(script.serving[0], .killed(9))
+      for start in 1...Seat.startsOnTrial {
+        #expect(generations(script) == [2, 1], "\(start)")
+        if script.loading.isEmpty { script.take(.alarm(.seat(0)), after: 31) }
+        let id = try #require(script.loading.first)
+        script.die(id, .exited(22), requests: 0)
+      }
+      #expect(generations(script) == [1, 1] && withdrawn(script, "/a") == [2])
+      #expect(script.counted.contains("taken_back"), "\(script.counted)")
+      script.settle()
+      #expect(script.serving.count == workers && script.running.allSatisfy { $0 == [1, 1] || $0 == [1] })
+    }
+  }
+
+  @Test("that the system gives no process for a worker says nothing against a build")
+  func noProcess() throws {
+    var script = server(workers: 2) { $0.supervision.probationSeconds = 600 }
+    script.roll(script.build("/a"), by: 1)
+    script.die(script.serving[0], .killed(9))
+    for _ in 0..<8 {
+      if script.loading.isEmpty { script.take(.alarm(.seat(0)), after: 31) }
+      var end = WorkerEnding(ending: .exited(1), sentence: "no process for a new worker", code: 1)
+      end.hadProcess = false
+      script.take(.ended(try #require(script.loading.first), end), after: 0.01)
+    }
+    #expect(generations(script) == [2, 1] && script.releases.probation != nil && script.serving.count == 1)
+  }
+
+  @Test("a build that has proven itself is not taken back for workers that cannot start")
+  func cannotStartLater() {
+    var script = server(workers: 2)
+    script.roll(script.build("/a"), by: 1)
+    script.take(.alarm(.probation(release: script.releases.current!.number)), after: 61)
+    script.die(script.serving[0], .killed(9))
+    for _ in 0..<8 {
+      if script.loading.isEmpty { script.take(.alarm(.seat(0)), after: 31) }
+      if let id = script.loading.first { script.die(id, .exited(22), requests: 0) }
+    }
+    #expect(generations(script) == [2, 1] && script.serving.count == 1)
+  }
+
   @Test("a crash in another application refuses no build on its way, and its place gets the next worker")
   func crashMeanwhile() {
     for (app, isRefused) in [(0, false), (1, true), (nil, true)] as [(Int?, Bool)] {

@@ -78,6 +78,23 @@ import Testing
     #expect(heir(of: script, after: 61).releases.probation == nil, "it was over before the new server served")
   }
 
+  @Test("a build that is taken back after an upgrade has the certificates and the key of its time")
+  func ownFiles() throws {
+    var script = swapped(60)
+    let (old, new) = ([HandedFile(path: "/k", text: "old")], [HandedFile(path: "/k", text: "new")])
+    script.releases.probation!.previous.files = old
+    script.releases.current!.files = new
+    var heir = heir(of: script)
+    #expect(heir.releases.current?.files == new)
+    #expect(heir.releases.probation?.previous.files == old)
+    heir.die(heir.serving[0])
+    heir.settle()
+    #expect(heir.releases.current?.builds[0].generation == 1 && heir.releases.current?.files == old)
+    // Those that serve are not handed on twice.
+    script.releases.probation!.previous.files = new
+    #expect(script.releases.bequest.trial?.files == nil)
+  }
+
   @Test("a runtime's build that was withdrawn and serves on does not end the probation of what follows it")
   func withdrawnRuntime() throws {
     let arguments = ["--plugin=python3", "--module=shop", "--processes=1"]
@@ -86,7 +103,7 @@ import Testing
     func build(_ generation: Int) -> Build {
       Build(
         mount: settings.apps[0].mount, source: "shop", generation: generation, copy: 1, path: "/p",
-        buildID: "", name: "shop", staged: 0)
+        buildID: "", name: "shop", isKept: false, staged: 0)
     }
     var kept = build(1)
     kept.status = .withdrawn(reason: "it crashed")

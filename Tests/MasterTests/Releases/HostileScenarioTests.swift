@@ -110,6 +110,58 @@ import Testing
     #expect(script.outcome(1).hasPrefix("done") && script.running == [[2, 2]])
   }
 
+  // MARK: Deadlines
+
+  @Test("a rollout that does not go on is taken back at its deadline, which each place sets anew")
+  func rolloutStands() {
+    var script = Script(workers: 2)
+    script.settle()
+    script.swap([script.build()], by: 1)
+    let ticket = script.releases.request!.ticket
+    func isSet(_ script: Script) -> Bool {
+      script.did { if case .alarm(.change(ticket), _) = $0 { true } else { false } }
+    }
+    #expect(isSet(script), "for the first place")
+    script.ready(script.loading[0])
+    #expect(isSet(script), "for the soak")
+    script.soak()
+    #expect(isSet(script), "for the second place")
+    // Nothing is heard of its worker, and the alarm of that is lost.
+    script.take(.alarm(.change(ticket)), after: 1000)
+    #expect(script.outcome(1).hasPrefix("refused: place 2 did not change in time"), "\(script.outcome(1))")
+    script.settle()
+    #expect(script.running == [[1], [1]])
+  }
+
+  @Test("a deadline that rings when the rollout is over is nobody's")
+  func lateDeadline() {
+    var script = Script(workers: 1)
+    script.settle()
+    script.swap([script.build()], by: 1)
+    let ticket = script.releases.request!.ticket
+    script.ready(script.loading[0])
+    script.soak()
+    script.take(.deaf(script.leaving[0]))
+    #expect(script.did { if case .cancel(.change(ticket)) = $0 { true } else { false } })
+    script.settle()
+    script.take(.alarm(.change(ticket)), after: 1)
+    #expect(script.outcome(1).hasPrefix("done") && script.running == [[2]])
+  }
+
+  @Test("a start whose first builds are never staged ends, and says why")
+  func neverStaged() {
+    var releases = Releases()
+    let began = releases.take(.began(seconds: 65), now: 1)
+    #expect(began.contains { if case .alarm(.first, 65) = $0 { true } else { false } })
+    let ended = releases.take(.alarm(.first), now: 65_000_000_001)
+    #expect(ended.contains { if case .announceFailure(_, 22) = $0 { true } else { false } })
+    #expect(releases.isDone)
+    var script = Script(workers: 1)
+    #expect(script.did { if case .cancel(.first) = $0 { true } else { false } }, "they were")
+    script.take(.alarm(.first), after: 100)
+    #expect(script.loading.count == 1)
+  }
+
   // MARK: Held by the kernel
 
   /// Rings an alarm as often as it is set again.

@@ -211,7 +211,7 @@ import Testing
     let (first, second) = (script.serving[0], script.serving[1])
     script.swap([script.build(unloadable: true)], by: 1)
     script.take(.swapped(first, app: 0, generation: 2))
-    script.take(.keptOld(second, reason: "load() said no", isFull: false))
+    script.take(.keptOld(second, app: 0, generation: 2, reason: "load() said no", isFull: false))
     #expect(script.outcome(1).hasPrefix("refused: load() said no"))
     script.settle()
     #expect(script.running == [[1], [1]])
@@ -271,7 +271,7 @@ import Testing
 
   @Test("workers that could not be started again stay until all new ones serve")
   func notKept() {
-    var script = Script(workers: 2) { settings in
+    var script = Script(workers: 2, keepsBuilds: false) { settings in
       settings.apps[0].runtime = RuntimeReference(name: "python3")
     }
     script.settle()

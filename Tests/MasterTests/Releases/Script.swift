@@ -16,15 +16,17 @@ struct Script {
   /// What was counted.
   var counted: [String] = []
   private var generations: [String: Int] = [:]
+  /// What builds are made of is kept.
+  private let keepsBuilds: Bool
   /// Applications by mount point.
   let mounts: [String]
   private var first: (release: Release, past: Past)?
 
   init(
-    workers: Int, mounts: [String] = [""], follows: Bool = false,
+    workers: Int, mounts: [String] = [""], follows: Bool = false, keepsBuilds: Bool = true,
     _ adjust: (inout Settings) -> Void = { _ in }
   ) {
-    self.mounts = mounts
+    (self.mounts, self.keepsBuilds) = (mounts, keepsBuilds)
     releases.follows = follows
     var settings = Settings(apps: mounts.map { AppSettings(mount: $0, path: "/a.so") })
     settings.process.workers = workers
@@ -39,7 +41,7 @@ struct Script {
 
   /// A master that follows another, with what that one served and has left; it begins with `begin`.
   init(following past: Past, _ release: Release) {
-    mounts = release.settings.apps.map(\.mount)
+    (mounts, keepsBuilds) = (release.settings.apps.map(\.mount), true)
     releases.follows = true
     first = (release, past)
   }
@@ -47,7 +49,8 @@ struct Script {
   /// The builds of a master that follows another are staged.
   mutating func begin() {
     guard let first else { return }
-    let release = releases.release(first.release.arguments, first.release.settings, first.release.builds)
+    let release = releases.release(
+      first.release.arguments, first.release.settings, first.release.builds, first.release.files)
     take(.loaded(release, past: first.past))
   }
 
@@ -56,13 +59,13 @@ struct Script {
     var build = Build(
       mount: mount, source: "/a.so", generation: generations[mount]!, copy: 1, path: "/g", buildID: "",
       name: mount.isEmpty ? "a" : String(mount.dropFirst()), staged: 0)
-    build.isUnloadable = unloadable
+    (build.isUnloadable, build.isKept) = (unloadable, keepsBuilds)
     return build
   }
 
   mutating func take(_ event: Event, after seconds: Double = 0) {
     now &+= UInt64(seconds * 1e9)
-    actions = releases.take(event, now: now)
+    actions = releases.take(event, now: now, calendar: Int64(now / 1_000_000_000))
     for action in actions {
       switch action {
       case .tell(let asker?, .end(let outcome)): outcomes[asker, default: []].append(outcome)
@@ -126,7 +129,7 @@ struct Script {
     let builds = current.builds.map { old in fresh.first { $0.mount == old.mount } ?? old }
     let release = Release(
       number: 1000 + ticket, configuration: current.configuration, arguments: current.arguments,
-      settings: current.settings, builds: builds)
+      settings: current.settings, builds: builds, files: current.files, certificates: current.certificates)
     take(.staged(ticket: ticket, .built(release, fresh: fresh, obstacle: nil)), after: 0.1)
   }
 

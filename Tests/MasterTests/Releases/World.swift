@@ -1,6 +1,6 @@
 // A world around `Releases`: processes that load, serve, hang and die by chance, children that stage builds,
 // a clock that jumps from event to event. It performs actions as the master does, and holds what must be
-// true.
+// true (WorldChecks.swift).
 import Config
 import Control
 
@@ -19,9 +19,16 @@ struct World {
   private var future: [(at: UInt64, order: Int, event: Happening)] = []
   private var order = 0
   var trouble = true
-  var behaviours: [Int: Behaviour] = [:]
-  private var generation = 1
+  /// By generation: no two builds of any application have the same, but for the first.
+  var behaviours: [Int: Behaviour] = [1: .good]
+  /// The highest number of a build.
+  var generation = 1
+  /// What processes really run.
   var living: [Int: Plan] = [:]
+  /// What a process loads in place, and has not answered.
+  var pending: [Int: Worker.Asked] = [:]
+  /// Processes that have said what is not so: until they are found out they are believed.
+  var liars: Set<Int> = []
   var answers: [Int: Int] = [:]
   var asked: [Int: UInt64] = [:]
   var problems: [String] = []
@@ -32,37 +39,65 @@ struct World {
   enum Happening {
     case event(Event)
     case alarm(ReleaseAlarm, Int)
-    case death(Int, Ending)
+    case death(Int, Ending, app: Int? = nil)
+    /// A process has put a build to work, and says so, or something else.
+    case installs(Int, Worker.Asked)
+    case says(Int, Worker.Asked, Event)
     case asking(Int)
     case look
   }
-  private var alarms: [ReleaseAlarm: Int] = [:]
+  private(set) var alarms: [ReleaseAlarm: Int] = [:]
   private var hasHandedOver = false
   /// Looks at the workers end then.
   private var lastLook: UInt64 = 0
   /// Masters that have followed one another.
   private(set) var upgrades = 0
+  /// Ends of changes that this master has counted: each has a record.
+  private(set) var counted = 0
+  /// How often a gate has closed.
+  private(set) var gates = 0
+  /// The server was told to stop.
+  private(set) var stops = false
+  let mounts: [String]
 
   init(seed: UInt64, workers: Int) {
     random = SeededSource(seed)
-    behaviours[1] = .good
-    var settings = Settings(apps: [AppSettings(mount: "", path: "/a.so")])
-    settings.process.workers = workers
-    // Builds that no worker could be started with again.
-    if seed % 3 == 2 { settings.apps[0].runtime = RuntimeReference(name: "python3") }
-    settings.limits.gracefulSeconds = 10
-    settings.supervision.startSeconds = 20
-    if seed % 4 == 3 { settings.supervision.cheaper = CheaperSettings() }
-    let build = Build(
-      mount: "", source: "/a.so", generation: 1, copy: 1, path: "/g1", buildID: "", name: "a", staged: 0)
-    let first = Release(number: 0, arguments: ["--app=/a.so"], settings: settings, builds: [build])
-    perform(.loaded(first, past: Past()))
+    let isRuntime = seed % 3 == 2
+    mounts = seed % 5 == 1 && !isRuntime ? ["/a", "/b"] : [""]
+    // Builds of a runtime: no worker could be started with them again.
+    var arguments = isRuntime ? ["--plugin=python3", "--module=shop"] : []
+    if !isRuntime { arguments += mounts.map { "--app=" + ($0.isEmpty ? "" : $0 + "=") + "/a.so" } }
+    arguments += ["--https-socket=:443,/a.pem,/a.key", "--processes=\(workers)", "--tls-ticket-hours=1"]
+    arguments += ["--swap=\(seed % 2 == 0 ? "in-place" : "rolling")", "--swap-timeout=20"]
+    arguments += ["--worker-reload-mercy=10"]
+    if seed % 2 == 1 { arguments.append("--swap-gate=on") }
+    if seed % 4 == 3 { arguments.append("--cheaper=1") }
+    if seed % 7 == 3 { arguments.append("--shutdown-delay=5") }
+    guard let settings = Releases.parse(arguments) else {
+      problems.append("bad options: \(arguments)")
+      return
+    }
+    let builds = settings.apps.map { World.build($0.mount, 1) }
+    perform(
+      .loaded(Release(number: 0, arguments: arguments, settings: settings, builds: builds), past: Past()))
   }
 
-  private mutating func later(_ seconds: Double, _ happening: Happening) {
+  static func build(_ mount: String, _ generation: Int) -> Build {
+    var build = Build(
+      mount: mount, source: "/a.so", generation: generation, copy: generation, path: "/g\(generation)",
+      buildID: "", name: "a", staged: 0)
+    build.isUnloadable = true
+    return build
+  }
+
+  mutating func later(_ seconds: Double, _ happening: Happening) {
     order += 1
     future.append((now &+ UInt64(seconds * 1e9), order, happening))
   }
+
+  /// A socket that speaks TLS.
+  static let sealedListeners =
+    Releases.parse(["--app=/a.so", "--https-socket=:443,/a.pem,/a.key"])?.listeners ?? []
 
   mutating func perform(_ event: Event) {
     for action in releases.take(event, now: now) { carryOut(action) }
@@ -76,31 +111,23 @@ struct World {
     upgrades += 1
     guard let current = releases.current else { return problems.append("there was nothing to hand over") }
     let (old, bequest) = (releases, releases.bequest)
+    counted = 0
     future.removeAll { if case .asking = $0.event { false } else { true } }
-    (living, alarms, releases) = ([:], [:], Releases())
-    let release = releases.release(current.arguments, current.settings, current.builds)
+    (living, pending, liars, alarms, releases) = ([:], [:], [], [:], Releases())
+    let release = releases.release(current.arguments, current.settings, current.builds, current.files)
     let kept = bequest.kept.map { Build($0, copy: 1, path: $0.path) }
     perform(
       .loaded(
         release,
-        past: Past(builds: kept, counters: bequest.counters, trial: bequest.trial, workers: bequest.workers)))
-    for (mount, builds) in old.history.builds {
-      let wanted = builds.filter { $0.status != .serving }.map(\.generation)
-      let found = releases.history.builds[mount, default: []].map(\.generation)
-      if found != wanted { problems.append("of the builds \(wanted) \(found) are kept") }
-      if releases.history.count(mount) < old.history.count(mount) { problems.append("numbers come twice") }
-    }
-    // What a runtime makes serves on when it is withdrawn, but cannot be gone back to.
-    let isKept = old.probation?.previous.builds.allSatisfy { build in
-      old.history.builds[build.mount]?.contains { build.isSame($0) && !$0.status.isWithdrawn } ?? false
-    }
-    if isKept ?? false, let trial = old.probation, trial.end > now, releases.probation?.end != trial.end {
-      problems.append("the probation does not go on")
-    }
+        past: Past(
+          builds: kept, counters: bequest.counters, trial: bequest.trial, workers: bequest.workers,
+          changes: bequest.changes)))
+    checkUpgrade(from: old, bequest)
     let wasTroubled = trouble
     trouble = false
     while case .starting = releases.state, step() {}
     trouble = wasTroubled
+    if now < lastLook { later(1, .look) }
   }
 
   /// The next thing that happens; false when nothing is left.
@@ -114,28 +141,52 @@ struct World {
     now = max(now, next.at)
     switch next.event {
     case .event(let event): if isPossible(event) { perform(event) }
-    case .alarm(let alarm, let number): if alarms[alarm] == number { perform(.alarm(alarm)) }
-    case .death(let id, let ending): die(id, ending)
+    case .alarm(let alarm, let number):
+      guard alarms[alarm] == number else { break }
+      alarms[alarm] = nil
+      perform(.alarm(alarm))
+    case .death(let id, let ending, let app): die(id, ending, app)
+    case .installs(let id, let wanted): living[id]?.generations[wanted.app] = wanted.generation
+    case .says(let id, let wanted, let event):
+      guard living[id] != nil else { break }
+      if pending[id] == wanted { pending[id] = nil }
+      perform(event)
     case .asking(let asker): ask(asker)
     case .look: look()
     }
     return true
   }
 
-  /// So many changes are asked for in so many seconds.
-  mutating func plan(asks: Int, seconds: Double) {
+  /// So many changes are asked for in so many seconds; `stops`: and then the end, some time in between.
+  mutating func plan(asks: Int, seconds: Double, stops: Bool) {
     for asker in 1...asks { later(Double.random(in: 1..<seconds, using: &random), .asking(asker)) }
-    lastLook = now &+ UInt64(seconds * 1e9)
+    (lastLook, self.stops) = (now &+ UInt64(seconds * 1e9), stops)
     later(1, .look)
+    guard stops else { return }
+    for event in [Event.stopSignal, Bool.random(using: &random) ? .stopSignal : .stop(code: 0)] {
+      later(Double.random(in: 1..<seconds, using: &random), .event(event))
+    }
+  }
+
+  /// The trouble ends: builds are good from now on, nobody asks. What was said in vain is found out.
+  mutating func calm(seconds: Double) {
+    trouble = false
+    for generation in behaviours.keys { behaviours[generation] = .good }
+    let hasLooks = now < lastLook
+    lastLook = max(lastLook, now &+ UInt64(seconds * 1e9))
+    if !hasLooks { later(1, .look) }
   }
 
   private mutating func ask(_ asker: Int) {
+    let mount = Bool.random(using: &random) ? nil : mounts.randomElement(using: &random)
     let change: Change =
-      switch Int.random(in: 0..<8, using: &random) {
-      case 0: .rollback(mount: nil)
+      switch Int.random(in: 0..<10, using: &random) {
+      case 8, 9: .certificates(cause: "ctl")
+      case 0: .rollback(mount: mount)
       case 1: .reload(cause: "ctl")
       case 2: .upgrade(binary: nil)
-      default: .swap(mount: nil, file: nil)
+      case 3: .swap(mount: mount ?? mounts[0], file: "/b\(asker % 3).so")
+      default: .swap(mount: mount, file: nil)
       }
     asked[asker] = now
     perform(.asked(change, by: asker))
@@ -150,20 +201,29 @@ struct World {
       .looked(
         Cheaper.Look(
           serving: serving, busy: busy, microseconds: 0, requests: 0, hasBacklog: false, residentBytes: 0)))
+    var shown = living.mapValues(\.generations)
+    for id in shown.keys.sorted() where chance(0.002) { shown[id] = [Int.random(in: 0...99, using: &random)] }
+    perform(.shown(shown))
+    checkBelief()
+    if releases.wantsFigures { perform(.measured(figures())) }
   }
 
   private func isPossible(_ event: Event) -> Bool {
     switch event {
-    case .ready(let id, _), .deaf(let id), .wantsOut(let id), .swapped(let id, _, _), .keptOld(let id, _, _):
-      living[id] != nil
-    case .silent(let id, _): living[id] != nil
-    default: true
+    case .ready(let id, _), .deaf(let id), .wantsOut(let id), .silent(let id, _), .swapped(let id, _, _),
+      .presents(let id, _), .declined(let id, _, _):
+      return living[id] != nil
+    case .keptOld(let id, _, _, _, _): return living[id] != nil
+    default: return true
     }
   }
 
-  private mutating func die(_ id: Int, _ ending: Ending) {
+  private mutating func die(_ id: Int, _ ending: Ending, _ app: Int?) {
     guard living.removeValue(forKey: id) != nil else { return }
-    perform(.ended(id, WorkerEnding(ending: ending, sentence: "it died", requests: 5)))
+    (pending[id], _) = (nil, liars.remove(id))
+    var end = WorkerEnding(ending: ending, sentence: "it died", requests: chance(0.2) ? 0 : 5)
+    end.app = app
+    perform(.ended(id, end))
   }
 
   // MARK: Actions
@@ -178,10 +238,12 @@ struct World {
     case .abort(let id, _): later(Double.random(in: 0.001..<1.5, using: &random), .death(id, .killed(6)))
     case .configure(let ticket): configured(ticket)
     case .stage(let ticket): staged(ticket)
+    case .readCertificates(let ticket): certified(ticket)
+    case .present(let id, let number): presented(id, number)
     case .handOver: hasHandedOver = true
     case .abandonStaging, .killHeir, .closeSockets, .announceStop: break
     case .quit(let id): later(0.1, .death(id, .exited(0)))
-    case .swap(let id, let app, let build): swapped(id, app, build)
+    case .swap(let id, let app, let build): loads(id, Worker.Asked(app: app, generation: build.generation))
     case .startHeir(let ticket, _):
       let time = Double.random(in: 0.1..<60, using: &random)
       if chance(0.5) {
@@ -202,7 +264,8 @@ struct World {
       answered(asker)
     case .tell: break
     case .log(_, let text): log.append("\(now / 1_000_000) \(text)")
-    case .count: break
+    case .count: counted += 1
+    case .gateClosed: gates += 1
     case .announceReady, .announceFailure, .removeUnused, .watchFiles, .resized: break
     }
   }
@@ -211,127 +274,11 @@ struct World {
     trouble && Double.random(in: 0..<1, using: &random) < share
   }
 
-  private mutating func spawned(_ id: Int, _ release: Release) {
-    living[id] = release.plan
-    let ending: Ending = chance(0.5) ? .exited(0) : .killed(11)
-    if chance(0.02) { return later(0.1, .death(id, ending)) }
-    let generation = release.builds[0].generation
-    let time = Double.random(in: 0.01..<1, using: &random)
-    // Something in a worker may speak in its place.
-    if chance(0.05) { later(0.005, .event(.ready(id, generations: [999]))) }
-    if chance(0.05) { later(time + 0.1, .event(.swapped(id, app: 0, generation: 999))) }
-    let ready = Happening.event(.ready(id, generations: release.plan.generations))
-    switch behaviours[generation] ?? .good {
-    case .good: later(time, ready)
-    case .failsToLoad: later(time, .death(id, .exited(22)))
-    case .hangsInLoad: break
-    case .crashesSoon:
-      later(time, ready)
-      later(time + 0.2, .death(id, .killed(11)))
-    case .exitsSoon:
-      later(time, ready)
-      later(time + 0.4, .death(id, .exited(0)))
-    case .asksToLeave:
-      later(time, ready)
-      later(time + 0.3, .event(.wantsOut(id)))
-    case .failsRequests:
-      later(time, ready)
-      later(time + 0.5, .event(.evidence(release: release.number, "5 of 5 answers were 5xx")))
-    }
-    if chance(0.03) {
-      later(time + Double.random(in: 0..<40, using: &random), .event(.silent(id, reason: "hangs")))
-    }
-    if chance(0.05) { later(time + Double.random(in: 0..<9, using: &random), .death(id, ending)) }
-  }
-
-  private mutating func retired(_ id: Int) {
-    guard let worker = releases.workers[id] else { return }
-    if case .stopping = releases.state {
-    } else if releases.wanted(worker.seat) != nil {
-      let hasOther = releases.workers.contains { other in
-        other.key != id && other.value.seat == worker.seat && other.value.phase == .serving
-      }
-      if !hasOther { problems.append("seat \(worker.seat) is left without a worker by the master itself") }
-    }
-    if !chance(0.05) { later(0.001, .event(.deaf(id))) }
-    if !chance(0.05) { later(Double.random(in: 0.01..<5, using: &random), .death(id, .exited(0))) }
-  }
-
   private mutating func answered(_ asker: Int?) {
     guard let asker else { return }
     answers[asker, default: 0] += 1
     if answers[asker]! > 1 { problems.append("asker \(asker) was answered twice") }
     let waited = Double(now - (asked[asker] ?? now)) / 1e9
     if waited > 2000 { problems.append("asker \(asker) waited \(waited) s") }
-  }
-
-  // MARK: Staging
-
-  private mutating func configured(_ ticket: Int) {
-    guard !chance(0.05) else { return }
-    if chance(0.1) { return later(0.1, .event(.staged(ticket: ticket, .failed("bad configuration")))) }
-    later(0.1, .event(.staged(ticket: ticket, .configured)))
-  }
-
-  private mutating func staged(_ ticket: Int) {
-    guard let current = releases.current, !chance(0.05) else { return }
-    let isReload = if case .staging(let staging) = releases.state { staging.isReload } else { false }
-    if chance(0.1) { return later(0.2, .event(.staged(ticket: ticket, .failed("bad build")))) }
-    generation += 1
-    behaviours[generation] =
-      trouble ? Behaviour.allCases.randomElement(using: &random) : .good
-    var build = Build(
-      mount: "", source: "/a.so", generation: generation, copy: generation, path: "/g\(generation)",
-      buildID: "", name: "a",
-      staged: 0)
-    build.isUnloadable = true
-    var settings = current.settings
-    settings.supervision.swap = Bool.random(using: &random) ? .inPlace : .rolling
-    if isReload { settings.process.workers = Int.random(in: 1...4, using: &random) }
-    let number = 1_000_000 + ticket
-    let release = Release(
-      number: number, configuration: isReload ? number : current.configuration, arguments: current.arguments,
-      settings: settings, builds: [build])
-    later(0.3, .event(.staged(ticket: ticket, .built(release, fresh: [build], obstacle: nil))))
-  }
-
-  private mutating func swapped(_ id: Int, _ app: Int, _ build: Build) {
-    living[id]?.generations[app] = build.generation
-    switch Int.random(in: 0..<(trouble ? 5 : 1), using: &random) {
-    case 0, 1: later(0.1, .event(.swapped(id, app: app, generation: build.generation)))
-    case 2: later(0.1, .event(.keptOld(id, reason: "no", isFull: false)))
-    case 3: later(0.1, .event(.keptOld(id, reason: "full", isFull: true)))
-    default: break
-    }
-  }
-
-  // MARK: What must be true
-
-  private mutating func check() {
-    if case .stopping = releases.state {
-    } else {
-      let present = releases.workers.values.filter { $0.phase != .leaving }
-      for (seat, workers) in Dictionary(grouping: present, by: \.seat) {
-        let needed = releases.isHot(seat) ? Seat.mostNeeded : 1
-        if workers.count > needed + 1 { problems.append("seat \(seat) has \(workers.count) workers") }
-      }
-    }
-    for (id, worker) in releases.workers where living[id] == nil && worker.phase != .leaving {
-      // Spawned in the same breath, or its death is not told yet.
-      if worker.phase == .serving { problems.append("worker \(id) serves and is dead") }
-    }
-  }
-}
-
-/// SplitMix64, as everywhere in the tests.
-struct SeededSource: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
   }
 }
