@@ -75,11 +75,11 @@ import Testing
     ),
     (
       "--app-option x",
-      "`--app-option x`: \"x\" has no key and value; write key=value, or /mount:key=value for one app"
+      "`--app-option …`: \"…\" has no key and value; write key=value, or /mount:key=value for one app"
     ),
     (
       "--app-option =x",
-      "`--app-option =x`: \"=x\" has no key and value; write key=value, or /mount:key=value for one app"
+      "`--app-option =…`: \"…\" has no key and value; write key=value, or /mount:key=value for one app"
     ),
     (
       "--app a.so --app b.so",

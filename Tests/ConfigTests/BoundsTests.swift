@@ -129,7 +129,7 @@ import Testing
       ("example.org:18403", "write :18403, or *:18403 for all interfaces"),
     ])
   func watchers(text: String, fix: String) {
-    for option in ["--status-page", "--metrics", "--stats"] {
+    for option in ["--status-page", "--metrics", "--stats", "--agent-check"] {
       let sentence = complaint("\(option) \(text) --app a.so --http-socket :0")
       #expect(sentence.hasSuffix(fix), "\(sentence)")
     }

@@ -141,6 +141,16 @@ import Testing
     for query in ["me", "search+me", "me+", "+me"] {
       #expect(throws: ConfigError.queryAsArguments) { try own(value, query: query, script: nil) }
     }
+    // And where a script may put it: first, in the middle, with others in one argument, behind a name.
+    for place in [["me", "--cgi"], ["--cgi", "me", "-L"], ["--cgi", "x me"], ["--cgi", "--app=me", "-L"]] {
+      let form = Form(testDescription: "?", text: "", before: place, own: [])
+      for query in ["me", "me+b", "b+me", "a+me+b"] {
+        #expect(throws: ConfigError.queryAsArguments, "\(place)") {
+          try own(form, query: query, script: nil)
+        }
+      }
+      #expect(try own(form, query: "cg+app", script: nil) == place)
+    }
     let bare = Form(testDescription: "?", text: "", before: ["search", "me"], own: [])
     #expect(try own(bare, query: "search+me", script: nil) == [])
   }

@@ -128,8 +128,16 @@ import Testing
         + "where a front end speaks TLS: --add-header 'Strict-Transport-Security: max-age=60'"
     ),
     (
+      "--app a.so --https-socket :443,a,b --tls-crl l.pem",
+      "no socket asks clients for certificates, which l.pem could revoke; add --tls-client-ca FILE"
+    ),
+    (
+      "--app a.so --http-socket :80 --tls-ocsp a.ocsp",
+      "no socket would present a.ocsp; add --https-socket 0.0.0.0:443"
+    ),
+    (
       "--app a.so --http-socket :80 --tls-cert a.pem",
-      "no socket would present the certificate a.pem; add --https-socket 0.0.0.0:443"
+      "no socket would present a.pem; add --https-socket 0.0.0.0:443"
     ),
     (
       "--http-socket :1",

@@ -85,6 +85,11 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--websocket-queue 64k") { $0.limits.webSocketQueueBytes == 65536 },
     Effect("--websocket-ping 0") { $0.limits.webSocketPingSeconds == 0 },
     Effect("--websocket-drain 8") { $0.limits.webSocketDrainSeconds == 8 },
+    Effect("--websocket-max 500") { $0.limits.webSockets == 500 },
+    Effect("--http-websockets") { $0.limits.offersSocketsAtHome },
+    Effect("--websocket-origin self --websocket-origin https://A.example") {
+      $0.limits.webSocketOrigins == [.own, .exactly(Array("https://a.example".utf8))]
+    },
     Effect("--websocket-compression dedicated") { $0.limits.webSocketDeflate == .dedicated },
   ]
 
@@ -203,6 +208,14 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     Effect("--swap rolling") { $0.supervision.swap == .rolling },
     Effect("--worker-timeout 5") { $0.supervision.silenceSeconds == 5 },
     Effect("--swap-timeout 5") { $0.supervision.startSeconds == 5 },
+    Effect("") { $0.supervision.gate == nil && $0.supervision.appKey == nil },
+    Effect("--swap-gate on") { $0.supervision.gate == SwapGate() },
+    Effect("--swap-gate off") { $0.supervision.gate == nil },
+    Effect("--swap-gate errors=4.5,rss=0,requests=50") {
+      $0.supervision.gate?.factor(.errors) == 4.5 && $0.supervision.gate?.factor(.rss) == nil
+        && $0.supervision.gate?.factor(.p99) == 3 && $0.supervision.gate?.requests == 50
+    },
+    Effect("--app-key /etc/app.pub") { $0.supervision.appKey == "/etc/app.pub" },
     Effect("--swap-soak 0") { $0.supervision.soakSeconds == 0 },
     Effect("--swap-probation 2.5") { $0.supervision.probationSeconds == 2.5 },
     Effect("--touch-reload /a --touch-reload /b") { $0.supervision.touchFiles == ["/a", "/b"] },
@@ -223,6 +236,9 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
     },
     Effect("--status-page /s") {
       $0.watch.listeners == [.init(kind: .statusPage, address: .unix(path: "/s"))]
+    },
+    Effect("--agent-check :1") {
+      $0.watch.listeners == [.init(kind: .agentCheck, address: .inet(host: "127.0.0.1", port: 1))]
     },
     Effect("--stats-http") { $0.watch.statsOverHTTP },
     Effect("--watch-host a.example --watch-host b") { $0.watch.names == ["a.example", "b"] },

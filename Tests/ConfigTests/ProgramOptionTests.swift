@@ -43,6 +43,30 @@ import Testing
     #expect(throws: ConfigError.self) { try programs(Self.bad[row].0, Self.bad[row].1) }
   }
 
+  /// Every key of uWSGI's for --attach-daemon2, and whether it works here.
+  static let daemonKeys = [
+    ("cmd=x", true), ("command=x", true), ("exec=x", true), ("cmd=x,pidfile=/p", true),
+    ("cmd=x,control=1", true), ("cmd=x,daemonize=1", true), ("cmd=x,daemon=true", true),
+    ("cmd=x,stopsignal=2", true), ("cmd=x,stop_signal=15", true), ("cmd=x,freq=3", false),
+    ("cmd=x,touch=/t", false), ("cmd=x,reloadsignal=1", false), ("cmd=x,reload_signal=1", false),
+    ("cmd=x,uid=www-data", false), ("cmd=x,gid=www-data", false), ("cmd=x,ns_pid=1", false),
+    ("cmd=x,chdir=/srv", false), ("cmd=x,max_throttle=60", false), ("cmd=x,touch", false),
+  ]
+
+  @Test("a key of uWSGI's works, or is refused with what does its work", arguments: daemonKeys.indices)
+  func uwsgiKeys(_ row: Int) throws {
+    let (value, works) = Self.daemonKeys[row]
+    guard !works else {
+      #expect(try programs("attach-daemon2", value).attached.map(\.command) == ["x"])
+      return
+    }
+    let word = String(value.dropFirst(6))
+    let error = #expect(throws: ConfigError.self) { try programs("attach-daemon2", value) }
+    let sentence = "\(error.map { "\($0)" } ?? "")"
+    #expect(sentence.contains(word) && sentence.contains("a key of uWSGI's that programs do not have here"))
+    #expect(sentence.contains("leave it out") || sentence.contains("write cmd=") || word.hasPrefix("touch"))
+  }
+
   /// Fields; minute, hour, day, month and weekday; whether it runs.
   static let matches: [([Int], (Int, Int, Int, Int, Int), Bool)] = [
     ([-1, -1, -1, -1, -1], (0, 0, 1, 1, 0), true), ([5, -1, -1, -1, -1], (5, 9, 9, 9, 3), true),

@@ -140,7 +140,7 @@ import Testing
       "`--need-plugin cobol`: \"cobol\" is no plugin of this server; take it out, or name the file that "
         + "holds it, as in --plugin ./cobol_plugin.so"
     ),
-    ("-w a --env X", "`--env X`: \"X\" has no name and value; write NAME=value"),
+    ("-w a --env X", "`--env …`: \"…\" has no name and value; write NAME=value"),
     ("--plugin ffi", "the plugin ffi has nothing to serve; add --call 'libm.so.6:cbrt(x: f64) -> f64'"),
     (
       "--call x",

@@ -11,7 +11,7 @@ import Testing
   static let names = [
     "https-socket", "https", "tls-cert", "tls-key", "tls-key-password-file", "tls-client-ca", "tls-min",
     "tls-ciphers", "tls-curves", "tls-ticket-hours", "suwsgi-socket", "ssl-socket", "http-redirect",
-    "http-redirect-port", "acme-webroot", "hsts",
+    "http-redirect-port", "acme-webroot", "hsts", "tls-verify-depth", "tls-crl", "tls-ocsp",
   ]
 
   @Test("what is said for all sockets")
@@ -57,6 +57,20 @@ import Testing
     #expect(settings.listeners.map(\.gateway) == [.suwsgi, .redirect])
     #expect(settings.redirect == RedirectSettings(port: 444, webroot: "/w"))
     #expect(settings.tls.strictSeconds == 60 && settings.tlsFiles == ["c.pem", "k.pem"])
+  }
+
+  @Test("what is said of clients and by authorities, in files that are read too")
+  func trust() throws {
+    let old = try settings(
+      "--https-socket", ":443,c.pem,k.pem", "--tls-client-ca", "ca.pem", "--tls-verify-depth", "3",
+      "--tls-crl",
+      "crl.pem", "--tls-ocsp", "c.ocsp", "--tls-ocsp", "d.ocsp")
+    #expect(old.tls.clientDepth == 3 && old.tls.revocations == "crl.pem")
+    #expect(old.tls.responses == ["c.ocsp", "d.ocsp"] && old.asksTLSClients)
+    #expect(old.tlsFiles == ["c.pem", "k.pem", "ca.pem", "crl.pem", "c.ocsp", "d.ocsp"])
+    let other = try settings("--https-socket", ":443,c.pem,k.pem", "--tls-ocsp", "c.ocsp")
+    #expect(other.tls.clientDepth == 1 && !other.asksTLSClients)
+    #expect(!old.saysTheSameOfTLS(as: other) && other.saysTheSameOfTLS(as: other))
   }
 
   @Test("another certificate is no other socket; another address is")

@@ -254,7 +254,7 @@ import Testing
       ["/etc/app/site.ini:6: `listen = 70000` is taken for 65535: that is the most here"]
     ),
     (
-      "set = x", ["/etc/app/site.ini:6: `set = x`: \"x\" has no name and value; write NAME=value"]
+      "set = x", ["/etc/app/site.ini:6: `set = …`: \"…\" has no name and value; write NAME=value"]
     ),
     (
       "response-route = ^/admin break:403",

@@ -1,7 +1,7 @@
-// `if-…`, `for…` and their ends: keys that decide about the keys behind them, as in uWSGI. `%(_)` in a block
-// is what its condition looked at, or the turn of the loop.
+// `if-…`, `for…` and their ends: keys that decide about the keys after them, as in uWSGI. `%(_)` in a block
+// is what its condition looked at, or the value of the loop's turn.
 
-/// What an opening key asks.
+/// What an opening key tests or repeats.
 enum BlockKind: String, CaseIterable {
   case ifEnv = "if-env"
   case ifNotEnv = "if-not-env"
@@ -38,11 +38,11 @@ enum BlockKind: String, CaseIterable {
   static func isEnd(_ key: String) -> Bool { ends.contains(key) }
 
   var isLoop: Bool { rawValue.hasPrefix("for") }
-  /// What closes it.
+  /// The key that closes it.
   var end: String { isLoop ? "endfor" : "endif" }
 }
 
-/// An open block: its keys count once for each of `turns`, with that for `%(_)`.
+/// An open block: its keys count once for each of `turns`, which replaces `%(_)`.
 struct Block {
   let kind: BlockKind
   let origin: Origin
@@ -51,7 +51,7 @@ struct Block {
 
 /// The open blocks at one place of a file, the outermost first.
 struct Blocks {
-  /// Turns of a loop at most. No precedent: uWSGI has no bound.
+  /// The most turns of a loop. No precedent: uWSGI has no bound.
   static let turnsMaximum = 10_000
 
   private(set) var open: [Block] = []
@@ -64,7 +64,7 @@ struct Blocks {
   /// Keys in the innermost block do not count: a condition does not hold, or a loop has no turn.
   var isSkipped: Bool { open.contains { $0.turns.isEmpty } }
 
-  /// The values that a key in the innermost block gets: none where a condition does not hold.
+  /// The values that a key in the innermost block gets: none if a condition does not hold.
   func values(
     of value: String?, _ budget: ReadingBudget, _ place: @autoclosure () -> String
   ) throws(ConfigError) -> [String?] {
@@ -132,7 +132,16 @@ extension ConfigReader {
       do { return (0..<(try Value.number(value, 0...most))).map { "\($0 + 1)" } } catch {
         throw .badValue(place: place, error)
       }
-    case .loopGlob: return Array(needs.surroundings.glob(value).prefix(Blocks.turnsMaximum))
+    case .loopGlob:
+      let found = needs.surroundings.glob(value)
+      guard found.count <= Blocks.turnsMaximum else {
+        throw .badValue(
+          place: place,
+          .rule(
+            value, problem: "stands for \(found.count) files, and \(Blocks.turnsMaximum) are the most",
+            fix: "write a pattern that fewer files have"))
+      }
+      return found
     case .loopLines:
       do {
         let text = try needs.readOther(value)
@@ -144,7 +153,7 @@ extension ConfigReader {
     }
   }
 
-  /// Whether a condition holds, and what `%(_)` stands for where it does.
+  /// Whether a condition holds, and what `%(_)` stands for if it does.
   private func condition(_ kind: BlockKind, _ value: String) -> (Bool, seen: String) {
     let isDirectory = needs.surroundings.isDirectory(value)
     switch kind {
@@ -179,7 +188,7 @@ extension ConfigReader {
     (!result.0, result.seen)
   }
 
-  /// The value of a key that was read already.
+  /// The value of a key that has already been read.
   private func option(_ name: String) -> String? {
     entries.first { $0.key == name }.map { $0.value ?? "" }
   }

@@ -1,14 +1,14 @@
-// Configuration files -> entries, in the order in which they count: sections, blocks, files that name others,
-// and placeholders of the file. What refers to other keys or to the environment is replaced later
+// Configuration files -> entries, in the order in which they count: handles sections, blocks, files that name
+// others, and placeholders of the file. References to other keys or to the environment are replaced later
 // (`References`).
 
 struct ConfigReader {
   let needs: Reading.Needs
-  /// What was read, in order.
+  /// The entries read, in order.
   var entries: [Entry] = []
   var findings = Findings()
 
-  /// Files that include each other; deeper is taken for a circle. Precedent: OpenSSH `Include` 16.
+  /// How deep files may include each other; deeper counts as a circle. Precedent: OpenSSH `Include` 16.
   private static let depthMaximum = 16
   /// Sections read when none is named; `[uwsgi]` only in a file that has none of the others.
   private static let ownSections = ["server", "nsgi"]
@@ -24,7 +24,7 @@ struct ConfigReader {
   }
 
   /// Reads the file that an option names (`FILE[:section]`), and those that it names in turn, in place. Adds
-  /// to `entries`, and what is wrong to `findings`.
+  /// to `entries`, and errors to `findings`.
   mutating func read(_ value: String, format: ConfigFormat?, place: String) {
     open(value, format, place: place, from: nil)
   }
@@ -73,11 +73,18 @@ struct ConfigReader {
     } catch {
       throw .unreadable(place, path, error)
     }
-    return format == .ini ? try ConfigText(ini: text, path: path) : ConfigText(converted: text)
+    if format == .ini { return try ConfigText(ini: text, path: path) }
+    let converted = ConfigText(converted: text)
+    if let line = converted.brokenLine {
+      let problem = "config_reader has made a line of it (its \(line).) that is none of a configuration"
+      throw .unreadable(
+        place, path, UnreadableFile(problem, fix: "use the config_reader that came with this server"))
+    }
+    return converted
   }
 
-  /// The sections that count, and whose words they hold: those of a section that has a name of its own are
-  /// the file's, or of the file that asks for it.
+  /// The sections that count, with their dialects: a section with a name of its own has that of the file, or
+  /// of the file that asks for it.
   private func choose(
     _ text: ConfigText, path: String, _ wanted: String?, _ format: ConfigFormat, _ parent: Dialect?
   ) throws(ConfigError) -> (Dialect, [ConfigText.Section]) {
@@ -98,7 +105,7 @@ struct ConfigReader {
     return (parent ?? (isForeign && !hasOwn ? .uwsgi : .server), sections)
   }
 
-  /// uWSGI passes over what stands before any section.
+  /// uWSGI ignores lines before any section.
   private mutating func note(
     _ strays: [(number: Int, text: String)], path: String, _ dialect: Dialect
   ) {
@@ -173,16 +180,16 @@ struct ConfigReader {
 }
 
 extension Findings {
-  /// Tells the operator what is no reason not to start.
+  /// Warns the operator of something that does not prevent the start.
   mutating func warn(_ error: ConfigError) { warnings.append("\(error.sentence), and is ignored") }
 }
 
 extension Entry {
-  /// The variable that `set = NAME=VALUE` makes; nil for any other key.
+  /// The variable defined by `set = NAME=VALUE`; nil for any other key.
   init?(setting entry: Entry) throws(ConfigError) {
     guard ["set", "set-placeholder", "set-ph"].contains(entry.key) else { return nil }
     guard let (name, value) = (entry.value ?? "").cut(at: Ascii.equals), !name.isEmpty else {
-      throw .badValue(place: entry.place, .variableWithoutEquals(entry.value ?? ""))
+      throw .badValue(place: entry.place, .variableWithoutEquals(SecretValue.mark))
     }
     self.init(
       key: String(name), value: String(value), origin: entry.origin, dialect: entry.dialect)

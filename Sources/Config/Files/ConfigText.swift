@@ -1,7 +1,7 @@
 // The text of a configuration file -> its sections and their lines. Lines of an ini file are `key = value`,
 // `key`, `[section]`, or comments that begin with `;` or `#`. Other formats arrive from their converter as
-// lines of four fields between tabs: section, number of the line, key and value; `\t`, `\n` and `\\` stand
-// for a tab, a line's end and a backslash, and a key without a value has three fields.
+// lines of four fields between tabs: section, line number, key and value; `\t`, `\n` and `\\` stand for a
+// tab, a line end and a backslash, and a key without a value has three fields.
 
 import Control
 
@@ -19,10 +19,13 @@ struct ConfigText {
   }
 
   private(set) var sections: [Section] = []
-  /// Lines before the first section.
+  /// Lines before the first section, in a form that may be shown.
   private(set) var strays: [(number: Int, text: String)] = []
 
-  /// Bytes of the text.
+  /// The first invalid line of a converter's output, from 1; nil for none.
+  private(set) var brokenLine: Int?
+
+  /// The size of the text in bytes.
   let bytes: Int
 
   private static let newline = UInt8(ascii: "\n")
@@ -44,31 +47,41 @@ struct ConfigText {
         }
         sections.append(Section(name: name))
       } else if sections.isEmpty {
-        strays.append((number, String(line)))
+        strays.append((number, Self.shown(line)))
       } else {
         sections[sections.count - 1].lines.append(Self.line(number, line))
       }
     }
   }
 
-  /// Reads what a converter made of a file.
+  /// Reads a converter's output for a file; `brokenLine` says whether all of it could be read.
   init(converted text: String) {
     bytes = text.utf8.count
-    for raw in text.utf8.split(separator: Self.newline) {
+    for (index, raw) in text.utf8.split(separator: Self.newline).enumerated() {
       let fields = TabbedLine.decoded(Substring(raw))
-      guard fields.count >= 3, let number = Int(fields[1]) else { continue }
+      guard fields.count >= 3, let number = Int(fields[1]) else {
+        brokenLine = brokenLine ?? index + 1
+        continue
+      }
       let line = Line(number: number, key: fields[2], value: fields.count > 3 ? fields[3] : nil)
       if sections.last?.name != fields[0] { sections.append(Section(name: fields[0])) }
       if !line.key.isEmpty { sections[sections.count - 1].lines.append(line) }
     }
   }
 
-  /// What stands in the brackets; a comment may follow them.
+  /// The text in the brackets; a comment may follow them.
   private static func sectionName(_ line: Substring) -> String? {
     guard let end = line.utf8.firstIndex(of: Ascii.rightBracket) else { return nil }
     let rest = line[line.utf8.index(after: end)...].trimmed
     guard rest.isEmpty || rest.hasPrefix(";") || rest.hasPrefix("#") else { return nil }
     return String(line[line.utf8.index(after: line.startIndex)..<end].trimmed)
+  }
+
+  private static func shown(_ line: Substring) -> String {
+    let entry = Self.line(0, line)
+    guard let value = entry.value else { return String(line) }
+    let shown = SecretValue.shown(value, of: entry.key)
+    return shown == value ? String(line) : "\(entry.key) = \(shown)"
   }
 
   private static func line(_ number: Int, _ text: Substring) -> Line {
@@ -78,7 +91,8 @@ struct ConfigText {
     return Line(number: number, key: String(key.trimmed), value: String(value.trimmed))
   }
 
-  /// A value as a section [server] takes it back: no placeholder of the file's, and no reference.
+  /// A value, written so that a section [server] reads it unchanged: without placeholders of the file or
+  /// references.
   static func escaped(_ value: String) -> String {
     var bytes: [UInt8] = []
     var last: UInt8 = 0

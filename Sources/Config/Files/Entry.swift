@@ -1,18 +1,18 @@
-// One key of a configuration with its value, before anything of it is an option: the unit that files of every
-// format are read into.
+// One key of a configuration with its value, before it becomes an option: the unit that files of every format
+// are read into.
 
-/// Whose words a section holds.
+/// The dialect of a section.
 enum Dialect: Sendable, Equatable {
-  /// `[server]`: what is no option is a mistake.
+  /// `[server]`: anything but an option is a mistake.
   case server
-  /// `[uwsgi]`: uWSGI's names, meanings and defaults; a key that is no option is a variable of the file.
+  /// `[uwsgi]`: uWSGI's names, meanings and defaults; a key that is not an option is a variable of the file.
   case uwsgi
 }
 
-/// One key with its value, as a file has it.
+/// One key with its value, as written in a file.
 struct Entry: Sendable {
   let key: String
-  /// Nil for a key that stands alone.
+  /// Nil for a key without one.
   var value: String?
   let origin: Origin
   let dialect: Dialect
@@ -21,11 +21,11 @@ struct Entry: Sendable {
   var place: String { Occurrence.place(origin == .commandLine ? "--" + key : key, value, origin) }
 }
 
-/// What uWSGI or gunicorn does with a line of a configuration and this server does not.
+/// Something that uWSGI or gunicorn does with a configuration line, but this server does not.
 struct Loss: Equatable {
   /// The line as it was written.
   let place: String
-  /// What is lost, and what to use.
+  /// What is lost, and what to use instead.
   let sentence: String
 
   /// One sentence for each kind of loss, with all of its lines before it.
@@ -42,19 +42,19 @@ struct Loss: Equatable {
   }
 }
 
-/// What is found while a configuration is read, beside its options.
+/// What is found while a configuration is read, besides its options.
 struct Findings {
-  /// Why the server does not start: all of it, in the order in which it was found.
+  /// All errors that prevent the start, in the order in which they were found.
   var problems: [ConfigError] = []
-  /// Sentences for the operator of a server that starts.
+  /// Warnings to the operator of a server that starts.
   var warnings: [String] = []
-  /// Sentences about what uWSGI does with the configuration and this server does not: they end the start when
-  /// it is to be strict.
+  /// Sentences about what uWSGI does with the configuration, but this server does not: they end the start in
+  /// strict mode.
   var losses: [Loss] = []
-  /// Something of uWSGI's was read: a section of its own, or a variable.
+  /// Something in uWSGI's words was read: a section of its own, or a variable.
   var speaksUWSGI = false
 
-  /// Adds what another part of the reading has found.
+  /// Adds the findings of another part of the reading.
   mutating func add(_ others: Findings) {
     problems += others.problems
     warnings += others.warnings

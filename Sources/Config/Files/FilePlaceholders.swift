@@ -1,11 +1,11 @@
-// Placeholders of a file's own: %p its path, %d its directory with a slash, %s its name, %n its name without
-// the ending, %% a percent sign, which [server] has too; and in [uwsgi] those of uWSGI's that ask the
-// machine. Other percent signs stay: log formats and references (`%(name)`) use them.
+// A file's placeholders: %p its path, %d its directory with a slash, %s its name, %n its name without the
+// extension, %% a percent sign, all of which [server] has too; and in [uwsgi] those of uWSGI's that query the
+// machine. Other percent signs are kept: log formats and references (`%(name)`) use them.
 
-/// The parts of a file's path, and what a section of it may ask of the machine.
+/// The parts of a file's path, and what its sections may query about the machine.
 struct FilePlaceholders {
   let path: String
-  /// The file and the section, as they were asked for.
+  /// The file and the section, as they were requested.
   let asked: String
   let section: String
   /// With a slash at the end; "./" when the path has none.
@@ -50,8 +50,8 @@ struct FilePlaceholders {
     return result
   }
 
-  /// What a percent sign and those behind it stand for, up to the letter that the last one may have. Before
-  /// a bracket they are left to `References`: of `%%(`, a reference would be left.
+  /// The replacement for a percent sign and those after it, including the letter that may follow the last
+  /// one. Before a bracket they are left to `References`: `%%(` would otherwise become a reference.
   private func takeSigns(_ rest: inout Substring) -> String {
     let count = 1 + rest.utf8.prefix { $0 == Ascii.percent }.count
     rest = rest.dropFirst(count - 1)
@@ -74,7 +74,7 @@ struct FilePlaceholders {
     }
   }
 
-  /// Upper-case letters ask for the first file of a chain of templates: the file itself, where there is one.
+  /// Upper-case letters mean the first file of a chain of templates: the file itself if there is only one.
   private func foreign(_ letter: Character) -> String? {
     switch letter {
     case "P", "D", "S", "N": own(Character(letter.lowercased()))
@@ -103,7 +103,7 @@ struct FilePlaceholders {
 
   private var directories: [String] { directory.split(separator: "/").map(String.init) }
 
-  /// Eight hexadecimal digits of the path (Bernstein's hash with exclusive or).
+  /// Eight hexadecimal digits of the path (Bernstein's hash with XOR).
   private var hash: String {
     let sum = path.utf8.reduce(UInt32(5381)) {
       ($0 &* 33) ^ UInt32(truncatingIfNeeded: Int8(bitPattern: $1))

@@ -1,16 +1,16 @@
-// All words of a configuration -> the options in effect, and what there is to say about them: files first,
-// then UWSGI_* and NSGI_* variables, then the command line.
+// The whole configuration -> the options in effect, and what is to be said about them: files first, then
+// UWSGI_* and NSGI_* variables, then the command line.
 
 /// A configuration that was read, not yet applied.
 struct Reading {
   var options: [Occurrence]
   var findings: Findings
-  /// Names of uWSGI's options that change nothing here, in the order in which they were met.
+  /// Names of uWSGI's options that change nothing here, in the order of their appearance.
   var accepted: [String]
   /// `strict` is on.
   var isStrict = false
 
-  /// What a reading needs beside words.
+  /// What a reading needs besides its input.
   struct Needs {
     let environment: [String: String]
     let workingDirectory: String
@@ -19,7 +19,7 @@ struct Reading {
     let readFile: (String) throws -> String
     let budget = ReadingBudget()
 
-    /// A file that the configuration names, which is no pipe.
+    /// A file that the configuration names, which must not be a pipe.
     func readOther(_ path: String) throws -> String {
       if surroundings.isPipe(path) { throw IsPipe() }
       return try readFile(path)
@@ -67,8 +67,8 @@ struct Reading {
     }
   }
 
-  /// In uWSGI's words, what is not said is as uWSGI has it: one process, one call at once in it, and
-  /// applications that are loaded before the workers are there.
+  /// For a configuration in uWSGI's words, uWSGI's defaults apply: one process, one call at a time in it, and
+  /// applications loaded before there are workers.
   private mutating func takeForeignDefaults() {
     var taken: [String] = []
     for name in ["threads", "processes"] where takeDefault(name, "1", unless: [name]) {
@@ -83,7 +83,7 @@ struct Reading {
     }
   }
 
-  /// Adds an option before all others, unless one of these is there.
+  /// Adds an option before all others, unless one of these is given.
   private mutating func takeDefault(_ name: String, _ value: String, unless others: [String]) -> Bool {
     guard let index = OptionTable.index(named: name),
       !options.contains(where: { others.contains($0.spec.name) })
@@ -92,7 +92,7 @@ struct Reading {
     return true
   }
 
-  /// Applications that were written for uWSGI find its module.
+  /// Offers uWSGI's module to applications written for it.
   private mutating func offerModule() {
     guard let index = OptionTable.index(named: "uwsgi-module"),
       !options.contains(where: { $0.index == index })
@@ -100,19 +100,19 @@ struct Reading {
     options.append(Occurrence(index: index, written: "uwsgi-module", value: "true", origin: .commandLine))
   }
 
-  /// What the operator is told that is no reason to worry.
+  /// Notes for the operator that are no reason to worry.
   var notes: [String] = []
 
-  /// Why the configuration is refused: everything that is wrong with it.
+  /// Why the configuration is refused: all of its errors.
   var problems: [ConfigError] {
     findings.problems + (isStrict ? findings.losses.map { .loss("\($0.place): \($0.sentence)") } : [])
   }
-  /// What the operator of a server that starts is told.
+  /// The warnings to the operator of a server that starts.
   var warnings: [String] { notes + findings.warnings + (isStrict ? [] : Loss.sentences(findings.losses)) }
 }
 
 extension Occurrence {
-  /// The variable that `--set NAME=VALUE` makes.
+  /// The variable defined by `--set NAME=VALUE`.
   fileprivate var asVariable: Entry? {
     guard case .variable = spec.shape, let (name, value) = (value ?? "").cut(at: Ascii.equals),
       !name.isEmpty
@@ -122,7 +122,7 @@ extension Occurrence {
 }
 
 extension ConfigReader {
-  /// - Parameter variables: what `--set` gives.
+  /// - Parameter variables: those defined by `--set`.
   init(_ needs: Reading.Needs, variables: [Entry]) {
     self.init(needs: needs)
     entries = variables

@@ -1,21 +1,21 @@
-// References in values: $(NAME) and $(NAME:-other) from the environment, @(FILE) for what is in a file,
-// %(name) for the value of another key, and %(a + b) for what comes of several. In this order, as in uWSGI.
-// In [server] a sign that is written twice before the bracket is that sign, and no reference: $$(x) is $(x).
+// References in values: $(NAME) and $(NAME:-other) from the environment, @(FILE) for the contents of a file,
+// %(name) for the value of another key, and %(a + b) for a calculation with several. In this order, as in
+// uWSGI. In [server] a doubled sign before the bracket stands for itself: $$(x) is $(x).
 
 struct References {
   let entries: [Entry]
   let reader: ConfigReader
-  /// What the operator is told about references that lead nowhere and are no error.
+  /// Warnings about references that lead nowhere but are not errors.
   var warnings: [String] = []
 
-  /// Brackets in brackets; what is deeper is no reference.
+  /// How deep brackets may be nested; anything deeper is not a reference.
   private static let bracketsMaximum = 64
-  /// The first entry of each key, once one was asked for.
+  /// The first entry of each key, filled when one is first asked for.
   private var firsts: [String: Entry]?
 
-  /// References that refer to others; deeper is taken for a circle. No precedent: uWSGI replaces each once.
+  /// How deep references may be nested; deeper counts as a circle. No precedent: uWSGI replaces each once.
   private static let depthMaximum = 16
-  /// Options whose own language has `%(name)`: what names no key is theirs.
+  /// Options whose own syntax has `%(name)`: names that are not keys belong to them.
   private static let formats = [
     "log-format", "logformat", "log-encoder", "log-req-encoder", "logger", "req-logger",
     "log-route",
@@ -24,7 +24,7 @@ struct References {
 
   init(entries: [Entry], reader: ConfigReader) { (self.entries, self.reader) = (entries, reader) }
 
-  /// The names that `%(…)` asks for, anywhere.
+  /// All names that `%(…)` refers to.
   var names: Set<String> {
     var names: Set<String> = []
     for entry in entries {
@@ -70,8 +70,7 @@ struct References {
     }
   }
 
-  /// Replaces what stands in brackets behind `mark`; nil leaves it as it is. A bracket that does not close is
-  /// text.
+  /// Replaces the text in brackets after `mark`; nil leaves it unchanged. An unclosed bracket is text.
   private mutating func replace(
     _ mark: String, in text: String, _ entry: Entry,
     _ value: (inout References, String) throws(ConfigError) -> String?
@@ -99,8 +98,8 @@ struct References {
     return result + rest
   }
 
-  /// Takes the signs off that stand for others before a bracket; whether what is left is no reference. Of
-  /// percent signs, which the file has doubled everywhere, two are one; others are doubled right here.
+  /// Removes doubled signs before a bracket; returns whether no reference is left. Two percent signs count as
+  /// one here, because the file doubles them everywhere; other signs are doubled only here.
   private static func takeSigns(of mark: String, _ before: inout Substring) -> Bool {
     let sign = mark.utf8.first!
     let count = before.utf8.reversed().prefix { $0 == sign }.count
@@ -163,8 +162,8 @@ struct References {
       place: entry.place, name: name, suggestion: Suggestion.key(name, entries.prefix(1000).map(\.key)))
   }
 
-  /// Words one after the other, from left to right: numbers, keys, and `+ - * / ++ --` between them. What no
-  /// sign is between is written together.
+  /// Evaluates words from left to right: numbers, keys, and `+ - * / ++ --` between them. Words without an
+  /// operator between them are concatenated.
   private mutating func calculate(_ text: String, _ entry: Entry, _ depth: Int) throws(ConfigError)
     -> String
   {
@@ -172,25 +171,49 @@ struct References {
     var sign: Substring?
     for word in text.split(separator: " ") {
       if word == "++" || word == "--" {
-        result = "\((Int64(result) ?? 0) &+ (word == "++" ? 1 : -1))"
+        let number = try number(result, text, entry)
+        result = "\(number &+ (word == "++" ? 1 : -1))"
       } else if ["+", "-", "*", "/"].contains(word) {
         sign = word
       } else {
         let value = Int64(word) != nil ? String(word) : try key(String(word), entry, depth) ?? ""
-        result =
-          sign.map { Self.apply($0, Int64(result) ?? 0, Int64(value) ?? 0) } ?? result + value
+        if let sign {
+          result = try apply(sign, number(result, text, entry), number(value, text, entry), text, entry)
+        } else {
+          result += value
+        }
         sign = nil
       }
     }
     return result
   }
 
-  private static func apply(_ sign: Substring, _ left: Int64, _ right: Int64) -> String {
+  /// The operand of an operator; an empty one, as before the first word, is 0. uWSGI reads any other text as
+  /// 0 too, and serves with a number that nobody meant.
+  private func number(_ value: String, _ text: String, _ entry: Entry) throws(ConfigError) -> Int64 {
+    if value.isEmpty { return 0 }
+    if let number = Int64(value) { return number }
+    throw .badValue(
+      place: entry.place,
+      .rule(
+        "%(\(text))", problem: "calculates with what is no number",
+        fix: "give its keys numbers, or leave the signs out to join texts"))
+  }
+
+  private func apply(
+    _ sign: Substring, _ left: Int64, _ right: Int64, _ text: String, _ entry: Entry
+  ) throws(ConfigError) -> String {
     switch sign {
-    case "+": "\(left &+ right)"
-    case "-": "\(left &- right)"
-    case "*": "\(left &* right)"
-    default: right == 0 || right == -1 ? "\(right == 0 ? 0 : 0 &- left)" : "\(left / right)"
+    case "+": return "\(left &+ right)"
+    case "-": return "\(left &- right)"
+    case "*": return "\(left &* right)"
+    default:
+      if right == 0 {
+        throw .badValue(
+          place: entry.place,
+          .rule("%(\(text))", problem: "divides by zero", fix: "divide by another number"))
+      }
+      return right == -1 ? "\(0 &- left)" : "\(left / right)"
     }
   }
 }

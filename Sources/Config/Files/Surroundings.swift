@@ -1,4 +1,4 @@
-// What a configuration can ask of the machine that it is read on.
+// What a configuration can query about the machine that it is read on.
 
 /// The machine's answers; the command fills them in, tests make them up.
 public struct Surroundings: Sendable {
@@ -8,7 +8,7 @@ public struct Surroundings: Sendable {
   public var processors: @Sendable () -> Int = { 1 }
   /// Microseconds since 1970, for `%t` and `%T`.
   public var microseconds: @Sendable () -> Int64 = { 0 }
-  /// Number of the file on its file system, for `%i`; 0 when it is not there.
+  /// Number of the file on its file system, for `%i`; 0 if it does not exist.
   public var inode: @Sendable (String) -> UInt64 = { _ in 0 }
   /// User and group of the process as numbers and names, for `%u`, `%U`, `%g` and `%G`.
   public var identity: @Sendable () -> (user: (UInt32, String), group: (UInt32, String)) = {
@@ -18,10 +18,10 @@ public struct Surroundings: Sendable {
   public var isDirectory: @Sendable (String) -> Bool = { _ in false }
   /// Whether a path names a pipe, which only `--ini` may read.
   public var isPipe: @Sendable (String) -> Bool = { _ in false }
-  /// Names that a shell's pattern stands for, for `for-glob`.
+  /// Names that match a shell pattern, for `for-glob`.
   public var glob: @Sendable (String) -> [String] = { [$0] }
-  /// A file of another format in lines of this server's own (`ConfigFormat`); its error's description is
-  /// shown.
+  /// Converts a file of another format into this server's own lines (`ConfigFormat`); shows the description
+  /// of its error.
   public var convert: @Sendable (ConfigFormat, String) throws -> String = { format, _ in
     throw NoConverter(format: format)
   }
@@ -36,7 +36,7 @@ public enum ConfigFormat: String, Sendable, Equatable, CaseIterable {
   /// The JSON of NGINX Unit, of which `server migrate` reads every value by its path.
   case unit
 
-  /// The format of a file by the end of its name; nil for any other.
+  /// The format of a file by its extension; nil for any other.
   init?(ending path: some StringProtocol) {
     let text = Substring(path)
     guard let dot = text.utf8.lastIndex(of: Ascii.dot) else { return nil }

@@ -1,15 +1,15 @@
-// Entries -> options. A section of this server's own takes options alone; in one of uWSGI's, a key may be an
+// Entries -> options. A section of this server's own takes only options; in one of uWSGI's, a key may be an
 // option of this server, one that means something else or nothing here, or a variable of the file.
 
 /// Turns entries into options, one after the other.
 struct Translator {
-  /// Keys that `%(name)` asks for.
+  /// Keys that `%(name)` refers to.
   let referenced: Set<String>
-  /// Names of uWSGI's options that mean nothing here or are always so; each once.
+  /// Names of uWSGI's options that mean nothing here or always apply; each once.
   var accepted: [String] = []
   var findings = Findings()
   var options: [Occurrence] = []
-  /// What applications find in `uwsgi.opt` besides.
+  /// What else applications find in `uwsgi.opt`.
   var tellings: [Occurrence] = []
 
   /// Adds the options that an entry stands for.
@@ -31,8 +31,8 @@ struct Translator {
     do throws(ConfigError) { try add(index, entry) } catch { findings.problems.append(error) }
   }
 
-  /// Options that a file in uWSGI's words cannot mean, where such a key is a variable of its own: one that
-  /// was harmless there does not show tracebacks to everybody here.
+  /// Options that a file in uWSGI's words cannot set, because there such a key is a variable: a name that was
+  /// harmless there must not show tracebacks to everybody here.
   private static let ownWords: Set<String> = ["debug"]
 
   private mutating func foreign(_ entry: Entry) {
@@ -70,7 +70,7 @@ struct Translator {
     }
   }
 
-  /// What an application finds in `uwsgi.opt`, although it is no option here.
+  /// Adds what an application finds in `uwsgi.opt`, although it is not an option here.
   private mutating func tell(_ entry: Entry) {
     guard let index = OptionTable.index(named: "uwsgi-opt") else { return }
     let text = entry.key + (entry.value.map { "=" + $0 } ?? "")
@@ -122,9 +122,8 @@ struct Translator {
         entry.dialect))
   }
 
-  /// The option with its value as it was meant: without a comment behind it, `true` for 1, and in a file of
-  /// uWSGI's the nearest number that is taken here. What cannot be read stays, for the one who applies it to
-  /// say.
+  /// Normalizes an option's value as it was meant: without a comment after it, `true` for 1, and in a file of
+  /// uWSGI's the nearest number that is allowed here. Leaves unreadable values for `apply` to report.
   private mutating func settle(_ option: Occurrence, _ dialect: Dialect) -> Occurrence {
     guard let text = option.value, let error = option.error() else { return option }
     if let bare = Self.withoutComment(text) {
@@ -160,7 +159,7 @@ struct Translator {
     return changed
   }
 
-  /// What stands before ` #…` or ` ;…`; nil where there is none.
+  /// The text before ` #…` or ` ;…`; nil if there is neither.
   private static func withoutComment(_ text: String) -> String? {
     let bytes = text.utf8
     let mark = bytes.indices.dropFirst().first { index in

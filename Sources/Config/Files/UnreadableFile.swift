@@ -1,14 +1,13 @@
-/// Why a file that a configuration names cannot be read: the system does not give it, or what is in it is
-/// broken.
+/// Why a file that a configuration names cannot be read: the system refuses it, or its contents are broken.
 public struct UnreadableFile: Error, Equatable, CustomStringConvertible {
-  /// Where in the file it is broken, from 1; nil where that is no matter of a line.
+  /// Where in the file it is broken, from 1; nil if it is not about a line.
   public let line: Int?
   /// What is wrong, without a full stop, such as the system's words.
   public let problem: String
-  /// What to do about it; nil where the path or its permissions are to be looked at.
+  /// What to do about it; nil if the path or its permissions should be checked.
   public let fix: String?
 
-  /// What the reader of a file says.
+  /// An error from the reader of a file.
   public init(line: Int? = nil, _ problem: String, fix: String? = nil) {
     (self.line, self.problem, self.fix) = (line, problem, fix)
   }

@@ -1,8 +1,8 @@
 // gunicorn's `--access-logformat` -> log-format: `%(h)s %(r)s` becomes `%(addr) %(method) %(uri) %(proto)`.
 
 enum GunicornLogFormat {
-  /// Its names of one letter. The texts around them are gunicorn's own: it writes dates in brackets and
-  /// process numbers in angle ones.
+  /// Its one-letter names. The text around them is gunicorn's own: it writes dates in square brackets and
+  /// process numbers in angle brackets.
   private static let atoms = [
     "h": "%(addr)", "l": "-", "u": "%(user)", "t": "[%(ltime)]", "r": "%(method) %(uri) %(proto)",
     "m": "%(method)", "U": "%(path)", "q": "%(query)", "H": "%(proto)", "s": "%(status)", "B": "%(rsize)",
@@ -10,7 +10,7 @@ enum GunicornLogFormat {
     "M": "%(msecs)", "p": "<%(pid)>",
   ]
 
-  /// The format in this server's names, and the names that it has not.
+  /// The format in this server's names, and the names that this server does not have.
   static func translated(_ text: String) -> (format: String, lost: [String]) {
     var (format, lost) = ("", [String]())
     var rest = text[...]

@@ -1,15 +1,14 @@
-// The options of gunicorn, and what they are here: one row each, for its command line and for what its
-// configuration file sets.
+// gunicorn's options, and their meanings here: one row each, for its command line and its configuration file.
 
-/// What becomes of an option of gunicorn.
+/// What becomes of a gunicorn option.
 enum GunicornMeaning: Sendable {
-  /// An option of this server's, with the value in its form.
+  /// An option of this server, with the value in its form.
   case option(String, @Sendable (String) -> [String])
-  /// A flag of this server's.
+  /// A flag of this server.
   case flag(String)
-  /// What decides about several options at once, and is looked at when all are known.
+  /// It affects several options at once, and is evaluated when all are known.
   case kept
-  /// Always so here, or without meaning.
+  /// Always the case here, or without meaning.
   case accepted
   /// Something is lost: what, and what to use.
   case lost(String)
@@ -164,7 +163,7 @@ struct GunicornOption: Sendable {
 
   @Sendable private static func single(_ value: String) -> [String] { [value] }
 
-  /// Addresses between commas; without a port it is 8000.
+  /// Addresses separated by commas; the default port is 8000.
   @Sendable private static func addresses(_ value: String) -> [String] {
     value.split(separator: ",").map { text in
       let text = text.trimmed
@@ -173,14 +172,14 @@ struct GunicornOption: Sendable {
     }
   }
 
-  /// Networks between commas; `*` is everybody.
+  /// Networks separated by commas; `*` is everybody.
   @Sendable private static func peers(_ value: String) -> [String] {
     value.split(separator: ",").flatMap { text -> [String] in
       text.trimmed == "*" ? ["0.0.0.0/0", "::/0", "unix"] : [String(text.trimmed)]
     }
   }
 
-  /// A number in Python's words: 0o22, 18 or 0.
+  /// A number in Python's notation: 0o22, 18 or 0.
   private static func octal(_ text: String) -> String {
     if text.hasPrefix("0o") { return String(text.dropFirst(2)) }
     guard !text.hasPrefix("0"), let number = UInt32(text) else { return text }

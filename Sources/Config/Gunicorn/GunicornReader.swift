@@ -1,16 +1,16 @@
-// gunicorn's command line -> options: `server MODULE:APP -b ADDR -w N …`. It is one when a word that names an
-// application stands where gunicorn has it, outside of every option.
+// gunicorn's command line -> options: `server MODULE:APP -b ADDR -w N …`. It is one if a word outside of all
+// options names an application, as gunicorn expects.
 
 struct GunicornReader {
-  /// Options of gunicorn's, in order: the row, the name as written, the value.
+  /// gunicorn's options, in order: the row, the name as written, the value.
   private(set) var given: [(option: GunicornOption, written: String, value: String)] = []
-  /// Words of this server's own among them.
+  /// This server's own words among them.
   private(set) var others: [String] = []
   /// `MODULE[:APP]`.
   private(set) var application: String?
   private var problems: [ConfigError] = []
 
-  /// The options of the command line; nil when it is not one of gunicorn's.
+  /// The options of the command line; nil if it is not gunicorn's.
   static func read(
     _ arguments: [String], _ environment: [String: String]
   ) -> CommandLineOptions? {
@@ -94,7 +94,7 @@ struct GunicornReader {
       && ConfigFormat(ending: module) == nil
   }
 
-  /// Words of a shell: blanks part them, quotes hold them together.
+  /// Words as in a shell: blanks separate them, quotes hold them together.
   private static func words(_ text: String) -> [String] {
     var words: [String] = []
     var word: String?

@@ -1,4 +1,4 @@
-// What gunicorn's options come to together: the kind of worker decides what threads and timeouts mean.
+// The combined meaning of gunicorn's options: the kind of worker decides what threads and timeouts mean.
 
 struct GunicornTranslation {
   typealias Given = (option: GunicornOption, written: String, value: String)
@@ -30,7 +30,7 @@ struct GunicornTranslation {
     if let reload = last("reload") { pairs.append((reload.written, "py-autoreload", "1")) }
   }
 
-  /// The options, with those for which gunicorn has a value of its own and nobody gave another.
+  /// The options, including gunicorn's own defaults where no other value was given.
   func options(serving application: String, beside others: [Occurrence]) -> [Occurrence] {
     func isGiven(_ name: String) -> Bool {
       pairs.contains { $0.name == name } || others.contains { $0.spec.name == name }
@@ -61,7 +61,7 @@ struct GunicornTranslation {
 
   private func last(_ setting: String) -> Given? { given.last { $0.option.setting == setting } }
 
-  /// A sync worker answers one request, and is ended when that takes longer than the timeout.
+  /// A sync worker answers one request, and is killed if that takes longer than the timeout.
   private mutating func takeWorkers() {
     let kind = last("worker_class")
     let threads = last("threads")
@@ -104,7 +104,7 @@ struct GunicornTranslation {
         sentence: "there is no \(lost.joined(separator: ", ")) here, and - stands in its place"))
   }
 
-  /// One log has the lines of errors and, where they are asked for, of requests.
+  /// One log gets the lines of errors and, if they are asked for, of requests.
   private mutating func takeLogs() {
     takeLogFormat()
     let access = last("accesslog")

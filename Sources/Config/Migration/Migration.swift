@@ -3,9 +3,9 @@
 
 import Control
 
-/// A configuration on its way to this server's words.
+/// A configuration being translated into this server's words.
 public struct Migration {
-  /// The lines of `[server]`, comments among them.
+  /// The lines of `[server]`, including comments.
   private var lines: [String] = []
   private let path: String
 
@@ -16,10 +16,10 @@ public struct Migration {
     "; made of \(path) by `server migrate`\n[server]\n" + lines.map { $0 + "\n" }.joined()
   }
 
-  /// A sentence about what is lost, or is to be done.
+  /// Adds a sentence about what is lost, or has to be done.
   mutating func note(_ sentence: String) { lines.append("; \(Self.onOneLine(sentence))") }
 
-  /// An option, with the words that it comes from if they are others.
+  /// Adds an option, with the words that it comes from if they differ.
   mutating func add(_ name: String, _ value: String?, from origin: String? = nil) {
     if let origin { note(origin) }
     let value = value ?? "true"
@@ -40,9 +40,9 @@ public struct Migration {
 }
 
 extension Migration {
-  /// Reads a configuration of uWSGI's: ini, YAML, XML or JSON by its ending.
+  /// Reads a configuration of uWSGI's: ini, YAML, XML or JSON by its extension.
   ///
-  /// - Parameters: as of `Settings.parse`.
+  /// - Parameters: as for `Settings.parse`.
   public static func uwsgi(
     _ path: String, environment: [String: String], workingDirectory: String = "",
     isFile: @escaping @Sendable (String) -> Bool = { _ in false },
@@ -67,7 +67,7 @@ extension Migration {
       case .configuration, .variable, .action: continue
       default: break
       }
-      // What an application finds in uwsgi.opt without being an option here has its own line for that.
+      // An entry that applications find in uwsgi.opt, but that is not an option here, gets a line of its own.
       let isSame = option.written == option.spec.name || option.spec.name == "uwsgi-opt"
       migration.add(option.spec.name, option.value, from: isSame ? nil : "was \(option.place)")
     }
@@ -80,13 +80,13 @@ extension Migration {
     } ?? []
   }
 
-  /// Reads what a configuration file of gunicorn's has set, once it has run.
+  /// Reads what a gunicorn configuration file has set, after it has run.
   ///
   /// - Parameters:
-  ///   - settings: names and values, as `evaluate_gunicorn.py` prints them: a list has several, what can be
-  ///     called has the one value "\u{1}".
+  ///   - settings: names and values, as `evaluate_gunicorn.py` prints them: a list has several, a callable
+  ///     has the single value "\u{1}".
   ///   - path: the file.
-  ///   - source: its text, for the numbers of lines.
+  ///   - source: its text, for line numbers.
   public static func gunicorn(
     _ settings: [(name: String, values: [String])], path: String, source: String
   ) -> Migration {

@@ -1,8 +1,8 @@
 // A configuration of NGINX Unit: listeners, routes and applications, as JSON -> an ini file of this server's.
 
-/// The values of a JSON file by the names that lead to them.
+/// The values of a JSON file by the paths that lead to them.
 struct JSONPaths {
-  /// Names, the last one of an element of a list its number, and the value as text.
+  /// Each path as names, where an element of a list has its number as a name, and the value as text.
   let values: [(path: [String], line: Int, value: String)]
 
   /// Reads what `config_reader unit` writes: the names of a path have line ends between them.
@@ -26,13 +26,13 @@ struct JSONPaths {
 }
 
 extension Migration {
-  /// Whether a JSON file, in the lines of `config_reader unit`, is one of Unit's.
+  /// Whether a JSON file, in the lines of `config_reader unit`, is Unit's.
   public static func isUnit(_ text: String) -> Bool {
     let names = JSONPaths(converted: text).values.compactMap(\.path.first)
     return names.contains("listeners") || names.contains("applications")
   }
 
-  /// Reads a configuration of Unit's, as its control socket prints it, in the lines of `config_reader unit`.
+  /// Reads a configuration of Unit, as its control socket prints it, in the lines of `config_reader unit`.
   public static func unit(_ path: String, converted text: String) -> Migration {
     var migration = Migration(of: path)
     let paths = JSONPaths(converted: text)
@@ -107,7 +107,7 @@ extension Migration {
       } else if names[1] == "spare" {
         let most = paths.values.first { $0.path == ["applications", application, "processes", "max"] }?.value
         let least = max(1, Int(value) ?? 1)
-        // Where all are kept there is nothing to decide.
+        // If all are kept there is nothing to decide.
         if least < Int(most ?? "") ?? 1 { add("cheaper", "\(least)", from: was) }
       } else {
         note("LOST \(quoted): a process that has too little to do ends after a minute")
@@ -120,7 +120,7 @@ extension Migration {
     }
   }
 
-  /// A share below a prefix is a static-map2; a share of all paths with an application behind it a
+  /// A share below a prefix is a static-map2; a share of all paths, with an application as the fallback, a
   /// check-static.
   private mutating func route(_ paths: JSONPaths, _ path: String) {
     for step in paths.names(below: "routes") {

@@ -54,10 +54,9 @@ let applicationOptions = OptionGroup(
   ])
 
 extension AppSettings {
-  /// Reads `[/mount=]PATH[:symbol]`. What is there as a file by the name that is written is that file,
-  /// whatever stands in its name. Otherwise a mount ends at the first `=`, and a symbol begins behind the
-  /// last `:`; a path that holds an `=` is written after `/=`, one with a `:` in its last part with another
-  /// one at the end.
+  /// Reads `[/mount=]PATH[:symbol]`. If a file exists under the written name, it is that file, whatever its
+  /// name contains. Otherwise a mount ends at the first `=`, and a symbol begins after the last `:`; a path
+  /// that contains an `=` is written after `/=`, one with a `:` in its last part with another `:` at the end.
   init(parsing text: String, isFile: (String) -> Bool = { _ in false }) throws(ValueError) {
     if let (path, symbol) = Self.file(text[...], isFile) {
       self.init(path: path, symbol: symbol)
@@ -83,7 +82,7 @@ extension AppSettings {
     self.init(mount: mount, path: String(path), symbol: symbol)
   }
 
-  /// A file that is there: the whole text, or all before a symbol.
+  /// An existing file: the whole text, or everything before a symbol.
   private static func file(_ text: Substring, _ isFile: (String) -> Bool) -> (String, symbol: String?)? {
     if text.isEmpty { return nil }
     if isFile(String(text)) { return (String(text), nil) }
@@ -93,7 +92,7 @@ extension AppSettings {
     return (String(path), symbol)
   }
 
-  /// What stands before and behind the last colon of the last part of a path.
+  /// The text before and after the last colon of the last part of a path.
   private static func cutSymbol(_ path: Substring) -> (Substring, Substring)? {
     guard let colon = path.utf8.lastIndex(of: Ascii.colon) else { return nil }
     let tail = path[path.utf8.index(after: colon)...]
@@ -106,7 +105,7 @@ extension AppSettings {
     return "--app=\(mount.isEmpty ? "/" : mount)=\(path)\(end)"
   }
 
-  /// How the file may have been meant that is not there by `path`; nil if there is but one way.
+  /// Another way to read a file that does not exist at `path`; nil if there is none.
   public var otherReading: String? {
     guard runtime == nil, !mount.isEmpty else { return nil }
     return "`\(mount)=\(path)` stands for \(path) at the mount point \(mount); a path that holds an `=` is "

@@ -52,7 +52,7 @@ extension CacheSettings {
     "clear_on_full",
   ]
 
-  /// What of a value of cache2 has no effect.
+  /// The parts of a cache2 value that have no effect.
   typealias Lost = [String]
 
   /// Reads `name=pages,items=100,blocksize=4096`.
@@ -82,7 +82,7 @@ extension CacheSettings {
 }
 
 extension Draft {
-  /// A value of cache2.
+  /// Adds a value of cache2.
   fileprivate mutating func addCache(_ text: String) throws(ValueError) {
     let (cache, lost) = try CacheSettings.parse(text)
     try add(cache, text)
@@ -92,7 +92,7 @@ extension Draft {
         + "\(lost.joined(separator: ", ")) has no effect")
   }
 
-  /// A cache whose name no other has.
+  /// Adds a cache whose name no other has.
   fileprivate mutating func add(_ cache: CacheSettings, _ text: String) throws(ValueError) {
     guard !settings.shared.caches.contains(where: { $0.name == cache.name }) else {
       throw .rule(text, problem: "is a second cache called \(cache.name)", fix: "write name=OTHER in it")

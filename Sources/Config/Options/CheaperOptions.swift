@@ -99,13 +99,13 @@ private func mebibytes(
 }
 
 extension Draft {
-  /// The settings of the family, which any option of it begins.
+  /// The settings of the family, created by its first option.
   fileprivate var cheaper: CheaperSettings {
     get { settings.supervision.cheaper ?? CheaperSettings() }
     set { settings.supervision.cheaper = newValue }
   }
 
-  /// What is asked for has to be possible.
+  /// Throws if the requested numbers are impossible.
   func checkCheaper() throws(ConfigError) {
     guard let cheaper = settings.supervision.cheaper else { return }
     guard settings.process.hasMaster else { throw .watchWithoutMaster("cheaper") }

@@ -1,21 +1,21 @@
-// Settings while the options are being applied, with what only makes sense once all of them are known.
+// Settings while the options are being applied, with parts that only make sense once all of them are known.
 
 struct Draft {
   var settings = Settings()
   /// Which of `settings.listeners` came from `--socket`, whose protocol is `socketProtocol`, wherever that
-  /// stands.
+  /// is given.
   var plainSockets: [Int] = []
   var socketProtocol = ListenerProtocol.auto
-  /// `--tls-cert` and `--tls-key`, in their orders.
+  /// `--tls-cert` and `--tls-key`, in the order given.
   var (tlsCertificates, tlsKeys): ([String], [String]) = ([], [])
   var appOptions: [(mount: String?, option: AppOption)] = []
   var wantsCGI = false
   var runtimes = RuntimeDraft()
   /// The last option that asks for a program of the operator's.
   var programOption = ""
-  /// Names of plugins that are none of the server's, and that it starts without.
+  /// Names of plugins that are not the server's, and that it starts without.
   var missingPlugins: [String] = []
-  /// Whether a file of this name is there: what may be read in two ways is read as that file.
+  /// Whether a file of this name exists: an ambiguous value is read as that file.
   var isFile: @Sendable (String) -> Bool = { _ in false }
 
   mutating func listen(_ text: String, _ gateway: ListenerProtocol) throws(ValueError) {
@@ -38,6 +38,7 @@ struct Draft {
       try checkApps()
       try distributeAppOptions()
       if settings.apps.isEmpty { throw .noApplication }
+      try checkSignatures()
     } catch { problems.append(error) }
     if let label = settings.rules.lostLabel { problems.append(.jumpToNowhere(label: label)) }
     let hasSockets = !settings.listeners.isEmpty || hasInheritedSockets
@@ -65,7 +66,7 @@ struct Draft {
     return settings
   }
 
-  /// In development what is saved is served at once: nothing waits for a build to prove itself.
+  /// In development saved files are served at once: nothing waits for a build to prove itself.
   private mutating func develop() {
     guard settings.supervision.isDevelopment else { return }
     settings.supervision.watchesApps = true
@@ -91,6 +92,14 @@ struct Draft {
       if let other = settings.apps[..<index].first(where: { $0.mount == app.mount }) {
         throw .mountTwice(app.mount, other.path, app.path)
       }
+    }
+  }
+
+  /// A runtime makes apps from files that no signature covers.
+  private func checkSignatures() throws(ConfigError) {
+    guard settings.supervision.appKey != nil else { return }
+    for app in settings.apps {
+      if let runtime = app.runtime { throw .unsignable(app.path, runtime: runtime.name) }
     }
   }
 

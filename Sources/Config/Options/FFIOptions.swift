@@ -9,7 +9,7 @@ let ffiRuntime = RuntimeSpec(
   },
   accepts: { _ in nil })
 
-/// What a function is named by.
+/// The forms that name a function.
 enum FFITarget {
   /// `LIBRARY:SYMBOL(`, whatever follows; not `/srv/a:b(2)/c.so`, whose parenthesis is in a name.
   static func isSignature(_ text: Substring) -> Bool {
@@ -25,7 +25,7 @@ enum FFITarget {
 }
 
 extension Draft {
-  /// Adds functions to the app at the root, which holds all of `--call` and `--call-file`.
+  /// Adds functions to the app at the root, which has everything from `--call` and `--call-file`.
   mutating func call(_ key: String, _ value: String) {
     let option = AppOption(key: key, value: value)
     let known = runtimes.made.firstIndex {

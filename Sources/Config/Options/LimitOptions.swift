@@ -1,4 +1,5 @@
 // The options that change the numbers of Limits.swift.
+import Control
 
 private let limits = Limits()
 private let seconds = 0.001...86_400.0
@@ -55,7 +56,7 @@ let requestOptions = OptionGroup(
     OptionSpec(
       "threads", default: "\(limits.threads)", "calls under way at once in a thread-safe app",
       .value(placeholder: "N") { (draft, text) throws(ValueError) in
-        draft.settings.limits.threads = try Value.number(text, 1...4096)
+        draft.settings.limits.threads = try Value.number(text, 1...Message.mostCalls)
       }),
   ])
 

@@ -123,7 +123,7 @@ extension Draft {
     }
   }
 
-  /// What several options about logs come to together.
+  /// Combines several options about logs.
   mutating func finishLogs() throws(ConfigError) {
     if settings.log.routing.isJSON {
       if settings.log.format == nil { settings.log.format = try? LogFormat("json") }

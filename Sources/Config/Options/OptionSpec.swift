@@ -3,14 +3,14 @@
 
 /// What an option takes and does.
 enum OptionShape: Sendable {
-  /// Takes nothing (`--name=false` takes it back).
+  /// Takes nothing (`--name=false` revokes it).
   case flag(@Sendable (inout Draft, Bool) -> Void)
   /// Takes one value.
   case value(placeholder: String, @Sendable (inout Draft, String) throws(ValueError) -> Void)
   /// Takes a value, or stands for `bare` when none follows.
   case optionalValue(
     placeholder: String, bare: String, @Sendable (inout Draft, String) throws(ValueError) -> Void)
-  /// Names a configuration file, read before anything else; nil: its format is that of its ending.
+  /// Names a configuration file, read before anything else; nil: its format follows from its extension.
   case configuration(placeholder: String, format: ConfigFormat?)
   /// Gives a value to a name that configuration files may refer to.
   case variable(placeholder: String)
@@ -18,7 +18,7 @@ enum OptionShape: Sendable {
   case action(Action)
 }
 
-/// What is done instead of serving.
+/// The action that replaces serving.
 enum Action: Sendable {
   case help, version, showConfig, checkConfig
 }
@@ -50,7 +50,7 @@ struct OptionSpec: Sendable {
     self.shape = shape
   }
 
-  /// What stands after the name in help; nil for flags.
+  /// The text after the name in help; nil for flags.
   var placeholder: String? {
     switch shape {
     case .flag, .action: nil
@@ -61,7 +61,7 @@ struct OptionSpec: Sendable {
   }
 }
 
-/// Options of one theme, under one heading of `--help`.
+/// Options of one topic, under one heading of `--help`.
 struct OptionGroup: Sendable {
   let title: String
   let options: [OptionSpec]
@@ -84,7 +84,7 @@ enum OptionTable {
     all.firstIndex { $0.name == name || $0.aliases.contains { $0 == name } }
   }
 
-  /// The format of the files that an option names (nil inside: that of their ending); nil for any other
+  /// The format of the files that an option names (inner nil: that of their extension); nil for any other
   /// option.
   static func configuration(named name: String) -> ConfigFormat?? {
     guard let index = index(named: name), case .configuration(_, let format) = all[index].shape

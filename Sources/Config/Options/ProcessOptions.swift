@@ -1,4 +1,4 @@
-// The process itself, the configuration's sources, and what is accepted because it is always so.
+// The process itself, the configuration's sources, and options that are accepted because they always apply.
 
 let processOptions = OptionGroup(
   title: "Process",
@@ -105,7 +105,7 @@ let configurationOptions = OptionGroup(
     OptionSpec("help", short: "h", "print this, and exit", .action(.help)),
   ])
 
-/// Habits of uWSGI's users that ask for what this server always does.
+/// Options that uWSGI's users habitually set and that this server always applies.
 let acceptedOptions = OptionGroup(
   title: "Accepted for compatibility (always on)",
   options: [

@@ -90,6 +90,19 @@ extension AttachedProgram {
     (pidFile, self.isInBackground) = (parts[0], isInBackground)
   }
 
+  /// uWSGI's keys, and what replaces them here.
+  private static let elsewhere: [String: String] = [
+    "freq": "leave it out: its end is noticed when it comes, and not looked for every so many seconds",
+    "touch": "have the command watch the file, or end the program, which is started again",
+    "reloadsignal": "leave it out: a reload of the server leaves its programs alone",
+    "reload_signal": "leave it out: a reload of the server leaves its programs alone",
+    "uid": "leave it out for the user of the applications, or write cmd=exec setpriv --reuid USER COMMAND",
+    "gid": "leave it out for the group of the applications, or write cmd=exec setpriv --regid GROUP COMMAND",
+    "ns_pid": "write cmd=exec unshare --pid --fork COMMAND",
+    "chdir": "write cmd=cd DIR && exec COMMAND",
+    "max_throttle": "leave it out: the pause before it is started again grows to a minute at most",
+  ]
+
   /// `cmd=COMMAND,key=value`.
   fileprivate init(keys text: String) throws(ValueError) {
     var program = AttachedProgram(command: "")
@@ -102,6 +115,10 @@ extension AttachedProgram {
       case ("control", 2): program.isVital = try Value.boolean(parts[1])
       case ("stopsignal", 2), ("stop_signal", 2):
         program.stopSignal = Int32(try Value.number(parts[1], 1...64))
+      case (let name?, _) where Self.elsewhere[name] != nil:
+        throw .rule(
+          String(word), problem: "is a key of uWSGI's that programs do not have here",
+          fix: Self.elsewhere[name]!)
       default:
         throw .unknownWord(
           String(word), known: ["cmd=", "pidfile=", "daemonize=", "control=", "stopsignal="])
@@ -158,7 +175,7 @@ extension TimedProgram {
 }
 
 extension Draft {
-  /// Somebody has to start them.
+  /// Throws if nobody would start them.
   func checkPrograms() throws(ConfigError) {
     guard settings.programs != ProgramSettings(), !settings.process.hasMaster else { return }
     throw .watchWithoutMaster(programOption)

@@ -2,6 +2,7 @@
 
 let pythonRuntime = RuntimeSpec(
   name: "python3", aliases: ["python"], example: "-w MODULE", target: "module",
+  keepsModules: true,
   claims: { target in
     PythonTarget.isFile(target) ? AppOption(key: "wsgi-file", value: String(target)) : nil
   },
@@ -9,12 +10,12 @@ let pythonRuntime = RuntimeSpec(
     PythonTarget.isModule(target) ? AppOption(key: "module", value: String(target)) : nil
   })
 
-/// What a WSGI application is named by.
+/// The forms that name a WSGI application.
 enum PythonTarget {
-  /// `blog.wsgi` or `blog.py`, with `:callable` behind it if need be. `blog.wsgi:app` is the module
-  /// `blog.wsgi`, which Django makes; the file is written with a slash.
+  /// `blog.wsgi` or `blog.py`, optionally followed by `:callable`. `blog.wsgi:app` is the module `blog.wsgi`,
+  /// as Django generates it; the file is written with a slash.
   static func isFile(_ text: Substring) -> Bool {
-    // The name of a file may hold a colon itself.
+    // A file's name may contain a colon itself.
     [text, path(text)].contains { name in
       let isNamed = name.utf8.contains(Ascii.slash) || name.endIndex == text.endIndex
       return name.hasSuffix(".py") || (name.hasSuffix(".wsgi") && isNamed)
@@ -27,7 +28,7 @@ enum PythonTarget {
     return path.hasSuffix(".wsgi") && !isFile(text) ? path : nil
   }
 
-  /// What stands before `:callable`. A call may hold colons of its own, in its brackets.
+  /// The text before `:callable`. A call may contain colons in its brackets.
   private static func path(_ text: Substring) -> Substring {
     let bytes = text.utf8
     for colon in bytes.indices where bytes[colon] == Ascii.colon {

@@ -1,5 +1,5 @@
-// What is done to requests before an application has them, and to answers before they leave; names and
-// meanings are uWSGI's.
+// Rules for requests before an application gets them, and for answers before they leave; names and meanings
+// are uWSGI's.
 
 let ruleOptions = OptionGroup(
   title: "Rules for requests and answers",

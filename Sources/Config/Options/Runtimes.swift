@@ -1,29 +1,31 @@
 // The language runtimes that the server knows by name: plugins that make apps out of something other than a
-// shared library of ours. What a runtime is told is pairs of key and value; only it knows what they mean.
+// shared library of ours. A runtime is given pairs of key and value; only it knows what they mean.
 
 /// One row: a runtime, and which values of `--mount` are meant for it.
 struct RuntimeSpec: Sendable {
-  /// Its own name: `NAME_plugin.so` holds it.
+  /// Its own name: it is the one in `NAME_plugin.so`.
   let name: String
   /// Further names that `--plugin` takes.
   let aliases: [String]
   /// The option that shows what it can serve, for the sentence that asks for one.
   let example: String
-  /// The key under which what follows `NAME:` in `--plugin` goes to the runtime.
+  /// The key under which the text after `NAME:` in `--plugin` goes to the runtime.
   let target: String
   /// Keys of options that name a file. The server keeps a copy of it with each generation.
   var files: Set<String> = []
-  /// What a value of `--mount` tells it, by its look alone; nil when it is not for this runtime.
+  /// It keeps copies of the modules that it makes an app from, as far as possible.
+  var keepsModules = false
+  /// The option that a value of `--mount` becomes, by its form alone; nil if it is not for this runtime.
   let claims: @Sendable (Substring) -> AppOption?
-  /// The same when `--plugin` names the runtime; asked after `claims` of every other.
+  /// The same if `--plugin` names the runtime; asked after the `claims` of all others.
   let accepts: @Sendable (Substring) -> AppOption?
 }
 
-/// All rows. A plugin that is not here is told `--app-option` alone.
+/// All rows. A plugin that is not listed gets only `--app-option`.
 enum RuntimeTable {
   static let all = [pythonRuntime, ffiRuntime]
 
-  /// Plugins of uWSGI that this server has inside, or whose options say for themselves what they come to.
+  /// uWSGI plugins that are built into this server, or whose options report themselves what they become.
   private static let inside: Set<String> = [
     "http", "cgi", "corerouter", "ugreen", "fastrouter", "rawrouter", "sslrouter", "forkptyrouter",
     "ping",
@@ -59,7 +61,7 @@ enum RuntimeTable {
     inside.contains(name) || insideBeginnings.contains { name.hasPrefix($0) }
   }
 
-  /// Whether there is a plugin of that name, as `if-plugin` asks.
+  /// Whether there is a plugin of that name, for `if-plugin`.
   static func isKnown(plugin name: String) -> Bool { isInside(name) || row(named: name) != nil }
 
   private static func isPython(_ name: String) -> Bool {
@@ -73,7 +75,7 @@ struct RuntimeDraft {
   /// A runtime that `--plugin` names.
   struct Plugin {
     var reference: RuntimeReference
-    /// What follows `NAME:`.
+    /// The text after `NAME:`.
     var target: String?
   }
 
@@ -82,34 +84,34 @@ struct RuntimeDraft {
     var mount: String
     var runtime: String
     var option: AppOption
-    /// More of the same kind, where a runtime makes one app out of several things.
+    /// More of the same kind, if a runtime makes one app from several things.
     var further: [AppOption] = []
   }
 
   var plugins: [Plugin] = []
-  /// What all apps of a runtime are told, in the order given.
+  /// The options for all apps of a runtime, in the order given.
   var told: [(runtime: String, option: AppOption)] = []
   var made: [Made] = []
-  /// Values of `--mount` that are no shared libraries by their look: whose they are is known at the end.
+  /// Values of `--mount` that do not look like shared libraries: their runtime is known only at the end.
   var mounts: [(mount: String, target: Substring, text: String)] = []
 }
 
 extension Draft {
-  /// Tells all apps of a runtime; an option that does not repeat takes the place of an earlier one.
+  /// Adds an option for all apps of a runtime; one that does not repeat replaces an earlier one.
   mutating func tell(_ runtime: String, _ key: String, _ value: String, repeats: Bool = false) {
     if !repeats { runtimes.told.removeAll { $0.runtime == runtime && $0.option.key == key } }
     runtimes.told.append((runtime, AppOption(key: key, value: value)))
   }
 
-  /// Has a runtime make the app at the root; a later option of the same key takes the place of an earlier.
+  /// Has a runtime make the app at the root; a later option with the same key replaces an earlier one.
   mutating func make(_ runtime: String, _ key: String, _ value: String) {
     runtimes.made.removeAll { $0.runtime == runtime && $0.option.key == key && $0.mount.isEmpty }
     runtimes.made.append(.init(mount: "", runtime: runtime, option: AppOption(key: key, value: value)))
   }
 
-  /// `--plugin NAME[:TARGET]` or `--plugin FILE.so`; several with commas between, as uWSGI takes them. A bare
-  /// name that is none of the server's is no application: the server says that it is left out, or does not
-  /// start without it (`--need-plugin`).
+  /// `--plugin NAME[:TARGET]` or `--plugin FILE.so`; several are separated by commas, as in uWSGI. A bare
+  /// name that is not one of the server's is not an application: the server reports that it is left out, or
+  /// does not start without it (`--need-plugin`).
   mutating func addPlugins(_ text: String, isNeeded: Bool = false) throws(ValueError) {
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let word = part.trimmed
@@ -154,7 +156,7 @@ extension Draft {
     text.hasSuffix(".so") || text.utf8.contains(Ascii.slash)
   }
 
-  /// By its name, or because it is a file that no runtime takes for its own.
+  /// A library by its name, or because it is a file that no runtime claims.
   static func isLibrary(_ target: Substring, _ isFile: (String) -> Bool) -> Bool {
     if target.hasSuffix(".so") || target.holds(".so:") && !FFITarget.isSignature(target) { return true }
     return target.utf8.contains(Ascii.slash) && isFile(String(target))
@@ -163,7 +165,7 @@ extension Draft {
 
   // MARK: Once all options are known
 
-  /// Turns what runtimes are to make into apps.
+  /// Turns what runtimes should make into apps.
   mutating func makeRuntimeApps() throws(ConfigError) {
     for name in missingPlugins {
       settings.warnings.append(
@@ -197,7 +199,7 @@ extension Draft {
         || runtimes.made.contains { $0.runtime == row.name }
         || runtimes.told.contains { $0.runtime == row.name }
     }
-    // `module:factory("prod")` looks like a C function: beside an option of its runtime it is none.
+    // `module:factory("prod")` looks like a C function: next to an option of its runtime it is not one.
     let isFactory = target.hasSuffix(")") && !target.holds(".so:") && !target.holds(".so.")
     for row in named where isFactory {
       guard let option = row.accepts(target) else { continue }
@@ -247,7 +249,7 @@ extension Draft {
     return app
   }
 
-  /// Tells the apps of runtimes what their language has to say truthfully about the server.
+  /// Gives the apps of runtimes the facts about the server that their language has to state truthfully.
   mutating func tellServerFacts() {
     for index in settings.apps.indices where settings.apps[index].runtime != nil {
       settings.apps[index].options += [
@@ -263,21 +265,37 @@ extension Draft {
 }
 
 extension AppSettings {
-  /// What a private copy of a library is called: as its file, so that a backtrace names it.
+  /// The name of a private copy of a library: that of its file, so that a backtrace shows it.
   public static func copyName(of path: String) -> String {
     let slash = path.utf8.lastIndex(of: Ascii.slash)
     let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
     return ["", ".", ".."].contains(name) ? "app.so" : name
   }
 
-  /// The name of the private copy of what is loaded for this app: of a runtime its plugin.
+  /// The name of the private copy of the library for this app: for a runtime, its plugin.
   public var copyName: String {
     guard let runtime else { return AppSettings.copyName(of: path) }
     return runtime.path.map { AppSettings.copyName(of: $0) } ?? "\(runtime.name)_plugin.so"
   }
 
+  /// The name of the signature that is kept with a private copy.
+  public static let signatureName = "signature of the build"
+
   /// The name of the private copy of a kept file, by its place in `options`.
   public static func keptName(_ index: Int) -> String { "file-\(index)" }
+
+  /// The name of the private copy of the app's modules that the runtime keeps.
+  public static let modulesName = "modules"
+
+  /// The runtime keeps copies of the modules that it makes the app from, if it can.
+  public var keepsModules: Bool {
+    runtime.flatMap { RuntimeTable.row(named: $0.name) }?.keepsModules ?? false
+  }
+
+  /// The names of all private copies: the library's, those of kept files, that of the modules.
+  public var copyNames: [String] {
+    [copyName] + keptFiles.map { AppSettings.keptName($0) } + (keepsModules ? [AppSettings.modulesName] : [])
+  }
 
   /// Places in `options` of files that belong to the app and are kept with each generation of it.
   public var keptFiles: [Int] {
@@ -285,8 +303,9 @@ extension AppSettings {
     return options.indices.filter { row.files.contains(options[$0].key) }
   }
 
-  /// All that the app is made of is kept: its library, or the files of its runtime. Python's modules are
-  /// not.
+  /// The copies contain everything that the app is made from, its library or the files of its runtime, so
+  /// that two builds with the same copies are the same. This is not so for Python's modules: the app opens
+  /// other files too.
   public var isKeptWhole: Bool {
     runtime == nil || runtime.flatMap { RuntimeTable.row(named: $0.name) }.map { !$0.files.isEmpty } ?? false
   }

@@ -56,7 +56,7 @@ let staticOptions = OptionGroup(
       .value(placeholder: "N") { (_, text) throws(ValueError) in _ = try Value.number(text, 0...4096) }),
   ] + expiryOptions + codingOptions)
 
-/// `--static-expires…` and the same with `-mtime`: by what, and from when.
+/// `--static-expires…` and the same with `-mtime`: what selects the files, and from when it counts.
 private let expiryOptions: [OptionSpec] = [false, true].flatMap { isFromChange -> [OptionSpec] in
   let end = isFromChange ? "-mtime" : ""
   let from = isFromChange ? " after its last change" : ""
@@ -97,7 +97,7 @@ private let expiryOptions: [OptionSpec] = [false, true].flatMap { isFromChange -
   ]
 }
 
-/// Which files may lie beside themselves as FILE.br, FILE.zst or FILE.gz.
+/// Which files may have compressed copies beside them as FILE.br, FILE.zst or FILE.gz.
 private let codingOptions = [
   OptionSpec(
     "static-gzip-all", "send FILE.br, .zst or .gz in place of any FILE to clients that take it",
@@ -109,7 +109,7 @@ private let codingOptions = [
     "static-gzip-dir", aliases: ["static-gzip-prefix"], repeats: true,
     "the same for files whose path on the disk begins so",
     .value(placeholder: "DIR") { (draft, text) throws(ValueError) in
-      draft.settings.files.coded.append(.below(try Value.text(text, example: "/srv/www")))
+      draft.settings.files.coded.append(.below(Array(try Value.text(text, example: "/srv/www").utf8)))
     }),
   OptionSpec(
     "static-gzip-ext", aliases: ["static-gzip-suffix"], repeats: true,

@@ -68,6 +68,19 @@ let supervisionOptions = OptionGroup(
         draft.settings.supervision.probationSeconds = try Value.seconds(text, 0...86_400)
       }),
     OptionSpec(
+      "swap-gate",
+      "take a new build back that is so many times worse than the one before in the same time: "
+        + "errors=2,p50=3,p99=3,rss=2,fds=2,requests=200 or a part of it; on, off",
+      .value(placeholder: "LIMITS") { (draft, text) throws(ValueError) in
+        draft.settings.supervision.gate = text == "off" ? nil : try SwapGate(parsing: text)
+      }),
+    OptionSpec(
+      "app-key",
+      "load only builds that this Ed25519 key has signed: FILE.sig by OpenSSL, or FILE.minisig by minisign",
+      .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
+        draft.settings.supervision.appKey = try Value.text(text, example: "/etc/nsgi/app.pub")
+      }),
+    OptionSpec(
       "touch-reload", repeats: true, "swap every app and reread the configuration when this file changes",
       .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
         draft.settings.supervision.touchFiles.append(try Value.text(text, example: "/srv/app/reload"))

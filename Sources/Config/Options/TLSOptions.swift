@@ -1,4 +1,4 @@
-// TLS for sockets that speak HTTP: certificates, clients, and what is agreed on.
+// TLS for sockets that speak HTTP: certificates, clients, and what is negotiated.
 
 let tlsOptions = OptionGroup(
   title: "TLS (files in PEM, read before the user changes, and again by a reload)",
@@ -55,6 +55,23 @@ let tlsOptions = OptionGroup(
         draft.settings.tls.clients = try TLSClients(parsing: text)
       }),
     OptionSpec(
+      "tls-verify-depth", default: "\(Limits.tlsClientDepth)",
+      "authorities between a client's certificate and one of --tls-client-ca, at most",
+      .value(placeholder: "N") { (draft, text) throws(ValueError) in
+        draft.settings.tls.clientDepth = Int(try Value.number(text, 0...100))
+      }),
+    OptionSpec(
+      "tls-crl", "refuse clients whose certificates a list in FILE revokes; one for each authority (CRL)",
+      .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
+        draft.settings.tls.revocations = try Value.text(text, example: "/etc/ssl/clients.crl")
+      }),
+    OptionSpec(
+      "tls-ocsp", repeats: true,
+      "present this answer of an authority beside the certificate that it is about (DER; OCSP stapling)",
+      .value(placeholder: "FILE") { (draft, text) throws(ValueError) in
+        draft.settings.tls.responses.append(try Value.text(text, example: "/etc/ssl/example.ocsp"))
+      }),
+    OptionSpec(
       "tls-min", default: "1.2", "the lowest version of TLS: 1.2 or 1.3",
       .value(placeholder: "VERSION") { (draft, text) throws(ValueError) in
         guard let version = TLSSettings.Version(rawValue: text) else {
@@ -97,7 +114,7 @@ extension Draft {
     settings.listeners[settings.listeners.count - 1].tls = tls
   }
 
-  /// Gives each certificate its key, and sees that every socket with TLS has one.
+  /// Gives each certificate its key, and checks that every TLS socket has one.
   mutating func finishTLS() throws(ConfigError) {
     guard tlsKeys.isEmpty || tlsKeys.count == tlsCertificates.count else {
       throw .tlsKeys(certificates: tlsCertificates.count, keys: tlsKeys.count)
@@ -117,6 +134,12 @@ extension Draft {
     }
     if let seconds = settings.tls.strictSeconds, settings.tlsListeners.isEmpty {
       throw .strictWithoutSocket(seconds: seconds)
+    }
+    if let file = settings.tls.revocations, !settings.asksTLSClients {
+      throw .revocationsWithoutClients(file: file)
+    }
+    if let file = settings.tls.responses.first, settings.tlsListeners.isEmpty {
+      throw .tlsWithoutSocket(certificate: file)
     }
     if let certificate = tlsCertificates.first, settings.tlsListeners.isEmpty {
       throw .tlsWithoutSocket(certificate: certificate)

@@ -1,4 +1,4 @@
-// What the processes are called, and the pipe that the master takes commands from: uWSGI's.
+// The names of the processes, and the pipe from which the master takes commands, as in uWSGI.
 
 let titleOptions = OptionGroup(
   title: "Titles and commands",

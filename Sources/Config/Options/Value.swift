@@ -31,12 +31,24 @@ enum Value {
     return try bounded(value > Int64.max >> shift ? .max : value << shift, bounds, text)
   }
 
-  /// Seconds, with a fraction if need be.
+  /// Seconds, optionally with a fraction.
   static func seconds(_ text: String, _ bounds: ClosedRange<Double>) throws(ValueError) -> Double {
+    try decimal(text, bounds, example: "30 or 0.5")
+  }
+
+  /// A factor, optionally with a fraction; 0 stands for none.
+  static func factor(_ text: String, _ bounds: ClosedRange<Double>) throws(ValueError) -> Double {
+    try decimal(text, Double(text) == 0 ? 0...0 : bounds, example: "2 or 1.5")
+  }
+
+  /// Digits, optionally with a decimal point.
+  private static func decimal(
+    _ text: String, _ bounds: ClosedRange<Double>, example: String
+  ) throws(ValueError) -> Double {
     let dots = text.utf8.count { $0 == Ascii.dot }
     guard dots <= 1, text.utf8.allSatisfy({ Ascii.isDigit($0) || $0 == Ascii.dot }), let value = Double(text)
     else {
-      throw .notANumber(text, example: "30 or 0.5")
+      throw .notANumber(text, example: example)
     }
     guard bounds.contains(value) else {
       throw .outOfRange(text, lowest: spell(bounds.lowerBound), highest: spell(bounds.upperBound))
@@ -64,7 +76,7 @@ enum Value {
     value == value.rounded() ? "\(Int64(value))" : "\(value)"
   }
 
-  /// Decimal digits only; a number too great for the type is as great as it gets, and fails its bounds.
+  /// Decimal digits only; a number too large for the type becomes its maximum, and fails its bounds.
   private static func whole(_ digits: Substring) -> Int64? {
     guard !digits.isEmpty, digits.utf8.allSatisfy(Ascii.isDigit) else { return nil }
     return Int64(digits) ?? .max

@@ -18,6 +18,10 @@ let watchOptions = OptionGroup(
       "status-page", repeats: true, "serve a page there that shows how the server does",
       .value(placeholder: "ADDR") { (draft, text) throws(ValueError) in try draft.watch(text, .statusPage) }),
     OptionSpec(
+      "agent-check", repeats: true,
+      "tell HAProxy's agent checks there whether the server is up, and how busy its workers are",
+      .value(placeholder: "ADDR") { (draft, text) throws(ValueError) in try draft.watch(text, .agentCheck) }),
+    OptionSpec(
       "watch-host", repeats: true,
       "a name by which clients may call the server there, beside addresses and localhost",
       .value(placeholder: "NAME") { (draft, text) throws(ValueError) in
@@ -42,7 +46,7 @@ let watchOptions = OptionGroup(
   ])
 
 extension Draft {
-  /// A socket for watchers. Nothing but this machine is meant unless a host says so.
+  /// Adds a socket for watchers. Only this machine is meant unless a host is given.
   mutating func watch(_ text: String, _ kind: WatchSettings.Kind) throws(ValueError) {
     do {
       var address = try Address(parsing: text)

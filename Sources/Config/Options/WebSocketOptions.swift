@@ -24,6 +24,22 @@ let webSocketOptions = OptionGroup(
         draft.settings.limits.webSocketPingSeconds = try Value.seconds(text, 0...86_400)
       }),
     OptionSpec(
+      "websocket-max", default: "\(limits.webSockets)",
+      "open at once in a worker; further ones get 503; 0: as many as there are connections",
+      .value(placeholder: "N") { (draft, text) throws(ValueError) in
+        draft.settings.limits.webSockets = try Value.number(text, 0...Limits.connectionsMaximum)
+      }),
+    OptionSpec(
+      "http-websockets",
+      "calls of WSGI applications that ask for one have a thread each, also with --threads 1",
+      .flag { $0.settings.limits.offersSocketsAtHome = $1 }),
+    OptionSpec(
+      "websocket-origin", repeats: true,
+      "pages of this origin may open some, and of no other: self, https://name, https://*.name",
+      .value(placeholder: "ORIGIN") { (draft, text) throws(ValueError) in
+        draft.settings.limits.webSocketOrigins.append(try WebSocketOrigin(parsing: text))
+      }),
+    OptionSpec(
       "websocket-drain", default: Value.spell(limits.webSocketDrainSeconds),
       "that sockets of a version that was replaced go on; then 1012",
       .value(placeholder: "SECONDS") { (draft, text) throws(ValueError) in

@@ -1,9 +1,9 @@
 // Arguments that are not the operator's. A CGI front end turns a query without `=` into arguments (RFC 3875
-// §4.4): taken for options, `GET /?--app+/tmp/evil.so` would load a library of the client's choice.
+// §4.4): read as options, `GET /?--app+/tmp/evil.so` would load a library of the client's choice.
 //
-// Whose an argument is follows from its place alone, for front ends differ in how they split, decode, escape
-// and cut the query: what stands in the first line of the script, or before the script's path, is the
-// operator's; what follows is the client's.
+// Only the place of an argument tells whose it is, because front ends differ in how they split, decode,
+// escape and cut the query: arguments in the first line of the script, or before the script's path, are the
+// operator's; those that follow are the client's.
 
 enum CGIArguments {
   /// The operator's own arguments.
@@ -20,7 +20,7 @@ enum CGIArguments {
   }
 
   /// The server is a script's interpreter: `#!/usr/bin/server --cgi --app x.so` arrives as one argument,
-  /// then comes the script's path, then what the script was given (execve(2)).
+  /// followed by the script's path and the script's own arguments (execve(2)).
   private static func interpreted(_ arguments: [String], _ script: String, isGateway: Bool) -> [String] {
     guard let place = arguments.firstIndex(of: script) else { return isGateway ? [] : arguments }
     let line = place == 0 ? "" : arguments[0]
@@ -51,7 +51,7 @@ enum CGIArguments {
     }
   }
 
-  /// Who runs the server says how many arguments are its own: a client has no variable of that name.
+  /// The caller of the server says how many arguments are its own: a client cannot set that variable.
   private static func counted(_ arguments: [String], _ environment: [String: String]) -> [String]? {
     guard let text = environment[EnvironmentReader.argumentCount], let count = Int(text),
       arguments.indices.contains(count - 1)
@@ -59,11 +59,11 @@ enum CGIArguments {
     return Array(arguments[..<count])
   }
 
-  /// Nothing says whose the arguments are. Where the query may be among them, nothing is taken that could be
-  /// an option: no comparison with the query's text tells, for what front ends make of it has no end.
+  /// Nothing tells whose the arguments are. If the query may be among them, takes nothing that could be an
+  /// option: comparing with the query's text proves nothing, as front ends transform it in countless ways.
   private static func unplaced(_ arguments: [String], _ query: String) throws(ConfigError) -> [String] {
     if query.isEmpty || query.utf8.contains(Ascii.equals) { return arguments }
-    if isLiteral(query), !endsWith(query, arguments) { return arguments }
+    if isLiteral(query), !holds(arguments, query) { return arguments }
     if arguments.contains(where: { $0.hasPrefix("-") || CommandLineReader.isFile($0) }) {
       throw .queryAsArguments
     }
@@ -71,26 +71,23 @@ enum CGIArguments {
   }
 
   /// A query of letters, digits, `_`, `.` and `+`: no front end has anything to decode, escape or cut in it,
-  /// and its words are arguments as they are, or are none.
+  /// and its words are arguments unchanged, or not at all.
   private static func isLiteral(_ query: String) -> Bool {
     query.utf8.allSatisfy { Ascii.isLetter($0) || Ascii.isDigit($0) || "_.+".utf8.contains($0) }
   }
 
-  /// Whether the last argument is the end of a literal query from one of its words on, however much of it was
-  /// split.
-  private static func endsWith(_ query: String, _ arguments: [String]) -> Bool {
-    guard let last = arguments.last else { return false }
-    if last.isEmpty { return true }
-    // Some front ends drop a last empty word, and some hand it over as a blank.
-    let (whole, end) = (words(query), words(last))
-    return whole == end || end.isEmpty || (whole.hasSuffix(end) && whole.dropLast(end.count).hasSuffix("+"))
-  }
-
-  /// A text with `+` for its blanks, and nothing of that kind at its end.
-  private static func words(_ text: String) -> String {
-    var bytes = text.utf8.map { $0 == Ascii.space ? Ascii.plus : $0 }
-    while bytes.last == Ascii.plus { bytes.removeLast() }
-    return String(decoding: bytes, as: UTF8.self)
+  /// Whether a word of a literal query is an argument, part of one that has several, or a value after `=`: a
+  /// script may pass its arguments on in any place. Some front ends pass on an empty word, as nothing or as a
+  /// blank.
+  private static func holds(_ arguments: [String], _ query: String) -> Bool {
+    if arguments.contains(where: { $0.utf8.allSatisfy { $0 == Ascii.space || $0 == Ascii.plus } }) {
+      return true
+    }
+    let words = Set(query.utf8.split(separator: Ascii.plus).map(Array.init))
+    return arguments.contains { argument in
+      argument.utf8.split { Ascii.isBlank($0) || $0 == Ascii.plus || $0 == Ascii.equals }
+        .contains { words.contains(Array($0)) }
+    }
   }
 
   private static func isScript(_ argument: String, _ script: String, _ launch: Launch) -> Bool {

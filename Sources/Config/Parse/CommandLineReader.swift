@@ -1,10 +1,10 @@
 // Arguments -> occurrences. GNU conventions: `--name value`, `--name=value`, `-n value`, `-nvalue`, `-LM`.
 
-/// The options of a command line. Those of uWSGI's that are none here are what they come to.
+/// The options of a command line. uWSGI's options that do not exist here are replaced by their equivalents.
 struct CommandLineOptions {
   var options: [Occurrence] = []
   var findings = Findings()
-  /// Options of uWSGI's that change nothing here.
+  /// uWSGI's options that change nothing here.
   var accepted: [String] = []
 }
 
@@ -14,16 +14,16 @@ struct CommandLineReader {
   private var occurrences: [Occurrence] = []
   private var translator = Translator(referenced: [])
 
-  /// Reads all arguments (without the program's name). After one that is wrong, the next option goes on.
+  /// Reads all arguments (without the program's name). After a wrong one, goes on with the next option.
   static func read(
     _ arguments: [String], _ environment: [String: String] = [:]
   ) -> CommandLineOptions {
-    // Words that a CGI front end has made of a query are no application's.
+    // Words that a CGI front end has made from a query do not name an application.
     if environment["GATEWAY_INTERFACE"] != nil { return readOwn(arguments) }
     return GunicornReader.read(arguments, environment) ?? readOwn(arguments)
   }
 
-  /// The same for words that are this server's own.
+  /// The same for this server's own words.
   static func readOwn(_ arguments: [String]) -> CommandLineOptions {
     var reader = CommandLineReader(arguments)
     var problems: [ConfigError] = []
@@ -74,7 +74,7 @@ struct CommandLineReader {
     }
   }
 
-  /// An option of uWSGI's that is none here.
+  /// Reads an option of uWSGI that does not exist here.
   private mutating func readForeign(
     _ name: Substring, _ written: String, _ joined: String?
   ) throws(ConfigError) {
@@ -132,13 +132,13 @@ struct CommandLineReader {
       place: "`\(written)`", written: written, OptionTable.all[index].placeholder ?? "VALUE")
   }
 
-  /// Whether it is a configuration file by its ending, which a section may follow.
+  /// Whether it is a configuration file by its extension, which may be followed by a section.
   static func isFile(_ argument: String) -> Bool {
     let colon = argument.utf8.lastIndex(of: Ascii.colon) ?? argument.endIndex
     return ConfigFormat(ending: argument) != nil || ConfigFormat(ending: argument[..<colon]) != nil
   }
 
-  /// A dash before a digit begins a value, such as the fields of `--cron`: no option is called by a digit.
+  /// A dash before a digit begins a value, such as the fields of `--cron`: no option is named by a digit.
   private static func looksLikeOption(_ argument: String) -> Bool {
     argument.hasPrefix("-") && argument.utf8.count > 1 && !startsWithDigit(argument.dropFirst())
   }

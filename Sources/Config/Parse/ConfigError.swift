@@ -1,6 +1,6 @@
 // Why the server does not start: one sentence and the fix.
 
-/// An error of the operator, found before anything was opened.
+/// An error of the operator, found before anything is opened.
 public enum ConfigError: Error, Equatable, CustomStringConvertible {
   /// No arguments and nothing in the environment: the answer is the short help.
   case nothingAsked(help: String)
@@ -31,8 +31,10 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case tlsWithoutSocket(certificate: String)
   case challengesWithoutSocket(directory: String)
   case strictWithoutSocket(seconds: Int)
+  case revocationsWithoutClients(file: String)
   case mountTwice(String, String, String)
   case optionForNoApp(mount: String)
+  case unsignable(String, runtime: String)
   case jumpToNowhere(label: String)
   case endWithoutBlock(place: String)
   case unknownReference(place: String, name: String, suggestion: String?)
@@ -40,9 +42,9 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case refusedOption(place: String, reason: String, fix: String)
   case idlePlugin(name: String, example: String)
   case optionOfIdleRuntime(runtime: String, key: String, example: String)
-  /// What would be lost, with `strict`.
+  /// With `strict`: what would be lost.
   case loss(String)
-  /// What would be lost besides, where there is something wrong.
+  /// What else would be lost, if there are other errors.
   case alsoLost(String)
   /// More than one of the others.
   case several([ConfigError])
@@ -84,14 +86,19 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .tlsKeys(let certificates, let keys):
       "there are \(certificates) of --tls-cert and \(keys) of --tls-key"
     case .tlsWithoutCertificate(let address): "the socket \(address) is to speak TLS and has no certificate"
-    case .tlsWithoutSocket(let certificate): "no socket would present the certificate \(certificate)"
+    case .tlsWithoutSocket(let certificate): "no socket would present \(certificate)"
     case .challengesWithoutSocket(let directory):
       "no socket would answer challenges from \(directory)"
     case .strictWithoutSocket: "`--hsts` is for sockets that speak TLS, and there is none"
+    case .revocationsWithoutClients(let file):
+      "no socket asks clients for certificates, which \(file) could revoke"
     case .mountTwice(let mount, let first, let second):
       "\(first) and \(second) are both mounted at \(mount.isEmpty ? "/" : mount)"
     case .optionForNoApp(let mount):
       "`--app-option` is for \(mount.isEmpty ? "/" : mount), and no app is mounted there"
+    case .unsignable(let app, let runtime):
+      "\(app) is made by \(runtime) of files that no signature covers, and --app-key lets only signed "
+        + "builds load"
     case .jumpToNowhere(let label): "`goto:\(label)`: no `route-label \(label)` stands further down"
     case .endWithoutBlock(let place): "\(place): nothing is open that it could end"
     case .unknownReference(let place, let name, _): "\(place): no key is called \(name)"
@@ -147,9 +154,11 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .strictWithoutSocket(let seconds):
       "add --https-socket 0.0.0.0:443,CERT,KEY; where a front end speaks TLS: "
         + "--add-header 'Strict-Transport-Security: max-age=\(seconds)'"
+    case .revocationsWithoutClients: "add --tls-client-ca FILE"
     case .mountTwice: "give each its own, as in --app /blog=blog.so"
     case .optionForNoApp(let mount):
       "write --app \(mount.isEmpty ? "" : mount + "=")PATH, or correct the mount"
+    case .unsignable: "serve it by a server of its own without --app-key, or build it as a shared library"
     case .idlePlugin(_, let example), .optionOfIdleRuntime(_, _, let example): "add \(example)"
     case .jumpToNowhere(let label):
       "write one behind that rule, since rules only go forward: route-label = \(label)"
@@ -163,12 +172,12 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  /// That a file which was named at `place` cannot be read, in the words of whoever has tried.
+  /// A file named at `place` cannot be read, in the words of the reader.
   static func unreadable(_ place: String, _ path: String, _ error: any Error) -> ConfigError {
     .unreadable(place: place, path: path, error as? UnreadableFile ?? UnreadableFile("\(error)"))
   }
 
-  /// The errors that this one stands for, each of them one sentence.
+  /// The errors that this one stands for, one sentence each.
   public var all: [ConfigError] { if case .several(let errors) = self { errors } else { [self] } }
 
   /// One error for all of these; nil for none.

@@ -1,24 +1,24 @@
-// `NSGI_<OPTION>=value` -> occurrences, and `UWSGI_<OPTION>=value`, which counts before. An empty variable is
-// as good as none (containers pass such). A name that is no option does not end the start: images and
-// clusters put names of their own there.
+// `NSGI_<OPTION>=value` -> occurrences, and `UWSGI_<OPTION>=value`, which is read first. An empty variable
+// counts as unset (containers pass such). A name that is not an option does not end the start: images and
+// clusters add names of their own.
 
 /// The options of the environment.
 struct EnvironmentOptions {
   var options: [Occurrence] = []
-  /// What is said of variables that are no options.
+  /// Findings about variables that are not options.
   var findings = Findings()
-  /// Options of uWSGI's that change nothing here.
+  /// uWSGI's options that change nothing here.
   var accepted: [String] = []
 }
 
 enum EnvironmentReader {
   static let prefix = "NSGI_"
   static let foreignPrefix = "UWSGI_"
-  /// Where `server new` finds what it copies: no option of a server.
+  /// Where `server new` finds its templates: not an option of a server.
   private static let share = "NSGI_SHARE"
-  /// Under a gateway: how many of the arguments are those of the program that runs the server. No option.
+  /// Under a gateway: how many of the arguments come from the program that runs the server. Not an option.
   static let argumentCount = "NSGI_ARGUMENTS"
-  /// What uWSGI's processes tell each other, which no operator writes.
+  /// Variables that uWSGI's processes pass each other; no operator sets them.
   private static let internals = [
     "UWSGI_ORIGINAL_PROC_NAME", "UWSGI_RELOADS", "UWSGI_EMPEROR_", "UWSGI_VASSAL", "UWSGI_JAIL",
     "UWSGI_FORK_",
@@ -48,7 +48,7 @@ enum EnvironmentReader {
     return result
   }
 
-  /// The options of uWSGI's variables. One that neither uWSGI nor this server knows is told as a loss.
+  /// The options of uWSGI's variables. One that neither uWSGI nor this server knows is reported as a loss.
   private static func foreign(_ environment: [String: String]) -> EnvironmentOptions {
     var translator = Translator(referenced: [])
     for (name, value) in variables(environment, foreignPrefix) {
@@ -70,8 +70,8 @@ enum EnvironmentReader {
       .sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  /// What Kubernetes, like Docker's links before it, puts into every container beside a service called nsgi
-  /// or nsgi-web: NSGI_SERVICE_HOST, NSGI_SERVICE_PORT_HTTP, NSGI_PORT=tcp://10.0.0.1:80,
+  /// The variables that Kubernetes, like Docker's links before it, puts into every container next to a
+  /// service called nsgi or nsgi-web: NSGI_SERVICE_HOST, NSGI_SERVICE_PORT_HTTP, NSGI_PORT=tcp://10.0.0.1:80,
   /// NSGI_WEB_PORT_80_TCP_ADDR.
   private static func isServiceLink(_ name: String, _ value: String) -> Bool {
     let words = name.split(separator: "_").map { $0 }

@@ -1,14 +1,14 @@
-// The script that a CGI front end runs, by its text: whether it stands among the arguments of the server,
-// and whether it can pass its own arguments on.
+// The script that a CGI front end runs, judged by its text: whether its path is among the arguments of the
+// server, and whether it can pass on its own arguments.
 
-/// What a script says of the arguments that the server gets from it.
+/// What a script tells about the arguments that the server gets from it.
 enum FrontEndScript: Equatable {
-  /// Its first line runs the server through env(1): the script's path stands behind the operator's words.
+  /// Its first line runs the server through env(1): the script's path follows the operator's words.
   case firstLine
-  /// A shell's, which runs the server with words of its own, all of them the operator's.
+  /// A shell script that runs the server with words of its own, all of them the operator's.
   case ownWords
-  /// It may pass its arguments on: it speaks of them, or lets another file go on; or it is in a language of
-  /// which nobody here knows how it would, or no script at all.
+  /// It may pass its arguments on: it mentions them, or hands over to another file; or it is in a language
+  /// not known here, or not a script at all.
   case mayPassArguments
 
   /// Shells in which a script reaches its arguments by the words below, and by no others.
@@ -32,8 +32,8 @@ enum FrontEndScript: Equatable {
     }
   }
 
-  /// What a first line runs, without directories; behind env(1) the first word that is neither an option nor
-  /// a variable.
+  /// The program that a first line runs, without directories; after env(1) the first word that is neither an
+  /// option nor a variable.
   private static func command(_ words: [Substring]) -> String? {
     guard let interpreter = words.first else { return nil }
     guard fileName(interpreter) == "env" else { return fileName(interpreter) }
@@ -49,10 +49,10 @@ enum FrontEndScript: Equatable {
     path.utf8.lastIndex(of: Ascii.slash).map { String(path[path.utf8.index(after: $0)...]) } ?? String(path)
   }
 
-  // MARK: What a shell's script says
+  // MARK: Shell scripts
 
-  /// Whether a script speaks of its arguments, or has another file or text go on in its place, which could.
-  /// Lines of comment do not count.
+  /// Whether a script mentions its arguments, or hands over to another file or text, which could do so.
+  /// Comment lines do not count.
   private static func passesArguments(_ text: String) -> Bool {
     text.utf8.split(separator: UInt8(ascii: "\n")).contains { line in
       let line = Substring(line).trimmed
@@ -60,7 +60,7 @@ enum FrontEndScript: Equatable {
     }
   }
 
-  /// `$@`, `$*`, `$1`, `${1…`; bash's BASH_ARGV, and what runs inside (`sys.argv`).
+  /// `$@`, `$*`, `$1`, `${1…`; bash's BASH_ARGV, and embedded programs (`sys.argv`).
   private static func namesArguments(_ line: Substring) -> Bool {
     if line.lowercased().holds("argv") || line.holds("cmdline") { return true }
     var bytes = line.utf8[...]

@@ -16,7 +16,7 @@ enum Help {
   private static let column = 32
   private static let width = 100
 
-  /// What is shown when nothing was asked for.
+  /// The text for a call without arguments.
   static func short() -> String {
     """
     nsgi-server \(Program.version): an application server for HTTP, SCGI, uwsgi, FastCGI and CGI.

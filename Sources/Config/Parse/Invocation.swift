@@ -1,4 +1,4 @@
-// From arguments, environment and ini files to what is to be done.
+// From arguments, environment and ini files to the action.
 
 /// What the command line asks for.
 public enum Invocation: Sendable, Equatable {
@@ -10,13 +10,13 @@ public enum Invocation: Sendable, Equatable {
   case version(String)
   /// Print the configuration as ini and exit 0.
   case showConfig(String)
-  /// Print that the configuration is good and exit 0; what it says is at hand for further checks.
+  /// Print that the configuration is good and exit 0; its settings are available for further checks.
   case checkConfig(String, Settings)
 }
 
 extension Settings {
-  /// Those arguments of a process that are its operator's: the first line of a script in words, and none
-  /// that a CGI front end may have made of a query.
+  /// The arguments of a process that come from its operator: the first line of a script, split into words,
+  /// and none that a CGI front end may have made from a query.
   ///
   /// - Parameters:
   ///   - arguments: the command line without the program's name.
@@ -28,18 +28,18 @@ extension Settings {
     try CGIArguments.own(arguments, environment, launch)
   }
 
-  /// Reads the configuration: ini files first, then `NSGI_*` variables, then arguments; the later wins, and
-  /// what can be repeated adds up. Opens nothing but the ini files, through `readFile`; of other files it
-  /// asks at most whether they are there, through `isFile`.
+  /// Reads the configuration: ini files first, then `NSGI_*` variables, then arguments; later ones win, and
+  /// repeatable ones add up. Opens nothing but the ini files, through `readFile`; for other files it asks at
+  /// most whether they exist, through `isFile`.
   ///
   /// - Parameters:
   ///   - arguments: the operator's (`operatorArguments`).
   ///   - environment: the process's environment.
   ///   - standardInputIsListening: descriptor 0 is a listening socket, as spawn-fcgi and lighttpd's
   ///     `bin-path` leave it.
-  ///   - workingDirectory: what relative ini files are relative to, for `%p` and `%d`.
-  ///   - isFile: whether a path names something that is there and no directory.
-  ///   - surroundings: the machine, as far as configuration files ask for it.
+  ///   - workingDirectory: the directory for relative ini files, for `%p` and `%d`.
+  ///   - isFile: whether a path names something that exists and is not a directory.
+  ///   - surroundings: the machine, as far as configuration files query it.
   ///   - readFile: the text of the file at a path; its error's description is shown.
   public static func parse(
     arguments: [String], environment: [String: String], standardInputIsListening: Bool = false,
@@ -113,7 +113,7 @@ extension Settings {
     }
   }
 
-  /// Relative paths of applications begin where the server goes (`--chdir`).
+  /// Relative paths of applications start from the server's directory (`--chdir`).
   private static func lookup(
     _ options: [Occurrence], _ isFile: @escaping @Sendable (String) -> Bool
   ) -> @Sendable (String) -> Bool {
@@ -122,8 +122,8 @@ extension Settings {
     return { isFile($0.hasPrefix("/") ? $0 : "\(directory)/\($0)") }
   }
 
-  /// The option for an application whose file decides how it is read, in words that say it without the file;
-  /// nil for any other.
+  /// The option for an application whose file decides how it is read, in a form that does not depend on the
+  /// file; nil for any other.
   private static func plainApp(_ option: Occurrence, _ isFile: (String) -> Bool) -> String? {
     guard let text = option.value, ["app", "mount"].contains(option.spec.name),
       let found = try? AppSettings(parsing: text, isFile: isFile),
@@ -135,7 +135,7 @@ extension Settings {
 }
 
 extension [Occurrence] {
-  /// The options in effect as `uwsgi.opt` has them: names, with values behind an equals sign.
+  /// The options in effect in the form of `uwsgi.opt`: names, with values behind an equals sign.
   fileprivate var told: [String] {
     indices.compactMap { place in
       let option = self[place]

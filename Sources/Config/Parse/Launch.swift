@@ -1,8 +1,8 @@
-// How the process was started: what the kernel and the file system say of it, whatever its arguments hold.
+// How the process was started: what the kernel and the file system say about it, whatever its arguments are.
 
-/// What CGI arguments are judged by: which file was executed, and what the front end's script is.
+/// The basis for judging CGI arguments: which file was executed, and what the front end's script is.
 public struct Launch: Sendable {
-  /// What execve(2) was given.
+  /// The file given to execve(2).
   public enum Start: Sendable, Equatable {
     /// This program's own file.
     case program
@@ -20,10 +20,10 @@ public struct Launch: Sendable {
   public var isProgram: @Sendable (String) -> Bool
   /// Whether two paths lead to one file.
   public var areSame: @Sendable (String, String) -> Bool
-  /// The text of a script; nil for what cannot be read, or is too long for one.
+  /// The text of a script; nil if it cannot be read, or is too long for one.
   public var text: @Sendable (String) -> String?
 
-  /// All of it.
+  /// A launch with all of its facts.
   public init(
     start: Start, name: String, isProgram: @escaping @Sendable (String) -> Bool,
     areSame: @escaping @Sendable (String, String) -> Bool, text: @escaping @Sendable (String) -> String?

@@ -7,7 +7,7 @@ enum Origin: Sendable, Equatable {
   case environment
   case ini(file: String, line: Int)
 
-  /// A name as it is quoted when it is none that is known.
+  /// An unknown name as it is quoted.
   func quote(_ name: String) -> String {
     switch self {
     case .commandLine: "`\(name)`"
@@ -23,7 +23,7 @@ struct Occurrence: Sendable {
   let index: Int
   /// The name as written: `-s`, `--socket`, `NSGI_SOCKET`, `socket`.
   let written: String
-  /// The value; nil for a flag that stands alone.
+  /// The value; nil for a flag without one.
   let value: String?
   let origin: Origin
 
@@ -32,14 +32,16 @@ struct Occurrence: Sendable {
   /// The option quoted as it was written, with its place in a file.
   var place: String { Self.place(written, value, origin) }
 
-  /// - Parameter written: empty for a value that stands alone, as a file does on the command line.
+  /// Secrets are not quoted (`SecretValue`).
+  ///
+  /// - Parameter written: empty for a value without a name, such as a file on the command line.
   static func place(_ written: String, _ value: String?, _ origin: Origin) -> String {
     if written.isEmpty { return "`\((value ?? "").shortened)`" }
+    let shown = value.map { SecretValue.shown($0, of: written).shortened }
     return switch origin {
-    case .commandLine: "`\(written)\(value.map { " " + $0.shortened } ?? "")`"
-    case .environment: "`\(written)=\((value ?? "").shortened)`"
-    case .ini(let file, let line):
-      "\(file):\(line): `\(written)\(value.map { " = " + $0.shortened } ?? "")`"
+    case .commandLine: "`\(written)\(shown.map { " " + $0 } ?? "")`"
+    case .environment: "`\(written)=\(shown ?? "")`"
+    case .ini(let file, let line): "\(file):\(line): `\(written)\(shown.map { " = " + $0 } ?? "")`"
     }
   }
 
@@ -58,7 +60,8 @@ struct Occurrence: Sendable {
         break
       }
     } catch {
-      throw .badValue(place: place, error)
+      let isSecret = value.map { SecretValue.isHidden($0, of: written) } ?? false
+      throw .badValue(place: place, isSecret ? error.withoutValue : error)
     }
   }
 }

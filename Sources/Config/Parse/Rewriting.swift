@@ -1,7 +1,7 @@
-// A configuration that is changed while the server runs: which of it can be, and how.
+// Changes to a configuration while the server runs: what can change, and how.
 
 extension Settings {
-  /// The same arguments with another file for the application at a mount; `arguments` are effective ones.
+  /// The same arguments with another file for the application at a mount; `arguments` are those in effect.
   public static func arguments(
     _ arguments: [String], servingAt mount: String, path: String
   ) -> [String] {
@@ -13,7 +13,7 @@ extension Settings {
     }
   }
 
-  /// The arguments with the user, the group and the privileges of others; both are effective ones.
+  /// The arguments with the user, the group and the privileges of others; both are those in effect.
   public static func arguments(_ arguments: [String], asIdentifiedBy others: [String]) -> [String] {
     func isIdentity(_ argument: String) -> Bool {
       let name = argument[...].cut(at: Ascii.equals)?.0 ?? argument[...]
@@ -22,10 +22,10 @@ extension Settings {
     return arguments.filter { !isIdentity($0) } + others.filter(isIdentity)
   }
 
-  /// Names of options that differ between the two and take effect at a start only.
+  /// Names of options that differ between the two and take effect only at a start.
   public static func fixed(_ old: Settings, _ new: Settings) -> [String] {
     var names: [String] = []
-    // The certificates of a socket may be others; what it is bound to and speaks may not.
+    // The certificates of a socket may change; its address and protocol may not.
     let isBoundAlike = old.listeners.elementsEqual(new.listeners) {
       $0.address == $1.address && $0.gateway == $1.gateway
     }

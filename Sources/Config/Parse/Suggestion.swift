@@ -1,9 +1,9 @@
-// "Did you mean": the nearest option name, word by word, so that none of another meaning is suggested:
-// `log-master` is not `no-master`. Names that uWSGI knows have their row in its
-// table instead. Only runs when the start has failed already.
+// "Did you mean": the nearest option name, word by word, so that no option with another meaning is suggested:
+// `log-master` is not `no-master`. Names that uWSGI knows have a row in its table instead. Only runs when the
+// start has already failed.
 
 enum Suggestion {
-  /// The nearest option as it is written on the command line; a name of one letter has none.
+  /// The nearest option as it is written on the command line; a one-letter name has none.
   static func option(for word: Substring) -> String? {
     name(for: word).map { "--" + $0 }
   }
@@ -22,8 +22,8 @@ enum Suggestion {
     return best?.name
   }
 
-  /// How far two names of as many words are from each other; nil where a word has another root: another first
-  /// letter, or more than one difference in five letters.
+  /// The distance between two names with the same number of words; nil if a word has another root: another
+  /// first letter, or more than one difference in five letters.
   private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int? {
     let words = (a.split(separator: Ascii.dash), b.split(separator: Ascii.dash))
     guard words.0.count == words.1.count else { return nil }
@@ -48,7 +48,7 @@ enum Suggestion {
     return near.flatMap { $0.1 <= min(3, wanted.count / 3) ? $0.0 : nil }
   }
 
-  /// Lower case, with dashes for underscores and none in front.
+  /// Lower case, with dashes instead of underscores and none in front.
   private static func normalised(_ word: Substring) -> [UInt8] {
     Array(word.lowercased().exchanging(Ascii.underscore, for: Ascii.dash).utf8.drop { $0 == Ascii.dash })
   }

@@ -1,5 +1,4 @@
-// Byte-wise helpers on text. The library's own searches would draw in the regular-expression engine at
-// start-up.
+// Byte-wise helpers on text. The library's own searches would load the regular-expression engine at start-up.
 
 enum Ascii {
   static let percent = UInt8(ascii: "%")
@@ -17,6 +16,7 @@ enum Ascii {
   static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
   static func isHexDigit(_ byte: UInt8) -> Bool { isDigit(byte) || (0x61...0x66).contains(byte | 0x20) }
   static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7a).contains(byte | 0x20) }
+  static func lower(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
   static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d }
 }
 
@@ -42,7 +42,7 @@ enum PercentText {
 }
 
 extension StringProtocol where SubSequence == Substring {
-  /// Where `needle` first stands, compared byte by byte.
+  /// The first place of `needle`, compared byte by byte.
   func range(ofBytes needle: String) -> Range<Index>? {
     let bytes = self.utf8
     var start = bytes.startIndex
@@ -55,14 +55,14 @@ extension StringProtocol where SubSequence == Substring {
     return nil
   }
 
-  /// As much as a sentence about it needs.
+  /// As much of it as a sentence about it needs.
   var shortened: String {
     let most = 200
     guard utf8.count > most else { return String(self) }
     return String(decoding: utf8.prefix(most), as: UTF8.self) + "…"
   }
 
-  /// Whether `needle` stands in it.
+  /// Whether it contains `needle`.
   func holds(_ needle: String) -> Bool { range(ofBytes: needle) != nil }
 
   /// Without spaces, tabs and carriage returns at both ends.

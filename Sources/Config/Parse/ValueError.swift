@@ -16,7 +16,7 @@ extension ComplaintError {
 /// Why the value of an option is refused.
 public enum ValueError: ComplaintError {
   case address(AddressError)
-  /// The same where a port alone means 127.0.0.1.
+  /// The same if a port alone means 127.0.0.1.
   case watchAddress(AddressError)
   case notABoolean(String)
   case notANumber(String, example: String)
@@ -38,7 +38,7 @@ public enum ValueError: ComplaintError {
   case badOwnPath(String, example: String)
   case badHostName(String)
   case badPattern(String)
-  /// A rule, or a part of one, that cannot be meant.
+  /// A rule, or a part of one, that makes no sense.
   case rule(String, problem: String, fix: String)
   case notBuilt(what: String, instead: String)
   case unknownLogValue(String)

@@ -1,4 +1,4 @@
-// `redirect:/new/$1`: what rules do.
+// `redirect:/new/$1`: the actions of rules.
 
 extension RuleAction {
   init(parsing text: Substring, groups: Int) throws(ValueError) {
@@ -40,7 +40,7 @@ extension RuleAction {
         + "setscheme, rewrite, log, donotlog, goto or last, or write the rule in the front end")
   }
 
-  /// A file: all that stands before the last slash in front of a place is the directory that it stays in.
+  /// A file: everything up to the last slash before a placeholder is the directory that it must stay in.
   private static func file(_ text: String, _ value: RuleText, goesOn: Bool) throws(ValueError) -> RuleAction {
     func bad() -> ValueError {
       .rule(
@@ -59,7 +59,7 @@ extension RuleAction {
       RuleText([rest] + value.parts.dropFirst()), goesOn: goesOn)
   }
 
-  /// `404`, `403 Forbidden`: the phrase is the standard one whatever is said.
+  /// `404`, `403 Forbidden`: the phrase is always the standard one.
   private static func status(_ name: Substring, _ text: Substring) throws(ValueError) -> Int {
     let word = text.utf8.prefix { !Ascii.isBlank($0) }
     guard word.count == 3, word.allSatisfy(Ascii.isDigit), let status = Int(Substring(word)),
@@ -71,7 +71,7 @@ extension RuleAction {
     return status
   }
 
-  /// `Realm,FILE` or `Realm,user:password`; nobody's password is right where nothing follows the comma.
+  /// `Realm,FILE` or `Realm,user:password`; no password is right if nothing follows the comma.
   private static func authentication(_ text: String, goesOn: Bool) throws(ValueError) -> RuleAction {
     guard let (realm, source) = text.cut(at: UInt8(ascii: ",")),
       realm.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c })
@@ -112,7 +112,7 @@ extension RuleAction {
     return .addVariable(name: String(name), try RuleText(parsing: value, groups: groups))
   }
 
-  /// What the request itself is, and how long its body.
+  /// Variables that define the request itself, and the length of its body.
   static let ownVariables: Set<String> = [
     "REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_URI", "SERVER_PROTOCOL",
     "GATEWAY_INTERFACE", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING",
@@ -121,7 +121,7 @@ extension RuleAction {
 }
 
 extension AnswerField {
-  /// Reads `Name: value`. Throws for fields that are the connection's, or that end a line.
+  /// Reads `Name: value`. Throws for fields of the connection, and for those that contain a line end.
   init(parsing text: String) throws(ValueError) {
     guard let (name, value) = text.cut(at: Ascii.colon) else {
       throw .rule(text, problem: "is not a field with its value", fix: "write it as in X-Frame-Options: DENY")
@@ -149,7 +149,7 @@ extension AnswerField {
     return name
   }
 
-  /// Whether a field speaks of the connection or of the body's length.
+  /// Whether a field concerns the connection or the body's length.
   static func isConnections(_ name: some StringProtocol) -> Bool {
     [
       "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "status",

@@ -1,5 +1,5 @@
-// `route = ^/old/(.*) redirect:/new/$1` -> a rule. Names and meanings are uWSGI's; what is not here is
-// refused by its name, since a rule that is left out changes what the others mean.
+// `route = ^/old/(.*) redirect:/new/$1` -> a rule. Names and meanings are uWSGI's; anything that does not
+// exist here is refused by name, since leaving out a rule changes the meaning of the others.
 
 extension Rule {
   /// A rule that looks at a part of the request: a pattern, a blank, an action.
@@ -71,7 +71,7 @@ extension RuleTest {
     }
   }
 
-  /// A network of addresses; bits beyond its prefix are passed over, as in uWSGI.
+  /// A network of addresses; bits beyond its prefix are ignored, as in uWSGI.
   private static func network(_ text: String) throws(ValueError) -> TrustedProxy {
     let network = try TrustedProxy(parsing: text, isLoose: true)
     if case .unixPeers = network { throw .notANetwork(text) }

@@ -1,8 +1,8 @@
 // `/new/$1?host=${HTTP_HOST}`: the texts of rules.
 
 extension RuleText {
-  /// Reads a text: `$0` … `$9`, `${VARIABLE}`, `${cookie[name]}`, `${qs[name]}`; any other dollar sign is
-  /// itself.
+  /// Reads a text: `$0` … `$9`, `${VARIABLE}`, `${cookie[name]}`, `${qs[name]}`; any other dollar sign stands
+  /// for itself.
   ///
   /// - Parameter groups: how many the rule's pattern has.
   init(parsing text: some StringProtocol, groups: Int) throws(ValueError) {

@@ -1,5 +1,5 @@
-// Where a listening socket is bound, as text and as a value:
-// `host:port`, `:port`, `[v6]:port`, `/path.sock`, `dir/path.sock`, `@abstract`, `fd://N`.
+// The address of a listening socket, as text and as a value: `host:port`, `:port`, `[v6]:port`, `/path.sock`,
+// `dir/path.sock`, `@abstract`, `fd://N`.
 
 /// The address of one listening socket. A numeric host is checked here; nothing is resolved.
 public enum Address: Sendable, Equatable, CustomStringConvertible {
@@ -10,7 +10,7 @@ public enum Address: Sendable, Equatable, CustomStringConvertible {
   case unix(path: String)
   /// A name in Linux's abstract unix socket space, without the leading `@`; at most 107 bytes.
   case abstract(name: String)
-  /// Bound and listening already: a descriptor that whoever starts the server hands over.
+  /// Bound and listening already: a descriptor handed over by the launcher.
   case descriptor(Int32)
 
   /// The longest path or name that fits `sockaddr_un` (108 bytes with the terminating or leading NUL;
@@ -36,7 +36,7 @@ public enum Address: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  /// Whether it is bound already.
+  /// Whether it is already bound.
   public var isDescriptor: Bool { if case .descriptor = self { true } else { false } }
 
   /// The address as it is written on the command line.

@@ -66,7 +66,7 @@ public enum AddressError: ComplaintError {
     }
   }
 
-  /// The same where a port alone is this machine's, as it is for those who watch the server.
+  /// The same if a port alone means this machine, as for sockets for watchers.
   public var fixForWatchers: String {
     switch self {
     case .hostName(_, let port): "write :\(port), or *:\(port) for all interfaces"

@@ -1,14 +1,14 @@
-/// A cache that the workers have in common (uWSGI's cache2), in memory that the master makes.
+/// A cache that the workers share (uWSGI's cache2), in memory that the master makes.
 public struct CacheSettings: Sendable, Equatable {
-  /// What applications call it.
+  /// Its name for applications.
   public var name: String
-  /// Entries at most.
+  /// The most entries.
   public var items: Int
-  /// Bytes of a value at most.
+  /// The most bytes of a value.
   public var valueBytes: Int
-  /// Bytes of a key at most.
+  /// The most bytes of a key.
   public var keyBytes: Int
-  /// When it is full, what was used least lately makes room.
+  /// When it is full, the least recently used entry makes room.
   public var evicts = false
 
   /// A cache. Precedents: uWSGI's blocks of 64 KiB and keys of 2048 bytes.
@@ -20,11 +20,11 @@ public struct CacheSettings: Sendable, Equatable {
   /// (Plugins/python3/uwsgi/cache.py).
   public var bytes: Int { (64 + items * (4 + 48 + keyBytes + valueBytes) + 4095) & ~4095 }
 
-  /// Bytes of all caches together at most: they are memory once they are used.
+  /// The most bytes of all caches together: they take memory once they are used.
   static let mostBytes = 64 << 30
 }
 
-/// What the workers have in common.
+/// What the workers share.
 public struct SharedSettings: Sendable, Equatable {
   public var caches: [CacheSettings] = []
   /// Python applications may import the module `uwsgi`.
@@ -36,10 +36,10 @@ public struct SharedSettings: Sendable, Equatable {
   /// Bytes of a value of the cache that `--cache N` makes.
   var plainBytes = 65536
 
-  /// Nothing.
+  /// Nothing shared.
   public init() {}
 
-  /// Whether they come to the same: with what options that was said does not matter.
+  /// Whether both have the same effect, whatever options gave it.
   public static func == (one: SharedSettings, other: SharedSettings) -> Bool {
     one.caches == other.caches && one.options == other.options && one.offersModule == other.offersModule
   }
@@ -52,8 +52,8 @@ public struct SharedSettings: Sendable, Equatable {
   /// Bytes of all caches.
   public var cacheBytes: Int { caches.reduce(0) { $0 + $1.bytes } }
 
-  /// The caches for the runtime that reads them, in memory whose first bytes are somebody else's: where each
-  /// begins, its bytes, items, bytes of values and of keys, whether it evicts, its name.
+  /// The caches for the runtime that reads them, in memory whose first bytes belong to something else: where
+  /// each begins, its bytes, items, bytes of values and of keys, whether it evicts, its name.
   public func lines(behind first: Int) -> [String] {
     var place = first
     return caches.map { cache in

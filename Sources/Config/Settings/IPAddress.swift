@@ -33,7 +33,7 @@ public struct IPAddress: Sendable, Equatable {
   /// Whether this is an IPv4 address in its mapped form.
   public var isV4: Bool { high == 0 && low >> 32 == 0xffff }
 
-  /// Four decimal numbers; leading zeros are refused, since some readers take them for octal.
+  /// Four decimal numbers; leading zeros are refused, since some readers treat them as octal.
   private static func v4(_ text: Substring.UTF8View) -> UInt32? {
     let parts = text.split(separator: Ascii.dot, omittingEmptySubsequences: false)
     guard parts.count == 4 else { return nil }

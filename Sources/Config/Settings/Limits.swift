@@ -1,14 +1,13 @@
 // Every number that bounds the server, in one place: unit in the name, default, precedent.
-// The options that change them stand in Options/LimitOptions.swift.
+// The options that change them are in Options/LimitOptions.swift.
 
 /// The bounds the server keeps. All are per worker unless they say otherwise.
 public struct Limits: Sendable, Equatable {
   // MARK: Requests
 
   /// Whole head of a request in bytes: request line and fields, or the block of variables; beyond it 431, or
-  /// 414 if the request line alone is longer. RFC 9112 §3 asks for 8000 at least for that one.
-  /// Precedent: `-b/--buffer-size` of uWSGI, at most 65535; nginx 4 buffers of 8 KiB; lighttpd 8 KiB;
-  /// Tomcat 8 KiB.
+  /// 414 if the request line alone is longer. RFC 9112 §3 requires at least 8000 for the latter. Precedent:
+  /// `-b/--buffer-size` of uWSGI, at most 65535; nginx 4 buffers of 8 KiB; lighttpd 8 KiB; Tomcat 8 KiB.
   public var headBytes = 64 * 1024
 
   /// Header fields or variables of one head; beyond it 431. Precedent: Apache `LimitRequestFields` 100,
@@ -26,31 +25,37 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: uWSGI `--post-buffering`; lighttpd spools above 64 KiB, nginx above 16 KiB.
   public var bodyMemoryBytes = 1 << 20
 
-  /// Bytes of the files that all request bodies and answers in waiting are spooled to, together, in the whole
-  /// server; beyond it 503, and 413 for a body that never fits. Precedent: the size of nginx's
-  /// `proxy_max_temp_file_size` 1 GiB, for each request.
+  /// Bytes of all files together to which request bodies and waiting answers are spooled, in the whole
+  /// server; beyond it 503, and 413 for a body that never fits. Precedent: nginx's `proxy_max_temp_file_size`
+  /// 1 GiB, for each request.
   public var spoolBytes: Int64 = 8 << 30
 
   /// Pipelined requests answered on one connection before the loop turns to others, so that none starves
   /// them.
   public var pipelinedRequestsPerTurn = 16
 
+  // MARK: TLS
+
+  /// The most authorities between a client's certificate and a trusted one (`--tls-verify-depth`); a client
+  /// with more of them is refused. Precedent: Apache `SSLVerifyDepth`, nginx `ssl_verify_depth` and uWSGI: 1.
+  public static let tlsClientDepth = 1
+
   // MARK: Responses
 
   /// Head of a response in bytes; an app that sends more gets an error, its client 500. Precedent: equal to
-  /// `headBytes`. Front ends take less as they come: nginx 4 or 8 KiB (`*_buffer_size`), Apache 8190 a line.
+  /// `headBytes`. Front ends accept less by default: nginx 4 or 8 KiB (`*_buffer_size`), Apache 8190 a line.
   public var responseHeadBytes = 64 * 1024
 
   /// Response bytes waiting in memory for one slow client before the app is made to wait.
   /// Precedent: Apache `FlushMaxThreshold` 64 KiB, waitress `outbuf_overflow` 1 MiB.
   public var responseBufferBytes = 1 << 20
 
-  /// A file for `X-Sendfile` that occupies no space on its disk, as those of /proc, is read for its length up
-  /// to so many bytes; a longer one is taken by its word.
+  /// A file for `X-Sendfile` that occupies no disk space, such as one in /proc, is read up to this many bytes
+  /// to find its length; for a longer one the reported size is believed.
   public var unsizedFileBytes = 1 << 20
 
-  /// Bytes of the words by which a runtime names the program that its applications run in, and tells it what
-  /// it needs: a whole configuration twice (`env` and `uwsgi.opt`), 8 MiB at most, and its own files.
+  /// Bytes of the words with which a runtime names the program that its applications run in, and tells it
+  /// what it needs: a whole configuration twice (`env` and `uwsgi.opt`), at most 8 MiB, and its own files.
   public static let programWordsBytes = 20 << 20
 
   /// Bytes of a file of media types (`--mimefile`); a longer one ends the start.
@@ -62,26 +67,26 @@ public struct Limits: Sendable, Equatable {
   /// Bytes of a file of accounts (basicauth); a longer one ends the start.
   public var accountFileBytes = 1 << 20
 
-  /// Ranges of one request for a file; a request for more gets the whole file. Precedent: Apache `MaxRanges`
+  /// Ranges in one request for a file; a request for more gets the whole file. Precedent: Apache `MaxRanges`
   /// 200, nginx `max_ranges` without a limit.
   public var fileRanges = 32
 
-  /// Bytes of an answer of several ranges, which is put together in memory or a spool; beyond it the whole
-  /// file is sent.
-  public var multipartBytes: Int64 = 16 << 20
+  /// Bytes of an answer of several ranges, which the event loop assembles in memory; beyond it the whole file
+  /// is sent (RFC 9110 §14.2).
+  public var multipartBytes: Int64 = 1 << 20
 
-  /// A file of so many bytes at most is kept in memory.
+  /// A file of at most this many bytes is kept in memory.
   public var cachedFileBytes = 64 * 1024
 
-  /// Bytes of all files that a worker keeps in memory. Precedent: nginx keeps descriptors only; h2o none.
+  /// Bytes of all files that a worker keeps in memory. Precedent: nginx keeps only descriptors; h2o nothing.
   public var fileCacheBytes = 16 << 20
 
-  /// Bytes of a file that one connection gets before the others have their turn, however fast its client is.
-  /// Precedent: nginx `sendfile_max_chunk` 2 MiB.
+  /// Bytes of a file, or of the answers of an HTTP/2 connection, that one connection gets before the others
+  /// have their turn, however fast its client is. Precedent: nginx `sendfile_max_chunk` 2 MiB.
   public var fileBytesPerTurn: Int64 = 2 << 20
 
-  /// Files that a worker holds open between two requests for them, at most one of 32 descriptors that it may
-  /// have. Precedent: nginx `open_file_cache`, off by default.
+  /// Files that a worker holds open between two requests for them, at most 1 in 32 of its descriptors.
+  /// Precedent: nginx `open_file_cache`, off by default.
   public var openFiles = 256
 
   // MARK: Time
@@ -96,19 +101,20 @@ public struct Limits: Sendable, Equatable {
   /// Seconds between two reads of a request body; beyond it 408. Precedent: nginx `client_body_timeout` 60.
   public var bodyTimeoutSeconds = 60.0
 
-  /// Bytes a second in which a body has to come; below it, once `minRateGraceSeconds` are used up, 408; 0: at
-  /// any speed. Precedent: Kestrel `MinRequestBodyDataRate` 240, Apache `RequestReadTimeout` 500.
+  /// The speed at which a body has to come, in bytes per second; below it, once `minRateGraceSeconds` are
+  /// used up, 408; 0: at any speed. Precedent: Kestrel `MinRequestBodyDataRate` 240, Apache
+  /// `RequestReadTimeout` 500.
   public var bodyMinRate = 240
 
-  /// Bytes a second in which a client has to take its answer; below it, once the grace is used up, the
-  /// connection is closed; 0: at any speed. Precedent: Kestrel `MinResponseDataRate` 240.
+  /// The speed at which a client has to take its answer, in bytes per second; below it, once the grace is
+  /// used up, the connection is closed; 0: at any speed. Precedent: Kestrel `MinResponseDataRate` 240.
   public var writeMinRate = 240
 
-  /// Seconds that a client may be behind these speeds. Precedent: Kestrel 5, Apache 20.
+  /// How many seconds a client may fall behind these speeds. Precedent: Kestrel 5, Apache 20.
   public var minRateGraceSeconds = 30.0
 
-  /// Seconds in which a client takes not one byte of its response; beyond it the connection is closed.
-  /// Precedent: nginx `send_timeout` 60.
+  /// Seconds without a byte of the response being taken; beyond it the connection is closed. Precedent: nginx
+  /// `send_timeout` 60.
   public var writeTimeoutSeconds = 60.0
 
   /// Seconds a connection stays open between requests; 0 closes after each response. It must exceed the
@@ -120,28 +126,28 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: nginx `lingering_timeout` 5, Apache 2.
   public var lingerSeconds = 5.0
 
-  /// Seconds a closing connection goes on reading at most, whatever comes. Precedent: nginx `lingering_time`
+  /// The most seconds a closing connection goes on reading, whatever comes. Precedent: nginx `lingering_time`
   /// 30, Apache 30.
   public var lingerTotalSeconds = 30.0
 
-  /// Bytes a closing connection reads over at most: as much as a body may have. No precedent.
+  /// The most bytes a closing connection reads and drops: as many as a body may have. No precedent.
   public var lingerBytes = 1 << 30
 
-  /// Seconds without a request after which a worker that leaves to others closes a connection that a FastCGI
-  /// front end keeps: it cannot be told, and may be sending. No precedent.
+  /// Seconds without a request after which a worker that leaves its place to others closes a connection kept
+  /// by a FastCGI front end: the front end cannot be told, and may be sending. No precedent.
   public var quietSeconds = 0.5
 
   /// Seconds between the last bytes of a body that was cut and the reset: a front end that finds both at once
-  /// may lose the reset. Ours, no precedent: long enough for one that is busy, no client waits for it.
+  /// may miss the reset. No precedent: long enough for a busy one, and no client waits for it.
   public var resetDelaySeconds = 0.05
 
-  /// Seconds after which a worker that leaves to others tells the apps that nothing more comes (`drain`)
-  /// although an answer is under way whose client was promised another turn: such a stream may last until it
-  /// is told. No precedent.
+  /// Seconds after which a worker that leaves its place to others tells the apps that nothing more comes
+  /// (`drain`), although an answer is running whose client was promised another turn: such a stream may last
+  /// until it is told. No precedent.
   public var drainSeconds = 5.0
 
-  /// Seconds for the requests under way when the server is told to stop; then they are cut off.
-  /// Precedent: uWSGI `--worker-reload-mercy` 60.
+  /// Seconds for running requests when the server is told to stop; then they are cut off. Precedent: uWSGI
+  /// `--worker-reload-mercy` 60.
   public var gracefulSeconds = 60.0
 
   /// Seconds for destructors and atexit handlers of applications at a graceful end. No precedent.
@@ -149,33 +155,49 @@ public struct Limits: Sendable, Equatable {
 
   // MARK: WebSockets
 
-  /// Bytes of a message of a client at most, also once it is decompressed; beyond it 1009. Precedent:
+  /// The most bytes of a client's message, before and after decompression; beyond it 1009. Precedent:
   /// `websockets` 1 MiB, uvicorn 16 MiB, ws 100 MiB.
   public var webSocketMessageBytes = 16 << 20
 
-  /// Frames of a message at most; beyond it 1008. No precedent.
+  /// The most frames of a message; beyond it 1008. No precedent.
   public var webSocketFragments: UInt32 = 1 << 20
+
+  /// Open at once; further ones get 503. 0: as many as there are connections. No precedent.
+  public var webSockets = 0
+
+  /// Concurrent calls of WSGI applications for WebSockets if `webSockets` is 0; each has a thread. No
+  /// precedent.
+  public static let webSocketCalls = 256
+
+  /// Such calls have threads of their own even if all others share one thread. Precedent: uWSGI's
+  /// `http-websockets`.
+  public var offersSocketsAtHome = false
+
+  /// Origins of pages that may open some; empty: all. Precedent: Django Channels'
+  /// `AllowedHostsOriginValidator`.
+  public var webSocketOrigins: [WebSocketOrigin] = []
 
   /// Bytes that wait for a client before an application is told to wait too. Precedent: uWebSockets 64 KiB.
   public var webSocketQueueBytes = 1 << 20
 
-  /// Seconds in which nothing comes before a client is asked whether it is there, and again before its socket
-  /// ends; 0: never. Precedent: uvicorn 20, uWebSockets 120.
+  /// Seconds of silence before a client is asked whether it is still there, and again before its socket ends;
+  /// 0: never. Precedent: uvicorn 20, uWebSockets 120.
   public var webSocketPingSeconds = 30.0
 
   /// Seconds that the sockets of a version that was replaced go on. No precedent.
   public var webSocketDrainSeconds = 0.0
 
-  /// Whether messages are compressed, where clients can.
+  /// Whether messages are compressed, if clients can.
   public var webSocketDeflate = WebSocketCompression.shared
 
   // MARK: Sockets and threads
 
-  /// Connections waiting to be accepted, per listener; the kernel cuts it to `net.core.somaxconn`.
-  /// Precedent: nginx 511, uWSGI 100 (`-l`), Go takes somaxconn (4096 today).
+  /// Connections waiting to be accepted, per listener; the kernel caps it at `net.core.somaxconn`. Precedent:
+  /// nginx 511, uWSGI 100 (`-l`), Go takes somaxconn (4096 today).
   public var backlog: Int32 = 1024
 
-  /// Connections open at once; further ones wait in the backlog. Precedent: nginx `worker_connections`
+  /// Connections open at once; further ones wait in the backlog. HTTP/2 streams count among them; further
+  /// ones are refused, as their clients may repeat (REFUSED_STREAM). Precedent: nginx `worker_connections`
   /// 512-10240.
   public var connections = 20_000
 
@@ -186,7 +208,7 @@ public struct Limits: Sendable, Equatable {
   /// Events taken from the kernel in one wait. Precedent: nginx `epoll_events` 512.
   public var eventsPerTurn = 512
 
-  /// Calls of one thread-safe app under way at once. Precedent: Puma 5, waitress 4, Apache's event MPM 25.
+  /// Concurrent calls of one thread-safe app. Precedent: Puma 5, waitress 4, Apache's event MPM 25.
   public var threads = 16
 
   /// Calls of one app that wait for slow clients and do not count among `threads`: each has a thread of its
@@ -205,65 +227,75 @@ public struct Limits: Sendable, Equatable {
   /// Precedent: Erlang asks native functions to return within 1 ms.
   public var handOffMicroseconds: UInt32 = 1000
 
-  /// Seconds without io_uring after a call was handed off from a loop that had it; twice as many each time
-  /// for a ring that did not last.
+  /// Seconds without io_uring after a call was handed off from a loop that had it; doubled each time for a
+  /// ring that did not last.
   public var ringRestSeconds = 1.0
 
-  /// Seconds without io_uring at most.
+  /// The most seconds without io_uring.
   public var ringRestMostSeconds = 64.0
 
-  /// Seconds after which a ring has lasted.
+  /// Seconds after which a ring counts as having lasted.
   public var ringLastsSeconds = 10.0
 
   /// Requests of one app that wait for a call of it to end; beyond it 503. Precedent: uWSGI leaves them
   /// in the backlog (`-l`), Apache `ListenBacklog` 511.
   public var queuedRequests = 1024
 
-  /// Requests of a worker that wait for their passwords to be looked at (`basicauth`); beyond it 503. No
+  /// Requests of a worker that wait for their passwords to be checked (`basicauth`); beyond it 503. No
   /// precedent: others hash on the loop, or have a thread for each request.
   public var waitingPasswords = 64
 
   /// The defaults.
   public init() {}
 
-  /// Lines about refused requests that a worker writes at once; then one a second. No precedent.
+  /// Bytes of a line of the request log, including its end: what a pipe takes in one piece (PIPE_BUF), so
+  /// that the lines of several workers stay apart. The longest values of a longer one are cut.
+  public static let requestLineBytes = 4096
+
+  /// Lines about refused requests that a worker may write in a burst; then one per second. No precedent.
   public static let refusalLinesAtOnce = 10
 
   /// Seconds after which a line counts the refusals that had none. Precedent: the kernel's ratelimit 5.
   public static let refusalCountSeconds: UInt64 = 5
 
-  /// Seconds after which a request of a new build counts as hanging, how many speak against it if none took
-  /// half as long before, and in which share of all. No precedent.
+  /// Seconds after which a request of a new build counts as hanging, how many of them count against it if
+  /// none took half as long before, and at which share of all requests. No precedent.
   public static let (hangSeconds, leastHangs, hangShare) = (5.0, 3, 0.01)
 
-  /// Waits for events that fail one after the other, a tenth of a second apart, before the master ends. No
+  /// Changes that `server ctl history` shows. No precedent.
+  public static let changesKept = 100
+
+  /// How many waits for events may fail in a row, a tenth of a second apart, before the master ends. No
   /// precedent.
   public static let failedWaits = 50
 
-  /// Keys of a configuration, once its loops have turned. Precedent: uWSGI's `for` has no bound.
+  /// Keys of a configuration, after its loops have been expanded. Precedent: uWSGI's `for` has no bound.
   public static let configurationKeys = 20_000
 
-  /// Bytes of a configuration, once its files are read and its references replaced. No precedent.
+  /// Bytes of a configuration, after its files have been read and its references replaced. No precedent.
   public static let configurationBytes = 8 << 20
 
   /// Packets that the master takes from one worker or child before it turns to others. No precedent.
   public static let messagesPerTurn = 64
 
-  /// Packets of one worker in a second; one that says more is ended. It has a handful to say in its life, and
-  /// one for each `ctl status`. No precedent.
+  /// Bytes of the kernel's reports on watched directories that the master takes before it turns to others:
+  /// anyone who may write to such a directory can make any number of files there. No precedent.
+  public static let fileEventBytesPerTurn = 64 << 10
+
+  /// Packets from one worker per second; a worker that sends more is killed. It has to send only a handful in
+  /// its life, and one for each `ctl status`. No precedent.
   public static let messagesPerSecond = 4096
 
-  /// The same of a process that has no more to say than why it cannot start, or what it has lost. No
-  /// precedent.
+  /// The same for a process that only reports why it cannot start, or what it has lost. No precedent.
   public static let messagesOfHelpersPerSecond = 64
 
   /// Bytes of the state that an application leaves to the next build. No precedent.
   public static let savedStateBytes: Int64 = 1 << 30
 
-  /// Seconds between two reloads that applications ask for; what more they ask for in the meantime is one
-  /// reload behind it. No precedent.
+  /// Seconds between two reloads that applications ask for; further requests in the meantime become one
+  /// reload after it. No precedent.
   public static let reloadPauseSeconds = 3.0
-  /// The same in development, where somebody saves one file after the other and looks.
+  /// The same in development, where somebody saves one file after another and looks.
   public static let developmentPauseSeconds = 0.1
 
   /// The highest value `connections` may take: the default `fs.nr_open` of Linux.
@@ -274,8 +306,8 @@ public struct Limits: Sendable, Equatable {
 public enum WebSocketCompression: String, Sendable, CaseIterable {
   /// Not at all.
   case off
-  /// Each by itself: no socket has a window.
+  /// Each message by itself: no socket has a window.
   case shared
-  /// With what the messages before have left: better, and up to 300 KB a socket.
+  /// With the context of earlier messages: better, but up to 300 KB per socket.
   case dedicated
 }

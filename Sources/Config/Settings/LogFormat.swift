@@ -1,11 +1,11 @@
-// What a request's line has: read once at the start, so that a name that means nothing is found there.
+// The contents of a request's line: read once at the start, so that an unknown name is found then.
 
-/// The format of a request's line: texts, and values between them. `%(%)` writes a percent sign, where a
-/// bracket follows it.
+/// The format of a request's line: texts, and values between them. `%(%)` writes a percent sign that is
+/// followed by a bracket.
 public struct LogFormat: Sendable, Equatable {
   /// How a value is written so that it stays one.
   public enum Escaping: Sendable, Equatable {
-    /// Printable ASCII but for quotation marks and backslashes; any other byte as \xNN.
+    /// Printable ASCII except quotation marks and backslashes; any other byte as \xNN.
     case text
     /// The inside of a JSON string (RFC 8259 §7).
     case json
@@ -17,16 +17,16 @@ public struct LogFormat: Sendable, Equatable {
     case value(LogValue)
   }
 
-  /// As it was written.
+  /// The text as written.
   public let text: String
   /// The parts in their order.
   public let pieces: [Piece]
-  /// How values are escaped: as JSON where the format begins with a brace.
+  /// How values are escaped: as JSON if the format begins with a brace.
   public let escaping: Escaping
-  /// What stands for a value that there is none of.
+  /// The placeholder for a missing value.
   public let absent: String
 
-  /// Formats with a name of their own; `combined`, the usual one, is no format at all.
+  /// Formats with names of their own; `combined`, the default, is no format at all.
   private static let presets = [
     "uwsgi":
       "[pid: %(pid)|app: %(appid)|req: %(req)/%(req)] %(addr) (%(user)) {%(vars) vars in %(pktsize) bytes} "
@@ -39,7 +39,7 @@ public struct LogFormat: Sendable, Equatable {
       + #""id":"%(id)","traceparent":"%(traceparent)"}"#,
   ]
 
-  /// Reads a format, or takes the one of a name; nil for `combined`. Throws what is wrong with it.
+  /// Reads a format, or takes a named one; nil for `combined`. Throws the error in it.
   public static func read(_ text: String) throws(ValueError) -> LogFormat? {
     if text == "combined" { return nil }
     return try LogFormat(text)
@@ -74,13 +74,13 @@ public struct LogFormat: Sendable, Equatable {
       pieces.append(.value(value))
       rest = rest[rest.index(after: end)...]
     }
-    // A line is one line, whatever the operator's text has.
+    // A line stays one line, whatever the operator's text contains.
     literal.removeAll { $0 == 0x0a || $0 == 0x0d }
     if !literal.isEmpty { pieces.append(.text(literal)) }
     self.pieces = pieces
   }
 
-  /// Requests have ids where this is written.
+  /// Requests have ids if this is written.
   public var hasID: Bool { pieces.contains(.value(.plain(.id))) }
 }
 
@@ -88,26 +88,26 @@ public struct LogFormat: Sendable, Equatable {
 public enum LogValue: Sendable, Equatable {
   /// A value with a name of its own.
   public enum Plain: String, Sendable, CaseIterable {
-    // uWSGI's names.
+    // Names from uWSGI.
     case method, uri, proto, status, size, rsize, hsize, addr, host, uagent, referer, user
     case ltime, ctime, ftime, time, tmsecs, tmicros, epoch, micros, msecs, secs
     case pid, wid, cl, vars, pktsize, headers, rss, rssM, vsz, vszM, switches, core
     case ioerr, modifier1, modifier2
-    // Ours.
+    // Our own names.
     case id, traceparent, iso, app, appid, req, generation, gateway, scheme, path, query, received
   }
 
-  /// What is counted in a worker.
+  /// Counts of a worker.
   public enum Count: String, Sendable, CaseIterable { case requests, connections, dropped }
 
   case plain(Plain)
   /// A variable of the request's environ, by its name.
   case variable([UInt8])
-  /// What the application has set for this request.
+  /// A value that the application has set for this request.
   case logvar([UInt8])
   case metric(Count)
 
-  /// By its name; nil for one that is none.
+  /// A value by its name; nil for an unknown name.
   init?(_ name: String) {
     if let plain = Plain(rawValue: name) {
       self = .plain(plain)

@@ -1,14 +1,14 @@
-// Where lines of the log go, and what is made of them on the way: uWSGI's loggers, encoders and routes.
+// Where lines of the log go, and how they are changed on the way: uWSGI's loggers, encoders and routes.
 
 /// A place where lines of the log go.
 public struct LogDestination: Sendable, Equatable {
-  /// What it is.
+  /// The kind of place.
   public enum Place: Sendable, Equatable {
     /// Standard error, or the file of `--logto`.
     case standard
-    /// A file or a named pipe. `maxBytes`: its size before it is renamed; 0: as it is set for all.
+    /// A file or a named pipe. `maxBytes`: its size before it is renamed; 0: as set for all.
     case file(path: String, maxBytes: Int64, backup: String?)
-    /// A datagram a line, to a unix socket or over UDP.
+    /// One datagram per line, to a unix socket or over UDP.
     case socket(Address)
     /// The system's log, by its socket (RFC 3164).
     case syslog(identity: String, facility: Int, socket: String)
@@ -18,16 +18,16 @@ public struct LogDestination: Sendable, Equatable {
     case journal(identity: String, socket: String)
   }
 
-  /// What routes call it; nil: it gets all lines that no route has taken.
+  /// Its name in routes; nil: it gets all lines that no route has taken.
   public let name: String?
   public let place: Place
-  /// As it was written.
+  /// The text as written.
   public let text: String
 
   /// A destination without a name.
   public init(_ place: Place, text: String) { (name, self.place, self.text) = (nil, place, text) }
 
-  /// Reads `[NAME ]KIND[:ARGUMENTS]`. Throws what is wrong with it.
+  /// Reads `[NAME ]KIND[:ARGUMENTS]`. Throws the error in it.
   public init(parsing text: String) throws(ValueError) {
     self.text = text
     let (name, rest) = Self.named(text)
@@ -60,7 +60,7 @@ public struct LogDestination: Sendable, Equatable {
     }
   }
 
-  /// The name in front, if a blank stands before the first colon.
+  /// The name in front, if there is a blank before the first colon.
   static func named(_ text: String) -> (name: String?, rest: String) {
     let head = text.utf8.prefix { $0 != Ascii.colon && !Ascii.isBlank($0) }
     guard head.endIndex < text.endIndex, Ascii.isBlank(text.utf8[head.endIndex]), !head.isEmpty else {
@@ -98,7 +98,7 @@ public struct LogDestination: Sendable, Equatable {
     "local6", "local7",
   ]
 
-  /// The number of a facility (RFC 5424 §6.2.1); of the empty text that of daemons.
+  /// The number of a facility (RFC 5424 §6.2.1); for an empty text that of daemons.
   private static func facility(_ text: String) throws(ValueError) -> Int {
     guard let number = facilities.firstIndex(of: text.isEmpty ? "daemon" : text) else {
       throw .unknownWord(text, known: facilities)
@@ -113,7 +113,7 @@ public struct LogRoute: Sendable, Equatable {
   public let name: String
   public let pattern: Pattern
 
-  /// Reads `NAME PATTERN`. Throws what is wrong with it.
+  /// Reads `NAME PATTERN`. Throws the error in it.
   public init(parsing text: String) throws(ValueError) {
     let parts = text.split(separator: " ", maxSplits: 1)
     guard parts.count == 2 else { throw .routeWithoutPattern(text) }
@@ -122,9 +122,9 @@ public struct LogRoute: Sendable, Equatable {
   }
 }
 
-/// What is made of a line before it leaves.
+/// How a line is encoded before it leaves.
 public struct LogEncoder: Sendable, Equatable {
-  /// A part of what it becomes.
+  /// A part of the encoded line.
   public enum Piece: Sendable, Equatable {
     case text([UInt8])
     /// The whole line.
@@ -134,7 +134,7 @@ public struct LogEncoder: Sendable, Equatable {
     case level
     /// Seconds since 1970, and microseconds of them.
     case unix, micros
-    /// The time as strftime writes it, or as RFC 3339 does.
+    /// The time formatted by strftime, or by RFC 3339.
     case date(String), iso
   }
 
@@ -144,7 +144,7 @@ public struct LogEncoder: Sendable, Equatable {
   /// Lines become the inside of JSON strings.
   public let isJSON: Bool
 
-  /// One JSON object a line.
+  /// One JSON object per line.
   public static let json = LogEncoder(
     pieces: [
       .text(Array(#"{"time":""#.utf8)), .iso, .text(Array(#"","level":""#.utf8)), .level,
@@ -155,7 +155,7 @@ public struct LogEncoder: Sendable, Equatable {
     (self.name, self.pieces, self.isJSON) = (name, pieces, isJSON)
   }
 
-  /// Reads `KIND[:NAME][ TEXT]`. Throws what is wrong with it.
+  /// Reads `KIND[:NAME][ TEXT]`. Throws the error in it.
   public init(parsing text: String) throws(ValueError) {
     let parts = text.split(separator: " ", maxSplits: 1)
     let head = (parts.first ?? "").split(separator: ":", maxSplits: 1)
@@ -174,7 +174,7 @@ public struct LogEncoder: Sendable, Equatable {
     }
   }
 
-  /// A line is one line, whatever the operator's text has.
+  /// A line stays one line, whatever the operator's text contains.
   private static func plain(_ text: String) -> [UInt8] { text.utf8.filter { $0 != 0x0a && $0 != 0x0d } }
 
   private static func pieces(_ text: String) throws(ValueError) -> [Piece] {
@@ -202,15 +202,15 @@ public struct LogEncoder: Sendable, Equatable {
   }
 }
 
-/// The ways that lines go beyond standard error and the file of `--logto`.
+/// Where lines go besides standard error and the file of `--logto`.
 public struct LogRouting: Sendable, Equatable {
   /// Destinations of lines, and of those of requests; the latter empty: the same.
   public var destinations: [LogDestination] = []
   public var requestDestinations: [LogDestination] = []
   public var routes: [LogRoute] = []
   public var requestRoutes: [LogRoute] = []
-  /// Lines that match one of these are dropped; of the rest, where there are any of the others, those that
-  /// match none of them.
+  /// Lines that match one of the drains are dropped; if there are filters, so are lines that match none of
+  /// these.
   public var drains: [Pattern] = []
   public var filters: [Pattern] = []
   public var encoders: [LogEncoder] = []
@@ -219,16 +219,16 @@ public struct LogRouting: Sendable, Equatable {
   public var isJSON = false
   /// Bytes of a log file before it is renamed, and another one begun; 0: without bound.
   public var maxBytes: Int64 = 0
-  /// What the file is called then; nil: its name and the time.
+  /// The new name of the file; nil: its name and the time.
   public var backup: String?
 
-  /// The defaults: lines go to standard error as they are.
+  /// The defaults: lines go to standard error unchanged.
   public init() {}
 
-  /// Lines go by way of a process of their own.
+  /// Lines go through a process of their own.
   public var isCollected: Bool { self != LogRouting() }
 
-  /// A route leads to a name that no destination has; nil: none does.
+  /// A name in a route that no destination has; nil if there is none.
   var strayRoute: String? {
     let names = Set((destinations + requestDestinations).compactMap(\.name))
     return (routes + requestRoutes).map(\.name).first { !names.contains($0) }

@@ -1,16 +1,16 @@
-// A regular expression of the operator's, for the options that choose files and requests. The part of the
-// common syntax that configurations use: . [] \d \w \s ^ $ | () (?:) (?i) * + ? {m,n} and *? +?. It is tried
-// at every place of a text at once (Thompson; groups as Pike does it), so that no pattern takes more than its
+// An operator's regular expression, for the options that choose files and requests. The part of the common
+// syntax that configurations use: . [] \d \w \s ^ $ | () (?:) (?i) * + ? {m,n} and *? +?. It is tried at
+// every place of a text at once (Thompson; groups as Pike does it), so that no pattern takes longer than its
 // length for each byte. docs/decisions/007-own-patterns.md says why.
 
 /// A regular expression; it matches a text if it matches a part of it.
 public struct Pattern: Sendable, Equatable {
-  /// As it was written.
+  /// The text as written.
   public let text: String
   /// Groups in round brackets.
   public let groups: Int
   private let program: [Step]
-  /// What it stands for, where it stands for nothing else: most patterns of configurations do.
+  /// The only text that it matches, if there is just one: true for most patterns in configurations.
   private let literal: [UInt8]?
 
   enum Step: Sendable, Equatable {
@@ -22,7 +22,7 @@ public struct Pattern: Sendable, Equatable {
     case begin, end, match
   }
 
-  /// Steps of a pattern at most: as much as it costs for a byte.
+  /// The most steps of a pattern: its cost per byte.
   private static let longest = 4096
 
   /// Reads a pattern. Throws `.badPattern`.
@@ -39,7 +39,7 @@ public struct Pattern: Sendable, Equatable {
     literal = Pattern.literal(program)
   }
 
-  /// The bytes of a pattern that is nothing but these; nil for any other.
+  /// The bytes of a pattern that consists only of these; nil for any other.
   private static func literal(_ program: [Step]) -> [UInt8]? {
     var bytes: [UInt8] = []
     for step in program {
@@ -74,8 +74,8 @@ public struct Pattern: Sendable, Equatable {
     }
   }
 
-  /// Where it first matches the text, as Perl would have it: the whole match, then each group, nil for one
-  /// that had no part in it; nil for no match.
+  /// Where it first matches the text, as in Perl: the whole match, then each group, nil for one that had no
+  /// part in it; nil for no match.
   public func match(_ bytes: UnsafeRawBufferPointer) -> [Range<Int>?]? {
     var search = PatternSearch(program, groups: groups, bytes)
     return search.run()
@@ -93,7 +93,7 @@ public struct Pattern: Sendable, Equatable {
   }
 }
 
-/// A search for whether there is a match at all.
+/// A search that only tells whether there is a match.
 private struct PatternScan {
   private let program: UnsafeBufferPointer<Pattern.Step>
   private let bytes: UnsafeRawBufferPointer
@@ -135,7 +135,7 @@ private struct PatternScan {
     return false
   }
 
-  /// Adds a step and what follows it without a byte; true where that is a match.
+  /// Adds a step and what follows it without a byte; true if that is a match.
   private func add(_ start: Int, at place: Int, _ steps: inout Steps) -> Bool {
     var depth = 1
     stack[0] = Int32(start)
@@ -166,15 +166,15 @@ private struct PatternScan {
   }
 }
 
-/// A search that keeps where groups begin and end: the ways in which a pattern may go on, those that Perl
-/// would try first in front, each with its borders.
+/// A search that records where groups begin and end: it keeps the ways in which a pattern may go on, in the
+/// order in which Perl would try them, each with its borders.
 private struct PatternSearch {
   private let program: [Pattern.Step]
   private let bytes: UnsafeRawBufferPointer
-  /// Borders of a way: two for the whole match and two for each group; -1 where there is none.
+  /// Borders of a way: two for the whole match and two for each group; -1 if there is none.
   private let width: Int
   private var seen: [Int]
-  /// The borders of the way that is followed.
+  /// The borders of the current way.
   private var borders: [Int]
   private var stack: [Task] = []
 
@@ -211,7 +211,7 @@ private struct PatternSearch {
         case .match:
           found = Array(current.borders[(index * width)..<((index + 1) * width)])
           found?[1] = place
-          // Those behind it would have been tried later.
+          // Those after it would have been tried later.
           break ways
         case .bytes(let set) where place < bytes.count && set.contains(bytes[place]):
           for border in 0..<width { borders[border] = current.borders[index * width + border] }

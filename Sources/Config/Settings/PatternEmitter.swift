@@ -1,7 +1,7 @@
 // The tree of a pattern -> the steps of its program.
 
-/// Makes the steps, and stops where a pattern becomes too long: what repeats repetitions is short to write
-/// and would be endless, even if it repeats nothing.
+/// Makes the steps, and stops when a pattern becomes too long: nested repetitions are short to write and
+/// could be endless, even if they repeat nothing.
 struct PatternEmitter {
   private let longest: Int
   private var steps: [Pattern.Step] = []
@@ -52,7 +52,7 @@ struct PatternEmitter {
     for start in starts { choose(start, isLazy) }
   }
 
-  /// At this step what follows it is tried, or what comes behind all of it.
+  /// At this step either what follows it is tried, or what comes after all of it.
   private mutating func choose(_ start: Int, _ isLazy: Bool) {
     steps[start] = isLazy ? .either(steps.count, start + 1) : .either(start + 1, steps.count)
   }

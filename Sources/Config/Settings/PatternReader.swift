@@ -4,13 +4,13 @@
 struct PatternReader {
   var rest: ArraySlice<UInt8>
   let text: String
-  /// Groups that have begun.
+  /// How many groups have begun.
   var groups = 0
   private var ignoresCase = false
-  /// Brackets that are open, and repetitions of repetitions.
+  /// Open brackets, and repetitions of repetitions.
   private var depth = 0
 
-  /// What may stand in each other. Precedent: PCRE2's default is 250; each takes a piece of the stack.
+  /// How deep they may be nested. Precedent: PCRE2's default is 250; each takes a piece of the stack.
   private static let deepest = 64
 
   init(rest: ArraySlice<UInt8>, text: String) { (self.rest, self.text) = (rest, text) }
@@ -48,7 +48,7 @@ struct PatternReader {
     return tree
   }
 
-  /// How often what stands in front of it may come; nil where nothing is said of that.
+  /// How often the preceding element may occur; nil if no repetition is given.
   private mutating func repetition() throws(ValueError) -> (Int, Int?)? {
     if take("*") { return (0, nil) }
     if take("+") { return (1, nil) }
@@ -88,7 +88,7 @@ struct PatternReader {
       return .empty
     }
     if take(":") { return try closed() }
-    // (?<name>…) and (?P<name>…) are groups like others; (?<=…) and (?<!…) look back.
+    // (?<name>…) and (?P<name>…) are ordinary groups; (?<=…) and (?<!…) look back.
     _ = take("P")
     guard take("<"), let end = rest.firstIndex(of: UInt8(ascii: ">")), end > rest.startIndex,
       rest[..<end].allSatisfy({ Ascii.isLetter($0) || Ascii.isDigit($0) || $0 == Ascii.underscore })
@@ -125,7 +125,7 @@ struct PatternReader {
     case UInt8(ascii: "t"): return Set256(0x09...0x09)
     case UInt8(ascii: "n"): return Set256(0x0a...0x0a)
     case UInt8(ascii: "r"): return Set256(0x0d...0x0d)
-    // Other letters and digits mean something that is not here: borders, back references.
+    // Other letters and digits mean something that is not supported: borders, back references.
     case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: throw bad()
     default: return Set256(byte...byte)
     }
@@ -142,7 +142,7 @@ struct PatternReader {
         set.formUnion(try escaped())
         continue
       }
-      // [:alpha:] and its like mean something that is not here.
+      // [:alpha:] and the like are not supported.
       if byte == 0x5b, [0x3a, 0x2e, 0x3d].contains(rest.first) { throw bad() }
       if rest.first == 0x2d, let last = rest.dropFirst().first, last != 0x5d {
         rest = rest.dropFirst(2)
@@ -168,7 +168,7 @@ struct Set256: Sendable, Equatable {
 
   mutating func formUnion(_ other: Set256) { words |= other.words }
 
-  /// Every other byte.
+  /// All other bytes.
   var inverted: Set256 {
     var result = self
     result.words = ~words
@@ -177,13 +177,13 @@ struct Set256: Sendable, Equatable {
 
   func contains(_ byte: UInt8) -> Bool { words[Int(byte >> 6)] >> UInt64(byte & 63) & 1 == 1 }
 
-  /// The one byte that it has; nil for none or several.
+  /// Its only byte; nil for none or several.
   var only: UInt8? {
     let all = (UInt8.min...UInt8.max).filter(contains)
     return all.count == 1 ? all[0] : nil
   }
 
-  /// With both cases of the letters in it.
+  /// The set with both cases of its letters.
   var foldingCase: Set256 {
     var result = self
     for upper in UInt8(0x41)...0x5a where contains(upper) || contains(upper | 0x20) {

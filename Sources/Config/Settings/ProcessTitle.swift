@@ -1,26 +1,26 @@
-/// What the processes are called in a list of them (uWSGI's procname family).
+/// The names of the processes in process lists (uWSGI's procname family).
 public struct ProcessTitle: Sendable, Equatable {
-  /// Whose name it is.
+  /// The process that is named.
   public enum Role: Sendable, Equatable {
     case master
     /// By its place, from 0.
     case worker(Int)
-    /// By what it is for.
+    /// By its purpose.
     case helper(String)
   }
 
-  /// Each says what it is.
+  /// Each has a title that says what it is.
   var isAutomatic = false
-  /// All are called this.
+  /// The name of all.
   var name: String?
-  /// The master is called this.
+  /// The name of the master.
   var master: String?
   var (prefix, suffix) = ("", "")
 
-  /// As programs are: by their command line.
+  /// The default of all programs: the command line.
   public init() {}
 
-  /// Some title is asked for.
+  /// Some title is configured.
   public var isSet: Bool { self != ProcessTitle() }
 
   /// The title of a process; nil: its command line.

@@ -5,7 +5,7 @@ public enum Program {
   /// SERVER_SOFTWARE and the Server field: the name and the version.
   public static let software: StaticString = "nsgi-server/0.1.0"
 
-  /// The command as people here type it: `nsgi-server` once it is installed, `server` in the source tree.
+  /// The command as people type it here: `nsgi-server` once it is installed, `server` in the source tree.
   public static let command: String = {
     let installed = "nsgi-server"
     return CommandLine.arguments.first?.split(separator: "/").last == installed[...] ? installed : "server"

@@ -1,17 +1,17 @@
-// What is done to requests before an application has them, and to answers before they leave.
+// Rules for requests before an application gets them, and for answers before they leave.
 
 /// Rules about requests and answers.
 public struct RuleSettings: Sendable, Equatable {
-  /// What is asked of each request, one after the other.
+  /// The rules that apply to each request, one after another.
   public var rules: [Rule] = []
   /// Fields that each answer gets.
   public var addedFields: [AnswerField] = []
-  /// Names of fields that are taken out of the answers of applications.
+  /// Names of fields that are removed from the answers of applications.
   public var removedFields: [String] = []
   /// Pages for answers that the server itself gives; the last one of a status counts.
   public var errorPages: [ErrorPage] = []
 
-  /// None.
+  /// No rules.
   public init() {}
 
   /// A rule may answer with a file.
@@ -22,7 +22,7 @@ public struct RuleSettings: Sendable, Equatable {
 
 /// A field of an answer; the name is a token, and nothing in the value ends a line.
 public struct AnswerField: Sendable, Equatable {
-  /// As it is sent.
+  /// The name as sent.
   public var name: String
   /// Its value.
   public var value: String
@@ -42,11 +42,11 @@ public struct ErrorPage: Sendable, Equatable {
   public init(statuses: ClosedRange<Int>, path: String) { (self.statuses, self.path) = (statuses, path) }
 }
 
-/// One rule: what is done where a condition holds.
+/// One rule: an action that is taken if a condition holds.
 public struct Rule: Sendable, Equatable {
-  /// When.
+  /// When the action is taken.
   public var condition: RuleCondition
-  /// What.
+  /// The action.
   public var action: RuleAction
 }
 
@@ -72,22 +72,22 @@ public enum RuleSubject: String, Sendable, Equatable, CaseIterable {
   case userAgent = "user-agent"
 }
 
-/// A question about texts.
+/// A test of texts.
 public enum RuleTest: Sendable, Equatable {
   /// How two texts, or two numbers, are compared.
   public enum Comparison: Sendable, Equatable {
     case equal, startsWith, endsWith, contains
-    /// As whole numbers, as far as the digits go.
+    /// As integers, as far as the digits go.
     case higher, higherOrEqual, lower, lowerOrEqual
   }
 
-  /// What a path may lead to.
+  /// What a path may have to lead to.
   public enum Kind: Sendable, Equatable { case anything, file, directory }
 
   case compares(RuleText, Comparison, RuleText)
   case matches(RuleText, Pattern)
   case isEmpty(RuleText)
-  /// An address lies in a network.
+  /// An address is in a network.
   case within(RuleText, TrustedProxy)
   case leads(RuleText, Kind)
 }
@@ -96,11 +96,11 @@ public enum RuleTest: Sendable, Equatable {
 public enum RuleAction: Sendable, Equatable {
   /// Answers with 301 or 302 and this Location.
   case redirect(Int, RuleText)
-  /// Answers with a file below a directory; what is not there is a 404, or the next rule's.
+  /// Answers with a file below a directory; a missing one gets a 404, or the next rule.
   case file(directory: String, RuleText, goesOn: Bool)
   /// Answers with a status, 200 … 599.
   case answer(Int)
-  /// Asks for a name and a password (RFC 7617); who has none gets 401, or the next rule.
+  /// Asks for a name and a password (RFC 7617); clients without them get 401, or the next rule.
   case authenticate(realm: String, RuleAccounts, goesOn: Bool)
   case addField(name: String, RuleText)
   case removeField(String)
@@ -108,36 +108,36 @@ public enum RuleAction: Sendable, Equatable {
   case addVariable(name: String, RuleText)
   /// "http" or "https".
   case setScheme(String)
-  /// Gives the request another path, percent-encoded, and what follows its "?" in front of its query.
+  /// Gives the request another path, percent-encoded, and puts what follows its "?" in front of its query.
   case rewrite(RuleText, isLast: Bool)
-  /// A line of the log.
+  /// Writes a log line.
   case log(RuleText)
-  /// No line of the request log.
+  /// Leaves the request out of the request log.
   case silence
   /// No further rule is asked: the request goes to files and applications.
   case end
-  /// On to the label of this name, which stands further down.
+  /// Jumps to the label of this name, which comes further down.
   case jump(String)
-  /// Where a jump leads; it does nothing.
+  /// The target of a jump; it does nothing.
   case label(String)
 }
 
-/// Whose passwords are believed.
+/// The accounts whose passwords are accepted.
 public enum RuleAccounts: Sendable, Equatable {
   case nobody
   case one(user: String, password: String)
-  /// Lines `user:hash`, the hash as crypt(5) has it.
+  /// Lines `user:hash`, with hashes as in crypt(5).
   case file(String)
 }
 
-/// A text with places for what a request has.
+/// A text with placeholders for values of a request.
 public struct RuleText: Sendable, Equatable {
   /// A piece of it.
   public enum Part: Sendable, Equatable {
     case literal([UInt8])
     /// A group of the rule's pattern, 0 … 9.
     case group(Int)
-    /// A variable as applications have them.
+    /// A variable as applications get it.
     case variable([UInt8])
     /// A cookie's value.
     case cookie([UInt8])
@@ -145,13 +145,13 @@ public struct RuleText: Sendable, Equatable {
     case parameter([UInt8])
   }
 
-  /// One behind the other.
+  /// The pieces, in order.
   public var parts: [Part]
 
   /// A text of these pieces.
   public init(_ parts: [Part]) { self.parts = parts }
 
-  /// What it is, if it has no places.
+  /// Its text, if it has no placeholders.
   public var literal: String? {
     var bytes: [UInt8] = []
     for part in parts {

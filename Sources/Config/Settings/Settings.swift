@@ -7,9 +7,9 @@ public struct Settings: Sendable, Equatable {
   public var listeners: [ListenerSettings]
   /// The applications, in the order given; no two at one mount.
   public var apps: [AppSettings]
-  /// Where plugins are looked for, before the places that the server knows itself.
+  /// Directories that are searched for plugins before the built-in ones.
   public var pluginDirectories: [String] = []
-  /// How the loop asks the kernel.
+  /// How the loop gets events from the kernel.
   public var eventLoop = EventLoop.auto
   /// Every bound the server keeps.
   public var limits: Limits
@@ -21,14 +21,14 @@ public struct Settings: Sendable, Equatable {
   public var supervision = SupervisionSettings()
   /// Mode and owner of unix socket files.
   public var socketFiles: SocketFileSettings
-  /// What sockets with TLS have in common.
+  /// What TLS sockets share.
   public var tls = TLSSettings()
-  /// Sockets that send clients on to https.
+  /// Sockets that redirect clients to https.
   public var redirect = RedirectSettings()
   /// The protocol of a listening socket that was inherited (descriptor 0, systemd) and has no protocol of
   /// its own.
   public var inheritedProtocol: ListenerProtocol
-  /// Peers whose `X-Forwarded-*` fields and PROXY headers are believed.
+  /// Peers whose `X-Forwarded-*` fields and PROXY headers are trusted.
   public var trustedProxies: [TrustedProxy]
   /// The directory below which `X-Sendfile` is honoured over HTTP; nil: nowhere.
   public var sendfileRoot: String?
@@ -36,21 +36,21 @@ public struct Settings: Sendable, Equatable {
   public var files = StaticSettings()
   /// Programs that it starts for the operator.
   public var programs = ProgramSettings()
-  /// What is done to requests and answers beside applications.
+  /// Rules for requests and answers beside applications.
   public var rules = RuleSettings()
-  /// What the workers have in common.
+  /// What the workers share.
   public var shared = SharedSettings()
   /// How the server is watched.
   public var watch = WatchSettings()
   /// HTTP responses have a Server field.
   public var namesServer = true
-  /// HTTP/2 is spoken on sockets of HTTP, with TLS and without.
+  /// HTTP/2 is spoken on HTTP sockets, with TLS and without.
   public var http2 = true
   /// Where bodies and answers are spooled; nil: TMPDIR, or /tmp.
   public var spoolDirectory: String?
-  /// SCRIPT_NAME and PATH_INFO of the front end are taken together as the path (lighttpd's "/" prefix).
+  /// SCRIPT_NAME and PATH_INFO from the front end are joined to form the path (lighttpd's "/" prefix).
   public var fixesRootScriptName = false
-  /// What the operator is told at the start about variables that are no options.
+  /// Warnings at the start about variables that are not options.
   public var warnings: [String] = []
   /// One request from the environment and standard input (CGI/1.1), then exit.
   public var isCGI: Bool
@@ -75,9 +75,9 @@ public struct Settings: Sendable, Equatable {
   }
 }
 
-/// How the event loop asks the kernel.
+/// How the event loop gets events from the kernel.
 public enum EventLoop: String, Sendable, Equatable, CaseIterable {
-  /// io_uring where the kernel has it and allows it, else epoll.
+  /// io_uring if the kernel has it and allows it, otherwise epoll.
   case auto
   case epoll
   /// io_uring; without it the start fails.
@@ -91,7 +91,7 @@ public enum ListenerProtocol: String, Sendable, Equatable, CaseIterable {
   case https
   /// The uwsgi protocol over TLS, as nginx speaks it to `suwsgi://`.
   case suwsgi
-  /// HTTP/1.1; every request is sent on to https.
+  /// HTTP/1.1; every request is redirected to https.
   case redirect
   /// Recognised by the first bytes of each connection.
   case auto
@@ -109,9 +109,9 @@ public enum ListenerProtocol: String, Sendable, Equatable, CaseIterable {
 public struct ListenerSettings: Sendable, Equatable {
   /// Where it is bound.
   public var address: Address
-  /// What is spoken on it.
+  /// The protocol spoken on it.
   public var gateway: ListenerProtocol
-  /// Of a socket that speaks TLS: what it has of its own.
+  /// For a TLS socket: its own settings.
   public var tls: TLSListenerSettings?
 
   /// A listener for `gateway` at `address`.
@@ -125,14 +125,13 @@ public struct ListenerSettings: Sendable, Equatable {
 public struct AppSettings: Sendable, Equatable {
   /// Where it is mounted: "" is the root, otherwise `/name` without a slash at the end.
   public var mount: String
-  /// The shared library, as given; of a runtime's app, what it is made of in the operator's words.
+  /// The shared library, as given; for a runtime's app, what it is made from, in the operator's words.
   public var path: String
   /// The plugin that makes the app; nil: the library is one itself.
   public var runtime: RuntimeReference?
   /// The entry symbol; nil: the standard one.
   public var symbol: String?
-  /// What its load() is told: the runtime's own options, then `--app-option key=value`, in the order
-  /// given.
+  /// The options for its load(): the runtime's own, then `--app-option key=value`, in the order given.
   public var options: [AppOption]
 
   /// An application at `mount`.
@@ -148,9 +147,9 @@ public struct AppSettings: Sendable, Equatable {
   }
 }
 
-/// A language runtime: a plugin that makes apps out of something else.
+/// A language runtime: a plugin that makes apps from something else.
 public struct RuntimeReference: Sendable, Equatable {
-  /// Its name: `python3` is `python3_plugin.so`.
+  /// Its name: `python3` means `python3_plugin.so`.
   public var name: String
   /// The file, if the operator named one; nil: it is looked for.
   public var path: String?
@@ -162,7 +161,7 @@ public struct RuntimeReference: Sendable, Equatable {
   }
 }
 
-/// One option handed to an application as it is.
+/// One option handed to an application unchanged.
 public struct AppOption: Sendable, Equatable {
   /// The part before the first `=`.
   public var key: String
@@ -192,15 +191,15 @@ public struct LogSettings: Sendable, Equatable {
   public var fastCGIStderr = false
   /// The format of a request's line; nil: the combined one.
   public var format: LogFormat?
-  /// Where lines go beyond that.
+  /// Where else lines go.
   public var routing = LogRouting()
-  /// Files whose change has the logs opened again.
+  /// Files whose change has the logs reopened.
   public var reopenFiles: [String] = []
-  /// Requests have ids: a trusted proxy's, or made.
+  /// Requests have ids: a trusted proxy's, or generated ones.
   public var namesRequests = false
-  /// The client of a line is what X-Forwarded-For says, whoever says it.
+  /// The client of a line is the one in X-Forwarded-For, whoever sent it.
   public var believesForwarded = false
-  /// The format of %(ftime), as of strftime; nil: that of %(ltime).
+  /// The format of %(ftime), as for strftime; nil: that of %(ltime).
   public var dateFormat: String?
 
   /// The defaults: every request, to standard error.
@@ -214,18 +213,18 @@ public struct SocketFileSettings: Sendable, Equatable {
   /// Owner set after bind; nil: the process's own.
   public var owner: Owner?
 
-  /// The defaults: whatever bind makes.
+  /// The defaults: whatever bind creates.
   public init() {}
 }
 
 /// `user:group`, each a name or a number.
 public struct Owner: Sendable, Equatable {
-  /// nil: left as it is.
+  /// nil: unchanged.
   public var user: String?
-  /// nil: left as it is.
+  /// nil: unchanged.
   public var group: String?
 
-  /// An owner; what is nil is left as it is.
+  /// An owner; nil parts stay unchanged.
   public init(user: String?, group: String?) {
     self.user = user
     self.group = group

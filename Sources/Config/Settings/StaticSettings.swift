@@ -2,24 +2,24 @@
 
 /// Files that are served without an application.
 public struct StaticSettings: Sendable, Equatable {
-  /// Where files are looked for, in the order given.
+  /// Where files are searched for, in the order given.
   public var roots: [StaticRoot] = []
-  /// Names of files that stand for the directory that they are in.
+  /// Names of files that represent their directory.
   public var indexes: [String] = []
-  /// Files whose names end so are the application's.
+  /// Files whose names end like this belong to the application.
   public var skippedEndings: [String] = []
   /// Directories that links may lead into.
   public var safeDirectories: [String] = []
-  /// How long clients may keep a file; the first one that holds counts.
+  /// How long clients may keep a file; the first one that applies counts.
   public var expiries: [Expiry] = []
-  /// Which files may lie beside themselves in a content coding.
+  /// Which files may have copies beside them in a content coding.
   public var coded: [CodedFiles] = []
   /// Files of media types that add to those the server knows.
   public var typeFiles: [String] = []
-  /// Seconds for which a small file in memory is not compared with the one on the disk.
+  /// How many seconds a small file in memory is not compared with the one on disk.
   public var cacheSeconds = 0
 
-  /// None.
+  /// No files.
   public init() {}
 }
 
@@ -31,8 +31,8 @@ public struct StaticRoot: Sendable, Equatable {
     case map
     /// The directory and the whole path.
     case wholePath
-    /// The directory and the whole path; what is not there, and methods other than GET and HEAD, are the
-    /// application's.
+    /// The directory and the whole path; missing files, and methods other than GET and HEAD, go to the
+    /// application.
     case check
   }
 
@@ -43,7 +43,7 @@ public struct StaticRoot: Sendable, Equatable {
   /// How the name of a file is made.
   public var kind: Kind
 
-  /// Paths that begin with `prefix` are looked for below `directory`.
+  /// Paths that begin with `prefix` are searched for below `directory`.
   public init(prefix: String, directory: String, kind: Kind) {
     (self.prefix, self.directory, self.kind) = (prefix, directory, kind)
   }
@@ -67,16 +67,16 @@ public struct Expiry: Sendable, Equatable {
   public var subject: Subject
   /// Seconds.
   public var seconds: Int
-  /// Counted from the file's last change; else from the request.
+  /// Counted from the file's last change; otherwise from the request.
   public var isFromChange: Bool
 }
 
-/// Files that may lie beside themselves in a content coding.
+/// Files that may have copies beside them in a content coding.
 public enum CodedFiles: Sendable, Equatable {
   case all
-  /// Whose path begins so.
-  case below(String)
-  /// Whose name ends so.
+  /// Those whose path is below that directory.
+  case below([UInt8])
+  /// Those whose name ends like this.
   case ending(String)
   case matching(Pattern)
 }

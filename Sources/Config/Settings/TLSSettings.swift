@@ -1,4 +1,4 @@
-// What sockets that speak TLS present, and what they want of clients.
+// What TLS sockets present, and what they require of clients.
 
 /// A certificate with its chain, and its key: files in PEM, which may be one and the same.
 public struct TLSIdentity: Sendable, Equatable {
@@ -18,7 +18,7 @@ public struct TLSClients: Sendable, Equatable {
   /// A client without a certificate is refused.
   public var isRequired: Bool
 
-  /// Reads `FILE`, or `!FILE` for clients that have to have one, as uWSGI writes it.
+  /// Reads `FILE`, or `!FILE` if clients must have one, as uWSGI writes it.
   init(parsing text: String) throws(ValueError) {
     isRequired = text.utf8.first == UInt8(ascii: "!")
     authorities = isRequired ? String(text.dropFirst()) : text
@@ -26,7 +26,7 @@ public struct TLSClients: Sendable, Equatable {
   }
 }
 
-/// What is said of TLS for all sockets at once.
+/// The TLS settings for all sockets together.
 public struct TLSSettings: Sendable, Equatable {
   /// The lowest version that clients may speak.
   public enum Version: String, Sendable, Equatable, CaseIterable {
@@ -34,42 +34,48 @@ public struct TLSSettings: Sendable, Equatable {
     case v13 = "1.3"
   }
 
-  /// Certificates of every socket, behind its own; chosen by the name that a client asks for.
+  /// Certificates of every socket, after its own; chosen by the name that a client asks for.
   public var identities: [TLSIdentity] = []
   /// Clients are asked for certificates; nil: they are not.
   public var clients: TLSClients?
+  /// The most authorities between a client's certificate and one of `clients`.
+  public var clientDepth = Limits.tlsClientDepth
+  /// A file with lists of revoked client certificates (RFC 5280 §5); nil: none is used.
+  public var revocations: String?
+  /// Files with OCSP responses in DER (RFC 6960), each for one of the certificates.
+  public var responses: [String] = []
   /// The lowest version.
   public var minimum = Version.v12
-  /// Ciphers in OpenSSL's words; nil: the usual.
+  /// Ciphers in OpenSSL's notation; nil: the default.
   public var ciphers: String?
-  /// Groups for the key exchange in OpenSSL's words; nil: the usual.
+  /// Groups for the key exchange in OpenSSL's notation; nil: the default.
   public var curves: String?
-  /// A file whose first line opens encrypted keys.
+  /// A file whose first line is the password of encrypted keys.
   public var passwordFile: String?
-  /// Hours after which session tickets get another key; those of two keys before are taken too.
+  /// Hours after which session tickets get another key; tickets of the two previous keys are accepted too.
   public var ticketHours = 12
-  /// Seconds for which browsers ask this host over TLS alone (RFC 6797); nil: they are not told to.
+  /// How many seconds browsers use only TLS for this host (RFC 6797); nil: they are not told to.
   public var strictSeconds: Int?
 }
 
-/// How clients of plain HTTP are sent on to https (`--http-redirect`).
+/// How clients of plain HTTP are redirected to https (`--http-redirect`).
 public struct RedirectSettings: Sendable, Equatable {
   /// The port that they are sent to; nil: that of the first https socket, or 443.
   public var port: UInt16?
-  /// Below it lie answers to the challenges of a certificate authority (RFC 8555 §8.3); nil: nowhere.
+  /// The directory with answers to the challenges of a certificate authority (RFC 8555 §8.3); nil: none.
   public var webroot: String?
 
-  /// By itself it says nothing.
+  /// The defaults.
   public init(port: UInt16? = nil, webroot: String? = nil) { (self.port, self.webroot) = (port, webroot) }
 }
 
-/// What a socket with TLS has of its own: `ADDR,CERT,KEY,CIPHERS,CLIENT_CA`.
+/// A TLS socket's own settings: `ADDR,CERT,KEY,CIPHERS,CLIENT_CA`.
 public struct TLSListenerSettings: Sendable, Equatable {
   /// Its default certificate; nil: the first of all sockets'.
   public var identity: TLSIdentity?
-  /// In place of those of all sockets.
+  /// They replace those of all sockets.
   public var ciphers: String?
-  /// In place of those of all sockets.
+  /// They replace those of all sockets.
   public var clients: TLSClients?
   /// HTTP is spoken over it.
   public var speaksHTTP = true
@@ -84,14 +90,26 @@ extension Settings {
     (listener.identity.map { [$0] } ?? []) + tls.identities
   }
 
-  /// The files that sockets with TLS need, each once.
+  /// A socket asks clients for certificates.
+  public var asksTLSClients: Bool { tlsListeners.contains { $0.clients ?? tls.clients != nil } }
+
+  /// Both have the same TLS settings, whatever the files contain.
+  public func saysTheSameOfTLS(as other: Settings) -> Bool {
+    tls == other.tls && tlsListeners == other.tlsListeners
+  }
+
+  /// The files that TLS sockets need, each once.
   public var tlsFiles: [String] {
     var names: [String] = []
     for listener in tlsListeners {
       for identity in tlsIdentities(of: listener) { names += [identity.certificate, identity.key] }
       if let clients = listener.clients ?? tls.clients { names.append(clients.authorities) }
     }
-    if !names.isEmpty, let file = tls.passwordFile { names.append(file) }
+    if !names.isEmpty {
+      if asksTLSClients, let file = tls.revocations { names.append(file) }
+      names += tls.responses
+      if let file = tls.passwordFile { names.append(file) }
+    }
     return names.enumerated().filter { !names[..<$0.offset].contains($0.element) }.map(\.element)
   }
 }

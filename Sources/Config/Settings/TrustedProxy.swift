@@ -1,11 +1,11 @@
-/// A peer whose word about the client is believed: `--trusted-proxy 10.0.0.0/8`, `::1`, or `unix`.
+/// A peer that is trusted about the client: `--trusted-proxy 10.0.0.0/8`, `::1`, or `unix`.
 public enum TrustedProxy: Sendable, Equatable {
   /// Addresses whose first `prefixBits` (0...128, IPv4 counted in its mapped form) equal those of `base`.
   case network(base: IPAddress, prefixBits: Int)
-  /// Whoever connects to a unix socket.
+  /// Any peer on a unix socket.
   case unixPeers
 
-  /// Whether `address` lies in the network.
+  /// Whether `address` is in the network.
   public func contains(_ address: IPAddress) -> Bool {
     guard case .network(let base, let prefixBits) = self else { return false }
     let mask = Self.mask(prefixBits)
@@ -14,7 +14,7 @@ public enum TrustedProxy: Sendable, Equatable {
 
   /// Reads `address`, `address/bits` or `unix`.
   ///
-  /// - Parameter isLoose: bits beyond the prefix are passed over.
+  /// - Parameter isLoose: bits beyond the prefix are ignored.
   public init(parsing text: String, isLoose: Bool = false) throws(ValueError) {
     if text == "unix" {
       self = .unixPeers

@@ -1,13 +1,15 @@
-/// How the server is watched: where its figures can be read, and the paths that tell load balancers of it.
+/// How the server is watched: where its figures can be read, and the paths for load balancers.
 public struct WatchSettings: Sendable, Equatable {
-  /// What is told on a socket.
+  /// What is shown on a socket.
   public enum Kind: String, Sendable, Equatable, CaseIterable {
-    /// JSON in uWSGI's shape, as soon as somebody connects; as HTTP with `--stats-http`.
+    /// JSON in uWSGI's shape, on connecting; as HTTP with `--stats-http`.
     case stats
     /// Prometheus's text format, over HTTP.
     case metrics
     /// A page for people, over HTTP.
     case statusPage = "status-page"
+    /// A line of HAProxy's agent protocol, on connecting.
+    case agentCheck = "agent-check"
   }
 
   /// A socket of that kind.
@@ -20,7 +22,7 @@ public struct WatchSettings: Sendable, Equatable {
 
   /// The sockets, in the order of the options.
   public var listeners: [Listener] = []
-  /// Names by which clients may call the server there, beside addresses and localhost.
+  /// Names by which clients may call the server there, besides addresses and localhost.
   public var names: [String] = []
   /// `--stats` speaks HTTP.
   public var statsOverHTTP = false
@@ -30,7 +32,7 @@ public struct WatchSettings: Sendable, Equatable {
   public var healthPath = ""
   /// The path that says whether new requests may come; empty for none.
   public var readyPath = ""
-  /// Seconds that a server which is to stop serves on while it says that it is not ready.
+  /// How many seconds a server that is told to stop goes on serving while it says that it is not ready.
   public var shutdownDelaySeconds = 0.0
 
   /// Some path is about the server.

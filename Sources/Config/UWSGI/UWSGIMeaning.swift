@@ -1,16 +1,16 @@
-// What an option of uWSGI comes to here, where that takes more than a name of this server's table.
+// What a uWSGI option becomes here, if that takes more than a name in this server's table.
 
-/// What becomes of an option of uWSGI.
+/// What becomes of a uWSGI option.
 enum UWSGIMeaning {
-  /// It is this server's, under a name and in a form of its own.
+  /// It exists here, under a name and in a form of this server's own.
   case options([(name: String, value: String?)])
   /// The same, and the operator is told how it differs.
   case changed([(name: String, value: String?)], String)
-  /// It is always so here, or there is nothing that it could change.
+  /// It always applies here, or there is nothing that it could change.
   case accepted
   /// It is turned off: there is nothing to do.
   case off
-  /// Something is lost, and the server starts: what, and what to do about it.
+  /// Something is lost, but the server starts: what, and what to do about it.
   case warned(String)
   /// Security or data would suffer.
   case refused(reason: String, fix: String)
@@ -40,14 +40,14 @@ enum UWSGIMeaning {
     "hook-accepting1-once": "exec-post-app", "hook-as-user-atexit": "exec-as-user-atexit",
   ]
 
-  /// Words of uWSGI's rules that let some requests through and others not.
+  /// Actions of uWSGI's rules that let some requests through and not others.
   private static let guards = [
     "basicauth", "basicauth-next", "ldapauth", "ldapauth-next", "radius", "radius-next", "access",
     "break:401",
     "break:403", "break:404", "return:401", "return:403", "return:404", "setuser", "spnego", "uidsec",
   ]
 
-  /// What whole families of options come to by their values.
+  /// What whole families of options become, by their values.
   private static func meaning(_ key: String, _ value: String) -> UWSGIMeaning? {
     if key.hasPrefix("hook-"), value == "unix_signal:15 gracefully_kill_them_all" { return .accepted }
     if let option = hooks[key], value.hasPrefix("exec:") {
@@ -84,13 +84,13 @@ enum UWSGIMeaning {
     }
   }
 
-  /// What uWSGI takes for no: anything else is yes.
+  /// Whether uWSGI takes the text for no; anything else is yes.
   static func isOff(_ text: String) -> Bool {
     let word = text.utf8.prefix { !Ascii.isBlank($0) }
     return ["false", "off", "no", "0"].contains(Substring(word).lowercased())
   }
 
-  /// Options of the same meaning under another name here.
+  /// Options with the same meaning under another name here.
   static let renamed = [
     "logto2": "logto", "socket-protocol": "protocol",
     "touch-workers-reload": "touch-reload", "touch-chain-reload": "touch-reload",
@@ -139,7 +139,7 @@ enum UWSGIMeaning {
     "log-socket": { logger("socket:\($0)", as: "logger") },
   ]
 
-  /// A name alone is a unix socket; digits alone are left for the error that asks for more.
+  /// A name alone is a unix socket; digits alone are left for the error message.
   private static func address(_ text: String) -> String {
     let bytes = text.utf8
     let isName =
@@ -148,27 +148,27 @@ enum UWSGIMeaning {
     return isName && !text.holds(".0.") && IPAddress(parsing: text) == nil ? "unix:" + text : text
   }
 
-  /// Seconds, or a word that turns on what is on here.
+  /// Seconds, or a word that turns on what is always on here.
   @Sendable private static func keepAlive(_ value: String) -> UWSGIMeaning {
     let digits = Substring(value.utf8.prefix(while: Ascii.isDigit))
     guard let seconds = Int(digits), seconds != 1 else { return isOff(value) ? .off : .accepted }
     return .options([("keep-alive-timeout", "\(seconds)")])
   }
 
-  /// A field for answers; those that speak of the connection are the server's.
+  /// A field for answers; those that concern the connection belong to the server.
   @Sendable private static func addedField(_ value: String) -> UWSGIMeaning {
     let name = value.prefix { $0 != ":" }.trimmed
     guard AnswerField.isConnections(name) else { return .options([("add-header", value)]) }
     return .warned("the server itself says \(name), as it is")
   }
 
-  /// So many requests at once: as threads.
+  /// This many concurrent requests: becomes threads.
   @Sendable private static func greenThreads(_ value: String) -> UWSGIMeaning {
     .changed(
       [("threads", value)], "as many requests at once have a thread each; write threads = \(value)")
   }
 
-  /// A destination of lines; of a kind that is none here, where they go instead.
+  /// A destination of lines; for an unsupported kind, where they go instead.
   private static func logger(_ value: String, as name: String) -> UWSGIMeaning {
     if (try? LogDestination(parsing: value)) != nil { return .options([(name, value)]) }
     return .warned(

@@ -1,14 +1,14 @@
-// Every option of uWSGI 2.0 and 2.1, and what becomes of it here. The rows stand in options.tsv, which is
-// part of the program: class, names, what uWSGI does with it, and what this server does instead or what to
-// use, with tabs between. A name ends in `=` if it takes a value, in `?` if it may have one.
+// Every option of uWSGI 2.0 and 2.1, and what becomes of it here. The rows are in options.tsv, which is part
+// of the program: class, names, what uWSGI does with it, and what this server does instead or what to use,
+// separated by tabs. A name ends in `=` if it takes a value, in `?` if it may have one.
 //
-// It is read at the first name that is asked for: a start without uWSGI's words never does.
+// It is read when a name is first looked up: never in a start without uWSGI's words.
 
-/// What becomes of options of uWSGI.
+/// What becomes of uWSGI's options.
 enum UWSGIClass: String, CaseIterable {
   /// It has an effect here.
   case supported
-  /// It is always so here, or there is nothing that it could change.
+  /// It always applies here, or there is nothing that it could change.
   case accepted
   /// Something is lost, and the server says what.
   case warned
@@ -26,7 +26,7 @@ struct UWSGIRow {
   let instead: Substring
 }
 
-/// A name of an option, as a row has it.
+/// A name of an option, as written in a row.
 struct UWSGIName {
   enum Value { case none, optional, required }
 
@@ -43,7 +43,7 @@ struct UWSGIName {
 }
 
 enum UWSGITable {
-  /// Where a name stands in the text, by a hash of its bytes.
+  /// The place of a name in the text, by a hash of its bytes.
   private struct Place {
     let hash: UInt64
     let start: Int
@@ -109,6 +109,6 @@ extension UWSGIRow {
     (self.category, names, meaning, instead) = (category, fields[1], fields[2], fields[3])
   }
 
-  /// What the operator is told who has such an option.
+  /// The sentence for an operator who has such an option.
   var loss: String { "uWSGI would \(meaning), and nothing here does; \(instead)" }
 }
