@@ -30,7 +30,7 @@ int clinux_accept(int fd, struct sockaddr_storage *peer, socklen_t *length) {
   return accepted;
 }
 
-/* The thread sanitizer learns from libc's functions who waits for whom. */
+/* The Thread Sanitizer learns from libc's functions which thread waits for which. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define BARE_CALL(bare, libc) (libc)
@@ -95,9 +95,19 @@ int clinux_is_noexec(const char *path) {
 int clinux_open_directory(const char *path) { return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); }
 
 int clinux_open_beneath(int directory, const char *path) {
-  struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  int place = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+  if (place < 0) return place;
+  int file = clinux_open_again(place);
+  if (file < 0 && errno == ENOENT) {
+    /* There is no /proc. The name could refer to another file by now, which is not waited for either. */
+    how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    file = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+  }
+  int error = errno;
+  close(place);
+  errno = error;
+  return file;
 }
 
 int clinux_is_kernels(int file) {
@@ -116,6 +126,12 @@ static void link_of(int descriptor, char link[32]) { snprintf(link, 32, "/proc/s
 
 int clinux_open_again(int place) {
   char link[32];
+  struct stat status;
+  if (fstat(place, &status)) return -1;
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    errno = EINVAL;
+    return -1;
+  }
   link_of(place, link);
   return open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }

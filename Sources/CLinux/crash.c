@@ -23,8 +23,8 @@ static void say_frames(void *const *frames, int count) {
   if (count > 0) backtrace_symbols_fd(frames, count, STDERR_FILENO);
 }
 
-/* The interrupted code and what called it, the innermost first; 0 when nobody says where that was. The place
- * itself is said at once: a stack that was overwritten can fault again on the way up. */
+/* Writes the interrupted code and its callers, innermost first; 0 if the place is unknown. Writes the place
+ * itself at once: an overwritten stack can fault again on the way up. */
 static int write_frames(int signal_number, const siginfo_t *information, const void *context, void **frames) {
   clinux_place place;
   if (clinux_interrupted(signal_number, information, context, &place)) {
@@ -49,7 +49,7 @@ static const char *culprit(void *const *frames, int count) {
   return NULL;
 }
 
-/* A destructor that faults takes nothing along any more: the end stays what it was. */
+/* A faulting destructor can do no more harm: the exit code stays the same. */
 static void ended_badly(int signal_number, const siginfo_t *information, const void *context) {
   void *frames[FRAMES];
   char number[] = {(char)('0' + signal_number / 10), (char)('0' + signal_number % 10), 0};
@@ -70,7 +70,7 @@ static void crashed(int signal_number, siginfo_t *information, void *context) {
   signal(signal_number, SIG_DFL);
   alarm(PATIENCE_SECONDS);
   if (ending_code >= 0) ended_badly(signal_number, information, context);
-  /* A copy is the application's: its crash is no request's. */
+  /* A copy belongs to the application: its crash concerns no request. */
   const char *note = clinux_is_copy() ? "in a copy of the process that an application has made by fork()"
                      : crash_note     ? crash_note(signal_number) : NULL;
   say("server: crash: ");

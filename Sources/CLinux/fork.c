@@ -1,6 +1,6 @@
-/* fork() by code of an application. The copy has one thread, which is in that code, and a memory in which
- * everything of the server stands as if it went on: nothing of it may run there, and none of its descriptors
- * may be held. */
+/* fork() by code of an application. The copy has one thread, which is in that code, and memory in which the
+ * server looks as if it were still running: none of the server's code may run there, and none of its
+ * descriptors may be kept. */
 #define _GNU_SOURCE
 #include "clinux.h"
 #include "clinux_crash.h"
@@ -28,7 +28,7 @@ void clinux_disown(int fd) {
   atomic_fetch_and_explicit(&owned[fd / BITS], ~(UINT64_C(1) << fd % BITS), memory_order_relaxed);
 }
 
-/* In the copy, before fork() returns there. */
+/* Runs in the copy, before fork() returns there. */
 static void become_copy(void) {
   *mark = 0;
   clinux_current = NULL;
@@ -46,7 +46,7 @@ int clinux_watch_forks(void) {
   if (page == MAP_FAILED) return -1;
   mark = page;
   *mark = 1;
-  /* Copies that were made without libc's fork() are told apart by the kernel alone. */
+  /* Only the kernel can mark copies that are made without libc's fork(). */
   if (madvise(page, bytes, MADV_WIPEONFORK)) return -1;
   clinux_original = mark;
   int result = pthread_atfork(NULL, NULL, become_copy);

@@ -1,10 +1,10 @@
-/* Opening by name where others may have a hand: the last word on links and files that another user can have
- * put in the way. The kernel's fs.protected_symlinks and its like are off on some systems, and say nothing of
+/* Opening by name where others may interfere: decides about links and files that another user could have put
+ * in the way. The kernel's fs.protected_symlinks and the like are off on some systems, and do not cover
  * directories without the sticky bit; nothing here relies on them.
  *
  * The path is walked one component at a time, each step relative to the directory that was reached. A link
- * is followed where only its owner and root could have put it there: in a directory that nobody else can
- * write to, or if it is root's or ours. */
+ * is followed if only its owner and root could have put it there: in a directory that nobody else can write
+ * to, or if it is root's or ours. */
 #define _GNU_SOURCE
 #include "clinux.h"
 #include <limits.h>
@@ -16,8 +16,8 @@
 
 enum { MOST_LINKS = 40, OVERFLOW_USER = 65534 };
 
-/* Inside a user namespace the owners outside of it are all shown as user 65534. Whether that number has an
- * owner inside too is in the map. */
+/* Inside a user namespace all owners outside of it appear as user 65534. The map tells whether that number
+ * also has an owner inside. */
 static int is_mapped(unsigned long user) {
   FILE *map = fopen("/proc/self/uid_map", "re");
   unsigned long first, outside, count;
@@ -33,15 +33,15 @@ int clinux_trusts_owner(uid_t owner) {
   return owner == 0 || owner == geteuid() || (owner == OVERFLOW_USER && !is_mapped(owner));
 }
 
-/* Somebody else can make names in the directory. */
+/* Somebody else can create names in the directory. */
 static int is_shared(const struct stat *directory) {
   return !clinux_trusts_owner(directory->st_uid) || (directory->st_mode & (S_IWGRP | S_IWOTH));
 }
 
 struct walk {
-  int directory;             /* where the walk has come to, O_PATH */
-  char rest[PATH_MAX];       /* what is left of the path */
-  char name[NAME_MAX + 1];   /* the component that the walk stands before */
+  int directory;             /* where the walk is now, O_PATH */
+  char rest[PATH_MAX];       /* the rest of the path */
+  char name[NAME_MAX + 1];   /* the next component */
   int links;
 };
 
@@ -85,7 +85,7 @@ static int is_magic(int directory) {
   return !fstatfs(directory, &system) && system.f_type == PROC_SUPER_MAGIC;
 }
 
-/* One step: 1 when the walk stands before the last name, 0 to go on, -1 with errno. */
+/* One step: 1 if only the last name is left, 0 to go on, -1 with errno. */
 static int step(struct walk *walk, int follows_last) {
   struct stat directory, found;
   if (take_name(walk)) return -1;
@@ -117,7 +117,7 @@ done:;
   return result;
 }
 
-/* Walks to the directory that the last name is to be looked up in. */
+/* Walks to the directory in which to look up the last name. */
 static int walk_to(struct walk *walk, const char *path, int follows_last) {
   *walk = (struct walk){.directory = -1};
   if (strlen(path) >= sizeof walk->rest) return errno = ENAMETOOLONG, -1;
@@ -143,7 +143,7 @@ int clinux_open_parent(const char *path, char *name) {
   return walk.directory;
 }
 
-/* A second name of somebody's file, or a file that another user reads along, is not to be written. */
+/* A second name of somebody's file, or a file that another user can read too, must not be written. */
 static int is_foreign(const struct stat *found, const struct stat *directory) {
   return found->st_nlink != 1 ||
          (!clinux_trusts_owner(found->st_uid) && found->st_uid != directory->st_uid);
@@ -180,7 +180,7 @@ static int write_all(int fd, const char *text, size_t count) {
   return 0;
 }
 
-/* Writes the text beside the name and renames it: who reads the file finds the old text or the new one, and
+/* Writes the text beside the name and renames it: a reader of the file finds the old text or the new one, and
  * never none. */
 static int write_beside(int directory, const char *name, const char *text, mode_t mode) {
   char beside[32];
@@ -199,10 +199,10 @@ static int write_beside(int directory, const char *name, const char *text, mode_
   return result;
 }
 
-/* In a directory where no file can be made: the text first, then the end, so that it is never empty. A device
- * or a FIFO is only written to. */
+/* For a directory in which no file can be created: writes the text first, then truncates, so that it is never
+ * empty. A device or a FIFO is only written to. */
 static int write_over(int directory, const char *name, const char *text, int is_file) {
-  /* Nobody waits for a FIFO's reader. */
+  /* Does not wait for a FIFO's reader. */
   int fd = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return -1;
   int result = write_all(fd, text, strlen(text));
@@ -248,7 +248,7 @@ static int is_same_file(int file, int directory, const char *name) {
   return 0;
 }
 
-/* Whether the name is that file's; in a directory where nobody else can make names it always is. */
+/* Whether the name belongs to that file; in a directory where nobody else can create names it always does. */
 static int is_name_of(int file, int directory, const char *name) {
   struct stat place;
   if (fstat(directory, &place)) return 0;
@@ -288,14 +288,14 @@ int clinux_open_pipe(const char *path) {
   if (directory < 0) return -1;
   int result = -1;
   if (mkfifoat(directory, name, S_IRUSR | S_IWUSR) && errno != EEXIST) goto done;
-  /* With both ends here it is never at its end. */
+  /* With both ends open here it never reaches its end. */
   result = openat(directory, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
   if (result >= 0 && (fstat(result, &found) || !is_own_pipe(&found))) {
     close(result);
     result = -1;
     errno = EEXIST;
   }
-  /* Two that read one pipe would each get some of what is written. */
+  /* Two readers of one pipe would each get part of what is written. */
   if (result >= 0 && flock(result, LOCK_EX | LOCK_NB)) {
     close(result);
     result = -1;

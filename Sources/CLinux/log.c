@@ -1,6 +1,6 @@
 /* A log goes to a file, which takes it at once; or to a pipe, a terminal or a socket, whose reader may have
- * stopped. O_NONBLOCK belongs to the open description, which is shared with whoever started us (a shell's
- * terminal, say): so a description of our own is opened, or each write says that it must not wait. */
+ * stopped. O_NONBLOCK belongs to the open description, which is shared with the process that started us (a
+ * shell's terminal, say): so we open a description of our own, or tell each write not to wait. */
 #define _GNU_SOURCE
 #include "clinux_log.h"
 #include <errno.h>
@@ -25,7 +25,7 @@ void clinux_log_open(clinux_log *log) {
     log->way = WAY_SOCKET;
     return;
   }
-  /* Of another user's pipe there is no description to be opened, nor without /proc. */
+  /* Another user's pipe cannot be opened again, nor can any without /proc. */
   int own = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (own > STDERR_FILENO) {
     *log = (clinux_log){own, WAY_OWN};
@@ -49,7 +49,7 @@ static ssize_t put(const clinux_log *log, const void *bytes, size_t count) {
     default: break;
   }
   if (count > PIPE_BUF) count = PIPE_BUF;
-  /* Pipes know this flag since Linux 6.4, terminals do not. */
+  /* Pipes support this flag since Linux 6.4, terminals do not. */
   ssize_t done = pwritev2(log->fd, &(struct iovec){(void *)bytes, count}, 1, -1, RWF_NOWAIT);
   if (done >= 0 || errno != EOPNOTSUPP) return done;
   return takes(log->fd) ? write(log->fd, bytes, count) : 0;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A pipe reads memory without a fault where there is none. */
+/* Reads memory through a pipe, which does not fault if there is none. */
 static int probe[2] = {-1, -1};
 
 static int open_probe(void) {
@@ -26,7 +26,7 @@ void clinux_prepare_places(void) {
 
 void clinux_renew_places(void) {
   if (probe[0] < 0) return;
-  /* Those that a copy has made for itself are nobody's in a copy of the copy. */
+  /* Those that a copy has made for itself belong to nobody in a copy of the copy. */
   close(probe[0]);
   close(probe[1]);
   open_probe();
@@ -55,10 +55,10 @@ static void return_from_nowhere(ucontext_t *r) {
   g[REG_RSP] += 8;
 }
 
-/* backtrace(), as if the interrupted code had called it: the unwind data of this function say that the
- * registers of its caller stand in the ucontext_t that rbx points to, as those of the C library's signal
- * return do of the one on the stack. 40 is the offset of its registers; S marks a signal's frame, whose
- * address is an instruction and no return address. Returns what backtrace returned, this function first. */
+/* backtrace(), as if the interrupted code had called it: the unwind data of this function say that its
+ * caller's registers are in the ucontext_t that rbx points to, as those of the C library's signal return do
+ * for the one on the stack. 40 is the offset of its registers; S marks a signal's frame, whose address is an
+ * instruction and not a return address. Returns what backtrace returned, this function first. */
 int clinux_backtrace_from(const ucontext_t *registers, void **frames, int most);
 __asm__(
   ".text\n"
@@ -105,7 +105,7 @@ int clinux_callers(const clinux_place *place, void **frames, int most) {
   void *found[MOST + EXTRA];
   if (most > MOST) most = MOST;
   int count = clinux_backtrace_from(&place->registers, found, most + EXTRA);
-  /* The function itself, and the interrupted place, which is said already unless it was nowhere. */
+  /* The function itself, and the interrupted place, which has already been written unless it was nowhere. */
   int first = count > 1 && found[1] == place->code ? 2 : 1;
   if (count <= first) return 0;
   count = count - first > most ? most : count - first;

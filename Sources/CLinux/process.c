@@ -22,7 +22,7 @@ static _Atomic pid_t signal_owner;
 static void take_signal(int number) {
   int saved = errno;
   if (getpid() != signal_owner) {
-    /* A copy that somebody's fork() has made: the signal is its own affair, the pipe is not. */
+    /* A copy that somebody's fork() has made: the signal is its own affair, but the pipe is not. */
     signal(number, SIG_DFL);
     raise(number);
   } else {
@@ -50,10 +50,21 @@ void clinux_disarm_write_signals(void) {
   sigaction(SIGXFSZ, &action, NULL);
 }
 
+void clinux_ignore_stray_signals(void) {
+  static const int strays[] = {SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT};
+  const int count = sizeof strays / sizeof *strays;
+  for (int i = 0; i < count + SIGRTMAX - SIGRTMIN + 1; i++) {
+    int number = i < count ? strays[i] : SIGRTMIN + i - count;
+    struct sigaction action;
+    /* Ignored, not taken: a handler would interrupt calls that wait. */
+    if (!sigaction(number, NULL, &action) && action.sa_handler == SIG_DFL) signal(number, SIG_IGN);
+  }
+}
+
 void clinux_retake_signals(void) {
   if (signal_pipe[1] < 0) return;
   signal_owner = getpid();
-  /* Threads of other runtimes (Go) have stacks that no handler fits on. */
+  /* Threads of other runtimes (Go) have stacks that are too small for a handler. */
   struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
   sigemptyset(&action.sa_mask);
   for (int number = 1; number < NSIG; number++)
@@ -115,7 +126,7 @@ int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *con
   posix_spawnattr_setflags(&attributes, flags);
   for (int i = 0; !result && i < pairs; i++) {
     int source = map[2 * i];
-    /* One that lies where another is to come would be overwritten before its turn. */
+    /* One in a place that another will take would be overwritten before its turn. */
     if (source < above) {
       source = copies[lifted] = fcntl(source, F_DUPFD_CLOEXEC, above);
       if (source < 0) {
@@ -136,7 +147,7 @@ int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *con
 
 int clinux_fill_standard(void) {
   for (int fd = 0; fd <= STDERR_FILENO; fd++)
-    /* The lowest that is free is the one that is closed. */
+    /* The lowest free number is the closed one. */
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) return -1;
   return 0;
 }
@@ -185,7 +196,7 @@ ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descript
   }
   ssize_t sent;
   int attempts = 0;
-  /* What is lost is not said again: a moment without memory is got over. */
+  /* A lost message is not repeated: bridges a moment without memory. */
   do sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (sent < 0 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS) && ++attempts < 100);
   return sent;
@@ -195,7 +206,7 @@ ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor
   struct iovec part = {bytes, count};
   union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  /* Without room the kernel drops descriptors that come along, however many. */
+  /* If there is no room, the kernel drops attached descriptors, however many. */
   if (descriptor) {
     message.msg_control = control.room;
     message.msg_controllen = sizeof control.room;
@@ -206,7 +217,7 @@ ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor
   for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
     if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
     int given;
-    /* The room for one has room for two, by its alignment. */
+    /* Because of alignment, the room for one is enough for two. */
     for (size_t place = CMSG_LEN(0); place + sizeof given <= head->cmsg_len; place += sizeof given) {
       memcpy(&given, (char *)head + place, sizeof given);
       if (*descriptor < 0) *descriptor = given;
@@ -253,11 +264,12 @@ int clinux_close_to_users(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 int clinux_forbid_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
-int clinux_peer_user(int fd, uid_t *user) {
+int clinux_peer(int fd, uid_t *user, pid_t *process) {
   struct ucred peer;
   socklen_t length = sizeof peer;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length)) return -1;
   *user = peer.uid;
+  *process = peer.pid;
   return 0;
 }
 

@@ -1,6 +1,6 @@
-/* A process that keeps the rights which this one gives up, for one purpose: to remove the files that this one
- * made, when it has ended. It is forked before any thread is there, does nothing but wait, and leaves names
- * alone that no longer lead to the same files. */
+/* A process that keeps the privileges that this one gives up, for one purpose: to remove the files that this
+ * one made, after its end. It is forked before there are any threads, does nothing but wait, and does not
+ * touch names that no longer lead to the same files. */
 #define _GNU_SOURCE
 #include "clinux.h"
 #include <limits.h>
@@ -19,7 +19,7 @@ struct file {
   struct stat status;
 };
 
-/* Everything but these: the sockets of the server above all, which must be free when it has ended. */
+/* Closes everything but these: above all the sockets of the server, which must be free when it has ended. */
 static void close_all_but(const int *kept, int count) {
   for (int first = 3;;) {
     int next = INT_MAX;
@@ -61,7 +61,7 @@ int clinux_start_remover(const int *directories, const char *const *names, int c
     *file = (struct file){directories[i], clinux_open_name(directories[i], names[i]), names[i], {0}};
     if (file->held >= 0 && !fstat(file->held, &file->status)) known++;
   }
-  /* Twice: an application that waits for all its children must not wait for this one. */
+  /* Forks twice: an application that waits for all its children must not wait for this one. */
   pid_t child = process < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ? -1 : fork();
   if (!child) {
     pid_t remover = fork();

@@ -45,8 +45,8 @@ static int map_blocks(struct clinux_ring *ring, unsigned count) {
   size_t bytes = count * sizeof(struct io_uring_buf);
   void *place = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (place == MAP_FAILED) return -1;
-  /* Shared with a copy, the first entry written after a fork() would go to a page that the kernel does not
-   * look at. */
+  /* If it were shared with a copy, the first entry written after a fork() would go to a page that the kernel
+   * does not look at. */
   madvise(place, bytes, MADV_DONTFORK);
   ring->blocks = place;
   ring->block_mask = (uint16_t)(count - 1);

@@ -1,5 +1,5 @@
-/* The words that a list of processes shows. They stand where the kernel has put the command line, behind
- * which the environment begins: that moves out of the way, so that there is room for longer ones. */
+/* The words that process lists show. They are where the kernel has put the command line, after which the
+ * environment begins: that is moved out of the way, to make room for longer ones. */
 #define _GNU_SOURCE
 #include "clinux.h"
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int find_words(unsigned long place[4]) {
   size_t count = fread(text, 1, sizeof text - 1, file);
   fclose(file);
   text[count] = 0;
-  /* The name of the program may hold anything, also brackets. */
+  /* The name of the program may contain anything, even brackets. */
   const char *rest = strrchr(text, ')');
   for (int field = 2; rest && field < 48; field++) rest = strchr(rest + 1, ' ');
   if (!rest || sscanf(rest, " %lu %lu %lu %lu", place, place + 1, place + 2, place + 3) != 4)
@@ -25,7 +25,7 @@ static int find_words(unsigned long place[4]) {
   return place[0] && place[0] < place[1] ? 0 : (errno = ENOTSUP, -1);
 }
 
-/* Copies the variables that stand behind the command line; what cannot be copied keeps its place. */
+/* Copies the variables that follow the command line; those that cannot be copied keep their place. */
 static int move_environment(const char *start, const char *end) {
   for (char **entry = environ; entry && *entry; entry++) {
     if (*entry < start || *entry >= end) continue;

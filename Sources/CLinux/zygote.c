@@ -1,4 +1,4 @@
-/* Processes that another one forks for the master: the descriptors that they get, and who they are. */
+/* Processes that another one forks for the master: the descriptors that they get, and their identity. */
 #define _GNU_SOURCE
 #include "clinux.h"
 #include <string.h>
@@ -31,7 +31,7 @@ int clinux_tell_sender(int fd) {
 
 ssize_t clinux_receive_from(int fd, void *bytes, size_t count, pid_t *sender) {
   struct iovec part = {bytes, count};
-  /* No room for descriptors: the kernel drops those that come along. */
+  /* No room for descriptors: the kernel drops attached ones. */
   union { char room[CMSG_SPACE(sizeof(struct ucred))]; struct cmsghdr align; } control;
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
                            .msg_controllen = sizeof control.room};

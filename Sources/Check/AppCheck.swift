@@ -3,9 +3,9 @@ import Host
 import Posix
 
 /// `server check`: is this file a good application, and what is in it? The file is read here. It is run only
-/// where that is asked for, and in a child process, which may crash and hang as it likes.
+/// if that is asked for, and in a child process, which may crash and hang as it likes.
 public enum AppCheck {
-  /// What is to be checked, and how.
+  /// What to check, and how.
   public struct Request: Equatable, Sendable {
     /// The file, and a symbol if one was named.
     public var reference: AppReference
@@ -19,10 +19,10 @@ public enum AppCheck {
     public var timeLimit = 10.0
     /// Options for load(), as `--app-option` gives them.
     public var options: [(key: String, value: String)] = []
-    /// Where the requests of the exercise go.
+    /// The path of the exercise's requests.
     public var path = "/"
 
-    /// Of the file alone.
+    /// A check of the file alone.
     public init(_ reference: AppReference) { self.reference = reference }
 
     /// Two requests ask for the same.
@@ -46,7 +46,7 @@ public enum AppCheck {
       do throws(SystemError) { try runChild(request, runtime, &report) } catch {
         report.failure = "the check itself failed: \(error)"
       }
-      // A child that was ended has left its own directory in this one.
+      // A child that was killed has left its own directory in this one.
       RuntimeDirectory.sweep(runtime.path, olderThan: 0)
     } catch { report.failure = "\(error)" }
     return report
@@ -64,7 +64,7 @@ public enum AppCheck {
       throw .notAFunction(path: reference.path, symbol: symbol)
     }
     report.libraries = LibraryCheck().files(of: copy)
-    // The linker has words of its own for it.
+    // The linker has its own message for it.
     guard !report.isLoaded, let missing = report.libraries.first(where: { $0.file == nil }) else { return }
     throw .unresolved(path: reference.path, reason: "\(missing.name), for \(missing.user), is not found")
   }
@@ -96,12 +96,12 @@ public enum AppCheck {
 
   private static func start(_ order: CheckOrder, _ report: Int32) throws(SystemError) -> Int32 {
     defer { System.close(report) }
-    // A backtrace takes the runtime longer than the limit, and says nothing to who asked for a check.
+    // A backtrace takes the runtime longer than the limit, and says nothing to the caller of a check.
     return try System.spawnSelf(
       [CheckChild.role] + order.arguments, variables: ["SWIFT_BACKTRACE=enable=no"], report: report)
   }
 
-  /// Takes in the child's messages until it ends; false when a stage takes longer than it may.
+  /// Reads the child's messages until it ends; false when a stage takes longer than it may.
   private static func follow(
     _ pid: Int32, _ descriptor: Int32, limit: Double, _ report: inout CheckReport
   ) -> Bool {

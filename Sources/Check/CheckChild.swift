@@ -1,8 +1,8 @@
 import CNSGI
 import Host
 
-/// The child of `server check`: the application runs here, where it can crash and hang. Tells its parent on
-/// descriptor 3 where it is.
+/// The child of `server check`: the application runs here, where it can crash and hang. Reports its progress
+/// to its parent on descriptor 3.
 public enum CheckChild {
   /// The name of the role on the command line.
   public static let role = "check-child"
@@ -13,7 +13,7 @@ public enum CheckChild {
     guard let order = CheckOrder(arguments: arguments) else { return }
     System.closeOnExec(reportDescriptor)
     System.dieWithParent()
-    // Constructors, load() and probe() get no more rights than the caller has, by whatever they start.
+    // Constructors, load() and probe() must not get more rights than the caller, whatever they start.
     try? System.forbidPrivileges()
     try? ForkedCopy.watch()
     System.leaveNoCore()
@@ -82,7 +82,7 @@ struct CheckOrder: Equatable {
   var runtime: String
   /// Seconds for one stage.
   var limit: Double
-  /// Where the requests of the exercise go; nil without an exercise.
+  /// The path of the exercise's requests; nil without an exercise.
   var path: String?
   var options: [Generation.Option] = []
 

@@ -1,9 +1,9 @@
 import Control
 import Host
 
-/// The report for programs (RFC 8259): every member is always there, null where nothing is known.
+/// The report for programs (RFC 8259): every member is always present, null if unknown.
 extension CheckReport {
-  /// One object on one line, without a line end behind it.
+  /// One object on one line, without a line end.
   public var json: String {
     JSON.object([
       ("file", .text(reference.path)),
@@ -89,7 +89,7 @@ extension CheckReport {
 enum JSON {
   case null
   case flag(Bool)
-  /// Written as it stands.
+  /// Written unchanged.
   case number(String)
   case string(String)
   case list([JSON])

@@ -1,21 +1,21 @@
 import Control
 import Host
 
-/// What the child of `server check` tells its parent, a line each: it is written before the application
-/// runs, so that a crash finds the parent knowing where it was.
+/// What the child of `server check` tells its parent, one line each: it is written before the application
+/// runs, so that after a crash the parent knows where it was.
 enum CheckMessage: Equatable {
   /// The child is about to run code of the application.
   case entering(CheckStage)
-  /// The stage is over, after so many microseconds.
+  /// The stage is over, after this many microseconds.
   case passed(CheckStage, microseconds: UInt64)
   case fact(CheckFact, String)
   /// Why the application cannot be used.
   case failed(String)
-  /// What a step of the exercise came to: its name, the answer.
+  /// The result of a step of the exercise: its name, the answer.
   case outcome(step: String, String)
-  /// What the application did against nsgi.h, in a step of the exercise.
+  /// A violation of nsgi.h by the application, in a step of the exercise.
   case violation(step: String, String)
-  /// All is done; a child that ends without it was ended.
+  /// All is done; a child that ends without it was killed or crashed.
   case end
 
   /// The line, with its end.
@@ -33,7 +33,7 @@ enum CheckMessage: Equatable {
     return TabbedLine.encoded(fields) + "\n"
   }
 
-  /// Reads a line without its end; nil for what is none of ours: the application can write there too.
+  /// Reads a line without its end; nil for a line that is not ours: the application can write there too.
   init?(line: String) {
     let fields = TabbedLine.decoded(line)
     switch (fields.first, fields.count) {
@@ -65,7 +65,7 @@ enum CheckStage: Equatable, Sendable {
   /// A step of the exercise, by name.
   case step(String)
 
-  /// As it stands in a message.
+  /// The form in messages.
   var word: String {
     switch self {
     case .constructors: "constructors"
@@ -104,14 +104,14 @@ enum CheckStage: Equatable, Sendable {
   }
 }
 
-/// What only the application itself can tell.
+/// Facts that only the application itself can tell.
 enum CheckFact: String {
   case name, version, minor, flags
   /// The library has left memory after dlclose.
   case unloaded
 }
 
-/// The child's end of the pipe. One write(2) a line, so that those of several threads stay apart.
+/// The child's end of the pipe. One write(2) per line, so that lines of several threads stay apart.
 struct CheckReporter: Sendable {
   let descriptor: Int32
 
@@ -120,7 +120,7 @@ struct CheckReporter: Sendable {
     line.withUTF8 { try? System.writeAll(descriptor, UnsafeRawBufferPointer($0)) }
   }
 
-  /// Runs code of the application, and tells when it begins and that it came back.
+  /// Runs code of the application, and reports when it begins and that it has returned.
   func during<Result>(_ stage: CheckStage, limit: Double, _ body: () -> Result) -> Result {
     // A child whose parent is gone ends too; the parent itself is faster.
     System.endAfter(seconds: UInt32(limit) + 10)

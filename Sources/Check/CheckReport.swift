@@ -1,9 +1,9 @@
 import CNSGI
 import Host
 
-/// What a check found: the file as it lies there, and what became of it when it ran.
+/// What a check found: the file itself, and what happened when it ran.
 public struct CheckReport: Sendable {
-  /// How a child ended that did not come to its end.
+  /// How a child ended that did not finish.
   enum Breakdown: Equatable, Sendable {
     case crashed(signal: String)
     /// It ended the process itself.
@@ -14,29 +14,29 @@ public struct CheckReport: Sendable {
   /// A step of the exercise.
   struct Step: Equatable, Sendable {
     let name: String
-    /// What it came to; nil when it did not come to an end.
+    /// Its result; nil if it did not finish.
     var outcome: String?
     var violations: [String] = []
   }
 
   let reference: AppReference
-  /// Nil for a file that is no shared library.
+  /// Nil for a file that is not a shared library.
   var image: ElfImage?
   /// Bytes.
   var size = 0
-  /// It was run, or at least that was tried.
+  /// It was run, or at least an attempt was made.
   var isLoaded = false
-  /// What it links, directly or through others, for whom, and where that is.
+  /// The libraries that it links, directly or through others, for whom, and where they are.
   var libraries: [(name: String, user: String, file: String?)] = []
   /// The entry that is used.
   var symbol: String?
-  /// Why it cannot be used, when it says so itself.
+  /// Why it cannot be used, if it says so itself.
   var failure: String?
   var breakdown: Breakdown?
 
   /// The stage that was entered last.
   private(set) var stage: CheckStage?
-  /// Microseconds of each stage that came back.
+  /// Microseconds of each stage that returned.
   private(set) var times: [(stage: CheckStage, microseconds: UInt64)] = []
   private(set) var facts: [CheckFact: String] = [:]
   private(set) var steps: [Step] = []
@@ -45,7 +45,7 @@ public struct CheckReport: Sendable {
 
   init(_ reference: AppReference) { self.reference = reference }
 
-  /// Takes in what the child says.
+  /// Takes a message of the child.
   mutating func take(_ message: CheckMessage) {
     switch message {
     case .entering(let stage):
@@ -100,9 +100,9 @@ public struct CheckReport: Sendable {
     return text == "1" ? "1 second" : "\(text) seconds"
   }
 
-  // MARK: What both forms show
+  // MARK: Contents of both forms
 
-  /// Of the source, as far as the file tells.
+  /// The language of the source, as far as the file tells.
   var language: String {
     guard let image else { return "" }
     let libraries = ["libstdc++", "libc++"]
@@ -112,7 +112,7 @@ public struct CheckReport: Sendable {
 
   var isPlain: Bool { symbol.map { !AppReference.isEntry($0) } ?? false }
 
-  /// The names of nsgi.h for what the application promises; unknown bits as a number.
+  /// The names in nsgi.h of the application's promises; unknown bits as a number.
   var promises: [String] {
     let flags = facts[.flags].flatMap { UInt32($0) } ?? 0
     let known: [(nsgi_app_flags, String)] = [
@@ -125,14 +125,13 @@ public struct CheckReport: Sendable {
       + (rest == 0 ? [] : ["0x" + String(rest, radix: 16)])
   }
 
-  /// The version that the application needs at least; nil for the plain form, which is frozen.
+  /// The lowest version that the application needs; nil for the plain form, which is frozen.
   var needs: String? { facts[.minor].map { "\(NSGI_MAJOR).\($0)" } }
   static var offered: String { "\(NSGI_MAJOR).\(NSGI_MINOR)" }
 
   func microseconds(_ stage: CheckStage) -> UInt64? { times.last { $0.stage == stage }?.microseconds }
 
-  /// Whether the library can leave memory, and what is against it; nil as long as the application has not
-  /// said so.
+  /// Whether the library can leave memory, and what prevents it; nil until the application has said so.
   var unloading: (isPossible: Bool, why: String)? {
     if !isLoaded, !isPlain, image?.pinned == nil { return nil }
     if let pinned = image?.pinned { return (false, pinned) }

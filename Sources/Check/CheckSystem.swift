@@ -3,11 +3,10 @@ import Glibc
 import Host
 import Posix
 
-/// System calls of `server check`: a child of its own, a pipe for its report, memory that can be taken
-/// back.
+/// System calls of `server check`: a child of its own, a pipe for its report, memory that can be revoked.
 extension System {
-  /// Starts this very program again: nothing to read, standard error for both outputs, `report` as
-  /// descriptor 3, a process group of its own. `variables` are set in its environment unless they are in
+  /// Starts this same program again: with empty input, standard error for both outputs, `report` as
+  /// descriptor 3, and a process group of its own. Sets `variables` in its environment unless they are in
   /// this one's.
   static func spawnSelf(
     _ arguments: [String], variables: [String], report: Int32
@@ -20,7 +19,7 @@ extension System {
     return try spawn("/proc/self/exe", ["server"] + arguments, environment, report: report)
   }
 
-  /// Starts another program in the same way; `variables` win over those of this process.
+  /// Starts another program in the same way; `variables` override those of this process.
   static func spawnProgram(
     _ words: [String], _ variables: [String], report: Int32
   ) throws(SystemError) -> pid_t {
@@ -42,8 +41,8 @@ extension System {
     ).start()
   }
 
-  /// Hands over the lines that a child writes, without their ends, until it ends; false when there is none
-  /// that counts, as `take` says, for so many seconds.
+  /// Hands over the lines that a child writes, without their ends, until it ends; false if none that counts,
+  /// as `take` says, comes for this many seconds.
   static func readLines(
     of pid: pid_t, _ descriptor: Int32, limit: Double, _ take: (String) -> Bool
   ) -> Bool {
@@ -64,7 +63,7 @@ extension System {
           if take(line) { deadline = now() + UInt64(limit * 1e9) }
         }
         if count > 0 { continue }
-        // The application may have closed the descriptor and gone on.
+        // The application may have closed the descriptor but go on.
         if !hasEnded { pause(microseconds: 5000) }
       }
       if hasEnded { return true }
@@ -72,7 +71,7 @@ extension System {
     }
   }
 
-  /// A descriptor that is at its end when it is read. The corresponding C function is `open` of /dev/null.
+  /// A descriptor that reads as empty. The corresponding C function is `open` of /dev/null.
   private static func openNothing() throws(SystemError) -> Int32 {
     let fd = open("/dev/null", O_RDONLY | O_CLOEXEC)
     guard fd >= 0 else { throw SystemError("open") }
@@ -93,18 +92,18 @@ extension System {
     return Spawn.waitForEnd(of: pid)
   }
 
-  /// SIGALRM ends this process after so many seconds, unless it is set anew. The corresponding C function
-  /// is `alarm`.
+  /// Has SIGALRM end this process after this many seconds, unless it is set again. The corresponding C
+  /// function is `alarm`.
   static func endAfter(seconds: UInt32) { alarm(seconds) }
 
-  /// Memory of its own pages, zeroed. The corresponding C function is `mmap`.
+  /// Memory in pages of its own, zeroed. The corresponding C function is `mmap`.
   static func mapMemory(_ count: Int) throws(SystemError) -> UnsafeMutableRawPointer {
     let address = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
     return address
   }
 
-  /// Any access faults from now on. The corresponding C function is `mprotect`.
+  /// Makes any access fault from now on. The corresponding C function is `mprotect`.
   static func forbidMemory(_ address: UnsafeMutableRawPointer, _ count: Int) {
     _ = mprotect(address, count, PROT_NONE)
   }
@@ -112,6 +111,6 @@ extension System {
   /// A number for the calling thread. The corresponding C function is `pthread_self`.
   static func threadID() -> UInt { UInt(pthread_self()) }
 
-  /// A C string of its own; `free` ends it. The corresponding C function is `strdup`.
+  /// A copy as a C string, to be released with `free`. The corresponding C function is `strdup`.
   static func copy(_ text: String) -> UnsafePointer<CChar>? { strdup(text).map { UnsafePointer($0) } }
 }

@@ -1,9 +1,9 @@
 import Control
 import Host
 
-/// The report for people: a line a fact, then the verdict.
+/// The report for people: one line per fact, then the verdict.
 extension CheckReport {
-  /// The report, without a line end behind it.
+  /// The report, without a line end.
   public var text: String {
     var lines: [String] = []
     func add(_ name: String, _ value: String?) {

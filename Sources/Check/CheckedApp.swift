@@ -2,11 +2,11 @@ import CNSGI
 import Glibc
 import Host
 
-/// The application under check, in the child: opened and closed, started and stopped as often as need be.
+/// The application under check, in the child: opened and closed, started and stopped as often as necessary.
 ///
-/// A `Generation` lives once and stays; this one lives many times, and tells where it is before each step.
+/// A `Generation` lives once and stays; this one lives many times, and reports where it is before each step.
 ///
-/// Unchecked: changed between the steps of a check only, when no other thread is in the application.
+/// Unchecked: changed only between the steps of a check, when no other thread is in the application.
 final class CheckedApp: @unchecked Sendable {
   let reference: AppReference
   let image: ElfImage
@@ -18,14 +18,14 @@ final class CheckedApp: @unchecked Sendable {
   private(set) var form: Loader.Form
   /// The full form's functions, absent ones nil; nothing in the plain form.
   private(set) var table = nsgi_app()
-  /// What load() left behind.
+  /// The state that load() returned.
   private(set) var state: UnsafeMutableRawPointer?
   private var starts: UInt32 = 0
 
   var flags: UInt32 { table.head.flags }
   func promises(_ flag: nsgi_app_flags) -> Bool { flags & flag.rawValue != 0 }
   var isPlain: Bool { if case .plain = form { true } else { false } }
-  /// It promises to be unloadable, and nothing in its file speaks against it.
+  /// It promises to be unloadable, and nothing in its file contradicts that.
   var isUnloadable: Bool { promises(NSGI_UNLOADABLE) && image.pinned == nil }
 
   /// Copies, inspects, links and shakes hands.
@@ -36,8 +36,8 @@ final class CheckedApp: @unchecked Sendable {
     (self.reference, self.host, self.options) = (reference, host, options)
     copy = try PrivateCopy(of: reference.path, in: runtime)
     image = try copy.inspect(wanted: reference.wanted)
-    // Opened apart, so that constructors can be told from nsgi_entry. What cannot be opened here cannot be
-    // opened by the loader either, which says why.
+    // Opened separately, so that constructors can be told from nsgi_entry. A file that cannot be opened here
+    // cannot be opened by the loader either, which says why.
     let (copy, image) = (copy, image)
     let first = reporter.during(.constructors, limit: limit) { Loader.openWithCompanions(copy, image) }
     if let first { handles.append(first) }
@@ -135,7 +135,7 @@ final class CheckedApp: @unchecked Sendable {
     return result >= 0 ? sink.bytes : nil
   }
 
-  /// What save() returns when nobody takes its bytes; nil when it has no save() or wrote none.
+  /// The result of save() when nobody takes its bytes; nil when it has no save() or wrote none.
   func saveIntoNothing() -> Int32? {
     guard let save = table.save else { return nil }
     var wasAsked = false
@@ -167,14 +167,14 @@ final class CheckedApp: @unchecked Sendable {
 
   // MARK: The library
 
-  /// dlclose for every dlopen; whether the library has left memory.
+  /// Calls dlclose for every dlopen; returns whether the library has left memory.
   func close() -> Bool {
     for handle in handles { System.closeLibrary(handle) }
     handles = []
     return !System.isLoaded(copy.path)
   }
 
-  /// Opens the library anew after `close`.
+  /// Reopens the library after `close`.
   func reopen() throws(LoadError) {
     let opened = try Loader.open(copy, image, reference, host: host)
     handles.append(opened.handle)

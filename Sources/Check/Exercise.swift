@@ -1,14 +1,14 @@
 import CNSGI
 import Host
 
-/// Drives a started application through what servers and clients do to it, step by step. What it does wrong
-/// is told by `ExerciseHost`; what it answers, here. Runs on the main thread of the child.
+/// Drives a started application through everything that servers and clients do to it, step by step.
+/// `ExerciseHost` reports its errors; its answers are reported here. Runs on the main thread of the child.
 struct Exercise {
   let app: CheckedApp
   let reporter: CheckReporter
   /// Seconds for one step; the parent ends the child after that.
   let limit: Double
-  /// Where the requests go.
+  /// The path of the requests.
   let path: String
   private let host = ExerciseHost.shared
 
@@ -26,7 +26,7 @@ struct Exercise {
     host.patience = UInt64(limit / 2 * 1e9)
   }
 
-  /// All steps; the application is started before and, unless it throws, stopped afterwards.
+  /// All steps; the application is started before them and, unless one throws, stopped afterwards.
   func run() throws(Halt) {
     app.thread(entering: true)
     try requests()
@@ -49,8 +49,7 @@ struct Exercise {
     reporter.send(.outcome(step: name, outcome ?? "done"))
   }
 
-  /// When a step that repeats something begins nothing new: an application may be slow, and is no worse for
-  /// that.
+  /// When a step that repeats something stops repeating: an application may be slow, which is not an error.
   private var budget: UInt64 { System.now() + UInt64(limit / 4 * 1e9) }
 
   // MARK: Requests
@@ -109,7 +108,7 @@ struct Exercise {
 
   // MARK: One exchange
 
-  /// One exchange from beginning to end; what it came to.
+  /// Runs one exchange from beginning to end; returns its result.
   @discardableResult
   private func serve(_ scenario: ExerciseScenario, cancels: Bool = false) throws(Halt) -> String {
     let exchange: ExerciseExchange
@@ -120,7 +119,7 @@ struct Exercise {
     let mayAsync = app.promises(NSGI_MAY_ASYNC)
     if exchange.returned(result, mayAsync: mayAsync) {
       if scenario.client == .leavesAfterReturn { cancel(exchange) }
-      // Some answers go on for as long as somebody listens.
+      // Some answers go on as long as somebody listens.
       if !exchange.waitForEnd(seconds: min(1, limit / 4)) {
         cancel(exchange)
         guard exchange.waitForEnd(seconds: limit / 2) else {
@@ -187,7 +186,7 @@ struct Exercise {
     return nil
   }
 
-  /// What a thread came to; read when it is done.
+  /// The result of a thread; read when it is done.
   private final class Outcome: @unchecked Sendable {
     let completion = Completion()
     var halt: Halt?
@@ -195,8 +194,7 @@ struct Exercise {
 
   // MARK: Lives
 
-  /// Stops and starts the application, once with what it saved; a promise to be unloadable is put to the
-  /// test.
+  /// Stops and starts the application, once with its saved state; tests a promise to be unloadable.
   private func lives() throws(Halt) -> String? {
     if let result = app.saveIntoNothing(), result >= 0 {
       host.violation("save() returned \(Generation.resultName(result)) although its sink failed")

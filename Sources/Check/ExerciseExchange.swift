@@ -3,9 +3,9 @@ import Host
 import Synchronization
 import Wire
 
-/// One exchange of the exercise as the host sees it: lives for ever, so that whoever comes late is told so.
+/// One exchange of the exercise as the host sees it: lives for ever, so that a late caller is told so.
 ///
-/// Unchecked: what is mutable is guarded by `mutex`.
+/// Unchecked: mutable parts are guarded by `mutex`.
 final class ExerciseExchange: @unchecked Sendable {
   let id: nsgi_id
   let scenario: ExerciseScenario
@@ -37,7 +37,7 @@ final class ExerciseExchange: @unchecked Sendable {
     let argument: UnsafeMutableRawPointer?
   }
 
-  /// What on_ready() was asked for.
+  /// The event that on_ready() was asked for.
   private struct Readiness {
     let number: Int
     let what: Int32
@@ -57,7 +57,7 @@ final class ExerciseExchange: @unchecked Sendable {
 
   // MARK: Calls of the application
 
-  /// A call of the host's functions for this exchange; `gone` is the answer when it is over.
+  /// Makes a call of the host's functions for this exchange; `gone` is the result if it is over.
   func use<Result>(_ call: String, gone: Result, _ body: () -> Result) -> Result {
     leaveDuringFirstCall()
     if users.add(1, ordering: .acquiringAndReleasing).oldValue > 0 {
@@ -65,7 +65,7 @@ final class ExerciseExchange: @unchecked Sendable {
     }
     mutex.lock()
     defer {
-      // In this order: what waits for the lock, such as a function given to on_ready(), finds nobody
+      // In this order, so that a waiter for the lock, such as a function given to on_ready(), finds nobody
       // inside.
       users.subtract(1, ordering: .acquiringAndReleasing)
       mutex.unlock()
@@ -81,7 +81,7 @@ final class ExerciseExchange: @unchecked Sendable {
   /// Bytes after which the client of an endless response has had enough.
   private static let mostBytes: Int64 = 16 << 20
 
-  /// Seconds to wait for code of the application that may want a lock which the waiting call holds.
+  /// Seconds to wait for code of the application that may need a lock held by the waiting call.
   private static let shortWhile = 0.05
 
   /// Holds the application's first call until cancel() has returned, for a short while at most.
@@ -165,7 +165,7 @@ final class ExerciseExchange: @unchecked Sendable {
     use("reason()", gone: NSGI_GONE.rawValue) { take(response.announce(phrase)) }
   }
 
-  /// start_response: status and reason apart, then field by field.
+  /// start_response: status and reason separately, then field by field.
   func start(
     status: Int32, reason: UnsafeRawBufferPointer, _ headers: UnsafePointer<UnsafePointer<CChar>?>?
   ) -> Int32 {
@@ -230,7 +230,7 @@ final class ExerciseExchange: @unchecked Sendable {
     return result
   }
 
-  /// Gives back what was lent: at the next call, and at the end.
+  /// Takes back what was lent: at the next call, and at the end.
   private func releaseLoans() {
     mutex.lock()
     let ended = loans
@@ -266,7 +266,7 @@ final class ExerciseExchange: @unchecked Sendable {
     return result
   }
 
-  /// What was asked for is true at once, but for the client's leaving.
+  /// The requested condition is true at once, except for the client's leaving.
   private func becomeReady(_ number: Int) {
     mutex.lock()
     while let wanted = readiness, wanted.number == number, !isEnded, !isGone,
@@ -364,7 +364,7 @@ final class ExerciseExchange: @unchecked Sendable {
     releaseLoans()
   }
 
-  /// Waits for finish(); false when the time is over.
+  /// Waits for finish(); false when the time is up.
   func waitForEnd(seconds: Double) -> Bool {
     mutex.lock()
     defer { mutex.unlock() }
@@ -373,7 +373,7 @@ final class ExerciseExchange: @unchecked Sendable {
     return true
   }
 
-  /// Everything of the host has left the exchange: what was lent is taken back.
+  /// The host has left the exchange entirely: takes back what was lent.
   func close() {
     mutex.lock()
     while isCancelling || readyThread != nil { mutex.wait() }
@@ -381,7 +381,7 @@ final class ExerciseExchange: @unchecked Sendable {
     request.forbid()
   }
 
-  /// What it came to.
+  /// Its result.
   var summary: String {
     mutex.lock()
     defer { mutex.unlock() }

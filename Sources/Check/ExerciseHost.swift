@@ -5,18 +5,18 @@ import Synchronization
 import Wire
 
 /// The host of the exercise: every function of `nsgi_host` over exchanges in memory. It answers as nsgi.h
-/// says, misbehaves as clients do, and tells each call that nsgi.h does not allow.
+/// says, misbehaves like clients, and reports each call that nsgi.h does not allow.
 ///
-/// One a process: C functions carry no context. Unchecked: what is mutable is guarded by `mutex`, but for
-/// what is set before the application is opened or between two steps.
+/// One per process: C functions carry no context. Unchecked: mutable parts are guarded by `mutex`, except
+/// those that are set before the application is opened or between two steps.
 final class ExerciseHost: @unchecked Sendable {
   static let shared = ExerciseHost()
 
   /// Where violations go.
   var reporter = CheckReporter(descriptor: -1)
-  /// The step under way.
+  /// The current step.
   var step = "check"
-  /// Nanoseconds after which the client of a response that goes on and on leaves.
+  /// Nanoseconds after which the client of an endless response leaves.
   var patience: UInt64 = .max
   /// The application, as far as answers depend on it.
   var isPlain = false
@@ -35,7 +35,7 @@ final class ExerciseHost: @unchecked Sendable {
 
   private init() {}
 
-  /// A new exchange.
+  /// Opens a new exchange.
   func open(_ scenario: ExerciseScenario) throws(SystemError) -> ExerciseExchange {
     mutex.lock()
     defer { mutex.unlock() }
@@ -45,7 +45,7 @@ final class ExerciseHost: @unchecked Sendable {
     return exchange
   }
 
-  /// Tells a violation, once for each step.
+  /// Reports a violation, once for each step.
   func violation(_ text: String, step: String? = nil) {
     let step = step ?? self.step
     mutex.lock()
@@ -57,7 +57,7 @@ final class ExerciseHost: @unchecked Sendable {
 
   func promises(_ flag: nsgi_app_flags) -> Bool { flags & flag.rawValue != 0 }
 
-  /// The exchange of an id; an id that never was is told.
+  /// The exchange of an id; reports an id that never existed.
   private func find(_ id: nsgi_id, _ call: String) -> ExerciseExchange? {
     if ForkedCopy.isThis { return nil }
     mutex.lock()
@@ -77,7 +77,7 @@ final class ExerciseHost: @unchecked Sendable {
 
   // MARK: The table
 
-  /// What `nsgi_entry` and `load` get; lives as long as the process.
+  /// The table that `nsgi_entry` and `load` get; it lives as long as the process.
   nonisolated(unsafe) static let table: UnsafePointer<nsgi_host> = {
     let table = UnsafeMutablePointer<nsgi_host>.allocate(capacity: 1)
     var host = nsgi_host()

@@ -4,8 +4,8 @@ import Glibc
 import Host
 import Wire
 
-/// The plain form's functions in the exercise. As in the server they speak of the request that the thread
-/// is in: the thread-local holds an exchange of the exercise here, since this process never has another.
+/// The plain form's functions in the exercise. As in the server they concern the request that the thread is
+/// in: the thread-local holds an exchange of the exercise here, since this process never has another.
 enum ExercisePlain {
   /// Calls application() for the exchange on this thread.
   static func call(_ application: Loader.Application, _ exchange: ExerciseExchange) -> Int32 {
@@ -31,7 +31,7 @@ enum ExercisePlain {
     ExercisePlain.start(status, headers)
   }
 
-  /// The exchange of this thread; a call from outside of one is told.
+  /// The exchange of this thread; reports a call from outside of one.
   private static func current(_ call: String) -> ExerciseExchange? {
     if ForkedCopy.isThis { return nil }
     guard let current = clinux_get_current() else {
@@ -48,7 +48,7 @@ enum ExercisePlain {
     return UnsafePointer(exchange.request.vars)
   }
 
-  /// Answers whether the client is there or not: some variables always are.
+  /// Answers even if the client has left: some variables always exist.
   private static func get(_ name: UnsafePointer<CChar>?) -> UnsafePointer<CChar>? {
     guard let exchange = current("get()"), let name else { return nil }
     return exchange.request.variable(UnsafeRawBufferPointer(cString: name)).p

@@ -7,11 +7,11 @@ import Wire
 struct ExerciseScenario {
   enum Client: Equatable {
     case stays
-    /// Every function answers NSGI_GONE from the start.
+    /// Every function returns NSGI_GONE from the start.
     case isGone
-    /// Leaves while the application is in its first call of the host, which returns when cancel() has.
+    /// Leaves while the application is in its first call of the host, which returns after cancel().
     case leavesDuringFirstCall
-    /// Leaves when the application has read so many bytes of the body.
+    /// Leaves when the application has read this many bytes of the body.
     case leavesAfterReading(Int)
     /// Leaves when call() has returned NSGI_ASYNC.
     case leavesAfterReturn
@@ -21,17 +21,17 @@ struct ExerciseScenario {
   var path = "/"
   var fields: [(name: String, value: String)] = [("host", "check.example"), ("user-agent", "check")]
   var body: [UInt8] = []
-  /// Bytes that one read() gives at most.
+  /// The most bytes that one read() gives.
   var mostPerRead = Int.max
   var client = Client.stays
-  /// Every other call that may wait answers NSGI_AGAIN; for an application that never waits.
+  /// Every second call that may wait returns NSGI_AGAIN; for an application that never waits.
   var makesWait = false
 
   var isHead: Bool { method == "HEAD" }
 }
 
-/// A request in memory of its own pages: lent to the application, and forbidden when the exchange has
-/// ended, so that whoever still looks at it is found.
+/// A request in pages of its own: lent to the application, and made inaccessible when the exchange has ended,
+/// so that later accesses are found.
 final class ExerciseRequest {
   let view: UnsafeMutablePointer<nsgi_request>
   private let memory: UnsafeMutableRawPointer
@@ -69,7 +69,7 @@ final class ExerciseRequest {
 
   deinit { System.unmap(UnsafeRawPointer(memory), size) }
 
-  /// The exchange is over: any access faults from now on.
+  /// The exchange is over: makes any access fault from now on.
   func forbid() { System.forbidMemory(memory, size) }
 
   /// Copies bytes and ends them with a zero.

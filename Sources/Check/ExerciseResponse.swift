@@ -3,10 +3,10 @@ import Control
 import Host
 import Wire
 
-/// One response of the exercise: what nsgi.h says about the order of calls, heads and lengths, held against
+/// One response of the exercise: compares what nsgi.h says about the order of calls, heads and lengths with
 /// what the application does. Bytes are counted, not kept.
 struct ExerciseResponse: ~Copyable {
-  /// What a function answers, and what was wrong with the call.
+  /// The result of a function, and the error in the call.
   struct Answer {
     let code: Int32
     let violation: String?
@@ -20,12 +20,12 @@ struct ExerciseResponse: ~Copyable {
   /// The request method is HEAD.
   let isHead: Bool
   private var head = ResponseHead(limit: 64 * 1024)
-  /// Bytes of the body so far, those that are dropped (HEAD, 204, 304) too.
+  /// Bytes of the body so far, including dropped ones (HEAD, 204, 304).
   private(set) var written: Int64 = 0
   /// respond() was called: nothing may follow.
   private(set) var isComplete = false
   private var wasRefused = false
-  /// The head has left, by flush() or sendfile(): there can be no other one.
+  /// The head has been sent, by flush() or sendfile(): there can be no other one.
   private var isCommitted = false
 
   init(isHead: Bool) { self.isHead = isHead }
@@ -47,7 +47,7 @@ struct ExerciseResponse: ~Copyable {
     return switch verdict {
     case .allowed: nil
     case .gone: Answer(code: verdict.code, violation: nil)
-    // The refusal was told; what follows it is no further mistake.
+    // The refusal was reported; calls that follow it are no further mistakes.
     case .tooEarly: Answer(code: verdict.code, violation: wasRefused ? nil : "\(name) before start()")
     case .tooLate: Answer(code: verdict.code, violation: "\(name) after \(earlier)")
     }
@@ -69,7 +69,7 @@ struct ExerciseResponse: ~Copyable {
     guard phrase.n >= 0, phrase.p != nil || phrase.n == 0 else {
       return .misuse("reason() with \(phrase.n) bytes at NULL")
     }
-    // The phrase is of no further interest here: nothing is sent.
+    // The phrase does not matter here: nothing is sent.
     do throws(ResponseError) {
       try head.announce(reason: phrase.bytes)
       return .ok

@@ -2,16 +2,16 @@ import Control
 import Host
 import Posix
 
-/// `server check` of an application in Python: the program that would serve it looks at it, and tells what it
-/// finds. Nothing of the application runs there unless that is asked for.
+/// `server check` of an application in Python: the program that would serve it inspects it, and reports what
+/// it finds. None of the application's code runs unless that is asked for.
 public enum ModuleCheck {
-  /// Runs the program, and takes in what it tells.
+  /// Runs the program, and reads its report.
   ///
   /// - Parameters:
-  ///   - words: its command line, variables first, as the runtime has it (`Server.inspection`); an empty word
-  ///     and a sentence where the runtime refuses.
+  ///   - words: its command line, variables first, as the runtime gives it (`Server.inspection`); an empty
+  ///     word and a sentence if the runtime refuses.
   ///   - target: the application, in the operator's words.
-  ///   - loads: whether the words have it run the application.
+  ///   - loads: whether the words make it run the application.
   ///   - limit: seconds in all.
   public static func run(_ words: [String], target: String, loads: Bool, limit: Double) -> ModuleReport {
     var report = ModuleReport(target: target, isLoaded: loads)
@@ -43,17 +43,17 @@ public enum ModuleCheck {
   }
 }
 
-/// What is known of an application in Python.
+/// What is known about an application in Python.
 public struct ModuleReport: Sendable {
   let target: String
   let isLoaded: Bool
   /// Why the server would not serve it.
   var failure: String?
-  /// What the program has told, each once, by the names of check.py.
+  /// The facts that the program has reported, each once, by their names in check.py.
   private(set) var facts: [String: String] = [:]
   private(set) var remarks: [String] = []
 
-  /// Names in the order of the report, and what people read.
+  /// Names in the order of the report, with their labels for people.
   private static let shown = [
     ("python", "python"), ("release", "release"), ("environment", "environment"), ("file", "file"),
     ("callable", "callable"), ("object", "object"), ("interface", "interface"), ("unknown", "unknown"),
@@ -61,8 +61,7 @@ public struct ModuleReport: Sendable {
 
   init(target: String, isLoaded: Bool) { (self.target, self.isLoaded) = (target, isLoaded) }
 
-  /// Takes in a line of the program; the application can write there too.
-  /// False for a line that means nothing.
+  /// Takes a line of the program; the application can write there too. False for a line that means nothing.
   mutating func take(_ line: String) -> Bool {
     let fields = TabbedLine.decoded(line)
     guard fields.count == 2, facts["end"] == nil, remarks.count < 64 else { return false }
@@ -76,7 +75,7 @@ public struct ModuleReport: Sendable {
     return true
   }
 
-  /// The program has ended in this way, which counts unless it had told everything.
+  /// The program has ended in this way, which counts unless it had reported everything.
   mutating func breakdown(_ kind: CheckReport.Breakdown) {
     guard facts["end"] == nil, failure == nil else { return }
     let place = facts["at"] == nil ? "before it was looked at" : "while it was loaded"
@@ -93,7 +92,7 @@ public struct ModuleReport: Sendable {
   /// One sentence that says why the application is not good; nil when nothing is known against it.
   public var reason: String? { failure }
 
-  /// The report for people: a line a fact, then the verdict.
+  /// The report for people: one line per fact, then the verdict.
   public var text: String {
     var lines: [String] = []
     func add(_ name: String, _ value: String?) {
@@ -108,7 +107,7 @@ public struct ModuleReport: Sendable {
     return lines.map(Printable.text).joined(separator: "\n")
   }
 
-  /// The report for programs (RFC 8259): every member is always there, null where nothing is known.
+  /// The report for programs (RFC 8259): every member is always present, null if unknown.
   public var json: String {
     JSON.object(
       [

@@ -18,13 +18,18 @@ public enum LogLine {
 
   /// A line of a text that is escaped already, with its newline.
   public static func text(_ level: String, _ text: String) -> String {
-    var now = time(nil)
+    stamp(Int64(time(nil))) + " \(level): \(text)\n"
+  }
+
+  /// A time in seconds of the calendar as logs have it: UTC, as in RFC 3339.
+  public static func stamp(_ seconds: Int64) -> String {
+    var time = time_t(seconds)
     var parts = tm()
-    gmtime_r(&now, &parts)
+    gmtime_r(&time, &parts)
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { stamp in
       let count = strftime(stamp.baseAddress!, stamp.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
       let bytes = UnsafeRawBufferPointer(start: stamp.baseAddress, count: count)
-      return String(decoding: bytes, as: UTF8.self) + " \(level): \(text)\n"
+      return String(decoding: bytes, as: UTF8.self)
     }
   }
 }

@@ -25,8 +25,14 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The system's own words for the error.
   public var reason: String {
     let words = String(cString: strerror(code))
-    // A limit of the process is at fault, not the call.
+    // A limit is at fault, not the call: of the process, of its user, or of files.
     return switch code {
+    case EMFILE where "\(call)" == "inotify_init1":
+      "\(words): this user's programs watch files in as many places as they may; raise "
+        + "fs.inotify.max_user_instances (sysctl)"
+    case ENOSPC where "\(call)" == "inotify_add_watch":
+      "\(words): this user's programs watch as many directories as they may; raise "
+        + "fs.inotify.max_user_watches (sysctl)"
     case EMFILE: "\(words): the limit is \(clinux_descriptor_limit()); raise it (--max-fd, ulimit -n)"
     case EFBIG: "\(words): raise the limit on the size of files (ulimit -f)"
     default: words

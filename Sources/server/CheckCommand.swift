@@ -26,13 +26,15 @@ enum CheckCommand {
       --json                   print the report as JSON
       --time-limit SECONDS     for each stage: linking, load, probe, a step of the exercise (default: 10)
       --app-option KEY=VALUE   an option for its load(); may be repeated
-      -w, --wsgi-file, --callable, -H, --python, --pythonpath, --env, --chdir, --plugins-dir
+      -w, --asgi, --wsgi, --interface, --wsgi-file, --callable, -H, --python, --pythonpath, --env, --chdir,
+      --plugins-dir
                                what serves a module, as the server has them
     """
 
   /// Options of the server that say what a module is and what serves it, and have a value.
   private static let moduleOptions: Set<String> = [
-    "-w", "--module", "--wsgi", "--wsgi-file", "--file", "--callable", "-H", "--venv", "--virtualenv",
+    "-w", "--module", "--wsgi", "--asgi", "--interface", "--wsgi-file", "--file", "--callable", "-H",
+    "--venv", "--virtualenv",
     "--home",
     "--pyhome", "--python", "--pythonpath", "--pp", "--python-path", "--env", "--chdir", "--plugins-dir",
   ]
@@ -134,7 +136,9 @@ enum CheckCommand {
         invocation.request.options.append((String(text[..<equals]), value))
       case let name where moduleOptions.contains(name):
         let value = try words.value(of: word, "VALUE")
-        if ["-w", "--module", "--wsgi", "--wsgi-file", "--file"].contains(name) { invocation.target = value }
+        if ["-w", "--module", "--wsgi", "--asgi", "--wsgi-file", "--file"].contains(name) {
+          invocation.target = value
+        }
         module += [name, value]
       case let name where name.hasPrefix("-"): throw words.unknown(name)
       case let name:

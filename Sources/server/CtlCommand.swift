@@ -10,10 +10,13 @@ enum CtlCommand {
 
       status                    workers, applications, the last change and crashes
       generations [APP]         the builds that are kept, oldest first
+      history [APP]             the last changes: who asked, when, from which build to which, how long each
+                                phase took, how it ended
       swap [APP] [FILE]         put a new build to work: of APP (its mount point or name), or of all;
                                 FILE takes the place of the path it had
       rollback [APP]            bring the build before back
       reload                    read the configuration again and swap every app
+      tls-reload                read certificates and keys again, and present them in the workers that serve
       upgrade [BINARY]          hand the sockets to a new server
       log-reopen                open the log files again
       stop                      answer what is under way, then end

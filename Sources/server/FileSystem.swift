@@ -96,7 +96,7 @@ enum FileSystem {
 
   /// What is before the last slash; empty without one.
   static func parent(_ path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "" }
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
     return slash == path.startIndex && path.count > 1 ? "" : String(path[..<slash])
   }
 

@@ -6,7 +6,7 @@ import Host
 enum NewCommand {
   static let usage = """
     Usage: \(Program.command) new NAME --language c|cpp|go|rust|swift|zig [--directory DIR]
-           \(Program.command) new NAME --language python --framework flask|django [--directory DIR]
+           \(Program.command) new NAME --language python --framework flask|django|fastapi [--directory DIR]
 
     Writes a new application to DIR (default: ./NAME): its source, what builds it, a README that says how
     to run and try it, and the interface itself, so that the directory needs nothing of this server but to
@@ -36,10 +36,16 @@ enum NewCommand {
 
   /// Frameworks that there is a template for: a directory of that name in templates/python/.
   enum Framework: String, CaseIterable {
-    case flask, django
+    case flask, django, fastapi
 
     /// As people write it.
-    var title: String { self == .flask ? "Flask" : "Django" }
+    var title: String {
+      switch self {
+      case .flask: "Flask"
+      case .django: "Django"
+      case .fastapi: "FastAPI"
+      }
+    }
   }
 
   private struct Invocation {
@@ -96,7 +102,8 @@ enum NewCommand {
       case "--framework":
         let text = try words.value(of: word, "FRAMEWORK")
         guard let found = Framework(rawValue: text) else {
-          throw UsageError("`\(text)` is no framework that there is a template for: choose flask or django")
+          throw UsageError(
+            "`\(text)` is no framework that there is a template for: choose flask, django or fastapi")
         }
         framework = found
       case "--directory": directory = try words.value(of: word, "DIR")
@@ -118,7 +125,7 @@ enum NewCommand {
     guard (language == .python) == (framework != nil) else {
       throw UsageError(
         language == .python
-          ? "no framework: add --framework flask, or django"
+          ? "no framework: add --framework flask, django or fastapi"
           : "--framework is for Python: leave it out, or write --language python")
     }
     if language == .python, PythonNames.taken.contains(name.lowercased()) {

@@ -8,7 +8,7 @@ enum ProgramSystem {
     let description: String
   }
 
-  /// Bytes that a program may print; what is more is left out.
+  /// Bytes that a program may print.
   private static let most = 4 << 20
 
   /// What the program prints on both of its outputs, and whether it ended with 0. The corresponding C
@@ -28,18 +28,24 @@ enum ProgramSystem {
       throw Failure(description: "\(program) cannot be run (\(error.reason))")
     }
     let output = readAll(ends.reading)
-    return (Spawn.waitForEnd(of: pid) == .exited(0), output)
+    let isGood = Spawn.waitForEnd(of: pid) == .exited(0)
+    guard let output else {
+      throw Failure(description: "\(program) prints more than \(most >> 20) MiB; shorten what it reads")
+    }
+    return (isGood, output)
   }
 
-  private static func readAll(_ fd: Int32) -> String {
+  /// Nil if there is too much of it: what is left out may be the line that counts.
+  private static func readAll(_ fd: Int32) -> String? {
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 16_384)
     while true {
       let count = read(fd, &piece, piece.count)
       if count < 0, errno == EINTR { continue }
       if count <= 0 { break }
-      if bytes.count < most { bytes += piece[..<count] }
+      // What does not count is read all the same: the program is to end.
+      if bytes.count <= most { bytes += piece[..<count] }
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes.count > most ? nil : String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -54,7 +54,7 @@ enum Roles {
     plan.watchSockets = ground.watchSockets.map {
       WatchSocket(descriptor: $0.descriptor, kind: $0.kind, address: $0.address)
     }
-    plan.files = ground.files
+    (plan.files, plan.filesServe) = (ground.files, ground.filesServe)
     plan.builds = served
     plan.bequest = assignment?.orders.bequest ?? Bequest()
     plan.remakeDirectory = {
@@ -96,6 +96,7 @@ enum Roles {
           workingDirectory: Files.workingDirectory(), isFile: FileSystem.isFile,
           surroundings: .ofThisMachine, readFile: Files.read),
         files: try TLSFiles.read(wanted))
+    case .certificates: assignment.configured([], files: try TLSFiles.read(try effective()))
     case .watch: return try watch(try effective(), assignment)
     case .collect: return try collect(try effective(), assignment)
     case .keep: return try Server.keep(try effective(), assignment)

@@ -1,9 +1,11 @@
 """Runs a configuration file of gunicorn's, and prints what it has set: a line for each name, with its values
 between tabs, behind a line of its own that ends whatever the file has printed. Started by `server migrate`,
 with the file."""
+import sys
+# The directory in which it was started is no place for modules: anybody may have put some there.
+sys.path[:] = [place for place in sys.path if place]
 import os
 import signal
-import sys
 
 
 def escaped(value):

@@ -18,11 +18,16 @@ enum Sample {
 
   /// The program of a source file.
   static func program(_ name: String) throws -> String {
-    try build(name, ["-I\(Repository.root)/Sources/CNSGI/include"], "\(name).c", ["-lm", "-ldl"])
+    // It loads the plugin: one with the Address Sanitizer in it wants its runtime in the program.
+    let compiler = ProcessInfo.processInfo.environment["COMPILER_UNDER_TEST"]
+    return try build(
+      name, ["-I\(Repository.root)/Sources/CNSGI/include"] + (compiler == nil ? [] : ["-fsanitize=address"]),
+      "\(name).c", ["-lm", "-ldl"], compiler: compiler)
   }
 
   private static func build(
-    _ name: String, _ options: [String], _ source: String, _ libraries: [String]
+    _ name: String, _ options: [String], _ source: String, _ libraries: [String],
+    compiler: String? = nil
   ) throws -> String {
     try built.withLock { built in
       if let known = built[name] { return known }
@@ -33,7 +38,7 @@ enum Sample {
       }
       let path = place.file(name)
       let (exit, output) = try ChildProcess.run(
-        try Program.gcc.path(),
+        try compiler ?? Program.gcc.path(),
         ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror"] + options
           + ["-o", path, "\(Repository.root)/Tests/Fixtures/ffi/\(source)"] + libraries)
       guard exit == .status(0) else {

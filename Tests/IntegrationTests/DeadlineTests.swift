@@ -170,3 +170,106 @@ import Testing
     return (Date().timeIntervalSince(start) < Self.patience, process.output)
   }
 }
+
+/// The same over TLS and HTTP/2. A stream ends alone: the others of its connection go on.
+@Suite struct DeadlineDoorwayTests {
+  private func door(_ kind: Doorway.Kind, _ entry: String = "", _ options: [String] = []) throws -> Doorway {
+    let app = try FixtureApp.path("late")
+    return try Doorway(
+      kind, app: entry.isEmpty ? app : "\(app):\(entry)",
+      ["-L", "--harakiri", "0.5", "--no-master"] + options)
+  }
+
+  /// The calls of the fixture outlive their server's patience: it ends without them.
+  private func end(_ door: Doorway) { door.server.process.send(SIGKILL) }
+
+  @Test(
+    "before the head there is a 504 at the deadline", arguments: Doorway.Kind.allCases, ["epoll", "auto"])
+  func unanswered(kind: Doorway.Kind, io: String) throws {
+    let door = try door(kind, "", ["--io", io])
+    for path in ["/sleep", "/begun", "/held"] {
+      let reply = try door.exchange(path)
+      #expect(reply.status == 504 && reply.isComplete, "\(path): \(door.server.process.output)")
+    }
+    #expect(try door.exchange("/quick").text == "quick")
+    end(door)
+  }
+
+  @Test("a response that is under way is cut", arguments: Doorway.Kind.allCases, ["/half", "/declared"])
+  func underWay(kind: Doorway.Kind, path: String) throws {
+    let door = try door(kind)
+    if kind.isHTTP2 {
+      let answer = try door.client().exchange(path)
+      #expect(answer.status == 200 && answer.text == "half ")
+      guard case .reset = answer.ending else {
+        Issue.record("a stream that is cut has ended by \(answer.ending)")
+        return
+      }
+    } else {
+      let socket = try door.connect()
+      try socket.send(GatewayRequest.bytes("http", path))
+      let text = String(decoding: try socket.receiveToItsEnd().bytes, as: UTF8.self)
+      #expect(text.contains("half ") && !text.hasSuffix("0\r\n\r\n"), "\(text)")
+      #expect(path == "/half" || text.contains("Content-Length: 10\r\n"), "\(text)")
+    }
+    end(door)
+  }
+
+  @Test("a response that is all said ends though its call goes on", arguments: Doorway.Kind.allCases)
+  func allSaid(kind: Doorway.Kind) throws {
+    let door = try door(kind)
+    let reply = try door.exchange("/said")
+    #expect(reply.status == 200 && reply.text == "said" && reply.isComplete)
+    end(door)
+  }
+
+  @Test("streams beside one that is late are answered", arguments: [Doorway.Kind.h2c, .h2])
+  func streamsBeside(kind: Doorway.Kind) throws {
+    let door = try door(kind)
+    let client = try door.client()
+    let late = try ["/sleep", "/half", "/held"].map { try client.request($0) }
+    for _ in 0..<3 { #expect(try client.exchange("/quick").text == "quick") }
+    #expect(try client.answer(late[0]).status == 504)
+    #expect(try client.answer(late[1]).ending != .whole)
+    #expect(try client.answer(late[2]).status == 504)
+    #expect(try client.exchange("/quick").text == "quick")
+    #expect(client.goAways.isEmpty)
+    end(door)
+  }
+
+  @Test("streams that wait for their turn get their 504 as well", arguments: [Doorway.Kind.h2c, .h2])
+  func inTheQueue(kind: Doorway.Kind) throws {
+    let door = try door(kind, "single_nsgi_entry")
+    let client = try door.client()
+    let streams = try (0..<3).map { _ in try client.request("/sleep") }
+    for stream in streams {
+      #expect(try client.answer(stream).status == 504, "\(door.server.process.output)")
+    }
+    #expect(door.server.process.output.contains("has no turn in time for GET /sleep"))
+    end(door)
+  }
+
+  @Test(
+    "whatever the app has promised",
+    arguments: [
+      ("never_waits_nsgi_entry", "/sleep"), ("streams_nsgi_entry", "/read"), ("streams_nsgi_entry", "/sleep"),
+      ("async_nsgi_entry", "/sleep"), ("plain", "/sleep"),
+    ], Doorway.Kind.allCases)
+  func otherForms(form: (entry: String, path: String), kind: Doorway.Kind) throws {
+    let door = try door(kind, form.entry)
+    // The rest of the body never comes.
+    let isHalf = form.entry.hasPrefix("streams")
+    if kind.isHTTP2 {
+      let client = try door.client()
+      let id = try isHalf ? client.post(form.path, length: 10) : client.request(form.path, "POST")
+      if isHalf { try client.upload(id, Array("abc".utf8)) }
+      #expect(try client.answer(id).status == 504, "\(door.server.process.output)")
+    } else {
+      let socket = try door.connect()
+      let length = isHalf ? "Content-Length: 10\r\n\r\nabc" : "\r\n"
+      try socket.send("POST \(form.path) HTTP/1.1\r\nHost: x\r\n\(length)")
+      #expect(try socket.receiveReply().status == 504, "\(door.server.process.output)")
+    }
+    end(door)
+  }
+}

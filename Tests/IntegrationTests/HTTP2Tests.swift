@@ -64,9 +64,60 @@ import Testing
   func off() throws {
     let server = try server(Repository.app("environ"), ["--http2", "off"])
     let socket = try server.connect()
-    try socket.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    try socket.send(HTTP2Bytes.preface)
     #expect(try socket.receiveReply().status == 505)
     try stop(server)
+  }
+
+  @Test("an answer that others go before is not late")
+  func starved() throws {
+    let server = try server(try FixtureApp.path("whole"), ["--write-timeout", "1"])
+    let said = try client(server, "starved", "/whole?16000000", "/whole?400000")
+    #expect(said.hasSuffix(" {} 16000000 400000"), "\(said)")
+    // Else it was not held up.
+    #expect(!said.hasPrefix("0 ") && !said.hasPrefix("1 "), "\(said)")
+    try stop(server)
+  }
+
+  @Test("an application is not late whose answer others go before")
+  func starvedCall() throws {
+    let server = try server(try FixtureApp.path("pressure"), ["--write-timeout", "1"])
+    let said = try client(server, "starved", "/down?24000000", "/down?3000000", "wide")
+    #expect(said.hasSuffix(" {} 24000000 3000000"), "\(said)")
+    #expect(!said.hasPrefix("0 ") && !said.hasPrefix("1 "), "\(said)")
+    try stop(server)
+  }
+
+  /// Beginnings of frames: of a header, of HEADERS and PING without their payload, of DATA for no stream.
+  private static let halves: [[UInt8]] = [
+    [0], [0, 0, 40, 1, 4, 0, 0, 0], [0, 0, 40, 1, 4, 0, 0, 0, 1], [0, 0, 40, 1, 4, 0, 0, 0, 1, 0x82, 0x86],
+    [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2],
+  ]
+  private static let greeting = HTTP2Bytes.preface + HTTP2Bytes.frame(HTTP2Bytes.settings, 0, 0, [])
+
+  @Test("half a frame has the time of a head, however slowly it comes", arguments: halves)
+  func halfFrame(bytes: [UInt8]) throws {
+    let server = try server(Repository.app("environ"), ["--header-timeout", "1"])
+    let (silent, slow) = (try server.connect(), try server.connect())
+    try silent.send(Self.greeting + bytes)
+    try slow.send(Self.greeting)
+    for byte in bytes {
+      try? slow.send([byte])
+      usleep(200_000)
+    }
+    #expect(try silent.receiveToItsEnd().bytes.count > 0)
+    _ = try slow.receiveToItsEnd()
+    try stop(server)
+  }
+
+  @Test("half a frame does not hold up a stop", arguments: halves)
+  func halfFrameAtStop(bytes: [UInt8]) throws {
+    let server = try server(Repository.app("environ"), ["--header-timeout", "300"])
+    let socket = try server.connect()
+    try socket.send(Self.greeting + bytes)
+    usleep(100_000)
+    try stop(server)
+    _ = try socket.receiveToItsEnd()
   }
 
   @Test("a request whose method begins like the preface is HTTP/1.1's")
@@ -86,7 +137,7 @@ import Testing
     let paths = [
       "/ok", "/empty", "/pieces", "/flushed", "/no-content", "/not-modified", "/fail", "/redirect",
       "/cookies",
-      "/exact", "/dated", "/status/404", "/big", "/crlf",
+      "/exact", "/dated", "/status/404", "/big", "/crlf", "/connection", "/transfer-encoding",
     ]
     for path in paths {
       let one = try Curl.get(try server.url + path, Self.prior)
@@ -95,6 +146,8 @@ import Testing
       for name in ["content-type", "location", "set-cookie"] { #expect(one[name] == other[name], "\(path)") }
       #expect(one["transfer-encoding"] == nil && one["connection"] == nil, "\(path)")
     }
+    // What the app says of the connection is misuse over either (nsgi.h).
+    #expect(try Curl.get(try server.url + "/connection", Self.prior).text == "result -3")
     let head = try Curl.get(try server.url + "/ok", Self.prior + ["-I"])
     #expect(head.status == 200 && head["content-length"] == "2")
     // An answer that is cut is told from a whole one.
@@ -139,6 +192,64 @@ import Testing
     try stop(server)
   }
 
+  // MARK: Long heads
+
+  /// Servers of an app with and without TLS, and what the client is to be told of each.
+  private func doors(_ app: String) throws -> [(server: ServerProcess, address: Address, authority: String)] {
+    let certificates = try Certificates()
+    try certificates.make("a", hosts: "DNS:a.test")
+    let plain = try server(app)
+    let sealed = try ServerProcess(app: app, ["--no-master", "--https-socket", certificates.socket("a")])
+    let kept = sealed.folder.file("authority.pem")
+    try FileManager.default.copyItem(atPath: certificates.authority, toPath: kept)
+    return [(plain, try plain.address("http"), ""), (sealed, try sealed.address("https"), kept)]
+  }
+
+  private func ask(_ door: (server: ServerProcess, address: Address, authority: String), _ words: [String])
+    throws -> String
+  {
+    let (exit, output) = try ChildProcess.run(
+      try Repository.python("python"),
+      ["\(Repository.root)/Tests/Fixtures/clients/h2_client.py", words[0], "\(door.address)"] + words[1...],
+      environment: ["H2_AUTHORITY": door.authority], deadline: Deadline(seconds: 60))
+    guard exit == .status(0) else {
+      throw SupportError.ended(program: "h2_client.py \(words[0])", exit: exit, output: output)
+    }
+    return output.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  @Test("heads of answers that take several frames come whole, also among others, over TLS and without")
+  func longHeads() throws {
+    for door in try doors(try FixtureApp.path("conformance")) {
+      let sizes = ["40", "16000", "16384", "20000", "33000", "60000"]
+      #expect(try ask(door, ["heads"] + sizes) == "\(4 * 3 * sizes.count) whole")
+      for size in [16_384, 33_000, 60_000] {
+        let trust =
+          door.authority.isEmpty
+          ? Self.prior
+          : ["--http2", "--cacert", door.authority, "--resolve", "a.test:\(door.address.port):127.0.0.1"]
+        let url = door.authority.isEmpty ? "http://\(door.address)" : "https://a.test:\(door.address.port)"
+        for path in ["head", "bare-head"] {
+          let reply = try Curl.get("\(url)/\(path)/\(size)", trust)
+          #expect(reply["x-long-d"] == String(repeating: "d", count: size / 4) && reply.status == 200)
+          #expect(reply.text == (path == "head" ? "behind it" : ""))
+        }
+      }
+      try stop(door.server)
+    }
+  }
+
+  @Test("requests with long heads arrive whole, and one that is too long is answered alone")
+  func longRequests() throws {
+    for door in try doors(Repository.app("environ")) {
+      let said = try ask(door, ["requests", "800", "16000", "17000", "40000", "60000", "80000", "24000"])
+      #expect(
+        said == "800 200 True, 16000 200 True, 17000 200 True, 40000 200 True, 60000 200 True, "
+          + "80000 431 False, 24000 200 True")
+      try stop(door.server)
+    }
+  }
+
   // MARK: Many at once
 
   @Test("a hundred streams at once, also of slow calls", arguments: ["ok", "late"])
@@ -174,11 +285,38 @@ import Testing
     try stop(server)
   }
 
+  @Test("bodies that nobody reads hold up no other upload")
+  func uploads() throws {
+    let server = try server(try FixtureApp.path("pressure"), ["--threads", "32"])
+    let (shut, open) = (server.folder.file("shut"), server.folder.file("open"))
+    try "".write(toFile: open, atomically: true, encoding: .utf8)
+    let said = try client(server, "uploads", "/up?\(shut)", "/up?\(open)")
+    #expect(said == "16 200 6000000, then 0 {}", "\(said)")
+    try "".write(toFile: shut, atomically: true, encoding: .utf8)
+    try stop(server)
+  }
+
   @Test("a client takes one request back, and the others go on")
   func cancel() throws {
     let server = try server(try FixtureApp.path("pressure"))
     #expect(try client(server, "cancel", "/hold", "/x") == "200 /x False")
     #expect(try Curl.get(try server.url + "/release", Self.prior).text == "releasing")
+    try stop(server)
+  }
+
+  @Test("PINGs whose answers leave are none that wait, however much stands behind them")
+  func pings() throws {
+    let server = try server(try FixtureApp.path("whole"))
+    #expect(try client(server, "pings", "/whole?100000000") == "True 200 100000000 {} []")
+    try stop(server)
+  }
+
+  @Test("who finds no room is not to blame, however often it asks again")
+  func refused() throws {
+    let server = try server(try FixtureApp.path("pressure"), ["--max-connections", "2"])
+    // REFUSED_STREAM (RFC 9113 §7).
+    #expect(try client(server, "refused", "/hold", "/x") == "1200 [7] {} []")
+    #expect(try Curl.get(try server.url + "/release", ["--http1.1"]).text == "releasing")
     try stop(server)
   }
 

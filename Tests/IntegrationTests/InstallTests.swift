@@ -75,6 +75,20 @@ private final class Installed: Sendable {
     }
   }
 
+  @Test("units name what is there: no mark of the sources is left, and the group of Debian's front ends")
+  func units() throws {
+    func unit(_ ending: String) throws -> String {
+      let path = try "\(installed.prefix)/lib/systemd/system/nsgi-server@.\(ending)"
+      return try String(contentsOfFile: path, encoding: .utf8)
+    }
+    let (service, socket) = (try unit("service"), try unit("socket"))
+    #expect(socket.contains("\nSocketGroup=www-data\n"))
+    for line in ["StateDirectoryMode=0750", "RuntimeDirectoryMode=0700"] {
+      #expect(service.contains("\n\(line)\n"), "\(line)")
+    }
+    #expect(!service.contains("@PREFIX@") && !(service + socket).contains("@FRONT_GROUP@"))
+  }
+
   @Test("the program needs libc and its like, and shows none of its Swift runtime to what it loads")
   func runtime() throws {
     let programs = ["bin/nsgi-server", "lib/nsgi-server/config_reader"]

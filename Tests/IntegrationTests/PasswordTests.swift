@@ -120,4 +120,35 @@ import Testing
     }
     #expect(try site.server.process.wait() == .status(0))
   }
+
+  private static let hashes = ["$2y$10$", "$2y$05$"].map { $0 + String(repeating: "a", count: 53) }
+
+  @Test(
+    "an account that stands in a file twice ends the start with the lines",
+    arguments: [[], ["--no-master"]])
+  func twice(process: [String]) throws {
+    let folder = try TemporaryFolder()
+    let lines = ["wxyz", "bob", "wxyz"].map { "\($0):\(Self.hashes[0])\n" }
+    try folder.write(lines.joined(), to: "accounts")
+    let (exit, output) = try ChildProcess.run(
+      Repository.server,
+      [
+        "--app", Repository.app("echo"), "--http-socket", "127.0.0.1:0", "--route",
+        "^/ basicauth:Staff,\(folder.file("accounts"))",
+      ] + process)
+    #expect(exit != .status(0) && output.contains("line 3 of "), "\(output)")
+    #expect(output.contains("is for the same account as line 1") && !output.contains("wxyz"), "\(output)")
+  }
+
+  @Test(
+    "hashes that take different times are said at the start; those that do not are not", arguments: [0, 1])
+  func costs(second: Int) throws {
+    let site = try Site(
+      ["--route", "^/staff basicauth:Staff,SITE/accounts"], app: Repository.app("echo"),
+      prepare: { folder in
+        try folder.write("ann:\(Self.hashes[0])\nbob:\(Self.hashes[second])\n", to: "accounts")
+      })
+    try site.stop()
+    #expect(site.server.process.output.contains("take different times") == (second == 1))
+  }
 }

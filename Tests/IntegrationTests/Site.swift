@@ -67,3 +67,8 @@ struct Site {
 
   func stop() throws { #expect(try server.stop() == .status(0), "\(server.process.output)") }
 }
+
+/// Stops a server, which has to end well.
+func stop(_ door: Doorway) throws {
+  #expect(try door.server.stop() == .status(0), "\(door.server.process.output)")
+}

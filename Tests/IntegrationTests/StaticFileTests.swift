@@ -124,6 +124,66 @@ import Testing
     try site.stop()
   }
 
+  @Test("what begins with a dot is the application's, unless the operator names it")
+  func hidden() throws {
+    let site = try Site([
+      "--check-static", "SITE/www", "--static-map", "/s=SITE/www", "--static-map2", "/.open=SITE/www",
+      "--static-map", "/env=SITE/www/.env", "--route", "^/r/(.*) static:SITE/www/$1",
+    ])
+    for folder in [".git", ".well-known", ".open"] { try site.folder.folder("www/" + folder) }
+    for name in [".env", ".git/config", ".well-known/security.txt", ".open/f", ".open/.f"] {
+      try site.folder.write("text of \(name)", to: "www/" + name)
+    }
+    for place in ["", "/s", "/r"] {
+      for name in [".env", ".git/config", "%2eenv", "sub/../.env", ".git/"] {
+        #expect(try !site.ask("\(place)/\(name)").text.contains("text of"), "\(place)/\(name)")
+      }
+      #expect(try site.ask("\(place)/.well-known/security.txt").text == "text of .well-known/security.txt")
+    }
+    #expect(try site.ask("/.open/f").text == "text of .open/f")
+    #expect(try !site.ask("/.open/.f").text.contains("text of"))
+    #expect(try site.ask("/env").text == "text of .env")
+    try site.stop()
+  }
+
+  @Test("a directory for coded files is one, and no beginning of others")
+  func codedBelow() throws {
+    let site = try Site(["--static-map", "/s=SITE", "--static-gzip-dir", "SITE/www"])
+    try site.folder.folder("www2")
+    for name in ["www/b.txt", "www2/b.txt"] {
+      try site.folder.write("plain", to: name)
+      try site.folder.write("coded", to: name + ".gz")
+    }
+    let fields = [("Accept-Encoding", "gzip")]
+    #expect(try site.ask("/s/www/b.txt", fields).text == "coded")
+    #expect(try site.ask("/s/www2/b.txt", fields).text == "plain")
+    try site.stop()
+  }
+
+  @Test("nothing happens to a pipe that a path names: nobody who writes to it is woken")
+  func pipes() throws {
+    let site = try Site(["--static-map", "/s=SITE/www", "--static-map", "/p=SITE/www/pipe"])
+    let pipe = site.folder.file("www/pipe")
+    try #require(mkfifo(pipe, 0o666) == 0)
+    try FileManager.default.createSymbolicLink(
+      atPath: site.folder.file("www/link"), withDestinationPath: pipe)
+    let watch = inotify_init1(Int32(IN_NONBLOCK))
+    defer { close(watch) }
+    for name in ["www/pipe", "www/ten.txt"] {
+      try #require(inotify_add_watch(watch, site.folder.file(name), UInt32(IN_OPEN)) >= 0)
+    }
+    var event = [UInt8](repeating: 0, count: 4096)
+    for target in ["/s/pipe", "/s/link", "/p"] { #expect(try site.ask(target)["ETag"] == nil) }
+    let none = read(watch, &event, event.count)
+    let reason = errno
+    #expect(none == -1 && reason == EAGAIN)
+    // What is opened is seen.
+    #expect(try site.ask("/s/ten.txt").text == "0123456789")
+    let some = read(watch, &event, event.count)
+    #expect(some > 0)
+    try site.stop()
+  }
+
   @Test("links lead into directories that are said to be safe, and into no others")
   func safe() throws {
     let site = try Site(["--static-map", "/s=SITE/www", "--static-safe", "SITE/shared"])
@@ -224,6 +284,50 @@ import Testing
     try site.stop()
   }
 
+  @Test("a coded file that is asked for by its own name is a file like others", arguments: [true, false])
+  func ownName(first: Bool) throws {
+    let site = try Site(["--static-map", "/s=SITE/www", "--static-gzip-ext", ".css"])
+    try site.folder.write("G", to: "www/a.css.gz")
+    try Site.age(site.folder.file("www/a.css.gz"))
+    func own() throws {
+      let reply = try site.ask("/s/a.css.gz", [("Accept-Encoding", "gzip")])
+      #expect(reply.text == "G" && reply["Content-Encoding"] == nil && reply["Vary"] == nil, "\(reply)")
+      #expect(reply["Content-Type"] == "application/gzip", "\(reply)")
+    }
+    if first { try own() }
+    for _ in 0..<2 {
+      let reply = try site.ask("/s/a.css", [("Accept-Encoding", "gzip")])
+      #expect(reply.text == "G" && reply["Content-Encoding"] == "gzip", "\(reply)")
+      #expect(reply["Content-Type"] == "text/css; charset=utf-8" && reply["Vary"] == "Accept-Encoding")
+      try own()
+    }
+    try site.stop()
+  }
+
+  @Test(
+    "a file of any time is served, with a date that can be written",
+    arguments: [
+      (Int64(6_600_000_000_000), "Fri, 31 Dec 9999 23:59:59 GMT"), (.max, "Fri, 31 Dec 9999 23:59:59 GMT"),
+      (-70_000_000_000, "Thu, 01 Jan 1970 00:00:00 GMT"), (.min, "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ])
+  func anyTime(seconds: Int64, date: String) throws {
+    // A file system in memory takes any number.
+    let folder = "/dev/shm/nsgi-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try "old".write(toFile: folder + "/a.txt", atomically: false, encoding: .utf8)
+    var times = [timespec(tv_sec: 0, tv_nsec: 0), timespec(tv_sec: Int(seconds), tv_nsec: 0)]
+    #expect(utimensat(AT_FDCWD, folder + "/a.txt", &times, 0) == 0)
+    let site = try Site([
+      "--static-map", "/s=\(folder)", "--static-expires-mtime", "\\.txt$ 3600", "--static-expires",
+      "\\.txt$ 3600",
+    ])
+    let reply = try site.ask("/s/a.txt")
+    #expect(reply.text == "old" && reply["Last-Modified"] == date, "\(reply)")
+    #expect(try site.ask("/s/a.txt", [("If-Modified-Since", date)]).status == 304)
+    try site.stop()
+  }
+
   @Test("one file, whole paths, endings that are the app's, types and expiry, under a master")
   func options() throws {
     let site = try Site(
@@ -240,6 +344,18 @@ import Testing
     #expect(try site.ask("/www/large.bin")["Expires"] == nil)
     #expect(try site.ask("/www/x.php")["ETag"] == nil)
     try site.stop()
+  }
+
+  @Test("a directory that is not there is said at the start, and served once it is", arguments: ["1", "0"])
+  func missing(workers: String) throws {
+    let site = try Site(
+      ["--static-map", "/late=SITE/late"], process: workers == "0" ? ["--no-master"] : ["-p", workers])
+    #expect(try site.ask("/late/a.txt")["ETag"] == nil)
+    try site.folder.folder("late")
+    try site.folder.write("late", to: "late/a.txt")
+    #expect(try site.ask("/late/a.txt").text == "late")
+    try site.stop()
+    #expect(site.server.process.output.contains("/late of --static-map is not there"))
   }
 
   @Test(

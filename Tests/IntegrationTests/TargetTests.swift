@@ -114,3 +114,112 @@ import Testing
     #expect(try server.stop() == .status(0))
   }
 }
+
+/// The same over TLS and HTTP/2. The scheme is the connection's, whatever :scheme or the target says; an
+/// absolute target is a form of HTTP/1 alone.
+@Suite struct TargetDoorwayTests {
+  @Test("an absolute target over TLS is whole, and stands for Host")
+  func absolute() throws {
+    let door = try Doorway(.https)
+    for target in ["https://h.test/admin/x?q", "http://h.test/admin/x?q"] {
+      for host in ["h.test", "", "other.test:8080"] {
+        let socket = try door.connect()
+        try socket.send("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
+        let report = try EnvironReport(try socket.receiveReply())
+        #expect(report["PATH_INFO"] == "/admin/x" && report["REQUEST_URI"] == "/admin/x?q")
+        #expect(report["HTTP_HOST"] == "h.test" && report["SERVER_NAME"] == "h.test")
+        #expect(report["REQUEST_SCHEME"] == "https" && report["HTTPS"] == "on")
+      }
+    }
+    try stop(door)
+  }
+
+  @Test(
+    "what is no path is refused, and the connection goes on", arguments: [Doorway.Kind.h2c, .h2],
+    [
+      "http://localhost/admin/x", "admin/x", "", "*", "localhost:80", "/a b", "/a\0b", "/a\r\nX: y", "/a#b",
+      "?q",
+    ])
+  func refusals(kind: Doorway.Kind, target: String) throws {
+    let door = try Doorway(kind)
+    let client = try door.client()
+    let answer = try client.exchange(target)
+    // PROTOCOL_ERROR (RFC 9113 §8.1.1), where HTTP/1.1 answers with 400.
+    #expect(answer.status == 0 && answer.ending == .reset(1), "\(answer)")
+    #expect(try client.exchange("/well").status == 200 && client.goAways.isEmpty)
+    client.socket.close()
+    try stop(door)
+  }
+
+  @Test("and over TLS it is refused as without", arguments: ["admin/x", "*", "/a\0b", "/a#b", "h:80"])
+  func sealedRefusals(target: String) throws {
+    let door = try Doorway(.https)
+    let socket = try door.connect()
+    try socket.send("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n")
+    #expect(try socket.receiveReply().status == 400)
+    socket.close()
+    try stop(door)
+  }
+
+  @Test("a long target is served as far as -b lets it", arguments: Doorway.Kind.allCases)
+  func longTargets(kind: Doorway.Kind) throws {
+    let query = String(repeating: "q", count: 41_000)
+    let door = try Doorway(kind, ["-b", "128k"])
+    #expect(try EnvironReport(door.exchange("/x?\(query)"))["QUERY_STRING"] == query)
+    let longer = String(repeating: "q", count: 100_000)
+    #expect(try door.exchange("/x?\(longer)").status == 200)
+    let reply = try door.exchange("/x?\(longer)\(query)")
+    #expect(kind.isHTTP2 ? reply.status == 431 : [414, 431].contains(reply.status), "\(reply.status)")
+    try stop(door)
+  }
+
+  @Test(
+    "a larger -b holds for HTTP/2 too, in however many frames a head comes",
+    arguments: [Doorway.Kind.h2c, .h2])
+  func longestTargets(kind: Doorway.Kind) throws {
+    let door = try Doorway(kind, ["-b", "400k"])
+    let query = String(repeating: "q", count: 300_000)
+    #expect(try EnvironReport(door.exchange("/x?\(query)"))["QUERY_STRING"] == query)
+    try stop(door)
+  }
+
+  @Test("what a trusted proxy says of its client", arguments: Doorway.Kind.allCases)
+  func forwarded(kind: Doorway.Kind) throws {
+    let door = try Doorway(kind, ["--trusted-proxy", "127.0.0.1"])
+    for (value, address, port) in [
+      ("203.0.113.7:51234", "203.0.113.7", "51234"), ("203.0.113.7", "203.0.113.7", nil),
+      ("[2001:db8::7]:443, 127.0.0.1", "2001:db8::7", "443"), ("1 2.3.4.5", "127.0.0.1", "some"),
+    ] as [(String, String, String?)] {
+      let report = try EnvironReport(door.exchange("/", fields: [(name: "x-forwarded-for", value: value)]))
+      #expect(report["REMOTE_ADDR"] == address, "\(value)")
+      if port == "some" {
+        #expect(report["REMOTE_PORT"] != nil, "the connection's own")
+      } else {
+        #expect(report["REMOTE_PORT"] == port, "\(value)")
+      }
+    }
+    try stop(door)
+  }
+
+  @Test(
+    "a stated length of 0 is told to the app, and one that is not stated is not",
+    arguments: Doorway.Kind.allCases)
+  func statedLengthOfNone(kind: Doorway.Kind) throws {
+    let door = try Doorway(kind)
+    let stated = try EnvironReport(door.exchange("/", fields: [(name: "content-length", value: "0")]))
+    #expect(stated["CONTENT_LENGTH"] == "0" && stated.bodyLength == 0)
+    #expect(try EnvironReport(door.exchange("/"))["CONTENT_LENGTH"] == nil)
+    try stop(door)
+  }
+
+  @Test(":scheme says nothing of the connection", arguments: [Doorway.Kind.h2c, .h2])
+  func scheme(kind: Doorway.Kind) throws {
+    let door = try Doorway(kind)
+    // The client says http in either case.
+    let report = try EnvironReport(door.exchange("/where"))
+    #expect(report["REQUEST_SCHEME"] == (kind == .h2 ? "https" : "http"))
+    #expect(report["HTTPS"] == (kind == .h2 ? "on" : nil))
+    #expect(report["SERVER_PROTOCOL"] == "HTTP/2")
+    try stop(door)
+  }
+}

@@ -80,6 +80,69 @@ import Testing
     #expect(server.process.output.contains("with a subprotocol that the client does not offer"))
   }
 
+  @Test("pages of other origins are refused, and whoever is no browser is not", arguments: ["self", "other"])
+  func origins(kind: String) throws {
+    let good = "https://good.example"
+    let server = try serve(["--websocket-origin", kind == "self" ? "self" : good])
+    let address = try server.address("http")
+    _ = try WebSocketClient(address)
+    let own = kind == "self" ? "http://localhost" : good
+    _ = try WebSocketClient(address, fields: "Origin: \(own)\r\n")
+    for origin in ["https://evil.example", "\(own).evil", "null"] {
+      let socket = try server.connect()
+      try socket.send("GET / HTTP/1.1\r\n\(WebSocketClient.fields)Origin: \(origin)\r\n\r\n")
+      #expect(try socket.receiveReply().status == 403, "\(origin)")
+    }
+    #expect(server.process.output.contains("403: a page of this origin may open no WebSocket here"))
+  }
+
+  @Test("no more sockets are open than may be, and the status shows how many there are")
+  func bounded() throws {
+    let app = try FixtureApp.path("websockets")
+    let server = try SupervisedServer(app, workers: 1, ["--websocket-max", "3"])
+    let address = try server.server.address("http")
+    var clients = try (0..<3).map { _ in try WebSocketClient(address) }
+    func status() throws -> Int {
+      let socket = try server.server.connect()
+      try socket.send("GET / HTTP/1.1\r\n\(WebSocketClient.fields)\r\n")
+      return try socket.receiveReply().status
+    }
+    #expect(try status() == 503)
+    try server.waitForLog("503: there are as many WebSockets as may be (--websocket-max)")
+    _ = try server.wait(for: "three sockets") { $0.text.contains("\"webSockets\":3") }
+    #expect(try server.ctl("status").output.contains(", 3 WebSockets\n"))
+    // One goes, and another comes.
+    let last = clients.removeLast()
+    try last.close(1000)
+    _ = try server.wait(for: "two sockets") { $0.text.contains("\"webSockets\":2") }
+    clients.append(try WebSocketClient(address))
+    try clients[2].send("here")
+    #expect(try clients[2].next() == .text("here"))
+    #expect(try server.stop() == .status(0))
+  }
+
+  @Test("the example ticker tells everybody the same")
+  func ticker() throws {
+    let server = try ServerProcess(
+      app: Repository.app("ticker"),
+      ["-p", "1", "--http-socket", "127.0.0.1:0", "--app-option", "milliseconds=20"])
+    let clients = try (0..<5).map { _ in try WebSocketClient(try server.address("http")) }
+    func ticks(_ client: WebSocketClient, until last: Int? = nil) throws -> [Int] {
+      var found: [Int] = []
+      while last.map({ (found.last ?? 0) < $0 }) ?? (found.count < 5) {
+        guard case .text(let text) = try client.next(), let number = Int(text.dropFirst(5)) else { return [] }
+        found.append(number)
+      }
+      return found
+    }
+    // Whoever came last hears five, and everybody else those too, each once and in order.
+    let last = try ticks(clients[4])
+    #expect(last.count == 5 && last == Array(last[0]...last[4]))
+    for client in clients[..<4] { #expect(try ticks(client, until: last[4]).suffix(5) == last[...]) }
+    #expect(try server.connect().ask("/").text.contains("new WebSocket("))
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("frames that are wrong close the socket with their code")
   func refusesFrames() throws {
     let server = try serve(["--websocket-max-message", "1000"])
@@ -177,6 +240,24 @@ import Testing
     }
     #expect(try client.next() == .ping([]) && client.next() == .end)
     _ = try server.process.waitForOutput("the end") { $0.contains("closed with 1006") ? () : nil }
+  }
+
+  @Test("half a frame that lies there is no sign of life, however often it is looked at")
+  func pingsBehindHalfAFrame() throws {
+    let server = try serve(["--websocket-ping", "0.5"])
+    let silent = try WebSocketClient(try server.address("http"))
+    try silent.send("watch")
+    #expect(try silent.next() == .text("watched"))
+    try silent.socket.send([0x81])
+    let other = try WebSocketClient(try server.address("http"))
+    func isDropped() -> Bool { server.process.output.contains("closed with 1006") }
+    for _ in 0..<200 where !isDropped() {
+      try other.send("nudge")
+      #expect(try other.next() == .text("nudged"))
+      usleep(50_000)
+    }
+    #expect(isDropped())
+    #expect(try silent.next() == .ping([]) && silent.next() == .end)
   }
 
   @Test("a stop closes sockets with 1001, and waits for their answers")

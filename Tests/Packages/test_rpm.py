@@ -46,12 +46,24 @@ class RpmTest(unittest.TestCase):
         serve nsgi-server --call 'libm.so.6:pow(x: f64, y: f64) -> f64 pure' -p 1 --http-socket 127.0.0.1:8080
         curl -sS 'http://127.0.0.1:8080/pow?x=2&y=10'; finish""", read_only=True)
       self.assertTrue(said.startswith("Hello World!\n") and "1024" in said, said)
+      units = pathlib.Path(root.path, "usr/lib/systemd/system")
+      self.assertIn("\nSocketGroup=nsgi-server\n", (units / "nsgi-server@.socket").read_text())
+      self.assertIn("\nStateDirectoryMode=0750\n", (units / "nsgi-server@.service").read_text())
       scripts = self.rpm("-qp", "--scripts", self.packages[0])
       self.assertIn("useradd --system", scripts)
       names = self.rpm("--root", str(root.path), "-qa").split()
       self.assertEqual(len(names), 4)
       self.rpm(*install, "-e", *names)
       self.assertEqual(set(root.check("find /usr /etc").splitlines()) ^ before, set())
+
+  def test_units_and_their_surroundings(self):
+    server = next(path for path in self.packages if re.match(r"nsgi-server-\d", path.name))
+    names = self.rpm("-qpl", server).splitlines()
+    for name in ("/etc/logrotate.d/nsgi-server", "/usr/lib/tmpfiles.d/nsgi-server.conf"):
+      self.assertIn(name, names)
+    self.assertIn("/etc/logrotate.d/nsgi-server", self.rpm("-qp", "--configfiles", server))
+    # The group of the socket, which no front end has made.
+    self.assertIn("groupadd --system nsgi-server", self.rpm("-qp", "--scripts", server))
 
   def test_same_bytes_twice(self):
     with tempfile.TemporaryDirectory() as again:

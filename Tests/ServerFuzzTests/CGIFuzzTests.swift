@@ -25,7 +25,40 @@ extension ServerFuzzTests {
     return variables
   }
 
-  @Test("a CGI process ends with one answer whatever its environment says")
+  /// Queries that would be options, and some of their words.
+  private static let options = [
+    "--ini%00+/dev/stdin", "--app+/nonexistent.so", "-L", "--version", "--help", "--cgi+--cgi",
+    "--limit-post+0", "--show-config", "--http-socket+127.0.0.1:0", "%2d%2dversion", "check+/x.so", "+", "--",
+  ]
+
+  /// The query that becomes arguments: a good one, or a spoilt one; nil leaves what the environment says.
+  private func query(_ random: inout SeededRandom) -> String? {
+    guard Bool.random(using: &random), let query = Self.options.randomElement(using: &random) else {
+      return nil
+    }
+    guard Bool.random(using: &random) else { return query }
+    var mutator = Mutator(random: random)
+    let other = Self.options.randomElement(using: &random) ?? query
+    let spoilt = mutator.spoil(Array(query.utf8), with: Array(other.utf8))
+    random = mutator.random
+    return String(decoding: spoilt.prefix { $0 != 0 }, as: UTF8.self)
+  }
+
+  /// The status that a process answers with; nil when it has said none.
+  private func status(
+    _ environment: [String: String], _ words: [String], _ body: Int32
+  ) throws -> (text: Substring?, output: String, exit: ChildProcess.Exit) {
+    lseek(body, 0, SEEK_SET)
+    let process = try ChildProcess(
+      Repository.server, ["--cgi", "--app", Repository.app("environ")] + words, environment: environment,
+      input: .descriptor(body))
+    let exit = try process.wait()
+    let output = process.output
+    let mark = output.range(of: "Status: ")
+    return (mark.map { output[$0.upperBound...].prefix(3) }, output, exit)
+  }
+
+  @Test("a CGI process ends with one answer whatever its environment and its query say")
   func cgiProcesses() throws {
     let folder = try TemporaryFolder()
     let body = open(try folder.write("hello world", to: "body"), O_RDONLY | O_CLOEXEC)
@@ -35,15 +68,20 @@ extension ServerFuzzTests {
     repeat {
       seed &+= 1
       var random = SeededRandom(seed)
-      lseek(body, 0, SEEK_SET)
-      let process = try ChildProcess(
-        Repository.server, ["--cgi", "--app", Repository.app("environ")], environment: environment(&random),
-        input: .descriptor(body))
-      guard case .status = try process.wait() else {
-        Issue.record("FUZZ_SEED=\(seed - 1): \(process.output.suffix(2000))")
+      var variables = environment(&random)
+      if let query = query(&random) { variables["QUERY_STRING"] = query }
+      let way = QueryArguments.allCases.randomElement(using: &random) ?? .plain
+      let words = way.words(variables["QUERY_STRING"] ?? "")
+      let answer = try status(variables, words, body)
+      guard case .status = answer.exit else {
+        Issue.record("FUZZ_SEED=\(seed &- 1) \(words): \(answer.output.suffix(2000))")
         return
       }
-      #expect(process.output.contains("Status: "), "FUZZ_SEED=\(seed - 1): \(process.output.suffix(2000))")
+      #expect(answer.text != nil, "FUZZ_SEED=\(seed &- 1) \(words): \(answer.output.suffix(2000))")
+      if words.isEmpty { continue }
+      // The words of the query change nothing of what is answered.
+      let bare = try status(variables, [], body)
+      #expect(answer.text == bare.text, "FUZZ_SEED=\(seed &- 1) \(words): \(answer.output.suffix(2000))")
     } while !deadline.isOver
   }
 }

@@ -24,6 +24,7 @@ public struct Deadline: Sendable {
   public var isOver: Bool { DispatchTime.now().uptimeNanoseconds >= end }
 
   /// Asks `question` every few milliseconds until it has an answer.
+  @discardableResult
   public func wait<Answer>(
     for what: String, output: () -> String = { "" }, _ question: () throws -> Answer?
   ) throws -> Answer {

@@ -20,7 +20,7 @@ public enum FixtureApp {
       let (exit, output) = try ChildProcess.run(
         try compiler ?? Program.gcc.path(),
         (compiler == nil ? [] : ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"]) + [
-          "-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-shared",
+          "-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-Wl,--build-id",
           "-fPIC", "-fvisibility=hidden", "-I\(Repository.root)/Sources/CNSGI/include", "-o", library,
           "\(Repository.root)/Tests/Fixtures/apps/\(name).c",
         ] + defines.map { "-D\($0)" })

@@ -17,7 +17,7 @@ public enum Repository {
     if let named = ProcessInfo.processInfo.environment["SERVER_UNDER_TEST"] { return named }
     let server = root + "/.build/release/server"
     // NSGI is not part of it: that is built into applications.
-    let modules = ["CLinux", "CNSGI", "Config", "Control", "Host", "Master", "Wire", "server"]
+    let modules = ["CLinux", "CNSGI", "Config", "Control", "Host", "Master", "Watch", "Wire", "server"]
     if let reason = Staleness.reason(of: server, sources: modules.map { "\(root)/Sources/\($0)" }) {
       let fix = "use: swift build -c release --product server"
       FileHandle.standardError.write(Data("\(server) \(reason); \(fix)\n".utf8))
@@ -35,6 +35,9 @@ public enum Repository {
   /// The sanitizer is that of threads. A server with it ends without destructors, and its runtime of Swift
   /// takes a lock with each look at a global, which a copy of the process may find held for ever.
   public static let isThreadSanitized = ProcessInfo.processInfo.environment["TSAN_OPTIONS"] != nil
+
+  /// The sanitizer is that of addresses. What is freed stays in memory for a while.
+  public static let isAddressSanitized = ProcessInfo.processInfo.environment["ASAN_OPTIONS"] != nil
 
   /// A built app below `.build/apps` (or `APPS_UNDER_TEST`): `app("environ")` is `.build/apps/environ.so`.
   public static func app(_ name: String) -> String {

@@ -23,6 +23,33 @@ extension Swaps {
       return samples
     }
 
+    @Test("open connections are told, and streams of HTTP/2 are none of them", arguments: ["epoll", "auto"])
+    func connections(io: String) throws {
+      let app = try FixtureApp.path("pressure")
+      let server = try SupervisedServer(app, workers: 1, Self.watched + ["--io", io])
+      func wait(for count: Double) throws {
+        _ = try Deadline.usual.wait(for: "\(count) connections", output: { server.log }) {
+          let told = try metrics(server).first { $0.key.hasPrefix("nsgi_worker_connections{") }
+          return told?.value == count ? true : nil
+        }
+      }
+      try wait(for: 0)
+      var idle = try (0..<3).map { _ in try server.server.connect() }
+      let client = try HTTP2Client(server.server.connect())
+      let held = try (0..<2).map { _ in try client.request("/hold") }
+      try wait(for: 4)
+      #expect(try server.ctl("status").output.contains(", 4 connections"))
+      #expect(try server.get("/release").text == "releasing")
+      for id in held { #expect(try client.answer(id).status == 200) }
+      try wait(for: 4)
+      for socket in idle { socket.close() }
+      idle = []
+      try wait(for: 1)
+      client.socket.close()
+      try wait(for: 0)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("counts are exact on every protocol, and go on across deaths and swaps")
     func counts() throws {
       let gateways = ["http", "scgi", "uwsgi", "fastcgi"]

@@ -17,6 +17,13 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    /// `server top` shows what the workers say.
+    private func looks(_ server: SupervisedServer) throws {
+      let (exit, output) = try ChildProcess.run(
+        Repository.server, ["top", "--control-socket", server.control, "--batch", "--count", "1"])
+      #expect(exit == .status(0) && output.contains(" serving "), "\(output) \(server.log)")
+    }
+
     @Test(
       "whatever a worker says, the master goes on",
       arguments: ["/numbers", "/noise", "/descriptors", "/long", "/page"])
@@ -26,6 +33,7 @@ extension Swaps {
       for _ in 0..<3 { _ = try? server.get(path) }
       #expect(try server.ctl("--json", "status").exit == 0, "\(server.log)")
       #expect(try server.ctl("status").exit == 0, "\(server.log)")
+      try looks(server)
       if path == "/numbers" || path == "/long" { try server.waitForLog("said what no worker says") }
       let after = try #require(ProcessUsage(server.pid)).descriptors
       #expect(after < before + 20, "\(before) and \(after) descriptors")
@@ -44,6 +52,18 @@ extension Swaps {
       let status = try server.status()
       #expect(status.serving.count == 1 && status.workers.count <= 3, "\(status.text)")
       unlink(folder.file("lie"))
+      try goesOn(server)
+    }
+
+    @Test("workers that say they make more calls at once than can be added up end no master")
+    func boasts() throws {
+      let folder = try TemporaryFolder()
+      try folder.write("", to: "boast")
+      let server = try SupervisedServer(
+        try FixtureApp.path("hostile"), workers: 2, ["--app-option", "boast=DIR/boast"], folder: folder)
+      try server.waitForLog("said what no worker says")
+      // A look sums up what both say.
+      try looks(server)
       try goesOn(server)
     }
 

@@ -8,20 +8,26 @@ extension Swaps {
   @Suite struct InPlaceTests {
     @Test("eight replaced generations may stay in a worker; then a new worker takes over")
     func leftOvers() throws {
-      let builds = try ["1", "2"].map { try FixtureApp.path("pinned", defines: ["BUILD=\"\($0)\""]) }
+      let builds = try ["A", "B"].map { try Fixture.ledger("LETTER='\($0)'", "PINS") }
       let server = try SupervisedServer(
         builds[0], workers: 1, ["--swap", "in-place", "--swap-soak", "0", "--swap-probation", "0"])
+      let ledger = try Ledger(server, Drill.ways)
       let first = try server.status().workers[0].pid
       var pids: [pid_t] = []
       for round in 1...10 {
         try server.install(builds[round % 2])
+        try ledger.waitForAnswers(20)
         let (exit, output) = try server.ctl("swap")
+        ledger.expect(generation: round + 1)
         #expect(exit == 0, "\(output)")
         #expect(output.contains("worker by worker") == (round == 9), "\(round): \(output)")
         #expect(output.contains("(in place)") == (round != 9), "\(round): \(output)")
         let serving = try #require(try server.status().serving.first).pid
         pids.append(serving)
       }
+      try ledger.waitForAnswers(20)
+      let answered = Set((0...10).map { "\($0 % 2 == 0 ? "A" : "B") \($0 + 1)" })
+      Drill.expect(try ledger.finish(), onlyOf: answered)
       #expect(pids[..<8].allSatisfy { $0 == first } && pids[8] != first && pids[9] == pids[8], "\(pids)")
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
@@ -30,12 +36,15 @@ extension Swaps {
     func reachesAll() throws {
       let server = try SupervisedServer(
         Fixture.good, workers: 3, ["--swap", "in-place", "--swap-soak", "0", "--swap-probation", "0"])
+      let ledger = try Ledger(server, Drill.ways)
       for round in 0..<4 {
+        try ledger.waitForAnswers(20)
         let (build, letter) = round % 2 == 0 ? (try Fixture.better, "B") : (try Fixture.good, "A")
         try server.install(build)
         let victim = try #require(try server.status().serving.randomElement()).pid
         kill(victim, SIGKILL)
         let (exit, output) = try server.ctl("swap")
+        ledger.expect(generation: round + 2)
         #expect(exit == 0, "\(output)")
         let status = try server.wait(for: "all places") { $0.serving.count >= 3 && $0.change.isEmpty }
         #expect(
@@ -43,6 +52,10 @@ extension Swaps {
           "\(status.text)")
         for _ in 0..<9 { #expect(try server.answering() == "\(letter) \(round + 2)") }
       }
+      // A worker that is killed takes what its clients have asked along, one request each at most.
+      let report = try ledger.finish()
+      Drill.expect(report, lost: 4 * Drill.ways.count)
+      #expect(Set(["A 1", "B 2", "A 3", "B 4", "A 5"]).isSuperset(of: report.generations.keys), "\(report)")
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 

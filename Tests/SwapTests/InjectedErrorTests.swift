@@ -83,6 +83,38 @@ extension Swaps {
       ])
     func master(injection: Injection) throws { try Self.judge(injection) }
 
+    @Test("without inotify --watch looks once a second, and that is said once")
+    func blindWatch() throws {
+      let folder = try TemporaryFolder()
+      let (app, served) = (folder.file("app.so"), folder.file("served"))
+      try SupervisedServer.replace(app, with: try Fixture.good)
+      let port = try FreePort.any()
+      let process = try ChildProcess(
+        "/usr/bin/strace",
+        ["-D", "-qq", "-o", folder.file("trace"), "-e", "trace=inotify_init1"]
+          + ["-e", "inject=inotify_init1:error=EMFILE:when=1+"]
+          + [
+            Repository.server, "--app", app, "--http-socket", "127.0.0.1:\(port)", "-L", "-p", "1", "--watch",
+            "--control-socket", folder.file("ctl"), "--app-option", "ledger=\(served)", "--swap-soak", "0",
+          ])
+      defer { _ = try? process.stop(SIGKILL) }
+      _ = try process.waitForOutput("the server") { $0.contains(" ready\n") ? true : nil }
+      let sentence = "the kernel does not tell of changed files"
+      _ = try process.waitForOutput(sentence) { $0.contains(sentence) ? true : nil }
+      try SupervisedServer.replace(app, with: try Fixture.better)
+      let address = Address.tcp(host: "127.0.0.1", port: port)
+      try Deadline.usual.wait(for: "the new build", output: { process.output }) {
+        try RawSocket(address).ask("/?id=1").text.hasPrefix("begin B 2") ? () : nil
+      }
+      #expect(try process.stop() == .status(0), "\(process.output)")
+      let lines = process.output.split(separator: "\n")
+      let said = lines.filter { $0.contains(sentence) }
+      #expect(said.count == 1, "\(process.output)")
+      // Another limit would not help.
+      #expect(said.allSatisfy { $0.contains("fs.inotify.max_user_instances") && !$0.contains("--max-fd") })
+      #expect(try String(contentsOfFile: folder.file("trace"), encoding: .utf8).contains("INJECTED"))
+    }
+
     @Test("a master that can wait for nothing any more looks by itself, and ends with the reason")
     func blindMaster() throws {
       let folder = try TemporaryFolder()
@@ -128,6 +160,35 @@ extension Swaps {
         Injection("recvmsg,sendmsg", "ENOMEM", "1..2", isMasters: false),
       ], ["epoll", "auto"])
     func everybody(injection: Injection, loop: String) throws { try Self.judge(injection, loop: loop) }
+
+    /// What a connection is for is asked of the kernel again, until it can: nobody is left unserved.
+    @Test(
+      "connections that a worker cannot watch for want of memory are served", arguments: ["6..7", "8", "6+2"])
+    func unwatched(when: String) throws {
+      let folder = try TemporaryFolder()
+      let trace = folder.file("trace")
+      let port = try FreePort.any()
+      let process = try ChildProcess(
+        "/usr/bin/strace",
+        ["-D", "-qq", "-f", "-o", trace, "-e", "trace=epoll_ctl"]
+          + ["-e", "inject=epoll_ctl:error=ENOMEM:when=\(when)"] + [
+            Repository.server, "--app", try Fixture.good, "--http-socket", "127.0.0.1:\(port)", "-L",
+            "--no-master", "--io", "epoll",
+          ])
+      defer { _ = try? process.stop(SIGKILL) }
+      _ = try process.waitForOutput("the server") { $0.contains(" ready\n") ? true : nil }
+      let address = Address.tcp(host: "127.0.0.1", port: port)
+      let sockets = try (0..<8).map { _ in try RawSocket(address) }
+      for round in 0..<3 {
+        for (index, socket) in sockets.enumerated() {
+          try socket.send("GET /?id=\(round * 8 + index) HTTP/1.1\r\nHost: a\r\n\r\n")
+        }
+        for socket in sockets { #expect(try socket.receiveReply().text.hasPrefix("begin A 1")) }
+      }
+      #expect(try process.stop() == .status(0), "\(process.output)")
+      let injected = try String(contentsOfFile: trace, encoding: .utf8)
+      #expect(injected.contains("INJECTED"), "nothing has failed: \(injected)")
+    }
 
     @Test(
       "a failed wait for events is made again, and a ring that fails for good is left for epoll",

@@ -19,13 +19,14 @@ extension Swaps {
       _ preparation: String, hasMaster: Bool, isolated: Bool = false, serves: Bool
     ) throws -> String {
       let folder = try TemporaryFolder()
-      let (app, control) = (folder.file("app.so"), folder.file("ctl"))
+      let (app, control, served) = (folder.file("app.so"), folder.file("ctl"), folder.file("served"))
       try SupervisedServer.replace(app, with: try Fixture.good)
       let port = try FreePort.any()
       let role = hasMaster ? ["-p", "2", "--control-socket", control, "--swap-soak", "0"] : ["--no-master"]
       let process = try run(
         preparation.replacingOccurrences(of: "@", with: folder.path),
-        ["--app", app, "--http-socket", "127.0.0.1:\(port)", "-L"] + role, isolated: isolated)
+        ["--app", app, "--http-socket", "127.0.0.1:\(port)", "-L", "--app-option", "ledger=\(served)"] + role,
+        isolated: isolated)
       guard serves else {
         #expect(try process.wait() != .status(0), "\(process.output)")
         let lines = process.output.split(separator: "\n").filter { !$0.contains("apps run as root") }
@@ -35,15 +36,20 @@ extension Swaps {
       _ = try process.waitForOutput("ready") { $0.contains(" ready\n") ? true : nil }
       let address = Address.tcp(host: "127.0.0.1", port: port)
       for _ in 0..<4 {
-        #expect(try RawSocket(address).ask("/?id=1").text.hasPrefix("begin A 1"), "\(process.output)")
+        #expect(try RawSocket(address).ask("/?id=0").text.hasPrefix("begin A 1"), "\(process.output)")
       }
+      let ledger = try Ledger(at: ["http": address], served: served, [.httpFresh, .httpKeepAlive, .stream])
+      try ledger.waitForAnswers(20)
       if hasMaster {
         try SupervisedServer.replace(app, with: try Fixture.better)
         let (exit, output) = try ChildProcess.run(
           Repository.server, ["ctl", "--control-socket", control, "swap"])
         #expect(exit == .status(0), "\(output)")
-        #expect(try RawSocket(address).ask("/?id=1").text.hasPrefix("begin B 2"), "\(process.output)")
+        #expect(try RawSocket(address).ask("/?id=0").text.hasPrefix("begin B 2"), "\(process.output)")
+        ledger.expect(generation: 2)
+        try ledger.waitForAnswers(20)
       }
+      Drill.expect(try ledger.finish(), onlyOf: hasMaster ? ["A 1", "B 2"] : ["A 1"])
       #expect(try process.stop() == .status(0), "\(process.output)")
       return process.output
     }
@@ -93,12 +99,15 @@ extension Swaps {
       arguments: [0, 1, 2])
     func oneWorkerCannot(which: Int) throws {
       let server = try SupervisedServer(Fixture.ledger("LOAD_FAILS_IN=\(which)"), workers: 3)
+      let ledger = try Ledger(server, Drill.ways)
       let status = try server.status()
       #expect(status.serving.map(\.place).sorted() == [1, 2, 3].filter { $0 != which + 1 }, "\(status.text)")
       for _ in 0..<6 { #expect(try server.answering() == "A 1") }
       #expect(server.log.contains("worker \(which) has no ledger"), "\(server.log)")
       #expect(server.log.contains("the start goes on with 2 of 3 workers"), "\(server.log)")
       try server.waitForLog("place \(which + 1) waits 200 ms for its next worker")
+      try ledger.waitForAnswers(20)
+      Drill.expect(try ledger.finish(), onlyOf: ["A 1"])
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
   }

@@ -44,6 +44,31 @@ extension Swaps {
       #expect(try server.process.wait() == .status(0), "\(server.process.output)")
     }
 
+    @Test("a signal that nobody means as an end ends no master, and no worker or program finds it ignored")
+    func strays() throws {
+      let server = try SupervisedServer(Fixture.good)
+      let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive, .stream])
+      let timed = Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
+      let strays = [SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT] + timed
+      for signal in strays { #expect(kill(server.pid, signal) == 0) }
+      try ledger.waitForAnswers(20)
+      // Who starts now is started by a master that ignores them.
+      let before = try server.status()
+      #expect(before.pid == server.pid)
+      try server.install(try Fixture.better)
+      #expect(try server.ctl("reload").exit == 0)
+      let status = try server.status()
+      #expect(!status.serving.isEmpty)
+      for worker in status.serving {
+        let text = try #require(ProcessUsage.text(worker.pid, "status"))
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("SigIgn:") })
+        let ignored = try #require(UInt64(line.dropFirst(7).filter { $0.isHexDigit }, radix: 16))
+        for signal in strays { #expect(ignored >> UInt64(signal - 1) & 1 == 0, "\(signal): \(line)") }
+      }
+      Drill.expect(try ledger.finish())
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("a client that connects and never asks holds up a stop for some seconds at most")
     func neverAsks() throws {
       let server = try Self.start(.master)

@@ -62,7 +62,7 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
-    @Test("who crashes again and again waits longer and longer, and the other worker serves")
+    @Test("a place whose workers are killed as soon as they serve waits 100 ms or more; the other one serves")
     func backsOff() throws {
       let server = try SupervisedServer(Fixture.good, workers: 2)
       func kill(_ place: Int) throws {

@@ -13,7 +13,10 @@ import Testing
 /// The apps that are swapped.
 enum Fixture {
   /// A build of Tests/Fixtures/apps/ledger.c.
-  static func ledger(_ defines: String...) throws -> String {
+  static func ledger(_ defines: String...) throws -> String { try ledger(defines) }
+
+  /// The same.
+  static func ledger(_ defines: [String]) throws -> String {
     try FixtureApp.path("ledger", defines: defines)
   }
 

@@ -21,13 +21,8 @@ extension Swaps {
 
     private var address: Address { get throws { try server.server.address("https") } }
 
-    /// One connection by openssl(1) that takes up the session of a file, or writes one: what it says.
     private func connect(_ words: String...) throws -> String {
-      let command =
-        "printf 'GET /?id=0 HTTP/1.1\\r\\nHost: a.test\\r\\nConnection: close\\r\\n\\r\\n' | "
-        + "openssl s_client -connect \(try address) -servername a.test -CAfile \(certificates.authority) "
-        + "-alpn http/1.1 -ign_eof " + words.joined(separator: " ")
-      return try ChildProcess.run("/bin/sh", ["-c", command]).output
+      try certificates.connect(try address, words)
     }
 
     /// Whether a session of `file` goes on in every one of twenty connections, which reach all workers.

@@ -1,5 +1,5 @@
 /* Shims for what Swift's importer cannot see: macros, packed structs, GNU extensions, thread-locals.
- * No logic: one call a function. */
+ * No logic: one call per function. */
 #ifndef CLINUX_H
 #define CLINUX_H
 #include "clinux_fork.h"
@@ -56,15 +56,15 @@ static inline int clinux_socket(int family) {
 static inline ssize_t clinux_sendfile(int fd, int file, off_t *offset, size_t count) {
   return sendfile(fd, file, offset, count);
 }
-/* The loop's calls of every request. libc's functions of that name are cancellation points, which in a
- * process with threads costs each two atomic operations; these are the bare calls. */
+/* The loop's calls of every request. libc's functions of these names are cancellation points, which costs two
+ * atomic operations each in a process with threads; these are the bare calls. */
 int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds);
 /* keeps: the bytes stay in the socket (MSG_PEEK). */
 ssize_t clinux_receive(int fd, void *bytes, size_t count, int keeps);
-/* Makes the close to come a reset (SO_LINGER with no time), or an end again. */
+/* Makes the coming close a reset (SO_LINGER with no time), or a normal end again. */
 int clinux_reset_on_close(int fd, int resets);
-/* send and sendmsg without SIGPIPE; write and writev for what is no socket. more: the last piece of TCP waits
- * for what follows at once (MSG_MORE). */
+/* send and sendmsg without SIGPIPE; write and writev for anything that is not a socket. more: with TCP the
+ * last piece waits for bytes that follow at once (MSG_MORE). */
 ssize_t clinux_send(int fd, const void *bytes, size_t count, int more);
 static inline ssize_t clinux_send2(int fd, const void *a, size_t na, const void *b, size_t nb) {
   struct iovec parts[2] = {{(void *)a, na}, {(void *)b, nb}};
@@ -78,7 +78,7 @@ int clinux_put_in_place(int source, int fd);
 
 static inline int clinux_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
 
-/* A signal set of the given signals, blocked in the calling thread, and a descriptor that reads them. */
+/* Blocks the given signals in the calling thread, and returns a descriptor that reads them. */
 static inline int clinux_signalfd(const int *signals, int count) {
   sigset_t set;
   sigemptyset(&set);
@@ -86,57 +86,63 @@ static inline int clinux_signalfd(const int *signals, int count) {
   if (sigprocmask(SIG_BLOCK, &set, NULL)) return -1;
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
-/* The same for a process in which others start programs, which would find the signals blocked: handlers bring
- * them, through a pipe. Once a process. */
+/* The same for a process in which others start programs, which would find the signals blocked: handlers
+ * deliver them, through a pipe. Once per process. */
 int clinux_take_signals(const int *signals, int count);
-/* Takes the handlers of those signals, whoever else has set one, and unblocks them in the calling thread and
- * those that it starts. Nothing when none were taken. */
+/* Sets the handlers of those signals again, whoever else has set one, and unblocks them in the calling thread
+ * and those that it starts. Does nothing if none were taken. */
 void clinux_retake_signals(void);
 /* Whether some were taken. */
 int clinux_has_taken_signals(void);
-/* Waits for one of them, blocked in the calling thread from now on: its number, -1 when a handler of another
- * signal has run. The first thread of a process that waits like this gets a signal before any handler,
- * whosever that is: the kernel offers it to that thread before all others. */
+/* Waits for one of them, which are blocked in the calling thread from now on; returns its number, -1 if a
+ * handler of another signal has run. The first thread of a process that waits like this gets a signal before
+ * any handler, whoever has set it: the kernel offers it to that thread before all others. */
 int clinux_wait_signal(void);
-/* Waits for one that a handler has brought: its number, 0 when none has come in time. */
+/* Waits for one that a handler delivers; returns its number, 0 if none comes in time. */
 int clinux_taken_signal(int milliseconds);
-/* Blocks nothing and ignores nothing that was not meant for the programs that the process starts, whatever
- * its launcher has left it. */
+/* Unblocks signals and stops ignoring them, whatever the launcher has left, except those that are meant for
+ * the programs that the process starts. */
 void clinux_reset_signals(void);
 /* Sends one to the descriptor of clinux_take_signals. */
 void clinux_pass_signal(int number);
-/* Number of the next signal, 0 when none is there. */
+/* The number of the next signal, 0 if there is none. */
 static inline int clinux_next_signal(int fd) {
   struct signalfd_siginfo info;
   return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
-/* A peer that is gone (SIGPIPE) and a file at its greatest size (SIGXFSZ, `ulimit -f`) are errors of the
- * call. By a handler that does nothing: programs that are started find both signals at their default, as they
- * would not if they were ignored. */
+/* Makes a peer that is gone (SIGPIPE) and a file at its maximum size (SIGXFSZ, `ulimit -f`) errors of the
+ * call. Uses a handler that does nothing: started programs then find both signals at their defaults, which
+ * they would not if they were ignored. */
 void clinux_disarm_write_signals(void);
 
-/* Whether `text` stands somewhere in `bytes`, in a time that grows with both together (memmem). */
+/* Ignores signals that would end this process although nobody means that: SIGUSR2, those of timers, SIGIO,
+ * SIGPWR, real-time signals. Keeps existing handlers. `clinux_spawn` passes none of this on: programs find
+ * them at their defaults. */
+void clinux_ignore_stray_signals(void);
+
+/* Whether `bytes` contains `text`, in time linear in both (memmem). */
 int clinux_contains(const void *bytes, size_t count, const void *text, size_t length);
 
-/* Gives memory that malloc holds without need back to the system. */
+/* Returns memory that malloc does not need to the system. */
 void clinux_trim(void);
 
-/* Bytes that a socket has taken and its peer has not (SIOCOUTQ); -1 where that is not known. */
+/* Bytes that a socket has taken and its peer has not (SIOCOUTQ); -1 if unknown. */
 int clinux_unsent(int fd);
 
-/* An unnamed file in `directory`: O_TMPFILE, or created and unlinked where the file system has none. */
+/* An unnamed file in `directory`: O_TMPFILE, or created and unlinked if that is not supported. */
 int clinux_unnamed_file(const char *directory);
 
 int clinux_open_directory(const char *path);
-/* openat2 with RESOLVE_BENEATH: EXDEV for whatever leads out of the directory. */
+/* openat2 with RESOLVE_BENEATH: EXDEV for anything that leads out of the directory. As below, EINVAL for
+ * anything but a file or a directory, which stays untouched: no writer of a pipe is woken. */
 int clinux_open_beneath(int directory, const char *path);
 /* 1 for a file that the kernel makes while it is read (proc, sysfs and their like): its size is a claim. */
 int clinux_is_kernels(int file);
 /* Opens what a path leads to, without reading it: nothing happens to a device or a pipe. */
 int clinux_open_place(const char *path);
-/* Opens for reading what such a descriptor stands for, without waiting. */
+/* Opens for reading the file or directory that such a descriptor refers to; EINVAL for anything else. */
 int clinux_open_again(int place);
-/* Where a descriptor's file lies, into `size` bytes with a NUL; its length, or -1. */
+/* Writes the path of a descriptor's file into `size` bytes with a NUL; returns its length, or -1. */
 long clinux_place_of(int descriptor, char *path, unsigned long size);
 
 /* The exchange that this thread is in; NULL outside an application's call. */
@@ -157,24 +163,24 @@ static inline int64_t clinux_realtime_s(void) {
   return t.tv_sec;
 }
 
-/* Starts `path` with descriptors as `map` says (pairs: ours, the child's; the child's stand above no one of
+/* Starts `path` with descriptors as `map` says (pairs: ours, the child's; the child's are above none of
  * ours), the signal mask empty and every signal at its default; in its parent's process group, or as `family`
  * says. 0 or an errno. */
 enum { CLINUX_OWN_SESSION = 1, CLINUX_OWN_GROUP = 2 };
 int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment,
                  const int *map, int pairs, int family);
-/* Opens the null device in the place of standard descriptors that are closed: the next file or socket would
- * be taken for one of them. 0, or -1 with errno. */
+/* Opens the null device in place of closed standard descriptors: the next file or socket would be mistaken
+ * for one of them. 0, or -1 with errno. */
 int clinux_fill_standard(void);
-/* How many descriptors this process may have; -1 if the system does not say. */
+/* How many descriptors this process may have; -1 if unknown. */
 long clinux_descriptor_limit(void);
 /* A descriptor that becomes readable when the process ends. */
 int clinux_pidfd(pid_t pid);
-/* Sends a signal to the process of such a descriptor, and to no other that has its number by now. */
+/* Sends a signal to the process of such a descriptor, and to no other that may have its number by now. */
 int clinux_pidfd_signal(int process, int signal);
 /* The ending of a child: 1 and its wait status, 0 while it runs, -1 with errno. */
 int clinux_reap(pid_t pid, int *status);
-/* Why no socket can be bound at a path, by the error and by what lies there; the numbers of SocketPlace. */
+/* Why no socket can be bound at a path, by the error and by what is there; the numbers of SocketPlace. */
 enum {
   CLINUX_PLACE_UNKNOWN, CLINUX_PLACE_IN_USE, CLINUX_PLACE_DIRECTORY, CLINUX_PLACE_FILE,
   CLINUX_PLACE_DANGLING_LINK, CLINUX_PLACE_OTHER_TYPE, CLINUX_PLACE_FOREIGN,
@@ -189,26 +195,26 @@ int clinux_packet_pair(int ends[2]);
 int clinux_stream_pair(int ends[2]);
 /* One packet with at most one descriptor (-1 for none). */
 ssize_t clinux_send_packet(int fd, const void *bytes, size_t count, int descriptor);
-/* One packet; *descriptor is -1 or a new descriptor, closed on exec; without `descriptor` none is taken.
- * A packet longer than `count` is lost: EMSGSIZE. */
+/* One packet; *descriptor is -1 or a new descriptor, closed on exec; without `descriptor` none is accepted. A
+ * packet longer than `count` is lost: EMSGSIZE. */
 ssize_t clinux_receive_packet(int fd, void *bytes, size_t count, int *descriptor);
-/* The most descriptors that one packet takes along (SCM_MAX_FD of Linux). */
+/* The most descriptors that one packet carries (SCM_MAX_FD of Linux). */
 enum { CLINUX_DESCRIPTORS = 253 };
 /* One packet with 1 to CLINUX_DESCRIPTORS descriptors. */
 ssize_t clinux_send_descriptors(int fd, const void *bytes, size_t count, const int *descriptors, int number);
-/* Has the kernel say of each packet that comes from now on which process has sent it. */
+/* Makes the kernel say with each packet from now on which process has sent it. */
 int clinux_tell_sender(int fd);
-/* One packet, and which process has sent it; 0 if the kernel does not say. Descriptors are dropped. */
+/* One packet, and which process has sent it; 0 if the kernel does not tell. Descriptors are dropped. */
 ssize_t clinux_receive_from(int fd, void *bytes, size_t count, pid_t *sender);
-/* Processes below this one whose parent ends become its children. */
+/* Makes descendants of this process its children when their parents end. */
 int clinux_adopt_orphans(void);
-/* Whether a process is a child of this one that was not waited for. */
+/* Whether a process is a child of this one that has not been waited for. */
 int clinux_is_child(pid_t pid);
-/* A child that has ended and was not waited for; 0 for none. */
+/* A child that has ended and has not been waited for; 0 for none. */
 pid_t clinux_ended_child(void);
 /* A file in memory, closed on exec. */
 int clinux_memory_file(const char *name);
-/* Memory of a fixed size to share, closed on exec: nobody it is given to can make it smaller or larger. */
+/* Memory of a fixed size to share, closed on exec: nobody who gets it can make it smaller or larger. */
 int clinux_sealed_memory(const char *name, size_t count);
 /* A copy of a descriptor at `least` or above, closed on exec. */
 static inline int clinux_duplicate(int fd, int least) { return fcntl(fd, F_DUPFD_CLOEXEC, least); }
@@ -223,26 +229,26 @@ const char *clinux_own_library(void);
 /* How many processors the process may use. */
 int clinux_processors(void);
 
-/* Shows other words in place of the command line (title.c). Before other threads are started: the variables
- * of the environment move. 0, or -1 with errno. */
+/* Shows other words in place of the command line (title.c). Call it before other threads are started: the
+ * environment variables move. 0, or -1 with errno. */
 int clinux_set_title(const char *title);
 
-/* ---- Names that others may have a hand in (guarded.c) ---- */
+/* ---- Names that others may interfere with (guarded.c) ---- */
 
-/* Opens a file as open(2) does, but follows no link that another user can have made, and takes no file of
- * another user's where others can make names: -1 with ELOOP or EPERM then. O_TRUNC is the caller's to do. */
+/* Opens a file like open(2), but follows no link that another user could have made, and accepts no file of
+ * another user where others can create names: then -1 with ELOOP or EPERM. O_TRUNC is up to the caller. */
 int clinux_open_guarded(const char *path, int flags, mode_t mode);
-/* Writes a small text as the file, under the same conditions: beside it and renamed where that may be. */
+/* Writes a small text as the file, under the same conditions: beside it and renamed, if possible. */
 int clinux_write_guarded(const char *path, const char *text, mode_t mode);
 /* Opens (O_PATH) the directory that the last name of `path` is in, following links as above; `name`, of
  * NAME_MAX + 1 bytes, gets that name. */
 int clinux_open_parent(const char *path, char *name);
-/* Gives an open file another name, under the same conditions and on the directories that the walk has come
- * to; where others can make names, `path` must still lead to the very file. */
+/* Renames an open file, under the same conditions and in the directories that the walk has found; where
+ * others can create names, `path` must still lead to the same file. */
 int clinux_rename_guarded(int file, const char *path, const char *name);
-/* Makes a pipe for its owner alone, or takes the one that is there if it is ours and nobody else's, and opens
- * it for reading without ever seeing its end: under the same conditions, and for nobody besides. EEXIST for
- * anything else there, EADDRINUSE for one that another process has opened so. */
+/* Makes a pipe for its owner alone, or takes an existing one if it belongs to us alone, and opens it for
+ * reading without ever seeing its end: under the same conditions, and for nobody else. EEXIST for anything
+ * else there, EADDRINUSE for one that another process has opened like this. */
 int clinux_open_pipe(const char *path);
 /* Whether the path leads to that pipe. */
 int clinux_pipe_is_at(const char *path, int pipe);
@@ -250,9 +256,9 @@ int clinux_pipe_is_at(const char *path, int pipe);
 int clinux_remove_pipe(const char *path, int pipe);
 /* What an error of these means, for the operator. */
 const char *clinux_guarded_reason(int error);
-/* Opens (O_PATH) what a name in a directory stands for, a link itself included. */
+/* Opens (O_PATH) what a name in a directory refers to, even if it is a link. */
 int clinux_open_name(int directory, const char *name);
-/* Whether the user is root, or ours. */
+/* Whether the user is root, or our own. */
 int clinux_trusts_owner(uid_t owner);
 
 /* ---- Another user (process.c) ---- */
@@ -261,14 +267,14 @@ int clinux_trusts_owner(uid_t owner);
 int clinux_may_change_user(void);
 /* Gives up all capabilities of this thread. */
 int clinux_drop_capabilities(void);
-/* No program that this process starts gets more rights than it has; 0, or -1 with errno. */
-/* Only root traces this process, reads its memory or gets a core of it, as after a change of user; execve(2)
- * opens it again. */
+/* Prevents programs that this process starts from getting more rights than it has; 0, or -1 with errno. */
+/* Lets only root trace this process, read its memory or get a core of it, as after a change of user;
+ * execve(2) undoes this. */
 int clinux_close_to_users(void);
 int clinux_forbid_privileges(void);
 static inline int clinux_forbids_privileges(void) { return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); }
-/* The user at the other end of a unix socket. */
-int clinux_peer_user(int fd, uid_t *user);
+/* The user and the process at the other end of a unix socket, as they were when it connected. */
+int clinux_peer(int fd, uid_t *user, pid_t *process);
 /* Gives the file behind a descriptor, which may be of O_PATH, to a user and group. */
 int clinux_give(int fd, uid_t user, gid_t group);
 /* The real, effective and saved ids of this process: 3 users, then 3 groups. */
@@ -277,36 +283,35 @@ int clinux_identity(uint32_t ids[6]);
 int clinux_set_user(uid_t user);
 int clinux_set_group(gid_t group);
 
-/* ---- A process that removes the files of one that has given up its rights (remover.c) ---- */
+/* ---- A process that removes the files of one that has given up its privileges (remover.c) ---- */
 
-/* Forks it: it waits until this process has ended, or is asked, and removes the names in their directories
- * (open descriptors) that still lead to the files they lead to now. A descriptor for clinux_finish_remover,
- * -1 with errno. */
+/* Forks it: it waits until this process has ended, or asks it, and removes those names in their directories
+ * (open descriptors) that still lead to the same files as now. Returns a descriptor for
+ * clinux_finish_remover, -1 with errno. */
 int clinux_start_remover(const int *directories, const char *const *names, int count);
-/* Asks for it, and waits until it is done, for three seconds at most. */
+/* Asks it, and waits until it is done, for at most three seconds. */
 void clinux_finish_remover(int link);
 
 /* ---- A worker's last words (crash.c) ---- */
 
-/* From now on a fatal signal writes what crashed and a backtrace to standard error before it kills.
- * `note` is called in the handler with the signal, and returns text for the first line. Async-signal-safe. */
+/* Makes a fatal signal write what crashed and a backtrace to standard error before it kills. `note` is called
+ * in the handler with the signal, and returns text for the first line. Async-signal-safe. */
 void clinux_watch_crashes(const char *(*note)(int signal));
 /* Makes a thread of this process write its backtrace to standard error, if crashes are watched. */
 void clinux_trace(pthread_t thread);
-/* A stack for the handlers of the calling thread, if crashes are watched; to be given back before it ends. */
+/* A stack for the handlers of the calling thread, if crashes are watched; to be returned before it ends. */
 void *clinux_begin_crash_stack(void);
 void clinux_end_crash_stack(void *room);
-/* From now on the process only runs destructors: a fatal signal is told, and ends it with this code. */
+/* From now on the process only runs destructors: a fatal signal is reported, and ends it with this code. */
 void clinux_end_with(int code);
 
 /* The path that execve(2) was given for this process: this program's, or a script's whose first line names
- * it. NULL when the kernel does not say. */
+ * it. NULL if the kernel does not tell. */
 static inline const char *clinux_executed(void) { return (const char *)getauxval(AT_EXECFN); }
 
-/* Names each library of the process, as the dynamic linker knows it; ends when `each` answers 0. */
+/* Names each library of the process, as the dynamic linker knows it; ends when `each` returns 0. */
 void clinux_each_library(int (*each)(const char *name, void *argument), void *argument);
-/* The name of the library that the linker would answer with for `name`, of those that are loaded; 0 when it
- * would have to look for one. */
+/* The name of the loaded library that the linker would use for `name`; 0 if it would search for one. */
 int clinux_loaded_as(const char *name, char *path, size_t room);
 
 /* Whether the file system of `path` forbids mapping code (mounted noexec): 1, 0, or -1 with errno. */

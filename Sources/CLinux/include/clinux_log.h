@@ -1,10 +1,10 @@
-/* Writing to standard error without ever waiting for whoever reads it. */
+/* Writing to standard error without ever waiting for its reader. */
 #ifndef CLINUX_LOG_H
 #define CLINUX_LOG_H
 #include <sys/types.h>
 
 typedef struct {
-  /* What is written to: standard error, or a description of the same pipe or terminal that is ours alone. */
+  /* The target: standard error, or an open description of the same pipe or terminal that is ours alone. */
   int fd;
   /* How a write is kept from waiting; see log.c. */
   int way;
@@ -16,8 +16,8 @@ clinux_log clinux_log_of_pipe(int fd);
 /* Looks at what standard error is now. */
 void clinux_log_open(clinux_log *log);
 
-/* Writes at most count bytes, of a pipe no more than go whole: how many were taken, 0 if none can be now, -1
- * with errno if none ever will. */
+/* Writes at most count bytes, to a pipe no more than fit in one piece; returns how many were taken, 0 if none
+ * can be now, -1 with errno if none ever will. */
 ssize_t clinux_log_write(const clinux_log *log, const void *bytes, size_t count);
 
 #endif

@@ -3,8 +3,8 @@ import Config
 
 /// Makes generations of what the configuration names: shared libraries, and apps that a runtime makes.
 ///
-/// A plugin is loaded once however many apps it makes: two copies of an interpreter in one process do not
-/// go together. Its load() runs once for each app, each with a state of its own.
+/// A plugin is loaded once however many apps it makes: two copies of an interpreter do not go together in one
+/// process. Its load() runs once for each app, each with a state of its own.
 struct AppLoading {
   /// Where an app's own copy of its library is.
   enum Place {
@@ -14,7 +14,7 @@ struct AppLoading {
     case copied(path: String)
   }
 
-  /// What load() is told beside the options.
+  /// What load() is told besides the options.
   struct Start {
     var number: UInt32 = 1
     var worker: UInt32 = 0
@@ -22,36 +22,39 @@ struct AppLoading {
     var saved = Generation.Saved()
   }
 
-  /// What is done about a library that an app would get from somebody else.
+  /// What to do about a library that an app would get from somebody else.
   enum Libraries {
     /// From another app: refused. From the server: a line in the log.
     case told
-    /// Refused in any case: a new process would have the right one.
+    /// Refused in any case: a new process would load the right one.
     case exact
     /// Nothing.
     case untold
   }
 
   var libraries = Libraries.told
-  /// Workers load the same: one of them tells what all could.
+  /// All workers load the same: one of them reports for all.
   private var speaks = true
   private let search: PluginSearch
+  /// Only builds that the key of this process has signed are loaded.
+  private let needsSignatures: Bool
   private let host: UnsafePointer<nsgi_host>
   /// The first app of each plugin, by file.
   private var plugins: [String: Generation] = [:]
 
-  init(plugins directories: [String], host: UnsafePointer<nsgi_host> = HostTable.shared) {
+  init(_ settings: Settings, host: UnsafePointer<nsgi_host> = HostTable.shared) {
     self.host = host
-    search = PluginSearch(directories: directories)
+    search = PluginSearch(directories: settings.pluginDirectories)
+    needsSignatures = settings.supervision.appKey != nil
   }
 
-  /// The file of an app's library; a plugin that is not there ends the start with exit code 1.
+  /// The file of an app's library; a missing plugin ends the start with exit code 1.
   func path(of app: AppSettings) throws(ServerFailure) -> String {
     guard let plugin = app.runtime else { return app.path }
     return try search.find(plugin)
   }
 
-  /// Loads, starts and probes an app; exit code 1 when its plugin is not there, else 22.
+  /// Loads, starts and probes an app; exit code 1 if its plugin is missing, otherwise 22.
   mutating func start(
     _ app: AppSettings, from place: Place, _ start: Start = Start()
   ) throws(ServerFailure) -> Generation {
@@ -87,6 +90,7 @@ struct AppLoading {
       case .runtime(let directory): try PrivateCopy(of: path, in: directory)
       case .copied(let copy): try PrivateCopy(source: path, path: copy)
       }
+    try checkSignature(of: copy, place)
     LoadedLibraries.shared.hide(copy.path)
     LoadedLibraries.shared.update(for: .app("another application"))
     if libraries != .untold { try judge(LibraryCheck().before(copy), given) }
@@ -95,6 +99,21 @@ struct AppLoading {
       options: options, number: number, host: host)
     if app.runtime != nil { plugins[path] = generation }
     return generation
+  }
+
+  /// The copy that is about to be loaded, no matter who made it or how long ago.
+  private func checkSignature(of copy: PrivateCopy, _ place: Place) throws(LoadError) {
+    guard needsSignatures else { return }
+    guard let key = AppKey.shared else {
+      throw .badSignature(path: copy.source, reason: "there is no key here")
+    }
+    switch place {
+    case .runtime: try key.check(copy, try key.readSignature(of: copy.source))
+    case .copied(let path): try key.check(copy, try key.keptSignature(beside: path, of: copy.source))
+    }
+    if let place = LibraryCheck().openPlace(of: copy) {
+      throw .openPlace(path: copy.source, user: place.user, directory: place.directory)
+    }
   }
 
   /// "/b (shop.so)".

@@ -11,8 +11,8 @@ public struct AppReference: Equatable, Sendable, CustomStringConvertible {
     self.symbol = symbol
   }
 
-  /// Reads `PATH` or `PATH:symbol`. What follows the last colon is a symbol if it is a C identifier, and if
-  /// there is no file of the whole name.
+  /// Reads `PATH` or `PATH:symbol`. The part after the last colon is a symbol if it is a C identifier, and if
+  /// no file has the whole name.
   public init(parsing text: String) {
     if !System.exists(text), let colon = text.lastIndex(of: ":") {
       let name = text[text.index(after: colon)...]
@@ -34,9 +34,8 @@ public struct AppReference: Equatable, Sendable, CustomStringConvertible {
   /// The symbols to look for, the preferred one first.
   package var wanted: [String] { symbol.map { [$0] } ?? ["nsgi_entry", "application"] }
 
-  /// Whether a symbol has the type of nsgi_entry; any other has the type of application, since a library
-  /// does not say of what type its functions are. `shop_nsgi_entry` lets one library hold several
-  /// full-form apps.
+  /// Whether a symbol has the type of nsgi_entry; any other has the type of application, since a library does
+  /// not say what type its functions have. `shop_nsgi_entry` lets one library hold several full-form apps.
   package static func isEntry(_ symbol: String) -> Bool {
     symbol == "nsgi_entry" || symbol.hasSuffix("_nsgi_entry")
   }

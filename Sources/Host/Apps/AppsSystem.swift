@@ -3,12 +3,12 @@ import Glibc
 
 /// System calls of the loader: files, directories and the dynamic linker.
 extension System {
-  /// Opens for reading; does not wait where the name is a FIFO. The corresponding C function is `open`.
+  /// Opens for reading; does not wait if the name is a FIFO. The corresponding C function is `open`.
   static func openForReading(_ path: String) throws(SystemError) -> Int32 {
     try interruptible("open") { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
   }
 
-  /// Creates a file that must not be there yet, for its owner only. The corresponding C function is `open`.
+  /// Creates a file that must not exist yet, for its owner only. The corresponding C function is `open`.
   static func createFile(_ path: String) throws(SystemError) -> Int32 {
     try interruptible("open") { open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600) }
   }
@@ -20,15 +20,15 @@ extension System {
     return result
   }
 
-  /// A path that stays the same in another directory; itself, if nothing is there. C function: `realpath`.
+  /// A path that stays the same in another directory; itself, if there is nothing. C function: `realpath`.
   static func absolute(_ path: String) -> String {
     guard let found = realpath(path, nil) else { return path }
     defer { free(found) }
     return String(cString: found)
   }
 
-  /// The server's file: this program's, or in another program that of the worker library; empty if nobody
-  /// says. The corresponding C functions are `realpath` and `dladdr`.
+  /// The server's file: this program's, or in another program that of the worker library; empty if it cannot
+  /// be found out. The corresponding C functions are `realpath` and `dladdr`.
   static var executablePath: String {
     let library = clinux_own_library().map { String(cString: $0) }
     guard let path = realpath(library ?? "/proc/self/exe", nil) else { return "" }
@@ -36,7 +36,7 @@ extension System {
     return String(cString: path)
   }
 
-  /// Whether the name is there, whatever it is. The corresponding C function is `access`.
+  /// Whether the name exists, whatever it is. The corresponding C function is `access`.
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   /// The corresponding C function is `fchmod`.
@@ -49,14 +49,14 @@ extension System {
     _ = try interruptible("mkdir") { mkdir(path, mode) }
   }
 
-  /// Makes a directory of a fresh name, mode 0700; the template ends in XXXXXX. C function: `mkdtemp`.
+  /// Makes a directory with a fresh name, mode 0700; the template ends in XXXXXX. C function: `mkdtemp`.
   static func makeUniqueDirectory(_ template: String) throws(SystemError) -> String {
     var bytes = template.utf8CString.map { $0 }
     guard mkdtemp(&bytes) != nil else { throw SystemError("mkdtemp") }
     return bytes.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
   }
 
-  /// Removes a directory that is empty. The corresponding C function is `unlinkat` with AT_REMOVEDIR.
+  /// Removes an empty directory. The corresponding C function is `unlinkat` with AT_REMOVEDIR.
   static func removeDirectory(_ name: String, in directory: Int32) throws(SystemError) {
     _ = try interruptible("unlinkat") { unlinkat(directory, name, AT_REMOVEDIR) }
   }
@@ -82,7 +82,7 @@ extension System {
     return names(stream)
   }
 
-  /// The same of one that is open, from its beginning. The corresponding C function is `fdopendir`.
+  /// The same for an open one, from its beginning. The corresponding C function is `fdopendir`.
   static func names(in directory: Int32) throws(SystemError) -> [String] {
     let own = try interruptible("openat") { openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard let stream = fdopendir(own) else {
@@ -130,7 +130,7 @@ extension System {
     dlsym(library, name)
   }
 
-  /// The libraries of this process by the linker's names for them, without those that are no files. The
+  /// The libraries of this process by the linker's names for them, without those that are not files. The
   /// corresponding C function is `dl_iterate_phdr`.
   static func loadedLibraries() -> [String] {
     var names: [String] = []
@@ -156,7 +156,7 @@ extension System {
     }
   }
 
-  /// Of a file by its name; nil if it is not there. The corresponding C function is `stat`.
+  /// The identity of a file by its name; nil if it does not exist. The corresponding C function is `stat`.
   static func status(of path: String) -> stat? {
     var result = stat()
     return stat(path, &result) == 0 ? result : nil
@@ -165,7 +165,8 @@ extension System {
   /// Whether the process itself has a symbol. The corresponding C function is `dlsym` with RTLD_DEFAULT.
   static func isDefined(_ name: String) -> Bool { dlsym(nil, name) != nil }
 
-  /// What went wrong last in the dynamic linker, and forgets it. The corresponding C function is `dlerror`.
+  /// The last error of the dynamic linker, which is then forgotten. The corresponding C function is
+  /// `dlerror`.
   static func linkerError() -> String { dlerror().map { String(cString: $0) } ?? "unknown error" }
 
   /// The corresponding C function is `dlclose`.

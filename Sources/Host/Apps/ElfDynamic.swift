@@ -1,4 +1,4 @@
-/// The dynamic section of a shared library (gABI 5, "Dynamic Section"): what the dynamic linker goes by.
+/// The dynamic section of a shared library (gABI 5, "Dynamic Section"), which the dynamic linker follows.
 struct ElfDynamic {
   static let isNoDelete: UInt64 = 0x8, isExecutable: UInt64 = 0x0800_0000, hasStaticTLS: UInt64 = 0x10
 

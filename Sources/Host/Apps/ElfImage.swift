@@ -16,13 +16,13 @@ package struct ElfImage: Equatable, Sendable {
   private(set) var links = ElfLinks()
   /// The GNU build-id in hexadecimal.
   package private(set) var buildID: String?
-  /// Has thread-local variables (PT_TLS).
+  /// It has thread-local variables (PT_TLS).
   package private(set) var hasThreadLocals = false
   /// Its thread-locals need room in the static TLS block, of which there is little (DF_STATIC_TLS).
   package private(set) var needsStaticTLS = false
   /// The linker was told never to unload it (DF_1_NODELETE).
   package private(set) var isNoDelete = false
-  /// Has STB_GNU_UNIQUE symbols (C++ inline statics), which pin it in memory.
+  /// It has STB_GNU_UNIQUE symbols (C++ inline statics), which pin it in memory.
   package private(set) var hasUniqueSymbols = false
   package private(set) var language = Language.c
   /// Exported symbols among those that were asked for.
@@ -35,7 +35,7 @@ package struct ElfImage: Equatable, Sendable {
   /// Where it looks for what it links (DT_RUNPATH, or DT_RPATH).
   package var searchPath: [String] { links.runpath ?? links.rpath }
 
-  /// Why the image cannot be unloaded whatever it promises; nil if nothing speaks against it.
+  /// Why the image cannot be unloaded whatever it promises; nil if nothing prevents it.
   package var pinned: String? {
     if isNoDelete { return "it is linked with -z nodelete" }
     if hasUniqueSymbols { return "it has unique symbols (build with -fno-gnu-unique)" }
@@ -71,14 +71,14 @@ package struct ElfImage: Equatable, Sendable {
       let symbol = try dynamic.symbol(index)
       guard symbol.isDefined else { continue }
       if symbol.isUnique { hasUniqueSymbols = true }
-      // Comparing the bytes in place: a Swift library has tens of thousands of names.
+      // Compares the bytes in place: a Swift library has tens of thousands of names.
       for name in wanted where try dynamic.string(symbol.name, equals: name) {
         symbols[name] = symbol.isData ? .data : .function
       }
     }
   }
 
-  /// The section table comes last in the file: that it is whole says that the file is.
+  /// The section table comes last in the file: if it is whole, the file is.
   private mutating func readSections(_ file: ElfReader) throws(ElfError) {
     for section in try file.sections() {
       switch section.name {
@@ -89,7 +89,7 @@ package struct ElfImage: Equatable, Sendable {
       // Compilers before 1.73 leave no comment; the standard library's message of a panic is always there.
       case ".rodata":
         if language == .c, file.contains("RUST_BACKTRACE", in: section.file) { language = .rust }
-      // Without the standard library there is its unwinder, or what stands in for it, by name.
+      // Without the standard library, its unwinder is there, or a substitute for it, by name.
       case ".strtab", ".dynstr":
         if language == .c, file.contains("rust_eh_personality", in: section.file) { language = .rust }
       default: break

@@ -5,9 +5,9 @@ struct ElfLinks: Equatable, Sendable {
   private(set) var needed: [String] = []
   /// Its own name (DT_SONAME).
   private(set) var soname: String?
-  /// Where it looks first, and what it loads does too (DT_RPATH); of no effect beside `runpath`.
+  /// Where it and the libraries that it loads look first (DT_RPATH); of no effect beside `runpath`.
   private(set) var rpath: [String] = []
-  /// Where it looks itself, behind LD_LIBRARY_PATH (DT_RUNPATH); nil without.
+  /// Where it looks itself, after LD_LIBRARY_PATH (DT_RUNPATH); nil if it has none.
   private(set) var runpath: [String]?
 
   /// A library that links nothing.
@@ -20,7 +20,7 @@ struct ElfLinks: Equatable, Sendable {
     if let offset = dynamic.runpath { runpath = Self.directories(try dynamic.string(offset)) }
   }
 
-  /// Reads a file; nil for what the linker passes over: no ELF file, or one for another machine.
+  /// Reads a file; nil for one that the linker skips: not an ELF file, or one for another machine.
   static func of(_ path: String) -> ElfLinks? {
     do {
       let fd = try System.openForReading(path)

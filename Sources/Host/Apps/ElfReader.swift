@@ -5,7 +5,7 @@ import CLinux
 public enum ElfError: Error, Equatable, Sendable, CustomStringConvertible {
   case empty
   case notELF
-  /// Shorter than its headers say; the text is what is cut off.
+  /// Shorter than its headers say; the text names the part that is cut off.
   case truncated(String)
   case otherMachine(found: String, host: String)
   /// An executable, an object file, a core dump.
@@ -26,11 +26,11 @@ public enum ElfError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Checked access to the bytes of an ELF file: nothing is read outside of it, whatever its offsets say.
+/// Checked access to the bytes of an ELF file: nothing outside it is read, whatever its offsets say.
 struct ElfReader {
   enum SegmentKind { case load, dynamic, note, threadLocals, other }
 
-  /// A program header: where its bytes are in the file, and where in memory they go.
+  /// A program header: where its bytes are in the file, and where they go in memory.
   struct Segment {
     let kind: SegmentKind
     let file: Range<Int>
@@ -162,7 +162,7 @@ struct ElfReader {
     return Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
   }
 
-  /// A 64-bit value; those above 2^62 are no offset of anything, and out of the way of overflow.
+  /// A 64-bit value; refuses those above 2^62, which are no offsets and could overflow.
   func u64(_ at: Int) throws(ElfError) -> Int {
     let value = try bits64(at)
     guard value < 1 << 62 else { throw .malformed("an offset") }

@@ -1,13 +1,14 @@
 import CNSGI
+import Control
 
 /// One loaded build of an application: its private file, its functions, its state.
 ///
-/// Order of life: `load` (file, link, handshake), `start` (its load()), `probe`, requests, `unload`, and
-/// `close` for one whose library may leave memory; any other stays until the process ends, as the code of
-/// most languages cannot be unloaded.
+/// Order of calls: `load` (file, link, handshake), `start` (its load()), `probe`, requests, `unload`, and
+/// `close` for one whose library may leave memory; any other stays until the process ends, because the code
+/// of most languages cannot be unloaded.
 ///
 /// Unchecked: `state`, `form` and `flags` are written by `start`, before any other thread knows the
-/// generation, and `state` by `unload`, after all others have left it; all else is constant.
+/// generation, and `state` by `unload`, after all others have left it; everything else is constant.
 package final class Generation: @unchecked Sendable {
   /// The plain form's function, or the full form's table, the host's own copy with absent members nil.
   enum Form {
@@ -29,17 +30,17 @@ package final class Generation: @unchecked Sendable {
   let reference: AppReference
   let copy: PrivateCopy
   let image: ElfImage
-  /// Of dlopen.
+  /// The handle from dlopen.
   let handle: UnsafeMutableRawPointer
   /// As the library's own table says, or, from load() on, the one that serves this app (`draft.table/1`).
   private(set) var form: Form
-  /// The application's own name, else the file's without its extension; of a runtime's app what it is made
-  /// of.
+  /// The application's own name, otherwise the file's without its extension; for a runtime's app, what it is
+  /// made of.
   let name: String
   /// The application's own version; empty if it gives none.
   let version: String
   let options: [Option]
-  /// Of a runtime's app: what it is made of, in the operator's words.
+  /// For a runtime's app: what it is made of, in the operator's words.
   private let label: String?
   private let host: UnsafePointer<nsgi_host>
   private let table: UnsafePointer<nsgi_app>?
@@ -47,7 +48,7 @@ package final class Generation: @unchecked Sendable {
   /// What load() left behind; the first argument of every function of the table.
   private(set) var state: UnsafeMutableRawPointer?
   private(set) var isStarted = false
-  /// Which worker it was started for, and of how many.
+  /// The worker for which it was started, and the number of workers.
   private(set) var worker: UInt32 = 0
   private(set) var workers: UInt32 = 1
 
@@ -57,12 +58,12 @@ package final class Generation: @unchecked Sendable {
   var isThreadSafe: Bool { flags & NSGI_THREADSAFE.rawValue != 0 }
   /// call() may come before the whole body is in.
   var streamsIn: Bool { flags & NSGI_STREAMS_IN.rawValue != 0 }
-  /// It may be unloaded: it says so, and nothing in its file speaks against it.
+  /// It may be unloaded: it says so, and nothing in its file prevents it.
   var isUnloadable: Bool { flags & NSGI_UNLOADABLE.rawValue != 0 && image.pinned == nil }
 
   /// Copies, inspects, links and shakes hands. Nothing but constructors and nsgi_entry has run afterwards.
   ///
-  /// - Parameter label: what an app of a runtime is called instead of the plugin's own name.
+  /// - Parameter label: the name of a runtime's app, used instead of the plugin's own name.
   static func load(
     _ reference: AppReference, named label: String? = nil, options: [Option] = [], number: UInt32 = 1,
     host: UnsafePointer<nsgi_host>, runtime: RuntimeDirectory
@@ -72,7 +73,7 @@ package final class Generation: @unchecked Sendable {
       number: number, host: host)
   }
 
-  /// The same for a copy that is there already.
+  /// The same for an existing copy.
   static func load(
     _ copy: PrivateCopy, _ reference: AppReference, named label: String? = nil, options: [Option],
     number: UInt32, host: UnsafePointer<nsgi_host>
@@ -89,7 +90,7 @@ package final class Generation: @unchecked Sendable {
       case .plain(let function): .plain(function)
       case .full: .full(table!)
       }
-    // Each holds the library on its own account.
+    // Each holds the library by a handle of its own.
     let own = System.openLibrary(copy.path) ?? handle
     return Generation(reference, copy, image, own, linked, options, number, host, label)
   }
@@ -101,8 +102,8 @@ package final class Generation: @unchecked Sendable {
   ) {
     (self.reference, self.copy, self.image, self.handle) = (reference, copy, image, handle)
     (self.options, self.number, self.host, self.label) = (options, number, host, label)
-    let file = reference.path.split(separator: "/").last ?? ""
-    let fallback = String(file.hasSuffix(".so") ? file.dropLast(3) : file)
+    let file = Paths.name(of: reference.path)
+    let fallback = file.hasSuffix(".so") ? String(file.dropLast(3)) : file
     switch form {
     case .plain(let function):
       self.form = .plain(function)
@@ -125,7 +126,7 @@ package final class Generation: @unchecked Sendable {
     var bytes: [UInt8] = []
   }
 
-  /// Hands over what an application is told of itself before its load().
+  /// Hands over what an application is told about itself before its load().
   func withBoot<Result>(_ body: (UnsafeMutablePointer<nsgi_boot>) -> Result) -> Result {
     let list = OptionList(options)
     var boot = nsgi_boot()
@@ -147,7 +148,7 @@ package final class Generation: @unchecked Sendable {
     let error = UnsafeMutablePointer<CChar>.allocate(capacity: room)
     error.initialize(repeating: 0, count: room)
     defer { error.deallocate() }
-    // The bytes of nsgi_str are never NULL, and a zero stands behind them.
+    // The bytes of nsgi_str are never NULL, and are followed by a zero.
     let version = Array(saved.version.utf8CString)
     let bytes = saved.bytes.map(CChar.init(bitPattern:)) + [0]
     let result = version.withUnsafeBufferPointer { version in
@@ -174,7 +175,7 @@ package final class Generation: @unchecked Sendable {
     let table: @convention(c) (_ state: UnsafeMutableRawPointer?) -> UnsafePointer<nsgi_app>?
   }
 
-  /// Takes the table that a runtime has for what it has found only in load(): an app whose calls wait, or one
+  /// Takes the runtime's table for the app that only load() could identify: one whose calls wait, or one
   /// whose calls do not.
   private func adoptTable(of app: nsgi_app) {
     guard let offered = app.extension?("draft.table/1") else { return }
@@ -196,8 +197,8 @@ package final class Generation: @unchecked Sendable {
     }
   }
 
-  /// Writes what the next generation should know into a file; the bytes written, nil if it has no save()
-  /// or save() failed.
+  /// Writes what the next generation should know into a file; returns the bytes written, nil if it has no
+  /// save() or save() failed.
   func save(into fd: Int32) -> Int? {
     guard case .full(let app) = form, let save = app.save else { return nil }
     struct Sink {
@@ -219,7 +220,7 @@ package final class Generation: @unchecked Sendable {
     return result >= 0 ? sink.count : nil
   }
 
-  /// Takes the library out of memory, if it may leave; after `unload`.
+  /// Takes the library out of memory, if that is allowed; after `unload`.
   ///
   /// - Returns: whether it has left.
   func close() -> Bool {
@@ -228,7 +229,7 @@ package final class Generation: @unchecked Sendable {
     return !System.isLoaded(copy.path)
   }
 
-  /// The application's last words: nothing of it may run any more. The library stays in memory.
+  /// Ends the application: nothing of it may run any more. The library stays in memory.
   func unload() {
     guard isStarted else { return }
     isStarted = false

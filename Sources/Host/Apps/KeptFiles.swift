@@ -1,10 +1,12 @@
 import Config
+import Control
 import Glibc
 
-/// Files beside the library that an app is made of, such as the signatures of the runtime ffi: each
-/// generation has its own copies, so that a build that is brought back is the build that it was.
+/// Files beside the library that an app is made of, such as the signatures of the runtime ffi, or Python's
+/// modules: each generation has its own copies, so that a generation that is brought back is the same build
+/// again.
 enum KeptFiles {
-  /// Copies them into files that wait for them, in the order of `keptFiles`.
+  /// Copies them into the files prepared for them, in the order of `keptFiles`.
   static func copy(_ app: AppSettings, into files: ArraySlice<Int32>) throws(LoadError) {
     for (index, output) in zip(app.keptFiles, files) {
       let source = app.options[index].value
@@ -14,10 +16,7 @@ enum KeptFiles {
         guard try System.status(input).st_mode & S_IFMT == S_IFREG else {
           throw SystemError("open", ENODEV)
         }
-        let bytes = try System.contents(input)
-        try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
-          try System.writeAll(output, UnsafeRawBufferPointer(buffer))
-        }
+        try System.writeAll(output, try System.contents(input))
       } catch {
         let isNone = error.code == ENODEV
         throw .unreadable(path: source, reason: isNone ? "it is no file with an end" : error.reason)
@@ -25,7 +24,7 @@ enum KeptFiles {
     }
   }
 
-  /// The app with its own copies in place of the operator's files, where there are copies.
+  /// The app with its own copies in place of the operator's files, if there are copies.
   static func substitute(_ app: AppSettings, _ place: AppLoading.Place) -> AppSettings {
     guard case .copied(let copy) = place else { return app }
     var app = app
@@ -33,7 +32,21 @@ enum KeptFiles {
       let kept = "\(Paths.directory(of: copy))/\(AppSettings.keptName(index))"
       if System.exists(kept) { app.options[index].value = kept }
     }
+    let modules = "\(Paths.directory(of: copy))/\(AppSettings.modulesName)"
+    if app.keepsModules, let kept = try? PrivateCopy(source: "", path: modules), kept.size > 0 {
+      app.options.append(AppOption(key: "server.modules", value: modules))
+    }
     return app
+  }
+
+  /// Copies what a runtime has kept of an app's modules from another of this server's copies, which is empty
+  /// if the runtime has kept nothing; returns whether it has.
+  static func copyModules(besides path: String, into output: Int32) -> Bool {
+    let modules = "\(Paths.directory(of: path))/\(AppSettings.modulesName)"
+    guard let input = try? System.openForReading(modules) else { return false }
+    defer { System.close(input) }
+    guard let bytes = try? System.contents(input), !bytes.isEmpty else { return false }
+    return (try? System.writeAll(output, bytes)) != nil
   }
 
   /// Whether two generations have the same files.
@@ -43,16 +56,5 @@ enum KeptFiles {
       guard let kept = try? PrivateCopy(source: "", path: "\(one)/\(name)") else { return false }
       return kept.size == 0 || kept.equals("\(other)/\(name)")
     }
-  }
-}
-
-/// Paths as text.
-enum Paths {
-  /// The last component of a path.
-  static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
-
-  /// The directory that a path lies in.
-  static func directory(of path: String) -> String {
-    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
   }
 }

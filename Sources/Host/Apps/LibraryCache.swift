@@ -1,12 +1,13 @@
 import Glibc
 
-/// The list of libraries that ldconfig(8) has made of the system's directories: /etc/ld.so.cache, in the
-/// form that glibc has written since 2.2.
+/// The list of libraries that ldconfig(8) makes of the system's directories: /etc/ld.so.cache, in the form
+/// that glibc has written since 2.2.
 ///
 ///     "glibc-ld.so.cache1.1"  count: u32  bytes of strings: u32  20 bytes for other things
 ///     count times  flags: i32  name: u32  path: u32  version: u32  capabilities: u64
 ///
-/// Names and paths are zero-ended, by their offset in the file. What does not hold together is left out.
+/// Names and paths end with a zero, and are given by their offset in the file. Inconsistent entries are left
+/// out.
 struct LibraryCache: Sendable {
   private let bytes: [UInt8]
   private static let magic = Array("glibc-ld.so.cache1.1".utf8)
@@ -20,7 +21,7 @@ struct LibraryCache: Sendable {
     private static let flags = 0x0a03
   #endif
 
-  /// The system's; empty where there is none, as in small containers.
+  /// The system's; empty if there is none, as in small containers.
   init(_ path: String = "/etc/ld.so.cache") {
     guard let fd = try? System.openForReading(path) else {
       bytes = []
@@ -28,7 +29,7 @@ struct LibraryCache: Sendable {
     }
     defer { System.close(fd) }
     let all = (try? System.contents(fd)) ?? []
-    // An older form may stand before it, for an older linker.
+    // An older form may come before it, for an older linker.
     var start: Int?
     if all.starts(with: Self.magic) { start = 0 }
     if start == nil, all.starts(with: Array("ld.so-1.7.0".utf8)), all.count > 16 {
@@ -39,7 +40,7 @@ struct LibraryCache: Sendable {
     bytes = start.map { Array(all[$0...]) } ?? []
   }
 
-  /// The files of a name, in the cache's order.
+  /// The files with a name, in the cache's order.
   func files(_ name: String) -> [String] {
     guard bytes.count >= Self.headerSize else { return [] }
     let wanted = Array(name.utf8)

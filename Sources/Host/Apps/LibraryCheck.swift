@@ -1,7 +1,7 @@
 import Control
 
-/// A library that an app would get from somebody else in the process, although it is another file than the
-/// one that it finds by itself.
+/// A library that an app would get from somebody else in the process, although it is not the file that the
+/// app finds by itself.
 public struct LibraryConflict: Equatable, Sendable, CustomStringConvertible {
   /// The name that it is linked by.
   let name: String
@@ -10,7 +10,7 @@ public struct LibraryConflict: Equatable, Sendable, CustomStringConvertible {
   /// The file that is found for it.
   let wanted: String
   let loaded: String
-  /// Who has brought that.
+  /// Who has loaded that one.
   let owner: LoadedLibraries.Owner
 
   /// Both files and both users, after the name of the app, and what to do.
@@ -26,8 +26,8 @@ public struct LibraryConflict: Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Looks whether an app gets the libraries that it would have in a process of its own. The linker says
-/// nothing where it does not: such an app calls into other code than it was built with.
+/// Checks whether an app gets the libraries that it would have in a process of its own. The linker says
+/// nothing if it does not: such an app calls into other code than it was built with.
 package struct LibraryCheck {
   private static let search = LibrarySearch()
   private let search: LibrarySearch
@@ -40,19 +40,19 @@ package struct LibraryCheck {
   /// Of this process.
   package init() { self.init(.shared) }
 
-  /// Before anything of the app is loaded: of all that it links, directly or through others.
+  /// Before anything of the app is loaded: checks everything that it links, directly or through others.
   func before(_ copy: PrivateCopy) -> [LibraryConflict] {
     var result: [LibraryConflict] = []
     walk(copy) { name, user, files in
       guard let loaded = libraries.provider(of: name) else { return files.first }
       if let conflict = conflict(name, user, files, loaded) { result.append(conflict) }
-      // What that one links came with it.
+      // Libraries that it links came with it.
       return nil
     }
     return result
   }
 
-  /// After load(): of the libraries that came with the app, those it has opened by itself among them.
+  /// After load(): checks the libraries that came with the app, including those that it has opened by itself.
   func after(_ copy: PrivateCopy, _ fresh: [LoadedLibraries.Library]) -> [LibraryConflict] {
     let own = Set(fresh.map(\.path))
     let app = LibrarySearch.Seeker(
@@ -82,9 +82,28 @@ package struct LibraryCheck {
     return result
   }
 
+  /// A directory in which a file, or a library that it links, makes the linker look, and where others than
+  /// root and this user may put a library; nil if there is none. There is nothing beside the file itself,
+  /// which is a private copy.
+  func openPlace(of copy: PrivateCopy) -> (user: String, directory: String)? {
+    var result: (user: String, directory: String)?
+    walk(
+      copy,
+      seekers: { user, seeker in
+        let places = seeker.ownPlaces(andBeside: user != copy.source)
+        guard result == nil, let place = places.first(where: { !System.isGuarded($0) }) else { return }
+        result = (user, place)
+      }
+    ) { $2.first }
+    return result
+  }
+
   /// In the linker's order: level by level, each name once. `visit` gets the files of a name, and says with
   /// which one to go on.
-  private func walk(_ copy: PrivateCopy, _ visit: (_ name: String, _ user: String, [String]) -> String?) {
+  private func walk(
+    _ copy: PrivateCopy, seekers: (_ user: String, LibrarySearch.Seeker) -> Void = { _, _ in },
+    _ visit: (_ name: String, _ user: String, [String]) -> String?
+  ) {
     guard let links = ElfLinks.of(copy.path) else { return }
     var open = [(copy.source, LibrarySearch.Seeker(links: links, origin: Paths.directory(of: copy.source)))]
     var next = 0
@@ -92,6 +111,7 @@ package struct LibraryCheck {
     while next < open.count {
       let (user, seeker) = open[next]
       next += 1
+      seekers(user, seeker)
       for name in seeker.links.needed where seen.insert(name).inserted {
         guard let file = visit(name, user, search.files(name, for: seeker)),
           let links = ElfLinks.of(file)
@@ -107,7 +127,7 @@ package struct LibraryCheck {
   ) -> LibraryConflict? {
     guard let wanted = files.first, let identity = loaded.identity else { return nil }
     if files.contains(where: { FileIdentity($0) == identity }) { return nil }
-    // What lies there by the loaded one's name is what was loaded.
+    // The file there with the loaded one's name is the one that was loaded.
     if FileIdentity(loaded.path) == identity, let copy = try? PrivateCopy(source: "", path: loaded.path),
       copy.equals(wanted)
     {

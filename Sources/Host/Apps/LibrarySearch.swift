@@ -1,12 +1,14 @@
+import Control
+
 /// Where the dynamic linker finds a library by its name (ld.so(8)), without asking it: it answers with the
-/// library of that name that is loaded already, whatever file that was.
+/// library of that name that is already loaded, whatever file that was.
 struct LibrarySearch: Sendable {
-  /// The library, or the app, on whose behalf is looked.
+  /// The library, or the app, for which to look.
   struct Seeker {
     let links: ElfLinks
     /// What $ORIGIN stands for.
     let origin: String
-    /// DT_RPATH of those that have loaded it.
+    /// DT_RPATH of the libraries that have loaded it.
     var inherited: [String] = []
 
     /// A library that it has found.
@@ -14,9 +16,17 @@ struct LibrarySearch: Sendable {
       Seeker(links: links, origin: Paths.directory(of: path), inherited: handedDown)
     }
 
-    /// What libraries without a DT_RUNPATH look through before all else.
+    /// The directories that libraries without a DT_RUNPATH search before all others.
     private var handedDown: [String] {
       (links.runpath == nil ? LibrarySearch.expanded(links.rpath, origin) : []) + inherited
+    }
+
+    /// Directories that it names itself, for the linker to search before those of the system; those beside
+    /// itself only if `andBeside`.
+    func ownPlaces(andBeside: Bool) -> [String] {
+      let paths = links.needed.filter { $0.utf8.contains(UInt8(ascii: "/")) }.map(Paths.directory)
+      let places = links.rpath + (links.runpath ?? []) + paths
+      return LibrarySearch.expanded(places.filter { andBeside || !$0.holds("ORIGIN") }, origin)
     }
 
     fileprivate var early: [String] { links.runpath == nil ? handedDown : [] }
@@ -26,7 +36,7 @@ struct LibrarySearch: Sendable {
   private let environment: [String]
   private let cache: LibraryCache
 
-  /// The linker reads LD_LIBRARY_PATH when the process starts; so should the caller.
+  /// The linker reads LD_LIBRARY_PATH when the process starts; the caller should do the same.
   init(
     environment: String? = System.environmentValue("LD_LIBRARY_PATH"), cache: LibraryCache = LibraryCache()
   ) {
@@ -35,8 +45,8 @@ struct LibrarySearch: Sendable {
     self.cache = cache
   }
 
-  /// Files of that name where the linker looks first of all places that have one. Several where it chooses
-  /// by the processor; none if it finds none.
+  /// Files of that name in the first place that has one. Several if the linker chooses by the processor; none
+  /// if it finds none.
   func files(_ name: String, for seeker: Seeker) -> [String] {
     guard !name.utf8.contains(UInt8(ascii: "/")) else {
       return Self.expanded([name], seeker.origin).filter { ElfLinks.of($0) != nil }
@@ -61,7 +71,7 @@ struct LibrarySearch: Sendable {
       .filter { System.exists($0) && ElfLinks.of($0) != nil }
   }
 
-  /// With $ORIGIN, $LIB and $PLATFORM replaced, with braces or without.
+  /// Replaces $ORIGIN, $LIB and $PLATFORM, with braces or without.
   private static func expanded(_ directories: [String], _ origin: String) -> [String] {
     directories.flatMap { directory in
       var results = [directory]

@@ -1,8 +1,8 @@
 import Config
 import Wire
 
-/// Why an application cannot be loaded: one sentence for the operator, with the fix where there is one.
-/// A server that starts with it ends with exit code 22; a swap that meets it is refused.
+/// Why an application cannot be loaded: one sentence for the operator, with the fix if there is one. A server
+/// that starts with it ends with exit code 22; a swap that meets it is refused.
 public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A version of the application interface.
   public struct Version: Equatable, Sendable, CustomStringConvertible {
@@ -18,20 +18,28 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
   case unreadable(path: String, reason: String)
   /// A directory, a device, a FIFO.
   case notAFile(path: String)
-  /// Its size or time stamp changed during the copy.
+  /// Its size or timestamp changed during the copy.
   case changing(path: String)
-  /// Not a library for this machine, or not a whole one.
+  /// Not a library for this machine, or not a complete one.
   case badImage(path: String, ElfError)
   /// No directory for private copies.
   case noRuntimeDirectory(reason: String)
   case copyFailed(path: String, reason: String)
-  /// The dynamic linker's own words: an undefined symbol, a library that is not there.
+  /// `--app-key`, and there is no signature beside the file.
+  case unsigned(path: String, signature: String, key: String)
+  /// The signature is not one of the key's for these bytes.
+  case badSignature(path: String, reason: String)
+  /// `--app-key`, and the file loads another one from its own directory.
+  case unsignedCompanion(path: String, library: String)
+  /// `--app-key`, and the file, or a library that it links, makes the linker look where others can put files.
+  case openPlace(path: String, user: String, directory: String)
+  /// The dynamic linker's own words: an undefined symbol, a missing library.
   case unresolved(path: String, reason: String)
   /// The process has another library of a name than the one that the app, in the operator's words, finds.
   case otherLibrary(app: String, LibraryConflict)
-  /// Neither of the standard symbols, or not the one that was asked for.
+  /// Neither of the standard symbols, or not the requested one.
   case noEntry(path: String, symbol: String?)
-  /// The symbol is there, as data.
+  /// The symbol exists, but as data.
   case notAFunction(path: String, symbol: String)
   /// nsgi_entry returned NULL.
   case refusedHost(path: String)
@@ -70,6 +78,16 @@ public enum LoadError: Error, Equatable, Sendable, CustomStringConvertible {
         + "set TMPDIR to one, that this user "
         + "can write to, nobody else can change, and that is not mounted noexec"
     case .copyFailed(let path, let reason): "cannot copy \(path) to the runtime directory: \(reason)"
+    case .unsigned(let path, let signature, let key):
+      "\(path) is not signed: there is no \(signature); sign it with the key of \(key) (--app-key)"
+    case .badSignature(let path, let reason): "\(path) is not loaded: \(reason) (--app-key)"
+    case .unsignedCompanion(let path, let library):
+      "\(path) is not loaded: it loads \(library), which no signature covers (--app-key); link it into the "
+        + "build, or install it where the system looks for libraries"
+    case .openPlace(let path, let user, let directory):
+      "\(path) is not loaded: \(user) has libraries looked for in \(directory) (RPATH, RUNPATH), where "
+        + "others than root can put some that no signature covers (--app-key); link without it, or give the "
+        + "directory to root alone"
     case .unresolved(let path, let reason):
       "\(path) cannot be linked: \(reason); link it with all the libraries it uses (ldd -r \(path))"
     case .otherLibrary(let app, let conflict): "\(app) \(conflict)"

@@ -4,19 +4,19 @@ import Posix
 
 /// Identities by path, for the check of what is loaded.
 extension FileIdentity {
-  /// Nil for what is not there.
+  /// Nil for a file that does not exist.
   init?(_ path: String) {
     guard let status = System.status(of: path) else { return nil }
     self.init(status)
   }
 }
 
-/// The libraries in this process: which file each was when it came, and who has brought it.
+/// The libraries in this process: which file each was when it was loaded, and who loaded it.
 ///
-/// The dynamic linker has one library of a name (its soname, or the name it was linked by) in a process: who
-/// needs it later gets that one, whatever file it would have found.
+/// The dynamic linker has one library of a name (its soname, or the name it was linked by) in a process:
+/// whoever needs it later gets that one, whatever file would have been found.
 ///
-/// Unchecked: what changes is guarded by `mutex`.
+/// Unchecked: mutable state is guarded by `mutex`.
 final class LoadedLibraries: @unchecked Sendable {
   /// Those of this process.
   static let shared = LoadedLibraries()
@@ -25,12 +25,12 @@ final class LoadedLibraries: @unchecked Sendable {
   struct Library: Sendable {
     /// By the linker's own name for it.
     let path: String
-    /// Of its file, when it came; nil if it was not there any more.
+    /// The identity of its file when it was loaded; nil if the file no longer existed.
     let identity: FileIdentity?
     let owner: Owner
   }
 
-  /// Who has brought a library.
+  /// Who has loaded a library.
   enum Owner: Equatable, Sendable {
     case server
     /// An app, in the operator's words.
@@ -43,9 +43,9 @@ final class LoadedLibraries: @unchecked Sendable {
   private var copies: Set<String> = []
   private var isBegun = false
 
-  /// Takes up what has come. What was there when an app first asked is the server's.
+  /// Records new libraries. Those that were there when an app first asked are the server's.
   ///
-  /// - Returns: what has come since the last time.
+  /// - Returns: the libraries that are new since the last time.
   @discardableResult
   func update(for owner: Owner) -> [Library] {
     mutex.lock()
@@ -63,7 +63,7 @@ final class LoadedLibraries: @unchecked Sendable {
     return fresh
   }
 
-  /// A private copy is none of the files that a build is told from another by.
+  /// Leaves a private copy out of the files by which builds are told apart.
   func hide(_ copy: String) {
     mutex.lock()
     copies.insert(copy)

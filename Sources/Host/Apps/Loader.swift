@@ -1,17 +1,18 @@
 import CNSGI
+import Control
 
-/// Loads a private copy into the process and shakes hands with it. Nothing of the application has run
-/// before but its constructors.
+/// Loads a private copy into the process and shakes hands with it. Of the application, only its constructors
+/// have run before.
 package enum Loader {
   /// The plain form: `application` of nsgi.h.
   package typealias Application = @convention(c) (UnsafePointer<nsgi_environ>?, nsgi_start_response?) -> Int32
   /// The full form's symbol.
   typealias Entry = @convention(c) (UnsafePointer<nsgi_host>?) -> UnsafePointer<nsgi_app>?
 
-  /// How the library is called.
+  /// The way to call the library.
   package enum Form {
     case plain(Application)
-    /// What nsgi_entry returned.
+    /// The table that nsgi_entry returned.
     case full(UnsafePointer<nsgi_app>)
   }
 
@@ -42,7 +43,8 @@ package enum Loader {
     return (handle, .full(table))
   }
 
-  /// Opens the library, and those beside the operator's file, without touching its entry; nil when it
+  /// Opens the library, and those beside the operator's file, without touching its entry; nil if it cannot be
+  /// opened.
   /// cannot be opened.
   package static func openWithCompanions(_ copy: PrivateCopy, _ image: ElfImage) -> UnsafeMutableRawPointer? {
     do { try openCompanions(of: copy, image) } catch { return nil }
@@ -50,17 +52,18 @@ package enum Loader {
   }
 
   /// Loads the libraries that the application looks for beside itself ($ORIGIN in its search path), from
-  /// beside the operator's file: seen from the copy they are not there. The linker then finds them by
-  /// soname. These are used where they lie, and shared by all generations.
+  /// beside the operator's file: they are not beside the copy. The linker then finds them by soname. These
+  /// are used in place, and shared by all generations.
   private static func openCompanions(of copy: PrivateCopy, _ image: ElfImage) throws(LoadError) {
-    let folder = copy.source.lastIndex(of: "/").map { String(copy.source[..<$0]) } ?? "."
+    let folder = Paths.directory(of: copy.source)
     for entry in image.searchPath {
       guard
         let rest = ["$ORIGIN", "${ORIGIN}"].first(where: entry.hasPrefix).map({ entry.dropFirst($0.count) })
       else { continue }
-      for name in image.needed where !name.contains("/") {
+      for name in image.needed where !name.utf8.contains(UInt8(ascii: "/")) {
         let path = "\(folder)\(rest)/\(name)"
         guard System.exists(path) else { continue }
+        guard AppKey.shared == nil else { throw .unsignedCompanion(path: copy.source, library: path) }
         guard System.openLibrary(path) != nil else {
           throw .unresolved(path: copy.source, reason: System.linkerError())
         }
@@ -68,7 +71,7 @@ package enum Loader {
     }
   }
 
-  /// The linker's words without the name of the copy, which says nothing to the operator.
+  /// The linker's words without the name of the copy, which means nothing to the operator.
   private static func linkerError(of copy: PrivateCopy) -> String {
     let text = System.linkerError()
     let prefix = copy.path + ": "
@@ -96,7 +99,7 @@ package enum Loader {
     MemoryLayout<nsgi_app>.offset(of: \.call)! + MemoryLayout<UnsafeRawPointer>.size)
   private static let mostSize: UInt32 = 64 * 1024
 
-  /// The host's own copy of a table, what an older application does not have being zero.
+  /// The host's own copy of a table, in which members that an older application does not have are zero.
   package static func adopt(_ table: UnsafePointer<nsgi_app>) -> nsgi_app {
     var result = nsgi_app()
     let size = min(Int(table.pointee.head.size), MemoryLayout<nsgi_app>.size)

@@ -28,15 +28,15 @@ struct PluginSearch {
         + "or name its directory with --plugins-dir")
   }
 
-  /// The worker library that belongs to a plugin: of the plugin's folder, or of the server's. Nil if neither
-  /// has it.
+  /// The worker library that belongs to a plugin: from the plugin's folder, or from the server's. Nil if
+  /// neither has it.
   func library(beside plugin: String) -> String? {
     let names = ["nsgi_worker.so", "libnsgi_worker.so"]
     return ([Self.parent(plugin)] + places).lazy.flatMap { place in names.map { "\(place)/\($0)" } }
       .first { System.exists($0) }
   }
 
-  /// A library of the server's own that it loads when it is needed.
+  /// One of the server's own libraries, loaded when it is needed.
   func find(library name: String) throws(ServerFailure) -> String {
     let names = ["\(name).so", "lib\(name).so"]
     for place in places {

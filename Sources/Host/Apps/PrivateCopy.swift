@@ -3,8 +3,8 @@ import Glibc
 
 /// The server's own copy of an application's file: immutable, and under a name that is never used again.
 ///
-/// The operator's file is not loaded itself: dlopen answers with the old image for a name (or an inode)
-/// that it has seen, and a library that is overwritten or truncated while mapped takes the process along.
+/// The operator's file itself is not loaded: for a name (or an inode) that it has seen, dlopen answers with
+/// the old image, and a library that is overwritten or truncated while mapped takes the process along.
 package struct PrivateCopy {
   /// The operator's file.
   package let source: String
@@ -23,7 +23,7 @@ package struct PrivateCopy {
     } catch { throw .unreadable(path: path, reason: error.reason) }
   }
 
-  /// Copies the file into a new directory of `runtime`; refuses one that changes meanwhile.
+  /// Copies the file into a new directory of `runtime`; refuses a file that changes meanwhile.
   package init(of source: String, in runtime: RuntimeDirectory) throws(LoadError) {
     let path: String
     let output: Int32
@@ -98,7 +98,7 @@ package struct PrivateCopy {
       .elementsEqual(UnsafeRawBufferPointer(start: second, count: size))
   }
 
-  /// Reads the ELF headers of the copy, which symbols of `wanted` it exports among them.
+  /// Reads the ELF headers of the copy, including which symbols of `wanted` it exports.
   package func inspect(wanted: [String]) throws(LoadError) -> ElfImage {
     guard size > 0 else { throw .badImage(path: source, .empty) }
     do {

@@ -1,8 +1,9 @@
+import Control
 import Glibc
 
 /// The server's own directory: private copies of builds and the control socket. Nobody but its owner can
 /// write in it; a master's workers of another user may read the copies through their group. It has a fresh
-/// name for each process and is gone when the server ends. A crash leaves it behind, so that the addresses
+/// name for each process and is removed when the server ends. A crash leaves it behind, so that the addresses
 /// of a backtrace still have a file; a later server removes it after a day.
 package final class RuntimeDirectory {
   /// Absolute path.
@@ -28,7 +29,7 @@ package final class RuntimeDirectory {
   }
 
   private func take() throws(SystemError) -> Int32 {
-    // A copy of the process that an app makes does not say "in use" when this one has ended.
+    // A copy of the process that an app makes must not say "in use" after this one has ended.
     let fd = System.own(try System.openOwnDirectory(Paths.name(of: path), in: parent))
     if let group {
       try System.give(fd, uid_t.max, group)
@@ -38,7 +39,7 @@ package final class RuntimeDirectory {
     return fd
   }
 
-  /// Somebody has removed the directory: makes it again, empty.
+  /// Makes the directory again, empty, because somebody has removed it.
   func remake() throws(SystemError) {
     try System.makeDirectory(path, 0o700)
     let fresh = try take()
@@ -46,15 +47,15 @@ package final class RuntimeDirectory {
     descriptor = fresh
   }
 
-  /// Makes one in `parent`, else where the system has a place for it.
+  /// Makes one in `parent`, otherwise where the system has a place for it.
   package static func create(in parent: String? = nil) throws(LoadError) -> RuntimeDirectory {
     try create(in: parent, for: nil)
   }
 
-  /// Makes one: in `parent` if given, else where the system has a place for it.
+  /// Makes one: in `parent` if given, otherwise where the system has a place for it.
   ///
   /// - Parameters:
-  ///   - identity: who is to read the copies, if that is somebody else.
+  ///   - identity: who has to read the copies, if that is somebody else.
   ///   - sweeps: look for what killed servers left; a CGI program, which lives for one request, does not.
   static func create(
     in parent: String? = nil, for identity: Identity?, sweeps: Bool = true
@@ -74,7 +75,7 @@ package final class RuntimeDirectory {
     throw .noRuntimeDirectory(reason: reasons.joined(separator: "; "))
   }
 
-  /// Why a directory cannot hold ours; nil for nothing.
+  /// Why a directory cannot hold ours; nil if it can.
   private static func obstacle(_ parent: String, _ identity: Identity?) throws(SystemError) -> String? {
     // Debian mounts /run noexec when it boots through an initramfs: dlopen would fail there.
     guard try System.allowsExecution(parent) else { return "is mounted noexec" }
@@ -85,7 +86,7 @@ package final class RuntimeDirectory {
     return "is closed to \(identity!)"
   }
 
-  /// The user's runtime directory, the service's, the temporary one; the last is for want of a better.
+  /// The user's runtime directory, the service's, the temporary one; the last for want of a better one.
   private static func candidates() -> [String] {
     var result: [String] = []
     if let own = System.environmentValue("XDG_RUNTIME_DIR"), own.hasPrefix("/") { result.append(own) }
@@ -113,14 +114,14 @@ package final class RuntimeDirectory {
 
   // MARK: Other servers
 
-  /// A server that runs: its control socket, and the user that it has to be.
+  /// A running server: its control socket, and the user that it has to be.
   struct Running {
     let socket: String
     let owner: UInt32
   }
 
-  /// The servers that this user may take at their word: its own, and to root those of the service, whose
-  /// directory root has made; `directory`: those alone that have their own directory in it.
+  /// The servers that this user may trust: its own and, for root, those of the service, whose directory root
+  /// has made; `directory`: only those that have their own directory in it.
   static func running(in directory: String? = nil) -> [Running] {
     var result: [Running] = []
     var seen: Set<String> = []
@@ -142,7 +143,7 @@ package final class RuntimeDirectory {
         guard let status = try? System.status(fd), trusts(status.st_uid), status.st_mode & 0o022 == 0 else {
           continue
         }
-        // Whoever holds the lock runs.
+        // The process that holds the lock is running.
         guard (try? System.lock(fd)) == nil, System.isSocket(path + "/control.sock") else { continue }
         result.append(Running(socket: path + "/control.sock", owner: status.st_uid))
       }
@@ -152,7 +153,7 @@ package final class RuntimeDirectory {
 
   // MARK: What crashed servers left
 
-  /// Removes directories of this user that no process holds and that nobody has needed for so long.
+  /// Removes directories of this user that no process holds and that nobody has needed for this long.
   package static func sweep(_ parent: String, olderThan seconds: Int) {
     guard let names = try? System.names(in: parent), let above = try? System.openDirectory(parent) else {
       return
@@ -169,8 +170,8 @@ package final class RuntimeDirectory {
     }
   }
 
-  /// Removes a directory of ours. Copies lie two levels deep: gen-N/NAME. What is no directory of this user's
-  /// is a name at most, and nothing is looked up by more than one.
+  /// Removes a directory of ours. Copies lie two levels deep: gen-N/NAME. Anything that is not a directory of
+  /// this user is at most a name, and nothing is looked up by more than one.
   private static func removeTree(_ directory: Int32, named name: String, in parent: Int32) {
     for entry in (try? System.names(in: directory)) ?? [] {
       if let copy = try? System.openOwnDirectory(entry, in: directory) {

@@ -13,20 +13,20 @@ private struct LeaveTable {
 final class App: @unchecked Sendable {
   /// "" or "/segment…", without a slash at the end.
   let mount: [UInt8]
-  /// What log lines call it.
+  /// Its name in log lines.
   let name: String
   let generation: Generation
-  /// Its place in the configuration: what master and scoreboard call it by.
+  /// Its place in the configuration: master and scoreboard call it by this number.
   let place: Int
-  /// What a call needs, apart; lives as long as the app.
+  /// The part of it that a call needs; lives as long as the app.
   private(set) var calls: AppCallsPointer
-  /// Calls whose clients have come back, and for which there is no permit yet.
+  /// Calls whose clients have come back, but for which there is no permit yet.
   var returning: [ExchangePointer] = []
   /// drain() was called.
   private(set) var isDrained = false
-  /// No call of it comes any more: host threads that were told of it take their leave.
+  /// No more calls of it come: host threads that it was told of take their leave.
   let isRetired = Atomic<Bool>(false)
-  /// Host threads that thread() was told of and that have not left.
+  /// Host threads that thread() was called for and that have not left.
   let threads = Atomic<Int>(0)
 
   /// - Parameter threads: calls under way at once at most, if the app is thread-safe.
@@ -48,7 +48,7 @@ final class App: @unchecked Sendable {
     ForkedCopy.end()
   }
 
-  /// Tells the app, once, that its worker leaves: calls may still come. By `draft.leave/1` (docs/NSGI.md).
+  /// Tells the app, once, that its worker leaves: calls may still come. With `draft.leave/1` (docs/NSGI.md).
   func leave() {
     guard case .full(let table) = generation.form, let found = table.extension?("draft.leave/1") else {
       return
@@ -65,7 +65,7 @@ final class App: @unchecked Sendable {
     ForkedCopy.end()
   }
 
-  /// Tells the app of this host thread: it is about to make its first call, or has made its last.
+  /// Tells the app about this host thread: it is about to make its first call, or has made its last.
   func thread(entering: Bool) {
     guard case .full(let table) = generation.form, let hook = table.thread else { return }
     if entering { threads.add(1, ordering: .relaxed) }

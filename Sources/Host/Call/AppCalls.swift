@@ -1,8 +1,8 @@
 import CNSGI
 import Wire
 
-/// What the loop needs of an application for each request, in one plain record at a fixed address: no
-/// reference in it, so that a call retains nothing. Its counters belong to the leader.
+/// What the loop needs of an application for each request, in one plain record at a fixed address: it has no
+/// references, so that a call retains nothing. Its counters belong to the leader.
 struct AppCalls {
   /// Under way, on the loop or beside it.
   var active = 0
@@ -14,7 +14,7 @@ struct AppCalls {
   var absent = 0
   /// The host thread that has called last; see `HostThread`.
   var caller: UInt64 = 0
-  /// `threads` for an app that is thread-safe, else 1.
+  /// `threads` for an app that is thread-safe, otherwise 1.
   let limit: Int
   /// NSGI_NONBLOCKING: the app stays on the loop.
   let neverWaits: Bool
@@ -26,14 +26,14 @@ struct AppCalls {
   let place: Int
   /// Counts the builds of this application from 1.
   let generation: UInt32
-  /// The app has to be told of host threads.
+  /// The app has to be told about host threads.
   let watchesThreads: Bool
   /// The application it is part of.
   private let owner: Unmanaged<App>
   fileprivate let plain: PlainForm.Callable?
   fileprivate let full: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<nsgi_request>?) -> Int32)?
   fileprivate let state: UnsafeMutableRawPointer?
-  /// What the plain form gets; here, because a lazy static is asked at each call whether it is there.
+  /// What the plain form gets; here, because a lazy static checks at each call whether it exists.
   fileprivate let environ = PlainForm.environ
   /// Requests in the queue.
   private(set) var waiting = 0
@@ -57,10 +57,14 @@ struct AppCalls {
     }
   }
 
-  /// For log lines, and for what is not hot.
+  /// What the start says about it (`Spread`): its threads at most; 0 for an app whose calls never wait and
+  /// may leave their requests to be answered later, like those of ASGI: its own event loop serves them.
+  var threads: Int { neverWaits && mayAsync ? 0 : limit }
+
+  /// For log lines, and anything that is not hot.
   var app: App { owner.takeUnretainedValue() }
 
-  /// Exchanges that still have to be called for.
+  /// Exchanges that still have to be called.
   var uncalled: Int { exchanges - active - absent - asynchronous }
 
   // MARK: The queue
@@ -72,7 +76,7 @@ struct AppCalls {
     waiting += 1
   }
 
-  /// Takes one out that waits; false when it does not.
+  /// Takes a waiting one out; false if it does not wait.
   mutating func remove(_ exchange: ExchangePointer) -> Bool {
     var before: ExchangePointer?
     var place = first

@@ -38,9 +38,9 @@ extension UnsafeMutablePointer where Pointee == AppCalls {
   @inline(__always) var watchesThreads: Bool { pointee.watchesThreads }
   @inline(__always) var waiting: Int { pointee.waiting }
 
-  // MARK: What follows from them
+  // MARK: Derived properties
 
-  /// For log lines, and for what is not hot.
+  /// For log lines, and anything that is not hot.
   var app: App { pointee.app }
   var uncalled: Int { pointee.uncalled }
 }

@@ -9,7 +9,7 @@ struct ReadyCall {
   var function: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
   var argument: UnsafeMutableRawPointer?
 
-  /// It asks for things that there are, and has a function to call if it asks for any.
+  /// It asks only for conditions that exist, and has a function to call if it asks for any.
   var isWellFormed: Bool {
     let known = NSGI_READY_BODY.rawValue | NSGI_READY_SPACE.rawValue | NSGI_READY_GONE.rawValue
     return what & ~Int32(known) == 0 && (what == 0 || function != nil)
@@ -20,7 +20,7 @@ struct ReadyCall {
 extension Worker {
   // MARK: The app's side
 
-  /// finish(): ends an exchange whose call answered NSGI_ASYNC, also before that call has returned.
+  /// finish(): ends an exchange whose call answered NSGI_ASYNC, even before that call has returned.
   func finish(_ exchange: ExchangePointer, _ result: Int32) -> Int32 {
     guard exchange.earlyResult == nil else { return NSGI_GONE.rawValue }
     if exchange.state.owner == .asynchronous, !awaitReadyCall(exchange) { return NSGI_GONE.rawValue }
@@ -41,7 +41,7 @@ extension Worker {
     inbox.post(.finished(exchange))
   }
 
-  /// on_ready(): remembers whom to tell; the leader does.
+  /// on_ready(): remembers whom to tell; the leader tells.
   func onReady(_ exchange: ExchangePointer, _ call: ReadyCall) -> Int32 {
     guard call.isWellFormed else { return NSGI_MISUSE.rawValue }
     guard awaitReadyCall(exchange) else { return NSGI_GONE.rawValue }
@@ -51,8 +51,8 @@ extension Worker {
     return NSGI_OK.rawValue
   }
 
-  /// Under the lock: a function that on_ready() was given and that runs right now has to come to its end,
-  /// unless this is its own thread. False when the exchange has ended meanwhile.
+  /// Under the lock: waits until a function that on_ready() was given and that is running has ended, unless
+  /// this is its own thread. False if the exchange has ended meanwhile.
   private func awaitReadyCall(_ exchange: ExchangePointer) -> Bool {
     let id = exchange.id
     while let runner = exchange.readyRunner, pthread_equal(runner, pthread_self()) == 0 {
@@ -66,7 +66,7 @@ extension Worker {
 
   /// call() has answered NSGI_ASYNC on the leader: the exchange leaves the loop, the leader goes on.
   func becomeAsync(_ exchange: ExchangePointer) {
-    // This thread is inside the host still: nobody else is, and nobody waits for the lock.
+    // This thread is still inside the host: nobody else is, and nobody waits for the lock.
     exchange.lock.lock()
     leave(exchange)
     exchange.next(.wentAsync)
@@ -74,7 +74,7 @@ extension Worker {
     if exchange.connection.streamsBody { resumeStream(exchange.connection, exchange) }
   }
 
-  /// Tells an app that waits for it that something is so now.
+  /// Tells an app that a condition that it waits for holds now.
   func becameReady(_ exchange: ExchangePointer, _ what: nsgi_ready) {
     exchange.lock.lock()
     let call = exchange.ready
@@ -93,7 +93,7 @@ extension Worker {
     exchange.lock.unlock()
   }
 
-  /// An app has asked: is one of the things so already?
+  /// An app has asked: does one of the conditions hold already?
   func checkReadiness(_ exchange: ExchangePointer, _ id: nsgi_id) {
     guard exchange.id == id else { return }
     exchange.lock.lock()
@@ -116,16 +116,16 @@ extension Worker {
     if stream, !hasBody { resumeStream(connection, exchange) }
   }
 
-  /// An app that waits for nothing but the client's leaving is told of it by the end of what that one sends:
-  /// who closes says no more.
+  /// An app that waits only for the client to leave is told when the client ends its side: a client that
+  /// closes says no more.
   private func watchEnd(_ connection: ConnectionPointer) {
     guard connection.gateway.hasSocket else { return }
     setInterest(connection, connection.interest.union(.end))
   }
 
-  /// The client is gone or the time is over: the app is told once. What of the request is there may still be
-  /// read. Of a response whose client `hasLeft` nothing is sent, as its app learns by the next write; any
-  /// other is over.
+  /// The client is gone or the time is over: tells the app once. It may still read the part of the request
+  /// that is there. If the client `hasLeft`, nothing of the response is sent, as the app learns with its next
+  /// write; otherwise the response is over.
   func abandoned(_ exchange: ExchangePointer, hasLeft: Bool = false) {
     exchange.lock.lock()
     let action = exchange.next(hasLeft ? .clientLeft : .timeOver)
@@ -139,7 +139,7 @@ extension Worker {
     becameReady(exchange, NSGI_READY_GONE)
   }
 
-  /// Leader: an event of a connection whose exchange is beside the loop.
+  /// Leader: handles an event of a connection whose exchange is beside the loop.
   func besideEvent(_ connection: ConnectionPointer, _ event: Readiness) {
     guard let exchange = connection.exchange else { return }
     if event.hasHungUp { return hungUp(connection, exchange) }
@@ -148,7 +148,7 @@ extension Worker {
     if event.canRead, connection.streamsBody { feedBeside(connection, exchange) }
   }
 
-  /// The peer is gone, or has broken the connection. What it sent before is there still: a request that waits
+  /// The peer is gone, or has broken the connection. What it sent before is still there: a request that waits
   /// for its call keeps its turn, and a body is read to its end.
   private func hungUp(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     guard connection.isDetached, connection.streamsBody else {
@@ -162,7 +162,7 @@ extension Worker {
     exchange.lock.unlock()
     if isComing, !isFull { return feedBeside(connection, exchange) }
     unwatch(connection)
-    // The rest comes when the app has taken what waits for it; then this is told again.
+    // The rest comes when the app has taken what waits for it; then this is reported again.
     if !isComing { abandoned(exchange, hasLeft: true) }
   }
 

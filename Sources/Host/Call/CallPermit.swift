@@ -1,8 +1,8 @@
 import Glibc
 
-/// A call's permit to be under way: an app gives out so many at once (`--threads`). While a call waits for
-/// its client, to send more of a body or to take more of an answer, it does no work, and another one gets its
-/// permit: else a few slow clients would have an app to themselves.
+/// A call's permit to be under way: an app gives out a limited number at once (`--threads`). While a call
+/// waits for its client, to send more of a body or to take more of an answer, it does no work, and another
+/// one gets its permit: otherwise a few slow clients could occupy an app alone.
 enum CallPermit {
   /// The call counts. May become offered.
   case held
@@ -20,7 +20,7 @@ extension Worker {
 
   // MARK: The call's side, under the exchange's lock
 
-  /// The call waits. Only its own thread can offer its permit; and one that is called alone is so as a whole.
+  /// The call waits. Only its own thread can offer its permit; an app that is called one at a time keeps it.
   func offerPermit(_ exchange: ExchangePointer) {
     guard exchange.permit == .held, exchange.state.owner == .detached,
       exchange.calls.unsafelyUnwrapped.limit > 1,
@@ -45,7 +45,7 @@ extension Worker {
 
   // MARK: The leader's side
 
-  /// A call offers its permit: another one gets it. So many can wait at once, for each has a thread.
+  /// A call offers its permit: another one gets it. That many can wait at once, because each has a thread.
   func takePermit(_ exchange: ExchangePointer) -> Turn {
     let calls = exchange.calls.unsafelyUnwrapped
     exchange.lock.lock()
@@ -78,7 +78,7 @@ extension Worker {
     }
   }
 
-  /// A call is cancelled: it is not to wait for its permit.
+  /// A call is cancelled: it must not wait for its permit.
   func returnPermitNow(_ exchange: ExchangePointer) {
     let app = app(exchange)
     guard let index = app.returning.firstIndex(of: exchange) else { return }

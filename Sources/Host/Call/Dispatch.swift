@@ -6,8 +6,8 @@ import Wire
 /// Whether the thread still leads after what it did.
 enum Turn {
   case goesOn
-  /// A call was taken off the loop while it ran: another thread leads, and what the loop owns is that
-  /// one's. The thread returns to the followers without touching anything.
+  /// A call was taken off the loop while it ran: another thread leads, and owns what the loop owns. The
+  /// thread returns to the followers without touching anything.
   case handedOff
 }
 
@@ -24,7 +24,7 @@ enum Dispatched {
 /// Dispatch: Leader/Followers with hand-off. The leader runs the app itself; when the call turns out to
 /// wait or to be slow, another thread becomes leader and this one stays with its app.
 extension Worker {
-  /// The request is there: call its app, now or when a call of it ends.
+  /// The request is there: calls its app, now or when one of its calls ends.
   @inline(__always)
   func dispatch(_ exchange: ExchangePointer) -> Dispatched {
     let calls = exchange.calls.unsafelyUnwrapped
@@ -57,7 +57,7 @@ extension Worker {
       watchdog.wake()
     }
     clinux_set_current(exchange)
-    // The last word as leader: from here on the call may be taken off the loop.
+    // The last act as leader: from here on the call may be taken off the loop.
     exchange.next(.called)
     let result = exchange.pointee.socketCall == .none ? calls.call(exchange) : callHandler(exchange)
     ForkedCopy.end(result)
@@ -71,7 +71,7 @@ extension Worker {
     return .answered
   }
 
-  /// The app has last been called by another thread than this one, or never.
+  /// The app was last called by another thread than this one, or never.
   @inline(never)
   private func enter(_ calls: AppCallsPointer) {
     calls.caller = leading.id
@@ -117,13 +117,13 @@ extension Worker {
     return .handedOff
   }
 
-  /// The app of an exchange, for what is not hot.
+  /// The app of an exchange, for anything that is not hot.
   func app(_ exchange: ExchangePointer) -> App { exchange.calls.unsafelyUnwrapped.app }
 
   // MARK: Beside the loop
 
-  /// The call has returned on a thread that does not lead any more: encode what is left, send what the
-  /// socket takes, and give the exchange back to the leader.
+  /// The call has returned on a thread that no longer leads: encodes what is left, sends what the socket
+  /// takes, and gives the exchange back to the leader.
   private func completeBeside(_ exchange: ExchangePointer, _ result: Int32) {
     exchange.lock.lock()
     exchange.next(.completed)
@@ -171,7 +171,7 @@ extension Worker {
     return true
   }
 
-  /// Another thread is to lead: `exchange` has left the loop, or this thread does for an errand.
+  /// Another thread has to lead: `exchange` has left the loop, or this thread leaves it for an errand.
   func vacate(_ exchange: ExchangePointer?) {
     guard !leadership.vacate(exchange, startThread: startFollower) else { return }
     log.error(
@@ -180,7 +180,7 @@ extension Worker {
     watchdog.wake()
   }
 
-  /// Watchdog: tries again what `vacate` got no thread for; true while nobody leads.
+  /// Watchdog: tries again if `vacate` got no thread; true while nobody leads.
   private func fillPlace() -> Bool {
     leadership.lacksThread.load(ordering: .relaxed) && !leadership.fill(startThread: startFollower)
   }
@@ -206,7 +206,7 @@ extension Worker {
   // MARK: The leader's side of it
 
   /// A new leader takes over from a call that has left the loop: the head keeps its block, and the kernel
-  /// watches the connection for its end, and for what still comes of a streamed body.
+  /// watches the connection for its end, and for the rest of a streamed body.
   func takeOver(_ exchange: ExchangePointer) {
     leave(exchange)
     let connection = exchange.connection
@@ -215,13 +215,13 @@ extension Worker {
       if exchange.neverWaits { deadlinePassed(connection) }
       return
     }
-    // What the call has flushed and the socket has not taken leaves without another word of the app.
+    // Bytes that the call has flushed and the socket has not taken leave without another word from the app.
     exchange.lock.lock()
     let hasOutput = exchange.outlet.hasOutput
     exchange.lock.unlock()
     if hasOutput { watchOutput(connection) }
     if connection.streamsBody { resumeStream(connection, exchange) }
-    // One that never waits has been left alone up to its deadline.
+    // An app that never waits has been left alone up to its deadline.
     if exchange.neverWaits { deadlinePassed(connection) }
   }
 
@@ -232,7 +232,7 @@ extension Worker {
     rest(connection)
   }
 
-  /// No event but the peer's reset is of interest now, and no timer runs but the request's own.
+  /// No event but the peer's reset matters now, and no timer runs but the request's own.
   private func rest(_ connection: ConnectionPointer) {
     startDeadline(connection)
     setInterest(connection, [])
@@ -246,7 +246,7 @@ extension Worker {
     connection.interest = []
   }
 
-  /// What threads beside the loop have said.
+  /// Takes the messages of threads beside the loop.
   func serveInbox() -> Turn {
     if rounds.messages.isEmpty { inbox.take(&rounds.messages) }
     while let message = rounds.messages.next() {
@@ -273,6 +273,7 @@ extension Worker {
     case .decided(let asked, let isRight): return decided(asked, isRight: isRight)
     case .socket(let id): return heedSocket(id)
     case .replaces(let replacement): install(replacement)
+    case .certificates(let others, let number): present(others, number: number)
     case .cameHome: return giveBack()
     case .threadLeft: break
     }
@@ -314,7 +315,7 @@ extension Worker {
     if calls.absent > 0 { returnPermits(calls) }
     while !leading.isAway, calls.active < calls.limit, let exchange = calls.pointee.next() {
       let connection = exchange.connection
-      // Whether its client still waits or not: what it has asked for is done.
+      // Its client may wait or not: what it has asked for is done.
       switch call(exchange, calls) {
       case .handedOff: return .handedOff
       case .parked: continue

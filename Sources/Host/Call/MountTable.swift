@@ -1,12 +1,12 @@
 import CNSGI
 import Wire
 
-/// The applications of a worker by mount point: the longest prefix that ends at a segment border wins.
+/// The applications of a worker by mount point: the longest prefix that ends at a segment boundary wins.
 ///
 /// The mounts are fixed; the app at one may be replaced by the leader. Lives as long as the process.
 struct MountTable: @unchecked Sendable {
   private let mounted: UnsafeMutableBufferPointer<App>
-  /// The only app, if it sits at the root: nothing has to be compared.
+  /// The only app, if it is at the root: nothing has to be compared.
   private let root: UnsafeMutablePointer<AppCallsPointer?>
 
   /// - Parameter apps: no two at one mount.
@@ -20,16 +20,16 @@ struct MountTable: @unchecked Sendable {
   /// The apps as they are mounted now. For the leader, or when nobody leads.
   var apps: [App] { Array(mounted) }
 
-  /// Mounted applications.
+  /// The number of mounted applications.
   var count: Int { mounted.count }
 
-  /// Where the application of a place in the configuration stands in the table.
+  /// The index in the table of the application at a place in the configuration.
   func index(of place: Int) -> Int? { mounted.firstIndex { $0.place == place } }
 
   /// The app at an index of the table.
   subscript(index: Int) -> App { mounted[index] }
 
-  /// Leader: puts another app where one is; requests whose head is complete stay with the one before.
+  /// Leader: replaces an app by another; requests whose head is complete stay with the old one.
   ///
   /// - Parameter app: has the same mount.
   /// - Returns: the app that was there.
@@ -41,7 +41,7 @@ struct MountTable: @unchecked Sendable {
     return old
   }
 
-  /// The app for the request's path, with SCRIPT_NAME and PATH_INFO moved to its mount; nil for none.
+  /// The app for the request's path, with SCRIPT_NAME and PATH_INFO moved to its mount; nil if there is none.
   @inline(__always)
   func find(_ exchange: inout Exchange) -> AppCallsPointer? { root.pointee ?? search(&exchange) }
 
@@ -61,7 +61,7 @@ struct MountTable: @unchecked Sendable {
   /// The path of a request from the root of the host.
   func wholePath(_ exchange: inout Exchange) -> Text {
     let script = exchange.meta.scriptName.bytes
-    // A front end that says SCRIPT_NAME beside the whole path means the mount, where one has that name.
+    // A front end that sends SCRIPT_NAME beside the whole path means the mount, if one has that name.
     let isWhole = exchange.meta.mayHaveWholePath && mounted.contains { script.elementsEqual($0.mount) }
     if isWhole { return exchange.meta.pathInfo }
     return Normalizer.joined(exchange.meta.scriptName, exchange.meta.pathInfo, &exchange.arena)

@@ -1,13 +1,14 @@
 import Synchronization
 import Wire
 
-/// An app in another one's place, while the worker serves.
+/// An app that takes another one's place while the worker serves.
 final class Replacement: Sendable {
   /// Where in the mount table.
   let index: Int
   /// Loaded, started and probed; at the same mount.
   let app: App
-  /// Told of the app before, once nothing of it runs any more and it is unloaded; on a thread of its own.
+  /// Told about the previous app, once nothing of it runs any more and it is unloaded; on a thread of its
+  /// own.
   let whenOver: @Sendable (App) -> Void
 
   init(_ index: Int, _ app: App, whenOver: @escaping @Sendable (App) -> Void) {
@@ -17,19 +18,19 @@ final class Replacement: Sendable {
 
 /// Replacing an app.
 ///
-/// Exchanges keep the app that they began with. The old one is drained when all of them have been called
-/// for, retired when all are over, and unloaded when every host thread that it was told of has left.
+/// Exchanges keep the app that they began with. The old one is drained when all of them have been called,
+/// retired when all are over, and unloaded when every host thread that it was told of has left.
 extension Worker {
   /// An app that was replaced and is not over yet.
   struct Retiring {
     let app: App
     let whenOver: @Sendable (App) -> Void
     var isUnloading = false
-    /// From when on its WebSockets are closed, in monotonic nanoseconds.
+    /// The moment from which its WebSockets are closed, in monotonic nanoseconds.
     var socketsUntil: UInt64 = .max
   }
 
-  /// Any thread: puts an app in another one's place; requests whose head comes from now on are its.
+  /// Any thread: puts an app in another one's place; it gets requests whose head comes from now on.
   ///
   /// - Parameters:
   ///   - index: of the mount table.
@@ -50,7 +51,7 @@ extension Worker {
     board?[.generation, app: replacement.app.place].value = UInt64(generation)
     let drain = UInt64(limits.webSocketDrainSeconds * 1e9)
     retiring.append(Retiring(app: old, whenOver: replacement.whenOver, socketsUntil: now &+ drain))
-    // Whatever its generation, a worker that stops calls no app anew.
+    // Whatever its generation, a worker that stops starts no more calls.
     departure.isDrained = false
     supervisor?.installed(replacement.app)
   }

@@ -2,10 +2,11 @@ import CNSGI
 import Control
 import Glibc
 
-/// The extension `draft.stack/1` of a runtime: what a request of it does at this moment, in its language.
+/// The extension `draft.stack/1` of a runtime: what one of its requests is doing at this moment, in its
+/// language.
 private struct StackTable {
-  /// Writes lines of UTF-8 into `text`, at most `capacity` bytes: how many; 0 when it has not the request.
-  /// On any thread while the request lasts; returns within milliseconds.
+  /// Writes lines of UTF-8 into `text`, at most `capacity` bytes; returns how many, 0 if it does not have the
+  /// request. On any thread while the request lasts; returns within milliseconds.
   let stack:
     @convention(c) (
       _ state: UnsafeMutableRawPointer?, _ id: nsgi_id, _ text: UnsafeMutablePointer<CChar>?, _ capacity: Int
@@ -13,7 +14,7 @@ private struct StackTable {
 }
 
 extension App {
-  /// What a request of the app does, in the language of its runtime; nil when that cannot tell.
+  /// What a request of the app is doing, in the language of its runtime; nil if the runtime cannot tell.
   func stack(of id: nsgi_id) -> String? {
     guard case .full(let table) = generation.form, let find = table.extension,
       let found = find("draft.stack/1")
@@ -28,12 +29,13 @@ extension App {
   }
 }
 
-/// What requests do that take long: for the log when one's time is over, for `server ctl status` at any time.
+/// What long requests are doing: for the log when the time of one is over, for `server ctl status` at any
+/// time.
 extension Worker {
-  /// Nanoseconds after which a request takes long.
+  /// Nanoseconds after which a request counts as long.
   private static let longRequest: UInt64 = 1_000_000_000
 
-  /// Leader: a request is over its time; what it does goes to the log and to the master.
+  /// Leader: a request has exceeded its time; what it is doing goes to the log and to the master.
   func logStack(_ exchange: ExchangePointer) {
     guard let text = app(exchange).stack(of: exchange.id) else { return }
     log.error("stack of \(exchange.requestLine):")
@@ -49,8 +51,8 @@ extension Worker {
     }
   }
 
-  /// Leader: the master wants to see what requests do that take long. Runtimes are asked; the thread of a
-  /// native call is left alone, since the question would interrupt it.
+  /// Leader: the master wants to see what long requests are doing. Runtimes are asked; the thread of a native
+  /// call is left alone, since the question would interrupt it.
   func showStacks() {
     guard let supervisor else { return }
     for entry in supervisor.board.entries.prefix(Scoreboard.stacks)

@@ -6,15 +6,15 @@ import Wire
 extension Worker {
   static let acceptsInARow = 16
 
-  /// From now on the listener's connections come to this worker. By epoll, whatever else is on the ring: what
-  /// a ring waits for it holds, for some time beyond the death of the process, and a restart could not bind.
+  /// From now on this worker takes the listener's connections. By epoll, whatever else is on the ring: what a
+  /// ring waits for stays held for some time after the process has died, and a restart could not bind.
   func watch(_ index: Int) throws(SystemError) {
     try reactor.add(listeners[index].fd, [.read, .exclusive], Token(.listener, slot: UInt32(index)))
   }
 
-  /// Accepts what waits, and reads at once: the request is usually there already.
+  /// Accepts the waiting connections, and reads at once: the request is usually there already.
   func accept(_ index: Int) -> Turn {
-    // An event of before the stop: the socket is closed, and its number may be a connection's by now.
+    // An event from before the stop: the socket is closed, and its number may be a connection's by now.
     guard !departure.isUnderWay else { return .goesOn }
     letOthersAccept(index)
     for _ in 0..<limits.acceptsPerTurn {
@@ -38,18 +38,18 @@ extension Worker {
   }
 
   /// The kernel wakes the worker that has waited on the socket for the longest time since it came to it, and
-  /// that one again and again: a worker that has had its share goes to the end of the line. So a new build's
-  /// first worker is asked something while it is watched.
+  /// the same one again and again: a worker that has had its share goes to the end of the line. So a new
+  /// build's first worker gets requests while it is watched.
   private func letOthersAccept(_ index: Int) {
     guard supervisor != nil, acceptor.left == 0, acceptor.admission == .open else { return }
     acceptor.left = Worker.acceptsInARow
     try? reactor.remove(listeners[index].fd)
-    // What fails is tried again with the next tick.
+    // A failed accept is tried again with the next tick.
     do { try watch(index) } catch { acceptor.admission = .short }
   }
 
-  /// The server stops: connections that the kernel has accepted already are still served; their requests
-  /// are read in the loop.
+  /// The server stops: connections that the kernel has accepted already are still served; their requests are
+  /// read in the loop.
   func acceptWaiting(_ index: Int) {
     while hasRoom {
       var peer = sockaddr_storage()
@@ -59,7 +59,7 @@ extension Worker {
         return
       }
       let connection = admit(fd, index, peer)
-      // One that sends no request now does not hold up the end.
+      // A connection that sends no request now does not hold up the end.
       setTimeout(connection, .linger)
       watchInput(connection)
     }

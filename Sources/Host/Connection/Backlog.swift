@@ -3,9 +3,9 @@ import Glibc
 
 /// Whether a worker takes connections.
 enum Admission {
-  /// It does. May become full, short.
+  /// It accepts. May become full, short.
   case open
-  /// `--max-connections` are open; with the next one that closes it becomes open.
+  /// `--max-connections` are open; it becomes open when the next one closes.
   case full
   /// The system has no descriptor or no memory for another connection; tried again with each tick.
   case short
@@ -13,9 +13,9 @@ enum Admission {
 
 /// How a worker takes connections.
 struct Acceptor {
-  /// Whether it takes what waits in the backlogs.
+  /// Whether it accepts connections that wait in the backlogs.
   var admission = Admission.open
-  /// When it has last said that clients wait there.
+  /// When it last said that clients wait there.
   var lines = LinePace()
   /// Connections that it accepts before it lets others go first.
   var left = Worker.acceptsInARow
@@ -25,14 +25,14 @@ struct Acceptor {
   }
 }
 
-/// Clients for whom there is no room: they stay in the backlog, where the kernel holds them, until there is.
+/// There is no room for more clients: they stay in the backlog, where the kernel holds them, until there is.
 extension Worker {
   /// There may be one more connection.
   @inline(__always)
   var hasRoom: Bool { connections.alive < limits.connections }
 
-  /// Takes no more connections for now. Without an interest in the sockets, so that the loop does not spin,
-  /// and that other workers are woken instead of this one.
+  /// Takes no more connections for now. Drops its interest in the sockets, so that the loop does not spin,
+  /// and so that other workers are woken instead of this one.
   func leaveInBacklog(_ reason: Admission, _ sentence: @autoclosure () -> String) {
     guard acceptor.admission == .open else { return }
     acceptor.admission = reason
@@ -41,19 +41,19 @@ extension Worker {
     if acceptor.lines.allows(now) { log.warning("new clients wait in the backlog: \(sentence())") }
   }
 
-  /// Looks at the sockets again.
+  /// Watches the sockets again.
   func acceptAgain() {
     guard acceptor.admission != .open, !departure.isUnderWay else { return }
     acceptor.admission = .open
     for index in listeners.indices {
       do { try watch(index) } catch {
-        // One that was left in is as good.
+        // Does no harm if one was left in.
         if error.code != EEXIST { acceptor.admission = .short }
       }
     }
   }
 
-  /// What a failure of accept(2) means: true when it was that of one connection, and the next may be taken.
+  /// Judges a failure of accept(2): true if it concerned one connection only, and the next may be taken.
   func mayAcceptNext(after error: SystemError) -> Bool {
     switch error.code {
     case EAGAIN: return false
@@ -66,8 +66,8 @@ extension Worker {
 }
 
 extension SystemError {
-  /// The failure of accept(2) for one connection alone: its client has left; Linux also passes on what has
-  /// befallen it on the network already.
+  /// The failure of accept(2) concerns one connection only: its client has left; Linux also reports errors
+  /// that it has already met on the network.
   var isOfOneConnection: Bool {
     let codes = [
       ECONNABORTED, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET, EPERM,
@@ -76,7 +76,7 @@ extension SystemError {
   }
 }
 
-/// Lets one line a second through, of those that clients could cause as often as they like.
+/// Lets one line a second through, for lines that clients could cause as often as they like.
 struct LinePace {
   private static let period: UInt64 = 1_000_000_000
   private var next: UInt64 = 0

@@ -1,12 +1,12 @@
 import Wire
 
-/// Bodies whose length nobody announced, and that only the end of their connection or of their records
-/// ends. A front end takes an early end for the true one, and passes half a page on as a whole, to its
-/// cache too. So every close from the head of such a body to its end is a reset, whoever closes: also the
-/// kernel, for a worker that has crashed. (Unix sockets: KeptInput.swift.) What each front end heeds says
-/// docs/PROTOCOLS.md.
+/// Bodies whose length nobody announced, and that only the end of their connection or of their records ends.
+/// A front end takes an early end for the true one, and passes half a page on as a whole, even to its cache.
+/// So every close from the head of such a body to its end is a reset, whoever closes: even the kernel, for a
+/// worker that has crashed. (Unix sockets: KeptInput.swift.) docs/PROTOCOLS.md says what each front end
+/// notices.
 extension Worker {
-  /// The head of a response has been encoded: does its body need that care?
+  /// The head of a response has been encoded: does its body need this protection?
   func guardBody(_ exchange: ExchangePointer) {
     let connection = exchange.connection
     guard exchange.plan.isUnannounced, connection.gateway.hasSocket else { return }
@@ -25,14 +25,14 @@ extension Worker {
       System.setReset(connection.fd, true)
     }
     guard outlet.resets else { return }
-    // Where no reset is to be had, what no front end takes for a part of an answer breaks it off.
+    // If no reset is possible, breaks the answer off with bytes that no front end takes for a part of it.
     if !isTCP(connection), connection.kept == 0 {
       ResponseEncoder.breakOff(plan.framing, into: &outlet.output)
     }
   }
 
-  /// What there is of a body that was cut is sent. The kernel tells of a reset once: to a front end that is
-  /// about to read those bytes it may be lost with them, so they come first, and alone.
+  /// Sends what there is of a body that was cut. The kernel reports a reset once: to a front end that is
+  /// about to read those bytes it may be lost with them, so they go first, and alone.
   func resetSoon(_ connection: ConnectionPointer) {
     connection.next(.lastAnswer)
     setInterest(connection, [])

@@ -1,12 +1,11 @@
 import Wire
 
-/// How connections end: in stages (RFC 9112 §9.6), whatever was expected of the peer. A socket that is
-/// closed with bytes unread, or that gets some later, answers with a reset, which takes from the peer
-/// what it has not read of its answer. So our side is shut first, then what still comes is read over,
-/// for a bounded time and up to a bounded amount, and the socket is closed when the peer has ended its
-/// side.
+/// How connections end: in stages (RFC 9112 §9.6), whatever was expected of the peer. A socket that is closed
+/// with bytes unread, or that gets some later, answers with a reset, which takes from the peer the part of
+/// its answer that it has not read. So our side is shut first, then input is read and dropped, for a bounded
+/// time and up to a bounded amount, and the socket is closed when the peer has ended its side.
 extension Worker {
-  /// The connection ends when its output is sent.
+  /// Ends the connection when its output is sent.
   func endWithOutput(_ connection: ConnectionPointer) {
     connection.closesAfterOutput = true
     connection.lingerBytes = limits.lingerBytes
@@ -41,7 +40,7 @@ extension Worker {
     endWithOutput(connection)
   }
 
-  /// The last byte is sent: our side ends, and the connection with the peer's.
+  /// The last byte is sent: ends our side; the connection ends when the peer ends its own.
   func finish(_ connection: ConnectionPointer) {
     if !connection.gateway.hasSocket {
       cgi.hasFailed = connection.outlet.isLost
@@ -60,11 +59,11 @@ extension Worker {
     watchInput(connection)
   }
 
-  /// The client sees the end, though the descriptor stays: the call's thread may be in a function that uses
+  /// Lets the client see the end, but keeps the descriptor: the call's thread may be in a function that uses
   /// it.
   func hangUp(_ connection: ConnectionPointer) {
     if !connection.gateway.hasSocket {
-      // The process ends, and with it its output.
+      // The process ends, and its output with it.
       connection.next(.closed)
       return
     }
@@ -74,15 +73,25 @@ extension Worker {
     try? System.shutdownWriting(connection.fd)
   }
 
-  /// Nothing of the answer can be lost to a reset any more. On a unix socket what is sent is in the peer's
-  /// hands, and a close is an error there only if something is unread.
+  /// Bytes sent over a unix socket are in the peer's hands, and a close is an error there only if something
+  /// is unread: this saves three system calls per request.
+  @inline(__always)
   private func mayCloseAtOnce(_ connection: ConnectionPointer) -> Bool {
-    guard connection.input.isEmpty else { return false }
-    if isTCP(connection), !departure.isUnderWay || System.unsentBytes(connection.fd) > 0 { return false }
+    connection.gateway.endsWithItsLength && !isTCP(connection) && connection.input.isEmpty
+      && !hasMoreInput(connection)
+  }
+
+  /// Nothing of the answer can be lost any more: all of it is in the peer's hands, and has been for a moment,
+  /// in which a peer that was still writing has ended. Writing to a closed unix socket is an error, and not
+  /// all peers read what came before it.
+  private func mayClose(_ connection: ConnectionPointer) -> Bool {
+    let start = connection.lingersUntil &- UInt64(limits.lingerTotalSeconds * 1e9)
+    guard now >= start &+ UInt64(limits.resetDelaySeconds * 1e9) else { return false }
+    if isTCP(connection), System.unsentBytes(connection.fd) > 0 { return false }
     return !hasMoreInput(connection)
   }
 
-  /// The socket is one of TCP, whatever a PROXY header says.
+  /// The socket is a TCP one, whatever a PROXY header says.
   @inline(__always)
   func isTCP(_ connection: ConnectionPointer) -> Bool {
     connection.gateway.hasSocket && listeners[Int(connection.listener)].isTCP
@@ -90,11 +99,11 @@ extension Worker {
 
   // MARK: Reading over
 
-  /// So many bytes of a peer that has its answer were dropped: how long is it listened to?
+  /// This many bytes of a peer that has its answer were dropped: how long do we keep listening to it?
   func hasReadOver(_ connection: ConnectionPointer, _ count: Int) {
     connection.lingerBytes -= count
     guard connection.state == .lingering else {
-      // What it sends beyond that has to wait for its answer.
+      // Anything that it sends beyond that has to wait for its answer.
       if connection.lingerBytes <= 0 { setInterest(connection, .write) }
       return
     }
@@ -109,13 +118,13 @@ extension Worker {
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       guard connection.state == .lingering, connection.expectsNoMore else { continue }
-      if mayCloseAtOnce(connection) { close(connection) }
+      if mayClose(connection) { close(connection) }
     }
   }
 
   // MARK: The peer's end
 
-  /// The peer has ended its side. Whole requests before that were answered; half a one is dropped.
+  /// The peer has ended its side. Complete requests before that were answered; an incomplete one is dropped.
   func ended(_ connection: ConnectionPointer) {
     connection.next(.peerEnded)
     if connection.hasOutput, !connection.isCarrier { return setInterest(connection, .write) }
@@ -129,7 +138,7 @@ extension Worker {
     close(connection)
   }
 
-  /// Half a request is dropped with its connection; one whose head was there gets a line.
+  /// Drops an incomplete request with its connection; one whose head was there gets a line.
   private func sayDropped(_ connection: ConnectionPointer) {
     guard connection.state == .readingBody, let exchange = connection.exchange else { return }
     log.info("the client of \(exchange.requestLine) has left before its body was complete")

@@ -176,34 +176,35 @@ extension UnsafeMutablePointer where Pointee == Connection {
     nonmutating _modify { yield &pointee.peer }
   }
 
-  // MARK: What follows from them
+  // MARK: Derived properties
 
-  /// Somebody tells when what it waits for is so.
+  /// It will be told when the condition that it waits for holds.
   @inline(__always) var isWatched: Bool { isRegistered || onRing != .no }
-  /// Its exchange is off the loop: the outlet is guarded by the exchange's lock, all else stays the leader's.
+  /// Its exchange is off the loop: the outlet is guarded by the exchange's lock, everything else stays the
+  /// leader's.
   @inline(__always) var isDetached: Bool { exchange.map { $0.isDetached } ?? false }
-  /// Something of an answer is not sent yet.
+  /// Part of an answer is not sent yet.
   @inline(__always) var hasOutput: Bool { outlet.hasOutput }
-  /// It closes once the output is sent. (One whose peer is gone is read to its end first: complete requests
-  /// may have come before.)
+  /// It closes once the output is sent. (If the peer is gone, its input is read to the end first: complete
+  /// requests may have come before.)
   @inline(__always) var isClosing: Bool { closesAfterOutput }
   @inline(__always) var token: Token { pointee.token }
 
-  /// Does what the table says of an event.
+  /// Does what the table says about an event.
   @_transparent func next(_ event: Connection.Event) { pointee.next(event) }
 }
 
-/// What a connection can do and say without its worker.
+/// What a connection can do and tell without its worker.
 extension UnsafeMutablePointer where Pointee == Connection {
-  /// Half of something is there, and nothing more is waiting. A peer may hold a small rest back until it
-  /// hears of what it has sent (Nagle's algorithm, RFC 1122 §4.2.3.4), and the kernel does not tell it for
-  /// 40 ms (§4.2.3.2): so nginx sends a POST over a kept FastCGI connection.
+  /// Something incomplete is there, and nothing more is waiting. A peer may hold back a small rest until it
+  /// gets an acknowledgement (Nagle's algorithm, RFC 1122 §4.2.3.4), which the kernel delays for 40 ms
+  /// (§4.2.3.2): nginx sends a POST over a kept FastCGI connection like this.
   func acknowledge() { if peer.isInternet, !isStream { System.acknowledge(fd) } }
 
-  /// Something that the peer has sent waits to be served.
-  var hasInput: Bool { !input.isEmpty || !isStream && System.hasInput(fd) }
+  /// Bytes from the peer wait to be served. With HTTP/2, an incomplete frame may stay in the input for ever.
+  var hasInput: Bool { !isCarrier && !input.isEmpty || !isStream && System.hasInput(fd) }
 
-  /// What is received now may be the end of a request: it is to stay in the socket (KeptInput.swift).
+  /// Bytes received now may be the end of a request: it has to stay in the socket (KeptInput.swift).
   var mayBeLast: Bool {
     switch state {
     case .idle, .readingHead: true
@@ -212,8 +213,8 @@ extension UnsafeMutablePointer where Pointee == Connection {
     }
   }
 
-  /// What it waits for while its socket is full: a peer that sends all before it reads has to be read over
-  /// when the connection closes, or both wait for each other.
+  /// What it waits for while its socket is full: the input of a peer that sends everything before it reads
+  /// has to be dropped when the connection closes, or both wait for each other.
   var interestWhenBlocked: Interest {
     isCarrier || closesAfterOutput && incoming != .ended && !outlet.isCut ? [.read, .write] : .write
   }

@@ -1,5 +1,5 @@
 /// What a connection is doing, and how both of its directions end: one table, and nothing outside this file
-/// changes a state. docs/LIFE_OF_A_REQUEST.md draws it, and a test holds it to that.
+/// changes a state. docs/LIFE_OF_A_REQUEST.md draws it, and a test keeps the two in agreement.
 extension Connection {
   /// What the connection is doing; decides which timeout runs.
   enum State: UInt8, CaseIterable {
@@ -7,20 +7,21 @@ extension Connection {
     case closed
     /// Between requests.
     case idle
-    /// A request has begun, its head is incomplete.
+    /// A request has begun; its head is incomplete.
     case readingHead
-    /// The head is there, the body is coming in.
+    /// The head is there; the body is coming in.
     case readingBody
-    /// An application has the request, or it waits in that one's queue, or for what is known of its password.
+    /// An application has the request, or it waits in that application's queue, or for its password to be
+    /// checked.
     case calling
-    /// FastCGI: the answer came before the end of its request, the rest of which is read over.
+    /// FastCGI: the answer came before the end of its request, whose rest is read and dropped.
     case skipping
     /// The last answer is complete and waits for the socket.
     case writing
     /// The answer is sent, our side is shut; what still comes in is read and dropped, so that no reset
     /// overtakes the answer.
     case lingering
-    /// It is a WebSocket's, and no handler of that one runs.
+    /// It belongs to a WebSocket, none of whose handlers is running.
     case upgraded
   }
 
@@ -28,41 +29,41 @@ extension Connection {
   enum Incoming: UInt8, CaseIterable {
     /// More may come.
     case open
-    /// The ring has received the end; what came before is not all served.
+    /// The ring has received the end; not everything that came before has been served.
     case endReceived
     /// The peer has ended its sending side; what it sent before is still answered.
     case ended
   }
 
-  /// What befalls a connection.
+  /// The events of a connection.
   enum Event: CaseIterable {
     /// It was accepted.
     case opened
     /// A request has begun.
     case begun
-    /// What has come was no request.
+    /// The bytes that came were not a request.
     case rested
     /// The head of a request is complete.
     case headRead
-    /// The request is an app's now, or waits for it, or for a password to be looked at.
+    /// The request belongs to an app now, or waits for it, or for a password to be checked.
     case called
-    /// The password was looked at: the request goes on behind its head.
+    /// The password was checked: the request goes on after its head.
     case decided
     /// The answer is encoded, and the next request may be read.
     case answered
     /// The answer is encoded, and the rest of its request has not come.
     case answeredEarly
-    /// That rest was read over.
+    /// That rest was read and dropped.
     case readOver
-    /// The last answer is encoded, and not all of it is sent.
+    /// The last answer is encoded, but not all of it is sent.
     case lastAnswer
-    /// All is sent, our side is shut.
+    /// Everything is sent; our side is shut.
     case shut
-    /// A request has become a WebSocket, or a handler of that one has returned.
+    /// A request has become a WebSocket, or one of its handlers has returned.
     case upgraded
     /// The ring has received the peer's end.
     case endReceived
-    /// The peer's end was reached behind what it had sent.
+    /// The peer's end was reached after everything that it had sent.
     case peerEnded
     /// The record is free, or the process ends with it.
     case closed
@@ -166,16 +167,16 @@ extension Outlet {
   enum Way: UInt8, CaseIterable {
     /// The socket takes bytes.
     case open
-    /// It took no more; the reactor tells when it does.
+    /// It took no more; the reactor reports when it does.
     case blocked
     /// The peer is gone: nothing more is sent to it, the connection closes.
     case lost
 
-    /// What befalls it.
+    /// The events of the outgoing direction.
     enum Event: CaseIterable {
       /// The socket is full.
       case filled
-      /// All that waited is sent.
+      /// Everything that waited is sent.
       case drained
       /// Nothing can be sent any more.
       case broke

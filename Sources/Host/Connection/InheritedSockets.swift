@@ -10,8 +10,8 @@ public enum InheritedSockets {
   /// The descriptor is a listening socket.
   static func isListening(_ fd: Int32) -> Bool { (try? System.get(fd, SOL_SOCKET, SO_ACCEPTCONN)) == 1 }
 
-  /// The sockets and what is spoken on each: by its name in LISTEN_FDNAMES ("http", "scgi", "uwsgi",
-  /// "fastcgi", "fcgi"; also "http-2" and the like), else `gateway`.
+  /// The sockets and the protocol of each: by its name in LISTEN_FDNAMES ("http", "scgi", "uwsgi", "fastcgi",
+  /// "fcgi"; also "http-2" and the like), otherwise `gateway`.
   static func find(default gateway: ListenerProtocol) -> [(fd: Int32, gateway: ListenerProtocol)] {
     var found: [(fd: Int32, gateway: ListenerProtocol)] = []
     if isStandardInputListening { found.append((STDIN_FILENO, gateway)) }

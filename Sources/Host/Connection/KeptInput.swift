@@ -1,13 +1,13 @@
 import Wire
 
 /// Unix sockets have no reset that could be asked for: a close looks like the end of an answer, and front
-/// ends of SCGI, uwsgi and HTTP/1.0 pass half a body on as a whole one. But the kernel makes a reset of a
-/// close with bytes unread, also for a process that has crashed. So the last bytes of a connection's first
+/// ends of SCGI, uwsgi and HTTP/1.0 pass half a body on as a whole one. But the kernel turns a close with
+/// bytes unread into a reset, even for a process that has crashed. So the last bytes of a connection's first
 /// request, which with these protocols is its only one, are looked at and left in the socket; they are taken
-/// when the answer is complete, in place of the look whether anything unasked has come. That costs a request
-/// nothing; one that comes in several pieces takes a call more for each.
+/// when the answer is complete, instead of the check whether anything unasked has come. This costs a request
+/// nothing; one that comes in several pieces takes one more call for each.
 extension Worker {
-  /// Takes what was left in the socket.
+  /// Takes the bytes that were left in the socket.
   func takeKept(_ connection: ConnectionPointer) {
     while connection.kept > 0 {
       let count = min(connection.kept, BlockPool.blockBytes)
@@ -16,7 +16,7 @@ extension Worker {
     }
   }
 
-  /// Whether more has come than was looked at; takes what was left in the socket.
+  /// Whether more has come than was looked at; takes the bytes that were left in the socket.
   func hasMoreInput(_ connection: ConnectionPointer) -> Bool {
     let kept = connection.kept
     guard 1..<BlockPool.blockBytes ~= kept else {
@@ -34,7 +34,7 @@ extension Worker {
     guard ring.isOpen, connection.isRegistered, connection.interest == .read,
       !connection.prefersReactor
     else { return }
-    // It was the ring's but for its first request.
+    // It belonged to the ring, except for its first request.
     try? reactor.remove(connection.fd)
     connection.isRegistered = false
   }
@@ -47,7 +47,7 @@ extension Worker {
     connection.keepsInput = false
   }
 
-  /// Owner of the outlet: nothing more is sent, and nothing received; half a body is told from a whole one.
+  /// Owner of the outlet: nothing more is sent or received; half a body can be told from a whole one.
   func breakOff(_ connection: ConnectionPointer) {
     if connection.isStream { return }
     if connection.outlet.resets, !isTCP(connection) {
@@ -56,7 +56,7 @@ extension Worker {
     System.shutdown(connection.fd)
   }
 
-  /// Breaks a connection off whose call may go on with its descriptor; false when that cannot be.
+  /// Breaks off a connection whose call may go on using its descriptor; false if that is not possible.
   func severed(_ connection: ConnectionPointer) -> Bool {
     unwatch(connection)
     connection.kept = 0

@@ -5,9 +5,9 @@ import Glibc
 
 /// Why a socket cannot be listened on; the operator's fault, exit 1.
 enum ListenError: Error, CustomStringConvertible {
-  /// The system refuses it; the owner that its file was to have.
+  /// The system refuses it; the owner that its file should have had.
   case refused(Address, SystemError, Owner? = nil)
-  /// Another listener of this server has the place.
+  /// Another listener of this server already uses the place.
   case takenByOwn(Address, Address)
   case notListening(Int32)
 
@@ -44,7 +44,7 @@ enum ListenError: Error, CustomStringConvertible {
       : "\(address) cannot be bound (\(error)); check the address"
   }
 
-  /// What is wrong with `--chown-socket`; nil if something else is.
+  /// What is wrong with `--chown-socket`; nil if something else is wrong.
   private static func ownership(_ error: SystemError, _ owner: Owner?) -> String? {
     guard let owner else { return nil }
     switch "\(error.call)" {

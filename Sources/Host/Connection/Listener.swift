@@ -6,14 +6,14 @@ import Wire
 /// One bound socket and the protocol spoken on it.
 struct Listener {
   let fd: Int32
-  /// As the operator said it.
+  /// As the operator wrote it.
   let spoken: ListenerProtocol
-  /// What is spoken; with `isSniffed` only until the first bytes of a connection tell.
+  /// The protocol; with `isSniffed` only until the first bytes of a connection tell.
   let gateway: Gateway
   let isSniffed: Bool
   /// A codec in its first state, copied into each connection.
   let codec: Codec
-  /// Where it is bound, as people write it; port 0 replaced by the chosen one.
+  /// Where it is bound, as people write it; port 0 is replaced by the chosen one.
   let address: Address
   /// For SERVER_NAME when a client names no host; lives as long as the process.
   let name: Text
@@ -62,7 +62,7 @@ struct Listener {
     name = Text(text, host.utf8.count)
   }
 
-  /// Binds and listens. A socket file that nobody answers on is replaced, a live one is not.
+  /// Binds and listens. Replaces a socket file that nobody answers on, but not a live one.
   static func bind(
     _ settings: ListenerSettings, files: SocketFileSettings, limits: Limits
   ) throws(ListenError) -> Listener {
@@ -97,7 +97,7 @@ struct Listener {
     }
   }
 
-  /// Binds to a file that is not there, or left over; it has its mode from the first moment.
+  /// Binds to a file that does not exist or is left over; it has its mode from the first moment.
   private static func bind(
     _ fd: Int32, _ address: SocketAddress, _ path: String, _ files: SocketFileSettings
   ) throws(SystemError) {
@@ -122,8 +122,8 @@ struct Listener {
     _ fd: Int32, gateway: ListenerProtocol, limits: Limits
   ) throws(ListenError) -> Listener {
     guard InheritedSockets.isListening(fd) else { throw .notListening(fd) }
-    // Programs that an app starts would have it as their standard input, and keep the address for as long as
-    // they live.
+    // Keeps it from programs that an app starts: they would have it as their standard input, and keep the
+    // address for as long as they live.
     let fd = fd == STDIN_FILENO ? (try? System.moveStandardInput()) ?? fd : fd
     System.closeOnExec(fd)
     try? System.setNonBlocking(fd)
@@ -138,7 +138,7 @@ struct Listener {
     Listener(fd: fd, gateway: gateway, address: address, ownsFile: ownsFile, limits: limits)
   }
 
-  /// A file nobody listens on is what a killed server leaves behind.
+  /// A killed server leaves behind a file that nobody listens on.
   private static func removeStale(_ path: String, _ address: SocketAddress) throws(SystemError) {
     let probe = try System.socket(family: AF_UNIX)
     defer { System.close(probe) }
@@ -192,7 +192,7 @@ extension HeadLimits {
 }
 
 extension [Listener] {
-  /// The same, each with TLS knowing which of those it is: so the settings count them.
+  /// Numbers the sockets with TLS, so that each knows which of them it is: the settings count them like this.
   var numbered: [Listener] {
     var count = 0
     return map { listener in

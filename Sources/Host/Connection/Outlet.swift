@@ -1,40 +1,43 @@
 import Wire
 
-/// The way out of a connection: what is encoded and not sent yet.
+/// The way out of a connection: bytes that are encoded and not sent yet.
 ///
 /// A record of its own, because its owner changes. It is the leader's; but while the exchange's call goes on
-/// beside the loop, or the exchange is asynchronous, it belongs to whoever holds the exchange's lock.
+/// beside the loop, or the exchange is asynchronous, it belongs to the thread that holds the exchange's lock.
 struct Outlet: ~Copyable {
   var output = ByteBuffer()
-  /// TLS: what seals it; nil where bytes leave as they are.
+  /// TLS: what seals it; nil if bytes leave unchanged.
   var carrier: Carrier?
-  /// It is a stream's: the leader moves what waits to the output of the connection that carries it.
+  /// It belongs to a stream: the leader moves waiting bytes to the output of the connection that carries it.
   var isStream = false
-  /// HTTP/2: frames that were read from what was spooled.
+  /// HTTP/2: its client opens no window for it, as far as a leader saw when it last looked; otherwise the
+  /// bytes here wait for their turn, or for the carrier's socket. Only a leader writes it.
+  var lacksWindow = false
+  /// HTTP/2: frames that were read back from the spool.
   var front = ByteBuffer()
-  /// A stretch of a file that follows the output; but what was spooled goes before it.
+  /// A stretch of a file that follows the output; spooled bytes go before it.
   var file = FileStretch()
-  /// Bytes of answers that a front end has caused beside its requests, since nothing waited here.
+  /// Bytes of answers to messages beside requests, since the output was last empty.
   var replies = 0
   /// Whether anything can be sent (ConnectionTable.swift).
   private(set) var way = Way.open
   /// Bytes that the socket has taken, as far as they are counted: while its client is waited for.
   var sent: Int64 = 0
-  /// How fast its client takes them.
+  /// The pace at which its client takes them.
   var pace = Pace()
   /// TCP: a close is a reset now (Breaking.swift).
   var resets = false
-  /// The body that asks for it was cut off: the close to come is the sign of it.
+  /// The guarded body was cut off: the coming close is the sign of it.
   var isCut = false
 
-  /// Bytes of `replies` from which on a peer is choked.
+  /// A peer with this many bytes of `replies` is not listened to any more.
   static let repliesBound = 16 * 1024
 
-  /// Does what the table says of an event; nothing else changes `way`.
+  /// Does what the table says about an event; nothing else changes `way`.
   @_transparent
   mutating func next(_ event: Way.Event) { way = way.after(event) }
 
-  /// The socket took so many bytes of the output.
+  /// The socket took this many bytes of the output.
   @inline(__always)
   mutating func took(_ count: Int) {
     output.consume(count)
@@ -48,7 +51,7 @@ struct Outlet: ~Copyable {
     replies = 0
   }
 
-  /// Moves the output behind what was spooled already: it is too much for memory.
+  /// Moves the output after what was spooled already: it is too much for memory.
   mutating func spill(_ room: SpoolRoom) throws(SpoolError) {
     if file.left == 0 { file = FileStretch(try Spool(in: room)) }
     try file.append(output.bytes)
@@ -60,11 +63,11 @@ struct Outlet: ~Copyable {
     if file.left > 0 || file.fd >= 0 { file.close() }
     if pace.isBegun { pace = Pace() }
     if front.block != nil { front = ByteBuffer() }
-    (resets, isCut, isStream) = (false, false, false)
+    (resets, isCut, isStream, lacksWindow) = (false, false, false, false)
     next(.closed)
   }
 
-  /// The peer is gone: what waits is dropped.
+  /// The peer is gone: drops what waits.
   mutating func lose() {
     output.removeAll()
     front.removeAll()
@@ -78,11 +81,11 @@ struct Outlet: ~Copyable {
 struct FileStretch {
   /// Who closes the descriptor.
   private enum Owner {
-    /// The stretch, at its end.
+    /// The stretch, closed at its end.
     case stretch
-    /// The server's own file, which grows, with its end.
+    /// The server's own file, which grows, closed at its end.
     case spool(Spool)
-    /// A file that others may be sending too, with the last of them.
+    /// A file that others may be sending too, closed by the last of them.
     case file(ServedFile)
   }
 
@@ -90,14 +93,14 @@ struct FileStretch {
   var offset: Int64 = 0
   /// Bytes to come.
   var left: Int64 = 0
-  /// On a protocol that sends bodies in records: what writes those around the file's bytes, and behind the
-  /// last of them the end of the answer.
+  /// On a protocol that sends bodies in records: what writes the bytes around those of the file, and the end
+  /// of the answer after the last of them.
   var records: ResponseEncoder?
   private var owner = Owner.stretch
 
   init() {}
 
-  /// What is spooled from now on.
+  /// A file for everything that is spooled from now on.
   init(_ spool: Spool) { (owner, fd) = (.spool(spool), spool.fd) }
 
   /// A part of a file that stays open for others.

@@ -49,31 +49,34 @@ extension UnsafeMutablePointer where Pointee == Outlet {
     nonmutating set { pointee.isCut = newValue }
   }
 
-  // MARK: What follows from them
+  // MARK: Derived properties
 
   /// The socket took no more bytes.
   @inline(__always) var isBlocked: Bool { way == .blocked }
   /// The peer is gone: nothing more is sent to it, the connection closes.
   @inline(__always) var isLost: Bool { way == .lost }
-  /// Something of an answer is not sent yet.
+  /// Part of an answer is not sent yet.
   @inline(__always) var hasOutput: Bool {
     !output.isEmpty || file.left > 0 || sealed > 0 || !pointee.front.isEmpty
   }
-  /// Bytes that wait.
+  /// Bytes that wait to be sent.
   @inline(__always) var waiting: Int64 {
     Int64(output.count) + file.left + sealed + Int64(pointee.front.count)
   }
-  /// Of these, bytes that TLS has sealed already.
+  /// How many of these TLS has sealed already.
   @inline(__always) var sealed: Int64 { carrier.map { Int64($0.waiting) } ?? 0 }
-  /// A peer causes answers and takes none: it is not listened to until it does.
+  /// The kernel may send bytes of a file to the socket unchanged: nothing seals them, or puts them between
+  /// frames, on their way.
+  var takesFiles: Bool { carrier == nil && !isStream }
+  /// A peer that causes answers and takes none: it is not listened to until it does.
   var isChoked: Bool { replies > Outlet.repliesBound }
 
-  /// Does what the table says of an event.
+  /// Does what the table says about an event.
   @_transparent func next(_ event: Outlet.Way.Event) { pointee.next(event) }
-  /// The socket took so many bytes of the output.
+  /// The socket took this many bytes of the output.
   @inline(__always) func took(_ count: Int) { pointee.took(count) }
   /// Nothing waits any more.
   @inline(__always) func settle() { pointee.settle() }
-  /// The peer is gone: what waits is dropped.
+  /// The peer is gone: drops what waits.
   func lose() { pointee.lose() }
 }

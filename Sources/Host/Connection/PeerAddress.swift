@@ -8,12 +8,12 @@ struct PeerAddress {
   /// In host byte order; 0 for unix sockets.
   private(set) var port: UInt16 = 0
   private var bytes = InlineArray<16, UInt8>(repeating: 0)
-  /// The text of an IPv4 address with a NUL behind it, which each request of the connection shows; empty for
-  /// the others.
+  /// The text of an IPv4 address followed by a NUL, which each request of the connection shows; empty for the
+  /// others.
   private var shortText = InlineArray<16, UInt8>(repeating: 0)
   private var shortCount: UInt8 = 0
 
-  /// The socket is one of TCP, as far as a PROXY header does not say otherwise.
+  /// The socket is a TCP one, unless a PROXY header says otherwise.
   @inline(__always)
   var isInternet: Bool { family == .v4 || family == .v6 }
 
@@ -67,7 +67,8 @@ struct PeerAddress {
     }
   }
 
-  /// The address as text for a request: lent by the address, which stays where it is, or in the arena (IPv6).
+  /// The address as text for a request: borrowed from the address, which stays in place, or in the arena
+  /// (IPv6).
   @inline(__always)
   static func text(_ address: UnsafeMutablePointer<PeerAddress>, _ arena: inout Arena) -> Text {
     if address.pointee.family == .v6 { return longText(address, &arena) }
@@ -85,7 +86,7 @@ struct PeerAddress {
   /// Bytes that `write` needs at most, NUL included.
   static let textBytes = 46
 
-  /// Writes the address as text with a NUL behind it and returns its length; 0 for a unix socket.
+  /// Writes the address as text followed by a NUL and returns its length; 0 for a unix socket.
   func write(to text: UnsafeMutablePointer<UInt8>) -> Int {
     switch family {
     case .v4: return writeV4(to: text)

@@ -2,8 +2,8 @@ import Config
 import Glibc
 import Wire
 
-/// What may stand before the first request of a connection: a PROXY header of a trusted peer, and bytes
-/// that tell the protocol on a socket that recognises it.
+/// What may come before the first request of a connection: a PROXY header of a trusted peer, and bytes that
+/// show the protocol on a socket that recognises it.
 extension Worker {
   /// Looks at the first bytes; true when the codec may read on.
   func readPreface(_ connection: ConnectionPointer) -> Bool {
@@ -86,19 +86,20 @@ extension Worker {
     return settings.trustedProxies.contains { $0.contains(address) }
   }
 
-  /// Lets a trusted front end say who the client is: the last address that is no trusted proxy itself,
-  /// and the scheme. From anybody else the fields are only fields.
+  /// Lets a trusted front end say who the client is: the last address that is not a trusted proxy itself, and
+  /// the scheme. From anybody else the fields are only fields.
   func applyForwarded(_ exchange: ExchangePointer) {
     guard isTrusted(exchange.meta.remoteAddr.bytes) else { return }
     exchange.meta.isFromTrusted = true
     let base = exchange.base
     var (isSchemeKnown, isSecure, isWalking) = (false, true, true)
-    // What the trusted front end added stands last, after whatever the client sent of its own.
+    // The trusted front end's own entry comes last, after whatever the client sent.
     for index in (0..<exchange.head.count).reversed() {
       let field = exchange.head[index]
       switch field.known {
       case .forwardedProto:
-        // Several fields are one list (RFC 9110 §5.3): https is what every proxy was spoken to in.
+        // Several fields are one list (RFC 9110 §5.3): it is https only if every proxy was reached over
+        // https.
         isSchemeKnown = true
         isSecure = isSecure && ForwardedList.isSecure(field.value.bytes(in: base))
       case .forwardedFor where isWalking: isWalking = believe(field.value.bytes(in: base), exchange)
@@ -108,7 +109,7 @@ extension Worker {
     if isSchemeKnown { exchange.meta.scheme = isSecure ? Text("https") : Text("http") }
   }
 
-  /// Walks a list of addresses from its end, as far as they are trusted proxies; false when it ends the walk.
+  /// Walks a list of addresses from its end, as far as they are trusted proxies; false if it ends the walk.
   private func believe(_ list: UnsafeRawBufferPointer, _ exchange: ExchangePointer) -> Bool {
     var end = list.count
     var believed: ForwardedNode?

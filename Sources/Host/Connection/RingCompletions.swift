@@ -1,7 +1,7 @@
 import Glibc
 import Wire
 
-/// Completions of the ring: each is put where it belongs, and nothing is served yet.
+/// Completions of the ring: each is put in its place, and nothing is served yet.
 extension Worker {
   func takeCompletions() {
     repeat {

@@ -31,7 +31,7 @@ struct SocketAddress {
       family = AF_UNIX
       store([0] + Array(name.utf8))
     case .descriptor:
-      // Nobody binds or connects to it: it is there.
+      // Nobody binds or connects to it: the socket exists already.
       family = AF_UNSPEC
     }
   }
@@ -41,7 +41,7 @@ struct SocketAddress {
     withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: value, as: Value.self) }
   }
 
-  /// A unix address: family and name; an abstract one is as long as its name.
+  /// A unix address: family and name; an abstract one ends with its name.
   private mutating func store(_ name: [UInt8]) {
     let start = MemoryLayout<sa_family_t>.size
     length = socklen_t(start + name.count)
@@ -88,9 +88,9 @@ struct SocketAddress {
   }
 }
 
-/// Who has a socket file.
+/// The owner of a socket file.
 enum SocketFile {
-  /// Gives the file that this process has just made, and nothing that took its place, to an owner.
+  /// Gives an owner the file that this process has just made, and nothing that took its place.
   static func give(_ path: String, to owner: Owner) throws(SystemError) {
     let user = try owner.user.map { text throws(SystemError) in
       try number(text, System.account(named: text)?.user, "getpwnam")

@@ -1,15 +1,15 @@
 import Config
 import Wire
 
-/// A connection of HTTP/2 and the streams that it carries. Each stream is a `Connection` record without a
+/// An HTTP/2 connection and the streams that it carries. Each stream is a `Connection` record without a
 /// socket: the carrier, which owns the socket, feeds its input and drains its outlet. Belongs to the leader
-/// alone, but for the TLS session of the carrier, which requests may ask for facts.
+/// alone, except for the TLS session of the carrier, from which requests may read facts.
 struct Multiplexer: ~Copyable {
-  /// How far it is with its end.
+  /// How far its end has come.
   enum Leaving {
     /// It goes on.
     case no
-    /// Clients were told to open no more streams, and those they had opened before they knew are served
+    /// Clients were told to open no more streams, and those that they had opened before they knew are served
     /// (§6.8).
     case announced
     /// It ends with its last stream.
@@ -19,8 +19,10 @@ struct Multiplexer: ~Copyable {
   struct Stream {
     let id: UInt32
     let record: ConnectionPointer
-    /// Something of its answer waits for a window, or for its turn.
+    /// Part of its answer waits for a window, or for its turn.
     var waits = false
+    /// Bytes of answers that the connection had moved at the last look.
+    var seen: Int64 = 0
   }
 
   var session: HTTP2Session
@@ -30,11 +32,11 @@ struct Multiplexer: ~Copyable {
   var tls: Carrier?
   var streams: [Stream] = []
   var leaving = Leaving.no
-  /// It stands in the list of those that have something to send.
+  /// It is in the list of those that have something to send.
   var isEnlisted = false
-  /// Its socket closes: streams that end meanwhile leave it to whoever closes it.
+  /// Its socket closes: streams that end meanwhile leave the rest to the code that closes it.
   var isEnding = false
-  /// Whose turn it is to send, of those that wait with equal urgency.
+  /// Whose turn it is to send, among waiting streams of equal urgency.
   var turn = 0
 
   init(_ session: consuming HTTP2Session, carrier: ConnectionPointer) {
@@ -48,7 +50,7 @@ struct Multiplexer: ~Copyable {
 typealias MultiplexerPointer = UnsafeMutablePointer<Multiplexer>
 
 extension UnsafeMutablePointer where Pointee == Connection {
-  /// It is a stream of a connection of HTTP/2: it has no socket.
+  /// It is a stream of an HTTP/2 connection: it has no socket.
   @inline(__always) var isStream: Bool { outlet.isStream }
   /// It carries streams.
   @inline(__always) var isCarrier: Bool { multiplexer != nil && !isStream }

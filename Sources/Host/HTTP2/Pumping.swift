@@ -3,54 +3,84 @@ import Config
 import Glibc
 import Wire
 
-/// HTTP/2 on the way out: frames of streams move to the carrier's output as far as windows let them, the
-/// urgent ones first, then each in its turn; the carrier sends them as any connection does. An app beside the
-/// loop only writes to its stream's outlet and says so; the leader moves.
+/// HTTP/2 on the way out: frames of streams move to the carrier's output as far as windows allow, the urgent
+/// ones first, then each in its turn; the carrier sends them like any connection. An app beside the loop only
+/// writes to its stream's outlet and says so; the leader moves.
 extension Worker {
-  /// Bytes that wait in a carrier's output at most before streams have to wait.
+  /// The most bytes that wait in a carrier's output before streams have to wait.
   private static let mostAhead = 4 * BlockPool.blockBytes
   /// Bytes that a stream moves in its turn.
   private static let turnBytes = BlockPool.blockBytes
   /// Bytes of a file that are read at once.
   private static let fileBytes = 32 * 1024
 
-  /// The carrier is looked after before the loop waits.
+  /// Has the carrier looked after before the loop waits.
   func enlist(_ multiplexer: MultiplexerPointer) {
     guard !multiplexer.pointee.isEnlisted, let carrier = multiplexer.pointee.carrier else { return }
     multiplexer.pointee.isEnlisted = true
     rounds.carriers.append(carrier.token)
   }
 
-  /// What streams have to say is sent.
+  /// Sends what streams have to say.
   @inline(never)
   func sendCarriers() {
     var index = 0
-    // Whoever is told that there is room may write more.
+    // Carriers that have had their share: they stay in the list, and the loop does not wait.
+    var served: [Token] = []
+    // A writer that is told of room may write more.
     while index < rounds.carriers.count {
       let token = rounds.carriers[index]
       index += 1
       let carrier = connections.record(token.slot)
-      guard carrier.token == token, let multiplexer = carrier.multiplexer else { continue }
+      guard carrier.token == token, let multiplexer = carrier.multiplexer, !served.contains(token) else {
+        continue
+      }
       multiplexer.pointee.isEnlisted = false
-      sendFrames(multiplexer, carrier)
+      if sendFrames(multiplexer, carrier) == .hadItsShare { served.append(token) }
     }
     rounds.carriers.removeAll(keepingCapacity: true)
+    rounds.carriers.append(contentsOf: served)
   }
 
-  private func sendFrames(_ multiplexer: MultiplexerPointer, _ carrier: ConnectionPointer) {
+  /// How far the sending of a carrier's frames has come.
+  private enum Sending {
+    /// The socket, windows or applications hold up the rest, or nothing is left.
+    case rests
+    /// More could leave, once others have had their turn.
+    case hadItsShare
+  }
+
+  /// Sends what the socket takes; but to a client that reads as fast as the loop writes, no more than a share
+  /// before others have their turn.
+  private func sendFrames(_ multiplexer: MultiplexerPointer, _ carrier: ConnectionPointer) -> Sending {
     let token = carrier.token
+    var share = limits.fileBytesPerTurn
+    noteLeft(multiplexer, carrier)
     while !carrier.isClosing {
       let hasMoved = pump(multiplexer, carrier)
       guard carrier.token == token, carrier.hasOutput, !carrier.outlet.isBlocked else { break }
+      share -= Int64(carrier.outlet.output.count)
       flush(carrier)
+      guard carrier.token == token, carrier.multiplexer == multiplexer else { return .rests }
+      noteLeft(multiplexer, carrier)
       if carrier.outlet.isBlocked || carrier.outlet.isLost || !hasMoved { break }
+      if share <= 0 {
+        multiplexer.pointee.isEnlisted = true
+        return .hadItsShare
+      }
     }
-    guard carrier.token == token, carrier.multiplexer == multiplexer else { return }
-    if !carrier.hasOutput { multiplexer.pointee.session.outputLeft() }
+    guard carrier.token == token, carrier.multiplexer == multiplexer else { return .rests }
     settle(multiplexer, carrier)
+    return .rests
   }
 
-  /// Moves frames of the streams that wait; true when a further look may move more.
+  /// Tells the session how much of what it has written the socket has taken.
+  private func noteLeft(_ multiplexer: MultiplexerPointer, _ carrier: ConnectionPointer) {
+    let outlet = carrier.outlet
+    multiplexer.pointee.session.outputLeft(outlet.sent, of: outlet.sent + outlet.waiting)
+  }
+
+  /// Moves frames of the streams that wait; true if another look may move more.
   private func pump(_ multiplexer: MultiplexerPointer, _ carrier: ConnectionPointer) -> Bool {
     var hasMoved = false
     while true {
@@ -76,7 +106,7 @@ extension Worker {
     }
   }
 
-  /// Its answer has something to say; it waits for its turn, or for a window.
+  /// Its answer has something to send, and waits for its turn or for a window.
   func waits(_ record: ConnectionPointer) {
     guard let multiplexer = record.multiplexer,
       let place = multiplexer.pointee.place(of: record.streamID)
@@ -85,25 +115,56 @@ extension Worker {
     enlist(multiplexer)
   }
 
-  /// Windows have grown: streams that wait for one are looked at again.
+  /// An answer over HTTP/2 could go on, were it not for more urgent ones, or for the socket, which belongs to
+  /// the carrier.
+  func awaitsTurn(_ connection: ConnectionPointer) -> Bool {
+    guard let multiplexer = connection.multiplexer, connection.isStream,
+      let place = multiplexer.pointee.place(of: connection.streamID)
+    else { return false }
+    return multiplexer.pointee.streams[place].waits
+  }
+
+  /// Windows have grown: looks again at streams that wait for one.
   func windowsOpened(_ multiplexer: MultiplexerPointer, _ id: UInt32) {
     for place in multiplexer.pointee.streams.indices {
       let stream = multiplexer.pointee.streams[place]
       guard id == 0 || stream.id == id else { continue }
       let isWaiting = stream.record.outlet.isBlocked || stream.record.interest.contains(.write)
-      if isWaiting { multiplexer.pointee.streams[place].waits = true }
+      guard isWaiting else { continue }
+      multiplexer.pointee.streams[place].waits = true
+      if stream.record.outlet.pointee.lacksWindow { windowOpened(stream.record) }
     }
     enlist(multiplexer)
   }
 
-  /// A stream's turn, whoever owns its outlet.
+  /// A stream waits for a window, possibly that of the connection, which others use up before it: these go
+  /// first, and its client is not to blame.
+  private func othersGo(_ record: ConnectionPointer) -> Bool {
+    guard let multiplexer = record.multiplexer,
+      let place = multiplexer.pointee.place(of: record.streamID)
+    else { return false }
+    let moved = multiplexer.pointee.session.contentMoved
+    defer { multiplexer.pointee.streams[place].seen = moved }
+    return multiplexer.pointee.session.hasWindow(record.streamID)
+      && multiplexer.pointee.streams[place].seen != moved
+  }
+
+  /// A thread that waits for its stream must no longer blame the client for a window.
+  private func windowOpened(_ record: ConnectionPointer) {
+    let exchange = record.exchange
+    exchange?.lock.lock()
+    record.outlet.pointee.lacksWindow = false
+    exchange?.lock.unlock()
+  }
+
+  /// Takes a stream's turn, whoever owns its outlet.
   private func moveBeside(_ record: ConnectionPointer) -> HTTP2Session.Moved {
     guard record.isDetached, let exchange = record.exchange else { return moveAttached(record) }
     exchange.lock.lock()
     let outlet = record.outlet
-    let before = outlet.sent
-    let moved = move(record)
-    let (isEmpty, hasMoved) = (!outlet.hasOutput, outlet.sent != before)
+    let (moved, hasMoved) = move(record)
+    let isEmpty = !outlet.hasOutput
+    outlet.pointee.lacksWindow = moved == .blocked && !othersGo(record)
     if isEmpty { outlet.settle() }
     if hasMoved || moved == .over { exchange.lock.broadcast() }
     exchange.lock.unlock()
@@ -135,14 +196,14 @@ extension Worker {
     return moved
   }
 
-  /// As `flush`: moves what the windows take now; the rest goes when they take more.
+  /// As `flush`: moves what the windows allow now; the rest follows when they allow more.
   @discardableResult
   func flushStream(_ record: ConnectionPointer) -> HTTP2Session.Moved {
     let outlet = record.outlet
     guard outlet.hasOutput else { return .all }
     let ahead = record.multiplexer?.pointee.carrier?.outlet.output.count ?? 0
     let isAhead = ahead >= Worker.mostAhead
-    let moved: HTTP2Session.Moved = isAhead ? .more : move(record)
+    let moved: HTTP2Session.Moved = isAhead ? .more : move(record).moved
     switch moved {
     case .all:
       outlet.next(.drained)
@@ -152,7 +213,7 @@ extension Worker {
       outlet.lose()
       record.exchange?.next(.unsendable)
     case .more, .blocked:
-      guard clientKeepsPace(outlet, record.fd, at: now) else {
+      guard moved == .more || clientKeepsPace(outlet, record.fd, at: now) else {
         outlet.lose()
         record.exchange?.next(.unsendable)
         return .over
@@ -164,18 +225,25 @@ extension Worker {
     return moved
   }
 
-  /// Owner of the outlet, and leader: moves frames to the carrier's output.
-  private func move(_ record: ConnectionPointer) -> HTTP2Session.Moved {
-    let outlet = record.outlet
+  /// Owner of the outlet, and leader: moves frames to the carrier's output. Returns what became of them, and
+  /// whether any has moved. Their content counts towards the client's pace: frame headers do not.
+  private func move(_ record: ConnectionPointer) -> (moved: HTTP2Session.Moved, hasMoved: Bool) {
     guard let multiplexer = record.multiplexer, let carrier = multiplexer.pointee.carrier else {
-      return .over
+      return (.over, false)
     }
     enlist(multiplexer)
-    let id = record.streamID
     let out = carrier.outlet
     blocks.fill(&out.output)
-    let before = out.output.count
-    defer { outlet.sent &+= Int64(out.output.count - before) }
+    let (before, content) = (out.output.count, multiplexer.pointee.session.contentMoved)
+    let moved = move(record, multiplexer, out, before)
+    record.outlet.sent &+= multiplexer.pointee.session.contentMoved - content
+    return (moved, out.output.count > before)
+  }
+
+  private func move(
+    _ record: ConnectionPointer, _ multiplexer: MultiplexerPointer, _ out: OutletPointer, _ before: Int
+  ) -> HTTP2Session.Moved {
+    let (outlet, id) = (record.outlet, record.streamID)
     while true {
       let most = Worker.turnBytes - (out.output.count - before)
       var moved = HTTP2Session.Moved.all
@@ -194,7 +262,7 @@ extension Worker {
     }
   }
 
-  /// The next frame of what was spooled; false when it cannot be read.
+  /// Reads the next frame from the spool; false when it cannot be read.
   private func readFrame(_ outlet: OutletPointer) -> Bool {
     let header = 9
     guard read(outlet, header) else { return false }
@@ -219,7 +287,8 @@ extension Worker {
     return true
   }
 
-  /// The next piece of a file that is the body; false when it became shorter than its head has promised.
+  /// Reads the next piece of a file that is the body; false if the file has become shorter than its head
+  /// promised.
   private func readFile(_ outlet: OutletPointer) -> Bool {
     guard let encoder = outlet.file.records else { return false }
     let left = Int(min(outlet.file.left, Int64(Worker.fileBytes)))
@@ -244,7 +313,7 @@ extension Worker {
 
   // MARK: Apps beside the loop
 
-  /// As `pushOutBeside`: on the loop it moves at once, else the leader is told.
+  /// As `pushOutBeside`: on the loop it moves at once, otherwise the leader is told.
   func pushOutStream(_ exchange: ExchangePointer) {
     if exchange.isDetached {
       inbox.post(.wantsOutput(exchange))
@@ -253,28 +322,30 @@ extension Worker {
     }
   }
 
-  /// An app on the loop wants to see it leave.
+  /// Moves it now, for an app on the loop.
   func pushOutNow(_ exchange: ExchangePointer) {
     flushStream(exchange.connection)
     guard let carrier = exchange.connection.multiplexer?.pointee.carrier else { return }
     if !carrier.outlet.isBlocked, carrier.hasOutput { flush(carrier) }
   }
 
-  /// As `awaitSocket`: leaves the loop to another thread, and waits until the leader has moved something.
+  /// As `awaitSocket`: leaves the loop to another thread, and waits until the leader has moved something. As
+  /// with `outputIsLate`, the client is not to blame for what more urgent streams hold up.
   func awaitStream(_ exchange: ExchangePointer) -> Int32 {
     let outlet = exchange.outlet
     Access.leaveLoop(exchange)
     let id = exchange.id
-    var more = clientKeepsPace(outlet, -1, at: System.now()) ? Worker.keepsPermitSeconds : nil
+    let isSlow = outlet.pointee.lacksWindow && !clientKeepsPace(outlet, -1, at: System.now())
+    var more = isSlow ? nil : Worker.keepsPermitSeconds
     let before = outlet.waiting
     while let seconds = more {
       inbox.post(.wantsOutput(exchange))
       _ = exchange.lock.wait(until: Monitor.deadline(seconds: seconds))
-      // Another thread of the app may have ended it meanwhile: the record is someone else's then.
+      // Another thread of the app may have ended it meanwhile: the record then belongs to someone else.
       guard exchange.id == id else { return NSGI_GONE.rawValue }
       if outlet.waiting < before || exchange.isOver || outlet.isLost { break }
       offerPermit(exchange)
-      more = secondsMore(outlet, -1, at: System.now())
+      more = outlet.pointee.lacksWindow ? secondsMore(outlet, -1, at: System.now()) : rest(outlet)
     }
     regainPermit(exchange)
     if more != nil, !exchange.isOver, !outlet.isLost { return NSGI_OK.rawValue }
@@ -282,7 +353,7 @@ extension Worker {
     return more != nil ? NSGI_GONE.rawValue : NSGI_TIMEOUT.rawValue
   }
 
-  /// As `setInterest`: who waits to write is looked at before the loop waits; what is there to read was fed.
+  /// As `setInterest`: a stream that waits to write is looked at before the loop waits; input is already fed.
   func setStreamInterest(_ record: ConnectionPointer, _ interest: Interest) {
     record.interest = interest
     if interest.contains(.write) { waits(record) }

@@ -3,7 +3,7 @@ import Glibc
 import Wire
 
 /// HTTP/2 on the way in: frames of the carrier become requests, bytes of bodies, and ends of streams. A
-/// stream is served as any connection is, by `decode`.
+/// stream is served like any connection, by `decode`.
 extension Worker {
   /// The connection speaks HTTP/2 from its first byte on.
   func beginHTTP2(_ connection: ConnectionPointer) {
@@ -23,7 +23,7 @@ extension Worker {
     enlist(multiplexer)
   }
 
-  /// Reads the frames that are there.
+  /// Reads the frames in the input.
   @inline(never)
   func serveFrames(_ connection: ConnectionPointer) -> Turn {
     guard let multiplexer = connection.multiplexer else { return .goesOn }
@@ -41,7 +41,7 @@ extension Worker {
         switch event {
         case .needMore:
           connection.input.consume(offset)
-          // What it has to say since it was last looked after.
+          // It has output since it was last looked after.
           if connection.hasOutput { enlist(multiplexer) }
           settle(multiplexer, connection)
           return .goesOn
@@ -87,14 +87,14 @@ extension Worker {
     multiplexer.pointee.place(of: id).map { multiplexer.pointee.streams[$0].record }
   }
 
-  /// Frames are left in the input: they are read with the next turn, whoever leads then.
+  /// Frames are left in the input: has them read in the next turn, whichever thread leads then.
   private func awaitTurn(_ connection: ConnectionPointer) {
     guard !connection.isPostponed else { return }
     connection.isPostponed = true
     rounds.postponed.append(connection.token)
   }
 
-  /// Does what may call an app, so that what is left in the input is read whoever leads then.
+  /// Does something that may call an app, so that the rest of the input is read whichever thread leads then.
   private func serve(_ connection: ConnectionPointer, _ body: () -> Turn) -> Turn {
     let waits = !connection.input.isEmpty
     if waits { awaitTurn(connection) }
@@ -107,14 +107,14 @@ extension Worker {
 
   // MARK: Requests
 
-  /// A request: it gets a record and an exchange, and is served as far as it is there.
+  /// Serves a request: gives it a record and an exchange, and serves as much of it as has come.
   private func request(
     _ multiplexer: MultiplexerPointer, _ id: UInt32, _ ends: Bool, _ carrier: ConnectionPointer
   ) throws(HTTP2Error) -> Turn {
     let outlet = carrier.outlet
     guard hasRoom else {
       try multiplexer.pointee.session.drop()
-      try multiplexer.pointee.session.refuse(id, .tooManyStreams, into: &outlet.output)
+      try multiplexer.pointee.session.turnAway(id, into: &outlet.output)
       tellOfClose(carrier, "a stream was refused: \(limits.connections) connections and streams are open")
       return .goesOn
     }
@@ -129,6 +129,7 @@ extension Worker {
     record.multiplexer = multiplexer
     record.outlet.pointee.isStream = true
     multiplexer.pointee.streams.append(Multiplexer.Stream(id: id, record: record))
+    streams += 1
     let exchange = begin(record)
     let fault: HTTP2Error?
     do { fault = try multiplexer.pointee.session.takeHead(&exchange.head) } catch {
@@ -147,12 +148,12 @@ extension Worker {
     return .goesOn
   }
 
-  /// Bytes of a body have come, or its end.
+  /// Takes bytes of a body, or its end.
   private func feed(
     _ multiplexer: MultiplexerPointer, _ id: UInt32, _ carrier: ConnectionPointer
   ) -> Turn {
     guard let record = record(multiplexer, id) else { return .goesOn }
-    // Nothing can be in a socket.
+    // There is no socket in which more could be.
     hasReadAll = false
     switch record.state {
     case .idle, .readingHead, .readingBody:
@@ -168,7 +169,7 @@ extension Worker {
     return .goesOn
   }
 
-  /// What the codec has taken of a body, its client may send again.
+  /// Lets the client send as much more of a body as the codec has taken.
   func giveWindow(_ record: ConnectionPointer) {
     guard let multiplexer = record.multiplexer, let carrier = multiplexer.pointee.carrier else { return }
     let count = Int(record.codec.bodyTaken) - record.given
@@ -180,11 +181,11 @@ extension Worker {
     enlist(multiplexer)
   }
 
-  /// A stream's client is gone, for this exchange alone.
+  /// A stream's client is gone, for this exchange only.
   func clientLeft(_ record: ConnectionPointer, _ error: HTTP2Error? = nil) {
     if let error { log.debug("stream reset: \(error.description)") }
     if record.isDetached, let exchange = record.exchange { return abandoned(exchange, hasLeft: true) }
-    // It waits for its call, and keeps its turn: nothing of the answer leaves, and no more of the body comes.
+    // It waits for its call, and keeps its turn: no part of the answer leaves, and no more of the body comes.
     if record.state == .calling {
       record.outlet.lose()
       if let exchange = record.exchange, exchange.stream.state == .coming { exchange.stream.state = .broken }

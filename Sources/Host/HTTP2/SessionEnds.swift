@@ -1,16 +1,17 @@
 import Config
 import Wire
 
-/// How connections of HTTP/2 and their streams end (RFC 9113 §5.4, §6.8).
+/// How HTTP/2 connections and their streams end (RFC 9113 §5.4, §6.8).
 extension Worker {
   // MARK: Streams
 
-  /// A stream's record is closed: what is not over on the wire is now.
+  /// A stream's record is closed: ends whatever is still open on the wire.
   func leaveSession(_ record: ConnectionPointer) {
     guard let multiplexer = record.multiplexer else { return }
     let id = record.streamID
     if let place = multiplexer.pointee.place(of: id) { multiplexer.pointee.streams.remove(at: place) }
     record.multiplexer = nil
+    streams -= 1
     record.outlet.pointee.isStream = false
     record.outlet.pointee.front.removeAll()
     record.given = 0
@@ -23,7 +24,7 @@ extension Worker {
     enlist(multiplexer)
   }
 
-  /// The client is to see now that an answer is cut, though its call goes on.
+  /// Shows the client at once that an answer is cut, though its call goes on.
   func resetStream(_ record: ConnectionPointer) {
     guard let multiplexer = record.multiplexer, let carrier = multiplexer.pointee.carrier else { return }
     let outlet = carrier.outlet
@@ -34,7 +35,7 @@ extension Worker {
 
   // MARK: Connections
 
-  /// Where the connection stands: how long is it waited for, and does it end?
+  /// Settles how long to wait for the connection, and whether it ends.
   func settle(_ multiplexer: MultiplexerPointer, _ carrier: ConnectionPointer) {
     if carrier.isClosing || carrier.state != .idle { return }
     if carrier.input.isEmpty { blocks.empty(&carrier.input) }
@@ -42,9 +43,12 @@ extension Worker {
     if multiplexer.pointee.leaving == .last, isQuiet { return endWithOutput(carrier) }
     if carrier.outlet.isBlocked { return }
     if carrier.outlet.output.isEmpty { blocks.empty(&carrier.outlet.output) }
+    // Something is left after the last whole frame; bytes of a body have the time of their stream.
+    let isHalf = isQuiet && (multiplexer.pointee.session.isMidway || !carrier.input.isEmpty)
     switch carrier.timeout {
-    case .head where !multiplexer.pointee.session.isGreeted: break
+    case .head where isHalf || !multiplexer.pointee.session.isGreeted: break
     case .quiet where multiplexer.pointee.leaving == .announced: break
+    case _ where isHalf && multiplexer.pointee.leaving == .no: setTimeout(carrier, .head)
     case _ where isQuiet: setTimeout(carrier, multiplexer.pointee.leaving == .no ? .keepAlive : .quiet)
     default: if carrier.timeout != .none { disarm(carrier) }
     }
@@ -71,7 +75,7 @@ extension Worker {
     guard let multiplexer = carrier.multiplexer else { return }
     carrier.multiplexer = nil
     (multiplexer.pointee.carrier, multiplexer.pointee.isEnding) = (nil, true)
-    // Requests may ask for its facts: it ends with the last of them.
+    // Requests may ask for its facts: it ends when the last of them does.
     if multiplexer.pointee.tls == carrier.outlet.carrier, carrier.outlet.carrier != nil {
       endSealed(carrier, keepsSession: true)
     }
@@ -96,7 +100,7 @@ extension Worker {
 
   // MARK: Leaving
 
-  /// The worker leaves: clients are told to open no more streams here. Those on their way are still served.
+  /// The worker leaves: clients are told to open no more streams here. Streams on their way are still served.
   func announceLeaving() {
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
@@ -116,7 +120,7 @@ extension Worker {
     enlist(multiplexer)
   }
 
-  /// Nobody asks any more, or whoever does has had the time to hear of the end: the streams that are there
+  /// Nobody sends requests any more, or those who do have had time to learn of the end: the existing streams
   /// are the last ones.
   func endSessionSoon(_ carrier: ConnectionPointer) {
     guard let multiplexer = carrier.multiplexer, multiplexer.pointee.leaving != .last else { return }

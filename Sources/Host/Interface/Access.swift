@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 
 /// How a host function gets hold of an exchange: from the call's own thread at the cost of one
-/// compare-and-swap, from any other by number, under the exchange's lock when it is beside the loop.
+/// compare-and-swap, from any other thread by number, under the exchange's lock if it is beside the loop.
 enum Access {
   /// Works on the exchange that `id` names; nil for one that is over.
   @inline(__always)
@@ -12,7 +12,7 @@ enum Access {
     guard let exchange = find(id) else { return nil }
     switch exchange.race(.entered, likely: .app) {
     case .goOn:
-      // The record may have begun another life between the look at its number and the entry.
+      // The record may have been reused between the look at its number and the entry.
       let found = exchange.id
       let answer = found == id ? body(exchange) : nil
       leave(exchange, found)
@@ -22,8 +22,8 @@ enum Access {
     }
   }
 
-  /// A host function is through that has begun in the leader's place. If it has left the loop it holds the
-  /// lock; the exchange may even be over since, and its record in another life.
+  /// A host function that has begun in the leader's place is done. If it has left the loop it holds the lock;
+  /// the exchange may even be over by now, and its record reused.
   @inline(__always)
   private static func leave(_ exchange: ExchangePointer, _ id: nsgi_id) {
     if exchange.id != id || exchange.next(.left) == .refuse { exchange.lock.unlock() }
@@ -60,7 +60,7 @@ enum Access {
 
 /// The workers of this process by number, so that an id alone leads to its exchange. Usually there is one.
 enum WorkerRegistry {
-  /// Workers at most; the number takes 8 of the 32 bits of an id's lower half.
+  /// The most workers; the number takes 8 of the 32 bits of an id's lower half.
   static let capacity = 256
   private static let slotBits: UInt64 = 24
   /// Addresses of workers; 0 for none. Read by any thread.
@@ -72,7 +72,7 @@ enum WorkerRegistry {
   private static let mutex = Monitor()
   nonisolated(unsafe) private static var reserved: Set<UInt32> = []
 
-  /// A number for a new worker.
+  /// Reserves a number for a new worker.
   static func reserve() throws(SystemError) -> UInt32 {
     mutex.lock()
     defer { mutex.unlock() }
@@ -80,13 +80,13 @@ enum WorkerRegistry {
     throw SystemError("worker", EAGAIN)
   }
 
-  /// The worker of a number.
+  /// Registers the worker of a number.
   static func set(_ worker: Worker, _ number: UInt32) {
     let address = UInt(bitPattern: Unmanaged.passUnretained(worker).toOpaque())
     workers[Int(number)].store(address, ordering: .releasing)
   }
 
-  /// No id of a worker leads anywhere any more; its number is free, unless it was so before.
+  /// Makes all ids of a worker invalid, and frees its number unless it was free already.
   static func remove(_ worker: Worker, _ number: UInt32) {
     mutex.lock()
     defer { mutex.unlock() }

@@ -1,4 +1,5 @@
-// What a runtime may ask of the server beyond nsgi.h: `nsgi.reload/1` and `draft.request/1` (docs/NSGI.md).
+// What a runtime may ask of the server beyond nsgi.h: `nsgi.reload/1`, `draft.request/1` and
+// `draft.handshake/1` (docs/NSGI.md).
 import CNSGI
 import Config
 import Control
@@ -6,30 +7,41 @@ import Glibc
 import Posix
 import Wire
 
-/// The extension `nsgi.reload/1`: the applications are to be loaded anew, in new workers.
+/// The extension `nsgi.reload/1`: has the applications reloaded, in new workers.
 private struct ReloadTable {
   let reload: @convention(c) (_ reason: UnsafePointer<CChar>?) -> Int32
 }
 
-/// The extension `draft.request/1`: what is known of a request beside its environ.
+/// The extension `draft.request/1`: what is known about a request besides its environ.
 private struct RequestTable {
   /// Sets a variable for the request's line in the log. Copied.
   let note: @convention(c) (_ id: nsgi_id, _ name: nsgi_str, _ value: nsgi_str) -> Int32
-  /// Copies one that was set: its bytes, which may be more than `capacity`; NSGI_MISUSE for none.
+  /// Copies one that was set, and returns its size, which may be more than `capacity`; NSGI_MISUSE if it was
+  /// not set.
   let noted:
     @convention(c) (
       _ id: nsgi_id, _ name: nsgi_str, _ value: UnsafeMutablePointer<CChar>?, _ capacity: Int
     ) -> Int64
-  /// The request has so many seconds from now on; 0: as many as any other.
+  /// Gives the request this many seconds from now on; 0: as many as any other.
   let deadline: @convention(c) (_ id: nsgi_id, _ seconds: UInt32) -> Int32
-  /// Whether that time is over: 1 or 0; NSGI_GONE once it has finished.
+  /// Whether that time is up: 1 or 0; NSGI_GONE once it has finished.
   let late: @convention(c) (_ id: nsgi_id) -> Int32
 }
 
-/// What `nsgi_host.extension` answers to an application that is exercised: what every server has, so that it
-/// loads. None of the requests asks for a WebSocket, and no id is one's.
+/// The extension `draft.handshake/1`: whether a request for a WebSocket is worth a call that may accept it.
+private struct HandshakeTable {
+  /// Whether accept() would take it, were there room: 1 or 0; NSGI_GONE once it has finished.
+  let isGood: @convention(c) (_ id: nsgi_id) -> Int32
+  /// Answers it in the application's place, and logs why: with the error in its handshake, otherwise with
+  /// 503, because too many are open. NSGI_GONE: the response is complete. NSGI_MISUSE: it does not ask for a
+  /// WebSocket, or a response has begun; nothing was done.
+  let refuse: @convention(c) (_ id: nsgi_id) -> Int32
+}
+
+/// What `nsgi_host.extension` answers to an application that is exercised: the tables that every server has,
+/// so that it loads. None of the requests asks for a WebSocket, and no id refers to one.
 package enum ExerciseExtensions {
-  /// A table, by its name; nil for one that servers may do without.
+  /// A table, by its name; nil for one that servers need not have.
   package static func find(_ name: UnsafePointer<CChar>?) -> UnsafeRawPointer? {
     guard let name, strcmp(name, "nsgi.websocket/1") == 0 else { return nil }
     return UnsafeRawPointer(SocketTable.shared)
@@ -47,6 +59,7 @@ enum Extensions {
     guard let name else { return nil }
     if strcmp(name, "nsgi.websocket/1") == 0 { return UnsafeRawPointer(SocketTable.shared) }
     if strcmp(name, "draft.request/1") == 0 { return UnsafeRawPointer(request) }
+    if strcmp(name, "draft.handshake/1") == 0 { return UnsafeRawPointer(handshake) }
     if strcmp(name, "nsgi.reload/1") == 0, master != nil || servesAlone { return UnsafeRawPointer(reload) }
     return nil
   }
@@ -63,8 +76,8 @@ enum Extensions {
     return UnsafePointer(table)
   }()
 
-  /// Starts this program again, with the arguments that it was given; returns only if that fails. Requests
-  /// under way are cut.
+  /// Starts this program again, with the arguments that it was given; returns only if that fails. Running
+  /// requests are cut.
   private static func startAgain() -> Int32 {
     guard servesAlone else { return NSGI_MISUSE.rawValue }
     LogSink.shared.flush()
@@ -72,6 +85,17 @@ enum Extensions {
     LogLine.write("error", "the server cannot be started again: \(error)")
     return NSGI_FAIL.rawValue
   }
+
+  nonisolated(unsafe) private static let handshake: UnsafePointer<HandshakeTable> = {
+    let table = UnsafeMutablePointer<HandshakeTable>.allocate(capacity: 1)
+    table.initialize(
+      to: HandshakeTable(
+        isGood: { id in
+          Access.with(id) { $0.worker.wouldAcceptSocket($0) ? 1 : 0 } ?? ForkedCopy.absent
+        },
+        refuse: { id in Access.with(id) { $0.worker.refuseSocket($0) } ?? ForkedCopy.absent }))
+    return UnsafePointer(table)
+  }()
 
   nonisolated(unsafe) private static let request: UnsafePointer<RequestTable> = {
     let table = UnsafeMutablePointer<RequestTable>.allocate(capacity: 1)
@@ -96,7 +120,7 @@ enum Extensions {
 }
 
 extension UnsafeMutablePointer where Pointee == Exchange {
-  /// Variables that a request may have, and bytes of them all; what an app sets beyond that is refused.
+  /// The most variables of a request, and the most bytes of all of them; any beyond that are refused.
   private static var bounds: (count: Int, bytes: Int) { (32, 16 * 1024) }
 
   /// Sets a variable for the request's line; the last value of a name counts.

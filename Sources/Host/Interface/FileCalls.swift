@@ -4,22 +4,23 @@ import Wire
 
 /// sendfile(): a file, or a part of one, as the body of a response or a part of it.
 extension Worker {
-  /// Bytes of a file go through sendfile(2) where the framing lets them through as they are, else they are
-  /// read and written.
+  /// Sends bytes of a file by sendfile(2) if framing and socket pass them through unchanged; otherwise they
+  /// are read and written.
   func sendFile(_ exchange: ExchangePointer, _ fd: Int32, _ offset: Int64, _ count: Int64) -> Int32 {
     guard exchange.allows(.body) else { return outOfOrder(exchange, .body) }
     guard offset >= 0 else { return NSGI_MISUSE.rawValue }
-    // Asked whatever the count: a descriptor that is none must not pass for a client that is gone.
+    // Checked whatever the count: an invalid descriptor must not be mistaken for a client that is gone.
     guard let file = try? System.fileStatus(fd) else { return NSGI_MISUSE.rawValue }
     guard file.hasOffsets else { return withoutOffsets(exchange) }
     guard hasSpace(exchange) else { return NSGI_AGAIN.rawValue }
     commitHeld(exchange)
     guard exchange.phase == .responding else { return NSGI_GONE.rawValue }
-    // No body leaves, or another one does (X-Sendfile).
+    // No body is sent, or another one is (X-Sendfile).
     if !exchange.plan.hasBody || exchange.sendsFile { return NSGI_OK.rawValue }
-    // To the end of a file that does not say where that is: as far as it can be read.
+    // A file of unknown length is sent to its end, as far as it can be read.
     if count < 0, !file.knowsSize { return copyFile(exchange, fd, offset, .max, isToEnd: true) }
     let left = count < 0 ? max(0, file.size - offset) : count
+    guard exchange.outlet.takesFiles else { return copyFile(exchange, fd, offset, left) }
     switch exchange.plan.framing {
     case .length(let total) where left <= total - exchange.written:
       return sendRaw(exchange, fd, offset, left)
@@ -40,7 +41,7 @@ extension Worker {
     let socket = exchange.connection.fd
     let pushed = pushOut(exchange, toTheEnd: true)
     guard pushed == NSGI_OK.rawValue else { return pushed }
-    // For an app that never waits something may be left: the file goes behind it.
+    // For an app that never waits, output may be left: the file follows it.
     if exchange.outlet.hasOutput { return copyFile(exchange, fd, offset, count) }
     var (place, left) = (offset, count)
     while left > 0 {
@@ -51,7 +52,7 @@ extension Worker {
         exchange.written += Int64(sent)
         exchange.outlet.sent &+= Int64(sent)
       } catch {
-        // Whether it is the file or the socket that failed shows where they are two calls.
+        // Reading and writing separately shows whether the file or the socket failed.
         guard error.wouldBlock, !exchange.neverWaits else {
           return copyFile(exchange, fd, place, left)
         }

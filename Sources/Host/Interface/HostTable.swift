@@ -4,11 +4,10 @@ import Config
 import Wire
 
 /// The functions of `nsgi_host`: what a full-form app may ask of the server. Each finds the exchange by
-/// id and says NSGI_GONE for one that is over, NSGI_MISUSE for a call out of order; none is undefined
-/// behaviour.
-/// From which thread, and who else is inside meanwhile, is the business of `Access`.
+/// id and returns NSGI_GONE for one that is over, NSGI_MISUSE for a call out of order; no call is undefined
+/// behaviour. `Access` deals with the calling thread, and with others that are inside meanwhile.
 enum HostTable {
-  /// The table that `nsgi_entry` and `load` get; lives as long as the process.
+  /// The table that `nsgi_entry` and `load` get; it lives as long as the process.
   nonisolated(unsafe) static let shared: UnsafePointer<nsgi_host> = {
     let table = UnsafeMutablePointer<nsgi_host>.allocate(capacity: 1)
     table.initialize(to: make())
@@ -59,7 +58,7 @@ enum HostTable {
     return table
   }
 
-  /// Bytes as an app gives them; nil for no bytes of a length.
+  /// Bytes as an app gives them; nil for a null pointer with a length.
   private static func checked(_ start: UnsafeRawPointer?, _ count: Int) -> UnsafeRawBufferPointer? {
     guard count >= 0, start != nil || count == 0 else { return nil }
     return UnsafeRawBufferPointer(start: start, count: count)
@@ -169,7 +168,7 @@ enum HostTable {
 }
 
 extension Exchange {
-  /// The request for a log line: method and raw target, and its id where requests have ids.
+  /// The request for a log line: method and raw target, and its id if requests have ids.
   var requestLine: String {
     mutating get {
       let line =

@@ -3,8 +3,8 @@ import CNSGI
 import Glibc
 import Wire
 
-/// The plain form: functions without a context argument, which speak of the request that this thread is in
-/// (a thread-local, as in WSGI's own rule). From any other thread they answer NSGI_MISUSE.
+/// The plain form: functions without a context argument, which concern the request that this thread is in (a
+/// thread-local, as WSGI itself rules). From any other thread they answer NSGI_MISUSE.
 enum PlainForm {
   typealias Callable =
     @convention(c) (

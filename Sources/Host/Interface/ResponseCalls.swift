@@ -21,7 +21,8 @@ extension Worker {
       encodeWhole(exchange, body)
     } else {
       encodeHead(exchange, knownLength: Int64(body.count))
-      // What the client does not take now waits in memory: the app is done with it, no thread has to wait.
+      // Bytes that the client does not take now wait in memory: the app is done with them, and no thread has
+      // to wait.
       result = encodeBody(exchange, body, isWhole: true)
       endBody(exchange)
     }
@@ -49,7 +50,7 @@ extension Worker {
     return NSGI_OK.rawValue
   }
 
-  /// reason(): the phrase of the next head.
+  /// reason(): sets the phrase of the next head.
   func announce(_ exchange: ExchangePointer, reason: UnsafeRawBufferPointer) -> Int32 {
     guard exchange.allows(.reason) else { return outOfOrder(exchange, .reason) }
     do {
@@ -63,7 +64,7 @@ extension Worker {
     }
   }
 
-  /// The head is not taken; the app may start another one.
+  /// The head was refused; the app may start another one.
   func refused(_ exchange: ExchangePointer, _ error: ResponseError) -> Int32 {
     exchange.response.reset()
     log.error(
@@ -90,7 +91,7 @@ extension Worker {
     return encodeBody(exchange, bytes)
   }
 
-  /// An app that never waits gets NSGI_AGAIN instead of a place in a full output.
+  /// An app that never waits gets NSGI_AGAIN instead of waiting for room in a full output.
   func hasSpace(_ exchange: ExchangePointer) -> Bool {
     guard exchange.neverWaits else { return true }
     let outlet = exchange.outlet
@@ -99,15 +100,15 @@ extension Worker {
     return outlet.waiting < limits.responseBufferBytes
   }
 
-  /// read(): > 0 bytes, 0 at the end, < 0 an nsgi_result. What is there of the body is there whoever has
-  /// left.
+  /// read(): > 0 bytes, 0 at the end, < 0 an nsgi_result. The part of the body that has come can be read even
+  /// if the client has left.
   func read(_ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int) -> Int64 {
     guard let buffer, capacity > 0 else { return capacity == 0 ? 0 : Int64(NSGI_MISUSE.rawValue) }
     if exchange.stream.isOpen { return readStream(exchange, buffer, capacity) }
     return readWhole(exchange, buffer, capacity)
   }
 
-  /// Takes bytes of a body that is all there.
+  /// Takes bytes of a body that is complete.
   func readWhole(_ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer, _ capacity: Int) -> Int64 {
     do { return Int64(try exchange.body.read(buffer, capacity)) } catch {
       log.error("request body cannot be read: \(error)")
@@ -120,7 +121,7 @@ extension Worker {
     exchange.stream.isOpen ? wholeStream(exchange) : wholeBody(exchange)
   }
 
-  /// The body in one piece, once it is all there.
+  /// The body in one piece, once it is complete.
   func wholeBody(_ exchange: ExchangePointer) -> BodyResult {
     do { return .success(try exchange.body.whole()) } catch {
       log.error("request body cannot be read: \(error)")
@@ -128,7 +129,8 @@ extension Worker {
     }
   }
 
-  /// A call that its response does not allow now: the answer, and a line for the app's author.
+  /// A call that the response does not allow now: returns the result code, and logs a line for the app's
+  /// author.
   @inline(never)
   func outOfOrder(_ exchange: ExchangePointer, _ call: ResponseRules.Call) -> Int32 {
     let verdict = ResponseRules.verdict(call, in: exchange.stage)
@@ -143,7 +145,7 @@ extension Worker {
 }
 
 extension ResponseError {
-  /// What is wrong, for the app's author.
+  /// The error, for the app's author.
   package var sentence: String {
     switch self {
     case .invalidStatus: "the status is not a number from 200 to 599 and a reason without control characters"

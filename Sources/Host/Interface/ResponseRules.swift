@@ -1,7 +1,7 @@
 import CNSGI
 
-/// The order of an application's calls about its response (docs/NSGI.md §6): one table for the host that
-/// serves and for the one of `check --exercise`.
+/// The order of an application's calls about its response (docs/NSGI.md §6): one table for the serving host
+/// and for that of `check --exercise`.
 package enum ResponseRules {
   /// How far a response has come, as its application knows it.
   package enum Stage: CaseIterable {
@@ -17,7 +17,7 @@ package enum ResponseRules {
     case gone
   }
 
-  /// The functions; those that give bytes of the body are one.
+  /// The functions; those that give bytes of the body count as one.
   package enum Call: CaseIterable { case start, reason, respond, body, flush }
 
   package enum Verdict: Equatable {
@@ -28,7 +28,7 @@ package enum ResponseRules {
     case tooLate
     case gone
 
-    /// What the function answers, unless it goes on.
+    /// The function's result, unless it goes on.
     package var code: Int32 { self == .gone ? NSGI_GONE.rawValue : NSGI_MISUSE.rawValue }
   }
 

@@ -28,16 +28,16 @@ struct Token: Equatable {
   @inline(__always) var slot: UInt32 { UInt32(truncatingIfNeeded: raw) }
 }
 
-/// What a descriptor is watched for.
+/// The events for which a descriptor is watched.
 struct Interest: OptionSet {
   let rawValue: UInt32
   static let read = Interest(rawValue: CLINUX_EPOLLIN)
   static let write = Interest(rawValue: CLINUX_EPOLLOUT)
   /// The peer sends nothing more.
   static let end = Interest(rawValue: CLINUX_EPOLLRDHUP)
-  /// Told once of each change, not as long as it lasts.
+  /// Reported once per change, not as long as it lasts.
   static let edges = Interest(rawValue: CLINUX_EPOLLET)
-  /// Shared listening sockets: wake one of the processes that wait.
+  /// Shared listening sockets: wakes one of the waiting processes.
   static let exclusive = Interest(rawValue: CLINUX_EPOLLEXCLUSIVE)
 }
 
@@ -56,8 +56,8 @@ struct Readiness {
   }
 }
 
-/// The event loop's kernel side: level-triggered epoll behind five functions. Where the kernel has io_uring,
-/// the `Ring` takes the frequent things from it.
+/// The event loop's kernel side: level-triggered epoll behind five functions. If the kernel has io_uring, the
+/// `Ring` takes over the frequent operations.
 struct Reactor: ~Copyable {
   private let epoll: Int32
   private let events: UnsafeMutablePointer<epoll_event>
@@ -75,7 +75,7 @@ struct Reactor: ~Copyable {
     events.deallocate()
   }
 
-  /// Waits at most so many milliseconds (-1: for ever); returns how many events are there.
+  /// Waits at most this many milliseconds (-1: for ever); returns how many events there are.
   @inline(__always)
   func wait(milliseconds: Int32) throws(SystemError) -> Int {
     try System.epollWait(epoll, events, Int32(capacity), milliseconds: milliseconds)

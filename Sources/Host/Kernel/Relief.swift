@@ -1,8 +1,8 @@
 import CLinux
 import Synchronization
 
-/// Memory that a load has taken goes back to the system when the load is over. What was freed stays with the
-/// allocator otherwise, in whichever of its heaps, and a worker would hold for ever what it held once.
+/// Gives the memory of a load back to the system when the load is over. Freed memory otherwise stays with the
+/// allocator, in whichever of its heaps, and a worker would hold for ever what it held once.
 struct Relief {
   /// Bytes freed since memory was last given back.
   private(set) var freed = 0
@@ -15,17 +15,17 @@ struct Relief {
   private static let leastBytes = 1 << 20
   private static let period: UInt64 = 5_000_000_000
 
-  /// Whether memory will be given back soon, with so many more bytes freed.
+  /// Whether memory will be given back soon, with this many more bytes freed.
   func isPending(freed more: Int, underway: Int) -> Bool {
     freed &+ more >= Relief.leastBytes && underway <= max(peak, underway) / 2
   }
 
-  /// Whether it is time: much was freed, and no more than half of the requests are left that there were.
+  /// Whether it is time: much was freed, and at most half of the requests are left.
   mutating func isDue(at now: UInt64, freed more: Int, underway: Int) -> Bool {
     freed &+= more
     peak = max(peak, underway)
     guard isPending(freed: 0, underway: underway), now >= next else { return false }
-    // What the rest of them hold is freed when they end.
+    // The remaining requests free their memory when they end.
     (freed, peak) = (underway == 0 ? 0 : Relief.leastBytes, underway)
     next = now &+ Relief.period
     return true
@@ -33,7 +33,7 @@ struct Relief {
 }
 
 extension Worker {
-  /// Blocks that stay with the pool whatever happens.
+  /// Blocks that stay with the pool in any case.
   private static let leastBlocks = 64
 
   /// The loop has to turn, so that memory and descriptors are given back.
@@ -42,7 +42,7 @@ extension Worker {
       || relief.isPending(freed: blocks.released &+ churn.load(ordering: .relaxed), underway: exchanges.alive)
   }
 
-  /// Leader, once a tick: looks whether a load is over.
+  /// Leader, once per tick: checks whether a load is over.
   func relieve() {
     if let files, files.holdsFiles { files.closeIdleFiles(now: now) }
     let more = blocks.takeReleased() &+ churn.exchange(0, ordering: .relaxed)

@@ -1,23 +1,24 @@
 import CLinux
 import Glibc
 
-/// The event loop's kernel side on io_uring, beside the Reactor: sockets are received from into blocks that
-/// the kernel picks, and answers leave, all in one call a turn.
+/// The event loop's kernel side on io_uring, beside the Reactor: the kernel receives from sockets into blocks
+/// that it picks, and answers leave, all in one call per turn.
 ///
-/// It serves what is frequent and simple: receiving for connections that wait for a request, sending answers
-/// of one block. Everything else stays with epoll, where the loop also waits: a bell tells there of the ring.
+/// It handles frequent and simple operations: receiving for connections that wait for a request, sending
+/// answers of one block. Everything else stays with epoll, where the loop also waits: a bell reports the ring
+/// there.
 ///
-/// The kernel does the work of a ring in the thread that has made it, and only when that one enters it. So a
+/// The kernel does the work of a ring in the thread that made it, and only when that thread enters it. So a
 /// ring belongs to one leader: no call of an application is interrupted by what arrives meanwhile, and a
 /// leader whose call is handed off leaves a ring behind that receives nothing more. Its successor closes that
-/// one.
+/// ring.
 struct Ring: ~Copyable {
-  /// Places for what is submitted in one turn; more are submitted in between.
+  /// Places for what is submitted in one turn; more is submitted in between.
   private static let entries: UInt32 = 512
-  /// Places for completions; what finds none is kept by the kernel until there is room.
+  /// Places for completions; the kernel keeps those that find none until there is room.
   private static let completions: UInt32 = 4096
-  /// Blocks that the kernel may receive into; a power of two. Twice the connections that are usually busy at
-  /// once: with none left, receiving ends and has to be asked for anew.
+  /// Blocks that the kernel may receive into; a power of two. Twice the number of connections that are
+  /// usually busy at once: with none left, receiving ends and has to be requested again.
   private static let blocks = 256
 
   private let ring: UnsafeMutablePointer<clinux_ring>
@@ -26,13 +27,13 @@ struct Ring: ~Copyable {
   private(set) var isOpen = false
   /// The kernel takes nothing any more: the ring has to be closed. Nothing more may be asked of it.
   var hasFailed: Bool { failure != 0 }
-  /// Why, as errno has it; 0 while it works.
+  /// The errno that says why; 0 while it works.
   private var failure: Int32 = 0
-  /// Calls in a row that the kernel could not carry out for a moment.
+  /// Calls in a row that the kernel could not carry out for the moment.
   private var failures = 0
-  /// After so many of them it never will; some tens of milliseconds.
+  /// After this many of them it never will; some tens of milliseconds.
   private static let mostFailures = 100
-  /// An eventfd for the Reactor to watch, by its edges; -1 while there was never a ring.
+  /// An eventfd for the Reactor to watch, edge-triggered; -1 until there is a ring.
   private(set) var bell: Int32 = -1
 
   init() {
@@ -41,7 +42,7 @@ struct Ring: ~Copyable {
     lent = .allocate(capacity: Ring.blocks)
   }
 
-  /// A ring that is open must have been closed, for the blocks go back to their pool.
+  /// An open ring must have been closed before, because the blocks go back to their pool.
   deinit {
     if bell >= 0 { System.close(bell) }
     ring.deallocate()
@@ -56,14 +57,14 @@ struct Ring: ~Copyable {
     fileprivate let flags: UInt32
     /// More with the same token will follow.
     @inline(__always) var goesOn: Bool { clinux_ring_goes_on(flags) != 0 }
-    /// The block that was received into.
+    /// The block that received the bytes.
     @inline(__always) var block: Int? {
       let number = clinux_ring_block(flags)
       return number < 0 ? nil : Int(number)
     }
   }
 
-  /// Throws what stands against a ring on this machine.
+  /// Throws the reason if a ring cannot be used on this machine.
   static func probe() throws(SystemError) {
     var ring = Ring()
     var pool = BlockPool(kept: 0)
@@ -82,7 +83,7 @@ struct Ring: ~Copyable {
     showBlocks()
   }
 
-  /// Any thread: ends all that was asked of it; the kernel touches no block any more.
+  /// Any thread: ends everything that was asked of it; the kernel touches no block any more.
   mutating func close(_ pool: inout BlockPool) {
     guard isOpen else { return }
     isOpen = false
@@ -90,9 +91,9 @@ struct Ring: ~Copyable {
     for number in 0..<Ring.blocks { pool.give(lent[number]) }
   }
 
-  // MARK: What is asked of it; takes effect with the next `submit` or `enter`
+  // MARK: Requests to it; they take effect with the next `submit` or `enter`
 
-  /// What comes from a socket, as completions with a block each; 0 at its end.
+  /// Receives from a socket, as completions with a block each; 0 at its end.
   @inline(__always)
   mutating func receive(_ fd: Int32, _ token: Token) {
     guard hasRoom() else { return }
@@ -100,6 +101,7 @@ struct Ring: ~Copyable {
   }
 
   /// Sends what the socket takes at once. Completes only if that was not everything. False if the ring has
+  /// failed: then nothing is sent.
   /// failed: nothing is sent.
   @inline(__always)
   mutating func send(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ token: Token) -> Bool {
@@ -108,7 +110,7 @@ struct Ring: ~Copyable {
     return true
   }
 
-  /// Ends what was begun with a token; that completes once more, as cancelled.
+  /// Ends the operation with a token, which completes once more, as cancelled.
   mutating func cancel(_ token: Token) {
     guard hasRoom() else { return }
     clinux_ring_cancel(ring, token.raw, Token(.nobody, slot: 0).raw)
@@ -122,11 +124,11 @@ struct Ring: ~Copyable {
 
   // MARK: The kernel
 
-  /// Something is to be submitted, or has come.
+  /// There is something to submit, or something has come.
   @inline(__always) var hasWork: Bool { clinux_ring_has_work(ring) != 0 }
 
   /// Submits, receives and sends; never waits. Throws when the ring has failed; then `unsubmitted` tells how
-  /// much of what was asked has not been begun.
+  /// many of the requests have not been started.
   @inline(__always)
   mutating func enter() throws(SystemError) {
     do throws(SystemError) {
@@ -143,11 +145,10 @@ struct Ring: ~Copyable {
     if hasFailed { throw SystemError(System.ringCall, failure) }
   }
 
-  /// The last of what was asked, that the kernel has not taken.
+  /// The last requests, which the kernel has not taken.
   var unsubmitted: Int { Int(clinux_ring_waiting(ring)) }
 
-  /// The thread is about to wait for the Reactor: from now on the bell is rung. False when there is work
-  /// already.
+  /// The thread is about to wait for the Reactor: from now on the bell rings. False if there is work already.
   @inline(__always)
   func mayWait() -> Bool {
     clinux_ring_ask(ring, 1)
@@ -158,8 +159,8 @@ struct Ring: ~Copyable {
   @inline(__always)
   func hasWaited() { clinux_ring_ask(ring, 0) }
 
-  /// Submits: sends have been made when it returns, and nothing that came later was received. What is
-  /// cancelled receives no more, and lets go of its socket with the next `enter`.
+  /// Submits: sends have been made when it returns, and nothing that came later was received. A cancelled
+  /// operation receives no more, and lets go of its socket with the next `enter`.
   mutating func submit() {
     while clinux_ring_waiting(ring) > 0, !hasFailed {
       do throws(SystemError) {
@@ -186,11 +187,11 @@ struct Ring: ~Copyable {
     return Completion(token: Token(raw: done.user_data), result: done.res, flags: done.flags)
   }
 
-  /// The first `count` completions were heeded.
+  /// The first `count` completions were handled.
   @inline(__always)
   func heeded(_ count: Int) { clinux_ring_seen(ring, UInt32(truncatingIfNeeded: count)) }
 
-  /// Brings completions that found no place; false when there are none such.
+  /// Fetches completions that found no place; false if there are none.
   func takesOverflow() -> Bool {
     guard clinux_ring_overflows(ring) != 0 else { return false }
     return (try? System.enterRing(ring)) != nil
@@ -198,7 +199,7 @@ struct Ring: ~Copyable {
 
   // MARK: Blocks
 
-  /// The block of a completion: the caller's, who lends another one in its place.
+  /// The block of a completion: it goes to the caller, who lends another one in its place.
   @inline(__always)
   func block(_ number: Int) -> UnsafeMutableRawPointer { lent[number] }
 

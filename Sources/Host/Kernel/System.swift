@@ -35,7 +35,7 @@ package enum System {
 
   // MARK: Sockets
 
-  /// Receives at most `count` bytes; 0 at the end. If it `keeps` them, they stay in the socket too. The
+  /// Receives at most `count` bytes; 0 at the end. If it `keeps` them, they also stay in the socket. The
   /// corresponding C function is `recv`.
   @inline(__always)
   static func receive(
@@ -46,11 +46,11 @@ package enum System {
     }
   }
 
-  /// TCP: the close to come is a reset, or an end again. The corresponding C function is `setsockopt` with
+  /// TCP: makes the coming close a reset, or an end again. The corresponding C function is `setsockopt` with
   /// SO_LINGER.
   static func setReset(_ fd: Int32, _ resets: Bool) { _ = clinux_reset_on_close(fd, resets ? 1 : 0) }
 
-  /// TCP: acknowledges now what has come, instead of with the next bytes that are sent or in 40 ms. The
+  /// TCP: acknowledges now what has come, instead of with the next bytes that are sent or after 40 ms. The
   /// corresponding C function is `setsockopt` with TCP_QUICKACK.
   static func acknowledge(_ fd: Int32) { try? set(fd, Int32(IPPROTO_TCP), TCP_QUICKACK, 1) }
 
@@ -64,9 +64,9 @@ package enum System {
     return recv(fd, &byte, 1, Int32(MSG_PEEK)) > 0
   }
 
-  /// Sends at most `count` bytes, never raising SIGPIPE; to what is no socket (a CGI program's standard
-  /// output) it writes. The corresponding C functions are `send` and `write`.
-  /// If something `follows` at once, be it the end of the stream, it leaves together with the last bytes.
+  /// Sends at most `count` bytes, never raising SIGPIPE; uses write for anything that is not a socket (a CGI
+  /// program's standard output). The corresponding C functions are `send` and `write`.
+  /// If something `follows` at once, even the end of the stream, it leaves together with the last bytes.
   @inline(__always)
   static func send(
     _ fd: Int32, _ from: UnsafeRawPointer, _ count: Int, follows: Bool = false
@@ -149,8 +149,8 @@ package enum System {
     Int((try? get(fd, Int32(IPPROTO_TCP), TCP_MAXSEG)) ?? 0)
   }
 
-  /// TCP: what is sent waits for the end of the sending side. The corresponding C function is `setsockopt`
-  /// with TCP_CORK; other sockets do not know it.
+  /// TCP: holds bytes back until the sending side ends. The corresponding C function is `setsockopt` with
+  /// TCP_CORK; other sockets do not have it.
   @inline(never)
   static func cork(_ fd: Int32) { try? set(fd, Int32(IPPROTO_TCP), TCP_CORK, 1) }
 
@@ -174,11 +174,11 @@ package enum System {
     return address
   }
 
-  /// Ends both sides, whoever else holds the socket. The corresponding C function is `shutdown`; a peer that
-  /// is gone makes it fail, which is as good.
+  /// Ends both sides, whoever else holds the socket. The corresponding C function is `shutdown`; it fails if
+  /// the peer is gone, which does no harm.
   static func shutdown(_ fd: Int32) { _ = Glibc.shutdown(fd, Int32(SHUT_RDWR)) }
 
-  /// Breaks a TCP connection off, and keeps the descriptor: the peer gets a reset. The corresponding C
+  /// Breaks a TCP connection off, but keeps the descriptor: the peer gets a reset. The corresponding C
   /// function is `connect` with AF_UNSPEC.
   static func reset(_ fd: Int32) {
     var nowhere = sockaddr()
@@ -186,7 +186,7 @@ package enum System {
     _ = Glibc.connect(fd, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
   }
 
-  /// Puts a socket without a peer in the place of one, which is closed as soon as no call uses it any more;
+  /// Replaces a socket by one without a peer; the old one is closed as soon as no call uses it any more, and
   /// the descriptor stays. The corresponding C functions are `socket` and `dup3`.
   static func sever(_ fd: Int32) throws(SystemError) {
     let nobody = try socket(family: AF_UNIX)
@@ -226,10 +226,10 @@ package enum System {
 
   // MARK: io_uring
 
-  /// The call by which a ring works.
+  /// The call that drives a ring.
   static let ringCall: StaticString = "io_uring_enter"
 
-  /// Makes a ring of the calling thread, which rings `bell`, an eventfd; ENOSYS, EPERM or EINVAL where the
+  /// Makes a ring for the calling thread, which rings `bell`, an eventfd; ENOSYS, EPERM or EINVAL if the
   /// kernel has none, forbids it or is too old. The corresponding calls are `io_uring_setup` and
   /// `io_uring_register`.
   static func openRing(
@@ -241,7 +241,7 @@ package enum System {
     }
   }
 
-  /// Submits what was prepared, and does what waits to be done; never waits. The corresponding call is
+  /// Submits what was prepared, and does the pending work; never waits. The corresponding call is
   /// `io_uring_enter`.
   @inline(__always)
   static func enterRing(_ ring: UnsafeMutablePointer<clinux_ring>) throws(SystemError) {
@@ -251,8 +251,7 @@ package enum System {
     throw SystemError(ringCall)
   }
 
-  /// Submits what was prepared, and does nothing of what waits to be received. The corresponding call is
-  /// `io_uring_enter`.
+  /// Submits what was prepared, but receives nothing. The corresponding call is `io_uring_enter`.
   static func submitRing(_ ring: UnsafeMutablePointer<clinux_ring>) throws(SystemError) {
     _ = try retrying(ringCall) { Int(clinux_ring_submit(ring)) }
   }
@@ -264,7 +263,7 @@ package enum System {
     return try retrying("poll") { Int(poll(&entry, 1, milliseconds)) } > 0
   }
 
-  /// A counter that wakes who waits for it. The corresponding C function is `eventfd`.
+  /// A counter that wakes threads that wait for it. The corresponding C function is `eventfd`.
   static func eventDescriptor(blocking: Bool) throws(SystemError) -> Int32 {
     own(
       Int32(
@@ -272,7 +271,7 @@ package enum System {
       ))
   }
 
-  /// Wakes who waits for an eventfd. The corresponding C function is `eventfd_write`.
+  /// Wakes a thread that waits for an eventfd. The corresponding C function is `eventfd_write`.
   static func signalEvent(_ fd: Int32) { _ = eventfd_write(fd, 1) }
 
   /// Waits for a blocking eventfd and clears it. The corresponding C function is `eventfd_read`.
@@ -331,13 +330,13 @@ package enum System {
     _ = Glibc.close(fd)
   }
 
-  /// No copy of the process that an application makes by fork() keeps the descriptor.
+  /// Keeps the descriptor from copies of the process that an application makes by fork().
   package static func own(_ fd: Int32) -> Int32 {
     clinux_own(fd)
     return fd
   }
 
-  /// A file without a name in `directory`. The corresponding C function is `open` with O_TMPFILE.
+  /// An unnamed file in `directory`. The corresponding C function is `open` with O_TMPFILE.
   static func unnamedFile(in directory: String) throws(SystemError) -> Int32 {
     own(Int32(try retrying("open") { Int(clinux_unnamed_file(directory)) }))
   }
@@ -353,6 +352,13 @@ package enum System {
     }
   }
 
+  /// The same for an array.
+  static func writeAll(_ fd: Int32, _ bytes: [UInt8]) throws(SystemError) {
+    try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
+      try writeAll(fd, UnsafeRawBufferPointer(buffer))
+    }
+  }
+
   /// Reads at an offset. The corresponding C function is `pread`.
   static func read(
     _ fd: Int32, _ to: UnsafeMutableRawPointer, _ count: Int, at offset: Int64
@@ -360,8 +366,7 @@ package enum System {
     try retrying("pread") { pread(fd, to, count, off_t(offset)) }
   }
 
-  /// Maps a file for reading, with at least one zero byte behind it. The corresponding C function is
-  /// `mmap`.
+  /// Maps a file for reading, followed by at least one zero byte. The corresponding C function is `mmap`.
   static func map(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
     let room = mmap(nil, count + 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let room, room != MAP_FAILED else { throw SystemError("mmap") }
@@ -398,7 +403,7 @@ package enum System {
   /// Whether the descriptor is a socket. The corresponding C function is `getsockopt` with SO_TYPE.
   static func isSocket(_ fd: Int32) -> Bool { (try? get(fd, SOL_SOCKET, SO_TYPE)) != nil }
 
-  /// Makes a file, opened for appending, standard error. The corresponding C function is `dup2`.
+  /// Makes a file, opened for appending, the standard error. The corresponding C function is `dup2`.
   static func redirectErrors(to path: String) throws(SystemError) {
     let fd = try openGuarded(path, O_WRONLY | O_CREAT | O_APPEND, 0o640)
     defer { close(fd) }

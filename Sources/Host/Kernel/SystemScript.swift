@@ -7,7 +7,7 @@ enum SystemScript {
   enum Step: Equatable {
     /// The call returns -1 with this errno.
     case fail(Int32)
-    /// The real call is made with at most so many bytes: a short read or write.
+    /// The real call is made with at most this many bytes: a short read or write.
     case at(Int)
     /// The real call is made.
     case pass
@@ -20,7 +20,7 @@ enum SystemScript {
     private static let active = Atomic<Bool>(false)
     private static let bound = Atomic<Int>(.max)
 
-    /// Sets what the next calls of a kind meet.
+    /// Sets the results of the next calls of a kind.
     static func play(_ call: Call, _ script: [Step]) {
       mutex.lock()
       defer { mutex.unlock() }

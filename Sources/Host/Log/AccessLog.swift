@@ -5,9 +5,9 @@ import Glibc
 import Posix
 import Wire
 
-/// The request log: one line a request in the combined format and the time it took, or as `--log-format`
-/// says, gathered over a turn of the loop and written at its end. `-L` turns it off but for the kinds that
-/// are asked for by name.
+/// The request log: one line per request in the combined format plus the time it took, or as `--log-format`
+/// says, gathered over a turn of the loop and written at its end. `-L` turns it off except for kinds that are
+/// asked for by name.
 struct AccessLog: ~Copyable {
   let settings: LogSettings
   var lines = ByteBuffer()
@@ -19,7 +19,9 @@ struct AccessLog: ~Copyable {
   let isEnabled: Bool
   /// Lines have another format.
   private let hasFormat: Bool
-  /// What a format may ask for that no request says.
+  /// The most bytes that a foreign value may have in the current line.
+  var fieldBytes = Limits.requestLineBytes
+  /// The values that a format may ask for and that come from no request.
   var process: LoggingProcess
 
   /// - Parameter supervisor: under a master.
@@ -36,11 +38,38 @@ struct AccessLog: ~Copyable {
     let status = exchange.response.status
     let microseconds = exchange.began == 0 ? 0 : (now &- exchange.began) / 1000
     guard isWanted(status, microseconds) else { return }
-    if hasFormat { addFormatted(exchange, microseconds) } else { addCombined(exchange, status, microseconds) }
+    let end = hasFormat ? System.microseconds() : 0
+    let times = LineTimes(end: end, duration: Int64(clamping: microseconds))
+    let begin = lines.count
+    if hasFormat { process.count += 1 }
+    addLine(exchange, times)
+    if lines.count - begin > Limits.requestLineBytes { shorten(exchange, times, from: begin) }
     if lines.count > 64 * 1024 { flush() }
   }
 
-  private mutating func addCombined(_ exchange: ExchangePointer, _ status: Int, _ microseconds: UInt64) {
+  private mutating func addLine(_ exchange: ExchangePointer, _ times: LineTimes) {
+    if hasFormat { addFormatted(exchange, times) } else { addCombined(exchange, times.duration) }
+  }
+
+  /// Makes the line that begins there again, with as much of its longest values as there is room for. The
+  /// text of the operator's format is never cut.
+  private mutating func shorten(_ exchange: ExchangePointer, _ times: LineTimes, from begin: Int) {
+    var (fits, isTooMuch) = (LogField.mark.utf8CodeUnitCount, Limits.requestLineBytes)
+    while isTooMuch - fits > 16 {
+      fieldBytes = (fits + isTooMuch) / 2
+      lines.truncate(to: begin)
+      addLine(exchange, times)
+      if lines.count - begin <= Limits.requestLineBytes { fits = fieldBytes } else { isTooMuch = fieldBytes }
+    }
+    if fieldBytes != fits {
+      fieldBytes = fits
+      lines.truncate(to: begin)
+      addLine(exchange, times)
+    }
+    fieldBytes = Limits.requestLineBytes
+  }
+
+  private mutating func addCombined(_ exchange: ExchangePointer, _ microseconds: Int64) {
     appendClient(exchange)
     lines.append(" - - [")
     appendTime()
@@ -50,21 +79,21 @@ struct AccessLog: ~Copyable {
     appendEscaped(exchange.meta.requestURI.bytes)
     lines.append(0x20)
     appendEscaped(exchange.meta.serverProtocol.bytes)
-    // As other servers write it.
+    // Written as by other servers.
     if exchange.head.isHTTP2 { lines.append(".0") }
     lines.append("\" ")
-    lines.append(decimal: Int64(status))
+    lines.append(decimal: Int64(exchange.response.status))
     lines.append(0x20)
     lines.append(decimal: exchange.written)
     appendQuoted("HTTP_REFERER", of: exchange)
     appendQuoted("HTTP_USER_AGENT", of: exchange)
     lines.append(0x20)
-    lines.append(decimal: Int64(microseconds))
+    lines.append(decimal: microseconds)
     lines.append("us\n")
   }
 
-  /// The client's address, in a front end's words; of a request that was refused before it was understood,
-  /// the peer's.
+  /// Appends the client's address as reported by a front end; for a request that was refused before it was
+  /// understood, the peer's.
   private mutating func appendClient(_ exchange: ExchangePointer) {
     if settings.believesForwarded, let said = exchange.forwardedFor { return appendEscaped(said) }
     if !exchange.meta.remoteAddr.isEmpty {
@@ -91,7 +120,7 @@ struct AccessLog: ~Copyable {
     return false
   }
 
-  /// Writes what has gathered; what nobody takes is lost, the requests are not.
+  /// Writes the gathered lines; lines that nobody takes are lost, but the requests are not.
   @inline(__always)
   mutating func flush() { if !lines.isEmpty { write() } }
 
@@ -100,10 +129,10 @@ struct AccessLog: ~Copyable {
     lines.removeAll()
   }
 
-  /// Quotes, backslashes and what is not printable ASCII as \xNN: no request can forge a line.
+  /// Appends quotes, backslashes and anything but printable ASCII as \xNN: no request can forge a line.
   private mutating func appendEscaped(_ bytes: UnsafeRawBufferPointer) {
     if bytes.isEmpty { return lines.append(UInt8(ascii: "-")) }
-    Printable.field(bytes) { lines.append($0) }
+    LogField.append(bytes, asJSON: false, most: fieldBytes, to: &lines)
   }
 
   private mutating func appendTime() {

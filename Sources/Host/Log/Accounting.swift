@@ -1,6 +1,6 @@
 import Control
 
-/// What is kept of an answer: a line of the request log, and the numbers on the scoreboard.
+/// What remains of an answer: a line of the request log, and the numbers on the scoreboard.
 extension Worker {
   /// A response is encoded.
   @inline(__always)
@@ -8,7 +8,7 @@ extension Worker {
     if board != nil || accessLog.isEnabled { account(exchange, at: System.now()) }
   }
 
-  /// The same, at a time in monotonic nanoseconds that is known already.
+  /// The same, at an already known time in monotonic nanoseconds.
   @inline(never)
   func account(_ exchange: ExchangePointer, at now: UInt64) {
     if exchange.pointee.socketCall != .none { return }

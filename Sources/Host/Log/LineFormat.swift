@@ -3,13 +3,13 @@ import Control
 import Glibc
 import Wire
 
-/// What a line of the request log may have that no request says: the process, and its memory.
+/// The values of a line of the request log that come from no request: the process, and its memory.
 struct LoggingProcess {
   /// Its place among the workers, from 1; without a master there is one.
   let seat: Int
   /// Under a master.
   let board: Scoreboard?
-  /// Lines in a format of the operator's since the start.
+  /// Lines in the operator's format since the start.
   var count: Int64 = 0
   /// Bytes of address space, and those that are resident, at `measured`.
   private var memory = (virtual: Int64(0), resident: Int64(0))
@@ -21,7 +21,7 @@ struct LoggingProcess {
     board = supervisor?.board
   }
 
-  /// The process's memory, as it was a second ago at most.
+  /// The process's memory, at most a second old.
   mutating func memory(at seconds: Int64) -> (virtual: Int64, resident: Int64) {
     if seconds != measured { (measured, memory) = (seconds, System.memory()) }
     return memory
@@ -29,21 +29,19 @@ struct LoggingProcess {
 }
 
 /// When a request began and ended.
-private struct LineTimes {
-  /// Microseconds since 1970, at the end.
+struct LineTimes {
+  /// Microseconds since 1970, at the end; 0 if nothing asks for it.
   let end: Int64
   let duration: Int64
   var begin: Int64 { end - duration }
   var beginSeconds: Int64 { begin / 1_000_000 }
 }
 
-/// Lines as `--log-format` has them.
+/// Lines in the format of `--log-format`.
 extension AccessLog {
   /// Appends the line of a request.
-  mutating func addFormatted(_ exchange: ExchangePointer, _ microseconds: UInt64) {
+  mutating func addFormatted(_ exchange: ExchangePointer, _ times: LineTimes) {
     guard let format = settings.format else { return }
-    process.count += 1
-    let times = LineTimes(end: System.microseconds(), duration: Int64(clamping: microseconds))
     for piece in format.pieces {
       switch piece {
       case .text(let bytes): bytes.withUnsafeBytes { lines.append($0) }
@@ -59,13 +57,10 @@ extension AccessLog {
     lines.append(0x0a)
   }
 
-  /// A value that somebody else has chosen, so that it stays one.
+  /// Puts a value that somebody else has chosen, so that it stays a single one.
   private mutating func put(_ bytes: UnsafeRawBufferPointer, _ format: LogFormat) {
     if bytes.isEmpty { return lines.append(string: format.absent) }
-    switch format.escaping {
-    case .text: Printable.field(bytes) { lines.append($0) }
-    case .json: Printable.json(bytes) { lines.append($0) }
-    }
+    LogField.append(bytes, asJSON: format.escaping == .json, most: fieldBytes, to: &lines)
   }
 
   private mutating func put(string text: String, _ format: LogFormat) {
@@ -84,7 +79,7 @@ extension AccessLog {
 
   // MARK: Words
 
-  /// Appends a value that is text; false for one that is none.
+  /// Appends a value that is text; false for one that is not.
   private mutating func putWord(
     _ value: LogValue.Plain, _ exchange: ExchangePointer, _ format: LogFormat
   ) -> Bool {
@@ -92,7 +87,7 @@ extension AccessLog {
     case .method: put(exchange.meta.method.bytes, format)
     case .uri: put(exchange.meta.requestURI.bytes, format)
     case .proto:
-      // As other servers write it.
+      // Written as by other servers.
       put(exchange.head.isHTTP2 ? Text("HTTP/2.0").bytes : exchange.meta.serverProtocol.bytes, format)
     case .path: put(exchange.meta.pathInfo.bytes, format)
     case .query: put(exchange.meta.query.bytes, format)
@@ -125,7 +120,7 @@ extension AccessLog {
 
   // MARK: Times
 
-  /// Appends a time; false for what is none.
+  /// Appends a time; false for a value that is not one.
   private mutating func putTime(_ value: LogValue.Plain, _ times: LineTimes, _ format: LogFormat) -> Bool {
     switch value {
     case .ltime: putDate(times.beginSeconds, "%d/%b/%Y:%H:%M:%S %z", format)
@@ -146,7 +141,7 @@ extension AccessLog {
   private mutating func put(padded value: Int64, digits: Int, behind mark: StaticString) {
     lines.append(mark)
     var bound: Int64 = 10
-    // A zero for each digit that it lacks.
+    // A zero for each missing digit.
     for _ in 1..<digits {
       if value < bound { lines.append(UInt8(ascii: "0")) }
       bound *= 10
@@ -212,7 +207,7 @@ extension AccessLog {
     return Int64(exchange.lists.environCount)
   }
 
-  /// Bytes of the head as the application gave it, in HTTP's spelling: what uWSGI counts.
+  /// Bytes of the head as the application gave it, in HTTP's spelling, as uWSGI counts them.
   private func headBytes(_ exchange: ExchangePointer) -> Int64 {
     let status = exchange.response.status
     let phrase =
@@ -240,14 +235,14 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   /// The same by a literal.
   func said(_ name: StaticString) -> UnsafeRawBufferPointer { said(Text(name).bytes) }
 
-  /// What X-Forwarded-For says, whoever says it; nil for nothing.
+  /// The value of X-Forwarded-For, whoever sent it; nil if there is none.
   var forwardedFor: UnsafeRawBufferPointer? {
     let text = said("HTTP_X_FORWARDED_FOR")
     return text.isEmpty ? nil : text
   }
 
-  /// Bytes of the body that have come. A whole body is given back before its answer is accounted for; that it
-  /// had come is known.
+  /// Bytes of the body that have come. A complete body is given back before its answer is accounted for, but
+  /// its size is known.
   var received: Int64 {
     calls == nil || stream.received > 0 ? stream.received : meta.contentLength
   }

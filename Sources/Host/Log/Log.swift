@@ -2,8 +2,8 @@ import Control
 import Logging
 import Posix
 
-/// The error log: what the operator and the authors of apps read. One line an event, on standard error or
-/// in a file; reopened by name for log rotation.
+/// The error log: what the operator and the authors of apps read. One line per event, on standard error or in
+/// a file; reopened by name for log rotation.
 package final class Log: @unchecked Sendable {
   /// The log of this process.
   package static let shared = Log()
@@ -16,7 +16,7 @@ package final class Log: @unchecked Sendable {
     logger.logLevel = .info
   }
 
-  /// The least level that is written.
+  /// The lowest level that is written.
   var level: Logger.Level {
     get { logger.logLevel }
     set { logger.logLevel = newValue }
@@ -31,13 +31,13 @@ package final class Log: @unchecked Sendable {
 
   private var path: String?
 
-  /// Sends standard error, and with it both logs, to a file; throws what `open` says.
+  /// Sends standard error, and with it both logs, to a file; throws the error of `open`.
   func redirect(to path: String) throws(SystemError) {
     self.path = path
     try System.redirectErrors(to: path)
   }
 
-  /// Opens the file again by its name, after it was renamed.
+  /// Reopens the file by name, after it was renamed.
   func reopen() {
     guard let path else { return }
     do { try System.redirectErrors(to: path) } catch {

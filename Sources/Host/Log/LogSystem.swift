@@ -1,6 +1,6 @@
 import Glibc
 
-/// System calls for what a line of the request log may have.
+/// System calls for the values of a line of the request log.
 extension System {
   /// Microseconds since 1970. The corresponding C function is `clock_gettime` with CLOCK_REALTIME.
   static func microseconds() -> Int64 {
@@ -14,7 +14,7 @@ extension System {
     close(try openGuarded(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0o640))
   }
 
-  /// Bytes of this process's address space, and those that are resident; 0 if /proc does not say.
+  /// Bytes of this process's address space, and those that are resident; 0 if /proc does not tell.
   static func memory() -> (virtual: Int64, resident: Int64) {
     guard let fd = try? openForReading("/proc/self/statm") else { return (0, 0) }
     defer { close(fd) }

@@ -1,19 +1,19 @@
 import Config
 
-/// Which refusals get a line of the error log: each, as long as they are few. Whoever makes the server refuse
-/// thousands of requests fills no disk with them: after a handful there is a line a second, and now and then
-/// a line that says how many were left out.
+/// Decides which refusals get a line of the error log: all of them, as long as they are few. Making the
+/// server refuse thousands of requests does not fill a disk: after a handful there is one line per second,
+/// and now and then a line that says how many were left out.
 struct RefusalLog {
   /// Lines that may be written at once; one more comes with each second.
   private var allowed = Limits.refusalLinesAtOnce
   private var lastSecond: UInt64 = 0
-  /// Refusals without a line since the last count was told, and when the first of them was.
+  /// Refusals without a line since the last count was logged, and the time of the first of them.
   private(set) var held = 0
   private var heldSince: UInt64 = 0
 
   private static let second: UInt64 = 1_000_000_000
 
-  /// A request is refused; whether it gets its line.
+  /// A request is refused; returns whether it gets a line.
   mutating func admits(at now: UInt64) -> Bool {
     let seconds = now / RefusalLog.second
     if seconds > lastSecond {
@@ -29,7 +29,7 @@ struct RefusalLog {
     return false
   }
 
-  /// How many refusals had no line, once their time is over; 0 before.
+  /// How many refusals had no line, once their time is up; 0 before.
   mutating func takeHeld(at now: UInt64) -> Int {
     guard held > 0, now &- heldSince >= Limits.refusalCountSeconds * RefusalLog.second else { return 0 }
     defer { held = 0 }
@@ -37,9 +37,9 @@ struct RefusalLog {
   }
 }
 
-/// What the operator learns of requests that no application has seen.
+/// What the operator learns about requests that no application has seen.
 extension Worker {
-  /// Says why a request was refused, and which option it is about.
+  /// Says why a request was refused, and which option is concerned.
   func tellOfRefusal(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
     guard refusals.admits(at: now) else { return }
     var line = "request refused with \(status) \(place(of: connection)): \(sentence)\(bound(status))"
@@ -55,7 +55,7 @@ extension Worker {
     log.warning("connection closed \(place(of: connection)): \(sentence)")
   }
 
-  /// With each tick: how many were left out.
+  /// Says with each tick how many were left out.
   func tellOfHeldRefusals() {
     let count = refusals.takeHeld(at: now)
     if count > 0 { log.warning("\(count) further requests and connections were refused") }
@@ -69,7 +69,7 @@ extension Worker {
     return "at \(listeners[index].title)" + (peer.isEmpty ? "" : " for \(peer)")
   }
 
-  /// The bound that a status is about, as it is set.
+  /// The bound that a status refers to, as configured.
   private func bound(_ status: Int) -> String {
     switch status {
     case 408: " (--socket-timeout)"

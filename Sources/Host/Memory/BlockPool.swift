@@ -6,11 +6,11 @@ import Wire
 struct BlockPool: ~Copyable {
   /// Bytes in a block.
   static let blockBytes = 16 * 1024
-  /// The free blocks; plain memory, because an array is asked four times a request whether it is unique.
+  /// The free blocks; plain memory, because an array checks its uniqueness four times per request.
   private let free: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private var count = 0
   private let kept: Int
-  /// Bytes that went back to the allocator, since they were last asked for.
+  /// Bytes that went back to the allocator since the last question.
   private(set) var released = 0
 
   /// - Parameter kept: free blocks that are kept at most; more go back to the allocator.
@@ -31,7 +31,7 @@ struct BlockPool: ~Copyable {
     buffer.adopt(take(), capacity: BlockPool.blockBytes)
   }
 
-  /// A block, for an owner that is no buffer.
+  /// Gives a block to an owner that is not a buffer.
   @inline(__always)
   mutating func take() -> UnsafeMutableRawPointer {
     guard count > 0 else { return .allocate(byteCount: BlockPool.blockBytes, alignment: 16) }
@@ -59,13 +59,13 @@ struct BlockPool: ~Copyable {
     count &+= 1
   }
 
-  /// What went back to the allocator since the last time, in bytes.
+  /// Bytes that went back to the allocator since the last time.
   mutating func takeReleased() -> Int {
     defer { released = 0 }
     return released
   }
 
-  /// Gives free blocks back to the allocator, but for the `most` that were used last.
+  /// Gives free blocks back to the allocator, except the `most` that were used last.
   mutating func shrink(to most: Int) {
     guard count > most else { return }
     for index in 0..<(count - most) { free[index].deallocate() }

@@ -15,8 +15,8 @@ struct Round<Element> {
     return items[position - 1]
   }
 
-  /// Begins a new round, when the last one is done, with what is in `list`, which gets the empty one's
-  /// memory.
+  /// Begins a new round, when the last one is done, with the contents of `list`, which gets the memory of the
+  /// empty one.
   mutating func begin(with list: inout [Element]) {
     precondition(isEmpty, "a round begins when the one before is done")
     items.removeAll(keepingCapacity: true)

@@ -2,12 +2,12 @@ import Synchronization
 
 /// Records at stable addresses, found by slot number; grows, never shrinks.
 ///
-/// Addresses are set aside by chunks, records are made a few at a time: one is kilobytes, and a process that
+/// Addresses are reserved by chunks, records are made a few at a time: one is kilobytes, and a process that
 /// answers a single request needs one.
 ///
-/// Its owner takes and gives records; any thread may look one up meanwhile: what changes lies apart, and
-/// neither the table of chunks nor a record ever moves. Its size follows the most records that were alive
-/// at once, not RLIMIT_NOFILE.
+/// Its owner takes and gives records; any thread may look one up meanwhile: what changes is kept apart, and
+/// neither the table of chunks nor a record ever moves. Its size follows the most records that were alive at
+/// once, not RLIMIT_NOFILE.
 struct Slab<Record: ~Copyable>: ~Copyable {
   private static var chunkSize: Int { 256 }
   /// Records made at once; divides `chunkSize`.
@@ -43,7 +43,7 @@ struct Slab<Record: ~Copyable>: ~Copyable {
     make.deallocate()
   }
 
-  /// Says what builds the record of a slot, once; before the first `take`.
+  /// Sets the function that builds the record of a slot, once; before the first `take`.
   func setMake(_ body: @escaping (UInt32) -> Record) { make.pointee = body }
 
   /// Slots that exist, alive or not: 0 ..< capacity.
@@ -57,7 +57,7 @@ struct Slab<Record: ~Copyable>: ~Copyable {
     chunks[Int(slot) / Self.chunkSize] + Int(slot) % Self.chunkSize
   }
 
-  /// Takes a free record, the one that was used last.
+  /// Takes a free record, the most recently used one.
   @inline(__always)
   func take() -> UnsafeMutablePointer<Record> {
     if counts.pointee.free == 0 { makeRecords() }

@@ -7,7 +7,7 @@ struct TimerWheel: ~Copyable {
   struct Entry {
     /// Tick at which the timer is due; 0 is none.
     var deadline: UInt64 = 0
-    /// Tick under which the entry stands in the wheel; 0 when it does not.
+    /// Tick under which the entry is in the wheel; 0 when it is not.
     var placed: UInt64 = 0
     var next: UInt32 = TimerWheel.end
     var previous: UInt32 = TimerWheel.end
@@ -21,7 +21,7 @@ struct TimerWheel: ~Copyable {
   /// Entries in the wheel.
   private(set) var count = 0
   private var expired: [UInt32] = []
-  /// The last tick that was looked at.
+  /// The last tick that was checked.
   private(set) var current: UInt64
 
   init(now: UInt64) {
@@ -32,13 +32,13 @@ struct TimerWheel: ~Copyable {
 
   deinit { heads.deallocate() }
 
-  /// The tick at which `seconds` from now are over.
+  /// The tick at which `seconds` from now will have passed.
   @inline(__always)
   static func tick(_ now: UInt64, seconds: Double) -> UInt64 {
     tick(now, nanoseconds: UInt64(seconds * 1e9))
   }
 
-  /// The tick at which `nanoseconds` from now are over.
+  /// The tick at which `nanoseconds` from now will have passed.
   @inline(__always)
   static func tick(_ now: UInt64, nanoseconds: UInt64) -> UInt64 { (now &+ nanoseconds) >> tickShift + 1 }
 
@@ -58,10 +58,10 @@ struct TimerWheel: ~Copyable {
     if entry(slot).pointee.placed != 0 { unlink(slot, entry) }
   }
 
-  /// The next slot whose deadline is over, as far as `advance` has come.
+  /// The next slot whose deadline has passed, as far as `advance` has come.
   mutating func nextExpired() -> UInt32? { expired.popLast() }
 
-  /// Moves the wheel on to `now` and notes every entry whose deadline is over; see `nextExpired`.
+  /// Moves the wheel on to `now` and notes every entry whose deadline has passed; see `nextExpired`.
   mutating func advance(to now: UInt64, _ entry: (UInt32) -> UnsafeMutablePointer<Entry>) {
     let target = now >> TimerWheel.tickShift
     if count == 0 {

@@ -1,5 +1,5 @@
 /// Connections in the order in which they came, by their tokens. Plain memory, like the block pool's: an
-/// array is asked at each change whether it is unique, and is emptied by a general replacement.
+/// array checks its uniqueness at each change, and is emptied by a general replacement.
 struct TokenList: ~Copyable {
   private var tokens: UnsafeMutablePointer<Token>
   private var capacity = 64
@@ -30,7 +30,7 @@ struct TokenList: ~Copyable {
   @inline(__always)
   mutating func removeAll() { count = 0 }
 
-  /// Forgets those at whose index `stays` is false.
+  /// Forgets those for whose index `stays` is false.
   mutating func keep(_ stays: [Bool]) {
     var kept = 0
     for index in 0..<count where stays[index] {

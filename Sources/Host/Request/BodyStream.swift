@@ -10,7 +10,7 @@ struct BodyStream: ~Copyable {
     case none
     /// More is to come.
     case coming
-    /// All of it is there.
+    /// All of it has come.
     case whole
     /// It will not come: the client is gone.
     case broken
@@ -22,7 +22,8 @@ struct BodyStream: ~Copyable {
 
   var state = State.none
   private(set) var bytes = ByteBuffer()
-  /// The status that a client gets whose body did not come or could not be stored, if its app fails for that.
+  /// The status for a client whose body did not come or could not be stored, if its app fails because of
+  /// that.
   var refusal = 0
   /// Bytes that have come so far, taken or not, before they were gathered.
   private(set) var received: Int64 = 0
@@ -36,11 +37,11 @@ struct BodyStream: ~Copyable {
   var isGathered = false
 
   var isOpen: Bool { state != .none }
-  /// Nothing of the body can still be on the wire: what follows there is another request. A body that
-  /// broke or is late may be: reading on behind it is request smuggling.
+  /// No byte of the body can still be on the wire: what follows there is another request. If a body broke or
+  /// is late, bytes of it may be: reading on after it would be request smuggling.
   @inline(__always) var isComplete: Bool { state == .none || state == .whole }
 
-  /// Bytes that wait here at most before the client is made to wait.
+  /// Bytes that may wait here before the client has to wait.
   static let bound = 256 * 1024
 
   mutating func reset() {
@@ -49,7 +50,7 @@ struct BodyStream: ~Copyable {
     (state, isRead, isContinued, isFull, isGathered) = (.none, false, false, false, false)
   }
 
-  /// Gives up its bytes, which are gathered elsewhere now.
+  /// Gives up its bytes, which are gathered elsewhere from now on.
   mutating func gather() -> ByteBuffer {
     isGathered = true
     var all = ByteBuffer()
@@ -86,7 +87,7 @@ struct BodyStream: ~Copyable {
     }
   }
 
-  /// What body() says of a body that is not whole.
+  /// What body() answers for an incomplete body.
   var failure: nsgi_result {
     switch state {
     case .none, .coming, .whole: NSGI_OK
@@ -99,7 +100,8 @@ struct BodyStream: ~Copyable {
 
 /// Reading a body that comes while the app runs.
 extension Worker {
-  /// read() of a streaming app: what is there, else what the socket has, else waits beside the loop.
+  /// read() of a streaming app: takes what is there, otherwise what the socket has, otherwise waits beside
+  /// the loop.
   func readStream(
     _ exchange: ExchangePointer, _ buffer: UnsafeMutableRawPointer, _ capacity: Int
   ) -> Int64 {
@@ -144,12 +146,12 @@ extension Worker {
     }
   }
 
-  /// Waits until something of the body has changed; nil when it is worth another look.
+  /// Waits until something about the body has changed; nil when it is worth another look.
   private func awaitBody(_ exchange: ExchangePointer) -> Int32? {
     let connection = exchange.connection
     if !exchange.isDetached {
       sendContinue(exchange)
-      // This thread leads: it can look itself.
+      // This thread leads: it can look for itself.
       if pullBody(connection, exchange) { return nil }
       if exchange.neverWaits { return NSGI_AGAIN.rawValue }
       Access.leaveLoop(exchange)
@@ -163,10 +165,10 @@ extension Worker {
       offerPermit(exchange)
       isInTime = exchange.lock.wait(until: Monitor.deadline(seconds: limits.bodyTimeoutSeconds))
     }
-    // Another thread of the app may have ended it meanwhile: the record is someone else's then.
+    // Another thread of the app may have ended it meanwhile: the record belongs to someone else then.
     guard exchange.id == id else { return NSGI_GONE.rawValue }
     regainPermit(exchange)
-    // What has come is the app's, whoever has left since.
+    // Bytes that have come belong to the app, whoever has left since.
     let isWorthALook = exchange.stream.state == .whole || !exchange.stream.bytes.isEmpty
     if isWorthALook { return nil }
     if exchange.state.isAbandoned { return NSGI_GONE.rawValue }
@@ -202,7 +204,7 @@ extension Worker {
     return receiveStream(connection, exchange)
   }
 
-  /// Leader: receives once and feeds what came; false when nothing was there.
+  /// Leader: receives once and feeds what came; false if there was nothing.
   private func receiveStream(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
     // The head stays where it is; the body comes through a block of its own.
     moveOn(connection, exchange)
@@ -226,7 +228,7 @@ extension Worker {
     return true
   }
 
-  /// Leader: turns input into body bytes. What the peer causes meanwhile has to be taken by it.
+  /// Leader: turns input into body bytes. If the peer causes answers meanwhile, it has to take them.
   private func feed(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     let outlet = exchange.outlet
     defer {
@@ -265,8 +267,8 @@ extension Worker {
     }
   }
 
-  /// Leader: answers a message that came between the records of a body. It goes out between two records of
-  /// the response, when the input is used up.
+  /// Leader: answers a message that came between the records of a body. The answer goes out between two
+  /// records of the response, when the input is consumed.
   private func answer(_ exchange: ExchangePointer, _ answer: ControlAnswer) {
     guard exchange.phase != .gone else { return }
     let outlet = exchange.outlet
@@ -282,8 +284,8 @@ extension Worker {
     if connection.isDetached, exchange.outlet.hasOutput { watchOutput(connection) }
   }
 
-  /// Leader: an event of a connection whose body goes to an app beside the loop; what came of it stands in
-  /// the input already, or is received now.
+  /// Leader: handles an event of a connection whose body goes to an app beside the loop; what came of it is
+  /// in the input already, or is received now.
   func feedBeside(_ connection: ConnectionPointer, _ exchange: ExchangePointer, hasReceived: Bool = false) {
     exchange.lock.lock()
     var isNew = exchange.stream.state == .coming
@@ -326,14 +328,14 @@ extension Worker {
     restStream(connection)
   }
 
-  /// Leader: nothing of the body is waited for, for now; what waits to be sent still is.
+  /// Leader: nothing of the body is waited for, for now; bytes that wait to be sent still are.
   private func restStream(_ connection: ConnectionPointer) {
     setInterest(connection, connection.interest.subtracting(.read))
     setTimeoutBeside(connection, connection.interest.contains(.write) ? .write : .none)
     connection.pace.rests()
   }
 
-  /// Leader: takes up receiving for an app that reads beside the loop.
+  /// Leader: starts receiving for an app that reads beside the loop.
   func resumeStream(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     exchange.lock.lock()
     feed(connection, exchange)

@@ -8,7 +8,7 @@ struct EnvironLists {
   /// CGI meta-variables.
   var environ: UnsafeMutablePointer<nsgi_pair>?
   var environCount = 0
-  /// Finds a variable of a long list.
+  /// Finds a variable in a long list.
   var index: NameIndex?
   /// Header fields, names in lower case.
   var fields: UnsafeMutablePointer<nsgi_pair>?
@@ -16,7 +16,7 @@ struct EnvironLists {
   /// The plain form's list: name, value, …, NULL.
   var vars: UnsafeMutablePointer<UnsafePointer<CChar>?>?
 
-  /// Room for the variables that the server itself answers for.
+  /// Room for the variables that the server itself provides.
   static let ownVariables = 20
 }
 
@@ -52,7 +52,7 @@ extension Exchange {
     return list
   }
 
-  /// The variables that the server itself answers for, whatever the front end said.
+  /// The variables that the server itself provides, whatever the front end said.
   private mutating func addOwnVariables(to list: UnsafeMutablePointer<nsgi_pair>) -> Int {
     var own = PairWriter(next: list)
     own.add("REQUEST_METHOD", meta.method)
@@ -72,17 +72,17 @@ extension Exchange {
       TLSVariables.each(carrier) { own.add($0, $1) }
     }
     if meta.contentType.start != nil { own.add("CONTENT_TYPE", meta.contentType) }
-    // What was stated is told, be it 0; so is what was counted of a body in chunks.
+    // A stated length is passed on, even if it is 0; so is the counted length of a chunked body.
     let isKnown = meta.contentLength > 0 || meta.contentLength == 0 && (head.statesLength || head.isChunked)
     if isKnown { own.add("CONTENT_LENGTH", decimal(meta.contentLength)) }
-    // A front end that sends none is completed (RFC 3875 §4.1.15, §4.1.17).
+    // Fills in for a front end that sends none (RFC 3875 §4.1.15, §4.1.17).
     if head.form == .fields || head.first(.serverSoftware) == nil {
       own.add("SERVER_SOFTWARE", Text(Program.software))
     }
     own.add("SERVER_PORT", serverPort(isTLS))
     if let port = remotePort { own.add("REMOTE_PORT", port) }
     if meta.host.start != nil { own.add("HTTP_HOST", meta.host) }
-    // Absent means RESPONDER; what the library of the FastCGI developer's kit does.
+    // Absent means RESPONDER, as in the library of the FastCGI developer's kit.
     if head.isAuthorizer { own.add("FCGI_ROLE", Text("AUTHORIZER")) }
     if hasName {
       own.add("REQUEST_ID", requestID())
@@ -93,7 +93,8 @@ extension Exchange {
 
   private var listenerIndex: Int { Int(connection.listener) }
 
-  /// The port of the request: as the front end says it, else the socket's own, else that of the scheme.
+  /// The port of the request: as the front end says it, otherwise the socket's own, otherwise that of the
+  /// scheme.
   private mutating func serverPort(_ isTLS: Bool) -> Text {
     if meta.serverPort.start != nil { return meta.serverPort }
     if head.form == .fields {
@@ -103,7 +104,7 @@ extension Exchange {
     return isTLS ? Text("443") : Text("80")
   }
 
-  /// The client's port; nil where it is not known, as on a unix socket.
+  /// The client's port; nil if it is not known, as on a unix socket.
   private var remotePort: Text? {
     mutating get {
       if meta.remotePort.start != nil { return meta.remotePort }
@@ -130,7 +131,7 @@ extension Exchange {
   // MARK: HTTP header fields as HTTP_ variables
 
   private mutating func addFields(_ table: inout PairTable) {
-    // The server's own variables have no such names, but for HTTP_HOST, which is not added again.
+    // The server's own variables have no such names, except HTTP_HOST, which is not added again.
     let start = table.count
     let hasName = hasName
     for index in 0..<head.count {
@@ -149,8 +150,8 @@ extension Exchange {
     }
   }
 
-  /// Fields that become no HTTP_ variable: they have one of their own, speak of the connection that ends
-  /// here, or are "Proxy" (httpoxy, CVE-2016-5385). And names that are the server's own.
+  /// Fields that become no HTTP_ variable: they have one of their own, are about the connection that ends
+  /// here, or are "Proxy" (httpoxy, CVE-2016-5385). Likewise names that are the server's own.
   static func isShown(_ known: KnownName) -> Bool {
     switch known {
     case .contentLength, .contentType, .proxy, .transferEncoding, .httpContentDouble, .connection, .keepAlive,
@@ -160,7 +161,7 @@ extension Exchange {
     }
   }
 
-  /// A field's value with a NUL behind it.
+  /// A field's value followed by a NUL.
   @inline(__always)
   mutating func terminated(_ range: DelimitedRange) -> Text { head.ended(range, base, &arena) }
 
@@ -189,14 +190,14 @@ extension Exchange {
     }
   }
 
-  /// What rules give the application stands in the place of what the front end said.
+  /// Variables that rules give the application replace those of the front end.
   private func addVariables(of routing: Routing, _ table: inout PairTable) {
     for (name, value) in routing.variables {
       if let earlier = table.add(name, value) { table.list[earlier].value = nsgi_str(value) }
     }
   }
 
-  /// Variables that `ownVariables` answers for.
+  /// Variables that `ownVariables` provides.
   static func isOwn(_ known: KnownName) -> Bool {
     switch known {
     case .requestMethod, .scriptName, .pathInfo, .queryString, .requestURI, .serverProtocol, .requestScheme,
@@ -208,7 +209,7 @@ extension Exchange {
 
   // MARK: Header fields
 
-  /// Header fields with lower-case names, duplicates kept; of other gateways rebuilt from HTTP_*.
+  /// Header fields with lower-case names, duplicates kept; with other gateways rebuilt from HTTP_*.
   mutating func fieldList() -> UnsafeMutablePointer<nsgi_pair> {
     if let list = lists.fields { return list }
     let list = arena.allocate((head.count + 2) * MemoryLayout<nsgi_pair>.stride).bindMemory(
@@ -267,7 +268,7 @@ extension Exchange {
     return UnsafePointer(list)
   }
 
-  /// One meta-variable by name; absent when there is none.
+  /// One meta-variable by name; absent if there is none.
   mutating func variable(named name: UnsafeRawBufferPointer) -> nsgi_str {
     let pairs = environList()
     if let index = lists.index {

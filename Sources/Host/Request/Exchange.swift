@@ -6,39 +6,39 @@ import Wire
 /// One request and its response, from first byte to last. Taken from a slab when a request begins and given
 /// back, with all its memory, when the answer is encoded; an app knows it by `id` alone.
 ///
-/// It has one owner at a time: the leader; during a call on the loop whoever is inside the host; off the loop
-/// whoever holds `lock` (`ExchangeState.Owner`). Only the atomics are read without.
+/// It has one owner at a time: the leader; during a call on the loop, the thread that is inside the host; off
+/// the loop, the thread that holds `lock` (`ExchangeState.Owner`). Only the atomics are read without.
 struct Exchange: ~Copyable {
   let slot: UInt32
-  /// The worker that the slab belongs to; on the hot path without a retain.
+  /// The worker that the slab belongs to; used on the hot path without a retain.
   let owner: Unmanaged<Worker>
   var worker: Worker { owner.takeUnretainedValue() }
-  /// What the app calls the exchange: 32 bits that count the lives of the record, never 0; 8 bits worker,
-  /// 24 bits slot. Read by any thread.
+  /// The app's name for the exchange: 32 bits that count the lives of the record, never 0; 8 bits worker, 24
+  /// bits slot. Read by any thread.
   private let number: Atomic<UInt64>
   /// How far it is, who may touch it, and how it ends.
   let state = ExchangeWord()
   /// Guards a detached exchange, its response and its connection's output.
   let lock = Monitor()
-  /// An app had it: it stands on the scoreboard.
+  /// An app had it: it is on the scoreboard.
   var isCounted = false
   /// Whether its call counts among those that the app may have at once.
   var permit = CallPermit.held
   /// The thread of its call.
   var thread = pthread_t()
-  /// What finish() was told before call() had returned.
+  /// The result that finish() was given before call() had returned.
   var earlyResult: Int32?
   /// NSGI_NONBLOCKING: host functions answer NSGI_AGAIN, the call stays on the loop.
   var neverWaits = false
   /// What on_ready() waits for.
   var ready = ReadyCall()
-  /// The thread that runs what on_ready() was given.
+  /// The thread that runs the function given to on_ready().
   var readyRunner: pthread_t?
   /// The body comes while the app runs (NSGI_STREAMS_IN).
   var stream = BodyStream()
-  /// The WebSocket that its response has made of its connection, or that its call is of.
+  /// The WebSocket that its response has made of its connection, or that its call belongs to.
   var socket: WebSocketPointer?
-  /// What of that one it is called for.
+  /// The event of that WebSocket that it is called for.
   var socketCall = SocketCall.none
   /// The next in an application's queue.
   var follower: UnsafeMutablePointer<Exchange>?
@@ -51,7 +51,7 @@ struct Exchange: ~Copyable {
   var base: UnsafeMutableRawPointer
   var arena: Arena
   var meta = MetaVariables()
-  /// `meta` speaks of this request; the lists may be built.
+  /// `meta` describes this request; the lists may be built.
   var isNormalized = false
   /// The view that the full form gets.
   let request: UnsafeMutablePointer<nsgi_request>
@@ -65,23 +65,23 @@ struct Exchange: ~Copyable {
   var written: Int64 = 0
   /// Something of the response may have been sent before its end.
   var isUnderway = false
-  /// The body is a file that the app named by X-Sendfile.
+  /// The body is a file that the app named with X-Sendfile.
   var sendsFile = false
-  /// The app that answers, once the head is normalised: it stays, whatever takes that one's place.
+  /// The app that answers, once the head is normalised: it stays, even if another one takes that app's place.
   var calls: AppCallsPointer?
   /// Lists that were built on first use; in the arena.
   var lists = EnvironLists()
-  /// What rules have made of it; nil for nothing.
+  /// What rules have changed about it; nil for nothing.
   var routing: Routing?
   /// Monotonic nanoseconds when the head was complete.
   var began: UInt64 = 0
-  /// What the request is called in logs, once somebody has asked; in the arena.
+  /// The request's id in logs, once somebody has asked for it; in the arena.
   var requestName = Text.absent
-  /// What the app has set for the request's line, the last one first; in the arena.
+  /// Variables that the app has set for the request's line, the last one first; in the arena.
   var logvars: UnsafeMutablePointer<LogVariable>?
   /// Its time is over.
   var isLate = false
-  /// Monotonic nanoseconds at which its time is over: as any request's, and as its app has bounded it; 0:
+  /// Monotonic nanoseconds at which its time is over: as for any request, and as its app has bounded it; 0:
   /// never.
   var deadlines: (usual: UInt64, own: UInt64) = (0, 0)
 
@@ -102,7 +102,7 @@ struct Exchange: ~Copyable {
 
   deinit { request.deallocate() }
 
-  /// Bytes of the arena's first block: an environ of a usual request fits.
+  /// Bytes of the arena's first block: the environ of a usual request fits.
   static let arenaBytes = 4096
 
   @inline(__always) var id: nsgi_id { number.load(ordering: .relaxed) }
@@ -120,7 +120,7 @@ struct Exchange: ~Copyable {
   /// From now on nobody reaches the exchange by the id that the app has.
   @inline(__always)
   func retireID() {
-    // An id that comes round after 2^32 lives of one record is skipped over at 0.
+    // Skips 0 if an id wraps around after 2^32 lives of one record.
     let next = id &+ (1 << 32)
     number.store(next >> 32 == 0 ? next | (1 << 32) : next, ordering: .relaxed)
   }
@@ -129,13 +129,15 @@ struct Exchange: ~Copyable {
   mutating func clear() {
     state.next(.ended)
     retireID()
-    // Nothing of this request may be taken for the next one's: its memory is gone.
+    // Keeps anything of this request from being taken for the next one's: its memory is gone.
     meta = MetaVariables()
     plan = .none
     isNormalized = false
     began = 0
     (requestName, logvars, deadlines) = (.absent, nil, (0, 0))
     arena.reset()
+    // For HTTP/2, which assembles its heads: otherwise a peak of requests would keep their memory.
+    if head.assembled.block != nil { head.assembled = ByteBuffer() }
     body.reset()
     response.end()
     if isHeld { held.removeAll() }
@@ -151,7 +153,7 @@ struct Exchange: ~Copyable {
     if routing != nil { routing = nil }
   }
 
-  /// Fills the view that the full form gets; all strings are NUL-ended and live as long as the exchange.
+  /// Fills the view that the full form gets; all strings end with NUL and live as long as the exchange.
   @inline(__always)
   func fillRequest() {
     request.pointee.id = id
@@ -174,7 +176,7 @@ struct Exchange: ~Copyable {
 }
 
 extension UnsafeMutablePointer where Pointee == Exchange {
-  /// What writes its answer, in the protocol of its connection.
+  /// The encoder of its answer, in the protocol of its connection.
   @inline(__always)
   var encoder: ResponseEncoder {
     let connection = pointee.connection

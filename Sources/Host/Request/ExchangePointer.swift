@@ -149,7 +149,7 @@ extension UnsafeMutablePointer where Pointee == Exchange {
     nonmutating set { pointee.began = newValue }
   }
 
-  // MARK: What follows from them
+  // MARK: Derived properties
 
   @inline(__always) var id: nsgi_id { pointee.id }
   @inline(__always) var worker: Worker { pointee.worker }
@@ -160,11 +160,11 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   @inline(__always) var bodyReceived: Int64 { pointee.bodyReceived }
   var requestLine: String { pointee.requestLine }
 
-  /// Whoever holds it: does what the table says of an event.
+  /// The thread that holds it: does what the table says about an event.
   @_transparent
   @discardableResult
   func next(_ event: ExchangeState.Event) -> ExchangeState.Action { pointee.state.next(event) }
-  /// Any thread: does what the table says of an event that others race with.
+  /// Any thread: does what the table says about an event that others race with.
   @_transparent
   func race(_ event: ExchangeState.Event, likely: ExchangeState.Owner) -> ExchangeState.Action {
     pointee.state.race(event, likely: likely)

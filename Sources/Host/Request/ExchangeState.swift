@@ -1,27 +1,27 @@
 /// How far a request's exchange is, who may touch it, and how it ends: one table, and nothing outside this
 /// file changes a state. Each event has a row for each of the three parts, with every cell written.
 ///
-/// A value: who holds an exchange keeps its state in an `ExchangeWord`. docs/LIFE_OF_A_REQUEST.md draws the
-/// parts from this table, and a test holds it to that.
+/// A value: the holder of an exchange keeps its state in an `ExchangeWord`. docs/LIFE_OF_A_REQUEST.md draws
+/// the parts from this table, and a test keeps the two in agreement.
 struct ExchangeState: Equatable {
-  /// Whose the exchange is.
+  /// Who owns the exchange.
   enum Owner: UInt8, CaseIterable {
-    /// No call: the leader reads it, has it wait in a queue, or has its answer.
+    /// No call: the leader reads it, queues it, or has its answer.
     case leader
     /// The leader runs the app, and the loop waits.
     case app
     /// The app has called the host, which works on the connection as the leader would.
     case host
-    /// The call goes on off the loop: whoever holds the exchange's lock.
+    /// The call goes on off the loop: the owner is whoever holds the exchange's lock.
     case detached
-    /// The call has answered NSGI_ASYNC, finish() ends it: whoever holds the exchange's lock.
+    /// The call has answered NSGI_ASYNC, finish() ends it: the owner is whoever holds the exchange's lock.
     case asynchronous
-    /// Off the loop, and nothing may be asked of it any more: its response is being completed, or waits for
-    /// the leader to take it back.
+    /// Off the loop, and nothing more may be asked of it: its response is being completed, or waits for the
+    /// leader to take it back.
     case over
   }
 
-  /// What is known of the client while an app has its request.
+  /// What is known about the client while an app has its request.
   enum Client: UInt8, CaseIterable {
     case here
     /// Its body has broken off, and the app has not been told.
@@ -32,7 +32,7 @@ struct ExchangeState: Equatable {
     case givenUp
   }
 
-  /// How far request and response have come; each call of an app is allowed in some of these only.
+  /// How far request and response have come; each call of an app is allowed only in some of these.
   enum Phase: UInt8, CaseIterable {
     /// In the slab.
     case free
@@ -44,13 +44,13 @@ struct ExchangeState: Equatable {
     case responding
     /// The response is complete; the app may not have returned yet.
     case finished
-    /// The client is gone or the response was cut: what the app still writes is dropped.
+    /// The client is gone or the response was cut: anything that the app still writes is dropped.
     case gone
   }
 
-  /// What befalls an exchange.
+  /// The events of an exchange.
   enum Event: CaseIterable {
-    /// The first bytes of a request are there.
+    /// The first bytes of a request have come.
     case begun
     /// Its app is called.
     case called
@@ -60,7 +60,7 @@ struct ExchangeState: Equatable {
     case aborted
     /// A host function begins.
     case entered
-    /// A host function that works in the leader's place is through.
+    /// A host function that works in the leader's place is done.
     case left
     /// The watchdog finds its call slow.
     case overdue
@@ -70,7 +70,7 @@ struct ExchangeState: Equatable {
     case returned
     /// The call has answered NSGI_ASYNC, and this thread is inside the host.
     case wentAsync
-    /// The call has answered NSGI_ASYNC, which it may not, or which finish() has come before.
+    /// The call has answered NSGI_ASYNC, which it may not do, or finish() has come before.
     case settled
     /// finish()
     case finished
@@ -88,7 +88,7 @@ struct ExchangeState: Equatable {
     case unsendable
     /// Its body has broken off.
     case bodyBroke
-    /// The leader has seen that the client is gone; what it has asked for is still read and written.
+    /// The leader has seen that the client is gone; the rest of its request is still read and answered.
     case clientLeft
     /// Nobody waits for its response any more.
     case timeOver
@@ -98,11 +98,11 @@ struct ExchangeState: Equatable {
     case ended
   }
 
-  /// What whoever brings an event has to do.
+  /// What the thread that brings an event has to do.
   enum Action: CaseIterable {
     /// Nothing else.
     case goOn
-    /// Nothing has changed: the event has no place in this state.
+    /// Nothing has changed: the event does not apply in this state.
     case refuse
     /// Work under the exchange's lock.
     case takeLock
@@ -133,7 +133,7 @@ struct ExchangeState: Equatable {
     (self.owner, self.client, self.phase) = (owner, client, phase)
   }
 
-  /// The only writer of a state.
+  /// The only function that writes a state.
   @_transparent
   mutating func next(_ event: Event) -> Action {
     let action = action(for: event)

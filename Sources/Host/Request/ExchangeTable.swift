@@ -1,9 +1,8 @@
-/// The table of `ExchangeState`: what each of its parts becomes by each event. A part that an event does not
-/// concern stays as it is, and so does one in which the event has no place.
+/// The table of `ExchangeState`: what each event makes of each of its parts. A part that an event does not
+/// concern stays as it is, and so does one in which the event does not apply.
 ///
-/// Transparent, so that an event known when the server is built leaves its own row alone behind before
-/// the compiler counts how large the callers are: else it stops inlining (measured: 150 instructions a
-/// request).
+/// Transparent, so that an event known when the server is built leaves only its own row before the compiler
+/// counts how large the callers are: otherwise it stops inlining (measured: 150 instructions per request).
 extension ExchangeState.Owner {
   @_transparent
   func after(_ event: ExchangeState.Event) -> ExchangeState.Owner {
@@ -26,7 +25,7 @@ extension ExchangeState.Owner {
     case .overdue:
       switch self {
       case .app: .detached
-      // What is inside the host is never interrupted.
+      // Never interrupts what is inside the host.
       case .leader, .host, .detached, .asynchronous, .over: self
       }
     case .leftLoop:
@@ -192,14 +191,14 @@ extension ExchangeState.Phase {
       }
     case .cut, .unsendable:
       switch self {
-      // What of the request is there still gets its call.
+      // The part of the request that is there still gets its call.
       case .free, .reading: self
       case .called, .responding, .finished, .gone: .gone
       }
     case .timeOver:
       switch self {
       case .free, .reading: self
-      // Of one that is over all is said.
+      // Once it is over, everything has been said.
       case .called, .responding, .finished: owner == .over ? self : .gone
       case .gone: .gone
       }

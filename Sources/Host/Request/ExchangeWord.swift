@@ -1,10 +1,10 @@
 import Synchronization
 
 /// Where an exchange keeps its state, each part in an atomic word: the owner, which the watchdog and threads
-/// of an app look at and race for, and the others, which whoever holds the exchange writes. None of it is
+/// of an app look at and race for, and the others, which the holder of the exchange writes. None of it is
 /// ever accessed exclusively: another thread may be at the owner.
 ///
-/// The words are raw values as they are, so that reading one checks nothing.
+/// The words are plain raw values, so that reading one checks nothing.
 struct ExchangeWord: ~Copyable {
   private let word = Atomic<UInt8>(ExchangeState.Owner.leader.rawValue)
   private let clientWord = Atomic<UInt8>(ExchangeState.Client.here.rawValue)
@@ -26,13 +26,13 @@ struct ExchangeWord: ~Copyable {
     unsafeBitCast(word.load(ordering: .relaxed), to: ExchangeState.Owner.self)
   }
 
-  /// Off the loop: connection and pools belong to the leader, but for the output.
+  /// Off the loop: connection and pools belong to the leader, except the output.
   @inline(__always)
   var isDetached: Bool {
     owner.rawValue >= ExchangeState.Owner.detached.rawValue
   }
 
-  /// Nothing may be asked of it any more.
+  /// Nothing more may be asked of it.
   @inline(__always)
   var isOver: Bool { owner == .over }
 
@@ -40,7 +40,7 @@ struct ExchangeWord: ~Copyable {
   @inline(__always)
   var isAbandoned: Bool { client != .here }
 
-  /// Whoever holds the exchange: does what the table says of an event.
+  /// The thread that holds the exchange: does what the table says about an event.
   @_transparent
   @discardableResult
   func next(_ event: ExchangeState.Event) -> ExchangeState.Action {
@@ -49,13 +49,13 @@ struct ExchangeWord: ~Copyable {
     let action = state.next(event)
     if state.client != before.client { clientWord.store(state.client.rawValue, ordering: .relaxed) }
     if state.phase != before.phase { phaseWord.store(state.phase.rawValue, ordering: .relaxed) }
-    // Last, and with all that was done before: from here on it may be another thread's.
+    // Last, and after everything that was done before: from here on it may belong to another thread.
     if state.owner != before.owner { word.store(state.owner.rawValue, ordering: .releasing) }
     return action
   }
 
-  /// Any thread: does what the table says of an event that changes nothing but the owner, and that other
-  /// threads race with. Waits for a thread that is inside the host if the table says so.
+  /// Any thread: does what the table says about an event that changes only the owner, and that other threads
+  /// race with. Waits for a thread that is inside the host if the table says so.
   ///
   /// - Parameter likely: the owner that the exchange usually has then.
   @_transparent
@@ -70,11 +70,11 @@ struct ExchangeWord: ~Copyable {
     return raceOn(event)
   }
 
-  /// The owner is another than was thought likely.
+  /// The owner is not the likely one.
   @inline(never)
   private func raceOn(_ event: ExchangeState.Event) -> ExchangeState.Action {
     while true {
-      // With all that was done by whoever has left: it may have been inside a moment ago.
+      // Sees everything that the previous owner has done: it may have been inside a moment ago.
       let owner = unsafeBitCast(word.load(ordering: .acquiring), to: ExchangeState.Owner.self)
       let (after, action) = (owner.after(event), owner.action(for: event))
       if action == .tryAgain {

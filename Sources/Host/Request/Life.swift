@@ -7,7 +7,7 @@ import Wire
 extension Worker {
   // MARK: Read
 
-  /// Receives what is there, once, and goes on with it.
+  /// Receives once what is there, and goes on with it.
   func receive(_ connection: ConnectionPointer) -> Turn {
     do throws(SystemError) {
       switch connection.state {
@@ -38,7 +38,7 @@ extension Worker {
     return decode(connection)
   }
 
-  /// A long body of known length goes straight to its place.
+  /// Receives a long body of known length straight into place.
   private func receiveBody(_ connection: ConnectionPointer) throws(SystemError) -> Turn {
     let left = connection.codec.bodyLeft
     guard let exchange = connection.exchange,
@@ -59,7 +59,7 @@ extension Worker {
 
   // MARK: Decode
 
-  /// Turns the bytes that are there into events and acts on them.
+  /// Turns the available bytes into events and acts on them.
   @inline(__always)
   func decode(_ connection: ConnectionPointer) -> Turn {
     if connection.isCarrier { return serveFrames(connection) }
@@ -70,7 +70,7 @@ extension Worker {
   private func decodeRequests(_ connection: ConnectionPointer) -> Turn {
     var served = 0
     while true {
-      // A client that does not take its answers gets no further ones.
+      // A client that does not take its answers gets no more of them.
       if connection.outlet.isBlocked { return .goesOn }
       if connection.exchange == nil {
         if connection.state == .skipping, !skip(connection) { return .goesOn }
@@ -98,7 +98,7 @@ extension Worker {
         exchange.base = exchange.head.assembled.base ?? connection.input.base!
         connection.input.consume(offset)
         guard prepare(connection, exchange) else { return .goesOn }
-        // Without a body there is nothing more to read; a streamed one is the app's to wait for.
+        // Without a body there is nothing more to read; waiting for a streamed one is up to the app.
         guard exchange.head.endsRequest || exchange.stream.isOpen else { continue }
         offset = 0
         fallthrough
@@ -138,13 +138,13 @@ extension Worker {
     }
   }
 
-  /// The request is there.
+  /// The request is complete.
   @inline(__always)
   private func serve(_ exchange: ExchangePointer) -> Dispatched {
     answersItself && exchange.calls == nil ? answerFile(exchange) : dispatch(exchange)
   }
 
-  /// A request that rested behind its head goes on.
+  /// Goes on with a request that rested after its head.
   func goOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Turn {
     guard direct(connection, exchange) else { return .goesOn }
     if exchange.head.endsRequest || exchange.stream.isOpen {
@@ -157,7 +157,7 @@ extension Worker {
     return decode(connection)
   }
 
-  /// A request has begun: it gets an exchange.
+  /// A request has begun: gives it an exchange.
   @inline(__always)
   func begin(_ connection: ConnectionPointer) -> ExchangePointer {
     let exchange = exchanges.take()
@@ -169,7 +169,7 @@ extension Worker {
     return exchange
   }
 
-  /// Half a request is there: wait for the rest.
+  /// Only part of a request is there: waits for the rest.
   @inline(never)
   private func awaitMore(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     switch connection.state {
@@ -192,7 +192,7 @@ extension Worker {
     watchOrClose(connection)
   }
 
-  /// The head stays in its block while the body comes in through another.
+  /// Leaves the head in its block while the body comes in through another.
   func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     guard connection.headBlock.block == nil, exchange.head.assembled.block == nil else {
       return
@@ -206,7 +206,7 @@ extension Worker {
     swap(&fresh, &connection.headBlock)
   }
 
-  /// The head is complete: find the app and say what the client may wait for.
+  /// The head is complete: normalises it and finds who answers. False when the request is answered, or rests.
   @inline(__always)
   private func prepare(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
     connection.next(.headRead)
@@ -281,7 +281,7 @@ extension Worker {
     if !settings.trustedProxies.isEmpty { applyForwarded(exchange) }
   }
 
-  /// Bytes have come behind the head.
+  /// Bytes have come after the head.
   @inline(never)
   private func hasMore(_ connection: ConnectionPointer) -> Bool {
     !connection.input.isEmpty || hasMoreInput(connection)
@@ -341,7 +341,7 @@ extension Worker {
     let hasWholeBody = exchange.stream.isComplete
     // A client that asked for the close, or whose protocol ends with the answer, sends nothing more.
     connection.expectsNoMore = !exchange.head.persists && hasWholeBody
-    // Requests behind one whose client has left are complete all the same; behind an answer that was cut the
+    // Requests after one whose client has left are complete all the same; after an answer that was cut the
     // client cannot read on.
     let isCut = exchange.phase == .gone && !exchange.outlet.isLost
     if isCut { judgeBody(connection, exchange.plan) }
@@ -354,7 +354,7 @@ extension Worker {
   @inline(__always)
   private func becomeIdle(_ connection: ConnectionPointer) {
     if !connection.isOutgoing { flushSoon(connection) }
-    // The client of a worker that leaves was promised another turn, and may be asking: it is told then.
+    // The client of a worker that leaves was promised another turn, and may be asking: tells it then.
     connection.next(.rested)
     blocks.empty(&connection.input)
     if connection.isClosing, !connection.hasOutput { return endIdle(connection) }
@@ -385,7 +385,7 @@ extension Worker {
     exchanges.give(exchange.slot)
   }
 
-  /// A request that an app had is over: the scoreboard shows it.
+  /// A request that an app had is over: shows it on the scoreboard.
   @inline(__always)
   private func count(_ exchange: ExchangePointer) {
     guard let board, let calls = exchange.calls else { return }

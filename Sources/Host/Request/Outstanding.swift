@@ -1,29 +1,30 @@
 import Wire
 
-/// Input that has not come yet: requested early when it is needed, skipped when it is not.
+/// Input that has not come yet: requested early if it is needed, skipped if it is not.
 extension Worker {
-  /// At the end of a body every piece is told of, for a peer may hold it back (`acknowledge`).
+  /// The kernel reports every piece at the end of a body, because a peer may hold it back (`acknowledge`).
   private static let lastBytes: Int64 = 64 * 1024
 
-  /// A long body is told of when most of it is there: to be woken for each piece costs more than the piece.
-  /// Fewer bytes are told of too if the kernel is short of memory, and at the peer's end.
+  /// The kernel reports a long body when most of it is there: waking up for each piece costs more than the
+  /// piece. It also reports fewer bytes if it is short of memory, and at the peer's end.
   func expect(_ connection: ConnectionPointer, _ left: Int64) {
     let most = left - Worker.lastBytes
     let before = connection.exchange?.body.length ?? 0
-    // What goes to a file is received by the block.
+    // Bytes that go to a file are received through a block.
     let isLong = most >= Worker.lastBytes && before + left <= limits.bodyMemoryBytes
     let lowWater = isLong ? Int32(most) : 1
     let isSet = isLong ? 2...lowWater ~= connection.lowWater : connection.lowWater == 1
-    // Of ciphertext a session may hold some already: less may be to come than bytes of the body.
+    // A session may hold some ciphertext already: fewer bytes may be to come than the body has.
     guard !isSet, connection.peer.isInternet, !connection.isSealed else { return }
     connection.lowWater = lowWater
     System.setLowWater(connection.fd, lowWater)
   }
 
-  /// FastCGI: reads over what is left of a request whose answer did not wait for it. True when the next one
+  /// FastCGI: reads and drops the rest of a request whose answer did not wait for it. True when the next one
+  /// may be read.
   /// may be read.
   func skip(_ connection: ConnectionPointer) -> Bool {
-    // The reader asks for a head, and leaves it alone inside a body.
+    // The reader asks for a head, and does not touch it inside a body.
     var head = RequestHead(capacity: 1)
     while true {
       if connection.outlet.isBlocked {

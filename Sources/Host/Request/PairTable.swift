@@ -1,26 +1,26 @@
 import CNSGI
 import Wire
 
-/// A list of pairs under way: finds a name again and joins the values of one name, in a time that grows with
-/// the list alone, however many fields a client sends and however often it repeats one.
+/// A list of pairs being built: finds a name again and joins the values of one name, in a time that grows
+/// with the list alone, however many fields a client sends and however often it repeats one.
 struct PairTable {
   /// The list; it has room for what is added.
   let list: UnsafeMutablePointer<nsgi_pair>
   private(set) var count: Int
   private let room: Int
-  /// Of a long list.
+  /// For a long list.
   private(set) var index: NameIndex?
   private var repeats: UnsafeMutablePointer<Repeat>?
   private var repeatCount = 0
 
-  /// A value to be joined to that of a pair before it.
+  /// A value that has to be joined to that of a pair before it.
   private struct Repeat {
     var place: Int
     var value: Text
     var separator: StaticString
   }
 
-  /// A table that begins with `count` pairs of different names, and gets `more` at most.
+  /// A table that begins with `count` pairs of different names, and gets at most `more`.
   init(_ list: UnsafeMutablePointer<nsgi_pair>, count: Int, more: Int, _ arena: inout Arena) {
     self.list = list
     self.count = count
@@ -54,7 +54,7 @@ struct PairTable {
     return nil
   }
 
-  /// Has a value joined to that of the pair at `place`, by `join`.
+  /// Notes a value to be joined to that of the pair at `place`, by `join`.
   mutating func join(_ value: Text, to place: Int, isCookie: Bool, _ arena: inout Arena) {
     if repeats == nil {
       repeats = arena.allocate(room * MemoryLayout<Repeat>.stride).bindMemory(to: Repeat.self, capacity: room)
@@ -64,7 +64,7 @@ struct PairTable {
     repeatCount += 1
   }
 
-  /// Joins what was to be joined, in the order of arrival: each byte is copied once.
+  /// Joins the noted values, in the order of arrival: each byte is copied once.
   mutating func join(_ arena: inout Arena) {
     guard let repeats, repeatCount > 0 else { return }
     let lengths = arena.allocate(count * MemoryLayout<Int>.stride).bindMemory(to: Int.self, capacity: count)
@@ -86,7 +86,7 @@ struct PairTable {
     }
   }
 
-  /// A copy with room behind it.
+  /// A copy with room after it.
   private static func widened(_ value: nsgi_str, by more: Int, _ arena: inout Arena) -> nsgi_str {
     let out = arena.allocate(value.n + more + 1)
     if value.n > 0 { out.copyMemory(from: value.p, byteCount: value.n) }

@@ -1,11 +1,11 @@
 import Glibc
 import Wire
 
-/// Receiving: the one place where bytes of a peer come in, whoever asks for them: the loop on epoll, the
-/// ring, an app that reads its body, a connection that is read over, a CGI program. What is to stay in the
-/// socket until a request is over stays there from here on (KeptInput.swift).
+/// The one place where bytes from a peer come in, whoever asks for them: the loop on epoll, the ring, an app
+/// that reads its body, a connection whose input is dropped, a CGI program. Bytes that have to stay in the
+/// socket until a request is over stay there from here on (KeptInput.swift).
 extension Worker {
-  /// Input that a connection may have in advance, in bytes; beyond it the ring receives no more for it.
+  /// Bytes of input that a connection may have in advance; beyond that the ring receives no more for it.
   private static let mostAhead = 4 * BlockPool.blockBytes
 
   /// Receives once, without waiting, into the connection's input. Returns how many bytes have come, 0 at the
@@ -23,13 +23,13 @@ extension Worker {
     return count
   }
 
-  /// The same into a body of known length, of which so many bytes are to come, past the codec.
+  /// The same into a body of known length, of which this many bytes are to come, bypassing the codec.
   func takeBody(
     _ connection: ConnectionPointer, _ exchange: ExchangePointer, _ left: Int64
   ) throws(SystemError) -> Int {
     if connection.kept > 0 { takeKept(connection) }
     let keeps = connection.keepsInput && connection.mayBeLast
-    // Of a long rest whose end is to stay in the socket, all but one byte is enough: that is next.
+    // For a long rest whose end has to stay in the socket, all but one byte is enough: that one is next.
     let most = connection.keepsInput && !keeps ? left - 1 : left
     let count = try System.receive(connection.fd, exchange.body.memory.tail, Int(most), keeps: keeps)
     if keeps { connection.kept = count }
@@ -38,7 +38,7 @@ extension Worker {
     return count
   }
 
-  /// The same for nobody: the peer has its answer.
+  /// The same for input that is dropped: the peer has its answer.
   func takeForNobody(_ connection: ConnectionPointer) throws(SystemError) -> Int {
     if connection.kept > 0 { takeKept(connection) }
     return try System.receive(connection.fd, wasted, BlockPool.blockBytes)
@@ -52,7 +52,7 @@ extension Worker {
     return count
   }
 
-  /// The ring has received something, or receives no more.
+  /// The ring has received something, or has stopped receiving.
   @inline(__always)
   func take(_ completion: Ring.Completion) {
     let connection = connections.record(completion.token.slot)

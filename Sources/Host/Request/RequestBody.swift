@@ -10,14 +10,14 @@ struct RequestBody: ~Copyable {
   private var mapping: UnsafeRawPointer?
   /// Bytes so far.
   private(set) var length: Int64 = 0
-  /// What `read` has given out.
+  /// Bytes that `read` has given out.
   private(set) var position: Int64 = 0
 
   deinit {
     if let mapping { System.unmap(mapping, Int(length) + 1) }
   }
 
-  /// Empties it for the next request; most had no body.
+  /// Empties it for the next request; most requests have no body.
   @inline(__always)
   mutating func reset() {
     if length > 0 || memory.block != nil { empty() }
@@ -29,7 +29,7 @@ struct RequestBody: ~Copyable {
     if memory.block != nil { memory = ByteBuffer() }
   }
 
-  /// Adds a piece that stands in the input block.
+  /// Adds a piece that is in the input block.
   mutating func append(
     _ piece: UnsafeRawBufferPointer, bound: Int, _ room: SpoolRoom
   ) throws(SpoolError) {
@@ -42,7 +42,7 @@ struct RequestBody: ~Copyable {
     length += Int64(piece.count)
   }
 
-  /// Copies what is borrowed, so that the input block is free.
+  /// Copies borrowed bytes, so that the input block is free.
   mutating func own(bound: Int, _ room: SpoolRoom) throws(SpoolError) {
     guard let piece = borrowed else { return }
     borrowed = nil
@@ -54,7 +54,7 @@ struct RequestBody: ~Copyable {
     guard borrowed == nil, spool == nil, Int64(memory.count) + more <= Int64(bound) else {
       return false
     }
-    // And for the NUL behind the whole.
+    // And for the NUL after the whole.
     memory.reserve(Int(more) + 1)
     return true
   }
@@ -98,10 +98,10 @@ struct RequestBody: ~Copyable {
     return count
   }
 
-  /// The body in one piece with a NUL behind it, valid until `reset`; a spooled one is mapped.
+  /// The body in one piece followed by a NUL, valid until `reset`; a spooled one is mapped.
   mutating func whole() throws(SystemError) -> UnsafeRawBufferPointer {
     if let piece = borrowed {
-      // Behind a borrowed piece the next request may stand.
+      // A borrowed piece may be followed by the next request.
       borrowed = nil
       memory.append(piece)
     }

@@ -1,17 +1,17 @@
 import CNSGI
 import Wire
 
-/// What a request is called in every log that has to do with it: the word of a trusted proxy, or a number
-/// that no other request has. Made on first use, so that it costs nothing where nobody asks.
+/// The id of a request in every log that has to do with it: the word of a trusted proxy, or a number that no
+/// other request has. Made on first use, so that it costs nothing if nobody asks.
 enum RequestID {
-  /// Of this process, so that no two workers give the same.
+  /// Different in each process, so that no two workers give the same.
   private static let seeds = (UInt64.random(in: 1 ... .max), UInt64.random(in: 1 ... .max))
-  /// Bytes of an id that are believed. No precedent; a UUID has 36.
+  /// Bytes of an id that are accepted. No precedent; a UUID has 36.
   private static let longest = 128
-  /// Hexadecimal digits of one that is made.
+  /// Hexadecimal digits of a generated one.
   private static let digits = 32
 
-  /// Whether a proxy's word can be an id: nothing that has a meaning in a log, a shell or a query.
+  /// Whether a proxy's word can be an id: it holds nothing that has a meaning in a log, a shell or a query.
   static func isGood(_ text: UnsafeRawBufferPointer) -> Bool {
     (1...longest).contains(text.count)
       && text.allSatisfy { byte in
@@ -25,7 +25,7 @@ enum RequestID {
       }
   }
 
-  /// One for an exchange, ended with NUL.
+  /// One for an exchange, ending with NUL.
   static func make(_ id: nsgi_id, _ began: UInt64, in arena: inout Arena) -> Text {
     let out = arena.allocate(digits + 1).assumingMemoryBound(to: UInt8.self)
     write(mix(seeds.0 &+ began), to: out)
@@ -50,7 +50,7 @@ enum RequestID {
   }
 }
 
-/// What an app has set for the line of a request: in the exchange's arena.
+/// Variables that an app has set for the line of a request: in the exchange's arena.
 struct LogVariable {
   let name: Text
   let value: Text
@@ -61,7 +61,7 @@ extension Exchange {
   /// Requests have ids.
   var hasName: Bool { owner._withUnsafeGuaranteedRef { $0.settings.log.namesRequests } }
 
-  /// The request's id; with a NUL behind it, as long as the exchange lives.
+  /// The request's id, followed by a NUL; lives as long as the exchange.
   mutating func requestID() -> Text {
     if requestName.start == nil {
       requestName = told() ?? RequestID.make(id, began == 0 ? System.now() : began, in: &arena)
@@ -69,8 +69,7 @@ extension Exchange {
     return requestName
   }
 
-  /// The id that whoever has brought the request gives it: a front end's own variable, or a trusted proxy's
-  /// field.
+  /// The id from the sender of the request: a front end's own variable, or a trusted proxy's field.
   private mutating func told() -> Text? {
     guard isNormalized else { return nil }
     for index in 0..<head.count {
@@ -93,7 +92,7 @@ extension Exchange {
 }
 
 extension UnsafeMutablePointer where Pointee == Exchange {
-  /// What the app has set for the request's line; empty for nothing.
+  /// The variables that the app has set for the request's line; empty if there are none.
   func logvar(_ name: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     var next = pointee.logvars
     while let variable = next?.pointee {

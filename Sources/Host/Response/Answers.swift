@@ -1,8 +1,8 @@
 import Wire
 
-/// Answers that the server itself gives: refusals, failures, and what is no request at all.
+/// Answers that the server itself gives: refusals, failures, and answers to messages that are not requests.
 extension Worker {
-  /// A codec refused the bytes: answer in kind, or in HTTP when HTTP was spoken to a gateway socket.
+  /// A codec refused the bytes: answers in kind, or in HTTP if HTTP was spoken to a gateway socket.
   func refuse(_ connection: ConnectionPointer, _ error: CodecError) {
     if let spoken = error.spoken { connection.gateway = spoken }
     refuse(connection, error.status, error.description)
@@ -19,7 +19,7 @@ extension Worker {
     }
   }
 
-  /// Answers a request of which nobody reads the rest, and closes.
+  /// Answers a request whose rest nobody reads, and closes.
   func answerLast(_ connection: ConnectionPointer, _ exchange: ExchangePointer, _ answer: () -> Void) {
     expect(connection, 0)
     exchange.head.persists = false
@@ -29,8 +29,8 @@ extension Worker {
     endWithOutput(connection)
   }
 
-  /// A plain-text answer with the status and one sentence; `lines` are further ones of its head, each ended
-  /// by CR and LF.
+  /// A plain-text answer with the status and one sentence; `lines` are further ones of its head, each ending
+  /// with CR and LF.
   func answer(_ exchange: ExchangePointer, _ status: Int, _ sentence: String, lines: String = "") {
     try? exchange.response.begin(status: status)
     if let page = pages[status] { return answer(exchange, status, page, lines) }
@@ -47,7 +47,7 @@ extension Worker {
     encodeWhole(exchange, text.bytes)
   }
 
-  /// The same with a page of the operator's.
+  /// The same with a page from the operator.
   private func answer(_ exchange: ExchangePointer, _ status: Int, _ page: ErrorPages.Page, _ lines: String) {
     add(exchange, "Content-Type: \(page.typeField)\r\n")
     if status == 503 { exchange.response.add("Retry-After", "1") }
@@ -55,7 +55,7 @@ extension Worker {
     page.content.withUnsafeBytes { encodeWhole(exchange, $0) }
   }
 
-  /// Answers a message that is no request; false when the connection ends with it.
+  /// Answers a message that is not a request; false when the connection ends with it.
   func answered(_ connection: ConnectionPointer, _ answer: ControlAnswer) -> Bool {
     if case .fastCGIRefusal = answer {
       tellOfClose(connection, "a FastCGI request in another role than RESPONDER, or beside another one")
@@ -63,11 +63,11 @@ extension Worker {
     let outlet = connection.outlet
     blocks.fill(&outlet.output)
     guard encode(answer, outlet) else {
-      // Who takes none of them is not listened to either.
+      // A peer that takes none of them is not listened to either.
       if outlet.output.count > BlockPool.blockBytes { flush(connection) }
       return true
     }
-    // A refused FastCGI request is still on its way; a ping is all there is.
+    // A refused FastCGI request is still on its way; a ping is complete.
     if case .uwsgiPong = answer { connection.expectsNoMore = true }
     endWithOutput(connection)
     return false

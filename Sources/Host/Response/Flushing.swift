@@ -3,7 +3,7 @@ import Wire
 
 /// Flush: from the output of a connection to its socket, and what the kernel watches meanwhile.
 extension Worker {
-  /// Sends what waits; what the socket does not take now goes when it can be written. Never closes: of a
+  /// Sends what waits; bytes that the socket does not take now go when it can be written. Never closes: for a
   /// peer that is gone (`isLost`) there is nothing left to send.
   func flush(_ connection: ConnectionPointer) {
     let outlet = connection.outlet
@@ -11,11 +11,11 @@ extension Worker {
       flushStream(connection)
       return
     }
-    // The end of a connection comes with the last bytes: FastCGI has no word for it, and a front end that
-    // sees it later may send a request first.
+    // Sends the end of a connection together with the last bytes: FastCGI has no word for it, and a front end
+    // that sees it later may send a request first.
     let isLast = connection.closesAfterOutput && outlet.file.left == 0
     let ends = isLast && !outlet.isCut
-    // An acknowledgement that comes between the two would push the last bytes out alone.
+    // An acknowledgement between the two would push the last bytes out alone.
     if ends, !connection.expectsNoMore { System.cork(connection.fd) }
     do throws(SystemError) {
       let isEnd = connection.closesAfterOutput && !outlet.isCut
@@ -23,7 +23,7 @@ extension Worker {
     } catch {
       if error.wouldBlock, block(connection) { return }
       outlet.lose()
-      // What came before is still read, to an end that comes for certain.
+      // Still reads what came before, to an end that certainly comes.
       breakOff(connection)
       connection.exchange?.next(.unsendable)
       return
@@ -34,8 +34,8 @@ extension Worker {
     if outlet.resets { releaseBody(connection) }
   }
 
-  /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more, or when so
-  /// many bytes of a file have gone that others come first.
+  /// Owner of the outlet: sends what waits, in its order; EAGAIN when the socket takes no more, or when
+  /// enough bytes of a file have gone that it is the turn of others.
   ///
   /// - Parameters:
   ///   - follows: something follows at once; these bytes need not leave alone.
@@ -60,15 +60,14 @@ extension Worker {
     }
   }
 
-  /// The socket is full: requests rest until it takes bytes again. False when its client takes them too
-  /// slowly.
+  /// The socket is full: requests rest until it takes bytes again. False if its client takes them too slowly.
   private func block(_ connection: ConnectionPointer) -> Bool {
     let outlet = connection.outlet
     guard clientKeepsPace(outlet, connection.fd, at: now) else { return false }
     outlet.next(.filled)
     setInterest(connection, connection.interestWhenBlocked)
     switch connection.state {
-    // What has its time as a whole keeps it.
+    // A request with a deadline of its own keeps it.
     case .readingHead where connection.timeout == .head: break
     case .skipping where connection.timeout == .linger: break
     default: setTimeout(connection, .write)
@@ -76,7 +75,7 @@ extension Worker {
     return true
   }
 
-  /// Owner of an exchange: its client is gone, nothing more is sent to it.
+  /// Owner of an exchange: its client is gone; sends nothing more to it.
   func lost(_ exchange: ExchangePointer) {
     exchange.outlet.lose()
     breakOff(exchange.connection)
@@ -98,8 +97,8 @@ extension Worker {
     }
   }
 
-  /// Owner of an exchange: sends the end of its response, unless the connection may end with it and the
-  /// client is not told: then the leader sends both at once.
+  /// Owner of an exchange: sends the end of its response, unless the connection may end with it without the
+  /// client being told: then the leader sends both at once.
   func pushOutLast(_ exchange: ExchangePointer) {
     if exchange.pointee.socketCall != .none { return }
     if !exchange.plan.persists || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
@@ -112,7 +111,7 @@ extension Worker {
       if allowed <= 0 { throw SystemError("sendfile", EAGAIN) }
       let count = try System.sendFile(
         fd, outlet.file.fd, &outlet.file.offset, Int(min(outlet.file.left, allowed, 1 << 30)))
-      // The file became shorter than its head promised: the client must see the answer cut.
+      // The file became shorter than its head promised: the client has to see the answer cut.
       if count == 0 { throw SystemError("sendfile", EPIPE) }
       allowed -= Int64(count)
       outlet.file.left -= Int64(count)
@@ -159,7 +158,7 @@ extension Worker {
   func flushed(_ connection: ConnectionPointer) -> Turn {
     flush(connection)
     guard !connection.hasOutput else { return .goesOn }
-    // A handshake that has said its part.
+    // A handshake that has sent everything.
     if connection.preface.contains(.tls) {
       setInterest(connection, .read)
       return .goesOn
@@ -180,7 +179,7 @@ extension Worker {
     if !connection.outlet.isBlocked { setInterest(connection, .read) }
   }
 
-  /// Waits for input, unless that cannot be.
+  /// Waits for input, unless that is impossible.
   func watchOrClose(_ connection: ConnectionPointer) {
     let isOver = connection.isClosing && connection.state != .lingering
     if isOver, !connection.hasOutput { return close(connection) }
@@ -214,7 +213,7 @@ extension Worker {
       connection.interest = interest
       connection.isRegistered = true
     } catch {
-      // Broken off already.
+      // It has been broken off already.
       if connection.outlet.isLost { return unwatch(connection) }
       notWatched(connection, interest, error)
     }

@@ -1,9 +1,9 @@
 import Wire
 
 /// Answers of a turn leave together: a client that is woken for the first is awake for the rest, and the ring
-/// takes them all with the wait that ends the turn. None waits for calls of a millisecond and more.
+/// takes them all with the wait that ends the turn. None of them waits for calls of a millisecond or more.
 extension Worker {
-  /// The answer of a connection that now waits for its next request leaves with those of the others.
+  /// Sends the answer of a connection that now waits for its next request together with the others.
   @inline(__always)
   func flushSoon(_ connection: ConnectionPointer) {
     let outlet = connection.outlet
@@ -16,7 +16,8 @@ extension Worker {
     rounds.outgoing.append(connection.token)
   }
 
-  /// Asks the ring to send them; how many of the list were looked at, which are all unless it has failed.
+  /// Asks the ring to send them; returns how many of the list were looked at, which are all unless it has
+  /// failed.
   func prepareOutgoing() -> Int {
     for index in rounds.outgoing.indices where isPending(rounds.outgoing[index]) {
       let connection = connections.record(rounds.outgoing[index].slot)
@@ -37,7 +38,7 @@ extension Worker {
     return connection.token == token && !outlet.output.isEmpty && !outlet.isBlocked
   }
 
-  /// What was submitted has left.
+  /// The submitted answers have left.
   func settleOutgoing() {
     for index in rounds.outgoing.indices { settle(rounds.outgoing[index]) }
     rounds.outgoing.removeAll()
@@ -54,8 +55,8 @@ extension Worker {
     blocks.empty(&outlet.output)
   }
 
-  /// The ring has failed: of the first `prepared` in the list the last `unsubmitted` have not left, nor has
-  /// what comes behind those. They stay in the list, for epoll.
+  /// The ring has failed: of the first `prepared` in the list the last `unsubmitted` have not left, nor have
+  /// those after them. They stay in the list, for epoll.
   func settleOutgoing(_ prepared: Int, besides unsubmitted: Int) {
     var left = unsubmitted
     var stays = [Bool](repeating: true, count: rounds.outgoing.count)
@@ -68,7 +69,7 @@ extension Worker {
     rounds.outgoing.keep(stays)
   }
 
-  /// Between two calls of a turn: what is to leave does so once a period of the watchdog.
+  /// Between two calls of a turn: sends waiting answers once per period of the watchdog.
   @inline(__always)
   func sendOutgoingInTime() {
     let period = watched.pointee.period
@@ -78,7 +79,7 @@ extension Worker {
     sendOutgoing()
   }
 
-  /// What is to leave, leaves.
+  /// Sends everything that waits to leave.
   @inline(__always)
   func sendOutgoing() { if !rounds.outgoing.isEmpty { sendAllOutgoing() } }
 
@@ -105,7 +106,7 @@ extension Worker {
     rounds.outgoing.removeAll()
   }
 
-  /// An answer was not taken whole: the rest goes when it can, as ever.
+  /// An answer was not taken whole: the rest goes when it can, as usual.
   func fellShort(_ index: Int, _ result: Int32) {
     let connection = connections.record(rounds.outgoing[index].slot)
     guard connection.token == rounds.outgoing[index], connection.isOutgoing else { return }

@@ -5,7 +5,7 @@ import Wire
 
 /// Encode: from what the app says to the bytes of its connection's protocol.
 extension Worker {
-  /// Body bytes up to this many are copied behind the head; more go to the socket from where they are.
+  /// Body bytes up to this many are copied after the head; more go to the socket from where they are.
   private static let copiedBytes = 16 * 1024
 
   // MARK: The app has returned
@@ -18,7 +18,7 @@ extension Worker {
     case .called where exchange.response.contentLength < 0 && isSimple(exchange, held(exchange)):
       encodeWhole(exchange, held(exchange))
     case .called:
-      // The whole body is there, or none at all: its length is known without the app's word.
+      // The whole body is there, or there is none: its length is known without the app's word.
       encodeHead(exchange, knownLength: Int64(exchange.held.count))
       encodeHeld(exchange)
       endBody(exchange)
@@ -28,7 +28,7 @@ extension Worker {
     }
   }
 
-  /// What was held back of the body.
+  /// The part of the body that was held back.
   @inline(__always)
   private func held(_ exchange: ExchangePointer) -> UnsafeRawBufferPointer { exchange.held.bytes }
 
@@ -57,19 +57,19 @@ extension Worker {
     } else {
       log.error("\(app(exchange).name) broke off its response to \(exchange.requestLine)")
     }
-    // FastCGI: no END_REQUEST either, whatever it says is a complete response to front ends.
+    // FastCGI: sends no END_REQUEST either, because front ends take any response with it for a complete one.
     exchange.next(.cut)
   }
 
-  /// Gives the output a block of the pool; beside the loop, where the pool is another thread's, it grows
-  /// by itself.
+  /// Gives the output a block of the pool; beside the loop, where the pool belongs to another thread, it
+  /// grows by itself.
   @inline(__always)
   func fillOutput(_ exchange: ExchangePointer) {
     if exchange.outlet.output.block != nil || exchange.isDetached { return }
     blocks.fill(&exchange.outlet.output)
   }
 
-  /// The server's own fields; beside the loop fresh ones, since the shared ones are the leader's.
+  /// The server's own fields; made anew beside the loop, since the shared ones are the leader's.
   @inline(__always)
   private func ownFields(_ exchange: ExchangePointer) -> ServerFields {
     exchange.isDetached ? freshFields(exchange) : date.fields(now)
@@ -91,10 +91,11 @@ extension Worker {
       exchange.connection.gateway.sendsNamedFiles,
       let file = takeSendfile(exchange)
     {
-      // The file is the body; what the app wrote beside it is not sent.
+      // The file is the body; anything else that the app wrote is not sent.
       knownLength = file.left
       exchange.sendsFile = true
       exchange.outlet.file = file
+      if !exchange.connection.gateway.sendsBodiesPlain { exchange.outlet.file.records = exchange.encoder }
     }
     decide(exchange, knownLength: knownLength)
     if exchange.plan.framing == .none { exchange.outlet.file.close() }
@@ -104,7 +105,7 @@ extension Worker {
   }
 
   /// The whole of a response whose body is a stretch of a file, which goes to the socket from there. For
-  /// protocols and framings that let it through as it is.
+  /// protocols and framings that let it through unchanged.
   func encodeFile(_ exchange: ExchangePointer, _ file: FileStretch) {
     exchange.sendsFile = true
     exchange.outlet.file = file
@@ -112,7 +113,7 @@ extension Worker {
     endBody(exchange)
   }
 
-  /// Whether head, body and end of the response may leave as they are, in one piece.
+  /// Whether head, body and end of the response may leave unchanged, in one piece.
   @inline(__always)
   func isSimple(_ exchange: ExchangePointer, _ body: UnsafeRawBufferPointer) -> Bool {
     body.count <= Worker.copiedBytes && !exchange.response.hasSendfile
@@ -173,8 +174,8 @@ extension Worker {
     swap(&held, &exchange.held)
   }
 
-  /// Writes body bytes in the plan's framing. `NSGI_MISUSE` for more than Content-Length, `NSGI_GONE` when
-  /// the client is no longer there.
+  /// Writes body bytes in the plan's framing. `NSGI_MISUSE` for more than Content-Length, `NSGI_GONE` if the
+  /// client is no longer there.
   @inline(__always)
   func encodeBody(
     _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool = false
@@ -196,7 +197,7 @@ extension Worker {
     return isWhole ? takeStockOfWhole(exchange) : takeStock(exchange)
   }
 
-  /// Many bytes at once, so that no more of them wait in memory than of many small writes.
+  /// Bounds large writes, so that no more of them waits in memory than of many small ones.
   private func encodeByPieces(
     _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool
   ) -> Int32 {
@@ -211,7 +212,7 @@ extension Worker {
     return NSGI_OK.rawValue
   }
 
-  /// More bytes than Content-Length promised: what fits is sent, the rest never leaves.
+  /// More bytes than Content-Length promised: sends those that fit; the rest never leaves.
   private func overrun(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, _ over: Int64) -> Int32 {
     let fits = max(0, bytes.count - Int(over))
     if over <= Int64(bytes.count) {
@@ -261,8 +262,8 @@ extension Worker {
     }
   }
 
-  /// Body bytes between the marks of the protocol. Nothing may follow into the output of a client that is
-  /// gone.
+  /// Writes body bytes between the marks of the protocol. Nothing may be added to the output of a client that
+  /// is gone.
   private func putPieces(_ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer) {
     let (encoder, framing) = (exchange.encoder, exchange.plan.framing)
     let outlet = exchange.outlet
@@ -294,22 +295,24 @@ extension Worker {
 
   // MARK: End
 
-  /// The app has said all. A body shorter than promised ends with the connection.
+  /// The app has said everything. A body shorter than promised ends with the connection.
   @inline(__always)
   func endBody(_ exchange: ExchangePointer) {
     let outlet = exchange.outlet
     guard exchange.phase == .responding else { return }
     exchange.next(.answerEncoded)
+    let plan = exchange.plan
     if exchange.sendsFile {
       exchange.written = outlet.file.left
+      // The end of the answer follows the last byte of a file; an empty file has no last byte.
+      if outlet.file.left == 0, plan.framing.hasMarks { endMarks(exchange) }
       return
     }
-    let plan = exchange.plan
     if plan.hasBody, plan.contentLength > exchange.written { return short(exchange) }
     if plan.framing.hasMarks { endMarks(exchange) }
   }
 
-  /// What says that the answer ends, on protocols that say so.
+  /// Writes the end of the answer, on protocols that mark it.
   func endMarks(_ exchange: ExchangePointer) {
     fillOutput(exchange)
     let outlet = exchange.outlet
@@ -326,7 +329,7 @@ extension Worker {
   func copyToFrontEnd(_ exchange: ExchangePointer, _ line: UnsafeRawBufferPointer) {
     let outlet = exchange.outlet
     guard settings.log.fastCGIStderr, exchange.connection.gateway.hasErrorStream,
-      // A front end that takes nothing finds them in the log.
+      // If a front end takes nothing, the lines are still in the log.
       outlet.waiting < limits.responseBufferBytes
     else { return }
     fillOutput(exchange)

@@ -2,13 +2,13 @@ import Config
 import Synchronization
 import Wire
 
-/// `--harakiri` of a CGI process: it ends in time, whatever the application does. While that loads there is
-/// no loop to answer, and no request yet; later the loop answers, and this one sees to it that the process
-/// ends though its web server takes nothing, or a call keeps the loop from it.
+/// `--harakiri` of a CGI process: it ends in time, whatever the application does. While the application loads
+/// there is no loop to answer, and no request yet; later the loop answers, and this class makes sure that the
+/// process ends even if its web server takes nothing, or a call holds up the loop.
 final class CGIDeadline: Sendable {
   private let isLoaded = Atomic<Bool>(false)
 
-  /// Begins, if requests have a time.
+  /// Begins, if requests have a time limit.
   init(_ limits: Limits, _ streams: CGIStreams) {
     let seconds = limits.requestTimeoutSeconds
     guard seconds > 0 else { return }
@@ -28,7 +28,7 @@ final class CGIDeadline: Sendable {
     }
   }
 
-  /// The application is loaded; false when that came too late.
+  /// The application is loaded; false if that came too late.
   func loaded() {
     while isLoaded.exchange(true, ordering: .acquiringAndReleasing) { System.pause(microseconds: 1_000_000) }
   }
@@ -48,7 +48,7 @@ final class CGIDeadline: Sendable {
 }
 
 extension Worker {
-  /// The leader of a CGI process whose answer has left while its call goes on: nobody waits for that.
+  /// The leader of a CGI process whose answer has left while its call goes on: nobody waits for it.
   func endCGIInCall() {
     guard let connection = cgi.connection, let exchange = connection.exchange, connection.isDetached
     else { return }

@@ -1,12 +1,13 @@
 import CLinux
 import Config
+import Control
 import Glibc
 import Wire
 
 /// CGI/1.1 (RFC 3875): one request from the environment and standard input, one answer on standard output.
 ///
-/// The same exchange, application and encoding as any other protocol; only reading differs: it may wait. The
-/// loop runs if the answer is not there when the call has returned.
+/// The same exchange, application and encoding as any other protocol; only reading differs, because it may
+/// wait. The loop runs if the answer is not complete when the call has returned.
 extension Worker {
   /// Serves the one request; returns the process's exit code: 0 when the whole answer went out.
   func runCGI(_ streams: CGIStreams) -> Int32 {
@@ -57,8 +58,8 @@ extension Worker {
     return cgi.hasFailed || trouble.failure != nil ? 1 : 0
   }
 
-  /// The answer came before the end of the request. mod_cgid of Apache makes both streams of one socket, and
-  /// the end of a socket with bytes that nobody has read takes along what was sent.
+  /// The answer came before the end of the request. Apache's mod_cgid makes both streams from one socket, and
+  /// closing a socket with unread bytes discards what was sent.
   private func readOver(_ streams: CGIStreams) {
     guard System.isSocket(streams.input) else { return }
     try? System.shutdownWriting(streams.output)
@@ -73,8 +74,8 @@ extension Worker {
     }
   }
 
-  /// An asynchronous answer, a call that has left the loop, an output that is full: the loop runs to the end
-  /// of the one exchange. Then the apps are told that this was all.
+  /// An asynchronous answer, a call that has left the loop, or a full output: runs the loop to the end of the
+  /// one exchange. Then the apps are told that this was all.
   private func awaitAnswer(_ connection: ConnectionPointer, _ turn: Turn, _ thread: HostThread) {
     var turn = turn
     if turn == .goesOn, connection.state != .closed, lead() == .handedOff { turn = .handedOff }
@@ -88,20 +89,20 @@ extension Worker {
   }
 }
 
-/// The one connection of a CGI process, with whose answer the loop ends.
+/// The one connection of a CGI process; the loop ends with its answer.
 struct CGIRun {
   var connection: ConnectionPointer?
   /// The answer did not reach the web server.
   var hasFailed = false
 }
 
-/// The web server's two streams. Apps do not have them: what they print must not become part of the answer,
-/// and what they start and leave running must not keep the web server waiting for its end.
+/// The web server's two streams. Apps do not get them: what they print must not become part of the answer,
+/// and programs that they leave running must not keep the web server waiting for them to end.
 struct CGIStreams {
   let input: Int32
   let output: Int32
 
-  /// Takes them from where a CGI program finds them.
+  /// Takes them from the places where a CGI program finds them.
   static func take() throws(ServerFailure) -> CGIStreams {
     do throws(SystemError) {
       return CGIStreams(input: try System.moveStandardInput(), output: try System.moveStandardOutput())
@@ -121,7 +122,7 @@ enum CGIEnvironment {
   }
 
   /// Bytes that may come on standard input. Without a length there is no body (§4.1.2), but a front end that
-  /// has got one in chunks may send it.
+  /// has received one in chunks may send it.
   static var bodyBytes: Int64 {
     if let length = System.environmentValue("CONTENT_LENGTH") { return Int64(length) ?? .max }
     return System.environmentValue("HTTP_TRANSFER_ENCODING") == nil ? 0 : .max
@@ -130,6 +131,6 @@ enum CGIEnvironment {
   /// The script's name begins with "nph-": its output is the whole HTTP response (§5.1).
   static var isNonParsed: Bool {
     let name = System.environmentValue("SCRIPT_NAME") ?? System.environmentValue("SCRIPT_FILENAME") ?? ""
-    return name.split(separator: "/").last?.hasPrefix("nph-") ?? false
+    return Paths.name(of: name).hasPrefix("nph-")
   }
 }

@@ -4,33 +4,32 @@ import Posix
 
 /// System calls about children, what they inherit, and what they leave.
 extension System {
-  /// A pipe that neither programs nor copies of the process keep.
+  /// A pipe that neither started programs nor copies of the process keep.
   package static func makePipe() throws(SystemError) -> (reading: Int32, writing: Int32) {
     let ends = try Pipe.make()
     return (own(ends.reading), own(ends.writing))
   }
 
-  /// Neither programs that are started nor copies of the process keep the descriptor. The corresponding C
-  /// function is `fcntl` with F_SETFD.
+  /// Makes the descriptor one that neither started programs nor copies of the process keep. The corresponding
+  /// C function is `fcntl` with F_SETFD.
   package static func closeOnExec(_ fd: Int32) {
     _ = fcntl(own(fd), F_SETFD, FD_CLOEXEC)
   }
 
-  /// A program that this process becomes keeps the descriptor. The corresponding C function is `fcntl` with
-  /// F_SETFD.
+  /// Makes a program that this process becomes keep the descriptor. The corresponding C function is `fcntl`
+  /// with F_SETFD.
   package static func inheritOnExec(_ fd: Int32) { _ = fcntl(own(fd), F_SETFD, 0) }
 
-  /// Waits until a descriptor can be read or is at its end; false when the time is over. C function:
-  /// `poll`.
+  /// Waits until a descriptor can be read or is at its end; false when the time is up. C function: `poll`.
   package static func waitReadable(_ fd: Int32, milliseconds: Int32) -> Bool {
     var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, milliseconds) > 0
   }
 
-  /// This process does not outlive the one that has started it. The corresponding C function is `prctl`.
+  /// Makes this process end with the one that started it. The corresponding C function is `prctl`.
   package static func dieWithParent() { _ = clinux_death_signal(SIGKILL) }
 
-  /// No core file for a crash of this process. The corresponding C function is `setrlimit`.
+  /// Prevents a core file if this process crashes. The corresponding C function is `setrlimit`.
   package static func leaveNoCore() {
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(Int32(RLIMIT_CORE.rawValue), &none)

@@ -2,13 +2,14 @@ import Config
 import Glibc
 import Posix
 
-/// How a process ends that has run applications.
+/// How a process that has run applications ends.
 ///
-/// Destructors and atexit() handlers of applications run at a graceful end, after every unload(): coverage
-/// data are written by one, C++ objects of static life end in one. Threads that an application has left may
-/// run on meanwhile, so the time is bounded, and a fault there changes nothing about the end.
+/// Destructors and atexit() handlers of applications run at a graceful end, after every unload(): for
+/// example, coverage data is written by one, and static C++ objects are destroyed in one. Threads that an
+/// application has left may still run meanwhile, so the time is bounded, and a fault there changes nothing
+/// about the end.
 extension Server {
-  /// Nothing of an application runs any more that the server has called.
+  /// No call of the server into an application is running any more.
   nonisolated(unsafe) private static var isGraceful = false
 
   /// Unloads the applications of a worker whose calls have all returned. A signal that comes meanwhile does
@@ -27,13 +28,13 @@ extension Server {
     isGraceful = !worker.departure.isAtOnce
   }
 
-  /// Ends the process with what was printed written out, and with the destructors of applications where
-  /// nothing is under way.
+  /// Ends the process: flushes printed output, and runs the destructors of applications if no call is in
+  /// progress.
   public static func leave(_ code: Int32) -> Never {
     fflush(nil)
     LogSink.shared.drain(milliseconds: 200)
     LogSink.requests.drain(milliseconds: 200)
-    // The Thread Sanitizer takes threads that an application has left for faults.
+    // The Thread Sanitizer reports threads that an application has left as faults.
     guard isGraceful, !System.isDefined("__tsan_init") else { System.endAtOnce(code) }
     if !ProcessSetup.isSanitized { LastWords.watch() }
     System.endWith(code)

@@ -1,7 +1,8 @@
 import CLinux
+import Control
 import Glibc
 
-/// Where a name is to be looked up: the directory (O_PATH) and the name in it. Whatever becomes of the path
+/// A place to look up a name: the directory (O_PATH) and the name in it. Whatever happens to the path
 /// afterwards, the directory stays the one that was found.
 struct GuardedName: ~Copyable {
   let directory: Int32
@@ -10,10 +11,10 @@ struct GuardedName: ~Copyable {
   deinit { System.close(directory) }
 }
 
-/// System calls by names that other users may have a hand in: the last name, and each link on the way, is
-/// looked at before it is believed.
+/// System calls on names that other users may be able to change: the last name, and each link on the way, is
+/// checked before it is trusted.
 extension System {
-  /// Opens a file, but no link and no file that another user can have put there: ELOOP, EPERM.
+  /// Opens a file, but no link and no file that another user could have put there: ELOOP, EPERM.
   /// `clinux_open_guarded` says when; the corresponding C function is `openat`.
   static func openGuarded(_ path: String, _ flags: Int32, _ mode: mode_t) throws(SystemError) -> Int32 {
     Int32(try retrying("open") { Int(clinux_open_guarded(path, flags | O_CLOEXEC, mode)) })
@@ -27,7 +28,7 @@ extension System {
     return GuardedName(directory: directory, name: text)
   }
 
-  /// Writes a small file anew: whoever reads it meanwhile finds the old text or the new one.
+  /// Replaces a small file: those who read it meanwhile find either the old text or the new one.
   /// `clinux_write_guarded` says how; the corresponding C functions are `write` and `renameat`.
   static func writeFile(_ path: String, _ text: String) throws(SystemError) {
     _ = try retrying("open") { Int(clinux_write_guarded(path, text, 0o644)) }
@@ -39,7 +40,7 @@ extension System {
     _ = try retrying("unlinkat") { Int(unlinkat(found.directory, found.name, 0)) }
   }
 
-  /// Removes a socket's name, if it is one's. The corresponding C functions are `fstatat` and `unlinkat`.
+  /// Removes a name if it is a socket's. The corresponding C functions are `fstatat` and `unlinkat`.
   static func unlinkSocket(_ path: String) throws(SystemError) {
     let found = try guardedName(path)
     var status = stat()
@@ -48,7 +49,7 @@ extension System {
     _ = try retrying("unlinkat") { Int(unlinkat(found.directory, found.name, 0)) }
   }
 
-  /// Opens (O_PATH) the socket file that this process has just made, and nothing that took its place.
+  /// Opens (O_PATH) the socket file that this process has just made, and nothing that has taken its place.
   static func openSocketFile(_ path: String) throws(SystemError) -> Int32 {
     let found = try guardedName(path)
     let fd = Int32(try retrying("openat") { Int(clinux_open_name(found.directory, found.name)) })
@@ -62,15 +63,15 @@ extension System {
     throw SystemError("openat", EEXIST)
   }
 
-  /// Gives a file to a user and group (their highest number: as it is). The corresponding C function is
+  /// Gives a file to a user and group (the highest number: unchanged). The corresponding C function is
   /// `fchownat`.
   static func give(_ fd: Int32, _ user: uid_t, _ group: gid_t) throws(SystemError) {
     _ = try retrying("fchownat") { Int(clinux_give(fd, user, group)) }
   }
 
   /// Whether nobody but root, this user and `other` can change what a directory's path leads to, links
-  /// resolved; with `isAlone`, nor make a name in the directory. The corresponding C functions are `realpath`
-  /// and `lstat`.
+  /// resolved; with `isAlone`, nobody else can create a name in it either. The corresponding C functions are
+  /// `realpath` and `lstat`.
   static func isStable(_ directory: String, besides other: UInt32? = nil, isAlone: Bool = false) -> Bool {
     var isShared = true
     let holds = everyDirectory(to: directory) { status in
@@ -81,7 +82,19 @@ extension System {
     return holds && !(isAlone && isShared)
   }
 
-  /// Whether a user may pass through a directory and all above it, by their modes.
+  /// Whether nobody but root and this user can put a file into a directory, or create a directory that does
+  /// not exist. A path relative to the working directory counts as unguarded.
+  static func isGuarded(_ directory: String) -> Bool {
+    guard directory.hasPrefix("/") else { return false }
+    var place = directory
+    while place != "/", !exists(place) {
+      let above = Paths.directory(of: place)
+      place = above.isEmpty ? "/" : above
+    }
+    return isStable(place, isAlone: true)
+  }
+
+  /// Whether a user may pass through a directory and all those above it, by their modes.
   static func isReachable(_ directory: String, by user: UInt32, _ groups: Set<UInt32>) -> Bool {
     everyDirectory(to: directory) { status in
       if user == 0 { return true }
@@ -93,7 +106,7 @@ extension System {
   private static func everyDirectory(to directory: String, _ holds: (stat) -> Bool) -> Bool {
     guard let resolved = realpath(directory, nil) else { return false }
     defer { free(resolved) }
-    let names = String(cString: resolved).split(separator: "/")
+    let names = Paths.components(of: String(cString: resolved))
     return (0...names.count).allSatisfy { depth in
       var status = stat()
       let path = "/" + names[..<depth].joined(separator: "/")
@@ -119,7 +132,7 @@ extension System {
       Int32(try retrying("fork") { Int(clinux_start_remover(directories, &names, Int32(paths.count))) }))
   }
 
-  /// Has the files removed now.
+  /// Has the files removed.
   static func finishRemover(_ link: Int32) {
     clinux_disown(link)
     clinux_finish_remover(link)

@@ -1,13 +1,13 @@
 import Config
 import Glibc
 
-/// Who the processes that run apps become: `--uid` and `--gid`, looked up before anything is given up.
+/// The user that processes that run apps become: `--uid` and `--gid`, looked up before anything is given up.
 public struct Identity: Equatable, Sendable {
-  /// The user; nil: it stays.
+  /// The user; nil: unchanged.
   let user: UInt32?
   /// The group.
   public let group: UInt32
-  /// Every supplementary group: those of the user, or the group alone. What root had is never kept.
+  /// Every supplementary group: those of the user, or just the group. Root's are never kept.
   let groups: Set<UInt32>
   /// For the environment: the user's name and home.
   let name: String
@@ -32,8 +32,8 @@ public struct Identity: Equatable, Sendable {
     (name, home) = (found.entry?.name ?? "\(found.user)", found.entry?.home ?? "/")
   }
 
-  /// The same for a process that others become it after; nil if it has that identity itself. Throws if it
-  /// cannot be had.
+  /// The same for a process whose children will assume it; nil if the process has that identity itself.
+  /// Throws if it cannot be assumed.
   static func ofChildren(_ settings: ProcessSettings) throws(ServerFailure) -> Identity? {
     guard let identity = try Identity(settings), !identity.isAssumed else { return nil }
     guard System.mayChangeUser else { throw identity.unavailable("this process is not root") }
@@ -45,7 +45,7 @@ public struct Identity: Equatable, Sendable {
       "the process cannot become \(self) (\(reason)); start it as root, or leave out --uid and --gid")
   }
 
-  /// Nobody is named, and the process is root.
+  /// No user is named, and the process is root.
   static func staysRoot(_ settings: ProcessSettings) -> Bool {
     settings.user == nil && System.effectiveUser == 0
   }
@@ -68,10 +68,10 @@ public struct Identity: Equatable, Sendable {
 
   // MARK: Becoming
 
-  /// Becomes it for good, and looks whether that is so: groups first, while there is the right to.
+  /// Assumes it for good, and verifies that: groups first, while this process may still change them.
   func assume() throws(ServerFailure) {
     do throws(SystemError) {
-      // Who is that user already, by systemd's User= for one, need not be able to become it.
+      // A process that is that user already, for example by systemd's User=, need not be able to become it.
       if !isAssumed {
         try System.setGroups(groups)
         try System.setGroup(group)
@@ -94,7 +94,7 @@ public struct Identity: Equatable, Sendable {
       && now.groups.allSatisfy { $0 == group } && now.supplementary.union([group]) == groups.union([group])
   }
 
-  /// What programs and libraries ask the environment for.
+  /// Sets what programs and libraries look up in the environment.
   private func surround(_ user: UInt32) {
     System.setEnvironment("HOME", home)
     System.setEnvironment("USER", name)

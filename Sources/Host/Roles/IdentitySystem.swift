@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// System calls for users and groups: who there is, who this process is, and becoming another.
+/// System calls for users and groups: which there are, which this process has, and changing to others.
 extension System {
   /// The corresponding C function is `geteuid`.
   static var effectiveUser: UInt32 { geteuid() }
@@ -28,7 +28,7 @@ extension System {
       var list = [gid_t](repeating: 0, count: Int(count))
       let room = count
       if getgrouplist(name, group, &list, &count) >= 0 { return Set(list[..<Int(count)]) }
-      // It has said how many there are.
+      // It has reported how many there are.
       if count <= room { return [group] }
     }
   }
@@ -68,27 +68,28 @@ extension System {
     guard clinux_drop_capabilities() == 0 else { throw SystemError("capset") }
   }
 
-  /// Tries what must fail in a process that has given root up. The corresponding C function is `setuid`.
+  /// Tries something that must fail in a process that has given up root. The corresponding C function is
+  /// `setuid`.
   static var canBecomeRoot: Bool { setuid(0) == 0 }
 
-  /// Processes of the same user can neither trace this one nor read its memory. The corresponding C function
-  /// is `prctl` with PR_SET_DUMPABLE.
+  /// Prevents processes of the same user from tracing this one or reading its memory. The corresponding C
+  /// function is `prctl` with PR_SET_DUMPABLE.
   static func closeToUsers() { _ = clinux_close_to_users() }
 
-  /// Programs that this process starts get no rights that it has not (set-user-ID, file capabilities).
-  /// Verified. The corresponding C function is `prctl` with PR_SET_NO_NEW_PRIVS.
+  /// Denies programs that this process starts any rights that it does not have (set-user-ID, file
+  /// capabilities). Verified. The corresponding C function is `prctl` with PR_SET_NO_NEW_PRIVS.
   package static func forbidPrivileges() throws(SystemError) {
     guard clinux_forbid_privileges() == 0, clinux_forbids_privileges() == 1 else {
       throw SystemError("prctl")
     }
   }
 
-  /// nil takes the variable out. The corresponding C functions are `setenv` and `unsetenv`.
+  /// nil removes the variable. The corresponding C functions are `setenv` and `unsetenv`.
   static func setEnvironment(_ name: String, _ value: String?) {
     if let value { setenv(name, value, 1) } else { unsetenv(name) }
   }
 
-  /// The owner of a directory; nil for anything else, a link among them. C function: `lstat`.
+  /// The owner of a directory; nil for anything else, including a link. C function: `lstat`.
   static func owner(of directory: String) -> UInt32? {
     var status = stat()
     guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
@@ -98,8 +99,8 @@ extension System {
   /// The user at the other end of a unix socket. The corresponding C function is `getsockopt` with
   /// SO_PEERCRED.
   static func peerUser(_ fd: Int32) throws(SystemError) -> UInt32 {
-    var user: uid_t = 0
-    guard clinux_peer_user(fd, &user) == 0 else { throw SystemError("getsockopt") }
+    var (user, process): (uid_t, pid_t) = (0, 0)
+    guard clinux_peer(fd, &user, &process) == 0 else { throw SystemError("getsockopt") }
     return user
   }
 }

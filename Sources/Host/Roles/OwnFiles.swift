@@ -1,16 +1,17 @@
 import Config
 
-/// The names that a server makes for others to find: its socket files and its pid file. They go when it ends,
-/// also where it has become a user who may not remove them: a small process keeps the right to, and waits.
+/// The names that a server makes for others to find: its socket files and its pid file. They are removed when
+/// it ends, even if it has become a user who may not remove them: a small process keeps the right to, and
+/// waits.
 struct OwnFiles {
   private let listeners: [Listener]
   private let pidFile: String?
   /// The process that removes them; nil: this one does.
   private let remover: Int32?
 
-  /// Writes the pid file; the sockets are there.
+  /// Writes the pid file; the sockets exist already.
   ///
-  /// - Parameter identity: who this process is about to become.
+  /// - Parameter identity: the user that this process is about to become.
   init(
     _ listeners: [Listener], _ settings: ProcessSettings, for identity: Identity? = nil
   ) throws(ServerFailure) {
@@ -30,7 +31,7 @@ struct OwnFiles {
     }
   }
 
-  /// The server ends.
+  /// Removes them at the end of the server.
   func remove() {
     if let remover { return System.finishRemover(remover) }
     for listener in listeners { listener.removeFile() }

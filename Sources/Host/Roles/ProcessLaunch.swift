@@ -1,12 +1,13 @@
 import Config
+import Control
 
-/// How this process was started, and what it takes from its environment.
+/// How this process was started, and what it removes from its environment.
 extension Launch {
-  /// A script that runs the server is shorter than this; it is read at each CGI request.
+  /// A script that runs the server is shorter than this; it is read on each CGI request.
   private static let scriptBytes = 64 * 1024
   private static let ownFile = "/proc/self/exe"
 
-  /// Of this process.
+  /// How this process was started.
   public static func ofThisProcess() -> Launch {
     let executed = System.executedFile() ?? ""
     let start: Start =
@@ -14,7 +15,7 @@ extension Launch {
         .script(path: executed)
       } else { .unknown }
     return Launch(
-      start: start, name: executed.split(separator: "/").last.map(String.init) ?? "",
+      start: start, name: Paths.name(of: executed),
       isProgram: { System.areSame($0, ownFile) }, areSame: { System.areSame($0, $1) },
       text: { System.text(of: $0, most: scriptBytes) })
   }
@@ -22,10 +23,10 @@ extension Launch {
 
 /// What a CGI front end puts into the environment.
 public enum GatewayEnvironment {
-  /// Takes out what a client may have put there and libraries heed: `Proxy: …` becomes HTTP_PROXY, which
-  /// says to many of them where to send their own requests.
+  /// Removes a variable that a client may have set and that libraries obey: `Proxy: …` becomes HTTP_PROXY,
+  /// which tells many of them where to send their own requests.
   public static func removeProxy() { System.removeVariable("HTTP_PROXY") }
 
-  /// From now on this process and those that it starts are not a CGI program: it listens.
+  /// Makes this process and those that it starts no longer a CGI program: it listens.
   public static func leave() { System.removeVariable("GATEWAY_INTERFACE") }
 }

@@ -4,24 +4,24 @@ import Glibc
 /// What the process becomes before it serves: umask, directory, user, pid file; and what it tells its
 /// launcher.
 enum ProcessSetup {
-  /// Before the sockets are bound.
+  /// Runs before the sockets are bound.
   static func begin(_ settings: ProcessSettings) {
     if let mask = settings.umask { System.setUmask(mask) }
   }
 
-  /// Before anything of an app runs.
+  /// Runs before any code of an app.
   static func tellCopiesApart() throws(ServerFailure) {
     do throws(SystemError) { try ForkedCopy.watch() } catch {
       throw ServerFailure("copies that an application makes of the process cannot be told (\(error))")
     }
   }
 
-  /// What a list of processes shows, if that is asked for.
+  /// Sets the title in process lists, if that is asked for.
   static func show(_ role: ProcessTitle.Role, _ settings: ProcessSettings) {
     if let title = settings.title.text(role) { System.setTitle(title) }
   }
 
-  /// The pid file, if one is asked for.
+  /// Writes the pid file, if one is asked for.
   static func writePID(_ settings: ProcessSettings) throws(ServerFailure) {
     if let path = settings.pidFile {
       do { try System.writeFile(path, "\(getpid())\n") } catch {
@@ -31,11 +31,11 @@ enum ProcessSetup {
     }
   }
 
-  /// What a process that runs apps becomes: its processors and descriptors, its directory, its user.
+  /// Sets up a process that runs apps: its processors and descriptors, its directory, its user.
   ///
   /// - Parameters:
-  ///   - worker: its number, for its processors; nil for one that serves nobody.
-  ///   - isFirst: it speaks for the others; nil: the first worker does.
+  ///   - worker: its number, for its processors; nil for a process that does not serve.
+  ///   - isFirst: it reports for the others; nil: the first worker does.
   static func enter(
     _ settings: ProcessSettings, worker: Int?, isFirst: Bool? = nil
   ) throws(ServerFailure) {
@@ -68,7 +68,7 @@ enum ProcessSetup {
     }
   }
 
-  /// What is bounded for a worker alone: its address space and its processors. A second time changes nothing.
+  /// Sets the bounds of a worker only: its address space and its processors. A second call changes nothing.
   static func bound(_ settings: ProcessSettings, worker: Int) throws(ServerFailure) {
     if settings.addressSpaceBytes > 0 {
       do { try System.limitAddressSpace(settings.addressSpaceBytes) } catch {
@@ -85,13 +85,13 @@ enum ProcessSetup {
   /// A sanitizer has handlers of its own for crashes.
   static var isSanitized: Bool { System.isDefined("__asan_init") || System.isDefined("__tsan_init") }
 
-  /// What a server says once that runs its apps as root because nobody said otherwise; nil for any other.
+  /// The warning of a server that runs its apps as root because no user was configured; nil for any other.
   static func warning(_ settings: ProcessSettings) -> String? {
     guard Identity.staysRoot(settings) else { return nil }
     return "apps run as root, with all its rights; name a user with --uid, or --uid root if that is meant"
   }
 
-  /// When the process ends.
+  /// Runs when the process ends.
   static func end(_ settings: ProcessSettings) {
     if let path = settings.pidFile { try? System.unlinkGuarded(path) }
   }

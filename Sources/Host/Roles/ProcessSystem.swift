@@ -9,7 +9,7 @@ extension System {
   /// The corresponding C function is `umask`.
   static func setUmask(_ mask: UInt32) { _ = umask(mode_t(mask)) }
 
-  /// Runs something under another umask; nil: under the one that is. The corresponding C function is `umask`.
+  /// Runs something under another umask; nil: under the current one. The corresponding C function is `umask`.
   static func withUmask(_ mask: UInt32?, _ body: () throws(SystemError) -> Void) throws(SystemError) {
     guard let mask else { return try body() }
     let before = umask(mode_t(mask))
@@ -17,13 +17,13 @@ extension System {
     try body()
   }
 
-  /// Descriptors that this process may have. The corresponding C function is `getrlimit`.
+  /// The most descriptors that this process may have. The corresponding C function is `getrlimit`.
   static var descriptorLimit: Int {
     let limit = clinux_descriptor_limit()
     return limit < 0 ? Int.max : limit
   }
 
-  /// Throws if there are not so many descriptors to be had. The corresponding C function is `fcntl` with
+  /// Throws if this many descriptors are not available. The corresponding C function is `fcntl` with
   /// F_DUPFD_CLOEXEC.
   static func tryDescriptors(_ count: Int) throws(SystemError) {
     var taken: [Int32] = []
@@ -51,20 +51,21 @@ extension System {
   /// What execve(2) was given for this process. The corresponding C function is `getauxval`.
   static func executedFile() -> String? { clinux_executed().map { String(cString: $0) } }
 
-  /// Whether both paths are there and lead to one file. The corresponding C function is `stat`.
+  /// Whether both paths exist and lead to the same file. The corresponding C function is `stat`.
   static func areSame(_ first: String, _ second: String) -> Bool {
     var (one, other) = (stat(), stat())
     return stat(first, &one) == 0 && stat(second, &other) == 0 && one.st_dev == other.st_dev
       && one.st_ino == other.st_ino
   }
 
-  /// The text of a file of at most `most` bytes; nil for a longer one, and one that cannot be read. The
+  /// The text of a file of at most `most` bytes; nil for a longer one, or one that cannot be read. The
   /// corresponding C functions are `open` and `read`.
   static func text(of path: String, most: Int) -> String? {
     bytes(of: path, most: most).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// The same as it is. Nobody waits for what is no file: a FIFO whose writer never comes, a terminal.
+  /// The same as bytes. Never waits for something that is not a file: a FIFO whose writer never comes, a
+  /// terminal.
   static func bytes(of path: String, most: Int) -> [UInt8]? {
     guard let fd = try? openForReading(path) else { return nil }
     defer { close(fd) }
@@ -83,15 +84,15 @@ extension System {
     return done > most ? nil : Array(bytes[..<done])
   }
 
-  /// Whether it is /dev/null, which is read at once.
+  /// Whether it is /dev/null, which can be read at once.
   private static func isNothing(_ status: stat) -> Bool {
     status.st_mode & S_IFMT == S_IFCHR && status.st_rdev == 0x103
   }
 
-  /// Takes a variable out of this process's environment. The corresponding C function is `unsetenv`.
+  /// Removes a variable from this process's environment. The corresponding C function is `unsetenv`.
   static func removeVariable(_ name: String) { unsetenv(name) }
 
-  /// Standard input under another number, the process's own; /dev/null stands in its place. The
+  /// Moves standard input to another descriptor of the process's own; /dev/null takes its place. The
   /// corresponding C functions are `fcntl` with F_DUPFD_CLOEXEC, `open` and `dup2`.
   static func moveStandardInput() throws(SystemError) -> Int32 {
     let nothing = Int32(try retrying("open") { Int(open("/dev/null", O_RDWR | O_CLOEXEC)) })
@@ -99,7 +100,7 @@ extension System {
     return try move(STDIN_FILENO, leaving: nothing)
   }
 
-  /// Standard output likewise; what is printed from now on goes to standard error.
+  /// Moves standard output likewise; output printed from now on goes to standard error.
   static func moveStandardOutput() throws(SystemError) -> Int32 {
     try move(STDOUT_FILENO, leaving: STDERR_FILENO)
   }

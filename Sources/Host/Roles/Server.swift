@@ -3,13 +3,13 @@ import Control
 import Glibc
 import Posix
 
-/// Why a server did not start or did not go on: one sentence for the operator and the exit code.
+/// Why a server did not start or did not go on: a sentence for the operator, and the exit code.
 public struct ServerFailure: Error, CustomStringConvertible {
   /// The sentence, with the fix.
   public let description: String
   /// 1, or 22 when an application cannot be loaded.
   public let exitCode: Int32
-  /// What failed here could succeed in a process where nothing is loaded yet.
+  /// The same could succeed in a process in which nothing is loaded yet.
   var needsNewProcess = false
 
   /// - Parameter exitCode: 1 for the operator's configuration, 22 for an application.
@@ -31,7 +31,7 @@ public struct ServerFailure: Error, CustomStringConvertible {
 /// One plain process that serves, without a master: loads the applications, binds the sockets, runs a
 /// worker until it is told to stop.
 public enum Server {
-  /// Serves until a stop signal; returns when everything under way is answered.
+  /// Serves until a stop signal; returns when all running requests are answered.
   public static func run(_ settings: Settings) throws(ServerFailure) {
     if let path = settings.log.file { try redirectLog(path) }
     ProcessSetup.begin(settings.process)
@@ -42,9 +42,10 @@ public enum Server {
     let listeners = settings.isCGI ? [] : try listen(settings)
     let files = try OwnFiles(listeners, settings.process, for: identity)
     defer { files.remove() }
-    // While this process may read the keys.
-    let identities = try TLSIdentities.all(settings, try TLSFiles.read(settings), checksTime: true)
-    for identity in identities { identity.use(TicketKeys([]).keys) }
+    // Reads them while this process still may.
+    let keys = try TLSFiles.read(settings)
+    let identities = try TLSIdentities.all(settings, keys, checksTime: true)
+    try AppKey.take(settings, keys)
     try ProcessSetup.enter(settings.process, worker: 0)
     try StaticFiles.check(settings)
     try RuleBook.check(settings)
@@ -60,24 +61,24 @@ public enum Server {
     do {
       worker = try Worker(
         settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared, spools: spools,
-        identities: identities)
+        presented: Presented(identities, tickets: TicketKeys([]).keys))
     } catch { throw ServerFailure(loop: error) }
     try checkRoom()
     worker.leading.home = home
     if let warning = ProcessSetup.warning(settings.process) { announce(warning) }
     for app in apps {
       let mount = String(decoding: app.mount, as: UTF8.self)
-      announce(Spread(mount: mount, name: app.name, processes: 1, calls: app.calls.limit).line)
+      announce(Spread(mount: mount, name: app.name, processes: 1, calls: app.calls.pointee.threads).line)
     }
     for listener in listeners { announce(listener.readyLine) }
     ProcessSetup.notify("READY=1")
     do {
-      // Apps whose calls have not returned cannot be unloaded under them.
+      // Apps cannot be unloaded under calls that have not returned.
       if try worker.run(signals: signals) { unload(worker) }
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
-  /// Descriptors that a worker needs beside those that it has: the ring, a connection and what that spools.
+  /// Descriptors that a worker needs besides those that it has: the ring, a connection and its spool.
   private static let neededDescriptors = 3
 
   /// A worker that can take no connection serves nobody, and clients would wait for ever.
@@ -91,7 +92,7 @@ public enum Server {
   private static func answerOnce(_ settings: Settings, _ streams: CGIStreams) throws(ServerFailure) {
     let runtime = try runtimeDirectory(settings)
     defer { runtime.remove() }
-    // An app alone gets the libraries that it finds, and each request pays for looking.
+    // A single app gets the libraries that it finds: looking for others would cost each request time.
     let deadline = CGIDeadline(settings.limits, streams)
     let apps = try load(settings, runtime, looksAtLibraries: settings.apps.count > 1)
     deadline.loaded()
@@ -107,10 +108,11 @@ public enum Server {
     }
   }
 
-  /// Before anything else: programs that apps start inherit what a launcher has left to this process.
+  /// Before anything else: programs that apps start inherit what a launcher has passed on to this process.
   public static func resetSignals() { System.resetSignals() }
 
-  /// Before anything else: descriptors 0 to 2 are there, or the first file to be opened would be one of them.
+  /// Before anything else: makes sure that descriptors 0 to 2 are open, or the first opened file would get
+  /// one of them.
   public static func fillStandardDescriptors() throws(ServerFailure) {
     do { try System.fillStandard() } catch {
       throw ServerFailure(
@@ -119,12 +121,12 @@ public enum Server {
     }
   }
 
-  /// Tells the operator a sentence, on standard error.
+  /// Writes a sentence for the operator to standard error.
   public static func announce(_ text: String) {
     LogLine.announce(text)
   }
 
-  /// Writes a text of the server's own on standard error as it stands.
+  /// Writes a text of the server's own to standard error unchanged.
   public static func show(_ text: String) {
     LogLine.show(text + "\n")
   }
@@ -160,11 +162,11 @@ public enum Server {
     }
   }
 
-  /// The same while signals are held: whoever stops the server does not wait for a load() that waits.
+  /// The same while signals are held: a stop of the server does not wait for a load() that waits.
   private static func load(
     _ settings: Settings, _ runtime: RuntimeDirectory, _ files: OwnFiles, _ home: HomeThread?
   ) throws(ServerFailure) -> [App] {
-    // Read by the other thread alone until this one is back from the apps.
+    // Read only by the other thread until this one is back from the apps.
     nonisolated(unsafe) let made = runtime
     let watch = SignalWatch { event in
       guard case .stop(let signal) = event else { return .heeded }
@@ -180,7 +182,7 @@ public enum Server {
   private static func load(
     _ settings: Settings, _ runtime: RuntimeDirectory, looksAtLibraries: Bool = true
   ) throws(ServerFailure) -> [App] {
-    var loading = AppLoading(plugins: settings.pluginDirectories)
+    var loading = AppLoading(settings)
     if !looksAtLibraries { loading.libraries = .untold }
     var apps: [App] = []
     for (place, app) in settings.apps.enumerated() {
@@ -212,7 +214,7 @@ public enum Server {
   static func listen(_ settings: Settings) throws(ServerFailure) -> [Listener] {
     var listeners: [Listener] = []
     do throws(ListenError) {
-      // Before anything is bound: a socket of our own is nobody's inheritance.
+      // Done before anything is bound: a socket of our own must not count as inherited.
       let named = settings.listeners.compactMap { listener -> Int32? in
         if case .descriptor(let fd) = listener.address { fd } else { nil }
       }

@@ -3,16 +3,16 @@ import Glibc
 
 /// System calls around signals.
 extension System {
-  /// Takes the signals and returns a descriptor that reads them. They are not blocked, as they would be with
-  /// a signalfd: programs that an app starts would find them so. The corresponding C functions are
-  /// `sigaction` and `pipe2`.
+  /// Takes the signals and returns a descriptor that reads them. Does not block them, as a signalfd would
+  /// require: programs that an app starts would inherit that. The corresponding C functions are `sigaction`
+  /// and `pipe2`.
   static func signalDescriptor(_ signals: [Int32]) throws(SystemError) -> Int32 {
     let descriptor = clinux_take_signals(signals, Int32(signals.count))
     if descriptor < 0 { throw SystemError("pipe2") }
     return descriptor
   }
 
-  /// Takes them again, from apps that have set handlers of their own, and lets this thread have them. The
+  /// Takes them again, from apps that have set handlers of their own, and lets this thread receive them. The
   /// corresponding C functions are `sigaction` and `pthread_sigmask`.
   static func retakeSignals() { clinux_retake_signals() }
 
@@ -26,21 +26,21 @@ extension System {
     return number > 0 ? number : nil
   }
 
-  /// Waits for one that has come; nil when none has in time. The corresponding C functions are `poll` and
+  /// Waits for a signal to come; nil if none comes in time. The corresponding C functions are `poll` and
   /// `read`.
   static func takenSignal(milliseconds: Int32) -> Int32? {
     let number = clinux_taken_signal(milliseconds)
     return number > 0 ? number : nil
   }
 
-  /// As a process is meant to begin: nothing blocked, nothing ignored; but a failed write ends no process.
-  /// The corresponding C functions are `sigprocmask` and `sigaction`.
+  /// Restores the state in which a process should begin: nothing blocked, nothing ignored; but a failed write
+  /// must not end the process. The corresponding C functions are `sigprocmask` and `sigaction`.
   static func resetSignals() {
     clinux_reset_signals()
     clinux_disarm_write_signals()
   }
 
-  /// Sends a signal to the descriptor that reads them. The corresponding C function is `write`.
+  /// Passes a signal to the descriptor that reads them. The corresponding C function is `write`.
   static func passSignal(_ number: Int32) { clinux_pass_signal(number) }
 
   /// Wakes a thread of this process that waits for signals. The corresponding C function is `pthread_kill`.
@@ -55,9 +55,9 @@ extension System {
     return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0
   }
 
-  /// From now on this process runs destructors alone: a fault in one ends it with `code`.
+  /// From now on this process only runs destructors: a fault in one ends it with `code`.
   static func endWith(_ code: Int32) { clinux_end_with(code) }
 
-  /// Ends the process, and runs nothing of an app first. The corresponding C function is `_exit`.
+  /// Ends the process, without running any code of an app first. The corresponding C function is `_exit`.
   static func endAtOnce(_ code: Int32) -> Never { _exit(code) }
 }

@@ -1,13 +1,13 @@
 import Glibc
 import Synchronization
 
-/// Reads signals while the first thread is in code of an app that may not come back: load(), unload(),
-/// destructors. No loop turns then that could.
+/// Reads signals while the first thread is in code of an app that may not return: load(), unload(),
+/// destructors. No loop runs then that could do it.
 ///
-/// What it does not heed itself, and what comes when it is over, the loop finds in its descriptor. The app
-/// may have set handlers of its own: they are taken from it again and again.
+/// Signals that it does not handle itself, and those that come when it is over, are left for the loop in its
+/// descriptor. The app may have set handlers of its own: they are taken from it again and again.
 final class SignalWatch: Sendable {
-  /// What it tells of.
+  /// The events that it reports.
   enum Event {
     /// SIGTERM, SIGINT or SIGQUIT.
     case stop(Int32)
@@ -15,7 +15,7 @@ final class SignalWatch: Sendable {
     case tick
   }
 
-  /// What becomes of an event.
+  /// What happens to an event.
   enum Verdict {
     case heeded
     /// It is left to the loop.

@@ -1,25 +1,34 @@
 import Wire
 
-/// A file of accounts, as Apache's htpasswd writes it: `user:hash` lines. Read again when it has changed.
+/// A file of accounts, as Apache's htpasswd writes it: `user:hash` lines. Reread when it has changed.
 final class AccountFile {
   private let path: String
   private let limit: Int
   private var accounts: [[UInt8]: String] = [:]
-  /// Passwords that were right, with the hash that said so: a browser sends its with each request.
+  /// Passwords that were right, with the hash that confirmed them: a browser sends its password with each
+  /// request.
   private var known: [[UInt8]: (hash: String, password: [UInt8])] = [:]
   private var version: FileVersion?
-  /// What a name that is not here is compared with: the hash that takes longest.
+  /// The hash that an unknown name is compared with: the one that takes longest.
   private var decoy: String?
-  /// Another file has been looked at than the one that was read, and could not be read.
+  /// The file has changed since it was read, and could not be reread.
   private var isBroken = false
+  /// A problem with it that is no reason not to use it; nil for none.
+  var warning: String? {
+    guard Set(accounts.values.map(PasswordHash.work)).count > 1 else { return nil }
+    return
+      "the hashes in \(path) take different times, by which strangers tell names that have an account from "
+      + "others; write them anew at one cost, as htpasswd -B -C 10 does"
+  }
 
   init(_ path: String, limit: Int) { (self.path, self.limit) = (path, limit) }
 
-  /// Reads it; what is wrong with it, nil for nothing. Nobody has an account in a file that cannot be read,
-  /// nor with a line that cannot.
+  /// Reads it; returns what is wrong with it, nil if nothing is. An unreadable file, or an unreadable line,
+  /// gives nobody an account.
   func read() -> String? {
     version = System.fileVersion(path)
     (accounts, known) = ([:], [:])
+    var lines: [[UInt8]: Int] = [:]
     guard version?.kind == .regular, let bytes = System.bytes(of: path, most: limit) else {
       return "the accounts in \(path) cannot be read"
     }
@@ -36,13 +45,18 @@ final class AccountFile {
         problem = problem ?? "line \(index + 1) of \(path): \(reason)"
         continue
       }
-      accounts[Array(line[..<colon])] = hash
+      let user = Array(line[..<colon])
+      if let other = lines[user] {
+        problem = problem ?? "line \(index + 1) of \(path) is for the same account as line \(other)"
+        continue
+      }
+      (accounts[user], lines[user]) = (hash, index + 1)
     }
     decoy = accounts.values.max { PasswordHash.work($0) < PasswordHash.work($1) }
     return problem
   }
 
-  /// The same where it is another one by now.
+  /// Rereads it if it has changed.
   func readIfChanged() -> String? {
     let now = System.fileVersion(path)
     guard version == nil || now != version else { return nil }
@@ -51,7 +65,7 @@ final class AccountFile {
     return read()
   }
 
-  /// What the file says of an account. One that is not there costs what one costs that is.
+  /// The file's verdict on an account. An unknown one costs as much time as an existing one.
   func verdict(of credentials: Credentials) -> PasswordVerdict {
     let (user, password) = (credentials.user, credentials.password)
     guard let hash = accounts[user] else {
@@ -61,29 +75,28 @@ final class AccountFile {
     return .asks(PasswordQuestion(path, user, password, hash: hash, isDecoy: false))
   }
 
-  /// A password was right; the account may be another one by now.
+  /// A password was right; the account may have changed by now.
   func learn(_ question: PasswordQuestion) {
     guard accounts[question.user] == question.hash else { return }
     known[question.user] = (question.hash, question.password)
   }
 }
 
-/// Hashes of passwords as crypt(5) has them.
+/// Password hashes in the formats of crypt(5).
 enum PasswordHash {
-  /// The library that knows them is here.
+  /// The library that computes them is available.
   static var isAvailable: Bool { PasswordLibrary.shared != nil }
 
-  /// Whether a password is the one of a hash.
+  /// Whether a password matches a hash.
   static func matches(_ password: [UInt8], _ hash: String) -> Bool {
     guard let made = PasswordLibrary.shared?.hash(password, like: hash) else { return false }
     return Secret.equal(made, Array(hash.utf8))
   }
 
-  /// Why a hash is not taken; nil if it is. One that takes long keeps others waiting for theirs: its cost is
-  /// bounded.
+  /// Why a hash is refused; nil if it is accepted. A slow one keeps others waiting: its cost is bounded.
   static func problem(_ hash: String) -> String? {
     let parts = hash.split(separator: "$", omittingEmptySubsequences: false)
-    // DES looks at eight characters of a password, and whatever follows them opens.
+    // DES looks at eight characters of a password, so anything may follow them.
     guard parts.count > 2, parts[0].isEmpty else { return unknown }
     switch parts[1] {
     case "1": return nil
@@ -114,7 +127,7 @@ enum PasswordHash {
   }
 
   /// Blocks of memory times their size, by the letters of a yescrypt hash (crypt(5)): flavour, N and r. Nil
-  /// for other parameters, which ask for more.
+  /// for other parameters, which need more.
   private static func memoryWork(_ letters: Substring) -> Int? {
     let digits = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
     let letters = Array(letters)

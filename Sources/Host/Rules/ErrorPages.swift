@@ -27,7 +27,7 @@ struct ErrorPages {
 
   private init() {}
 
-  /// None.
+  /// No pages.
   static let none = ErrorPages()
 
   /// The page of a status.

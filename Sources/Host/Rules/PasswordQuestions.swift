@@ -1,20 +1,20 @@
 import CNSGI
 import Wire
 
-/// What is known of a name and a password.
+/// What is known about a name and a password.
 enum PasswordVerdict {
   case admitted, refused
   /// Only a hash can tell, which takes up to a tenth of a second.
   case asks(PasswordQuestion)
 }
 
-/// A password that has to be looked at.
+/// A password that has to be checked.
 struct PasswordQuestion: Sendable {
   let path: String
   let user: [UInt8]
   let password: [UInt8]
   let hash: String
-  /// There is no such account: the answer takes as long, and is no.
+  /// There is no such account: the answer takes as long as for others, and is no.
   let isDecoy: Bool
 
   init(_ path: String, _ user: [UInt8], _ password: [UInt8], hash: String, isDecoy: Bool) {
@@ -32,12 +32,12 @@ struct PasswordQuestion: Sendable {
 final class PasswordQuestions: @unchecked Sendable {
   struct Asked {
     let exchange: ExchangePointer
-    /// Tells whether the exchange still lives.
+    /// Shows whether the exchange still lives.
     let id: nsgi_id
     let question: PasswordQuestion
   }
 
-  /// What became of a question.
+  /// What happens to a question.
   enum Acceptance {
     /// It is answered when its turn comes.
     case waits
@@ -63,7 +63,7 @@ final class PasswordQuestions: @unchecked Sendable {
     return .needsThread
   }
 
-  /// The thread: the next question; nil when it is not needed any more.
+  /// For the thread: the next question; nil when the thread is no longer needed.
   func next() -> Asked? {
     mutex.lock()
     defer { mutex.unlock() }
@@ -84,7 +84,7 @@ final class PasswordQuestions: @unchecked Sendable {
 }
 
 extension Worker {
-  /// Leader: the request rests while its password is looked at beside the loop.
+  /// Leader: the request rests while its password is checked beside the loop.
   func ask(_ question: PasswordQuestion, _ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     guard let questions = rules?.questions else { return }
     switch questions.add(.init(exchange: exchange, id: exchange.id, question: question)) {
@@ -102,14 +102,14 @@ extension Worker {
     setInterest(connection, [])
   }
 
-  /// A thread of its own.
+  /// Runs on a thread of its own.
   private func answerQuestions(_ questions: PasswordQuestions) {
     while let asked = questions.next() {
       inbox.post(.decided(asked, isRight: asked.question.isRight()))
     }
   }
 
-  /// Leader: a password was looked at; its request goes on where it stopped.
+  /// Leader: a password was checked; its request goes on where it stopped.
   func decided(_ asked: PasswordQuestions.Asked, isRight: Bool) -> Turn {
     if isRight { rules?.learn(asked.question) }
     let exchange = asked.exchange

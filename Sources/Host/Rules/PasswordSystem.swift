@@ -1,6 +1,6 @@
 import Glibc
 
-/// libcrypt, loaded when the first password is asked for: a server without accounts does without it.
+/// libcrypt, loaded when the first password is asked for: a server without accounts does not need it.
 struct PasswordLibrary: @unchecked Sendable {
   typealias Function =
     @convention(c) (
@@ -10,7 +10,7 @@ struct PasswordLibrary: @unchecked Sendable {
   static let shared = PasswordLibrary()
 
   private let function: Function
-  /// Bytes of `struct crypt_data`, of which each call has one of its own.
+  /// Bytes of a `struct crypt_data`; each call has one of its own.
   private static let roomBytes = 32_768
 
   private init?() {
@@ -36,7 +36,7 @@ struct PasswordLibrary: @unchecked Sendable {
 }
 
 extension System {
-  /// A function of the first of these libraries that is here. The corresponding C functions are `dlopen` and
+  /// A function of the first of these libraries that exists. The corresponding C functions are `dlopen` and
   /// `dlsym`.
   fileprivate static func function(_ name: String, of libraries: [String]) -> UnsafeMutableRawPointer? {
     for library in libraries {

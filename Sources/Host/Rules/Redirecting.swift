@@ -1,16 +1,15 @@
 import Config
 import Wire
 
-/// Sockets of `--http-redirect`: every request is sent on to https, but for what a certificate authority asks
-/// for.
+/// Sockets of `--http-redirect`: every request is redirected to https, except a certificate authority's.
 extension Worker {
-  /// The request came in by such a socket.
+  /// The request came in on such a socket.
   func isRedirected(_ exchange: ExchangePointer) -> Bool {
     let connection = exchange.connection
     return connection.gateway.hasSocket && listeners[Int(connection.listener)].spoken == .redirect
   }
 
-  /// Answers with the same address in https, or to a challenge.
+  /// Answers with the same address in https, or answers a challenge.
   func sendOn(_ exchange: ExchangePointer) {
     let path = exchange.meta.pathInfo.bytes
     if let directory = settings.redirect.webroot, let token = Self.challenge(path) {
@@ -25,7 +24,7 @@ extension Worker {
     let isPath = target.first == UInt8(ascii: "/") && target.allSatisfy { $0 > 0x20 && $0 < 0x7f }
     let place = isPath ? String(decoding: target, as: UTF8.self) : "/"
     let location = "https://\(String(decoding: host, as: UTF8.self))\(port)\(place)"
-    // The method stays what it is (RFC 9110 §15.4.9).
+    // The method stays the same (RFC 9110 §15.4.9).
     let keepsMethod = !exchange.isHead && !Ascii.equals(exchange.meta.method.bytes, "GET")
     answer(
       exchange, keepsMethod ? 308 : 301, "see Location, which is spoken over TLS",
@@ -40,7 +39,7 @@ extension Worker {
   }
 
   private static let challenges = "/.well-known/acme-challenge/"
-  /// Bytes of an answer at most: a token and a thumbprint are less than two hundred.
+  /// The most bytes of an answer: a token and a thumbprint take less than two hundred.
   private static let challengeBytes = 4096
 
   /// The token of a challenge (RFC 8555 §8.3: letters of base64url); nil for any other path.

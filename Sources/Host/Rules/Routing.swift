@@ -1,8 +1,8 @@
 import Config
 import Wire
 
-/// What rules have made of one request: how it is answered, if no application has it, and what its answer and
-/// its application get besides. Made when the first rule has something to say.
+/// The result of the rules for one request: how it is answered, if no application does, and what is added to
+/// its answer and for its application. Made when the first rule has a result.
 final class Routing {
   /// Who answers.
   enum End {
@@ -11,26 +11,26 @@ final class Routing {
     /// The server, with a status, a sentence and further lines of the head.
     case answer(Int, String, lines: String)
     case file(StaticFiles.Found)
-    /// Nobody yet: a password has to be looked at first, which takes long.
+    /// Nobody yet: a password has to be checked first, which takes long.
     case undecided(PasswordQuestion)
   }
 
   var end = End.application
   /// No application is asked.
   var answers: Bool { if case .application = end { false } else { true } }
-  /// What has to be known before it goes on.
+  /// The question to be answered before it goes on.
   var question: PasswordQuestion? { if case .undecided(let question) = end { question } else { nil } }
   /// Fields of the answer.
   var added: [(name: [UInt8], value: [UInt8])] = []
-  /// Names of fields that are taken out of the application's.
+  /// Names of fields that are removed from the application's.
   var removed: [[UInt8]] = []
-  /// Variables of the application, in memory of the exchange.
+  /// Variables for the application, in memory of the exchange.
   private(set) var variables: [(name: Text, value: Text)] = []
   /// It has no line in the request log.
   var isSilent = false
   /// An account was asked for, and its password was right.
   var isAuthenticated = false
-  /// The rule that goes on once its password has been looked at, and what was found.
+  /// The rule that goes on once its password has been checked, and the result.
   var position = 0
   var verdict: Bool?
 
@@ -42,18 +42,18 @@ final class Routing {
 }
 
 extension Worker {
-  /// The head is complete, or the password in it was looked at: asks the rules. True when the server answers
+  /// The head is complete, or the password in it was checked: asks the rules. True when the server answers
   /// itself.
   @inline(never)
   func route(_ rules: RuleBook, _ exchange: ExchangePointer) -> Bool {
     var run = RuleRun(self, rules, exchange)
     run.all()
-    // What rules have looked up speaks of the request as it was before its application was found.
+    // The variables that rules have looked up describe the request before its application was found.
     if exchange.lists.environ != nil { exchange.lists = EnvironLists() }
     return exchange.pointee.routing?.answers == true
   }
 
-  /// The request is there, and a rule has said how it is answered.
+  /// The request is complete, and a rule has decided how it is answered.
   func answer(_ exchange: ExchangePointer, _ routing: Routing) {
     switch routing.end {
     case .answer(let status, let sentence, let lines): answer(exchange, status, sentence, lines: lines)
@@ -62,12 +62,12 @@ extension Worker {
     }
   }
 
-  /// Fields that are added to answers and taken out of them; whoever holds the exchange.
+  /// Adds fields to answers and removes some; called by the owner of the exchange.
   @inline(never)
   func editHead(_ exchange: ExchangePointer) {
     let routing = exchange.pointee.routing
     if let strict = edits.strict, exchange.connection.isSealed, exchange.connection.gateway.isHTTP {
-      // An application's own word gives way: two fields would be none (RFC 6797 §8.1 takes the first).
+      // The application's own field gives way: two could count as none (RFC 6797 §8.1 takes the first).
       strict.name.withUnsafeBytes { exchange.response.remove($0) }
       add(strict, to: exchange)
     }
@@ -77,7 +77,7 @@ extension Worker {
     for field in routing?.added ?? [] { add(field, to: exchange) }
   }
 
-  /// Both are looked at once more: nothing can end a line here. A head that is full stays as it is.
+  /// Checks both once more: nothing may end a line here. A full head stays unchanged.
   private func add(_ field: (name: [UInt8], value: [UInt8]), to exchange: ExchangePointer) {
     field.name.withUnsafeBytes { name in
       field.value.withUnsafeBytes { value in try? exchange.response.add(name: name, value: value) }
@@ -85,11 +85,11 @@ extension Worker {
   }
 }
 
-/// What is done to the heads of all answers.
+/// Changes to the heads of all answers.
 struct HeadEdits {
   let removed: [[UInt8]]
   let added: [(name: [UInt8], value: [UInt8])]
-  /// Strict-Transport-Security, over TLS alone (RFC 6797 §7.2).
+  /// Strict-Transport-Security, only over TLS (RFC 6797 §7.2).
   let strict: (name: [UInt8], value: [UInt8])?
 
   var isEmpty: Bool { removed.isEmpty && added.isEmpty && strict == nil }

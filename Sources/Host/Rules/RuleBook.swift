@@ -1,12 +1,12 @@
 import Config
 import Wire
 
-/// The rules of a worker, with what they look up. The leader's.
+/// The rules of a worker, with the data that they look up. Belongs to the leader.
 final class RuleBook {
   let settings: RuleSettings
   private let limits: Limits
   private var files: [String: AccountFile] = [:]
-  /// Passwords that are looked at beside the loop.
+  /// Passwords that are checked beside the loop.
   let questions: PasswordQuestions
 
   init(_ settings: RuleSettings, _ limits: Limits) {
@@ -14,7 +14,7 @@ final class RuleBook {
     questions = PasswordQuestions(limit: limits.waitingPasswords)
   }
 
-  /// What rules name can be read; before a worker serves.
+  /// Throws if files that rules name cannot be read; called before a worker serves.
   static func check(_ settings: Settings) throws(ServerFailure) {
     _ = try ErrorPages(settings)
     for rule in settings.rules.rules {
@@ -24,6 +24,7 @@ final class RuleBook {
       }
       let file = AccountFile(path, limit: settings.limits.accountFileBytes)
       if let problem = file.read() { throw ServerFailure("\(problem); correct \(path), or basicauth") }
+      if let warning = file.warning, !settings.isCGI { Server.announce(warning) }
     }
   }
 
@@ -32,7 +33,7 @@ final class RuleBook {
     switch accounts {
     case .nobody: return .refused
     case .one(let user, let password):
-      // Both are looked at, whatever the first says.
+      // Compares both, whatever the first result.
       let isUser = Secret.equal(credentials.user, Array(user.utf8))
       return Secret.equal(credentials.password, Array(password.utf8)) && isUser ? .admitted : .refused
     case .file(let path):
@@ -43,7 +44,7 @@ final class RuleBook {
     }
   }
 
-  /// A password was right: it is not looked at again while its account stays as it is.
+  /// A password was right: it is not checked again while its account stays unchanged.
   func learn(_ question: PasswordQuestion) { files[question.path]?.learn(question) }
 }
 
@@ -52,7 +53,8 @@ struct Credentials {
   let user: [UInt8]
   let password: [UInt8]
 
-  /// Reads the value of Authorization; nil for another scheme, and for what nobody's password can be.
+  /// Reads the value of Authorization; nil for another scheme, and for a value that cannot be anybody's
+  /// password.
   init?(_ header: UnsafeRawBufferPointer) {
     guard header.count > 6, Ascii.matches(UnsafeRawBufferPointer(rebasing: header[..<6]), "basic "),
       let text = Base64.decode(UnsafeRawBufferPointer(rebasing: header[6...].drop { $0 == 0x20 })),
@@ -62,9 +64,9 @@ struct Credentials {
   }
 }
 
-/// Comparisons whose time says nothing of where the texts differ.
+/// Comparisons whose time does not reveal where the texts differ.
 enum Secret {
-  /// Whether they are equal; the time depends on the first one's length alone.
+  /// Whether they are equal; the time depends only on the first one's length.
   @inline(never)
   static func equal(_ given: [UInt8], _ wanted: [UInt8]) -> Bool {
     var difference: UInt8 = given.count == wanted.count ? 0 : 1

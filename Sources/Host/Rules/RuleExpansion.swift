@@ -1,18 +1,19 @@
 import Config
 import Wire
 
-/// The texts of rules with what the request has in their places.
+/// Fills the texts of rules with values of the request.
 extension RuleRun {
-  /// A text as it is, in memory of the exchange.
+  /// The filled text unchanged, in memory of the exchange.
   func expand(_ text: RuleText) -> Text {
     var out = ByteBuffer()
     for part in text.parts { value(of: part) { bytes, _ in out.append(bytes) } }
     return Text(exchange.arena.copy(out.bytes), out.count)
   }
 
-  /// A text as a reference to a resource (RFC 3986): whatever may not stand in one is percent-encoded, and so
-  /// is what would mean something else in what was decoded. Unless the rule itself names a host or a scheme,
-  /// the result names none: slashes in front are one, and in front of what would be a scheme there is one.
+  /// A text as a reference to a resource (RFC 3986): percent-encodes characters that are not allowed there,
+  /// and those from decoded values that would have a meaning of their own. Unless the rule itself names a
+  /// host or a scheme, the result names none: leading slashes become one, and one is put before anything that
+  /// would be a scheme.
   func location(_ text: RuleText) -> Text {
     var out = ByteBuffer()
     var namesScheme: Bool?
@@ -39,7 +40,7 @@ extension RuleRun {
     return Text(exchange.arena.copy(local.bytes), local.count)
   }
 
-  /// Whether a part ends a scheme, and it is the rule that says so (RFC 3986 §3): true for a colon of the
+  /// Whether a part ends a scheme, and whether the rule wrote it (RFC 3986 §3): true for a colon of the
   /// rule's own, false for one of the request's, nil while there is none. In a path colons are allowed.
   private static func endsScheme(_ bytes: Slice<UnsafeRawBufferPointer>, by part: RuleText.Part) -> Bool? {
     for byte in bytes where ":/?#".utf8.contains(byte) {
@@ -50,7 +51,7 @@ extension RuleRun {
     return nil
   }
 
-  /// Hands over what a part stands for, and whether it was percent-decoded.
+  /// Hands over the value of a part, and whether it was percent-decoded.
   private func value(of part: RuleText.Part, _ take: (UnsafeRawBufferPointer, Bool) -> Void) {
     switch part {
     case .literal(let bytes): bytes.withUnsafeBytes { take($0, false) }
@@ -94,7 +95,7 @@ extension RuleText {
 }
 
 extension RuleText.Part {
-  /// What it stands for was percent-decoded.
+  /// Its value was percent-decoded.
   var isDecoded: Bool {
     switch self {
     case .variable(let name): name.elementsEqual("PATH_INFO".utf8) || name.elementsEqual("SCRIPT_NAME".utf8)

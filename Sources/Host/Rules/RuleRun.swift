@@ -3,12 +3,12 @@ import Config
 import Control
 import Wire
 
-/// One request on its way through the rules. The leader's, for the length of a call.
+/// One request on its way through the rules. Belongs to the leader, and lives for the length of a call.
 struct RuleRun {
   let worker: Worker
   let exchange: ExchangePointer
   private let book: RuleBook
-  /// What the last pattern was tried on, and where its groups stand in it.
+  /// What the last pattern was tried on, and where its groups are in it.
   private(set) var subject = Text.empty
   private(set) var groups: [Range<Int>?] = []
   /// The subject was percent-decoded.
@@ -18,7 +18,7 @@ struct RuleRun {
     (self.worker, self.book, self.exchange) = (worker, book, exchange)
   }
 
-  /// What is known of the request so far; made now if nothing was.
+  /// The result so far for the request; made now if there was none.
   private var routing: Routing {
     if let routing = exchange.pointee.routing { return routing }
     let routing = Routing()
@@ -49,7 +49,7 @@ struct RuleRun {
   /// How it goes on.
   private enum Step {
     case next, end
-    /// At this rule again, when its question is answered.
+    /// Goes on at this rule, when its question is answered.
     case wait
     case label(String)
   }
@@ -87,7 +87,7 @@ struct RuleRun {
     }
   }
 
-  /// A variable as applications have it; empty without.
+  /// A variable as applications get it; empty if there is none.
   func variable(_ name: StaticString) -> Text { variable(named: Text(name).bytes) }
 
   /// The same.
@@ -185,13 +185,13 @@ struct RuleRun {
     return .next
   }
 
-  /// Whether a value may be that of a field: none ends its line, or is as long as a head.
+  /// Whether a value may be that of a field: it must not end its line, or be as long as a head.
   private func mayStand(_ value: UnsafeRawBufferPointer) -> Bool {
     value.count <= RuleRun.longestValue && isOneLine(value, "a field")
   }
 
   /// Whether a value has no NUL, and no end of a line: some applications would see one value there and others
-  /// another. What has is left out, with a line.
+  /// another. A value that has either is left out, with a log line.
   private func isOneLine(_ value: UnsafeRawBufferPointer, _ what: String) -> Bool {
     if value.allSatisfy(Ascii.isFieldValue) { return true }
     if worker.refusals.admits(at: worker.now) {
@@ -211,7 +211,7 @@ struct RuleRun {
   private func serve(_ directory: String, _ rest: RuleText, goesOn: Bool) -> Step {
     guard let files = worker.files else { return .next }
     let request = FileRequest(&exchange.head, exchange.base)
-    // A path that has slashes to spare was another one to the rules before this.
+    // A path with extra slashes looked different to the rules before this one.
     let found =
       FilePath.isPlain(exchange.meta.pathInfo.bytes)
       ? files.find(below: Array(directory.utf8), expand(rest).bytes, request, now: worker.now) : .nothing
@@ -240,7 +240,7 @@ struct RuleRun {
   }
 
   private func authenticate(_ realm: String, _ accounts: RuleAccounts, _ goesOn: Bool) -> Step {
-    // The word of a front end (REMOTE_USER) does not count: some pass on what nobody has looked at.
+    // A front end's REMOTE_USER does not count: some pass on names that nobody has checked.
     if exchange.pointee.routing?.isAuthenticated == true { return .next }
     let header = variable("HTTP_AUTHORIZATION")
     if let credentials = Credentials(header.bytes) {
@@ -267,7 +267,7 @@ struct RuleRun {
       return isRight ? .admitted : .refused
     }
     let verdict = book.verdict(of: credentials, accounts, worker.log)
-    // A process that serves one request holds nobody up.
+    // A process that serves a single request holds up nobody.
     guard case .asks(let question) = verdict, !exchange.connection.gateway.hasSocket else { return verdict }
     return question.isRight() ? .admitted : .refused
   }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Bodies that do not come, or find no room: what their clients are told, and the operator.
+/// Bodies that do not come, or find no room: what clients and operator are told.
 extension Worker {
   /// A body that will never fit is refused before it comes.
   func fitsSpools(_ exchange: ExchangePointer) -> Bool {
@@ -16,8 +16,8 @@ extension Worker {
     refuse(connection, status, Worker.bodySentence(status))
   }
 
-  /// The status of a body that could not be stored: what is larger than all the room there is would come in
-  /// vain another time, too.
+  /// The status for a body that could not be stored: one that is larger than all the room could not be stored
+  /// another time either.
   func bodyStatus(_ exchange: ExchangePointer, _ error: SpoolError) -> Int {
     // The piece that found no room is no longer than this.
     let least = exchange.body.length + Int64(BlockPool.blockBytes)
@@ -26,7 +26,7 @@ extension Worker {
     return error.status
   }
 
-  /// What a client is told whose body did not come, or could not be stored.
+  /// What a client is told if its body did not come, or could not be stored.
   static func bodySentence(_ status: Int) -> String {
     switch status {
     case 408: "the request did not arrive in time"

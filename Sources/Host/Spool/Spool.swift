@@ -6,10 +6,10 @@ import Synchronization
 enum SpoolError: Error, CustomStringConvertible {
   /// The spools hold as much as they may (`--spool-max`).
   case full
-  /// The system says so.
+  /// The system reports an error.
   case failed(SystemError)
 
-  /// What the client is told: one that may come back when there is room again is told to.
+  /// The client's status: a client that may come back when there is room again is told so.
   var status: Int {
     switch self {
     case .full: 503
@@ -32,13 +32,13 @@ enum SpoolError: Error, CustomStringConvertible {
 
 /// Where the spools of a worker are, and how much they may hold together.
 ///
-/// Threads with an application spool too: it only changes by its atomics.
+/// Threads in an application spool too: only its atomics change.
 final class SpoolRoom: Sendable {
   /// The directory: `--spool-dir`, TMPDIR or /tmp.
   let directory: String
-  /// Bytes of all spools together, those of the other workers as well.
+  /// Bytes of all spools together, including those of the other workers.
   let most: Int64
-  /// What all workers spool, and which number is this one's; nil in a plain process.
+  /// The shares of all workers' spools, and the number of this one; nil in a plain process.
   private let shared: (shares: SpoolShares, share: Int)?
   private let used = Atomic<Int64>(0)
   private let nextLine = Atomic<UInt64>(0)
@@ -51,7 +51,7 @@ final class SpoolRoom: Sendable {
   /// Bytes that this worker's spools hold now.
   var bytes: Int64 { used.load(ordering: .relaxed) }
 
-  /// Takes room for so many bytes; false when there is none.
+  /// Takes room for this many bytes; false when there is none.
   func take(_ count: Int64) -> Bool {
     let own = used.add(count, ordering: .relaxed).newValue
     var total = own
@@ -79,9 +79,9 @@ final class SpoolRoom: Sendable {
   }
 }
 
-/// Bytes that are too many for memory, in a file without a name; it is gone with its last user.
+/// Bytes that are too many for memory, in a file without a name, which vanishes with its last user.
 ///
-/// Unchecked: belongs to whoever owns the body or the way out that it is part of.
+/// Unchecked: belongs to the owner of the body or of the way out that it is part of.
 final class Spool: @unchecked Sendable {
   /// The file's descriptor.
   let fd: Int32
@@ -99,7 +99,7 @@ final class Spool: @unchecked Sendable {
     room.give(count)
   }
 
-  /// Adds bytes at the end: all of them, or none that count.
+  /// Adds bytes at the end: all of them, or none.
   func append(_ bytes: UnsafeRawBufferPointer) throws(SpoolError) {
     guard bytes.count > 0 else { return }
     guard room.take(Int64(bytes.count)) else { throw .full }

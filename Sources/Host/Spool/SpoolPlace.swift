@@ -1,9 +1,9 @@
 import Config
 import Control
 
-/// Where a process that serves spools to, found before it serves.
+/// Finds the place where a serving process spools to, before it serves.
 extension SpoolRoom {
-  /// A room that nobody has looked at yet: for a process that may end before it spools.
+  /// A room that is not checked yet: for a process that may end before it spools.
   convenience init(_ settings: Settings) {
     let directory = settings.spoolDirectory ?? SpoolRoom.environment ?? "/tmp"
     self.init(directory: directory, most: settings.limits.spoolBytes)
@@ -13,8 +13,8 @@ extension SpoolRoom {
     System.environmentValue("TMPDIR").flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// The directory that was asked for has to take files; one that only the environment names is left for /tmp
-  /// when it does not.
+  /// The configured directory must accept files; one named only by the environment is replaced by /tmp if it
+  /// does not.
   ///
   /// - Parameter share: the worker's number in the page that it shares with the other workers of its master.
   static func prepare(_ settings: Settings, sharing share: Int? = nil) throws(ServerFailure) -> SpoolRoom {

@@ -2,13 +2,13 @@ import CLinux
 import Config
 import Wire
 
-/// Answers that are files: between the head of a request, which names one, and its end. No app sees them,
-/// they never wait, and none of them leaves the loop.
+/// Answers that are files: from the head of a request, which names one, to its end. No app sees them, they
+/// never wait, and none of them leaves the loop.
 extension Worker {
-  /// Bytes of a file that are read at once where it cannot go to the socket by itself.
+  /// Bytes of a file that are read at once if it cannot go to the socket by itself.
   private static let pieceBytes = 64 * 1024
 
-  /// The head is complete: is it for a file, or about the server? Then no app is looked for.
+  /// The head is complete: is it for a file, or about the server? Then no app is looked up.
   @inline(never)
   func namesFile(_ exchange: ExchangePointer) -> Bool {
     if isRedirected(exchange) || health(exchange) != nil { return true }
@@ -45,12 +45,12 @@ extension Worker {
   }
 
   /// The answer is known, and a long body is still to come that nobody would look at: answers now, and closes
-  /// (RFC 9110 §10.1.1, RFC 9112 §9.6). Who may not be here must not have to be served first.
+  /// (RFC 9110 §10.1.1, RFC 9112 §9.6). A client that is not allowed in must not have to be served first.
   func answerEarly(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     answerLast(connection, exchange) { _ = answerFile(exchange) }
   }
 
-  /// Answers with what a path names.
+  /// Answers with whatever a path names.
   func answer(_ exchange: ExchangePointer, _ found: StaticFiles.Found) {
     guard let files else { return }
     switch found {
@@ -134,13 +134,13 @@ extension Worker {
     "Content-Range: bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)\r\n"
   }
 
-  /// What 200, 206 and 304 have in common (RFC 9110 §15.4.5).
+  /// The common part of 200, 206 and 304 (RFC 9110 §15.4.5).
   private func addLines(
     _ exchange: ExchangePointer, _ file: ServedFile, _ settings: StaticSettings, _ now: Int64
   ) {
     file.lines.withUnsafeBytes { exchange.response.add(lines: $0) }
     guard let expiry = settings.expiries.first(where: { holds($0, exchange, file) }) else { return }
-    let end = (expiry.isFromChange ? file.version.modified : now) + Int64(expiry.seconds)
+    let end = (expiry.isFromChange ? file.version.date : now) + Int64(expiry.seconds)
     var lines = ByteBuffer()
     lines.append("Expires: ")
     lines.append(date: end)
@@ -236,8 +236,8 @@ extension Worker {
 }
 
 extension UnsafeMutablePointer where Pointee == Exchange {
-  /// A body is to come that is more than comes along with a head, or of which nobody says how much it is, or
-  /// whose client asks first whether it is wanted.
+  /// A body is to come that is more than fits with a head, or of unknown length, or whose client asks first
+  /// whether it is wanted.
   var announcesMuch: Bool {
     !pointee.head.endsRequest
       && (pointee.head.expectsContinue || pointee.head.isChunked

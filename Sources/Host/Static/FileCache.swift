@@ -1,8 +1,8 @@
 import Control
 import Wire
 
-/// Files that were asked for lately: small ones in memory, as many as there is room for, larger ones open.
-/// The leader's. Each use compares the file with the one on the disk, so that no change is missed.
+/// Recently requested files: small ones in memory, as many as there is room for, larger ones open. Belongs to
+/// the leader. Each use compares the file with the one on the disk, so that no change is missed.
 struct FileCache {
   private var files: [UInt64: ServedFile] = [:]
   private var bytes = 0
@@ -12,20 +12,21 @@ struct FileCache {
   private let mostOpen: Int
   private let trust: UInt64
 
-  /// What nobody has asked for in so many nanoseconds is not held open: a file that was removed would take
+  /// A file that nobody has asked for in this many nanoseconds is not held open: a removed file would keep
   /// its room on the disk. Precedent: nginx `open_file_cache` 60 s.
   private static let idle: UInt64 = 5_000_000_000
 
-  /// Up to `room` bytes and `mostOpen` descriptors, trusted for so many seconds without a look.
+  /// Up to `room` bytes and `mostOpen` descriptors, trusted for this many seconds without a look.
   init(room: Int, mostOpen: Int, trustSeconds: Int) {
     (self.room, self.mostOpen) = (room, mostOpen)
     trust = UInt64(trustSeconds) * 1_000_000_000
   }
 
-  /// The file of a path that ends with NUL, which does not count; nil if it is not here, or has changed.
-  mutating func find(_ path: UnsafeRawBufferPointer, now: UInt64) -> ServedFile? {
-    let key = FNV1a.hash(path)
-    guard let file = files[key], file.path.elementsEqual(path) else { return nil }
+  /// The file at a path that ends with NUL, which does not count, to be sent in a coding; nil if it is not
+  /// here, or has changed.
+  mutating func find(_ path: UnsafeRawBufferPointer, _ coding: ContentCoding?, now: UInt64) -> ServedFile? {
+    let key = Self.key(path, coding)
+    guard let file = files[key], file.coding == coding, file.path.elementsEqual(path) else { return nil }
     file.usedAt = now
     if now < file.trustedUntil { return file }
     let name = path.baseAddress!.assumingMemoryBound(to: CChar.self)
@@ -41,9 +42,9 @@ struct FileCache {
   mutating func add(_ file: ServedFile, now: UInt64) {
     let size = Self.size(file)
     guard size <= room, !file.isOpen || mostOpen > 0 else { return }
-    let key = FNV1a.hash(file.path)
+    let key = file.path.withUnsafeBytes { Self.key($0, file.coding) }
     remove(key)
-    // Which ones go is left to the order of the table: it is no order at all.
+    // The order of the table, which is arbitrary, decides which ones go.
     while bytes + size > room, let other = files.first?.key { remove(other) }
     if file.isOpen, openCount == mostOpen, let other = files.first(where: \.value.isOpen)?.key {
       remove(other)
@@ -54,11 +55,16 @@ struct FileCache {
     if file.isOpen { openCount += 1 }
   }
 
-  /// Closes the files that nobody has asked for lately; with `all` also the others, since descriptors are
-  /// wanted. What is being sent stays open to its end.
+  /// Closes the files that nobody has asked for lately; with `all` also the others, because descriptors are
+  /// needed. A file that is being sent stays open to its end.
   mutating func close(all: Bool = false, now: UInt64 = 0) {
     guard openCount > 0 else { return }
     for (key, file) in files where file.isOpen && (all || now &- file.usedAt > Self.idle) { remove(key) }
+  }
+
+  /// One file can be kept twice: as a coding of another one, and under its own name.
+  private static func key(_ path: UnsafeRawBufferPointer, _ coding: ContentCoding?) -> UInt64 {
+    FNV1a.hash(path) &+ (coding.map { UInt64($0.rawValue) + 1 } ?? 0)
   }
 
   private mutating func remove(_ key: UInt64) {
@@ -67,7 +73,7 @@ struct FileCache {
     if file.isOpen { openCount -= 1 }
   }
 
-  /// Content, path and lines, and what the record itself takes.
+  /// Content, path and lines, and the memory of the record itself.
   private static func size(_ file: ServedFile) -> Int {
     (file.content?.count ?? 0) + file.path.count + file.lines.count + 256
   }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Wire
 
 /// System calls about files that are bodies of responses.
 extension System {
@@ -8,13 +9,13 @@ extension System {
     Int32(try retrying("open") { Int(clinux_open_directory(path)) })
   }
 
-  /// Opens for reading what lies below a directory, wherever links lead. The corresponding call is
-  /// `openat2` with RESOLVE_BENEATH.
+  /// Opens for reading a file that lies below a directory even if links are followed. The corresponding
+  /// call is `openat2` with RESOLVE_BENEATH.
   static func openBeneath(_ directory: Int32, _ path: String) throws(SystemError) -> Int32 {
     Int32(try retrying("openat2") { Int(clinux_open_beneath(directory, path)) })
   }
 
-  /// Size in bytes; EISDIR or EINVAL for what is no regular file. The corresponding C function is `fstat`.
+  /// Size in bytes; EISDIR or EINVAL if it is not a regular file. The corresponding C function is `fstat`.
   static func regularFileSize(_ fd: Int32) throws(SystemError) -> Int64 {
     let status = try System.status(fd)
     guard status.st_mode & S_IFMT == S_IFREG else {
@@ -24,8 +25,8 @@ extension System {
     return Int64(status.st_size)
   }
 
-  /// A copy in memory of what can be read of a file; nil if that is more than so many bytes. The
-  /// corresponding C functions are `memfd_create`, `pread` and `write`.
+  /// A copy in memory of everything that can be read from a file; nil if that is more than this many bytes.
+  /// The corresponding C functions are `memfd_create`, `pread` and `write`.
   static func copy(_ fd: Int32, atMost limit: Int) throws(SystemError) -> (fd: Int32, size: Int64)? {
     let copy = Int32(try retrying("memfd_create") { Int(clinux_memory_file("file")) })
     var size = 0
@@ -47,15 +48,16 @@ extension System {
     return (copy, Int64(size))
   }
 
-  /// Opens for reading, without waiting for whoever is at the other end, what lies below a directory; -1 and
-  /// errno. The path ends with NUL. The corresponding call is `openat2` with RESOLVE_BENEATH.
+  /// Opens a file or directory below a directory for reading; -1 and errno, EINVAL for a pipe, a socket or a
+  /// device, which is not touched. The path ends with NUL. The corresponding call is `openat2` with
+  /// RESOLVE_BENEATH.
   static func openBeneath(_ directory: Int32, _ path: UnsafePointer<CChar>) -> Int32 {
     clinux_open_beneath(directory, path)
   }
 
-  /// Opens for reading what a path leads to; nil if it cannot be read, or `mayLie` refuses the place where
-  /// the file really is. It is asked before anything happens to the file. The corresponding C functions are
-  /// `open` with O_PATH and `readlink`.
+  /// Opens the file or directory that a path leads to for reading; nil if it cannot be read, is neither, or
+  /// if `mayLie` refuses the place where it really is. It is asked before anything happens to the file. The
+  /// corresponding C functions are `open` with O_PATH and `readlink`.
   static func openAnywhere(_ path: UnsafePointer<CChar>, if mayLie: ([UInt8]) -> Bool) -> Int32? {
     let place = clinux_open_place(path)
     guard place >= 0 else { return nil }
@@ -73,27 +75,28 @@ extension System {
     }
   }
 
-  /// What a path leads to; nil for nothing. The corresponding C function is `stat`.
+  /// The file that a path leads to; nil if there is none. The corresponding C function is `stat`.
   static func fileVersion(_ path: UnsafePointer<CChar>) -> FileVersion? {
     var status = stat()
     return stat(path, &status) == 0 ? FileVersion(status) : nil
   }
 
-  /// Whether the kernel makes the file while it is read: neither its size nor its age say anything. The
+  /// Whether the kernel makes the file while it is read: neither its size nor its age mean anything. The
   /// corresponding C function is `fstatfs`.
   static func isKernels(_ fd: Int32) -> Bool { clinux_is_kernels(fd) != 0 }
 
-  /// What an open file is; nil if that cannot be told. The corresponding C function is `fstat`.
+  /// The properties of an open file; nil if they cannot be found out. The corresponding C function is
+  /// `fstat`.
   static func fileVersion(_ fd: Int32) -> FileVersion? { (try? System.status(fd)).map(FileVersion.init) }
 
-  /// What an open file is and says of itself.
+  /// The kind of an open file, and what it says about itself.
   static func fileStatus(_ fd: Int32) throws(SystemError) -> FileStatus { FileStatus(try System.status(fd)) }
 }
 
-/// What a file says of itself.
+/// What a file says about itself.
 struct FileStatus {
   let size: Int64
-  /// It can be read from any place: what pipes, sockets and directories cannot.
+  /// It can be read from any place, unlike pipes, sockets and directories.
   let hasOffsets: Bool
   /// The size is how much can be read. Files that occupy no space only claim one: those of /proc say 0 and
   /// those of /sys a page.
@@ -116,12 +119,16 @@ struct FileVersion: Equatable {
   /// Seconds since 1970, and nanoseconds, of the last change of the content.
   let modified: Int64
   let modifiedNanoseconds: Int64
-  /// It has no place on a disk: it is empty, has nothing but holes, or its size is a claim.
+  /// It has no place on a disk: it is empty, has nothing but holes, or only claims its size.
   let occupiesNothing: Bool
   private let device: UInt64
   private let number: UInt64
-  /// The last change of anything of it, in nanoseconds: rights count too.
+  /// The last change of anything about it, in nanoseconds: permissions count too.
   private let changed: Int64
+
+  /// `modified` as answers can show it: a file's time may be any number, and a program that unpacked an
+  /// archive may have set it.
+  var date: Int64 { min(max(modified, 0), HTTPDate.range.upperBound) }
 
   init(_ status: stat) {
     kind =

@@ -2,8 +2,8 @@ import Wire
 
 /// Questions of load balancers about the server, which no app sees.
 extension Worker {
-  /// What is answered to a path that is about the server; nil for any other. Names are compared as they came:
-  /// who asks is configured to the letter.
+  /// The answer to a path that asks about the server; nil for any other. Names are compared exactly as they
+  /// came: a load balancer is configured to the letter.
   func health(_ exchange: ExchangePointer) -> (status: Int, sentence: String)? {
     let paths = settings.watch
     guard paths.asksForHealth else { return nil }

@@ -4,9 +4,9 @@ import Wire
 /// X-Sendfile over HTTP: the app names a file, the server sends it, but only from below `--sendfile-root`.
 /// On the gateway protocols the field passes through: there the front end serves the file.
 extension Worker {
-  /// Takes X-Sendfile out of a response head and opens what it names; the answer is 403 or 404 when it
-  /// may not or cannot be served. Without `--sendfile-root` the field is dropped: it is no business of a
-  /// client.
+  /// Takes X-Sendfile out of a response head and opens the file that it names; the answer is 403 or 404 if it
+  /// may not or cannot be served. Without `--sendfile-root` the field is dropped: it is none of the client's
+  /// business.
   func takeSendfile(_ exchange: ExchangePointer) -> FileStretch? {
     guard let value = exchange.response.takeSendfile() else { return nil }
     guard let root = settings.sendfileRoot else { return nil }
@@ -26,10 +26,10 @@ extension Worker {
   }
 }
 
-/// Opening a file that must lie below a directory.
+/// Opens a file that must lie below a directory.
 enum SendFile {
   /// All of an open file, whose descriptor it takes. A file that does not know its size is read beforehand,
-  /// up to so many bytes: its length is in the head.
+  /// up to this many bytes: its length is in the head.
   static func whole(_ fd: Int32, copies limit: Int) throws(SystemError) -> FileStretch {
     let size = try System.regularFileSize(fd)
     do throws(SystemError) {
@@ -51,7 +51,7 @@ enum SendFile {
     if path.hasPrefix("/") {
       let prefix = root.hasSuffix("/") ? root : root + "/"
       guard path.hasPrefix(prefix) else { throw SystemError("openat2", EXDEV) }
-      // Who joins paths may join them with two slashes.
+      // Programs that join paths may join them with two slashes.
       rest = path.dropFirst(prefix.count).drop { $0 == "/" }
     }
     let directory = try System.openDirectory(root)

@@ -1,11 +1,13 @@
 import Wire
 
-/// One version of a file, ready to be sent: the lines that all its answers have, and its content in memory or
+/// One version of a file, ready to be sent: the lines common to all its answers, and its content in memory or
 /// behind a descriptor.
 final class ServedFile {
-  /// As it was looked for.
+  /// The path by which it was looked up.
   let path: [UInt8]
   let version: FileVersion
+  /// The coding it is sent in; the same file requested by its own name has none.
+  let coding: ContentCoding?
   /// Its media type.
   let type: String
   /// Content-Type as it is sent.
@@ -20,7 +22,7 @@ final class ServedFile {
   private var descriptor: Int32
   /// Monotonic nanoseconds up to which it counts as unchanged.
   var trustedUntil: UInt64 = 0
-  /// Monotonic nanoseconds when it was asked for.
+  /// Monotonic nanoseconds when it was last requested.
   var usedAt: UInt64 = 0
 
   /// The content is on the disk, behind a descriptor.
@@ -32,6 +34,7 @@ final class ServedFile {
     coding: ContentCoding?, varies: Bool
   ) {
     (self.path, self.descriptor, self.version, self.type) = (Array(path), descriptor, version, type)
+    self.coding = coding
     typeField = MediaTypes.field(of: type)
     var tag = ByteBuffer()
     tag.append(0x22)
@@ -45,7 +48,7 @@ final class ServedFile {
     self.tag = Array(tag.bytes)
     var lines = ByteBuffer()
     lines.append("Last-Modified: ")
-    lines.append(date: version.modified)
+    lines.append(date: version.date)
     lines.append("\r\nETag: ")
     lines.append(tag.bytes)
     lines.append("\r\nAccept-Ranges: bytes\r\n")
@@ -63,7 +66,7 @@ final class ServedFile {
     if descriptor >= 0 { System.close(descriptor) }
   }
 
-  /// Reads the content into memory; false if it is not what its size says.
+  /// Reads the content into memory; false if its length is not the file's size.
   func load() -> Bool {
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(version.size) + 1, alignment: 16)
     var count = 0
@@ -87,15 +90,15 @@ final class ServedFile {
 
   /// The verdict on a request for it.
   func verdict(_ request: FileRequest, now: Int64) -> FileVerdict {
-    tag.withUnsafeBytes { FileValidators(tag: $0, modified: version.modified).verdict(request, now: now) }
+    tag.withUnsafeBytes { FileValidators(tag: $0, modified: version.date).verdict(request, now: now) }
   }
 
-  /// Reads a piece of what is on the disk; 0 behind its end.
+  /// Reads a piece of the file on the disk; 0 after its end.
   func read(_ to: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SystemError) -> Int {
     try System.read(descriptor, to.baseAddress!, to.count, at: offset)
   }
 
-  /// A stretch of it to send from the disk, in records if they are given; the file is closed no sooner.
+  /// A stretch of it to send from the disk, in records if they are given; the file is not closed before that.
   func stretch(_ range: Range<Int64>, in records: ResponseEncoder?) -> FileStretch {
     var stretch = FileStretch(of: self, descriptor, offset: range.lowerBound, count: Int64(range.count))
     stretch.records = records

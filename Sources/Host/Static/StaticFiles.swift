@@ -3,11 +3,12 @@ import Config
 import Glibc
 import Wire
 
-/// The files that the server serves itself: from the path of a request to an open file. The leader's.
+/// The files that the server serves itself: from the path of a request to an open file. Belongs to the
+/// leader.
 final class StaticFiles {
   /// What a path names.
   enum Found {
-    /// Nothing that is served: the request is the app's.
+    /// Nothing that is served: the request goes to the app.
     case nothing
     case file(ServedFile)
     /// A directory with an index, named without its slash.
@@ -21,11 +22,11 @@ final class StaticFiles {
   private let types: MediaTypes
   private let roots: [(prefix: [UInt8], directory: [UInt8], kind: StaticRoot.Kind)]
   private var cache: FileCache
-  /// Files may hold one of so many descriptors: connections need them more.
+  /// Files may hold one in this many descriptors: connections need them more.
   private static let shareOfDescriptors = 32
-  /// The path that is looked at, with a NUL behind it.
+  /// The path that is being looked up, followed by a NUL.
   private var path = ByteBuffer()
-  /// What was found for the exchange of that id, between its head and its end.
+  /// The file that was found for the exchange of that id, between its head and its end.
   private var pending: (id: UInt64, found: Found)?
 
   init(_ settings: StaticSettings, _ limits: Limits) {
@@ -45,20 +46,33 @@ final class StaticFiles {
       trustSeconds: settings.cacheSeconds)
   }
 
-  /// The files of media types can be read.
+  /// The files of media types can be read; what is not there yet, and may come, is said.
   static func check(_ settings: Settings) throws(ServerFailure) {
     for file in settings.files.typeFiles
     where System.text(of: file, most: settings.limits.typeFileBytes) == nil {
       throw ServerFailure("the media types in \(file) cannot be read; correct --mimefile")
     }
+    // A CGI program would say it again for each request.
+    guard !settings.isCGI else { return }
+    for root in settings.files.roots where System.fileVersion(root.directory) == nil {
+      let option =
+        switch root.kind {
+        case .map: "static-map"
+        case .wholePath: "static-map2"
+        case .check: "check-static"
+        }
+      Server.announce(
+        "\(root.directory) of --\(option) is not there for the workers' user: until it is, applications are "
+          + "asked for its files")
+    }
   }
 
   // MARK: From the head of a request to its end
 
-  /// Keeps what was found until the request is complete.
+  /// Keeps the file that was found until the request is complete.
   func keep(_ found: Found, for id: UInt64) { pending = (id, found) }
 
-  /// What was kept for a request; nil if another one came between.
+  /// The file that was kept for a request; nil if another one came between.
   func takeKept(for id: UInt64) -> Found? {
     guard let kept = pending, kept.id == id else { return nil }
     pending = nil
@@ -75,7 +89,9 @@ final class StaticFiles {
   ) -> Found {
     guard FilePath.isPlain(wanted) else { return .nothing }
     for root in roots where isRead || root.kind != .check {
-      guard var rest = FilePath.rest(wanted, below: root.prefix) else { continue }
+      guard var rest = FilePath.rest(wanted, below: root.prefix), !FilePath.hasHiddenName(rest) else {
+        continue
+      }
       if root.kind != .map { rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f }) }
       if settings.skippedEndings.contains(where: { ends(rest, in: $0) }) { continue }
       path.removeAll()
@@ -93,11 +109,11 @@ final class StaticFiles {
     return .nothing
   }
 
-  /// Looks for a decoded path below one directory, which may be a file if there is none.
+  /// Looks for a decoded path below one directory, which may be a file if there is no such directory.
   func find(
     below directory: [UInt8], _ wanted: UnsafeRawBufferPointer, _ request: FileRequest, now: UInt64
   ) -> Found {
-    guard FilePath.isPlain(wanted) else { return .nothing }
+    guard FilePath.isPlain(wanted), !FilePath.hasHiddenName(wanted) else { return .nothing }
     let rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f })
     path.removeAll()
     directory.withUnsafeBytes { path.append($0) }
@@ -147,14 +163,14 @@ final class StaticFiles {
     settings.coded.contains { files in
       switch files {
       case .all: true
-      case .below(let directory): path.bytes.starts(with: directory.utf8)
+      case .below(let directory): FilePath.rest(path.bytes, below: directory) != nil
       case .ending(let ending): ends(path.bytes, in: ending)
       case .matching(let pattern): pattern.matches(path.bytes)
       }
     }
   }
 
-  /// The file of `path` as it lies there, from memory or opened.
+  /// The file at `path` as it is, from memory or opened.
   private func version(
     _ directory: [UInt8], _ start: Int, _ coding: ContentCoding?, varies: Bool, _ now: UInt64
   ) -> Found {
@@ -162,7 +178,7 @@ final class StaticFiles {
     path.append(0)
     defer { path.truncate(to: count) }
     let name = UnsafeRawBufferPointer(rebasing: path.bytes[..<count])
-    if let file = cache.find(name, now: now) { return .file(file) }
+    if let file = cache.find(name, coding, now: now) { return .file(file) }
     guard let opened = descriptor(directory, start) ?? descriptorOfAnother(directory, start) else {
       return errno == EMFILE || errno == ENFILE ? .unavailable : .nothing
     }
@@ -179,28 +195,28 @@ final class StaticFiles {
     let file = ServedFile(
       name, opened, version, type: types.type(of: String(decoding: plain, as: UTF8.self)), coding: coding,
       varies: varies)
-    // A second write within the clock's grain would not show: a file of these seconds is not kept.
+    // A second write within one tick of the clock would not show: a file changed so recently is not kept.
     let isSettled = version.modified < clinux_realtime_s() - 2
     if isSettled, version.size > limits.cachedFileBytes || file.load() { cache.add(file, now: now) }
     return .file(file)
   }
 
-  /// The same in the place of a file that is held open, if it failed for want of a descriptor.
+  /// The same in place of a file that is held open, if it failed for want of a descriptor.
   private func descriptorOfAnother(_ directory: [UInt8], _ start: Int) -> Int32? {
     guard errno == EMFILE || errno == ENFILE, holdsFiles else { return nil }
     closeFiles()
     return descriptor(directory, start)
   }
 
-  /// Some files are held open for the next who asks.
+  /// Holds some files open for the next request.
   var holdsFiles: Bool { cache.openCount > 0 }
   /// Closes those that nobody has asked for lately.
   func closeIdleFiles(now: UInt64) { cache.close(now: now) }
-  /// Descriptors are wanted: closes all that are held open.
+  /// Descriptors are needed: closes all that are held open.
   func closeFiles() { cache.close(all: true) }
 
-  /// Opens `path`, of which the first `start` bytes are the operator's directory: what lies below it, also by
-  /// links, and what links lead to in a `--static-safe` one.
+  /// Opens `path`, whose first `start` bytes are the operator's directory: a file below it, also by links, or
+  /// one that links lead to in a `--static-safe` directory.
   private func descriptor(_ directory: [UInt8], _ start: Int) -> Int32? {
     let whole = path.bytes.baseAddress!.assumingMemoryBound(to: CChar.self)
     // The operator has named the file itself; the NUL counts.

@@ -1,20 +1,20 @@
 import CTLS
 
-/// What carries the bytes of a connection with TLS: ciphertext of its socket goes in, and plaintext of the
-/// codec. Belongs to the connection's outlet. The leader reads; whoever owns the outlet seals and sends.
+/// Carries the bytes of a TLS connection: ciphertext of its socket goes in, and plaintext of the codec.
+/// Belongs to the connection's outlet. The leader reads; the outlet's owner seals and sends.
 typealias Carrier = UnsafeMutablePointer<ctls_session>
 
-/// What reading from a carrier brings.
+/// The result of reading from a carrier.
 enum CarrierReading: Equatable {
-  /// So many bytes of plaintext.
+  /// This many bytes of plaintext.
   case bytes(Int)
   /// More ciphertext is needed.
   case wants
-  /// The peer has said that no more comes.
+  /// The peer has announced the end.
   case ended
   /// Nothing can be read any more.
   case failed
-  /// These are the first bytes, and an HTTP request's without TLS.
+  /// These are the first bytes, and they belong to an HTTP request without TLS.
   case plain
 }
 
@@ -41,7 +41,7 @@ extension UnsafeMutablePointer where Pointee == ctls_session {
     }
   }
 
-  /// Why it cannot be read: words of OpenSSL's, nothing of the peer's.
+  /// Why it cannot be read: OpenSSL's words, nothing from the peer.
   var reason: String { table.reason(self).map { String(cString: $0) } ?? "" }
 
   // MARK: Sending
@@ -49,14 +49,13 @@ extension UnsafeMutablePointer where Pointee == ctls_session {
   /// Bytes of ciphertext that wait to be sent.
   var waiting: Int { pointee.end - pointee.start }
 
-  /// Adds plaintext to what is to be sent, as ciphertext; false when that cannot be.
+  /// Adds plaintext, as ciphertext, to the bytes to be sent; false if that fails.
   func seal(_ bytes: UnsafeRawBufferPointer) -> Bool { table.seal(self, bytes.baseAddress, bytes.count) == 0 }
 
-  /// Says to the peer that no more comes, once: only so it tells a whole answer from a cut one
-  /// (RFC 8446 §6.1).
+  /// Announces the end to the peer, once: this lets it tell a whole answer from a cut one (RFC 8446 §6.1).
   func sealEnd() { table.end(self) }
 
-  /// Sends what was sealed; how much of it. Throws what `send` throws once nothing more is taken.
+  /// Sends sealed bytes, and counts them in `sent`. Throws the error of `send` once nothing more is taken.
   func send(_ fd: Int32, follows: Bool, _ sent: inout Int64) throws(SystemError) {
     while waiting > 0 {
       let count = try System.send(fd, pointee.out + pointee.start, waiting, follows: follows)
@@ -65,17 +64,17 @@ extension UnsafeMutablePointer where Pointee == ctls_session {
     }
   }
 
-  /// Drops what was sealed.
+  /// Drops sealed bytes.
   func lose() { if waiting > 0 { table.sent(self, waiting) } }
 
-  /// The end of its life.
+  /// Ends its life.
   func close() { table.close(self) }
 
-  // MARK: What is known
+  // MARK: Facts
 
   /// HTTP/2 was agreed upon in the handshake.
   var speaksHTTP2: Bool { table.speaks_http2(self) != 0 }
 
-  /// A text that lives as long as the session; nil where there is nothing to tell.
+  /// A text that lives as long as the session; nil if there is nothing to tell.
   func fact(_ which: ctls_fact) -> UnsafePointer<CChar>? { table.fact(self, which) }
 }

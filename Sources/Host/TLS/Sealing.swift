@@ -1,10 +1,10 @@
 import Glibc
 import Wire
 
-/// TLS on the way out. Answers are sealed as the socket takes them, so that of a long one no second copy
-/// waits; a file is read and sealed by the piece, since the kernel cannot send it as it is.
+/// TLS on the way out. Answers are sealed as the socket takes them, so that there is no second copy of a long
+/// one; a file is read and sealed piece by piece, since the kernel cannot send it unchanged.
 extension Worker {
-  /// Bytes that are sealed at once: four records, and one call of the kernel's for them.
+  /// Bytes that are sealed at once: four records, for one system call.
   private static let pieceBytes = 64 * 1024
 
   /// As `send`: owner of the outlet.
@@ -34,7 +34,7 @@ extension Worker {
     try carrier.send(fd, follows: follows, &outlet.pointee.sent)
   }
 
-  /// As much of a large answer as the socket takes now; how many bytes of it were sealed.
+  /// Sends as much of a large answer as the socket takes now; returns how many bytes of it were sealed.
   func sendSealed(
     _ outlet: OutletPointer, _ carrier: Carrier, _ fd: Int32, _ bytes: UnsafeRawBufferPointer,
     _ done: inout Int
@@ -49,7 +49,7 @@ extension Worker {
   }
 
   private func seal(_ carrier: Carrier, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
-    // Without memory, or when the peer has broken the session off.
+    // There is no memory, or the peer has broken off the session.
     guard carrier.seal(bytes) else { throw SystemError("send", EPIPE) }
   }
 

@@ -3,12 +3,12 @@ import Config
 import Control
 import Wire
 
-/// libnsgi_tls.so, which the first socket with TLS loads: no other server has OpenSSL in it.
+/// libnsgi_tls.so, loaded by the first TLS socket: a server without one has no OpenSSL in it.
 enum TLSLibrary {
-  /// Its functions; nil while nobody has loaded it. Written once, before any connection is accepted.
+  /// Its functions; nil until it is loaded. Written once, before any connection is accepted.
   nonisolated(unsafe) private(set) static var table: UnsafePointer<ctls_table>?
 
-  /// Loads it from where plugins lie.
+  /// Loads it from the plugin directories.
   static func load(_ directories: [String]) throws(ServerFailure) {
     guard table == nil else { return }
     let path = try PluginSearch(directories: directories).find(library: "nsgi_tls")
@@ -25,13 +25,14 @@ enum TLSLibrary {
   }
 }
 
-/// The certificates of one listening socket, and what clients may do there. Lives as long as the process.
+/// The certificates of one listening socket, and what clients may do there. Lives until it is dropped and the
+/// last of its sessions has ended.
 struct TLSIdentities: @unchecked Sendable {
   private let set: OpaquePointer
 
   /// - Parameters:
   ///   - files: contents of all files that the settings name.
-  ///   - checksTime: certificates that have expired, or are not valid yet, are refused.
+  ///   - checksTime: refuse certificates that have expired, or are not valid yet.
   init(
     _ listener: TLSListenerSettings, _ settings: Settings, _ files: [HandedFile], checksTime: Bool
   ) throws(ServerFailure) {
@@ -49,7 +50,13 @@ struct TLSIdentities: @unchecked Sendable {
     if let clients = listener.clients ?? settings.tls.clients {
       plan.client_ca = file(clients.authorities)
       plan.client_required = clients.isRequired ? 1 : 0
+      plan.client_depth = Int32(settings.tls.clientDepth)
+      if let path = settings.tls.revocations { plan.client_crl = file(path) }
     }
+    let responses = settings.tls.responses.map { path in
+      memory.file(path, TLSFiles.bytes(files.first { $0.path == path }?.text ?? ""))
+    }
+    (plan.responses, plan.response_count) = (memory.list(responses), responses.count)
     if let path = settings.tls.passwordFile {
       let text = files.first { $0.path == path }?.text ?? ""
       plan.password = memory.text(String(text.prefix { !$0.isNewline }))
@@ -59,7 +66,7 @@ struct TLSIdentities: @unchecked Sendable {
     plan.curves = memory.text(settings.tls.curves)
     plan.offers_http2 = settings.http2 && listener.speaksHTTP ? 1 : 0
     plan.checks_time = checksTime ? 1 : 0
-    // A ticket of two keys before is taken: it is good for that long at least.
+    // Tickets of the last two keys are accepted: each is good for at least that long.
     plan.session_seconds = Int(settings.tls.ticketHours) * 2 * 3600
     let room = 1024
     var reason = [CChar](repeating: 0, count: room)
@@ -69,30 +76,47 @@ struct TLSIdentities: @unchecked Sendable {
     set = made
   }
 
-  /// Keys of tickets in hexadecimal digits, newest first; by the leader.
+  /// Keys of tickets in hexadecimal digits, newest first; called by the leader.
   func use(_ tickets: [String]) {
-    var keys: [UInt8] = []
-    for ticket in tickets.prefix(Int(CTLS_KEYS)) {
-      let digits = ticket.utf8.compactMap { Ascii.hex($0) }
-      guard digits.count == 2 * Int(CTLS_KEY_BYTES) else { continue }
-      for place in stride(from: 0, to: digits.count, by: 2) {
-        keys.append(digits[place] << 4 | digits[place + 1])
-      }
-    }
+    let whole = tickets.prefix(Int(CTLS_KEYS)).filter { $0.utf8.count == 2 * Int(CTLS_KEY_BYTES) }
+    let keys = whole.flatMap { TLSFiles.bytes($0) }
     TLSLibrary.table?.pointee.tickets(set, keys, keys.count / Int(CTLS_KEY_BYTES))
   }
 
-  /// When each certificate ends, in seconds of the calendar, and its file.
-  var ends: [(path: String, at: Int64)] {
-    var ends: [(path: String, at: Int64)] = []
+  /// When each certificate expires, in seconds of the calendar, and its file.
+  var ends: [(path: String, at: Int64)] { list(TLSLibrary.table?.pointee.ends) }
+
+  /// When each OCSP response expires, `Int64.max` for one that does not, and its file.
+  var staples: [(path: String, at: Int64)] { list(TLSLibrary.table?.pointee.staples) }
+
+  private typealias Entry =
+    @convention(c) (
+      OpaquePointer?, Int, UnsafeMutablePointer<UnsafePointer<CChar>?>?
+    ) -> Int64
+
+  private func list(_ entry: Entry?) -> [(path: String, at: Int64)] {
+    var list: [(path: String, at: Int64)] = []
     var name: UnsafePointer<CChar>?
-    while let at = TLSLibrary.table?.pointee.ends(set, ends.count, &name), at != 0, let name {
-      ends.append((String(cString: name), at))
+    while let at = entry?(set, list.count, &name), at != 0, let name {
+      list.append((String(cString: name), at))
     }
-    return ends
+    return list
   }
 
-  /// A connection's session; nil without memory.
+  /// Throws if a name of the previous certificates is in none of these.
+  func checkNames(_ before: TLSIdentities) throws(ServerFailure) {
+    let room = 1024
+    var reason = [CChar](repeating: 0, count: room)
+    guard TLSLibrary.table?.pointee.misses(set, before.set, &reason, room) != 0 else { return }
+    let sentence = reason.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    throw ServerFailure(
+      "\(sentence); add it, or give the file another name and reload to give it up")
+  }
+
+  /// Lets no more sessions begin with it.
+  func drop() { TLSLibrary.table?.pointee.drop(set) }
+
+  /// A connection's session; nil if there is no memory.
   func open() -> Carrier? { TLSLibrary.table?.pointee.open(set) }
 
   /// The sets of all sockets with TLS, in their order.
@@ -100,14 +124,34 @@ struct TLSIdentities: @unchecked Sendable {
     _ settings: Settings, _ files: [HandedFile], checksTime: Bool
   ) throws(ServerFailure) -> [TLSIdentities] {
     var all: [TLSIdentities] = []
-    for listener in settings.tlsListeners {
-      all.append(try TLSIdentities(listener, settings, files, checksTime: checksTime))
+    do throws(ServerFailure) {
+      for listener in settings.tlsListeners {
+        all.append(try TLSIdentities(listener, settings, files, checksTime: checksTime))
+      }
+      let stapled = Set(all.flatMap { $0.staples.map(\.path) })
+      if let path = settings.tls.responses.first(where: { !stapled.contains($0) }), !all.isEmpty {
+        throw ServerFailure(
+          "the OCSP response \(path) is about none of the certificates; ask for one that is")
+      }
+    } catch {
+      for identities in all { identities.drop() }
+      throw error
     }
     return all
   }
+
+  /// Checks whether files could replace the serving ones under the same options.
+  static func attempt(
+    _ settings: Settings, _ files: [HandedFile], inPlaceOf served: [HandedFile]
+  ) throws(ServerFailure) {
+    let all = try all(settings, files, checksTime: true)
+    guard !served.isEmpty else { return }
+    let before = try TLSIdentities.all(settings, served, checksTime: false)
+    for (identities, old) in zip(all, before) { try identities.checkNames(old) }
+  }
 }
 
-/// Memory of a plan, as C reads it.
+/// The memory of a plan, as C reads it.
 private struct PlanMemory {
   private var blocks: [UnsafeMutableRawPointer] = []
 
@@ -124,9 +168,19 @@ private struct PlanMemory {
     ctls_file(name: text(path), bytes: text(contents), count: contents.utf8.count)
   }
 
-  mutating func list(_ identities: [ctls_identity]) -> UnsafePointer<ctls_identity> {
-    let list = UnsafeMutablePointer<ctls_identity>.allocate(capacity: max(1, identities.count))
-    list.initialize(from: identities, count: identities.count)
+  mutating func file(_ path: String, _ bytes: [UInt8]) -> ctls_file {
+    let block = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 1)
+    bytes.withUnsafeBytes {
+      if let base = $0.baseAddress { block.copyMemory(from: base, byteCount: $0.count) }
+    }
+    blocks.append(block)
+    return ctls_file(
+      name: text(path), bytes: UnsafePointer(block.assumingMemoryBound(to: CChar.self)), count: bytes.count)
+  }
+
+  mutating func list<Part>(_ parts: [Part]) -> UnsafePointer<Part> {
+    let list = UnsafeMutablePointer<Part>.allocate(capacity: max(1, parts.count))
+    list.initialize(from: parts, count: parts.count)
     blocks.append(UnsafeMutableRawPointer(list))
     return UnsafePointer(list)
   }

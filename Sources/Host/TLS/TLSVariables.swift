@@ -2,7 +2,7 @@ import CNSGI
 import CTLS
 import Wire
 
-/// What Apache and uWSGI tell applications of TLS, for who asks for the variables of a request.
+/// What Apache and uWSGI tell applications about TLS, for code that asks for a request's variables.
 enum TLSVariables {
   private static let names: [(StaticString, ctls_fact)] = [
     ("SSL_PROTOCOL", CTLS_PROTOCOL), ("SSL_CIPHER", CTLS_CIPHER), ("SSL_TLS_SNI", CTLS_SERVER_NAME),
@@ -13,10 +13,10 @@ enum TLSVariables {
     ("HTTPS_CLIENT_CERTIFICATE", CTLS_CLIENT_CERTIFICATE),
   ]
 
-  /// How many there are at most.
+  /// The most there can be.
   static var count: Int { names.count }
 
-  /// Tells each that there is. Their texts live as long as the connection.
+  /// Calls `body` with each existing one. Their texts live as long as the connection.
   static func each(_ carrier: Carrier, _ body: (StaticString, Text) -> Void) {
     for (name, which) in names {
       guard let text = carrier.fact(which) else { continue }

@@ -1,34 +1,37 @@
+import CLinux
 import CTLS
 import Glibc
 import Wire
 
-/// TLS on the way in: what a socket has is ciphertext, and the codec sees plaintext. All that one piece of
-/// ciphertext holds is taken at once, so that nothing waits in a session that no event would tell of. Its
-/// connections are epoll's on either loop: the ring brings blocks that would have to be opened between
-/// completions, and a handshake would hold all of these up.
+/// TLS on the way in: the socket holds ciphertext, and the codec sees plaintext. Everything in one piece of
+/// ciphertext is taken at once, so that nothing is left in a session that no event would report. These
+/// connections belong to epoll on either loop: the ring brings blocks that would have to be opened between
+/// completions, and a handshake would hold up all of these.
 extension Worker {
-  /// A connection has come to a socket with TLS.
+  /// A connection has come to a TLS socket.
   func beginSealed(_ connection: ConnectionPointer, _ place: Int) {
     connection.isSealed = true
     connection.prefersReactor = true
     connection.keepsInput = false
     connection.preface.insert(.tls)
     // Without one nothing is read.
+    let identities = presented.identities
     connection.outlet.carrier = place < identities.count ? identities[place].open() : nil
+    if clinux_realtime_s() >= presented.stapleEnd { lookAtStaples() }
   }
 
-  /// As `takeInput`: EAGAIN when what has come is no byte for the codec yet.
+  /// As `takeInput`: EAGAIN if the input contains no byte for the codec yet.
   @inline(never)
   func takeSealed(_ connection: ConnectionPointer) throws(SystemError) -> Int {
-    // What there is of a stream stands in its input.
+    // The bytes of a stream are in its input.
     if connection.isStream { throw SystemError("recv", EAGAIN) }
     guard let carrier = connection.outlet.carrier else { throw SystemError("recv", ENOMEM) }
-    // Nobody wants the ciphertext once it was opened.
+    // Nobody needs the ciphertext once it was opened.
     let count = try System.receive(connection.fd, wasted, BlockPool.blockBytes)
     hasReadAll = count < BlockPool.blockBytes
     guard count > 0 else { return 0 }
     let bytes = UnsafeRawBufferPointer(start: wasted, count: count)
-    // A front end says who its client is before it speaks TLS.
+    // A front end names its client before it speaks TLS.
     if connection.preface.contains(.proxy) {
       blocks.fill(&connection.input)
       connection.input.append(bytes)
@@ -57,7 +60,7 @@ extension Worker {
         awaitCiphertext(connection, carrier)
         throw SystemError("recv", EAGAIN)
       case let reading where reading != .plain:
-        // What has come before is served first; the end is told of again.
+        // Earlier input is served first; the end is reported again.
         System.shutdownReading(connection.fd)
         if count > 0 { sealedBegan(connection, carrier) }
         if reading == .failed, !carrier.isSecure {
@@ -84,15 +87,15 @@ extension Worker {
   /// Room in the input below which it grows: a record is opened whole.
   private static let leastRoom = 4 * 1024
 
-  /// No byte of a request has come: what the handshake has to say leaves now (behind it, only with the next
-  /// answer), and with nothing to hold there is no block.
+  /// No byte of a request has come: the handshake's output leaves now (after the handshake, only with the
+  /// next answer), and a connection with nothing to hold has no block.
   private func awaitCiphertext(_ connection: ConnectionPointer, _ carrier: Carrier) {
     if connection.input.isEmpty { blocks.empty(&connection.input) }
     if carrier.waiting > 0, connection.exchange == nil, connection.socket == nil { flush(connection) }
   }
 
-  /// The first bytes of a connection with TLS that are no record of it: a PROXY header was read, and what
-  /// stands behind it is ciphertext; or a request that came without TLS. True when the codec may read on.
+  /// The first bytes of a TLS connection that are not a TLS record: either a PROXY header was read, and
+  /// ciphertext follows it; or a request came without TLS. True when the codec may read on.
   func readSealed(_ connection: ConnectionPointer) -> Bool {
     guard let carrier = connection.outlet.carrier else {
       connection.preface.remove(.tls)
@@ -121,7 +124,7 @@ extension Worker {
     return false
   }
 
-  /// The connection closes: its peer hears that this is the end, if it can be told without waiting.
+  /// The connection closes: tells its peer that this is the end, if that is possible without waiting.
   ///
   /// - Parameter keepsSession: its facts may still be asked for.
   func endSealed(_ connection: ConnectionPointer, keepsSession: Bool = false) {

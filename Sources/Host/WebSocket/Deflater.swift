@@ -1,16 +1,16 @@
 import CDeflate
 import Wire
 
-/// A stream of zlib's, of one direction; for one thread at a time.
+/// A zlib stream for one direction; for one thread at a time.
 ///
-/// Unchecked: who holds it sees to that.
+/// Unchecked: its owner ensures that.
 final class Deflater: @unchecked Sendable {
   private let stream: UnsafeMutableRawPointer
 
-  /// Compression can be had on this machine.
+  /// Compression is available on this machine.
   static var isAvailable: Bool { cdeflate_is_there() != 0 }
 
-  /// - Parameter bits: of the window, 9 … 15.
+  /// - Parameter bits: the window's, 9 … 15.
   init?(compressing: Bool, bits: Int) {
     let made = compressing ? cdeflate_compressor(Int32(bits)) : cdeflate_decompressor(Int32(bits))
     guard let made else { return nil }
@@ -19,23 +19,23 @@ final class Deflater: @unchecked Sendable {
 
   deinit { cdeflate_free(stream) }
 
-  /// Forgets what went through it.
+  /// Forgets everything that went through it.
   func reset() { cdeflate_reset(stream) }
 
-  /// What every compressed message would end with, and none carries (RFC 7692 §7.2.1).
+  /// The end of every compressed message, which is not sent (RFC 7692 §7.2.1).
   private static let tail: [UInt8] = [0, 0, 0xff, 0xff]
-  /// Bytes that are made at a time.
+  /// Bytes that are produced at a time.
   private static let step = 16 * 1024
 
-  /// Appends a message compressed; false without memory.
+  /// Appends a message compressed; false if there is no memory.
   func deflate(_ bytes: UnsafeRawBufferPointer, into out: inout ByteBuffer) -> Bool {
     guard run(bytes, most: .max, into: &out) == .done else { return false }
     if out.bytes.suffix(4).elementsEqual(Deflater.tail) { out.truncate(to: out.count - 4) }
     return true
   }
 
-  /// Appends a message as it was before it was compressed; no more of it is made than `most` bytes, however
-  /// few bytes ask for them.
+  /// Appends a message as it was before it was compressed; produces no more than `most` bytes, however small
+  /// the input.
   func inflate(_ bytes: UnsafeRawBufferPointer, most: Int, into out: inout ByteBuffer) throws(WebSocketError)
   {
     var ending = run(bytes, most: most, into: &out)

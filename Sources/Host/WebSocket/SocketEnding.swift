@@ -3,7 +3,7 @@ import Wire
 
 /// How WebSockets end: by a closing handshake (RFC 6455 §7), whoever begins it, or with their connection.
 extension Worker {
-  /// close(), and the leader when the worker goes: under the lock; the frame goes behind what was sent.
+  /// For close(), and for the leader when the worker leaves: under the lock; the frame follows what was sent.
   func closeUnderLock(_ socket: WebSocketPointer, _ code: UInt16, _ reason: UnsafeRawBufferPointer) {
     switch socket.pointee.state {
     case .free, .closing, .closed: return
@@ -43,7 +43,7 @@ extension Worker {
     if connection.state == .upgraded { lookSoon(connection) }
   }
 
-  /// closed() has returned: the connection ends when all is sent.
+  /// closed() has returned: the connection ends when everything is sent.
   func endSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     let isClosed = socket.pointee.endCode != WebSocketGrammar.broken
     letGo(connection, socket)
@@ -52,7 +52,7 @@ extension Worker {
     endWithOutput(connection)
   }
 
-  /// The record goes back; its connection is any connection again, that ends.
+  /// Gives the record back; its connection is an ordinary one again, and ends.
   func letGo(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     socket.locked { socket.pointee.connection = nil }
     connection.socket = nil
@@ -61,13 +61,39 @@ extension Worker {
       calls.asynchronous -= 1
     }
     webSockets.give(socket)
+    showSockets()
   }
 
   // MARK: Time
 
-  /// Nothing has come for a while: the client is asked whether it is there, once.
+  /// Our close frame is out.
+  func awaitClose(_ socket: WebSocketPointer) {
+    guard socket.pointee.closesBy == 0 else { return }
+    socket.pointee.closesBy = now &+ UInt64(limits.lingerSeconds * 1e9)
+  }
+
+  /// An incomplete message takes memory: its client has to continue it, as with a body (`--body-min-rate`).
+  func keepPace(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
+    guard socket.pointee.reader.isInMessage, socket.pointee.endCode == 0 else {
+      return connection.pace = Pace()
+    }
+    if socket.locked({ socket.pointee.isPaused }) { return connection.pace.rests() }
+    if messageKeepsPace(connection, socket.pointee.received) { return }
+    log.info("WebSocket closed: a message comes too slowly (--body-min-rate): \(socket.line)")
+    socket.locked { closeUnderLock(socket, WebSocketGrammar.policy, .none) }
+    socketEnds(connection, socket, WebSocketGrammar.policy, "a message comes too slowly")
+  }
+
+  /// Nothing has come for a while: asks the client once whether it is still there.
   func socketIsQuiet(_ connection: ConnectionPointer) {
     guard let socket = connection.socket else { return close(connection) }
+    let takesNothing = socket.locked {
+      waiting(socket) > 0 && secondsMore(connection.outlet, connection.fd, at: now) == nil
+    }
+    if takesNothing {
+      log.info("the client of a WebSocket takes nothing (--write-timeout): \(socket.line)")
+      return socketEnds(connection, socket, WebSocketGrammar.broken)
+    }
     if socket.pointee.wasHeard || connection.state == .calling {
       (socket.pointee.wasHeard, socket.pointee.isPinged) = (false, false)
       return setTimeout(connection, .socket)
@@ -77,7 +103,7 @@ extension Worker {
       return socketEnds(connection, socket, WebSocketGrammar.broken)
     }
     socket.pointee.isPinged = true
-    // One that takes nothing is asked by what waits for it.
+    // For a client that takes nothing, the waiting output is the question.
     socket.locked { if waiting(socket) == 0 { _ = send(socket, .ping, .none) } }
     setTimeout(connection, .socket)
   }
@@ -89,7 +115,7 @@ extension Worker {
     socketEnds(connection, socket, WebSocketGrammar.broken)
   }
 
-  /// The time of a handler is over: its socket ends at once, and closed() follows when it has returned.
+  /// The time of a handler is up: its socket ends at once, and closed() follows when it has returned.
   func handlerIsLate(_ connection: ConnectionPointer, _ exchange: ExchangePointer, _ socket: WebSocketPointer)
   {
     log.warning("\(app(exchange).name) takes too long for a message of \(socket.line)")
@@ -113,7 +139,7 @@ extension Worker {
     let isEnd = exchange.pointee.socketCall == .closed
     give(exchange)
     connection.next(.upgraded)
-    // An end has to be told of, however late.
+    // An end has to be reported, however late.
     if !isEnd {
       socket.locked { closeUnderLock(socket, WebSocketGrammar.internalError, .none) }
       socketEnds(connection, socket, WebSocketGrammar.internalError)
@@ -123,7 +149,7 @@ extension Worker {
 
   // MARK: The worker leaves
 
-  /// With each tick of a worker that leaves: sockets have had their time.
+  /// With each tick of a worker that leaves: sockets whose time is up are ended.
   func endSockets() {
     guard webSockets.slab.alive > 0, now >= departure.socketsUntil else { return }
     closeSockets(of: nil, departure.isRetired ? WebSocketGrammar.restart : WebSocketGrammar.goingAway)

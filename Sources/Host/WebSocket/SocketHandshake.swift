@@ -3,14 +3,13 @@ import Wire
 
 /// From a request to a WebSocket: accept(), by whichever thread the request's call runs on.
 extension Worker {
-  /// asked(): whether the request asks for one, well or badly.
+  /// asked(): whether the request asks for one, correctly or not.
   func asksForSocket(_ exchange: ExchangePointer) -> Bool {
     guard exchange.pointee.isNormalized, let upgrade = field(exchange, .upgrade) else { return false }
     return WebSocketHandshake.isAsked(upgrade: upgrade)
   }
 
-  /// accept(): writes the answer and makes the socket; the leader gives it its connection when the call is
-  /// over.
+  /// accept(): writes the answer and makes the socket; the leader gives it its connection after the call.
   func acceptSocket(
     _ exchange: ExchangePointer, _ wish: SocketWish, _ id: UnsafeMutablePointer<nsgi_ws_id>
   ) -> Int32 {
@@ -19,42 +18,78 @@ extension Worker {
       log.error("\(app(exchange).name) accepted a WebSocket that was not asked for: \(exchange.requestLine)")
       return NSGI_MISUSE.rawValue
     }
-    guard exchange.connection.gateway.carriesSockets else {
-      return refuseSocket(
-        exchange, 501,
-        "a WebSocket cannot come by this protocol; proxy it by HTTP, SCGI or uwsgi (docs/WEBSOCKET.md)")
-    }
     let handshake = self.handshake(exchange)
-    do throws(WebSocketHandshake.Failure) { try handshake.check() } catch {
-      return refuseSocket(exchange, error.status, error.description)
-    }
-    guard exchange.head.endsRequest else {
-      return refuseSocket(exchange, 400, "a request for a WebSocket has no body")
-    }
+    if let refusal = refusal(exchange, handshake) { return refuseSocket(exchange, refusal) }
     if wish.subprotocol.count > 0, !handshake.offers(wish.subprotocol) {
       log.error(
         "\(app(exchange).name) accepted a WebSocket with a subprotocol that the client does not offer: "
           + exchange.requestLine)
       return NSGI_MISUSE.rawValue
     }
+    guard let socket = webSockets.take() else { return refuseSocket(exchange, Self.noRoom) }
     let deflate = agreement(exchange)
     do throws(ResponseError) { try begin(exchange, handshake, wish, deflate) } catch {
+      webSockets.give(socket)
       return refused(exchange, error)
     }
+    showSockets()
     fillOutput(exchange)
     exchange.encoder.upgrade(&exchange.response, into: &exchange.outlet.output)
     exchange.next(.answerEncoded)
     exchange.plan.persists = true
-    let socket = makeSocket(exchange, wish, deflate)
+    fill(socket, exchange, wish, deflate)
     exchange.pointee.socket = socket
     id.pointee = socket.id
     return NSGI_OK.rawValue
   }
 
-  private func makeSocket(
-    _ exchange: ExchangePointer, _ wish: SocketWish, _ deflate: WebSocketDeflate?
-  ) -> WebSocketPointer {
-    let socket = webSockets.take()
+  /// Whether accept() would take the request's handshake, were there room.
+  func wouldAcceptSocket(_ exchange: ExchangePointer) -> Bool {
+    exchange.allows(.start) && asksForSocket(exchange) && refusal(exchange, handshake(exchange)) == nil
+  }
+
+  /// Answers a request for a WebSocket in its application's place; returns an nsgi_result.
+  func refuseSocket(_ exchange: ExchangePointer) -> Int32 {
+    guard exchange.allows(.start), asksForSocket(exchange) else { return NSGI_MISUSE.rawValue }
+    return refuseSocket(exchange, refusal(exchange, handshake(exchange)) ?? Self.noRoom)
+  }
+
+  /// A status, and the reason.
+  private typealias Refusal = (status: Int, sentence: String)
+
+  private static var noRoom: Refusal { (503, "there are as many WebSockets as may be (--websocket-max)") }
+
+  /// Why a request for a WebSocket gets none, whatever its application does.
+  private func refusal(_ exchange: ExchangePointer, _ handshake: WebSocketHandshake) -> Refusal? {
+    guard exchange.connection.gateway.carriesSockets else {
+      return (
+        501, "a WebSocket cannot come by this protocol; proxy it by HTTP, SCGI or uwsgi (docs/WEBSOCKET.md)"
+      )
+    }
+    do throws(WebSocketHandshake.Failure) { try handshake.check() } catch {
+      return (error.status, error.description)
+    }
+    guard exchange.head.endsRequest else { return (400, "a request for a WebSocket has no body") }
+    guard isFromGoodPage(exchange) else {
+      return (403, "a page of this origin may open no WebSocket here (--websocket-origin)")
+    }
+    return nil
+  }
+
+  /// Browsers say where the page comes from, and nothing else keeps a page of another site from opening a
+  /// socket with the user's cookies (RFC 6455 §10.2). A client without Origin is not a browser.
+  private func isFromGoodPage(_ exchange: ExchangePointer) -> Bool {
+    guard !webSockets.origins.isEmpty, let origin = field(exchange, "HTTP_ORIGIN") else { return true }
+    let host = field(exchange, "HTTP_HOST")
+    return webSockets.origins.contains { $0.holds(origin, host: host) }
+  }
+
+  /// Shows the master how many there are.
+  func showSockets() { board?[.webSockets].value = UInt64(webSockets.count) }
+
+  private func fill(
+    _ socket: WebSocketPointer, _ exchange: ExchangePointer, _ wish: SocketWish, _ deflate: WebSocketDeflate?
+  ) {
     socket.locked {
       let bounds = WebSocketLimits(
         messageBytes: Int64(limits.webSocketMessageBytes), fragments: limits.webSocketFragments)
@@ -66,12 +101,12 @@ extension Worker {
       socket.pointee.argument = wish.argument
       socket.pointee.target = Array(exchange.meta.requestURI.bytes.prefix(WebSocket.targetBytes))
     }
-    return socket
   }
 
-  // MARK: What the client asks for
+  // MARK: The client's request
 
-  /// A field of the connection, which no environ has; several of a name are one list (RFC 9110 §5.3).
+  /// A field of the connection, which is not in the environ; several with the same name form one list (RFC
+  /// 9110 §5.3).
   private func field(_ exchange: ExchangePointer, _ name: KnownName) -> UnsafeRawBufferPointer? {
     guard let first = exchange.head.first(name) else { return nil }
     var all: [UInt8] = []
@@ -141,8 +176,9 @@ extension Worker {
     exchange.response.add(lines: lines.bytes)
   }
 
-  /// The handshake is refused, and the application has nothing to answer any more.
-  private func refuseSocket(_ exchange: ExchangePointer, _ status: Int, _ sentence: String) -> Int32 {
+  /// The handshake is refused, and the application no longer has anything to answer.
+  private func refuseSocket(_ exchange: ExchangePointer, _ refusal: Refusal) -> Int32 {
+    let (status, sentence) = refusal
     log.warning("request refused with \(status): \(sentence): \(exchange.requestLine)")
     let lines =
       status == 426
@@ -159,7 +195,7 @@ extension WebSocket {
   static let targetBytes = 200
 }
 
-/// What an application accepts with.
+/// The choices with which an application accepts.
 struct SocketWish {
   var subprotocol: UnsafeRawBufferPointer
   var fields: UnsafeBufferPointer<nsgi_pair>

@@ -2,7 +2,7 @@ import CNSGI
 import Glibc
 import Wire
 
-/// From the bytes of a WebSocket to its application. The leader's, as everything that is read.
+/// From the bytes of a WebSocket to its application. Belongs to the leader, like everything that is read.
 extension Worker {
   /// The answer that accepts a socket is complete: the connection is its own from now on.
   private func upgrade(
@@ -10,7 +10,7 @@ extension Worker {
   ) {
     let isGood = exchange.phase == .finished && !exchange.outlet.isLost && !connection.isClosing
     if let calls = socket.pointee.calls {
-      // It counts as an exchange that is asynchronous: the app stays for as long as its sockets.
+      // It counts as an asynchronous exchange: the app stays for as long as its sockets.
       calls.exchanges += 1
       calls.asynchronous += 1
     }
@@ -21,20 +21,23 @@ extension Worker {
     connection.expectsNoMore = false
     if connection.keepsInput { stopKeeping(connection) }
     if connection.onRing == .receiving { leaveRing(connection) }
-    socket.locked {
+    let isClosing = socket.locked {
       socket.pointee.connection = connection
       if socket.pointee.state == .opening { socket.pointee.state = .open }
       blocks.fill(&connection.outlet.output)
       connection.outlet.output.append(socket.pointee.early.bytes)
       socket.pointee.early = ByteBuffer()
-      if socket.pointee.state == .closing { socket.pointee.isAnnounced = false }
+      let isClosing = socket.pointee.state == .closing
+      if isClosing { socket.pointee.isAnnounced = false }
+      return isClosing
     }
-    setTimeout(connection, socket.pointee.state == .closing ? .socketClose : .socket)
+    if isClosing { awaitClose(socket) }
+    setTimeout(connection, of: socket)
     if !isGood { socketEnds(connection, socket, WebSocketGrammar.broken) }
     lookSoon(connection)
   }
 
-  /// The call of an exchange that has to do with a socket is over. True when its connection is to be read on.
+  /// The call of an exchange that has to do with a socket is over. True if reading should go on.
   func goOnAsSocket(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
     guard let socket = exchange.pointee.socket else { return false }
     switch exchange.pointee.socketCall {
@@ -46,7 +49,8 @@ extension Worker {
       connection.next(.upgraded)
       socket.pointee.lent = .none
       socket.pointee.message = ByteBuffer()
-      if connection.timeout != .socket, connection.timeout != .socketClose { setTimeout(connection, .socket) }
+      let isClosing = socket.pointee.closesBy > 0
+      if connection.timeout != (isClosing ? .socketClose : .socket) { setTimeout(connection, of: socket) }
       return true
     case .closed:
       give(exchange)
@@ -55,7 +59,7 @@ extension Worker {
     }
   }
 
-  /// It is looked at in the next turn.
+  /// Has it looked at in the next turn.
   func lookSoon(_ connection: ConnectionPointer) {
     guard !connection.isPostponed else { return }
     connection.isPostponed = true
@@ -64,7 +68,7 @@ extension Worker {
 
   // MARK: Events
 
-  /// The kernel says something of its connection.
+  /// The kernel reports an event on its connection.
   func socketEvent(_ connection: ConnectionPointer, _ event: Readiness) -> Turn {
     guard let socket = connection.socket else { return .goesOn }
     if event.canWrite { flushSocket(connection, socket) }
@@ -85,6 +89,8 @@ extension Worker {
         socketEnds(connection, socket, WebSocketGrammar.broken)
         return .goesOn
       }
+      // Only new bytes are a sign of life: an incomplete frame may stay here and be looked at again for ever.
+      socket.pointee.wasHeard = true
     } catch {
       if !error.wouldBlock { socketEnds(connection, socket, WebSocketGrammar.broken) }
       return .goesOn
@@ -92,7 +98,7 @@ extension Worker {
     return serveSocket(connection, socket)
   }
 
-  /// Reads frames and calls handlers for as long as there is something; then sends what these have said.
+  /// Reads frames and calls handlers as long as there is input; then sends the handlers' output.
   func serveSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) -> Turn {
     guard connection.state == .upgraded else { return .goesOn }
     var served = 0
@@ -127,7 +133,7 @@ extension Worker {
       return .call(.drain)
     }
     if code == 0, socket.locked({ socket.pointee.isPaused }) { return .rest }
-    // What a client has sent before it left is served.
+    // Messages that a client sent before it left are served.
     let step = readSocket(connection, socket)
     if case .rest = step, code != 0 { return .call(.closed) }
     return step
@@ -143,7 +149,6 @@ extension Worker {
   /// Takes the next frame, or a piece of it.
   private func readSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) -> SocketStep {
     guard let base = connection.input.base, !connection.input.isEmpty else { return .rest }
-    socket.pointee.wasHeard = true
     let bytes = UnsafeMutableRawBufferPointer(start: base, count: connection.input.count)
     var offset = 0
     do throws(WebSocketError) {
@@ -158,10 +163,14 @@ extension Worker {
       case .close(let code, let reason):
         clientCloses(connection, socket, code, reason.bytes(in: base))
         return .again
-      case .piece(let piece): return try take(piece, connection, socket, base)
+      case .piece(let piece):
+        socket.pointee.received += Int64(piece.range.count)
+        // The application has sent its last message, and gets no more (RFC 6455 §1.4).
+        if socket.pointee.closesBy > 0 { return .again }
+        return try take(piece, connection, socket, base)
       }
     } catch {
-      // Nothing behind it is read.
+      // Nothing after it is read.
       connection.input.removeAll()
       log.info("WebSocket closed with \(error.code): \(error): \(socket.line)")
       socket.locked { closeUnderLock(socket, error.code, .none) }
@@ -170,7 +179,7 @@ extension Worker {
     }
   }
 
-  /// A message in one piece is lent from where it came; any other is assembled.
+  /// A message in one piece is lent from the input; any other is assembled.
   private func take(
     _ piece: WebSocketPiece, _ connection: ConnectionPointer, _ socket: WebSocketPointer,
     _ base: UnsafeMutableRawPointer
@@ -198,7 +207,7 @@ extension Worker {
       guard let stream = socket.pointee.inflater else { throw .deflateMalformed }
       try stream.inflate(packed.bytes, most: most, into: &socket.pointee.message)
     } else {
-      // A client that was told of no window may use the largest.
+      // A client that was told no window size may use the largest.
       try webSockets.inflate(packed.bytes, bits: 15, most: most, into: &socket.pointee.message)
     }
     var check = UTF8Check()
@@ -208,7 +217,7 @@ extension Worker {
   // MARK: Calls of handlers
 
   /// An exchange for a call of a handler: it has its turn among the calls of the app, its deadline and its
-  /// place on the scoreboard as any other.
+  /// place on the scoreboard like any other.
   private func carry(
     _ connection: ConnectionPointer, _ socket: WebSocketPointer, _ call: SocketCall
   ) -> ExchangePointer {

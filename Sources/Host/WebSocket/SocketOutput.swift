@@ -3,12 +3,12 @@ import CNSGI
 import Glibc
 import Wire
 
-/// From an application to the client of a WebSocket, on whichever thread. Whoever holds the socket's lock
-/// owns its connection's outlet, and sends what the kernel takes; the leader sends the rest later.
+/// From an application to the client of a WebSocket, on any thread. The holder of the socket's lock owns its
+/// connection's outlet, and sends what the kernel takes; the leader sends the rest later.
 extension Worker {
-  /// Messages below this many bytes are not compressed: they would hardly become shorter.
+  /// Messages below this many bytes are not compressed: they would hardly get shorter.
   private static let leastCompressed = 64
-  /// Messages up to this many bytes are copied behind others; longer ones go out from where they are.
+  /// Messages up to this many bytes are copied after others; longer ones are sent from where they are.
   private static let mostCopied = 16 * 1024
 
   /// send() and ping(), under the lock.
@@ -31,7 +31,7 @@ extension Worker {
   /// send_frame(), under the lock.
   func send(_ socket: WebSocketPointer, _ frame: SocketFrame) -> Int32 {
     guard takesFrames(socket) else { return NSGI_GONE.rawValue }
-    // A window of its own has to see each message: it is compressed anew.
+    // A window of its own has to see each message: compresses it again.
     if let agreed = socket.pointee.deflate, agreed.serverKeepsContext {
       return frame.payload.withUnsafeBytes { send(socket, frame.opcode, $0) }
     }
@@ -59,7 +59,7 @@ extension Worker {
   private func hasRoom(_ socket: WebSocketPointer, _ count: Int) -> Bool {
     let waiting = waiting(socket)
     if waiting == 0 || waiting + Int64(count) <= Int64(limits.webSocketQueueBytes) { return true }
-    // It may be that the kernel takes some of it.
+    // The kernel may take some of it.
     trySend(socket)
     let left = self.waiting(socket)
     if left == 0 || left + Int64(count) <= Int64(limits.webSocketQueueBytes) { return true }
@@ -67,7 +67,7 @@ extension Worker {
     return false
   }
 
-  /// False where that makes nothing shorter.
+  /// False if that makes it no shorter.
   private func compress(
     _ socket: WebSocketPointer, _ bytes: UnsafeRawBufferPointer, into out: inout ByteBuffer
   ) -> Bool {
@@ -105,7 +105,7 @@ extension Worker {
     if !waits || outlet.output.count > BlockPool.blockBytes { trySend(socket) }
   }
 
-  /// Sends bytes that are frames already, without a copy where nothing else waits.
+  /// Sends bytes that are frames already, without a copy if nothing else waits.
   private func pass(
     _ socket: WebSocketPointer, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer = .none
   ) {
@@ -132,8 +132,8 @@ extension Worker {
     if !isCorked(socket) { trySend(socket) }
   }
 
-  /// This thread is inside a handler of the socket's own, on the loop: what that says leaves together when it
-  /// returns.
+  /// This thread is inside a handler of this socket, on the loop: the handler's output leaves together when
+  /// it returns.
   private func isCorked(_ socket: WebSocketPointer) -> Bool {
     guard let current = clinux_get_current() else { return false }
     let exchange = current.assumingMemoryBound(to: Exchange.self)
@@ -148,7 +148,7 @@ extension Worker {
     do throws(SystemError) {
       try send(outlet, connection.fd)
       outlet.settle()
-      // The pool is the leader's.
+      // The pool belongs to the leader.
       outlet.output = ByteBuffer()
     } catch {
       if error.wouldBlock { announce(socket) } else { lose(socket, outlet) }
@@ -162,7 +162,7 @@ extension Worker {
     announce(socket)
   }
 
-  /// The leader is to look at it.
+  /// Asks the leader to look at it.
   func announce(_ socket: WebSocketPointer) {
     guard !socket.pointee.isAnnounced else { return }
     socket.pointee.isAnnounced = true
@@ -171,7 +171,7 @@ extension Worker {
 
   // MARK: The leader's side
 
-  /// Something was asked of the leader.
+  /// Handles what the leader was asked to do.
   func heedSocket(_ id: nsgi_ws_id) -> Turn {
     guard let socket = WorkerRegistry.socket(id), socket.id == id else { return .goesOn }
     let (connection, isClosing) = socket.locked {
@@ -179,15 +179,16 @@ extension Worker {
       return (socket.pointee.connection, socket.pointee.state == .closing)
     }
     guard let connection, connection.socket == socket else { return .goesOn }
-    if isClosing, connection.timeout == .socket { setTimeout(connection, .socketClose) }
+    if isClosing { awaitClose(socket) }
     guard connection.state == .upgraded else {
       flushSocket(connection, socket)
       return .goesOn
     }
+    if isClosing, connection.timeout != .socketClose { setTimeout(connection, of: socket) }
     return serveSocket(connection, socket)
   }
 
-  /// Sends what waits; what the socket does not take now goes when it can be written.
+  /// Sends what waits; the rest goes when the socket can be written again.
   func flushSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     let outlet = connection.outlet
     var waits = false
@@ -198,7 +199,8 @@ extension Worker {
       outlet.settle()
       blocks.empty(&outlet.output)
     } catch {
-      if error.wouldBlock {
+      // Checked whenever the client sends something: that alone does not show that it takes anything.
+      if error.wouldBlock, secondsMore(outlet, connection.fd, at: now) != nil {
         outlet.next(.filled)
         waits = true
       } else {
@@ -221,13 +223,14 @@ extension Worker {
     setInterest(connection, waits ? reads.union(.write) : reads)
   }
 
-  /// All that has come was read: what was said leaves, and the next bytes are waited for.
+  /// All input was read: sends the output, and waits for the next bytes.
   func settleSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     if connection.input.isEmpty { blocks.empty(&connection.input) }
     flushSocket(connection, socket)
+    keepPace(connection, socket)
   }
 
-  /// A ping is answered, unless its client takes nothing.
+  /// Answers a ping, unless its client takes nothing.
   func pong(_ socket: WebSocketPointer, _ payload: UnsafeRawBufferPointer) {
     socket.locked {
       guard takesFrames(socket), let connection = socket.pointee.connection else { return }
@@ -238,7 +241,7 @@ extension Worker {
   }
 }
 
-/// A message as it goes out to many: encoded once, and once more for each window that clients have.
+/// A message that goes out to many clients: encoded once, and once more for each window size in use.
 ///
 /// Unchecked: `packed` is guarded by `lock`.
 final class SocketFrame: @unchecked Sendable {
@@ -257,7 +260,7 @@ final class SocketFrame: @unchecked Sendable {
 
   /// The frame for a socket.
   ///
-  /// - Parameter bits: of the window; nil without compression.
+  /// - Parameter bits: the window's; nil without compression.
   func withBytes<Answer>(
     _ bits: Int?, _ sockets: WebSockets, _ body: (UnsafeRawBufferPointer) -> Answer
   ) -> Answer {

@@ -6,28 +6,29 @@ import Wire
 /// A WebSocket in its slab.
 typealias WebSocketPointer = UnsafeMutablePointer<WebSocket>
 
-/// What a handler is called for; an exchange that carries such a call has no request of its own.
+/// The handler that a call is for; an exchange that carries such a call has no request of its own.
 enum SocketCall: UInt8 {
-  /// It is a request's call, perhaps the one that accepts.
+  /// The call belongs to a request, perhaps the accepting one.
   case none
   case message
   case drain
   case closed
 }
 
-/// One WebSocket, from the answer that accepts it to its end. An application knows it by `id` alone.
+/// One WebSocket, from the answer that accepts it to its end. An application knows it only by `id`.
 ///
 /// An idle one owns this record and its connection's, and no block: messages are assembled in a buffer that
-/// goes with them, and each call of a handler takes an exchange, which gives it all that calls have.
+/// is freed with them, and each call of a handler takes an exchange, which gives it everything that calls
+/// have.
 struct WebSocket: ~Copyable {
   enum State: UInt8 {
     /// In the slab.
     case free
-    /// Accepted; the answer has not come to the leader, who makes the connection its own.
+    /// Accepted; the answer has not reached the leader, which gives the socket its connection.
     case opening
     /// Messages go both ways.
     case open
-    /// Our close frame is written, the client's is waited for.
+    /// Our close frame is written; waiting for the client's.
     case closing
     /// Nothing is sent any more.
     case closed
@@ -35,14 +36,14 @@ struct WebSocket: ~Copyable {
 
   let slot: UInt32
   let owner: Unmanaged<Worker>
-  /// As an exchange's number, with a slot that no exchange has. Read by any thread.
+  /// Like an exchange's number, with a slot that no exchange has. Read by any thread.
   private let number: Atomic<UInt64>
   /// Guards what follows, and the outlet of its connection.
   let lock = Monitor()
   var state = State.free
-  /// nil until the leader has made the connection its own.
+  /// nil until the leader has given it its connection.
   var connection: ConnectionPointer?
-  /// Frames that were sent before.
+  /// Frames that were sent before that.
   var early = ByteBuffer()
   /// The application gets no message until it says so.
   var isPaused = false
@@ -50,15 +51,15 @@ struct WebSocket: ~Copyable {
   var wantsDrain = false
   /// The leader was asked to look.
   var isAnnounced = false
-  /// The peer is gone, as somebody has found who sent.
+  /// The peer is gone, as a sender has found.
   var isLost = false
   var topics: [String] = []
-  /// What was agreed on; nil without compression.
+  /// The agreed parameters; nil without compression.
   var deflate: WebSocketDeflate?
-  /// The window of what is sent, with context takeover.
+  /// The compressor of sent messages, with context takeover.
   var deflater: Deflater?
 
-  // The leader's, once the connection is its own.
+  // For the leader, once the socket has its connection.
 
   var reader: WebSocketReader
   var calls: AppCallsPointer?
@@ -68,17 +69,21 @@ struct WebSocket: ~Copyable {
   var target = [UInt8]()
   /// A message that did not come in one piece.
   var message = ByteBuffer()
-  /// The window of what comes, with context takeover.
+  /// The decompressor of received messages, with context takeover.
   var inflater: Deflater?
-  /// What is lent to the handler.
+  /// The bytes that are lent to the handler.
   var lent = UnsafeRawBufferPointer.none
   var isText = false
-  /// There is room again, as the application is to be told.
+  /// There is room again, and the application has to be told.
   var owesDrain = false
-  /// Something has come since the last look at it, and a ping has gone out since then.
+  /// Bytes have come since the last check, and a ping has gone out since then.
   var wasHeard = false
   var isPinged = false
-  /// It is over with this code, which closed() is to be told.
+  /// Bytes of messages that have come; a client has to keep up a pace while one is incomplete.
+  var received: Int64 = 0
+  /// Once our close frame is out: until when to wait for the client's (monotonic nanoseconds); 0 before.
+  var closesBy: UInt64 = 0
+  /// It is over with this code, which closed() will be told.
   var endCode: UInt16 = 0
   var endReason = [UInt8]()
 
@@ -95,7 +100,7 @@ struct WebSocket: ~Copyable {
 
   @inline(__always) var id: nsgi_ws_id { number.load(ordering: .relaxed) }
 
-  /// Under the lock: the record is free, and nobody reaches it by the id that the app has.
+  /// Under the lock: the record is free, and the app's id no longer reaches it.
   mutating func clear() {
     let next = id &+ (1 << 32)
     number.store(next >> 32 == 0 ? next | (1 << 32) : next, ordering: .relaxed)
@@ -108,6 +113,7 @@ struct WebSocket: ~Copyable {
     (inflater, lent) = (nil, UnsafeRawBufferPointer.none)
     message = ByteBuffer()
     (owesDrain, wasHeard, isPinged) = (false, false, false)
+    (received, closesBy) = (0, 0)
     (endCode, endReason) = (0, [])
   }
 }

@@ -1,7 +1,8 @@
 import CNSGI
+import Config
 import Wire
 
-/// The WebSockets of a worker: their records, the topics, and what they compress with.
+/// The WebSockets of a worker: their records, the topics, and their compressors.
 ///
 /// Unchecked: the slab's free list and `topics` are guarded by `lock`, the streams by theirs.
 final class WebSockets: @unchecked Sendable {
@@ -11,25 +12,50 @@ final class WebSockets: @unchecked Sendable {
   /// Compressors without context takeover, by their window; one at a time for all sockets.
   private let deflating = Monitor()
   private var deflaters: [Int: Deflater] = [:]
-  /// The leader's: decompressors without context takeover.
+  /// For the leader: decompressors without context takeover.
   private var inflaters: [Int: Deflater] = [:]
 
-  init(maximum: Int) { slab = Slab(maximum: min(maximum, Int(WebSocket.mark) - 1)) }
+  /// Records in use, and how many may be.
+  private var open = 0
+  private let most: Int
+  /// The origins whose pages may open some; empty: any.
+  let origins: [WebSocketOrigin]
 
-  /// Any thread: a record; to be filled under its lock.
-  func take() -> WebSocketPointer {
+  init(_ limits: Limits) {
+    let maximum = limits.connections + 1
+    slab = Slab(maximum: min(maximum, Int(WebSocket.mark) - 1))
+    (most, origins) = (limits.webSockets == 0 ? maximum : limits.webSockets, limits.webSocketOrigins)
+  }
+
+  /// How many there are.
+  var count: Int {
     lock.lock()
     defer { lock.unlock() }
+    return open
+  }
+
+  /// Any thread: a record, to be filled under its lock; nil if there are as many as allowed
+  /// (`--websocket-max`).
+  func take() -> WebSocketPointer? {
+    lock.lock()
+    defer { lock.unlock() }
+    guard open < most else { return nil }
+    open += 1
     return slab.take()
   }
 
-  /// The record is free; its id leads nowhere any more.
+  /// Frees the record; its id becomes invalid.
   func give(_ socket: WebSocketPointer) {
-    let (id, topics) = (socket.id, socket.pointee.topics)
-    socket.locked { socket.pointee.clear() }
+    // Under the lock, since an application may subscribe to the last.
+    let (id, topics) = socket.locked {
+      let last = (socket.id, socket.pointee.topics)
+      socket.pointee.clear()
+      return last
+    }
     lock.lock()
     for topic in topics { remove(id, topic) }
     slab.give(socket.pointee.slot)
+    open -= 1
     lock.unlock()
   }
 
@@ -60,7 +86,7 @@ final class WebSockets: @unchecked Sendable {
 
   // MARK: Compression without context
 
-  /// A message compressed by itself, nil if that cannot be.
+  /// A message compressed by itself, nil if that fails.
   func deflate(_ bytes: UnsafeRawBufferPointer, bits: Int, into out: inout ByteBuffer) -> Bool {
     deflating.lock()
     defer { deflating.unlock() }
@@ -70,7 +96,7 @@ final class WebSockets: @unchecked Sendable {
     return stream.deflate(bytes, into: &out)
   }
 
-  /// Leader: a message of a client's, of at most `most` bytes.
+  /// Leader: decompresses a client's message, to at most `most` bytes.
   func inflate(
     _ bytes: UnsafeRawBufferPointer, bits: Int, most: Int, into out: inout ByteBuffer
   ) throws(WebSocketError) {

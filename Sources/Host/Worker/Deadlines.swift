@@ -2,18 +2,18 @@ import CLinux
 import Glibc
 import Wire
 
-/// `--harakiri`: the time of a request is over. The leader answers or cuts, at that moment, whatever the app
-/// does; a call that does not return keeps its thread, and nothing else.
+/// `--harakiri`: the time of a request is up. The leader answers or cuts at that moment, whatever the app
+/// does; a call that does not return keeps its thread, but nothing else.
 extension Worker {
-  /// The deadline of a request has passed: the client gets a 504 if nothing was sent yet; a response that is
-  /// under way is cut, so that the client notices.
+  /// The deadline of a request has passed: the client gets a 504 if nothing was sent yet; a response that has
+  /// begun is cut, so that the client notices.
   func deadlinePassed(_ connection: ConnectionPointer) {
     connection.deadline = 0
     guard let exchange = connection.exchange else { return close(connection) }
     guard connection.isDetached else { return waitedTooLong(connection, exchange) }
     if let socket = connection.socket { return handlerIsLate(connection, exchange, socket) }
     log.warning("\(app(exchange).name) takes too long for \(exchange.requestLine)")
-    // First, since the answer may be what the call waits for.
+    // Done first, since the answer may be what the call waits for.
     logStack(exchange)
     exchange.pointee.isLate = true
     let isAnswered = answerLate(exchange)
@@ -22,13 +22,13 @@ extension Worker {
     if exchange.state.owner == .detached { setTimeout(connection, .stuck) }
   }
 
-  /// A 504, after which the connection is of no use: the call may go on for long. False when a response was
-  /// under way.
+  /// Answers with a 504, after which the connection is of no use: the call may go on for long. False if a
+  /// response had begun.
   private func answerLate(_ exchange: ExchangePointer) -> Bool {
     exchange.lock.lock()
     defer { exchange.lock.unlock() }
     guard exchange.phase == .called, !exchange.isOver else {
-      // All is said, and the call goes on: what it has said still leaves.
+      // The response is complete, but the call goes on: sends the rest of the output.
       pushOutBeside(exchange)
       return exchange.phase == .finished
     }
@@ -42,7 +42,7 @@ extension Worker {
     return true
   }
 
-  /// The whole response is there: the connection ends behind it, and not behind the call.
+  /// The response is complete: the connection ends after it, not after the call.
   private func endLate(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     connection.closesAfterOutput = true
     exchange.lock.lock()
@@ -51,7 +51,7 @@ extension Worker {
     if hasOutput { watchOutput(connection) } else { hangUp(connection) }
   }
 
-  /// Half a response is there: the client must not take it for a whole one.
+  /// The response is incomplete: the client must not take it for a whole one.
   private func cutLate(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     connection.closesAfterOutput = true
     let isTold =
@@ -61,7 +61,7 @@ extension Worker {
       }
     if !connection.gateway.hasSocket { return hangUp(connection) }
     if connection.isStream { return resetStream(connection) }
-    // What ends without a word of its length, is told by a reset alone.
+    // A body whose length was not announced can only be cut by a reset.
     if !isTold, isTCP(connection) { System.reset(connection.fd) }
     if !isTold, connection.kept > 0, severed(connection) { return }
     System.shutdown(connection.fd)
@@ -75,8 +75,8 @@ extension Worker {
     refuse(connection, 504, "the application did not answer in time")
   }
 
-  /// A call was cancelled and goes on: its thread cannot be had back. The log gets its stack; under a
-  /// master the worker is replaced, answers what else it has, and leaves without that thread.
+  /// A call was cancelled and goes on: its thread cannot be recovered. Logs its stack; under a master the
+  /// worker is replaced, answers its other requests, and leaves without that thread.
   func callIsStuck(_ connection: ConnectionPointer) {
     guard let exchange = connection.exchange, connection.isDetached else { return }
     setTimeout(connection, .none)

@@ -4,7 +4,7 @@ import Config
 struct Departure {
   enum Stage {
     case serving
-    /// Nothing new is accepted; what is under way is answered. Times are in monotonic nanoseconds.
+    /// Nothing new is accepted; running requests are answered. Times are in monotonic nanoseconds.
     case leaving(deadline: UInt64)
     /// Nothing is waited for.
     case now
@@ -14,15 +14,16 @@ struct Departure {
   /// Others go on accepting on the same sockets: connections between two requests are served once more
   /// (Leaving.swift).
   private(set) var isRetired = false
-  /// From when on it waits for no connection that asks nothing.
+  /// From this time on it no longer waits for idle connections.
   private(set) var lateFrom: UInt64 = .max
-  /// From when on it does not wait for the end of a call before it tells the apps that nothing more comes.
+  /// From this time on it no longer waits for the end of a call before it tells the apps that no more calls
+  /// come.
   private(set) var drainFrom: UInt64 = .max
-  /// From when on it closes WebSockets.
+  /// From this time on it closes WebSockets.
   private(set) var socketsUntil: UInt64 = .max
   /// The apps know that no call will come.
   var isDrained = false
-  /// Calls that were cancelled and go on: nobody waits for them.
+  /// Calls that were cancelled but go on: nobody waits for them.
   var stuckCalls = 0
   /// No call of an application outlasts the loop: they may be unloaded.
   var isQuiet = true
@@ -47,9 +48,9 @@ struct Departure {
   mutating func begin(at now: UInt64, _ limits: Limits) {
     let seconds = limits.gracefulSeconds
     stage = .leaving(deadline: now &+ UInt64(seconds * 1e9))
-    // What only waits does not hold it up for longer than half of the time that there is.
+    // Idle connections hold it up for no longer than half of the available time.
     lateFrom = now &+ UInt64(seconds / 2 * 1e9)
-    // Others take those of a worker that retires; what has its time there has to end in time.
+    // Other workers take over a retiring one's WebSockets; their time here has to end before the worker does.
     let drain = isRetired ? min(limits.webSocketDrainSeconds, max(0, seconds - 2)) : 0
     socketsUntil = now &+ UInt64(drain * 1e9)
     drainFrom = now &+ UInt64(min(limits.drainSeconds, seconds / 2) * 1e9)
@@ -57,7 +58,7 @@ struct Departure {
 
   mutating func retire() { isRetired = true }
 
-  /// What has been quiet for a while is closed.
+  /// Connections that have been quiet for a while are closed.
   mutating func hurry(at now: UInt64, _ limits: Limits) {
     socketsUntil = min(socketsUntil, now)
     lateFrom = min(lateFrom, now &+ UInt64(limits.quietSeconds * 1e9))

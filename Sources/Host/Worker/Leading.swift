@@ -1,15 +1,15 @@
-/// Who leads, and with `--threads 1` what the home thread has to do.
+/// Who leads, and with `--threads 1` the tasks of the home thread.
 struct Leading {
-  /// The thread that leads, and its number apart: a call compares that.
+  /// The thread that leads; its number is kept separately, for calls to compare.
   private(set) var thread = HostThread()
   private(set) var id: UInt64 = 0
   /// `--threads 1`: the thread on which apps were loaded; set before `run`.
   var home: HomeThread?
-  /// There is a home thread, and it does not lead: no app may be called.
+  /// There is a home thread, but it does not lead: no app may be called.
   private(set) var isAway = false
   /// It has just begun to lead: requests may have queued meanwhile.
   var hasQueues = false
-  /// What the home thread is to do (Errands.swift).
+  /// Tasks for the home thread (Errands.swift).
   var errands: [Worker.Errand] = []
 
   /// This thread makes the calls from now on.

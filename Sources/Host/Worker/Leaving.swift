@@ -3,12 +3,12 @@ import Wire
 
 /// How a worker leaves when others go on accepting on the same sockets: no request may meet a close.
 ///
-/// An HTTP connection is served once more and told to close. FastCGI has no word for that, and a front end
-/// sees the end of a connection that it keeps only when it looks. So such a connection ends with an answer
-/// that brings the end along in one segment, or after it has been quiet for a while; when the worker is late,
-/// with the next answer of any kind.
+/// An HTTP connection is served once more and told to close. FastCGI cannot express that, and a front end
+/// notices the end of a kept connection only when it looks. So such a connection ends with an answer that
+/// carries the end in the same segment, or after it has been quiet for a while; when the worker is late, with
+/// the next answer of any kind.
 extension Worker {
-  /// Others go on accepting on the same sockets: finish what is here and leave.
+  /// Others go on accepting on the same sockets: finishes its requests and leaves.
   func retire() {
     guard !departure.isUnderWay else { return }
     departure.retire()
@@ -30,7 +30,7 @@ extension Worker {
     for app in apps { app.leave() }
   }
 
-  /// Too many retired workers wait, or the master is gone: what has been quiet for a while is closed.
+  /// Too many retired workers wait, or the master is gone: closes connections that are quiet for a while.
   func hurry() {
     departure.hurry(at: now, limits)
     forEachIdle { connection in
@@ -40,8 +40,9 @@ extension Worker {
 
   var isLate: Bool { now >= departure.lateFrom }
 
-  /// Closes what waits between two requests. An answer that is still on its way, or requests in the buffer,
-  /// end by themselves; so does a request that has reached the machine: a close would answer it with a reset.
+  /// Closes connections that wait between two requests. Those with an answer that is still being sent, or
+  /// with requests in the buffer, end by themselves; so do those with a request that has reached the machine:
+  /// a close would answer it with a reset.
   func closeIdle() {
     sendOutgoing()
     forEachIdle { connection in
@@ -49,8 +50,9 @@ extension Worker {
     }
   }
 
-  /// The server stops, and clients do not know it: one that was accepted and has not asked yet keeps a turn,
-  /// and one that has been answered before may be sending: it is closed when it has been quiet for a while.
+  /// The server stops, and clients do not know it: one that was accepted and has not sent a request yet keeps
+  /// its turn, and one that has been answered before may be sending: it is closed when it has been quiet for
+  /// a while.
   func letIdleEnd() {
     sendOutgoing()
     forEachIdle { connection in
@@ -65,9 +67,9 @@ extension Worker {
     }
   }
 
-  /// What still comes of the request would have to be read over, or the worker leaves: then connections end,
-  /// but not before the requests that are there already. Beside the loop nobody may look whether there are.
-  /// FastCGI says nothing: the leader decides at the end.
+  /// The rest of the request would have to be read and dropped, or the worker leaves: then connections end,
+  /// but not before requests that have already come. Beside the loop nobody may check whether there are any.
+  /// FastCGI announces nothing: the leader decides at the end.
   @inline(__always)
   func saysClose(_ exchange: ExchangePointer) -> Bool {
     if exchange.stream.isComplete, !isStopping.load(ordering: .relaxed) { return false }
@@ -76,17 +78,17 @@ extension Worker {
     return exchange.isDetached || exchange.connection.input.isEmpty
   }
 
-  /// Close after the answer in the output, without announcing it.
+  /// Closes after the answer in the output, without announcing it.
   @inline(__always)
   func endsUnsaid(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
     guard departure.isUnderWay else { return false }
-    // The apps were told that no call comes any more.
+    // The apps were told that no more calls come.
     if departure.isDrained { return true }
     return connection.gateway.keepsWithoutWord && mayEndUnsaid(connection, exchange)
   }
 
-  /// A front end that has begun to read an answer may read the rest and the end of the connection in one go,
-  /// and not see the end before it has sent the next request (nginx does not repeat a POST).
+  /// A front end that has begun to read an answer may read the rest and the end of the connection together,
+  /// and notice the end only after it has sent the next request (nginx does not repeat a POST).
   private func mayEndUnsaid(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
     guard connection.input.isEmpty else { return false }
     if isLate { return true }
@@ -94,8 +96,8 @@ extension Worker {
       && connection.outlet.output.count <= System.segmentBytes(connection.fd)
   }
 
-  /// Leader, when the worker stops: tells the apps, as soon as no call can come any more. Until then
-  /// requests that have reached the machine are still called for.
+  /// Leader, when the worker stops: tells the apps as soon as no more calls can come. Until then apps are
+  /// still called for requests that have reached the machine.
   func drainWhenQuiet() {
     guard !departure.isDrained else { return }
     if isLate { closeIdle() }
@@ -123,7 +125,7 @@ extension Worker {
     case .idle where connection.isCarrier: return connection.multiplexer?.pointee.leaving != .last
     case .idle, .readingHead, .readingBody, .skipping: return true
     case .calling where connection.socket != nil: return false
-    // A password is looked at: its application has not been asked.
+    // A password is being checked: its application has not been asked yet.
     case .calling where connection.exchange?.pointee.calls == nil: return !isLate
     case .calling where isLate || now >= departure.drainFrom: return false
     case .calling: return !connection.input.isEmpty || departure.isRetired && mayGoOn(connection)

@@ -1,15 +1,15 @@
 import Config
 import Glibc
 
-/// When there is a ring, and for how long there is none.
+/// When there is a ring, and how long there is none.
 struct RingTenure {
-  /// When a leader may take one up, in monotonic nanoseconds.
+  /// When a leader may set one up, in monotonic nanoseconds.
   var due: UInt64
   /// Since when there is one.
   var since: UInt64 = 0
-  /// For how many seconds there is none after a hand-off.
+  /// How many seconds there is none after a hand-off.
   var rest: Double
-  /// Turns in a row in which the ring alone had something.
+  /// Turns in a row in which only the ring had something.
   var turns: UInt8 = 0
 
   init(isAllowed: Bool, restSeconds: Double) { (due, rest) = (isAllowed ? 0 : .max, restSeconds) }
@@ -17,7 +17,7 @@ struct RingTenure {
   /// No ring any more.
   mutating func forgo() { due = .max }
 
-  /// It is left, at `now`: for how long depends on how long it has lasted.
+  /// It is given up, at `now`: for how long depends on how long it has lasted.
   mutating func end(at now: UInt64, _ limits: Limits) {
     let hasLasted = now &- since > UInt64(limits.ringLastsSeconds * 1e9)
     rest = hasLasted ? limits.ringRestSeconds : min(rest * 2, limits.ringRestMostSeconds)
@@ -25,10 +25,10 @@ struct RingTenure {
   }
 }
 
-/// A leader's time with a ring: taken up when calls are fast, left by the successor of a leader whose call
+/// A leader's time with a ring: set up when calls are fast, given up by the successor of a leader whose call
 /// was handed off.
 extension Worker {
-  /// The leader, with nothing else to do: has its own ring from now on.
+  /// For the leader, when idle: sets up its own ring.
   func takeUpRing() {
     tenure.forgo()
     do throws(SystemError) {
@@ -53,12 +53,12 @@ extension Worker {
     }
   }
 
-  /// A new leader: what the last one's ring was to do goes on with epoll, for a while. Calls that are slow
-  /// come in a row, and each would cost all connections the change.
+  /// For a new leader: the work of the last one's ring goes on with epoll, for a while. Slow calls come in a
+  /// row, and each would cost all connections the change.
   func leaveRing() {
     guard ring.isOpen else { return }
     now = System.now()
-    // What has completed is in memory; the rest will not.
+    // Completed operations are in memory; the rest will not complete.
     takeCompletions()
     closeRing()
     tenure.end(at: now, limits)
@@ -70,10 +70,10 @@ extension Worker {
     }
   }
 
-  /// Gives the kernel's part back; connections that were on it are watched by nobody.
+  /// Gives back the kernel's part; connections that were on it are no longer watched.
   func closeRing() { ring.close(&blocks) }
 
-  /// From now on the Reactor watches the connection: it needs more than to wait for input.
+  /// From now on the Reactor watches the connection: it needs more than waiting for input.
   func leaveRing(_ connection: ConnectionPointer) {
     guard connection.onRing == .receiving else { return }
     connection.prefersReactor = true
@@ -81,16 +81,16 @@ extension Worker {
     ring.cancel(connection.token)
   }
 
-  /// A connection closes while the ring receives for it. What was asked in this turn has to be submitted
-  /// before: the number of a descriptor that is closed is another connection's a moment later. And the ring
-  /// lets go of the socket only when it is entered, but the peer is to see the end now, with the last bytes.
+  /// A connection closes while the ring receives for it. Requests of this turn have to be submitted first: a
+  /// closed descriptor's number belongs to another connection a moment later. And the ring releases the
+  /// socket only when it is entered, but the peer should see the end now, with the last bytes.
   func endReceiving(_ connection: ConnectionPointer) {
     if connection.onRing == .receiving { ring.cancel(connection.token) }
     ring.submit()
     if !connection.outlet.resets { System.shutdown(connection.fd) }
   }
 
-  /// A connection that nobody watches, to be watched for what it waits for.
+  /// Watches an unwatched connection for what it waits for.
   func watchAnew(_ connection: ConnectionPointer) {
     let interest = connection.interest
     connection.isRegistered = false

@@ -1,18 +1,18 @@
 import Glibc
 import Wire
 
-/// The loop on io_uring: one call a turn sends the answers of the last one and brings what has come since.
-/// Only when that is nothing, the loop waits, as ever with epoll: what many workers listen for is told to one
-/// of them. All that came is put where it belongs before any of it is served.
+/// The loop on io_uring: one call per turn sends the answers of the last one and brings what has come since.
+/// Only if there is nothing does the loop wait, with epoll as always: it wakes just one of the workers that
+/// listen on a socket. Everything that came is put where it belongs before any of it is served.
 extension Worker {
-  /// A body with more bytes to come than this is received straight to its place, which the ring cannot.
+  /// A body with more bytes to come than this is received directly into its place, which the ring cannot do.
   private static let longBody: Int64 = 4 * Int64(BlockPool.blockBytes)
 
   /// Turns after which the Reactor is asked, however much the ring brings.
   private static let turnsInARow: UInt8 = 8
 
-  /// Sends what is to leave, and puts what has come where it belongs; waits if that is nothing. Returns how
-  /// many events the Reactor has.
+  /// Sends pending output, and puts input where it belongs; waits if there is none. Returns how many events
+  /// the Reactor has.
   func waitOnRing(milliseconds: Int32) throws(SystemError) -> Int {
     try ring.check()
     let prepared = prepareOutgoing()
@@ -37,7 +37,7 @@ extension Worker {
     return try reactor.wait(milliseconds: milliseconds)
   }
 
-  /// Serves what has come.
+  /// Serves the new input.
   func serveNews() -> Turn {
     rounds.freshen()
     while let token = rounds.nextFresh() {
@@ -65,6 +65,7 @@ extension Worker {
       if !connection.isPostponed, !connection.input.isEmpty {
         hasReadAll = connection.input.count % BlockPool.blockBytes != 0
         if !connection.preface.isEmpty, !readPreface(connection) { break }
+        connection.socket?.pointee.wasHeard = true
         if decode(connection) == .handedOff { return .handedOff }
       }
     }
@@ -73,12 +74,12 @@ extension Worker {
     return .goesOn
   }
 
-  /// A connection whose input was served: is it still received for, and should it be?
+  /// The input of a connection was served: checks whether the ring still receives for it, and should.
   private func lookAfter(_ connection: ConnectionPointer) {
     if let socket = connection.socket {
       if connection.incoming != .open { socketEnds(connection, socket, WebSocketGrammar.broken) }
     }
-    // Whoever looks later is told of the end again.
+    // A later look will find the end again.
     if connection.incoming != .open, isReading(connection) { return inputEnded(connection) }
     switch connection.onRing {
     case .no where !connection.isRegistered: watchAnew(connection)

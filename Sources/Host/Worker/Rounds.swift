@@ -1,4 +1,4 @@
-/// Work lists of the loop: what stands in them is served in this turn or in the next.
+/// Work lists of the loop: their entries are served in this turn or in the next.
 struct Rounds: ~Copyable {
   /// Connections with requests in their buffer and no event to come: pipelining is served in turns.
   var postponed: [Token] = []
@@ -10,16 +10,17 @@ struct Rounds: ~Copyable {
   private(set) var fresh = Round<Token>()
   /// Connections whose answers leave with the next wait.
   var outgoing = TokenList()
-  /// Connections of HTTP/2 whose streams may have something to send.
+  /// HTTP/2 connections whose streams may have something to send; after `sendCarriers` those that have had
+  /// their share of the turn.
   var carriers: [Token] = []
-  /// The watchdog's period in which answers have last left.
+  /// The watchdog's period in which answers were last sent.
   var lastPeriod: UInt32 = 0
-  /// What threads off the loop have said and the leader has not heeded yet.
+  /// Messages of threads off the loop that the leader has not handled yet.
   var messages = Round<Inbox.Message>()
 
-  /// Somebody waits for the next turn, whatever the kernel has.
+  /// Some entry waits for the next turn, whatever the kernel has.
   @inline(__always)
-  var isWaiting: Bool { hasPostponed || !arriving.isEmpty }
+  var isWaiting: Bool { hasPostponed || !arriving.isEmpty || !carriers.isEmpty }
   @inline(__always)
   var hasPostponed: Bool { !postponed.isEmpty || !resumed.isEmpty }
 

@@ -1,12 +1,12 @@
 import CNSGI
 import Wire
 
-/// Deadlines: the one place that arms a connection's timer, and the one that says what happens when it runs
-/// out.
+/// Deadlines: the only place that arms a connection's timer, and the only one that decides what happens when
+/// it runs out.
 extension Worker {
   // MARK: Arming
 
-  /// Sets the deadline of what the connection is doing now. A head that drips in keeps its first one.
+  /// Sets the deadline of what the connection is doing now. A head that trickles in keeps its first one.
   @inline(__always)
   func setTimeout(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
     if timeout == .head, connection.timeout == .head { return }
@@ -15,7 +15,15 @@ extension Worker {
     arm(connection, timeout, TimerWheel.tick(now, nanoseconds: nanoseconds(timeout, connection)))
   }
 
-  /// The timer of a connection whose exchange is off the loop: never later than the request's deadline.
+  /// For a WebSocket whose handlers rest: waits for signs of life, or for the client's close frame, but no
+  /// longer than the time given when ours was sent.
+  func setTimeout(_ connection: ConnectionPointer, of socket: WebSocketPointer) {
+    let end = socket.pointee.closesBy
+    guard end > 0 else { return setTimeout(connection, .socket) }
+    arm(connection, .socketClose, TimerWheel.tick(max(end, now), seconds: 0))
+  }
+
+  /// Sets the timer of a connection whose exchange is off the loop: never later than the request's deadline.
   func setTimeoutBeside(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
     let seconds: Double? =
       switch timeout {
@@ -30,7 +38,7 @@ extension Worker {
     arm(connection, .request, TimerWheel.tick(deadline, seconds: 0))
   }
 
-  /// What a timer was for may go on for some seconds more; but not beyond the request's deadline.
+  /// Extends a timer by some seconds, but not beyond the request's deadline.
   func putOff(_ connection: ConnectionPointer, seconds: Double) {
     let (deadline, due) = (connection.deadline, now &+ UInt64(seconds * 1e9))
     let isRequest = deadline != 0 && deadline <= due
@@ -48,16 +56,16 @@ extension Worker {
     setTimeoutBeside(connection, .none)
   }
 
-  /// The app bounds the time of a request that it is called for; an nsgi_result.
+  /// The app bounds the time of the request that it is called for; returns an nsgi_result.
   ///
-  /// - Parameter seconds: from now on; 0: as any other request's.
+  /// - Parameter seconds: from now on; 0: as for any other request.
   func bound(_ exchange: ExchangePointer, seconds: UInt32) -> Int32 {
     guard exchange.phase == .called, !exchange.neverWaits, exchange.connection.gateway.hasSocket else {
       return NSGI_MISUSE.rawValue
     }
     let own = seconds > 0 ? System.now() &+ UInt64(seconds) * 1_000_000_000 : 0
     exchange.pointee.deadlines.own = own
-    // On the loop no time counts: it does from the moment at which the call leaves it.
+    // On the loop time does not count: it counts from the moment when the call leaves it.
     if exchange.isDetached {
       inbox.post(.boundsTime(exchange, exchange.id))
     } else if own > 0 {
@@ -76,7 +84,7 @@ extension Worker {
     setTimeoutBeside(connection, timeout == .body || timeout == .write ? timeout : .none)
   }
 
-  /// The earlier of two times, of which 0 is never.
+  /// The earlier of two times, where 0 means never.
   private func earlier(_ one: UInt64, _ other: UInt64) -> UInt64 {
     one == 0 || other == 0 ? max(one, other) : min(one, other)
   }
@@ -94,7 +102,7 @@ extension Worker {
     timers.cancel(connection.slot, timer)
   }
 
-  /// What each request asks for is known in nanoseconds.
+  /// Those that every request needs are kept in nanoseconds.
   @inline(__always)
   private func nanoseconds(_ timeout: Connection.Timeout, _ connection: ConnectionPointer) -> UInt64 {
     switch timeout {
@@ -149,17 +157,20 @@ extension Worker {
     case .write: outputIsLate(connection)
     case .head where connection.exchange != nil:
       refuse(connection, 408, "the request did not arrive in time")
-    // A close would answer with a reset what has just come.
+    // A close would answer input that has just come with a reset.
     case .quiet where connection.hasInput, .keepAlive where connection.hasInput: lookAgain(connection)
     case .linger where connection.state == .idle && connection.hasInput: lookAgain(connection)
     case .quiet, .keepAlive: endIdle(connection)
     case .linger where connection.state == .skipping: endWithOutput(connection)
+    case .head where connection.isCarrier: endIdle(connection)
     case .none, .head, .linger, .reset: close(connection)
     }
   }
 
-  /// What has reached the machine is served with the next turn; nothing holds up the end for good.
+  /// Serves input that has reached the machine in the next turn; nothing holds up the end for good.
   private func lookAgain(_ connection: ConnectionPointer) {
-    if departure.isUnderWay { setTimeout(connection, .quiet) }
+    if departure.isUnderWay || connection.isCarrier {
+      setTimeout(connection, departure.isUnderWay ? .quiet : connection.timeout)
+    }
   }
 }

@@ -1,27 +1,27 @@
 import Glibc
 import Posix
 
-/// What the kernel has failed the loop in.
+/// Failures of the kernel that affect the loop.
 struct Trouble {
   /// Why the loop could not go on.
   var failure: SystemError?
-  /// How often in a row the kernel has failed it.
+  /// How often in a row the kernel has failed.
   var count = 0
-  /// Connections that the kernel would not watch, and what for: asked again in each turn.
+  /// Connections that the kernel would not watch, and their interests: tried again in each turn.
   var unwatched: [(token: Token, interest: Interest)] = []
 }
 
-/// A kernel that fails the loop: for want of memory for a moment, or for good.
+/// Handles a kernel that fails the loop: for a moment, for lack of memory, or for good.
 extension Worker {
   /// Failures in a row after which the loop gives up; between two of them it waits longer each time, so that
-  /// they are some seconds.
+  /// they last some seconds.
   private static let mostTroubles = 60
 
-  /// What a wait for events has failed of: true when the loop goes on. A ring that fails is left for epoll.
+  /// A wait for events has failed: true if the loop goes on. A failing ring is given up for epoll.
   func survives(_ error: SystemError) -> Bool {
     now = System.now()
     trouble.count += 1
-    // Without its descriptor, which somebody has closed, nothing is to be trusted any more.
+    // If somebody has closed its descriptor, nothing can be trusted any more.
     if ring.isOpen, ring.hasFailed, error.code != EBADF {
       log.warning("io_uring has failed (\(error.reason)): serving with epoll")
       leaveRing()
@@ -37,13 +37,13 @@ extension Worker {
     return true
   }
 
-  /// The kernel does not watch a connection: it is asked again, as long as the connection has time.
+  /// The kernel does not watch a connection: tries again, as long as the connection has time.
   func notWatched(_ connection: ConnectionPointer, _ interest: Interest, _ error: SystemError) {
     if trouble.unwatched.isEmpty { log.error("connections cannot be watched, and are tried again: \(error)") }
     trouble.unwatched.append((connection.token, interest))
   }
 
-  /// With each turn, while there are such connections.
+  /// Runs in each turn while there are such connections.
   func watchAgain() {
     let waiting = trouble.unwatched
     trouble.unwatched = []
@@ -56,7 +56,7 @@ extension Worker {
     }
   }
 
-  /// Somebody does not read the log, or not fast enough: tries again, and shows what was lost.
+  /// The log is not read, or not fast enough: tries again, and shows how much was lost.
   func flushLog() {
     LogSink.shared.flush()
     LogSink.requests.flush()

@@ -1,8 +1,8 @@
 import CNSGI
 import Wire
 
-/// What an app gives and a client does not take yet: so much of it waits in memory, then the app waits, or a
-/// file takes the rest.
+/// Output that a client does not take yet: up to a bound it waits in memory, then the app waits, or a file
+/// takes the rest.
 extension Worker {
   /// Keeps the output of a streaming app bounded: sends, and when the client takes nothing and the bound
   /// is reached, leaves the loop to another thread and waits, up to the write timeout.
@@ -14,16 +14,15 @@ extension Worker {
     return pushOut(exchange, toTheEnd: false)
   }
 
-  /// Keeps the output of a whole answer bounded: what is too much for memory is spooled, so that the app is
-  /// done with it and no thread has to wait.
+  /// Keeps the output of a whole answer bounded: spools what is too much for memory, so that the app is done
+  /// with it and no thread has to wait.
   @inline(__always)
   func takeStockOfWhole(_ exchange: ExchangePointer) -> Int32 {
     exchange.outlet.output.count <= limits.responseBufferBytes
       ? NSGI_OK.rawValue : spillOutput(exchange)
   }
 
-  /// Moves the output to a file. Without room for it the call waits for its client; one that never waits is
-  /// cut.
+  /// Moves the output to a file. Without room the call waits for its client; one that never waits is cut.
   private func spillOutput(_ exchange: ExchangePointer) -> Int32 {
     let waits = !exchange.neverWaits
     // Writing to a disk may take its time.
@@ -39,7 +38,7 @@ extension Worker {
     }
   }
 
-  /// Sends what waits; the rest stays until there is too much of it, or has to leave now if `toTheEnd`.
+  /// Sends waiting output; the rest stays until there is too much of it, or has to leave now if `toTheEnd`.
   func pushOut(_ exchange: ExchangePointer, toTheEnd: Bool) -> Int32 {
     let outlet = exchange.outlet
     let bound = toTheEnd ? 0 : limits.responseBufferBytes
@@ -73,7 +72,7 @@ extension Worker {
   }
 
   /// Leaves the loop to another thread and waits until the socket takes bytes, as long as its client takes
-  /// them at all and at some pace.
+  /// them at all, and fast enough.
   func awaitSocket(_ exchange: ExchangePointer) -> Int32 {
     let (fd, outlet) = (exchange.connection.fd, exchange.outlet)
     if outlet.isStream { return awaitStream(exchange) }
@@ -84,7 +83,7 @@ extension Worker {
       exchange.lock.unlock()
       let isReady = (try? System.waitWritable(fd, milliseconds: Int32(seconds * 1000) + 1)) ?? false
       exchange.lock.lock()
-      // Another thread of the app may have ended it meanwhile: the record is someone else's then.
+      // Another thread of the app may have ended it meanwhile: the record then belongs to someone else.
       guard exchange.id == id else { return NSGI_GONE.rawValue }
       if isReady || exchange.isOver { break }
       offerPermit(exchange)

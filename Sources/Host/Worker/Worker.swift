@@ -22,31 +22,32 @@ final class Worker: @unchecked Sendable {
   let connections: Slab<Connection>
   let exchanges: Slab<Exchange>
   var blocks: BlockPool
-  /// Bytes that were freed and not by way of the pool, as any thread says; when memory is given back.
+  /// Bytes that were freed outside the pool, counted by any thread; decides when memory is given back.
   let churn = Atomic<Int>(0)
   var relief = Relief()
   let webSockets: WebSockets
-  /// Where bodies and answers go that are too long for memory.
+  /// The place for bodies and answers that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
-  /// Those of the sockets with TLS, in their order.
-  let identities: [TLSIdentities]
+  var presented: Presented
   let mounts: MountTable
-  /// What is served without an app; nil for nothing.
+  /// Files that are served without an app; nil for none.
   let files: StaticFiles?
-  /// What is asked of requests before files and apps; nil for nothing.
+  /// Rules that apply before files and apps; nil for none.
   let rules: RuleBook?
-  /// What is done to the heads of answers.
+  /// Changes to the heads of answers.
   let edits: HeadEdits
   /// Some answers get fields, or lose some.
   let editsHeads: Bool
   /// For answers that the server itself gives.
   let pages: ErrorPages
-  /// Some paths may be files', rules' or questions about the server.
+  /// Some paths may be for files, rules or questions about the server.
   let answersItself: Bool
-  /// The server is to stop soon: load balancers are told.
+  /// The server will stop soon: load balancers are told.
   var isUnready = false
-  /// What is served in this turn or the next.
+  /// Records of connections that are HTTP/2 streams.
+  var streams = 0
+  /// Work for this turn or the next.
   var rounds = Rounds()
   /// io_uring, while the leader has a ring.
   var ring = Ring()
@@ -56,14 +57,14 @@ final class Worker: @unchecked Sendable {
   var now: UInt64
   var date: DateField
   var accessLog: AccessLog
-  /// Which refusals get a line.
+  /// Decides which refusals get a line.
   var refusals = RefusalLog()
-  /// In `WorkerRegistry`.
+  /// Its number in `WorkerRegistry`.
   let number: UInt32
   let leadership = Leadership()
   /// Who leads.
   var leading = Leading()
-  /// Apps that were replaced and still have exchanges, or threads that they were told of.
+  /// Apps that were replaced and still have exchanges, or threads that they know of.
   var retiring: [Retiring] = []
   let watched = UnsafeMutablePointer<WatchedCall>.allocate(capacity: 1)
   let watchdog: Watchdog
@@ -73,33 +74,33 @@ final class Worker: @unchecked Sendable {
   let keepAliveNanoseconds: UInt64
   let headNanoseconds: UInt64
   let inbox: Inbox
-  /// Responses say `Connection: close`; any thread.
+  /// Responses say `Connection: close`; read by any thread.
   let isStopping = Atomic<Bool>(false)
   /// How it ends.
   var departure = Departure()
-  /// What the kernel has failed it in.
+  /// Failures of the kernel.
   var trouble = Trouble()
   /// How it takes connections.
   var acceptor = Acceptor()
-  /// What the connection under way has received was all there was: it ended within a block.
+  /// The current connection has received everything that there was: it ended within a block.
   var hasReadAll = false
-  /// Where bytes go that nobody wants.
+  /// A place for unwanted bytes.
   let wasted = UnsafeMutableRawPointer.allocate(byteCount: BlockPool.blockBytes, alignment: 16)
   /// Generations that were replaced in place and have not left memory, or cannot.
   let leftOver = Atomic<Int>(0)
-  /// Under a master: what it hears and what it shows; nil in a plain process.
+  /// Under a master: its link and its scoreboard; nil in a plain process.
   var supervisor: Supervisor?
-  /// Its scoreboard, apart: each request asks for it.
+  /// Its scoreboard, kept separately, because each request needs it.
   let board: Scoreboard?
-  /// CGI: the one connection there is.
+  /// CGI: its only connection.
   var cgi = CGIRun()
 
   /// - Parameters:
-  ///   - listeners: bound and listening; the worker does not close what it inherited.
+  ///   - listeners: bound and listening; the worker does not close those that it inherited.
   ///   - mounts: loaded, started and probed applications with their mounts.
   init(
     settings: Settings, listeners: [Listener], mounts: MountTable, log: Log, supervisor: Supervisor? = nil,
-    spools: SpoolRoom? = nil, identities: [TLSIdentities] = []
+    spools: SpoolRoom? = nil, presented: Presented = Presented()
   ) throws(SystemError) {
     self.supervisor = supervisor
     board = supervisor?.board
@@ -107,7 +108,7 @@ final class Worker: @unchecked Sendable {
     if let board { LastWords.use(board) }
     self.settings = settings
     self.listeners = listeners.numbered
-    self.identities = identities
+    self.presented = presented
     self.mounts = mounts
     let servesFiles = !settings.files.roots.isEmpty || settings.rules.servesFiles
     files = servesFiles ? StaticFiles(settings.files, settings.limits) : nil
@@ -139,7 +140,7 @@ final class Worker: @unchecked Sendable {
     let headLimits = HeadLimits(limits)
     connections = Slab(maximum: limits.connections + 1)
     exchanges = Slab(maximum: limits.connections + 1)
-    webSockets = WebSockets(maximum: limits.connections + 1)
+    webSockets = WebSockets(limits)
     number = try WorkerRegistry.reserve()
     connections.setMake { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
     exchanges.setMake { [unowned(unsafe) self] slot in
@@ -169,13 +170,13 @@ final class Worker: @unchecked Sendable {
   // MARK: The loop
 
   /// Takes the signals that the worker reads itself, and returns the descriptor that brings them; before
-  /// anything of an app runs.
+  /// any code of an app runs.
   static func takeSignals() throws(SystemError) -> Int32 {
     clinux_disarm_write_signals()
     return try System.signalDescriptor([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])
   }
 
-  /// Serves until a stop signal and the end of what is under way; the calling thread only waits.
+  /// Serves until a stop signal and the end of running requests; the calling thread only waits.
   ///
   /// - Returns: false when calls of applications still ran at the deadline: do not free their memory.
   func run(signals: Int32) throws(SystemError) -> Bool {
@@ -193,7 +194,7 @@ final class Worker: @unchecked Sendable {
     return departure.isQuiet
   }
 
-  /// A thread's life: leads when it is its turn, follows otherwise.
+  /// Runs a thread: leads when it is its turn, follows otherwise.
   func serve(_ first: Leadership.Wake?, isHome: Bool = false) {
     let thread = HostThread(isHome: isHome)
     var wake = first ?? leadership.follow(thread)
@@ -201,7 +202,7 @@ final class Worker: @unchecked Sendable {
       switch wake {
       case .lead(let detached):
         lead(as: thread)
-        // What the last leader was calling for is no call on the loop any more.
+        // The last leader's call is no longer a call on the loop.
         watched.pointee.ended()
         leaveRing()
         sendOutgoing()
@@ -245,7 +246,7 @@ final class Worker: @unchecked Sendable {
 
   private func turn() throws(SystemError) -> Turn {
     if !leading.errands.isEmpty, goOnErrands() == .handedOff { return .handedOff }
-    // What the last leader had begun comes first: its order counts.
+    // Work begun by the last leader comes first: its order matters.
     if !rounds.messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
     if leading.hasQueues, serveQueues() == .handedOff { return .handedOff }
     if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
@@ -256,21 +257,24 @@ final class Worker: @unchecked Sendable {
       ? try waitOnRing(milliseconds: waitMilliseconds) : try reactor.wait(milliseconds: waitMilliseconds)
     now = System.now()
     if !rounds.arriving.isEmpty, serveNews() == .handedOff { return .handedOff }
-    // What is left of the events when a call is handed off comes again: they are level-triggered.
+    // Events left when a call is handed off come again: they are level-triggered.
     for index in 0..<count {
       if handle(reactor.event(index)) == .handedOff { return .handedOff }
       sendOutgoingInTime()
     }
     if !trouble.unwatched.isEmpty { watchAgain() }
     if rounds.hasPostponed, servePostponed() == .handedOff { return .handedOff }
-    // The ring takes them with its next wait.
+    // With a ring, its next wait takes them.
     if !ring.isOpen { sendOutgoing() }
     advanceTimers()
     if acceptor.admission == .full, hasRoom { acceptAgain() }
     accessLog.flush()
     if LogBacklog.isWaiting { flushLog() }
     if !retiring.isEmpty { tendRetiring() }
-    if board != nil { supervisor?.look(now) }
+    if let board {
+      board[.connections].value = UInt64(connections.alive - streams)
+      supervisor?.look(now)
+    }
     return .goesOn
   }
 
@@ -327,7 +331,7 @@ final class Worker: @unchecked Sendable {
       switch clinux_next_signal(descriptor) {
       case 0: return
       case SIGTERM where supervisor != nil: retire()
-      // A terminal's signals reach the whole group: the master says what they mean.
+      // A terminal's signals reach the whole group: the master decides what they mean.
       case _ where supervisor != nil: break
       case SIGUSR1, SIGHUP: log.reopen()
       default: stop()
@@ -335,7 +339,7 @@ final class Worker: @unchecked Sendable {
     }
   }
 
-  /// First time: no new connections, what is under way is answered. Second time: now.
+  /// First time: takes no new connections, answers running requests. Second time: stops now.
   func stop() {
     if departure.isUnderWay { return departure.endNow() }
     beginToLeave()
@@ -345,8 +349,8 @@ final class Worker: @unchecked Sendable {
     drainWhenQuiet()
   }
 
-  /// Stops polling, then accepts what is queued, so that no connection is stranded that the kernel has woken
-  /// this worker for; the addresses stay with others.
+  /// Stops polling, then accepts what is queued, so that no connection for which the kernel has woken this
+  /// worker is stranded; others keep the addresses.
   func closeListeners() {
     for index in listeners.indices {
       try? reactor.remove(listeners[index].fd)

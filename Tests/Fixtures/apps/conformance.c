@@ -50,6 +50,21 @@ static int count(nsgi_id id) {
   return say(id, line);
 }
 
+/* Four fields of `size` bytes together, each of a letter of its own. */
+static int long_head(nsgi_id id, size_t size, const char *body) {
+  static const char *names[] = {"X-Long-A", "X-Long-B", "X-Long-C", "X-Long-D"};
+  nsgi_pair fields[COUNT(names)];
+  char *bytes = malloc(size);
+  const size_t each = size / COUNT(names);
+  for (size_t i = 0; i < COUNT(names); i++) {
+    memset(bytes + i * each, 'a' + (int)i, each);
+    fields[i] = (nsgi_pair){{names[i], strlen(names[i])}, {bytes + i * each, each}};
+  }
+  int result = with_fields(id, 200, fields, COUNT(names), body);
+  free(bytes);
+  return result;
+}
+
 /* `pieces` writes of `size` bytes each, the letter changing from piece to piece. */
 static int pieces(nsgi_id id, int pieces, size_t size, int flushes) {
   char *bytes = malloc(size);
@@ -142,6 +157,8 @@ static int call(void *state, const nsgi_request *request) {
   }
   if (!strcmp(path, "/replaced-reason")) return replaced_reason(id);
   if (!strcmp(path, "/no-reason")) return no_reason(id);
+  if (!strncmp(path, "/head/", 6)) return long_head(id, (size_t)atoi(path + 6), "behind it");
+  if (!strncmp(path, "/bare-head/", 11)) return long_head(id, (size_t)atoi(path + 11), "");
   if (!strncmp(path, "/status/", 8)) return with_fields(id, atoi(path + 8), text, 1, "body");
   if (!strcmp(path, "/no-content")) {
     host->start(id, 204, NULL, 0);

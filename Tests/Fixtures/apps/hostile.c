@@ -79,12 +79,21 @@ static void numbers(void) {
     }
 }
 
-/* The option lie=FILE: where that file is, a worker says what is not so before it has loaded. */
+/* The options lie=FILE and boast=FILE: where that file is, a worker says what is not so before it has loaded:
+ * that it runs another build; that it runs its own, and makes more calls at once than can be added up. */
 static int load(const nsgi_boot *boot, void **state) {
   (void)state;
-  for (const char *const *option = boot->options; option && *option; option += 2)
+  char text[200];
+  for (const char *const *option = boot->options; option && *option; option += 2) {
     if (!strcmp(option[0], "lie") && !access(option[1], F_OK))
       say("ready|app=0|name=x|version=1|unloadable=0|generation=999|calls=1|");
+    if (!strcmp(option[0], "boast") && !access(option[1], F_OK)) {
+      snprintf(text, sizeof text,
+               "ready|app=0|name=x|version=1|unloadable=0|generation=%u|calls=9223372036854775807|",
+               boot->generation);
+      say(text);
+    }
+  }
   return NSGI_OK;
 }
 

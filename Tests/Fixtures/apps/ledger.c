@@ -10,7 +10,11 @@
  *   LOAD_WAITS_IN=n, SAVE_WAITS, DRAIN_WAITS, UNLOAD_WAITS  wait while the file of --app-option held=FILE is
  *                 there, and show by FILE.here that they do
  *   HANGS_EVERY=n the worker's every n-th request never ends
+ *   FAILS_EVERY=n each n-th answer is 500                  WAITS=n       each request waits n microseconds
+ *   LEAKS=n       each request leaves n descriptors open   POISON_AFTER=n  both begin after so many
+ *   PINS          holds itself in memory, whatever it promises
  *   HOLDS=n       load() fills n MiB                       GROWS=n       each request fills n KiB more */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <nsgi.h>
 #include <stdio.h>
@@ -35,6 +39,18 @@
 #endif
 #ifndef HANGS_EVERY
 #define HANGS_EVERY 0
+#endif
+#ifndef FAILS_EVERY
+#define FAILS_EVERY 0
+#endif
+#ifndef WAITS
+#define WAITS 0
+#endif
+#ifndef LEAKS
+#define LEAKS 0
+#endif
+#ifndef POISON_AFTER
+#define POISON_AFTER 0
 #endif
 #ifndef HOLDS
 #define HOLDS 0
@@ -123,12 +139,15 @@ static int call(void *state, const nsgi_request *request) {
   if (EXIT_AT && count == EXIT_AT) _exit(0);
   while (HANGS_EVERY && count % (HANGS_EVERY ? HANGS_EVERY : 1) == 0) pause();
 #if GROWS
-  memset(malloc(GROWS * 1024), 1, GROWS * 1024);
+  if (count > POISON_AFTER) memset(malloc(GROWS * 1024), 1, GROWS * 1024);
 #endif
+  for (int i = 0; i < LEAKS && count > POISON_AFTER; i++)
+    if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0) return NSGI_FAIL;
+  if (WAITS) usleep(WAITS);
 #ifdef FAILS
   const int status = 500;
 #else
-  const int status = 200;
+  const int status = FAILS_EVERY && count % (FAILS_EVERY ? FAILS_EVERY : 1) == 0 ? 500 : 200;
 #endif
   int result = own->host->start(request->id, status, text, 1);
   if (result < 0) return result;
@@ -165,6 +184,10 @@ static int load(const nsgi_boot *boot, void **state) {
 #endif
 #ifdef LOAD_CRASHES
   abort();
+#endif
+#ifdef PINS
+  Dl_info file;
+  if (!dladdr((void *)load, &file) || !dlopen(file.dli_fname, RTLD_NOW)) return NSGI_FAIL;
 #endif
   generation *own = calloc(1, sizeof *own);
   if (!own) return NSGI_NOMEM;

@@ -1,6 +1,7 @@
 /* WebSockets that do what their messages say, for tests; anything else is said back. Not thread-safe with
  * -DALONE. The application's log tells of each end. */
 #include <nsgi.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 
 static const nsgi_host *host;
 static const nsgi_websocket *ws;
+/* The socket that said "watch" last, which "nudge" of another one makes the server look at. */
+static _Atomic nsgi_ws_id watched;
 
 typedef struct peer {
   int drains;
@@ -81,6 +84,13 @@ static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, si
     char line[32];
     snprintf(line, sizeof line, "drains %d", one->drains);
     say(id, line);
+  } else if (strcmp(text, "watch") == 0) {
+    watched = id;
+    say(id, "watched");
+  } else if (strcmp(text, "nudge") == 0) {
+    ws->pause(watched);
+    ws->resume(watched);
+    say(id, "nudged");
   } else if (strcmp(text, "version") == 0) {
     say(id, VERSION);
   } else if (strcmp(text, "crash") == 0) {

@@ -4,6 +4,7 @@ Each command prints what it has seen, a line each, and fails when that is not wh
 """
 import os
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -27,11 +28,15 @@ class Client:
     def __init__(self, window=None):
         host, port = sys.argv[2].rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=30)
+        if authority := os.environ.get("H2_AUTHORITY"):
+            made = ssl.create_default_context(cafile=authority)
+            made.set_alpn_protocols(["h2"])
+            self.socket = made.wrap_socket(self.socket, server_hostname="a.test")
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.h2.initiate_connection()
         if window is not None:
             self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
-        self.bodies, self.statuses, self.trailers = {}, {}, {}
+        self.bodies, self.statuses, self.trailers, self.heads = {}, {}, {}, {}
         self.ended, self.reset, self.goaways = set(), {}, []
         self.gives_window = window is None
         self.flush()
@@ -53,7 +58,8 @@ class Client:
             return False
         for event in self.h2.receive_data(data):
             if isinstance(event, h2.events.ResponseReceived):
-                self.statuses[event.stream_id] = dict(event.headers)[":status"]
+                self.heads[event.stream_id] = dict(event.headers)
+                self.statuses[event.stream_id] = self.heads[event.stream_id][":status"]
             elif isinstance(event, h2.events.DataReceived):
                 self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
                 if self.gives_window:
@@ -159,6 +165,83 @@ def hundred():
     print(len(client.ended), sorted(set(client.statuses.values())), sorted(set(client.bodies.values())))
 
 
+def starved():
+    """starved URGENT LAST [wide]: an answer that goes first takes its time, and one behind it still comes
+    whole; wide: windows hold up neither."""
+    client = Client(window=1 << 29 if sys.argv[5:] == ["wide"] else None)
+    if sys.argv[5:] == ["wide"]:
+        client.h2.increment_flow_control_window(1 << 29)
+    first = client.request(sys.argv[3], fields=[("priority", "u=0")])
+    last = client.request(sys.argv[4], fields=[("priority", "u=7")])
+    began = time.monotonic()
+    while first not in client.ended:
+        assert client.pump()
+        time.sleep(0.02)
+    taken = time.monotonic() - began
+    client.wait(last)
+    print(int(taken), client.reset, len(client.bodies[first]), len(client.bodies.get(last, b"")))
+
+
+def pings():
+    """pings PATH: a long answer that no window holds up, and two PINGs for each piece of it that comes;
+    whether there were more than may go unanswered, and how long the answer is."""
+    client = Client(window=1 << 29)
+    client.h2.increment_flow_control_window(1 << 29)
+    stream, sent, total = client.request(sys.argv[3]), 0, 0
+    while stream not in client.ended and stream not in client.reset:
+        if not client.pump():
+            raise SystemExit(f"closed with {client.goaways} after {sent} PINGs")
+        total += len(client.bodies.pop(stream, b""))
+        for _ in range(2):
+            client.h2.ping(b"12345678")
+        client.flush()
+        sent += 2
+        # A client that is slower than the server: there is always something that it has not read.
+        time.sleep(0.001)
+    print(sent > 2000, client.statuses[stream], total, client.reset, client.goaways)
+
+
+def heads():
+    """heads BYTES…: answers with heads of so many bytes, with and without a body, all at once, and PINGs and
+    bodies between them; whether each is whole."""
+    sizes = [int(word) for word in sys.argv[3:]]
+    client = Client()
+    wanted = {}
+    for _ in range(4):
+        for size in sizes:
+            for path in ("/head/", "/bare-head/"):
+                wanted[client.request(f"{path}{size}")] = (size, b"behind it" if path == "/head/" else b"")
+            client.h2.ping(b"12345678")
+            client.flush()
+            body = client.request("/echo", "POST", ends=False)
+            client.upload(body, b"b" * 40000)
+            wanted[body] = (0, b"POST 40000 " + b"b" * 40000)
+    client.wait(*wanted)
+    for stream, (size, body) in wanted.items():
+        head = client.heads[stream]
+        assert head[":status"] == "200" and client.bodies.get(stream, b"") == body, (size, head)
+        fields = [head.get("x-long-" + letter, "") for letter in "abcd"]
+        assert fields == [letter * (size // 4) for letter in "abcd"], (size, [len(field) for field in fields])
+    print(len(wanted), "whole")
+
+
+def requests():
+    """requests BYTES…: requests with so many bytes of fields, all at once; what became of each, and whether
+    the application has all of it."""
+    client = Client()
+    sizes = [int(word) for word in sys.argv[3:]]
+    # Fields that stand in no table of HPACK.
+    fields = {size: [(f"x-{i}", chr(97 + i) * (size // 8)) for i in range(8)] for size in sizes}
+    streams = {client.request("/", fields=fields[size]): size for size in sizes}
+    client.wait(*streams)
+    said = []
+    for stream, size in streams.items():
+        seen = client.bodies.get(stream, b"").decode()
+        is_whole = all(f"HTTP_X_{i}={fields[size][i][1]}\n" in seen for i in range(8))
+        said.append(f"{size} {client.statuses.get(stream, client.reset.get(stream))} {is_whole}")
+    print(", ".join(said))
+
+
 def trailers():
     """trailers PATH: a body with trailers behind it."""
     client = Client()
@@ -180,6 +263,15 @@ def cancel():
     quick = client.request(sys.argv[4])
     client.wait(quick)
     print(client.statuses[quick], client.bodies[quick].decode(), slow in client.ended)
+
+
+def refused():
+    """refused HOLD QUICK: one stream takes the last room; what becomes of 1200 others, twenty at a time."""
+    client = Client()
+    client.request(sys.argv[3])
+    for _ in range(60):
+        client.wait(*[client.request(sys.argv[4]) for _ in range(20)])
+    print(len(client.reset), sorted(set(client.reset.values())), client.statuses, client.goaways)
 
 
 def stalled():
@@ -235,6 +327,33 @@ def backpressure():
     print(sent, client.statuses[stream], client.bodies[stream].decode())
 
 
+def uploads():
+    """uploads STALLED PATH: sixteen streams take what they can of bodies that nobody reads; then another one
+    is uploaded. How many of the sixteen took no less than 256 KiB; what the other is answered."""
+    client = Client()
+    stalled = {client.request(sys.argv[3], "POST", False): 0 for _ in range(16)}
+    client.socket.settimeout(0.5)
+    while True:
+        before = sum(stalled.values())
+        for stream in stalled:
+            room = min(client.h2.local_flow_control_window(stream), client.h2.max_outbound_frame_size)
+            if room > 0:
+                client.h2.send_data(stream, b"a" * room)
+                client.flush()
+                stalled[stream] += room
+        if sum(stalled.values()) == before:
+            try:
+                client.pump()
+            except TimeoutError:
+                break
+    client.socket.settimeout(30)
+    active = client.request(sys.argv[4], "POST", False)
+    client.upload(active, b"b" * 6_000_000)
+    client.wait(active)
+    full = sum(sent >= 256 * 1024 for sent in stalled.values())
+    print(full, client.statuses[active], client.bodies[active].decode(), client.reset)
+
+
 def upload():
     """upload PATH COUNT: a body of so many bytes, and the beginning of the answer."""
     client = Client()
@@ -276,5 +395,6 @@ def load():
 
 
 {f.__name__: f for f in (
-    flood, hundred, trailers, cancel, stalled, never, backpressure, upload, leaving, load,
+    flood, hundred, refused, starved, pings, heads, requests, trailers, cancel, stalled, never, backpressure,
+    upload, uploads, leaving, load,
 )}[sys.argv[1]]()

@@ -4,10 +4,16 @@
   tls_client.py half HOST:PORT CA NAME            half a body, and the end without close_notify
   tls_client.py pipeline HOST:PORT CA NAME N      N requests at once
   tls_client.py load HOST:PORT CA NAME FILE       one request after the other until FILE is there
+  tls_client.py handshakes HOST:PORT CA NAME FILE the same, each on a connection of its own; every other one
+                                                  takes the session of the one before up again
+  tls_client.py relay HOST:PORT CA NAME ALPN      takes connections on a port of its own, which it prints, and
+                                                  passes on what they say, sealed; see relay()
 """
 import os
+import select
 import socket
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -104,7 +110,7 @@ def pipeline(where: str, authority: str, name: str, count: str):
 
 
 def load(where: str, authority: str, name: str, end: str):
-  counts = {"answers": 0, "lost": 0}
+  counts = {"answers": 0, "lost": 0, "connections": 0}
   losses: list[str] = []
   lock = threading.Lock()
 
@@ -112,7 +118,9 @@ def load(where: str, authority: str, name: str, end: str):
     peer = None
     while not os.path.exists(end):
       try:
-        if peer is None: peer = connect(where, authority, name)
+        if peer is None:
+          peer = connect(where, authority, name)
+          with lock: counts["connections"] += 1
         peer.sendall(b"GET /?id=0 HTTP/1.1\r\nHost: a.test\r\n\r\n")
         got = answer(peer)
         if not got.startswith(b"HTTP/1.1 200"): raise ValueError(got[:80])
@@ -130,7 +138,129 @@ def load(where: str, authority: str, name: str, end: str):
   clients = [threading.Thread(target=client) for _ in range(4)]
   for one in clients: one.start()
   for one in clients: one.join()
-  print("answers", counts["answers"], "lost", counts["lost"], losses[:3])
+  words = [word for name in ("answers", "lost", "connections") for word in (name, counts[name])]
+  print(*words, losses[:3])
+
+
+def handshakes(where: str, authority: str, name: str, end: str):
+  counts = {"done": 0, "failed": 0, "resumed": 0}
+  failures: list[str] = []
+  lock = threading.Lock()
+
+  def client():
+    made, session = context(authority), None
+    while not os.path.exists(end):
+      try:
+        plain = socket.create_connection(address(where), timeout=60)
+        with made.wrap_socket(plain, server_hostname=name, session=session) as peer:
+          peer.sendall(b"GET /?id=0 HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+          got = answer(peer)
+          if not got.startswith(b"HTTP/1.1 200"): raise ValueError(got[:80])
+          with lock:
+            counts["done"] += 1
+            counts["resumed"] += peer.session_reused
+          session = None if session else peer.session
+      except Exception as error:
+        with lock:
+          counts["failed"] += 1
+          failures.append(repr(error))
+        session = None
+
+  clients = [threading.Thread(target=client) for _ in range(3)]
+  for one in clients: one.start()
+  for one in clients: one.join()
+  print("done", counts["done"], "failed", counts["failed"], "resumed", counts["resumed"], failures[:3])
+
+
+def reset(*peers):
+  for peer in peers:
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+def shake_hands(session, server, outgoing, incoming):
+  while True:
+    try:
+      session.do_handshake()
+      return server.sendall(outgoing.read())
+    except ssl.SSLWantReadError:
+      server.sendall(outgoing.read())
+      piece = server.recv(65536)
+      if not piece: raise EOFError("the server has closed")
+      incoming.write(piece)
+
+
+def unseal(session) -> tuple[bytes, str]:
+  """What can be read, and how the server's side stands: open, ended by close_notify, or cut."""
+  got = b""
+  while True:
+    try: piece = session.read(65536)
+    except ssl.SSLWantReadError: return got, "open"
+    except ssl.SSLZeroReturnError: return got, "ended"
+    except ssl.SSLError: return got, "cut"
+    if not piece: return got, "ended"
+    got += piece
+
+
+def pass_on(client, server, made, name: str):
+  """One connection. Nothing is read that the other side has not taken yet, so that slow ones stay slow."""
+  incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+  session = made.wrap_bio(incoming, outgoing, server_hostname=name)
+  shake_hands(session, server, outgoing, incoming)
+  client.setblocking(False)
+  server.setblocking(False)
+  to_server, says, is_shut = b"", True, False
+  # What has come with the end of the handshake.
+  to_client, hears = unseal(session)
+  while True:
+    reads = [client] * (says and not to_server) + [server] * (hears != "gone" and not to_client)
+    writes = [server] * bool(to_server) + [client] * bool(to_client)
+    if not reads and not writes: break
+    readable, writable, _ = select.select(reads, writes, [])
+    if client in readable:
+      piece = client.recv(16384)
+      if piece: session.write(piece)
+      else: says = False
+    if server in readable:
+      piece = server.recv(16384)
+      if piece: incoming.write(piece)
+      else: incoming.write_eof()
+      if hears == "open":
+        to_client, hears = unseal(session)
+        if hears == "ended" and not to_client: client.shutdown(socket.SHUT_WR)
+      if not piece and hears != "cut": hears = "gone"
+    to_server += outgoing.read()
+    if server in writable: to_server = to_server[server.send(to_server) :]
+    if client in writable:
+      to_client = to_client[client.send(to_client) :]
+      if not to_client and hears in ("ended", "gone"): client.shutdown(socket.SHUT_WR)
+    # Past TLS: the server hears no close_notify.
+    if not says and not to_server and not is_shut:
+      is_shut = True
+      if hears != "gone": server.shutdown(socket.SHUT_WR)
+    if hears == "cut" and not to_client: raise EOFError("no close_notify")
+  client.close()
+  server.close()
+
+
+def relay(where: str, authority: str, name: str, protocol: str):
+  """What ends without close_notify ends for the client in a reset; close_notify is its end of the stream. The
+  client's own end is that of the connection, without close_notify."""
+  made = context(authority)
+  made.set_alpn_protocols([protocol])
+  listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+  print("port", listener.getsockname()[1], flush=True)
+
+  def serve(client):
+    server = socket.create_connection(address(where), timeout=60)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try: pass_on(client, server, made, name)
+    except (OSError, EOFError): reset(client, server)
+
+  while True:
+    client, _ = listener.accept()
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    threading.Thread(target=serve, args=(client,), daemon=True).start()
 
 
 globals()[sys.argv[1]](*sys.argv[2:])

@@ -93,7 +93,7 @@ async def frameworks():
         assert found == {
             "type": "websocket", "path": "/plain/a b", "root_path": "", "http_version": "1.1",
             "scheme": scheme, "query": "c=d", "subprotocols": ["x", "y"],
-            "extensions": ["websocket.http.response"],
+            "extensions": (["tls"] if scheme == "wss" else []) + ["websocket.http.response"],
             "method": False}, found
         assert await end_of(socket) == (1000, "")
 

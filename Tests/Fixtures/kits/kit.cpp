@@ -37,6 +37,7 @@ class Kit final : public nsgi::App {
       request.start().write("part").flush();
       throw 42;
     }
+    if (path == "/connection") return nsgi::Response{200, {{"Connection", "keep-alive"}}, "bad"};
     if (path == "/bad-header") return nsgi::Response{200, {{"X-Split", "a\r\nb: c"}}, "bad"};
     if (path == "/variables") return variables(request);
     if (path == "/file") return file(request);

@@ -75,6 +75,7 @@ impl App for Kit {
                 "x".parse::<u32>()?;
                 Ok(Response::sent())
             }
+            "/connection" => Ok(Response::text("bad").header("Connection", "keep-alive")),
             "/bad-header" => Ok(Response::text("bad").header("X-Split", "a\r\nb: c")),
             "/later" => {
                 let later = request.later();

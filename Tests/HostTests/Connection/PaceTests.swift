@@ -228,5 +228,98 @@ extension WorkerSuites {
       #expect(count > 3_000_000)
       #expect(try bench.stop())
     }
+
+    // MARK: HTTP/2
+
+    // Without TLS: a worker of these tests has no certificates, and `PaceDoorwayTests` has both. Chunks are
+    // no part of HTTP/2; what stands beside a body there is padding, and frames that are empty.
+
+    /// Sends `piece` every few milliseconds until the stream ends.
+    private func drip(_ client: HTTP2Client, _ id: UInt32, _ piece: [UInt8]) throws -> HTTP2Client.Answer {
+      try Deadline.usual.wait(for: "an answer") {
+        if try client.hasEnded(id) { return client.soFar(id) }
+        try client.send(piece)
+        usleep(20_000)
+        return nil
+      }
+    }
+
+    @Test(
+      "a stream whose body drips in is refused with 408, and the others go on", arguments: [1000, 150_000])
+    func drippingStreamOfHTTP2(size: Int) throws {
+      for onUnixSockets in [false, true] {
+        let bench = try WorkerBench(onUnixSockets: onUnixSockets, settings: demanding)
+        let client = try HTTP2Client(bench.connect())
+        let id = try client.post("/echo", length: size)
+        try client.upload(id, TestBody.bytes(size / 3))
+        let answer = try drip(client, id, HTTP2Bytes.frame(HTTP2Bytes.data, 0, id, [0]))
+        #expect(answer.status == 408 && answer.ending == .whole, "\(answer)")
+        #expect(try client.exchange("/ok").text == "ok")
+        #expect(client.goAways.isEmpty)
+        client.socket.close()
+        #expect(try bench.stop())
+      }
+    }
+
+    @Test("padding, empty frames and PINGs bring nothing of a body, and are no sign of life of it")
+    func drippingFramingOfHTTP2() throws {
+      let bench = try WorkerBench(settings: {
+        demanding(&$0)
+        $0.limits.bodyTimeoutSeconds = 1
+      })
+      for kind in ["padding", "empty", "ping"] {
+        let client = try HTTP2Client(bench.connect())
+        let id = try client.post("/echo", length: 1000)
+        try client.upload(id, Array("hello".utf8))
+        let padding = [UInt8](repeating: 0, count: 200)
+        let piece =
+          switch kind {
+          case "padding": HTTP2Bytes.frame(HTTP2Bytes.data, HTTP2Bytes.padded, id, [200] + padding)
+          case "empty": HTTP2Bytes.frame(HTTP2Bytes.data, 0, id, [])
+          default: HTTP2Bytes.frame(HTTP2Bytes.ping, 0, 0, Array("12345678".utf8))
+          }
+        let answer = try drip(client, id, piece)
+        #expect(answer.status == 408, "\(kind): \(answer)")
+        #expect(try client.exchange("/ok").text == "ok", "\(kind)")
+        client.socket.close()
+      }
+      #expect(try bench.stop())
+    }
+
+    @Test("an app that streams is told that the client of its stream is too slow")
+    func drippingStreamedBodyOfHTTP2() throws {
+      let bench = try WorkerBench(app: "streams", settings: demanding)
+      let client = try HTTP2Client(bench.connect())
+      for path in ["/", "/whole", "/late"] {
+        let id = try client.post(path, length: 100_000)
+        let answer = try drip(client, id, HTTP2Bytes.frame(HTTP2Bytes.data, 0, id, [0]))
+        #expect(answer.text.hasSuffix("then -7"), "\(path): \(answer)")
+      }
+      #expect(client.goAways.isEmpty)
+      client.socket.close()
+      #expect(try bench.stop())
+    }
+
+    @Test("a stream that is taken too slowly is let go", arguments: ["/whole?20000000", "/write?20000000"])
+    func drippingReaderOfHTTP2(target: String) throws {
+      let bench = try WorkerBench(
+        app: "whole",
+        settings: {
+          demanding(&$0)
+          $0.limits.writeMinRate = 5_000_000
+        })
+      let client = try HTTP2Client(bench.connect(receiveBuffer: 4096))
+      _ = try client.request(target)
+      // The connection, and the stream, which is one more record.
+      try Deadline.usual.wait(for: "the stream") { bench.worker.connections.alive >= 2 ? () : nil }
+      try Deadline.usual.wait(for: "its end") {
+        if bench.worker.connections.alive < 2 { return () }
+        _ = try? client.socket.receive(2000)
+        usleep(20_000)
+        return nil
+      }
+      client.socket.close()
+      #expect(try bench.stop())
+    }
   }
 }

@@ -70,6 +70,27 @@ extension WorkerSuites {
       #expect(lines.first?.hasPrefix(shown) == true, "\(lines)")
     }
 
+    @Test("a line is what a pipe takes in one piece: the longest values are cut, and no escape in two")
+    func long() throws {
+      let path = "/ok?" + String(repeating: "b", count: 1000)
+      for (agent, escape) in [("\"", #"\x22"#), ("é", #"\xc3\xa9"#), ("a", "a")] {
+        for filling in ["", "x", "xx", "xxx"] {
+          let value = filling + String(repeating: agent, count: 6000)
+          let line = try #require(try lines([get(path, "User-Agent: \(value)\r\nReferer: r\r\n")]).first)
+          #expect((4000..<4096).contains(line.utf8.count), "\(line.utf8.count)")
+          #expect(line.contains("GET \(path) HTTP/1.1\" 200 2 \"r\" \"\(filling)\(escape)"), "\(line)")
+          let shown = try #require(line.split(separator: "\"").last { $0.hasSuffix("...") }, "\(line)")
+          let rest = shown.dropFirst(filling.count).dropLast(3)
+          #expect(rest.replacing(escape, with: "").isEmpty || rest.hasSuffix(#"\xc3"#), "\(line)")
+        }
+      }
+      // Several long ones are all cut, and what is said behind them is there.
+      let twice = path + path
+      let all = try lines([get(twice + path, "User-Agent: \(twice)\r\nReferer: \(twice)\r\n")])
+      #expect(all.count == 1 && all[0].utf8.count < 4096 && all[0].contains(#/\.\.\." \d+us$/#), "\(all)")
+      #expect(all[0].contains(#/\.\.\. HTTP/1\.1" 200 2 "/#), "\(all)")
+    }
+
     @Test("a line of an application stays one line")
     func lineOfAnApp() throws {
       let text = try capturingErrors {

@@ -109,6 +109,24 @@ extension WorkerSuites {
       #expect(names.allSatisfy { object[$0] != nil } && object.count == 16, "\(found)")
     }
 
+    @Test(
+      "a long line of the format json stays one that a program can read",
+      arguments: ["é", "\"", "\u{1F600}"])
+    func longJSON(letter: String) throws {
+      for filling in ["", "x", "xx", "xxx"] {
+        let value = filling + String(repeating: letter, count: 6000)
+        let request = Array(
+          "GET /ok?LINE HTTP/1.1\r\nHost: h\r\nConnection: close\r\nUser-Agent: \(value)\r\n\r\n".utf8)
+        let found = try line("http", "json", request)
+        let object = try #require(
+          try JSONSerialization.jsonObject(with: Data(found.utf8)) as? [String: Any], "\(found)")
+        #expect((4000..<4096).contains(found.utf8.count) && object.count == 16, "\(found.utf8.count)")
+        let agent = try #require(object["agent"] as? String)
+        #expect(agent.hasSuffix("...") && value.hasPrefix(agent.dropLast(3)) && agent.count > 500)
+        #expect(object["uri"] as? String == "/ok?LINE")
+      }
+    }
+
     @Test("the format uwsgi is uWSGI's usual line", arguments: every)
     func uwsgi(gateway: String) throws {
       let found = try line(gateway, "uwsgi", hostile(gateway))

@@ -116,8 +116,8 @@ private func splits(_ count: Int) -> [Int] {
   return Array(1..<300) + stride(from: 300, to: count - 300, by: count / 200) + (count - 300..<count)
 }
 
-private func bytewise(_ count: Int) -> [Int] { Array(repeating: 1, count: count) }
+func bytewise(_ count: Int) -> [Int] { Array(repeating: 1, count: count) }
 
-private func difference(_ name: String, _ found: [String], _ expected: [String]) -> String {
+func difference(_ name: String, _ found: [String], _ expected: [String]) -> String {
   "\(name)\n--- expected\n\(expected.joined(separator: "\n"))\n--- found\n\(found.joined(separator: "\n"))"
 }

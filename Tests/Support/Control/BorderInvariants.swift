@@ -9,7 +9,7 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
     if let report = WorkerReport(input, apps: apps) { problems += check(report, apps: apps) }
   }
   switch JobReport(input, apps: [0, 2]) {
-  case .copied(let app, _, let buildID):
+  case .copied(let app, _, _, let buildID):
     if ![0, 2].contains(app) { problems.append("a copy of app \(app)") }
     problems += shortness(buildID)
   case .passed(let app, let name, let version, _):
@@ -19,7 +19,7 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
     if ![0, 2].contains(app) { problems.append("libraries of app \(app)") }
     problems += bounds(libraries)
   case .failed(_, let code) where !(1...255).contains(code): problems.append("exit code \(code)")
-  case .step, .configured, .failed, nil: break
+  case .step, .configured, .certified, .failed, nil: break
   }
   guard let message = Message(input) else { return problems }
   if Message(message.bytes) != message { problems.append("the message is another when it is read again") }
@@ -39,17 +39,19 @@ private func check(_ report: WorkerReport, apps: Int) -> [String] {
   switch report {
   case .ready(let list):
     return list.flatMap { app in
-      (places.contains(app.place) ? [] : ["app \(app.place) of \(apps)"]) + shortness(app.name)
-        + shortness(app.version)
+      var problems = shortness(app.name) + shortness(app.version) + generation(app.generation)
+      if !places.contains(app.place) { problems.append("app \(app.place) of \(apps)") }
+      if !(0...Message.mostCalls).contains(app.calls) { problems.append("\(app.calls) calls at once") }
+      return problems
     }
   case .failed(let reason, let code):
     return ((1...255).contains(code) && !reason.isEmpty ? [] : ["exit code \(code), \(reason)"])
-  case .saved(let app, _), .refused(let app, _, _):
-    return places.contains(app) ? [] : ["app \(app) of \(apps)"]
-  case .swapped(let app, let generation):
-    return places.contains(app) && generation > 0 ? [] : ["app \(app) of \(apps), generation \(generation)"]
+  case .saved(let app, _): return places.contains(app) ? [] : ["app \(app) of \(apps)"]
+  case .swapped(let app, let number), .refused(let app, let number, _, _):
+    return (places.contains(app) ? [] : ["app \(app) of \(apps)"]) + generation(number)
   case .loaded(let libraries): return bounds(libraries)
-  case .expired, .renew, .retiring, .traced: return []
+  case .declined(_, let reason): return reason.isEmpty ? ["no reason"] : []
+  case .expired, .renew, .retiring, .presents, .traced: return []
   }
 }
 
@@ -59,6 +61,11 @@ private func bounds(_ libraries: LibraryReport) -> [String] {
   // A byte that is no UTF-8 becomes a mark of three bytes.
   return libraries.identities.count <= LibraryReport.most + 1 && longest <= 6 * LibraryReport.mostBytes
     ? [] : ["\(libraries.identities.count) libraries, \(longest) bytes"]
+}
+
+/// A number that a build may have.
+private func generation(_ number: Int) -> [String] {
+  Message.generations.contains(number) ? [] : ["generation \(number)"]
 }
 
 /// Not longer than a name may be, but for the mark of half a character.

@@ -32,7 +32,7 @@ public final class Certificates: Sendable {
   @discardableResult
   public func run(_ words: String...) throws -> String { try run(words) }
 
-  private func run(_ words: [String]) throws -> String {
+  func run(_ words: [String]) throws -> String {
     let (exit, output) = try ChildProcess.run(
       "/usr/bin/openssl", words, environment: ["OPENSSL_CONF": "/dev/null"])
     guard exit == .status(0) else {
@@ -41,14 +41,17 @@ public final class Certificates: Sendable {
     return output
   }
 
-  /// Makes NAME.pem and NAME.key, signed by the authority.
+  /// Makes NAME.pem and NAME.key, signed by an authority.
   ///
   /// - Parameters:
   ///   - hosts: subjectAltName, as `DNS:a.test,DNS:*.b.test`; empty for none.
   ///   - key: "ec" or "rsa".
   ///   - days: how long it is valid from now on; 0: it has expired.
+  ///   - authority: the name of its files; that of all tests, or one that was made here.
+  ///   - signs: it is one itself.
   public func make(
-    _ name: String, hosts: String, subject: String = "/CN=test", key: String = "ec", days: Int = 2
+    _ name: String, hosts: String, subject: String = "/CN=test", key: String = "ec", days: Int = 2,
+    authority: String = "ca", signs: Bool = false
   ) throws {
     let (pem, file, asked) = (
       folder.file("\(name).pem"), folder.file("\(name).key"), folder.file("\(name).csr")
@@ -58,11 +61,13 @@ public final class Certificates: Sendable {
     _ = try run(
       ["req", "-new", "-newkey"] + kind + ["-nodes", "-subj", subject, "-keyout", file, "-out", asked])
     let extensions = folder.file("\(name).ext")
-    let text = hosts.isEmpty ? "basicConstraints=CA:FALSE\n" : "subjectAltName=\(hosts)\n"
+    let own = hosts.isEmpty ? "basicConstraints=CA:FALSE\n" : "subjectAltName=\(hosts)\n"
+    let text = signs ? "basicConstraints=critical,CA:TRUE\n" : own
     try text.write(toFile: extensions, atomically: true, encoding: .utf8)
     _ = try run([
-      "x509", "-req", "-in", asked, "-CA", authority, "-CAkey", folder.file("ca.key"), "-CAcreateserial",
-      "-days", "\(days)", "-extfile", extensions, "-out", pem,
+      "x509", "-req", "-in", asked, "-CA", folder.file("\(authority).pem"), "-CAkey",
+      folder.file("\(authority).key"), "-CAcreateserial", "-days", "\(days)", "-extfile", extensions, "-out",
+      pem,
     ])
   }
 

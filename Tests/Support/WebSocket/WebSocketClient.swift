@@ -26,9 +26,12 @@ public final class WebSocketClient {
     "Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-  /// Asks for a WebSocket; throws if the answer is not 101.
-  public init(_ address: Address, _ target: String = "/", fields: String = "") throws {
-    socket = try RawSocket(address)
+  /// Asks for a WebSocket; throws if the answer is not 101. A small `receiveBuffer` (bytes) makes a slow
+  /// client.
+  public init(
+    _ address: Address, _ target: String = "/", fields: String = "", receiveBuffer: Int32? = nil
+  ) throws {
+    socket = try RawSocket(address, receiveBuffer: receiveBuffer)
     try socket.send("GET \(target) HTTP/1.1\r\n\(WebSocketClient.fields)\(fields)\r\n")
     head = try socket.receive(until: "\r\n\r\n")
     guard head.hasPrefix("HTTP/1.1 101 ") else { throw SupportError.malformedReply(head) }

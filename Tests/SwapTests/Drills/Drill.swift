@@ -13,6 +13,9 @@ enum Drill {
     try SupervisedServer(library, workers: workers, options, environment: ["NSGI_IO": loop])
   }
 
+  /// Clients of HTTP of each kind that a change could hurt.
+  static let ways: [Ledger.Way] = [.httpFresh, .httpKeepAlive, .stream, .upload]
+
   /// Options without soak and probation.
   static let quick = ["--swap-soak", "0", "--swap-probation", "0"]
 
@@ -26,6 +29,21 @@ enum Drill {
     #expect(report.losses.count <= most, "\(report)", sourceLocation: sourceLocation)
     #expect(
       report.duplicates.isEmpty && report.unserved.isEmpty, "\(report)", sourceLocation: sourceLocation)
+  }
+
+  /// Nothing was lost at all, and every answer came from one of these builds ("A 1", letter and generation).
+  /// `after`: what only who came after the end of the server has met.
+  static func expect(
+    _ report: Ledger.Report, onlyOf builds: Set<String>, after: Set<Ledger.Loss.Kind> = [],
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let lost = report.losses.filter { !after.contains($0.kind) }
+    #expect(lost.isEmpty, "\(report)", sourceLocation: sourceLocation)
+    #expect(
+      report.duplicates.isEmpty && report.unserved.isEmpty, "\(report)", sourceLocation: sourceLocation)
+    #expect(
+      report.answered > 0 && builds.isSuperset(of: report.generations.keys), "\(report.generations)",
+      sourceLocation: sourceLocation)
   }
 
   /// What status says of each worker is what the worker itself answers.

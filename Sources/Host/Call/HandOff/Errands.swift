@@ -1,12 +1,11 @@
-/// With `--threads 1`: what has to be done on the home thread beside calls, when a build is loaded or
-/// unloaded in a worker that serves. The thread leaves the loop for it as for a slow call, and requests
-/// queue.
+/// With `--threads 1`: the home thread's work beside calls, when a build is loaded or unloaded in a worker
+/// that serves. The thread leaves the loop for it as for a slow call, and requests queue.
 extension Worker {
   typealias Errand = @Sendable () -> Void
 
-  /// Leader: has something done where apps are at home, or on a thread of its own where that is nowhere.
+  /// Leader: has something done on the home thread, or on a thread of its own if there is none.
   ///
-  /// - Returns: false when the system gives no thread.
+  /// - Returns: false if the system gives no thread.
   func doAtHome(_ errand: @escaping Errand) -> Bool {
     guard leading.home != nil else { return System.startThread(errand) }
     leading.errands.append(errand)

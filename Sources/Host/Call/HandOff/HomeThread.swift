@@ -1,11 +1,11 @@
 import Glibc
 
 /// With `--threads 1`: the one thread on which applications run, from load() over all calls to unload(), as
-/// under servers that have no other. Objects that belong to the thread which made them are at home there.
+/// under servers that have only one. Objects that belong to the thread that made them can live there.
 ///
 /// It is not the process's first thread, which has to stay free to end the process; to Python it is the main
 /// one. In a program that is not the server's own it is the first one, and another ends the process. It never
-/// ends: what belongs to it outlives the last task.
+/// ends: things that belong to it outlive the last task.
 ///
 /// Unchecked: the task is guarded by `mutex`.
 final class HomeThread: @unchecked Sendable {
@@ -30,7 +30,7 @@ final class HomeThread: @unchecked Sendable {
     ServerFailure("cannot start a thread for the applications; raise the limit (ulimit -u)")
   }
 
-  /// Starts it for settings that ask for one.
+  /// Starts it if the settings ask for one.
   static func start(threads: Int) throws(ServerFailure) -> HomeThread? {
     guard threads == 1 else { return nil }
     if let lent { return lent }
@@ -53,7 +53,7 @@ final class HomeThread: @unchecked Sendable {
     }
   }
 
-  /// Does something there, when what it was given before is done; does not wait for it.
+  /// Does something there, when the previous task is done; does not wait for it.
   func begin(_ task: @escaping () -> Void) {
     mutex.lock()
     while self.task != nil { mutex.wait() }
@@ -76,7 +76,7 @@ final class HomeThread: @unchecked Sendable {
 }
 
 extension HomeThread? {
-  /// Does something there, or on this thread where there is none such.
+  /// Does something there, or on this thread if there is no home thread.
   func perform<Result>(
     _ body: @escaping () throws(ServerFailure) -> Result
   ) throws(ServerFailure) -> Result {
@@ -88,8 +88,8 @@ extension HomeThread? {
   }
 }
 
-/// Calls at home. While the home thread is with one that has left the loop, another thread leads, which calls
-/// nothing: requests queue, and with the thread's return the lead goes back.
+/// Calls at home. While the home thread is busy with a call that has left the loop, another thread leads,
+/// which calls nothing: requests queue, and the home thread leads again when it returns.
 extension Worker {
   /// The home thread is about to come back to the followers.
   func cameHome(_ thread: HostThread) {
@@ -98,7 +98,7 @@ extension Worker {
     inbox.post(.cameHome)
   }
 
-  /// Leader: the home thread waits, and is to lead; another one goes back to the followers.
+  /// Leader: the home thread waits, and has to lead; another one goes back to the followers.
   func giveBack() -> Turn {
     leading.isAway && leadership.reserve() ? .handedOff : .goesOn
   }

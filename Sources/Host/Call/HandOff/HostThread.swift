@@ -1,7 +1,7 @@
 import Synchronization
 
-/// A thread of the host that makes calls: which apps it has told that it is there (nsgi_app.thread).
-/// Belongs to its thread.
+/// A thread of the host that makes calls: remembers which apps it has told that it is there
+/// (nsgi_app.thread). Belongs to its thread.
 final class HostThread {
   /// Never 0, never used twice in a process.
   let id: UInt64
@@ -10,7 +10,7 @@ final class HostThread {
   /// It is the thread on which the apps were loaded, and the only one that calls them; see `HomeThread`.
   let isHome: Bool
   private var entered: [App] = []
-  /// What it is to do before it follows again.
+  /// What it has to do before it follows again.
   var errands: [Worker.Errand] = []
   private static let last = Atomic<UInt64>(0)
 
@@ -26,7 +26,7 @@ final class HostThread {
     app.thread(entering: true)
   }
 
-  /// Does what it was given.
+  /// Does what it was given to do.
   func runErrands() {
     for errand in errands { errand() }
     errands = []

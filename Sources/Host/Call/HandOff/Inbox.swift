@@ -1,7 +1,7 @@
 import Glibc
 
-/// What threads beside the loop have to say to the leader, and the bell that wakes it. In order: nothing
-/// is said of an exchange after `returned` or `finished`.
+/// Messages from threads beside the loop to the leader, and the bell that wakes it. In order: nothing is said
+/// about an exchange after `returned` or `finished`.
 ///
 /// Unchecked: `messages` is guarded by `mutex`.
 final class Inbox: @unchecked Sendable {
@@ -12,9 +12,9 @@ final class Inbox: @unchecked Sendable {
     case returnedAsync(ExchangePointer)
     /// finish() has ended an asynchronous exchange.
     case finished(ExchangePointer)
-    /// An app has read what had come of its body.
+    /// An app has read the part of its body that had come.
     case wantsBody(ExchangePointer)
-    /// The socket is full; the rest of the output is to go when it is not.
+    /// The socket is full; the rest of the output has to go when it is not.
     case wantsOutput(ExchangePointer)
     /// A call waits for its client: another may have its permit.
     case offersPermit(ExchangePointer)
@@ -24,15 +24,17 @@ final class Inbox: @unchecked Sendable {
     case asksReadiness(ExchangePointer, UInt64)
     /// An app has bounded the time of a request; the number tells whether the exchange still lives.
     case boundsTime(ExchangePointer, UInt64)
-    /// The password of a request was looked at.
+    /// The password of a request was checked.
     case decided(PasswordQuestions.Asked, isRight: Bool)
-    /// A WebSocket is to be looked at; the number tells whether it still lives.
+    /// A WebSocket has to be looked at; the number tells whether it still lives.
     case socket(UInt64)
-    /// Another app is to take a place in the mount table.
+    /// Another app has to take a place in the mount table.
     case replaces(Replacement)
+    /// Certificates that a master has handed over are ready to be presented.
+    case certificates([TLSIdentities], number: Int)
     /// The home thread has returned from a call that had left the loop.
     case cameHome
-    /// A host thread has taken its leave of an app that is retired.
+    /// A host thread has taken its leave of a retired app.
     case threadLeft
   }
 

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// Who runs the loop. One thread leads; the others are with an app or wait as followers, and end when
+/// Who runs the loop. One thread leads; the others are busy with an app or wait as followers, and end if
 /// nobody has needed them for a while.
 ///
 /// Unchecked: everything mutable is guarded by `mutex`.
@@ -10,7 +10,7 @@ final class Leadership: @unchecked Sendable {
   enum Wake {
     /// It leads from now on; these calls were taken off the loop.
     case lead([ExchangePointer])
-    /// An app is retired: it has to take its leave, and follow again.
+    /// An app is retired: the thread has to take its leave, and follow again.
     case stir
     /// Nobody needed it, or the worker has ended.
     case end
@@ -18,7 +18,7 @@ final class Leadership: @unchecked Sendable {
 
   private let mutex = Monitor()
   private var isVacant = false
-  /// The place is for the home thread alone.
+  /// Only the home thread may take the place.
   private var isReserved = false
   /// The home thread waits, or is about to.
   private var isHomeFree = false
@@ -27,16 +27,16 @@ final class Leadership: @unchecked Sendable {
   private var threads = 0
   private var stirs: UInt64 = 0
   private var detached: [ExchangePointer] = []
-  /// The system has given no thread for the leader's place.
+  /// The system gave no thread for the leader's place.
   let lacksThread = Atomic<Bool>(false)
   /// Waits for signals until the loop has ended.
   private var reader: pthread_t?
   /// Seconds after which a follower that nobody needed ends.
   private static let idleSeconds = 10.0
 
-  /// Makes the leader's place free, after `exchange` was taken off the loop, or for an errand. A follower
-  /// takes it; without one, `startThread` makes one. If the system gives no thread, the place waits for one
-  /// that is with an app, or until `fill` gets one; false then.
+  /// Frees the leader's place, after `exchange` was taken off the loop, or for an errand. A follower takes
+  /// it; without one, `startThread` makes one. If the system gives no thread, the place waits for one that is
+  /// busy with an app, or until `fill` gets one; false then.
   func vacate(_ exchange: ExchangePointer?, startThread: () -> Bool) -> Bool {
     mutex.lock()
     if let exchange { detached.append(exchange) }
@@ -67,14 +67,14 @@ final class Leadership: @unchecked Sendable {
     return true
   }
 
-  /// The home thread is through with a call, and about to wait.
+  /// The home thread is done with a call, and about to wait.
   func homeIsFree() {
     mutex.lock()
     isHomeFree = true
     mutex.unlock()
   }
 
-  /// Makes the leader's place free for the home thread; false while that is with a call.
+  /// Frees the leader's place for the home thread; false while that is busy with a call.
   func reserve() -> Bool {
     mutex.lock()
     defer { mutex.unlock() }
@@ -84,7 +84,7 @@ final class Leadership: @unchecked Sendable {
     return true
   }
 
-  /// A thread that `threadEnded` will speak of is about to start.
+  /// A thread that `threadEnded` will report is about to start.
   func threadStarts() {
     mutex.lock()
     threads += 1
@@ -134,7 +134,7 @@ final class Leadership: @unchecked Sendable {
 
   /// Waits until the loop has ended, and passes signals on to it meanwhile.
   ///
-  /// To be called on the first thread of the process, which runs nothing of an app: so whoever has taken a
+  /// Call it on the first thread of the process, which runs nothing of an app: so an app that has taken a
   /// signal's handler does not get the signal (`clinux_wait_signal`).
   func readSignals() {
     mutex.lock()
@@ -156,7 +156,7 @@ final class Leadership: @unchecked Sendable {
     mutex.unlock()
   }
 
-  /// The loop has ended: followers go.
+  /// The loop has ended: lets followers go.
   func end() {
     mutex.lock()
     isOver = true
@@ -165,7 +165,7 @@ final class Leadership: @unchecked Sendable {
     mutex.unlock()
   }
 
-  /// Waits for the threads to end; false when some are still with an app after `seconds`.
+  /// Waits for the threads to end; false if some are still busy with an app after `seconds`.
   func waitForThreads(seconds: Double) -> Bool {
     mutex.lock()
     defer { mutex.unlock() }

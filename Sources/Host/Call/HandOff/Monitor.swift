@@ -23,16 +23,16 @@ package final class Monitor: @unchecked Sendable {
   /// Waits, unlocked meanwhile, to be told of a change.
   package func wait() { pthread_cond_wait(changed, mutex) }
 
-  /// Waits no longer than until `deadline` (CLOCK_REALTIME); false when it is over.
+  /// Waits until `deadline` (CLOCK_REALTIME) at most; false when it has passed.
   package func wait(until deadline: timespec) -> Bool {
     var deadline = deadline
     return pthread_cond_timedwait(changed, mutex, &deadline) == 0
   }
 
-  /// Wakes one who waits.
+  /// Wakes one waiting thread.
   package func signal() { pthread_cond_signal(changed) }
 
-  /// Wakes all who wait.
+  /// Wakes all waiting threads.
   package func broadcast() { pthread_cond_broadcast(changed) }
 
   /// The time `seconds` from now, as `wait` takes it.
@@ -46,7 +46,7 @@ package final class Monitor: @unchecked Sendable {
   }
 }
 
-/// Something that another thread says once.
+/// Something that another thread reports once.
 package final class Completion: @unchecked Sendable {
   private let mutex = Monitor()
   private var isDone = false

@@ -31,14 +31,14 @@ struct WatchedCall: ~Copyable {
 
 /// Sees calls that run for longer than about a millisecond and takes them off the loop.
 ///
-/// It costs a call two relaxed stores and a load. It looks once a period while calls are made, and sleeps
-/// while none are: the first call after that wakes it.
+/// It costs a call two relaxed stores and a load. It looks once per period while calls are made, and sleeps
+/// otherwise: the first call after that wakes it.
 final class Watchdog: @unchecked Sendable {
   private let microseconds: UInt32
   /// An eventfd, on which it sleeps.
   private let alarm: Int32
   private let watched: UnsafeMutablePointer<WatchedCall>
-  /// For how many nanoseconds an app that has promised never to wait is believed.
+  /// For how many nanoseconds it trusts an app that has promised never to wait.
   private let patience: UInt64
   private let isOver = Atomic<Bool>(false)
 
@@ -57,7 +57,7 @@ final class Watchdog: @unchecked Sendable {
 
   deinit { System.close(alarm) }
 
-  /// A call has begun while it slept, or it is to end.
+  /// A call has begun while it slept, or it has to end.
   func wake() {
     watched.pointee.isAsleep.store(false, ordering: .releasing)
     System.signalEvent(alarm)
@@ -69,8 +69,8 @@ final class Watchdog: @unchecked Sendable {
     wake()
   }
 
-  /// The thread's life. `detached` is told of each call that was taken off the loop; `tend` is called once a
-  /// period, and says whether to come again before anything else.
+  /// The thread's life. Tells `detached` about each call that was taken off the loop; calls `tend` once per
+  /// period, which says whether to come again before anything else.
   func run(_ detached: (ExchangePointer) -> Void, tending tend: () -> Bool) {
     var (seen, since): (UInt64, UInt64) = (0, 0)
     while !isOver.load(ordering: .acquiring) {

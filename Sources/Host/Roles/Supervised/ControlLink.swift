@@ -6,7 +6,7 @@ import Glibc
 struct ControlLink: Sendable {
   let fd: Int32
 
-  /// What came, and what it means when nothing did.
+  /// A message, or what it means that there is none.
   enum Received {
     case message(Message, descriptor: Int32)
     case nothing
@@ -14,13 +14,13 @@ struct ControlLink: Sendable {
     case ended
   }
 
-  /// Says something. The socket holds some hundred packets; a master that takes none of them is gone or
-  /// stopped, and then nothing that is said matters.
+  /// Sends a message. The socket holds some hundred packets; a master that takes none of them is gone or
+  /// stopped, and then no message matters.
   func send(_ message: Message, descriptor: Int32 = -1) {
     try? System.sendPacket(fd, message.bytes, descriptor: descriptor)
   }
 
-  /// Says something that is a part of a whole, and waits for room.
+  /// Sends a message that is a part of a whole, and waits for room.
   func sendPart(_ message: Message) {
     for _ in 0..<100 {
       do throws(SystemError) { return try System.sendPacket(fd, message.bytes) } catch {
@@ -30,7 +30,7 @@ struct ControlLink: Sendable {
     }
   }
 
-  /// Takes the next message, if one is there.
+  /// Receives the next message, if there is one.
   func receive() -> Received {
     do throws(SystemError) {
       let (bytes, descriptor) = try System.receivePacket(fd)
@@ -44,14 +44,14 @@ struct ControlLink: Sendable {
   }
 }
 
-/// What a supervised process was told to do, and its link to the one who told it.
+/// What a supervised process was told to do, and its link to the process that told it.
 public struct Assignment: Sendable {
-  /// What is to be done.
+  /// The orders to carry out.
   public let orders: Orders
   let link: ControlLink
 
-  /// Takes the orders from the descriptors where the master put them, and leaves them there for a program
-  /// that this process may become; nil in a process of another kind.
+  /// Takes the orders from the descriptors where the master put them, and leaves them there in case this
+  /// process becomes another program; nil in a process of another kind.
   public static func take() -> Assignment? {
     guard let bytes = try? System.contents(HandedDescriptor.orders), let message = Message(bytes),
       let orders = Orders(message)
@@ -60,13 +60,13 @@ public struct Assignment: Sendable {
     return Assignment(orders: orders, link: ControlLink(fd: HandedDescriptor.control))
   }
 
-  /// This process, in this program, does what the orders say.
+  /// Begins to carry out the orders in this process and this program.
   public func begin() { System.close(HandedDescriptor.orders) }
 
-  /// The packet socket to the one who gave the orders.
+  /// The packet socket to the process that gave the orders.
   public var descriptor: Int32 { link.fd }
 
-  /// The settings of orders whose arguments hold everything.
+  /// The settings of orders whose arguments contain everything.
   public func settings(readFile: (String) throws -> String) throws -> Settings {
     let invocation = try Settings.parse(
       arguments: orders.arguments, environment: [:], standardInputIsListening: true, readFile: readFile)
@@ -76,22 +76,22 @@ public struct Assignment: Sendable {
     return settings
   }
 
-  /// Says why the process cannot do it; the code that it ends with.
+  /// Reports why the process cannot do it; returns the exit code.
   public func fail(_ error: any Error) -> Int32 {
     let code = (error as? ServerFailure)?.exitCode ?? (error as? ConfigError)?.exitCode ?? 1
     fail("\(error)", code: code)
     return code
   }
 
-  /// Says why the process cannot do it, and with which code it ends.
+  /// Reports why the process cannot do it, and with which code it ends.
   public func fail(_ reason: String, code: Int32) {
     link.send(Message(.failed, [Message.reason(reason), .init("code", "\(code)")]))
   }
 
-  /// A zygote: there is nothing to load for others.
+  /// Reports that a zygote has nothing to preload.
   public func isIdle() { link.send(Message(.idle)) }
 
-  /// Answers with the options in effect, in as many messages as that takes.
+  /// Answers with the options in effect, in as many messages as it takes.
   public func configured(_ options: [String], files: [HandedFile] = []) {
     for piece in files.flatMap(\.pieces) { link.sendPart(Message(.configured, piece)) }
     var message = Message(.configured)

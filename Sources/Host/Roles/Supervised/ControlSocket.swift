@@ -1,17 +1,18 @@
 import Config
+import Control
 import Glibc
 
-/// The caller's side of a server's control socket. What answers there is believed if it is root's or the
-/// caller's own; root may ask other users' servers, but only where nobody else can have put a socket.
+/// The caller's side of a server's control socket. A server that answers is trusted if it belongs to root or
+/// to the caller; root may ask other users' servers, but only where nobody else could have put a socket.
 public enum ControlSocket {
   /// Why the server cannot be asked.
   public enum Failure: Error, CustomStringConvertible {
     case none
-    /// None whose directory is in this one.
+    /// There is none whose directory is in this one.
     case noneIn(String)
     case several([String])
     case refused(path: String, reason: String)
-    /// What answers is another user's.
+    /// The server that answers belongs to another user.
     case stranger(path: String, user: UInt32)
 
     public var description: String {
@@ -33,7 +34,7 @@ public enum ControlSocket {
   /// A server to ask.
   public struct Server {
     let path: String
-    /// Who it has to be; nil: whoever may be trusted at that path.
+    /// The user that it must belong to; nil: anybody who may be trusted at that path.
     let owner: UInt32?
 
     /// The server behind a socket that the caller has named.
@@ -44,7 +45,7 @@ public enum ControlSocket {
     }
   }
 
-  /// The only server of this user; `directory`: that was started with this --runtime-dir.
+  /// The only server of this user; `directory`: the one that was started with this --runtime-dir.
   public static func find(in directory: String? = nil) throws -> Server {
     let servers = RuntimeDirectory.running(in: directory)
     guard let first = servers.first else { throw directory.map { Failure.noneIn($0) } ?? .none }
@@ -52,9 +53,10 @@ public enum ControlSocket {
     return Server(first)
   }
 
-  /// Asks one line and hands over the answer's lines as they come, to the end.
+  /// Sends one line and hands over the answer's lines as they come, to the end.
   ///
-  /// - Parameter met: told, before anything is asked, of a server of another user than root and the caller.
+  /// - Parameter met: called, before anything is asked, if the server belongs to another user than root and
+  ///   the caller.
   public static func converse(
     _ server: Server, _ line: String, met: (UInt32) -> Void, _ take: (String) -> Void
   ) throws {
@@ -62,7 +64,7 @@ public enum ControlSocket {
     do {
       let fd = try System.socket(family: AF_UNIX)
       defer { System.close(fd) }
-      // Wait for a place where others wait: a connection that may not block would be refused at once.
+      // Wait in the queue if others do: a non-blocking connection would be refused at once.
       try System.setBlocking(fd)
       try address.withPointer { pointer, length throws(SystemError) in try System.connect(fd, pointer, length)
       }

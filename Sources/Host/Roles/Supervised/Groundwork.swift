@@ -1,14 +1,14 @@
 import Config
 import Control
 
-/// What has to be there before a master supervises: the log, the bound sockets, the pid file, and the
-/// server's own directory. Made and removed by the process that becomes the master.
+/// What must exist before a master supervises: the log, the bound sockets, the pid file, and the server's own
+/// directory. Made and removed by the process that becomes the master.
 public final class Groundwork {
   /// A bound socket.
   public struct Socket {
-    /// The descriptor; the taker's.
+    /// The descriptor; the receiver owns it.
     public let descriptor: Int32
-    /// What is spoken on it.
+    /// The protocol spoken on it.
     public let gateway: ListenerProtocol
     /// Where it is bound, port 0 replaced by the chosen one.
     public let address: String
@@ -16,47 +16,51 @@ public final class Groundwork {
     public let readyLine: String
   }
 
-  /// A bound socket for who watches the server.
+  /// A bound socket for those who watch the server.
   public struct WatchSocket {
-    /// What is told there.
+    /// What is shown there.
     public let kind: WatchSettings.Kind
     let listener: Listener
-    /// The descriptor; the taker's.
+    /// The descriptor; the receiver owns it.
     public var descriptor: Int32 { listener.fd }
     /// Where it is bound, port 0 replaced by the chosen one.
     public var address: String { "\(listener.address)" }
   }
 
-  /// The sockets for who watches.
+  /// The sockets for those who watch.
   public let watchSockets: [WatchSocket]
-  /// Files that those who serve may not read themselves.
+  /// Files that workers may not read themselves.
   public let files: [HandedFile]
-  /// The sockets, in the order of the settings, then those that a launcher handed over.
+  /// They are the ones that serve in the previous master, whatever is on the disk by now.
+  public let filesServe: Bool
+  /// The sockets, in the order of the settings, then those handed over by a launcher.
   public let sockets: [Socket]
   /// The server's own directory.
   public let directory: String
   /// The same, opened.
   public var directoryDescriptor: Int32 { runtime.descriptor }
-  /// The group of the processes that read it, if they are another user's.
+  /// The group of the processes that read it, if they run as another user.
   public let group: UInt32?
   /// The user of the processes that run applications and programs.
   public let user: UInt32
-  /// What the operator is told once when the server serves; nil for nothing.
+  /// A warning to the operator, given once when the server serves; nil for none.
   public let warning: String?
   private let settings: Settings
   private let listeners: [Listener]
   private let runtime: RuntimeDirectory
-  /// The socket files and the pid file are this server's: of one that follows another only once it has taken
-  /// over, or its failure would take them from the one that serves.
+  /// The socket files and the pid file belong to this server: if it follows another, only once it has taken
+  /// over, or its failure would remove them from the serving one.
   private var ownsFiles: Bool
 
-  /// Lays it; whatever cannot be had ends the start.
+  /// Lays it; anything that fails ends the start.
   ///
-  /// - Parameter assignment: of a master that follows another one: its sockets are there, and the pid file
+  /// - Parameter assignment: of a master that follows another one: its sockets exist, and the pid file
   /// comes with `takeOver`.
   public init(_ settings: Settings, following assignment: Assignment? = nil) throws(ServerFailure) {
     self.settings = settings
-    files = try TLSFiles.read(settings)
+    let served = assignment?.orders.files ?? []
+    filesServe = !served.isEmpty
+    files = filesServe ? served : try TLSFiles.read(settings)
     if let path = settings.log.file { try Server.redirectLog(path) }
     for destination in settings.log.routing.destinations + settings.log.routing.requestDestinations {
       if case .file(let path, _, _) = destination.place { try Server.tryLog(path) }
@@ -100,7 +104,7 @@ public final class Groundwork {
     }
   }
 
-  /// The server is this process's alone: the pid file says so.
+  /// The server now belongs to this process alone: writes that to the pid file.
   public func takeOver() {
     ownsFiles = true
     do throws(ServerFailure) { try ProcessSetup.writePID(settings.process) } catch {
@@ -108,7 +112,7 @@ public final class Groundwork {
     }
   }
 
-  /// Makes the directory again that somebody has removed; false, with errno, if that cannot be.
+  /// Makes the directory again if somebody has removed it; false, with errno, if that fails.
   public func remakeDirectory() -> Bool {
     do { try runtime.remake() } catch { return false }
     return true
@@ -117,8 +121,8 @@ public final class Groundwork {
   /// Tells the launcher (sd_notify(3)).
   public func notify(_ state: String) { ProcessSetup.notify(state) }
 
-  /// Removes what was made: socket files, the pid file, the directory; of a server that goes on in another
-  /// process only the directory.
+  /// Removes what was made: socket files, the pid file, the directory; if the server goes on in another
+  /// process, only the directory.
   public func remove(hasHandedOver: Bool) {
     runtime.remove()
     guard ownsFiles, !hasHandedOver else { return }

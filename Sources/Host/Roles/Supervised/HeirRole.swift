@@ -1,11 +1,11 @@
 import Control
 import Glibc
 
-/// The process that becomes a new master: of a program that this server does not know yet. Until that has
-/// shown that it is a server, which keeps its own deadlines, it ends with the master before it: it holds the
-/// sockets, and clients would wait for nobody.
+/// The process that becomes a new master, from a program that this server does not know yet. Until the
+/// program has shown that it is a server, which keeps its own deadlines, it ends with the previous master: it
+/// holds the sockets, and clients would wait for nobody.
 public enum HeirRole {
-  /// Becomes the program, which is the first of the words; returns the exit code if that cannot be.
+  /// Becomes the program, which is the first of the words; returns the exit code if that fails.
   public static func run(_ words: [String]) -> Int32 {
     guard let program = words.first else { return 1 }
     System.dieWithParent()
@@ -16,6 +16,6 @@ public enum HeirRole {
     return 1
   }
 
-  /// It is a server: what it does when the master before it dies is its own affair.
+  /// It is a server: it decides itself what to do when the previous master dies.
   public static func outlive() { System.outliveParent() }
 }

@@ -2,13 +2,13 @@ import Config
 import Control
 import Synchronization
 
-/// A new build in the place of one that serves, in the same process.
+/// A new build in place of the serving one, in the same process.
 extension Worker {
-  /// Generations that may be left over before a new process has to take their place.
+  /// How many generations may be left over before a new process has to replace this one.
   static let mostLeftOver = 8
 
   /// Leader: begins what the master asks for. Loading takes its time, on a thread of its own; requests go
-  /// on meanwhile, but with `--threads 1`, where apps are loaded on the thread that calls them.
+  /// on meanwhile, except with `--threads 1`, where apps are loaded on the thread that calls them.
   func swapInPlace(_ message: Message) {
     guard let link = supervisor?.link, let wanted = SwapOrder(message, apps: settings.apps.count),
       let index = mounts.index(of: wanted.app)
@@ -36,10 +36,13 @@ extension Worker {
     link.send(
       Message(
         .refused,
-        [.init("app", "\(wanted.app)"), Message.reason(reason), .init("full", isFull ? "1" : "0")]))
+        [
+          .init("app", "\(wanted.app)"), .init("generation", "\(wanted.generation)"), Message.reason(reason),
+          .init("full", isFull ? "1" : "0"),
+        ]))
   }
 
-  /// Loads, starts and probes the build with the state of the one that serves; on any thread.
+  /// Loads, starts and probes the build with the state of the serving one; on any thread.
   private func load(_ wanted: SwapOrder, from old: Generation) throws(ServerFailure) -> App {
     let app = settings.apps[wanted.app]
     var state: [UInt8] = []
@@ -47,7 +50,7 @@ extension Worker {
       defer { System.close(fd) }
       if old.save(into: fd) ?? 0 > 0 { state = (try? System.contents(fd)) ?? [] }
     }
-    var loading = AppLoading(plugins: settings.pluginDirectories)
+    var loading = AppLoading(settings)
     loading.libraries = .exact
     let generation = try loading.start(
       AppSettings(mount: app.mount, path: wanted.source, symbol: app.symbol, options: app.options),
@@ -72,7 +75,7 @@ extension Supervisor {
   }
 }
 
-/// What the master asks for.
+/// The swap that the master asks for.
 private struct SwapOrder: Sendable {
   let app: Int
   let generation: UInt32

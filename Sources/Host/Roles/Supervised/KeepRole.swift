@@ -2,10 +2,10 @@ import Config
 import Control
 import Glibc
 
-/// The process that sees the end of a master which could not end the programs beside the server.
+/// The process that notices the end of a master that could not end the programs beside the server.
 extension Server {
-  /// Waits for the master's end, and ends what it has left; the exit code. It is the programs' user: it may
-  /// do no more than they themselves.
+  /// Waits for the master's end, and ends the programs that it has left; returns the exit code. It runs as
+  /// the programs' user: it may do no more than they may.
   public static func keep(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) -> Int32 {
     try ProcessSetup.enter(settings.process, worker: nil)
     System.ignoreSignals([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1])
@@ -24,7 +24,7 @@ extension Server {
     }
   }
 
-  /// Leaders, and the signals that end them.
+  /// Session leaders, and the signals that end them.
   private static func sessions(_ message: Message) -> [Int32: Int32] {
     var sessions: [Int32: Int32] = [:]
     for text in message.all("program") {
@@ -35,7 +35,7 @@ extension Server {
     return sessions
   }
 
-  /// As the master would: what does not end is killed.
+  /// Ends them as the master would: those that do not end are killed.
   private static func end(_ sessions: [Int32: Int32]) {
     var left = sessions.filter { System.signalGroup($0.key, $0.value) }
     for _ in 0..<endLooks where !left.isEmpty {
@@ -45,6 +45,6 @@ extension Server {
     for session in left.keys { _ = System.signalGroup(session, SIGKILL) }
   }
 
-  /// Looks at programs that end, ten milliseconds apart.
+  /// How often ending programs are checked, ten milliseconds apart.
   private static let endLooks = 500
 }

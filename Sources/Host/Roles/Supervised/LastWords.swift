@@ -3,13 +3,13 @@ import Control
 import Glibc
 
 /// What a worker says when a fatal signal ends it: which request the thread was in. The backtrace follows
-/// (CLinux/crash.c). Everything here runs in a signal handler: it only reads what is there, and writes into
+/// (CLinux/crash.c). Everything here runs in a signal handler: it only reads existing data, and writes into
 /// memory that was set aside.
 enum LastWords {
   nonisolated(unsafe) private static let text = UnsafeMutablePointer<CChar>.allocate(capacity: 1024)
   nonisolated(unsafe) private static var board: Scoreboard?
 
-  /// From now on a fatal signal is told.
+  /// Reports fatal signals from now on.
   static func watch() {
     text.initialize(repeating: 0, count: 1024)
     clinux_watch_crashes { signal in LastWords.note(signal) }

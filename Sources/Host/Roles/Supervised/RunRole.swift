@@ -1,10 +1,10 @@
 import Config
 import Control
 
-/// The process that becomes a program of the operator's.
+/// The process that becomes one of the operator's programs.
 extension Server {
-  /// Becomes it: with the user and the directory of the applications, if that is asked for, and an end that
-  /// comes with the master's. Returns only if that fails.
+  /// Becomes it: with the user and the directory of the applications, if that is asked for, and ends when the
+  /// master does. Returns only if that fails.
   public static func becomeProgram(_ settings: Settings, _ orders: Orders) throws(ServerFailure) {
     if orders.tries { try ProcessSetup.enter(settings.process, worker: nil) }
     System.endWithParent()

@@ -4,10 +4,11 @@ import Control
 import Glibc
 
 /// The extension `draft.program/1` of a runtime whose language has a program of its own, in which its
-/// applications want to run (docs/NSGI.md).
+/// applications should run (docs/NSGI.md).
 private struct ProgramTable {
-  /// Writes the words of a command line as env(1) takes it, variables first, each with a zero behind it, at
-  /// most `capacity` bytes: how many; 0 to stay in this process. `library` is the file of the worker library.
+  /// Writes the words of a command line as env(1) takes it, variables first, each followed by a zero, at most
+  /// `capacity` bytes; returns how many; 0 to stay in this process. `library` is the file of the worker
+  /// library.
   let program:
     @convention(c) (
       _ boot: UnsafePointer<nsgi_boot>?, _ library: UnsafePointer<CChar>?,
@@ -17,26 +18,26 @@ private struct ProgramTable {
 }
 
 /// The extension `draft.preload/1` of a runtime whose program can load applications before there are workers,
-/// and fork these (docs/NSGI.md).
+/// and fork those (docs/NSGI.md).
 private struct PreloadTable {
-  /// As `program` above: the command line of a zygote; behind an empty word, words of the file that it reads.
+  /// As `program` above: the command line of a zygote; after an empty word, those of the file that it reads.
   let program:
     @convention(c) (
       _ boot: UnsafePointer<nsgi_boot>?, _ library: UnsafePointer<CChar>?,
       _ words: UnsafeMutablePointer<CChar>?, _ capacity: Int
     ) -> Int
-  /// The words that have this program load an application, each with a zero behind it.
+  /// The words that make this program load an application, each followed by a zero.
   let application:
     @convention(c) (
       _ boot: UnsafePointer<nsgi_boot>?, _ words: UnsafeMutablePointer<CChar>?, _ capacity: Int
     ) -> Int
 }
 
-/// The extension `draft.inspect/1` of a runtime that can look at an application without serving it
+/// The extension `draft.inspect/1` of a runtime that can inspect an application without serving it
 /// (docs/NSGI.md).
 private struct InspectTable {
   /// As `program` above, for a program that writes what it finds to descriptor 3; `loads` is 1 to run the
-  /// application's code. An empty word and a sentence behind it where none can serve the application.
+  /// application's code. An empty word followed by a sentence if no program can serve the application.
   let program:
     @convention(c) (
       _ boot: UnsafePointer<nsgi_boot>?, _ loads: Int32, _ words: UnsafeMutablePointer<CChar>?,
@@ -44,10 +45,16 @@ private struct InspectTable {
     ) -> Int
 }
 
+/// The extension `draft.keep/1` of a runtime that can keep what it makes an application from (docs/NSGI.md).
+private struct KeepTable {
+  /// Writes it to a descriptor: 1; 0 if it cannot be kept, with the reason in `boot.error`.
+  let keep: @convention(c) (_ boot: UnsafePointer<nsgi_boot>?, _ descriptor: Int32) -> Int32
+}
+
 /// What a runtime's program finds, as `server check` shows it.
 extension Server {
   /// The command line that inspects the first application of a configuration, variables first; an empty word
-  /// and a sentence where the runtime refuses it.
+  /// and a sentence if the runtime refuses it.
   ///
   /// - Parameter loads: run the application's code.
   public static func inspection(of settings: Settings, loads: Bool) throws(ServerFailure) -> [String] {
@@ -64,11 +71,10 @@ extension Server {
   }
 }
 
-/// From a child of the master to the process that runs applications: the user, and the program.
+/// The way from a child of the master to the process that runs applications: the user, and the program.
 extension Server {
-  /// What the child of a master becomes before it does what its orders say: the workers' user first, then
-  /// the program that a runtime asks for, which goes on in `serveAsGuest`. Returns in the server's own
-  /// program.
+  /// Changes the child of a master before it carries out its orders: first to the workers' user, then to the
+  /// program that a runtime asks for, which goes on in `serveAsGuest`. Returns only in the server's program.
   public static func enter(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
     let orders = assignment.orders
     if orders.role == .stage { System.leaveNoCore() }
@@ -76,13 +82,13 @@ extension Server {
       settings.process, worker: orders.role == .worker ? orders.worker : nil,
       isFirst: orders.role == .zygote ? true : nil)
     if orders.role == .zygote {
-      // After the change of user, with which the kernel forgets it.
+      // After the change of user, which makes the kernel forget it.
       System.dieWithParent()
       guard !ProcessSetup.isSanitized, let zygote = RuntimeProgram(settings, orders).zygote() else { return }
       do { try System.hand(zygote.paper, at: HandedDescriptor.orders) } catch {
         throw ServerFailure("the zygote cannot be told what it is to load: \(error)")
       }
-      // An empty word has the title stand alone, without the program's name.
+      // An empty word makes the title stand alone, without the program's name.
       try become(
         zygote.line, settings.process.title.text(.helper("zygote")).map { ["", $0] } ?? orders.title)
     }
@@ -91,10 +97,11 @@ extension Server {
     {
       try become(words, orders.title)
     }
-    try ProcessSetup.tellCopiesApart()
+    // A staging child asks the runtimes first, in copies of its own.
+    if orders.role != .stage { try ProcessSetup.tellCopiesApart() }
   }
 
-  /// Becomes a program whose variables stand before it.
+  /// Becomes a program; its variables come before it.
   private static func become(_ words: [String], _ title: [String]) throws(ServerFailure) {
     let variables = words.prefix { !$0.hasPrefix("/") }
     let line = Array(words[variables.count...])
@@ -110,29 +117,29 @@ extension Server {
     throw ServerFailure("\(program) cannot be started (\(error.reason)); correct --python, or use --embed")
   }
 
-  /// Does what the orders say, as another program than the server's; ends the process.
+  /// Carries out the orders in a program other than the server's; ends the process.
   public static func serveAsGuest(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
-    // What the change of user had closed, the start of the program has opened again.
+    // Starting the program has reopened what the change of user had closed.
     if settings.process.user != nil { System.closeToUsers() }
     var settings = settings
     for index in settings.apps.indices where settings.apps[index].runtime != nil {
       settings.apps[index].options.append(AppOption(key: "server.guest", value: "true"))
     }
     let orders = assignment.orders
-    // One that was forked has only what its zygote has entered.
+    // A forked process has only what its zygote has set up.
     if orders.role == .worker { try ProcessSetup.bound(settings.process, worker: orders.worker) }
-    try ProcessSetup.tellCopiesApart()
     if orders.role == .stage {
       StageRole.run(settings, assignment)
       leave(0)
     }
+    try ProcessSetup.tellCopiesApart()
     let signals = try takeSignals()
     let work: @Sendable () -> Void = { [settings] in
       do { try Self.work(settings, assignment, signals: signals) } catch { leave(assignment.fail(error)) }
       leave(0)
     }
     guard settings.limits.threads == 1 else { return work() }
-    // The program's first thread is the one that its language calls the main one: applications run there.
+    // The program's first thread is the one that its language calls the main thread: applications run there.
     try HomeThread.lendThisThread(work)
   }
 
@@ -142,7 +149,7 @@ extension Server {
 }
 
 /// Asks the runtimes of a configuration for the program that their applications run in.
-private struct RuntimeProgram {
+struct RuntimeProgram {
   private let settings: Settings
   private let orders: Orders
   private let search: PluginSearch
@@ -152,7 +159,7 @@ private struct RuntimeProgram {
     search = PluginSearch(directories: settings.pluginDirectories)
   }
 
-  /// The command line of the first that names one; whatever is wrong with a runtime is told when it loads.
+  /// The command line of the first that names one; any error in a runtime is reported when it loads.
   func words() -> [String]? {
     for build in orders.builds {
       guard let asked = Asked(build, settings, search) else { continue }
@@ -165,9 +172,9 @@ private struct RuntimeProgram {
     return nil
   }
 
-  /// The command line of the zygote of the first runtime that has one, and a file for it: words with a zero
-  /// behind each. With all of that runtime's applications: the numbers of places that workers need, of words
-  /// of each application, and these.
+  /// The command line of the zygote of the first runtime that has one, and a file for it: words, each
+  /// followed by a zero. It covers all of that runtime's applications: the number of places that workers
+  /// need, then for each application the number of its words, and the words.
   func zygote() -> (line: [String], paper: [UInt8])? {
     var found: (plugin: String, line: [String], paper: [String])?
     for build in orders.builds {
@@ -188,11 +195,32 @@ private struct RuntimeProgram {
 
   /// The command line that inspects the first application.
   func inspection(loads: Bool) -> [String] {
-    guard let asked = orders.builds.first.flatMap({ Asked($0, settings, search) }) else { return [] }
+    guard let first = orders.builds.first, let asked = Asked(first, settings, search) else {
+      return []
+    }
     return answer(asked, "draft.inspect/1") { found, boot, words in
       found.assumingMemoryBound(to: InspectTable.self).pointee
         .program(boot, loads ? 1 : 0, words.baseAddress, words.count)
     }
+  }
+
+  /// Has the runtime of an application copy what it would make it from into a file; if it cannot, a remark
+  /// says why.
+  func keep(_ build: Orders.Build, into output: Int32) -> (isKept: Bool, remark: String) {
+    guard let asked = Asked(build, settings, search) else { return (false, "its runtime is not there") }
+    let words = answer(asked, "draft.keep/1") { found, boot, words in
+      // The reason follows the first byte, which says whether there is one.
+      var told = boot.pointee
+      (told.error, told.error_cap) = (words.baseAddress! + 1, words.count - 2)
+      let isKept = withUnsafePointer(to: told) {
+        found.assumingMemoryBound(to: KeepTable.self).pointee.keep($0, output) != 0
+      }
+      words[0] = CChar(bitPattern: isKept ? UInt8(ascii: "+") : UInt8(ascii: "-"))
+      if isKept { words[1] = 0 }
+      return strlen(words.baseAddress!) + 1
+    }
+    let word = words.first ?? ""
+    return (word.hasPrefix("+"), String(word.dropFirst()))
   }
 
   private func preload(
@@ -216,13 +244,14 @@ private struct RuntimeProgram {
       guard build.app < settings.apps.count, let runtime = settings.apps[build.app].runtime,
         let plugin = try? search.find(runtime), let library = search.library(beside: plugin)
       else { return nil }
-      (app, self.build, self.plugin, self.library) = (settings.apps[build.app], build, plugin, library)
+      app = KeptFiles.substitute(settings.apps[build.app], .copied(path: build.path))
+      (self.build, self.plugin, self.library) = (build, plugin, library)
     }
   }
 
-  /// What a runtime's extension answers, in a copy of this process, which is gone then with all that the
-  /// runtime has loaded: what an application loads is told from what was there before. Nothing of one that
-  /// has no such extension, or that cannot be loaded.
+  /// The answer of a runtime's extension, from a copy of this process that then ends with everything that the
+  /// runtime has loaded: so libraries that an application loads can be told from those loaded before. Empty
+  /// if it has no such extension, or cannot be loaded.
   private func answer(
     _ asked: Asked, _ name: String,
     _ ask: (UnsafeRawPointer, UnsafePointer<nsgi_boot>, UnsafeMutableBufferPointer<CChar>) -> Int
@@ -236,7 +265,7 @@ private struct RuntimeProgram {
     _ asked: Asked, _ name: String,
     _ ask: (UnsafeRawPointer, UnsafePointer<nsgi_boot>, UnsafeMutableBufferPointer<CChar>) -> Int
   ) -> [UInt8] {
-    // A child that stages has yet to copy the plugin, which is the server's own.
+    // A staging child has yet to copy the plugin, which is the server's own.
     let file = orders.role == .stage ? asked.plugin : asked.build.path
     guard let copy = try? PrivateCopy(source: asked.plugin, path: file),
       let generation = try? Generation.load(
@@ -246,7 +275,7 @@ private struct RuntimeProgram {
       case .full(let table) = generation.form, let found = table.extension?(name)
     else { return [] }
     return generation.withBoot { boot in
-      // More than a stack has room for.
+      // More than fits on a stack.
       let room = UnsafeMutableBufferPointer<CChar>.allocate(capacity: Limits.programWordsBytes)
       defer { room.deallocate() }
       let count = ask(UnsafeRawPointer(found), UnsafePointer(boot), room)

@@ -3,7 +3,7 @@ import Control
 import Glibc
 import Posix
 
-/// System calls of a process that a master started: the packet socket to it, and shared memory.
+/// System calls of a process started by a master: the packet socket to it, and shared memory.
 extension System {
   /// Sends one packet, with a descriptor or -1. The corresponding C function is `sendmsg`.
   static func sendPacket(_ fd: Int32, _ bytes: [UInt8], descriptor: Int32 = -1) throws(SystemError) {
@@ -11,8 +11,7 @@ extension System {
     if count < 0 { throw SystemError("sendmsg") }
   }
 
-  /// Receives one packet and the descriptor that came along, or -1. The corresponding C function is
-  /// `recvmsg`.
+  /// Receives a packet and the descriptor that came along, or -1. The corresponding C function is `recvmsg`.
   static func receivePacket(_ fd: Int32) throws(SystemError) -> (bytes: [UInt8], descriptor: Int32) {
     var descriptor: Int32 = -1
     var buffer = [UInt8](repeating: 0, count: Message.packetBytes)
@@ -43,7 +42,7 @@ extension System {
     return address
   }
 
-  /// Makes a thread write its backtrace to standard error. The corresponding C function is `pthread_kill`.
+  /// Has a thread write its backtrace to standard error. The corresponding C function is `pthread_kill`.
   static func trace(_ thread: pthread_t) { clinux_trace(thread) }
 
   /// The corresponding C function is `fcntl` with F_SETFL.
@@ -51,16 +50,16 @@ extension System {
     guard fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) == 0 else { throw SystemError("fcntl") }
   }
 
-  /// Puts a copy of a descriptor in the place of another. The corresponding C function is `dup2`.
+  /// Puts a copy of a descriptor in place of another. The corresponding C function is `dup2`.
   static func replace(_ fd: Int32, by other: Int32) throws(SystemError) {
     guard dup2(other, fd) >= 0 else { throw SystemError("dup2") }
     LogSink.shared.renew()
   }
 
-  /// The parent's death brings SIGTERM. The corresponding C function is `prctl`.
+  /// Has the parent's death send SIGTERM. The corresponding C function is `prctl`.
   static func endWithParent() { _ = clinux_death_signal(SIGTERM) }
 
-  /// The parent's death brings nothing. The corresponding C function is `prctl`.
+  /// Has the parent's death send nothing. The corresponding C function is `prctl`.
   static func outliveParent() { _ = clinux_death_signal(0) }
 
   /// Signals all processes of a group; false when there are none. The corresponding C function is `kill`.
@@ -69,7 +68,7 @@ extension System {
   /// The corresponding C function is `signal` with SIG_IGN.
   static func ignoreSignals(_ numbers: [Int32]) { for number in numbers { Glibc.signal(number, SIG_IGN) } }
 
-  /// Waits until something has come, or the other end is gone. The corresponding C function is `poll`.
+  /// Waits until there is input, or the other end is gone. The corresponding C function is `poll`.
   static func waitForInput(_ fd: Int32) {
     var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
     _ = poll(&entry, 1, -1)
@@ -90,8 +89,8 @@ extension System {
     setenv(String(line[..<equals]), String(line[line.index(after: equals)...]), 1)
   }
 
-  /// What `body` says in a copy of this process, which ends with it; nothing if there can be none. Before any
-  /// other thread is started. The corresponding C functions are `pipe`, `fork` and `waitpid`.
+  /// The result of `body` in a copy of this process, which ends with it; empty if no copy can be made. Call
+  /// it before any other thread is started. The corresponding C functions are `pipe`, `fork` and `waitpid`.
   static func answerOfCopy(_ body: () -> [UInt8]) -> [UInt8] {
     guard let ends = try? makePipe() else { return [] }
     let copy = clinux_fork()
@@ -108,16 +107,12 @@ extension System {
     return bytes
   }
 
-  /// Puts a file in memory with these bytes, which a program that this process becomes keeps, in the place of
-  /// a descriptor. The corresponding C functions are `memfd_create`, `write` and `dup2`.
+  /// Puts a memory file with these bytes in place of a descriptor; a program that this process becomes keeps
+  /// it. The corresponding C functions are `memfd_create`, `write` and `dup2`.
   static func hand(_ bytes: [UInt8], at place: Int32) throws(SystemError) {
     let file = Int32(try retrying("memfd_create") { Int(clinux_memory_file("words")) })
     defer { if file != place { close(file) } }
-    var failure: SystemError?
-    bytes.withUnsafeBytes { all in
-      do throws(SystemError) { try writeAll(file, all) } catch { failure = error }
-    }
-    if let failure { throw failure }
+    try writeAll(file, bytes)
     guard file == place || dup2(file, place) >= 0 else { throw SystemError("dup2") }
     inheritOnExec(place)
   }
@@ -130,8 +125,8 @@ extension System {
     return SystemError("execv")
   }
 
-  /// Raises or lowers the bound of open descriptors, as far as the process may; the bound in force. The
-  /// corresponding C function is `setrlimit`.
+  /// Raises or lowers the bound of open descriptors, as far as the process may; returns the bound in force.
+  /// The corresponding C function is `setrlimit`.
   static func limitDescriptors(_ count: Int) throws(SystemError) -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
@@ -164,7 +159,7 @@ extension System {
     }
   }
 
-  /// Bytes of this process that no other shares; 0 if /proc/self/smaps_rollup does not say.
+  /// Bytes of this process that no other shares; 0 if /proc/self/smaps_rollup does not tell.
   static func ownBytes() -> Int64 {
     guard let fd = try? openForReading("/proc/self/smaps_rollup") else { return 0 }
     defer { close(fd) }
@@ -178,7 +173,7 @@ extension System {
     }
   }
 
-  /// Another descriptor of the same. The corresponding C function is `fcntl` with F_DUPFD_CLOEXEC.
+  /// A duplicate of a descriptor. The corresponding C function is `fcntl` with F_DUPFD_CLOEXEC.
   static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
     own(Int32(try retrying("fcntl") { Int(clinux_duplicate(fd, 3)) }))
   }

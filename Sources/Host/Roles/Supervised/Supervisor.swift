@@ -2,7 +2,7 @@ import Config
 import Control
 import Glibc
 
-/// What a worker knows of its supervision: the link to the master, the scoreboard, and when it asks to be
+/// What a worker knows about its supervision: the link to the master, the scoreboard, and when it asks to be
 /// replaced. Belongs to the leader.
 struct Supervisor {
   let link: ControlLink
@@ -12,7 +12,7 @@ struct Supervisor {
   /// Requests after which the worker asks to be replaced.
   private let lastRequest: UInt64
   private let settings: SupervisionSettings
-  /// It has asked; once is enough.
+  /// It has asked already: once is enough.
   private var hasExpired = false
   private var nextLook: UInt64 = 0
   private static let lookPeriod: UInt64 = 1_000_000_000
@@ -26,7 +26,7 @@ struct Supervisor {
     lastRequest = settings.maxRequests > 0 ? UInt64(settings.maxRequests + extra) : .max
   }
 
-  /// Looks, once a second at most, whether the worker should be replaced.
+  /// Checks, at most once a second, whether the worker should be replaced.
   mutating func look(_ now: UInt64) {
     board[.lastTurn].value = now
     guard !hasExpired, now >= nextLook else { return }
@@ -57,11 +57,11 @@ struct Supervisor {
   }
 }
 
-/// A worker under a master: what it hears, and how it leaves.
+/// A worker under a master: the messages that it gets, and how it leaves.
 extension Worker {
-  /// The worker has begun to accept.
+  /// Reports that the worker has begun to accept.
   func reportReady() {
-    if !identities.isEmpty { lookAtCertificates() }
+    if !presented.identities.isEmpty { lookAtCertificates() }
     guard let supervisor else { return }
     var fields: [Message.Field] = []
     for app in mounts.apps.sorted(by: { $0.place < $1.place }) {
@@ -71,13 +71,13 @@ extension Worker {
       fields.append(.init("name", app.name))
       fields.append(.init("version", app.generation.version))
       fields.append(.init("unloadable", app.generation.isUnloadable ? "1" : "0"))
-      fields.append(.init("calls", "\(app.calls.limit)"))
+      fields.append(.init("calls", "\(app.calls.pointee.threads)"))
     }
     supervisor.link.send(Message(.loaded, LoadedLibraries.shared.report.fields))
     supervisor.link.send(Message(.ready, fields))
   }
 
-  /// Takes what the master says.
+  /// Takes the master's messages.
   func serveControl() {
     guard let link = supervisor?.link else { return }
     while true {
@@ -87,7 +87,7 @@ extension Worker {
         heed(message, descriptor)
         if descriptor >= 0 { System.close(descriptor) }
       case .ended:
-        // The master is gone: whoever comes next must be able to bind at once.
+        // The master is gone: the next one must be able to bind at once.
         try? reactor.remove(link.fd)
         !departure.isUnderWay ? stop() : hurry()
         return
@@ -101,13 +101,14 @@ extension Worker {
     case .stop: !departure.isUnderWay ? stop() : hurry()
     case .quit: departure.endNow()
     case .rouse: rouse()
-    // The turn that has brought it is the answer.
+    // The turn that has read it is the answer.
     case .beat: break
     case .trace: showStacks()
     case .unready: isUnready = true
     case .tickets:
-      identities.forEach { $0.use(message.all("ticket")) }
+      presented.use(message.all("ticket"))
       lookAtCertificates()
+    case .certificates: takeCertificates(message, descriptor)
     case .reopen: takeLog(message, descriptor)
     case .save: save(message, descriptor)
     case .swap: swapInPlace(message)
@@ -115,7 +116,7 @@ extension Worker {
     }
   }
 
-  /// The master has opened a log again; what the worker wrote into is renamed by now.
+  /// The master has reopened a log; the file that the worker wrote to has been renamed.
   private func takeLog(_ message: Message, _ descriptor: Int32) {
     guard descriptor >= 0, let standard = message.number("standard"), [1, 2].contains(standard) else {
       return
@@ -125,8 +126,8 @@ extension Worker {
     }
   }
 
-  /// The kernel has woken a worker for a connection that does not take it, because it is stopped or hangs:
-  /// what waits on a socket is told anew to whoever comes to it.
+  /// The kernel has woken a worker that does not take the connection, because it is stopped or hangs:
+  /// watching the socket anew makes the kernel report what waits there again.
   private func rouse() {
     guard !departure.isUnderWay, acceptor.admission == .open else { return }
     for index in listeners.indices {
@@ -136,8 +137,8 @@ extension Worker {
   }
 
   /// The state of an app, for the generation that follows it in another worker. save() may take its time and
-  /// run while calls do (docs/NSGI.md §2.5): it has a thread of its own, for which the end waits like for any
-  /// that is with an app. With `--threads 1` the app knows one thread alone, and the loop waits.
+  /// run while calls do (docs/NSGI.md §2.5): it has a thread of its own, which the end waits for like for any
+  /// thread that is in an app. With `--threads 1` the app knows only one thread, and the loop waits.
   private func save(_ message: Message, _ descriptor: Int32) {
     guard let place = message.number("app"), let link = supervisor?.link else { return }
     let generation = mounts.apps.first { $0.place == place }?.generation

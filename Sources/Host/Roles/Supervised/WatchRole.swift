@@ -3,19 +3,19 @@ import Control
 
 /// The process that shows the server's figures, up to where it serves (the module Watch).
 extension Server {
-  /// Takes the place of a worker: the same user, and the end that comes with the master's.
+  /// Sets the process up like a worker: the same user, and it ends when the master does.
   public static func becomeWatcher(_ settings: Settings) throws(ServerFailure) {
     ProcessSetup.show(.helper("watcher"), settings.process)
     try ProcessSetup.enter(settings.process, worker: nil)
     System.endWithParent()
   }
 
-  /// What distributes lines stays what the master is.
+  /// The process that distributes lines keeps the master's user.
   public static func becomeCollector(_ settings: Settings) {
     ProcessSetup.show(.helper("logger"), settings.process)
   }
 
-  /// Binds the sockets for who watches; whatever cannot be bound ends the start.
+  /// Binds the sockets for those who watch; any that cannot be bound ends the start.
   static func listenForWatchers(_ settings: Settings) throws(ServerFailure) -> [Groundwork.WatchSocket] {
     var sockets: [Groundwork.WatchSocket] = []
     for wanted in settings.watch.listeners {
@@ -32,7 +32,7 @@ extension Server {
     return sockets
   }
 
-  /// Those that the master before this one hands over.
+  /// Takes those that the previous master hands over.
   static func inheritForWatchers(
     _ sockets: [Orders.Socket], _ settings: Settings
   ) throws(ServerFailure) -> [Groundwork.WatchSocket] {

@@ -4,9 +4,10 @@ import Control
 import Glibc
 import Posix
 
-/// The process of one worker, as its master starts it: the sockets and the builds are handed over.
+/// The process of one worker, as started by its master, which hands over the sockets and the builds.
 extension Server {
-  /// Serves until the master says otherwise, or is gone; after `enter`. Settings are those of the orders.
+  /// Serves until the master says otherwise, or is gone; to be called after `enter`. The settings are those
+  /// of the orders.
   public static func work(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
     try work(settings, assignment, signals: try takeSignals())
   }
@@ -23,11 +24,11 @@ extension Server {
       LogSink.separateRequests(System.own(orders.requestLog))
     }
     if !ProcessSetup.isSanitized { LastWords.watch() }
-    // After the change of user, with which the kernel forgets it.
+    // After the change of user, which makes the kernel forget it.
     System.endWithParent()
     let listeners = try inherit(orders.sockets, settings)
     let identities = try TLSIdentities.all(settings, orders.files, checksTime: false)
-    for identity in identities { identity.use(orders.tickets) }
+    try AppKey.take(settings, orders.files)
     let spools = try SpoolRoom.prepare(settings, sharing: orders.spoolShare)
     let board: UnsafeMutableRawPointer
     do {
@@ -42,7 +43,7 @@ extension Server {
       worker = try Worker(
         settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
         supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools,
-        identities: identities)
+        presented: Presented(identities, tickets: orders.tickets))
     } catch { throw ServerFailure(loop: error) }
     try checkRoom()
     worker.leading.home = home
@@ -51,7 +52,7 @@ extension Server {
     } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
-  /// Listeners of sockets that a master hands over; their files are its own.
+  /// Makes listeners of sockets that a master hands over; it owns their files.
   static func inherit(
     _ sockets: [Orders.Socket], _ settings: Settings
   ) throws(ServerFailure) -> [Listener] {
@@ -69,7 +70,7 @@ extension Server {
     return listeners
   }
 
-  /// A master that is gone is not waited for, even if a load() waits: it can say nothing more.
+  /// Once the master is gone this process ends, even if a load() waits: no more orders can come.
   private static func load(
     _ settings: Settings, _ orders: Orders, _ link: ControlLink, _ home: HomeThread?
   ) throws(ServerFailure) -> [App] {
@@ -83,7 +84,7 @@ extension Server {
   }
 
   private static func load(_ settings: Settings, _ orders: Orders) throws(ServerFailure) -> [App] {
-    var loading = AppLoading(plugins: settings.pluginDirectories)
+    var loading = AppLoading(settings)
     var apps: [App] = []
     for build in orders.builds where build.app < settings.apps.count {
       let wanted = settings.apps[build.app].told(of: settings, by: orders)

@@ -58,6 +58,7 @@ struct Kit: AsyncApp {
       try await out.write("part")
       try await out.flush()
       throw Refusal(description: "thrown on purpose")
+    case "/connection": return .text("bad", headers: ["Connection": "keep-alive"])
     case "/bad-header": return .text("bad", headers: ["X-Split": "a\r\nb: c"])
     case "/later":
       try await Task.sleep(for: .milliseconds(1))

@@ -1,0 +1,214 @@
+// A client of HTTP/2 that says exactly what a test wants said, over a plain socket.
+import Foundation
+
+/// One connection of HTTP/2 from the client's side. Its windows are wide open: what holds an answer up is the
+/// socket. It keeps the server's windows, and answers SETTINGS and PING as it meets them.
+public final class HTTP2Client {
+  /// The socket underneath.
+  public let socket: RawSocket
+  /// The last stream and the code of each GOAWAY that has come.
+  public private(set) var goAways: [(last: UInt32, code: UInt32)] = []
+  private var answers: [UInt32: Answer] = [:]
+  private var received: [UInt8] = []
+  private var nextID: UInt32 = 1
+  /// What may still be sent: on the connection (0) and on each stream.
+  private var windows: [UInt32: Int] = [0: 65_535]
+  private var initialWindow = 65_535
+  /// The connection has ended.
+  private var isOver = false
+
+  /// What has come of the answer to one request.
+  public struct Answer: Sendable {
+    /// How it has ended.
+    public enum Ending: Equatable, Sendable {
+      /// It has not.
+      case open
+      /// END_STREAM.
+      case whole
+      /// RST_STREAM with this code (RFC 9113 §7).
+      case reset(UInt32)
+      /// The connection has ended before it.
+      case cut
+    }
+
+    /// Its :status; 0 as long as no head has come.
+    public var status = 0
+    /// Its content.
+    public var body: [UInt8] = []
+    /// How it has ended.
+    public var ending = Ending.open
+
+    /// The content as text.
+    public var text: String { String(decoding: body, as: UTF8.self) }
+
+    /// The same as of any other protocol; without fields.
+    public func reply() throws(SupportError) -> Reply {
+      guard status > 0 else { throw .malformedReply("no head; ended by \(ending)") }
+      var reply = try Reply(head: "HTTP/2 \(status) \r\n\r\n")
+      (reply.body, reply.isComplete) = (body, ending == .whole)
+      return reply
+    }
+  }
+
+  /// Greets the server.
+  public init(_ socket: RawSocket) throws {
+    self.socket = socket
+    let widest: UInt32 = 0x7fff_ffff
+    // SETTINGS_INITIAL_WINDOW_SIZE is 4.
+    try send(
+      HTTP2Bytes.preface + HTTP2Bytes.frame(HTTP2Bytes.settings, 0, 0, [0, 4] + HTTP2Bytes.number(widest))
+        + HTTP2Bytes.frame(HTTP2Bytes.windowUpdate, 0, 0, HTTP2Bytes.number(widest - 65_535)))
+  }
+
+  // MARK: Sending
+
+  /// Sends bytes as they are; whoever has gone takes nothing.
+  public func send(_ bytes: [UInt8]) throws { try socket.send(bytes) }
+
+  /// Sends a frame.
+  public func send(_ type: UInt8, _ flags: UInt8, _ id: UInt32, _ payload: [UInt8] = []) throws {
+    try send(HTTP2Bytes.frame(type, flags, id, payload))
+  }
+
+  /// Begins a request; the number of its stream.
+  ///
+  /// - Parameters:
+  ///   - ends: it has no body.
+  ///   - fields: behind those that every request has.
+  public func request(
+    _ target: String, _ method: String = "GET", ends: Bool = true,
+    fields: [(name: String, value: String)] = []
+  ) throws -> UInt32 {
+    let id = nextID
+    nextID += 2
+    windows[id] = initialWindow
+    answers[id] = Answer()
+    let usual = [(":method", method), (":scheme", "http"), (":path", target), (":authority", "localhost")]
+    var rest = HTTP2Bytes.block(usual.map { (name: $0.0, value: $0.1) } + fields)[...]
+    var type = HTTP2Bytes.headers
+    var flags = ends ? HTTP2Bytes.endStream : 0
+    while rest.count > 16_384 {
+      try send(type, flags, id, Array(rest.prefix(16_384)))
+      rest = rest.dropFirst(16_384)
+      (type, flags) = (HTTP2Bytes.continuation, 0)
+    }
+    try send(type, flags | HTTP2Bytes.endHeaders, id, Array(rest))
+    return id
+  }
+
+  /// Begins a POST whose length is announced.
+  public func post(_ target: String, length: Int) throws -> UInt32 {
+    try request(target, "POST", ends: false, fields: [("content-length", "\(length)")])
+  }
+
+  /// Sends a piece of a body as far as the server's windows take it; false when the stream has ended before.
+  @discardableResult
+  public func upload(_ id: UInt32, _ bytes: [UInt8], ends: Bool = false) throws -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let room = min(16_384, rest.count, windows[0] ?? 0, windows[id] ?? 0)
+      guard room > 0 else {
+        if answers[id]?.ending != Answer.Ending.open { return false }
+        try pump()
+        continue
+      }
+      try send(HTTP2Bytes.data, 0, id, Array(rest.prefix(room)))
+      rest = rest.dropFirst(room)
+      windows[0]? -= room
+      windows[id]? -= room
+    }
+    if ends { try send(HTTP2Bytes.data, HTTP2Bytes.endStream, id) }
+    return true
+  }
+
+  // MARK: Receiving
+
+  /// What has come of an answer so far, as far as it was read.
+  public func soFar(_ id: UInt32) -> Answer { answers[id] ?? Answer() }
+
+  /// Takes what has come, without waiting; whether the answer has ended.
+  public func hasEnded(_ id: UInt32) throws -> Bool {
+    while soFar(id).ending == .open, !isOver, socket.hasInput { try pump() }
+    return soFar(id).ending != .open
+  }
+
+  /// Reads until an answer has ended, or its connection.
+  public func answer(_ id: UInt32) throws -> Answer {
+    while soFar(id).ending == .open { try pump() }
+    return soFar(id)
+  }
+
+  /// Sends a whole request and reads its answer.
+  public func exchange(
+    _ target: String, body: [UInt8] = [], fields: [(name: String, value: String)] = []
+  ) throws -> Answer {
+    if body.isEmpty { return try answer(try request(target, fields: fields)) }
+    let length = (name: "content-length", value: "\(body.count)")
+    let id = try request(target, "POST", ends: false, fields: fields + [length])
+    try upload(id, body, ends: true)
+    return try answer(id)
+  }
+
+  /// Reads to the end of the connection.
+  public func finish() throws { while !isOver { try pump() } }
+
+  /// Reads what comes next: some frames, or the end.
+  private func pump() throws {
+    var bytes: [UInt8] = []
+    do { bytes = try socket.receive() } catch SupportError.system(call: "recv", errno: ECONNRESET) {}
+    if bytes.isEmpty {
+      isOver = true
+      for id in answers.keys where answers[id]?.ending == Answer.Ending.open { answers[id]?.ending = .cut }
+      return
+    }
+    received += bytes
+    var rest = received[...]
+    while let frame = HTTP2Bytes.take(&rest) { try heed(frame) }
+    received = Array(rest)
+  }
+
+  private func heed(_ frame: HTTP2Bytes.Frame) throws {
+    let isAnswer = frame.flags & HTTP2Bytes.ack != 0
+    switch frame.type {
+    case HTTP2Bytes.headers: try head(frame)
+    case HTTP2Bytes.data: answers[frame.id]?.body += frame.payload
+    // One behind END_STREAM says that the rest of the request is not wanted (§8.1).
+    case HTTP2Bytes.reset where answers[frame.id]?.ending != .whole:
+      answers[frame.id]?.ending = .reset(HTTP2Bytes.number(frame.payload))
+    case HTTP2Bytes.settings where !isAnswer:
+      settings(frame.payload)
+      try send(HTTP2Bytes.settings, HTTP2Bytes.ack, 0)
+    case HTTP2Bytes.ping where !isAnswer: try send(HTTP2Bytes.ping, HTTP2Bytes.ack, 0, frame.payload)
+    case HTTP2Bytes.goAway:
+      let payload = frame.payload
+      goAways.append((HTTP2Bytes.number(payload), HTTP2Bytes.number(payload.dropFirst(4))))
+    case HTTP2Bytes.windowUpdate: windows[frame.id, default: 0] += Int(HTTP2Bytes.number(frame.payload))
+    default: break
+    }
+    let mayEnd = frame.type == HTTP2Bytes.headers || frame.type == HTTP2Bytes.data
+    if mayEnd, frame.flags & HTTP2Bytes.endStream != 0 { answers[frame.id]?.ending = .whole }
+  }
+
+  /// The server says :status first, by its place in the static table or in three digits (RFC 7541 §6).
+  private func head(_ frame: HTTP2Bytes.Frame) throws {
+    let fixed = [200, 204, 206, 304, 400, 404, 500]
+    let block = frame.payload
+    if let first = block.first, fixed.indices.contains(Int(first) - 0x88) {
+      answers[frame.id]?.status = fixed[Int(first) - 0x88]
+    } else if block.starts(with: [0x08, 3]), let status = Int(text(block.dropFirst(2).prefix(3))) {
+      answers[frame.id]?.status = status
+    } else {
+      throw SupportError.malformedReply("a head that begins with \(block.prefix(8))")
+    }
+  }
+
+  private func text(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+
+  private func settings(_ payload: [UInt8]) {
+    for start in stride(from: 0, through: payload.count - 6, by: 6) where payload[start + 1] == 4 {
+      let window = Int(HTTP2Bytes.number(payload[(start + 2)...]))
+      for id in windows.keys where id != 0 { windows[id]? += window - initialWindow }
+      initialWindow = window
+    }
+  }
+}
