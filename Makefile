@@ -1,8 +1,9 @@
 # The verbs of the project; `make help` lists them. Everything lands below .build.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins apps test check format lint swap-proof drills soak leaks tidy fuzz examples bench
-.PHONY: bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch bench-budget tsan asan stress clean
+.PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
+.PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
+.PHONY: bench-budget bench-wsgi bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
@@ -77,6 +78,14 @@ swap-proof: ## hundreds of swaps under a load of every kind, and killed workers 
 	@scripts/install.sh test
 	@scripts/swap_proof.sh $(or $(SWAPS),200) $(SANITIZER)
 
+fleet-proof: ## roll builds out over three hosts (network namespaces: root) that die, are cut off, slow, or refuse
+	@scripts/install.sh fleet
+	@$(MAKE) --no-print-directory build
+	@/usr/bin/python3 scripts/fleet_proof.py
+
+fleet-sim: ## how many users meet a bad build in a fleet, by policy: a model (ARGS="--hosts 100 --rate 1e5")
+	@/usr/bin/python3 bench/fleet_sim.py $(ARGS)
+
 drills: ## every drill of masters, workers and swaps, on each event loop, and a million random events
 	@scripts/install.sh test
 	@scripts/drills.sh $(FILTER)
@@ -138,6 +147,20 @@ bench-budget: ## check allocations, system calls, retains and instructions of a 
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@bench/budget.sh $(ARGS)
+
+bench-wsgi: ## compare many WSGI servers, directly and behind web servers (ARGS=--quick, --check, --docs, --help)
+	@$(MAKE) --no-print-directory build plugins
+	@bench/wsgi.sh $(ARGS)
+
+bench-history: ## record what this release costs in bench/history, out of the budgets and the last `make bench`
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@python3 bench/history.py record
+
+bench-compare: ## say what changed beyond the noise since a release of bench/history (OLD=1.2.0 [NEW=1.3.0])
+	@$(if $(NEW),true,$(MAKE) --no-print-directory build plugins)
+	@$(if $(NEW),true,$(MAKE) --no-print-directory -f apps/Makefile c_apps)
+	@python3 bench/history.py compare $(OLD) $(NEW)
 
 install: ## install below PREFIX (default /usr/local), DESTDIR before it: what `make build plugins` has built
 	@scripts/install.sh install

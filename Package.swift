@@ -97,10 +97,10 @@ let package = Package(
     .target(
       name: "python3", dependencies: ["CNSGI", "CPython"], path: "Plugins/python3",
       resources: [
-        "bootstrap.py", "worker.py", "zygote.py", "development.py", "check.py", "uwsgi/module.py",
+        "bootstrap.py", "worker.py", "zygote.py", "development.py", "check.py", "keep.py", "uwsgi/module.py",
         "uwsgi/decorators.py", "uwsgi/shared.py", "uwsgi/cache.py", "uwsgi/table.py", "uwsgi/signals.py",
         "uwsgi/clock.py",
-        "asgi/exchange.py", "asgi/websocket.py", "asgi/serving.py",
+        "asgi/copies.py", "asgi/exchange.py", "asgi/websocket.py", "asgi/serving.py",
       ].map { Resource.embedInCode($0) },
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],

@@ -237,9 +237,10 @@ def contract_page(date: str, markdown: str) -> str:
   block, code = [], None
   def paragraph():
     if block:
-      # Names of the code stand out by their font alone.
-      text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(block)).replace("**", "").replace("*", "")
-      body.extend(([] if body[-1].startswith((".Sh", ".Ss")) else [".Pp"]) + sentences(text.replace("`", "")))
+      text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(block))
+      # Emphasis and the marks of code go, but an asterisk in code is a pointer's.
+      parts = [part if place % 2 else part.replace("*", "") for place, part in enumerate(text.split("`"))]
+      body.extend(([] if body[-1].startswith((".Sh", ".Ss")) else [".Pp"]) + sentences("".join(parts)))
       block.clear()
   for line in ("## " + markdown.split("\n## ", 1)[1]).splitlines():
     if code is not None:

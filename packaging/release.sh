@@ -18,4 +18,5 @@ sed -i "s|\(StaticString = \"\)$old\"|\1$version\"|; s|nsgi-server/$old|nsgi-ser
 sed -i "s|^## Unreleased\$|## Unreleased\n\n## $version ($(date -u +%Y-%m-%d))|" CHANGELOG.md
 git commit -q -m "Release $version" -- "$program" CHANGELOG.md
 git tag -a "v$version" -m "nsgi-server $version"
-echo "v$version is committed and tagged: make dist deb wheel image, then git push --follow-tags"
+echo "v$version is committed and tagged: make dist deb wheel image, make bench-history on a quiet machine," \
+  "then git push --follow-tags"

@@ -10,9 +10,13 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-packaging/stage.sh /usr "$work/stage" >/dev/null
+# The front ends' groups have other names on each distribution, and are not there without a front end.
+FRONT_GROUP=nsgi-server packaging/stage.sh /usr "$work/stage" >/dev/null
 mkdir -p "$work/stage/etc/nsgi-server"
 install -m 644 packaging/etc/*.ini "$work/stage/etc/nsgi-server/"
+mkdir -p "$work/stage/etc/logrotate.d" "$work/stage/usr/lib/tmpfiles.d"
+install -m 644 packaging/debian/nsgi-server.logrotate "$work/stage/etc/logrotate.d/nsgi-server"
+install -m 644 packaging/debian/nsgi-server.tmpfiles "$work/stage/usr/lib/tmpfiles.d/nsgi-server.conf"
 packaging/sbom.py "$work/stage" >"$work/sbom.json"
 mv "$work/sbom.json" "$work/stage/usr/share/doc/nsgi-server/sbom.spdx.json"
 rm -f "$out"/*.rpm

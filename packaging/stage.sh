@@ -4,6 +4,7 @@
 #   BUILT=DIR      where the server and the plugins are (default: .build/release)
 #   APPS=DIR       where the example applications are; the first of them comes along, if it was built
 #   STRIP=no       keep the debug information
+#   FRONT_GROUP=G  the group that may connect to sockets that systemd holds (default: www-data, Debian's front ends)
 #   UNITS=DIR      where units of systemd go (default: PREFIX/lib/systemd/system)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -80,7 +81,7 @@ install -m 644 "$made/$name.fish" "$root/share/fish/vendor_completions.d/$name.f
 units=${UNITS:-$prefix/lib/systemd/system}
 mkdir -p "${2:-}$units"
 for unit in packaging/systemd/*; do
-  sed "s|@PREFIX@|$prefix|g" "$unit" >"${2:-}$units/$(basename "$unit")"
+  sed "s|@PREFIX@|$prefix|g; s|@FRONT_GROUP@|${FRONT_GROUP:-www-data}|g" "$unit" >"${2:-}$units/$(basename "$unit")"
 done
 mkdir -p "$root/share/doc/$name"
 cp -R README.md CHANGELOG.md docs "$root/share/doc/$name/"

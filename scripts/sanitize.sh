@@ -39,15 +39,23 @@ mkdir -p "$reports"
 # Signals are not the sanitizer's: some tests are about apps that crash.
 common="log_path=$reports/report:halt_on_error=0:exitcode=66"
 common+=":handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_sigtrap=0"
-export TSAN_OPTIONS="$common:suppressions=$PWD/scripts/tsan.supp"
 # The memory of the process is the operating system's when it ends: leaks are for the tests of memory to find.
-export ASAN_OPTIONS="$common:detect_leaks=0:detect_stack_use_after_return=1"
+# Only those of the one in use: tests tell by them which it is.
+case $kind in
+  thread) export TSAN_OPTIONS="$common:suppressions=$PWD/scripts/tsan.supp" ;;
+  address) export ASAN_OPTIONS="$common:detect_leaks=0:detect_stack_use_after_return=1" ;;
+esac
 # The runtime that prints backtraces reads memory as it likes.
 export SWIFT_BACKTRACE=enable=no
 export SERVER_UNDER_TEST=$place/debug/server
 
+# A server with a sanitizer is Python's program itself: another program has not its runtime.
+skipped='OwnProgramTests|PreloadTests|PreloadSwapTests'
+# These are about what `make build` and `make apps` have built.
+skipped+='|InstallTests|ReadmeTests'
+
 status=0
-swift test "${build[@]}" --skip-build --no-parallel --filter "$filter" || status=$?
+swift test "${build[@]}" --skip-build --no-parallel --filter "$filter" --skip "$skipped" || status=$?
 if compgen -G "$reports/report*" >/dev/null; then
   echo "== reports of the $kind sanitizer in $reports"
   grep -h '^SUMMARY' "$reports"/report* | sed 's/0x[0-9a-f]*//g' | sort | uniq -c | sort -rn
