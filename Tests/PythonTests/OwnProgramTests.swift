@@ -111,7 +111,10 @@ import Testing
   @Test("a program that is no Python, or does not load the server, ends the start with a sentence")
   func noPython() throws {
     let place = try folder.folder("bin")
-    try FileManager.default.copyItem(atPath: "/bin/false", toPath: "\(place)/python3.11")
+    // A link: of a copy written here, a child that another test starts meanwhile would hold the write end open,
+    // and "Text file busy" it would be.
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(place)/python3.11", withDestinationPath: "/bin/false")
     let (exit, output) = try ServerProcess.run(
       ["--pythonpath", folder.path, "-w", "inside", "--http-socket", "127.0.0.1:0", "--python"]
         + ["\(place)/python3.11"])
