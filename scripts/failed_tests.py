@@ -2,8 +2,8 @@
 """Names the tests that failed in a run, a line each, as `swift test --filter` takes them: Suite/function.
 
 Usage: failed_tests.py RESULTS.xml (xUnit, as Swift Testing writes it). Ends with 1 and no line if the file is
-missing or broken (the run crashed), if no test in it failed (something else did), or if more than MOST failed:
-those are no coincidence.
+missing or broken (the run crashed), if no test in it failed (something else did), or if more than MOST
+failed: those are no coincidence.
 """
 
 import sys

@@ -37,7 +37,7 @@ run() { # IO PYTHON [OPTION…]
   return "$result"
 }
 # Runs each of a few failed tests once more, by itself: hundreds of servers share the machine in a whole run,
-# and what fails only among them is told apart from what is broken. The summary names it, so that it is mended.
+# and what fails only among them is told apart from what is broken. The summary names it, to be mended.
 alone() { # IO PYTHON
   local failed
   failed=$(scripts/failed_tests.py ".build/test-$1-swift-testing.xml") || return 1

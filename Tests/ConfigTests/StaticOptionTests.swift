@@ -74,7 +74,9 @@ import Testing
 
   private static let coded =
     [Row("static-gzip-all", nil) { $0.coded == [.all] }]
-    + ["static-gzip-dir", "static-gzip-prefix"].map { Row($0, "/d") { $0.coded == [.below(Array("/d".utf8))] } }
+    + ["static-gzip-dir", "static-gzip-prefix"].map { name in
+      Row(name, "/d") { $0.coded == [.below(Array("/d".utf8))] }
+    }
     + ["static-gzip-ext", "static-gzip-suffix"].map { Row($0, ".c") { $0.coded == [.ending(".c")] } }
     + [Row("static-gzip", "x+") { $0.coded == (try? Pattern("x+")).map { [.matching($0)] } }]
 

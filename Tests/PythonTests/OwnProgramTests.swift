@@ -111,8 +111,8 @@ import Testing
   @Test("a program that is no Python, or does not load the server, ends the start with a sentence")
   func noPython() throws {
     let place = try folder.folder("bin")
-    // A link: of a copy written here, a child that another test starts meanwhile would hold the write end open,
-    // and "Text file busy" it would be.
+    // A link: a child that another test starts meanwhile would hold a copy that is written here open, and
+    // execve() would fail with "Text file busy".
     try FileManager.default.createSymbolicLink(
       atPath: "\(place)/python3.11", withDestinationPath: "/bin/false")
     let (exit, output) = try ServerProcess.run(

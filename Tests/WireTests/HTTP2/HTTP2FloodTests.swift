@@ -27,7 +27,8 @@ import Testing
   /// A session whose client has greeted, its streams having a window of so many bytes.
   private func session(window: UInt32 = 65535) throws -> HTTP2Session {
     var session = HTTP2Session(limits: HTTP2Transcript.limits)
-    try feed(&session, HTTP2Bytes.preface + frame(HTTP2Type.settings, 0, 0, [0, 4] + HTTP2Bytes.number(window)))
+    let settings = frame(HTTP2Type.settings, 0, 0, [0, 4] + HTTP2Bytes.number(window))
+    try feed(&session, HTTP2Bytes.preface + settings)
     return session
   }
 
