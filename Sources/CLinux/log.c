@@ -16,8 +16,13 @@ enum { WAY_FILE, WAY_SOCKET, WAY_OWN, WAY_NOWAIT, WAY_POLLED };
 
 clinux_log clinux_log_of_pipe(int fd) { return (clinux_log){fd, WAY_OWN}; }
 
-void clinux_log_open(clinux_log *log) {
+void clinux_log_close(clinux_log *log) {
   if (log->way == WAY_OWN) close(log->fd);
+  *log = (clinux_log){-1, WAY_FILE};
+}
+
+void clinux_log_open(clinux_log *log) {
+  clinux_log_close(log);
   *log = (clinux_log){STDERR_FILENO, WAY_FILE};
   struct stat status;
   if (fstat(STDERR_FILENO, &status) != 0 || S_ISREG(status.st_mode)) return;

@@ -68,11 +68,13 @@ public final class LogSink: Sendable {
 
   /// Standard error is another file from now on.
   public func renew() {
+    guard clinux_is_copy() == 0 else { return }
     state.withLock { clinux_log_open(&$0.log) }
   }
 
   /// Writes whole lines, each with its newline.
   public func write(_ lines: UnsafeRawBufferPointer) {
+    guard clinux_is_copy() == 0 else { return LogSink.writeInCopy(lines) }
     state.withLock { state in
       flush(&state)
       let done = state.waiting.isEmpty ? put(lines, &state) : 0
@@ -85,15 +87,35 @@ public final class LogSink: Sendable {
 
   /// Writes what waits, as far as it is taken.
   public func flush() {
-    guard LogBacklog.isWaiting else { return }
+    guard LogBacklog.isWaiting, clinux_is_copy() == 0 else { return }
     state.withLock { state in
       flush(&state)
       note(!state.waiting.isEmpty)
     }
   }
 
+  /// Writes lines of a copy that an application has made by fork(). The lock may be held by a thread that was
+  /// not copied, and what waits behind it is the server's to write.
+  private static func writeInCopy(_ lines: UnsafeRawBufferPointer) {
+    var log = clinux_log(fd: -1, way: 0)
+    clinux_log_open(&log)
+    defer { clinux_log_close(&log) }
+    var (done, patience) = (0, 10)
+    while done < lines.count {
+      let count = clinux_log_write(&log, lines.baseAddress! + done, piece(lines, from: done))
+      guard count >= 0 else { return }
+      done += count
+      guard count == 0 else { continue }
+      // Nobody writes later what a slow reader does not take now.
+      patience -= 1
+      guard patience > 0 else { return }
+      poll(nil, 0, 10)
+    }
+  }
+
   /// The process ends: waits a moment for a reader that is slow.
   public func drain(milliseconds: Int32) {
+    guard clinux_is_copy() == 0 else { return }
     for _ in 0..<max(1, milliseconds / 10) {
       flush()
       guard LogBacklog.isWaiting else { return }

@@ -56,12 +56,25 @@ struct GatewayWords: Sendable, CustomTestStringConvertible {
       "a port in SERVER_NAME alone", ["SERVER_NAME": "[::1]:8080", "SERVER_PORT": nil],
       ["SERVER_NAME": "[::1]", "SERVER_PORT": "8080"]),
     GatewayWords(
+      "a client's fields beside the address of a proxy that is trusted on HTTP sockets",
+      [
+        "REMOTE_ADDR": "127.0.0.1", "HTTPS": "on", "HTTP_X_FORWARDED_FOR": "192.0.2.66",
+        "HTTP_X_FORWARDED_PROTO": "http",
+      ],
+      ["REMOTE_ADDR": "127.0.0.1", "REQUEST_SCHEME": "https", "HTTP_X_FORWARDED_FOR": "192.0.2.66"]),
+    GatewayWords(
+      "no address, where peers of unix sockets are trusted",
+      ["REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "192.0.2.66"], ["REMOTE_ADDR": ""]),
+    GatewayWords(
       "names that are the server's own", ["nsgi.version": "forged", "wsgi.input": "forged"],
       ["nsgi.version": nil, "wsgi.input": nil]),
   ]
 }
 
 @Suite struct GatewayWordsTests {
+  /// Has no bearing on sockets of gateways, nor on CGI.
+  private static let trusting = ["--trusted-proxy", "127.0.0.1", "--trusted-proxy", "unix"]
+
   private func report(
     _ gateway: String, _ server: ServerProcess, _ variables: [(name: String, value: String)]
   ) throws -> EnvironReport {
@@ -69,7 +82,7 @@ struct GatewayWords: Sendable, CustomTestStringConvertible {
     if gateway == "cgi" {
       var environment = ["GATEWAY_INTERFACE": "CGI/1.1", "NSGI_ARGUMENTS": "4"]
       for variable in variables { environment[variable.name] = variable.value }
-      let words = ["--cgi", "-L", "--app", Repository.app("environ")]
+      let words = ["--cgi", "-L", "--app", Repository.app("environ")] + Self.trusting
       let (exit, output) = try ChildProcess.run(Repository.server, words, environment: environment)
       #expect(exit == .status(0))
       reply = try Reply(gateway: Array(output.utf8))
@@ -84,7 +97,7 @@ struct GatewayWords: Sendable, CustomTestStringConvertible {
   @Test("what a front end means, over every protocol", arguments: GatewayWords.all)
   func means(words: GatewayWords) throws {
     let server = try ServerProcess(
-      ["scgi", "uwsgi", "fastcgi"].flatMap { ["--\($0)-socket", "127.0.0.1:0"] })
+      ["scgi", "uwsgi", "fastcgi"].flatMap { ["--\($0)-socket", "127.0.0.1:0"] } + Self.trusting)
     for gateway in ["scgi", "uwsgi", "fastcgi", "cgi"] {
       let report = try report(gateway, server, words.variables)
       for (name, value) in words.found { #expect(report[name] == value, "\(name) over \(gateway)") }

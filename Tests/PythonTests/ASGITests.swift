@@ -119,6 +119,17 @@ import Testing
     }
   }
 
+  @Test("http.response.pathsend sends what files of /proc and /sys read as", arguments: GatewayRequest.gateways)
+  func unsizedFiles(gateway: String) throws {
+    let server = try Python.serve("asgi_app", ["--\(gateway)-socket", "127.0.0.1:0"])
+    for path in ["/proc/version", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled"] {
+      let reply = try server.ask(gateway, "/file?\(path)")
+      let wanted = try String(contentsOfFile: path, encoding: .utf8)
+      #expect(reply.text == wanted && reply.isComplete, "\(path): \(reply)")
+    }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("exceptions are a page and a traceback; in the middle the answer is cut; behind the end it stands")
   func failures() throws {
     let output = try Python.run("asgi_app") { (server) throws in

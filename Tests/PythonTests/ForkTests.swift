@@ -1,6 +1,7 @@
 // Applications that call os.fork(): the copy is the application's, and its end is that of its call.
 import Foundation
 import Support
+import Synchronization
 import Testing
 
 @Suite struct ForkTests {
@@ -21,6 +22,36 @@ import Testing
     #expect(output.contains("info: copy /exit3") && output.contains("warning: why the copy ends"))
     #expect(output.contains("ValueError: in the copy") && output.contains("answers no request"))
     #expect(!output.contains("SystemExit"))
+  }
+
+  @Test("a copy says its lines and ends while other threads write theirs", arguments: ["epoll", "auto"])
+  func logging(io: String) throws {
+    let options = ["--plugin", "python3", "--pythonpath", Python.folder, "-w", "forks", "--io", io]
+    let server = try ServerProcess(
+      app: nil, options + ["--threads", "4", "--http-socket", "127.0.0.1:0"])
+    let (copies, faults) = (200, Mutex<[String]>([]))
+    DispatchQueue.concurrentPerform(iterations: 4) { client in
+      do {
+        // Two make copies; the lines of the others' requests are written meanwhile.
+        if client < 2 {
+          for _ in 0..<copies / 2 {
+            let text = try server.textOfOneAnswer("/late")
+            if text != "1" { faults.withLock { $0.append(text) } }
+          }
+        } else {
+          let socket = try server.connect()
+          for _ in 0..<5000 {
+            try socket.send("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
+            _ = try socket.receiveReply()
+          }
+        }
+      } catch { faults.withLock { $0.append("\(error)") } }
+    }
+    #expect(faults.withLock { $0 } == [])
+    #expect(try server.stop() == .status(0))
+    let lines = server.process.output.split(separator: "\n")
+    #expect(lines.count { $0.hasSuffix("a line of the copy") } == copies)
+    #expect(lines.count { $0.contains("why it ends") } == copies)
   }
 
   @Test("multiprocessing, subprocess and threads that fork go on working", arguments: ["epoll", "auto"])

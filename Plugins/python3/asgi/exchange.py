@@ -202,9 +202,11 @@ class Exchange:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError(f"the path of 'http.response.pathsend' is a regular file's, not {path!r}")
-            left, offset = status.st_size, 0
             self.checked(self.with_head(native.asgi_start))
             self.stage = SENDING
+            if status.st_blocks == 0:
+                return await self.send_unsized(file)
+            left, offset = status.st_size, 0
             while left > 0:
                 count = min(left, PIECE)
                 result = self.checked(native.asgi_sendfile(self.id, file, offset, count))
@@ -215,6 +217,12 @@ class Exchange:
             self.finish(OK)
         finally:
             os.close(file)
+
+    async def send_unsized(self, file):
+        """Sends a file without blocks on a disk, such as those of /proc and /sys, whose sizes are made up."""
+        while piece := os.read(file, PIECE):
+            await self.send_piece(piece, True)
+        await self.send_piece(b"", False)
 
     async def until_space(self):
         await self.until(SPACE)

@@ -16,6 +16,9 @@ clinux_log clinux_log_of_pipe(int fd);
 /* Looks at what standard error is now. */
 void clinux_log_open(clinux_log *log);
 
+/* Closes what clinux_log_open() has opened. */
+void clinux_log_close(clinux_log *log);
+
 /* Writes at most count bytes, to a pipe no more than fit in one piece; returns how many were taken, 0 if none
  * can be now, -1 with errno if none ever will. */
 ssize_t clinux_log_write(const clinux_log *log, const void *bytes, size_t count);

@@ -105,7 +105,7 @@ extension Worker {
   /// The body has not come in time: 408, from the server or by way of the app that reads it.
   func bodyIsTooLate(_ connection: ConnectionPointer) {
     if connection.state == .calling { return streamIsLate(connection) }
-    refuse(connection, 408, Worker.bodySentence(408))
+    refuse(connection, 408, Worker.bodySentence(408), .bodyPace)
   }
 }
 

@@ -87,9 +87,9 @@ extension Worker {
   }
 
   /// Lets a trusted front end say who the client is: the last address that is not a trusted proxy itself, and
-  /// the scheme. From anybody else the fields are only fields.
+  /// the scheme. From anybody else, and where a front end says it in variables, the fields are only fields.
   func applyForwarded(_ exchange: ExchangePointer) {
-    guard isTrusted(exchange.meta.remoteAddr.bytes) else { return }
+    guard exchange.connection.gateway.isHTTP, isTrusted(exchange.meta.remoteAddr.bytes) else { return }
     exchange.meta.isFromTrusted = true
     let base = exchange.base
     var (isSchemeKnown, isSecure, isWalking) = (false, true, true)

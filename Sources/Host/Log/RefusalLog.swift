@@ -37,12 +37,29 @@ struct RefusalLog {
   }
 }
 
+/// The limit that a refusal is about: the operator is told the options that set it.
+enum RefusalLimit {
+  case none, headSize, headTime, bodySize, bodyPace, spools
+
+  /// The limit that most refusals with this status are about; where it is another one, the caller says so.
+  init(_ status: Int) {
+    switch status {
+    case 408: self = .headTime
+    case 413: self = .bodySize
+    case 414, 431: self = .headSize
+    default: self = .none
+    }
+  }
+}
+
 /// What the operator learns about requests that no application has seen.
 extension Worker {
   /// Says why a request was refused, and which option is concerned.
-  func tellOfRefusal(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
+  func tellOfRefusal(
+    _ connection: ConnectionPointer, _ status: Int, _ sentence: String, _ limit: RefusalLimit
+  ) {
     guard refusals.admits(at: now) else { return }
-    var line = "request refused with \(status) \(place(of: connection)): \(sentence)\(bound(status))"
+    var line = "request refused with \(status) \(place(of: connection)): \(sentence)\(options(of: limit))"
     if let exchange = connection.exchange, !exchange.meta.method.isEmpty {
       line += ": \(exchange.requestLine)"
     }
@@ -69,13 +86,15 @@ extension Worker {
     return "at \(listeners[index].title)" + (peer.isEmpty ? "" : " for \(peer)")
   }
 
-  /// The bound that a status refers to, as configured.
-  private func bound(_ status: Int) -> String {
-    switch status {
-    case 408: " (--socket-timeout)"
-    case 413: " (--limit-post \(limits.bodyBytes))"
-    case 414, 431: " (--buffer-size \(limits.headBytes), --max-vars \(limits.headerFields))"
-    default: ""
+  /// The options that set a limit, with their values.
+  private func options(of limit: RefusalLimit) -> String {
+    switch limit {
+    case .none: ""
+    case .headSize: " (--buffer-size \(limits.headBytes), --max-vars \(limits.headerFields))"
+    case .headTime: " (--header-timeout)"
+    case .bodySize: " (--limit-post \(limits.bodyBytes))"
+    case .bodyPace: " (--body-timeout, --body-min-rate)"
+    case .spools: " (--spool-max \(limits.spoolBytes))"
     }
   }
 }

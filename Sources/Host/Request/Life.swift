@@ -250,7 +250,7 @@ extension Worker {
       }
     }
     guard fitsSpools(exchange) else {
-      refuse(connection, 413, Worker.bodySentence(413))
+      refuse(connection, 413, Worker.bodySentence(413), .spools)
       return false
     }
     if exchange.head.expectsContinue, connection.input.isEmpty {

@@ -8,10 +8,13 @@ extension Worker {
     refuse(connection, error.status, error.description)
   }
 
-  /// Answers a request that no app will see, and closes.
-  func refuse(_ connection: ConnectionPointer, _ status: Int, _ sentence: String) {
+  /// Answers a request that no app will see, and closes. `limit` is the one that it is above, if another than
+  /// the status tells.
+  func refuse(
+    _ connection: ConnectionPointer, _ status: Int, _ sentence: String, _ limit: RefusalLimit? = nil
+  ) {
     guard let exchange = connection.exchange else { return close(connection) }
-    tellOfRefusal(connection, status, sentence)
+    tellOfRefusal(connection, status, sentence, limit ?? RefusalLimit(status))
     answerLast(connection, exchange) {
       exchange.next(.served)
       answer(exchange, status, sentence)

@@ -34,7 +34,7 @@ extension Worker {
     var unread = CGIEnvironment.bodyBytes
     while turn == .goesOn, connection.state == .readingBody {
       guard System.waitReadable(streams.input, milliseconds: Int32(limits.bodyTimeoutSeconds * 1000)) else {
-        refuse(connection, 408, Worker.bodySentence(408))
+        refuse(connection, 408, Worker.bodySentence(408), .bodyPace)
         break
       }
       now = System.now()

@@ -13,7 +13,7 @@ extension Worker {
   ) {
     bodyNotStored(error)
     let status = bodyStatus(exchange, error)
-    refuse(connection, status, Worker.bodySentence(status))
+    refuse(connection, status, Worker.bodySentence(status), error.limit)
   }
 
   /// The status for a body that could not be stored: one that is larger than all the room could not be stored

@@ -22,6 +22,14 @@ enum SpoolError: Error, CustomStringConvertible {
     }
   }
 
+  /// The limit that the operator may raise.
+  var limit: RefusalLimit {
+    switch self {
+    case .full: .spools
+    case .failed: .none
+    }
+  }
+
   var description: String {
     switch self {
     case .full: "the spools are full; raise --spool-max"

@@ -75,6 +75,8 @@
     case .absent: return head.saysCoding(base: base) ? nil : 0
     case .unknown: return nil
     case .malformed: throw .contentLengthMalformed
+    // Some front ends state the length of what they have not read yet: the body is on standard input.
+    case .bytes(0) where head.saysCoding(base: base): return nil
     case .bytes(let count):
       guard count <= limits.bodyBytes else { throw .bodyTooLarge }
       head.statesLength = true

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 
 def ending(copy):
@@ -77,6 +78,14 @@ def application(environ, start_response):
         thread.start()
         thread.join()
         text = str(found)
+    elif path == "/late":
+        # Long enough to leave the loop: then it writes lines of requests while the copy is made.
+        time.sleep(0.01)
+        copy = os.fork()
+        if copy == 0:
+            print("a line of the copy", file=environ["wsgi.errors"])
+            sys.exit("why it ends")
+        text = str(ending(copy))
     elif path != "/plain":
         copy = os.fork()
         if copy == 0:

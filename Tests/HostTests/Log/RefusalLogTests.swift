@@ -59,6 +59,23 @@ extension WorkerSuites {
       }
     }
 
+    @Test("what comes too late, or finds no room, is told with the option that says so")
+    func otherLimits() throws {
+      let cut = Array("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nbody".utf8)
+      for (bytes, status, options) in [
+        (Array("GET / HTTP/1.1\r\nHost: h\r\n".utf8), "with 408", "(--header-timeout)"),
+        (cut, "with 408", "(--body-timeout, --body-min-rate)"),
+        (http("Content-Length: 99\r\n", "/", "POST"), "with 413", "(--spool-max 50)"),
+      ] {
+        let lines = try log(.http1, [bytes]) {
+          ($0.limits.headerTimeoutSeconds, $0.limits.bodyTimeoutSeconds) = (0.3, 0.3)
+          ($0.limits.bodyMemoryBytes, $0.limits.spoolBytes) = (10, 50)
+        }
+        let line = lines.first ?? ""
+        #expect(lines.count == 1 && line.contains(status) && line.contains(options), "\(lines)")
+      }
+    }
+
     @Test("a request that is understood is named, and forges nothing")
     func namesTheRequest() throws {
       let lines = try log(.http1, [http("", "/elsewhere")], mounts: ["/here"])

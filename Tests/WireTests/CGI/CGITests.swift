@@ -64,7 +64,7 @@ import Wire
     "a body that came in chunks goes to the end of standard input",
     arguments: [
       ["HTTP_TRANSFER_ENCODING=chunked"], ["CONTENT_LENGTH=", "HTTP_TRANSFER_ENCODING=chunked"],
-      ["CONTENT_LENGTH=-1"],
+      ["CONTENT_LENGTH=-1"], ["CONTENT_LENGTH=0", "HTTP_TRANSFER_ENCODING=chunked"],
     ])
   func bodyToTheEnd(_ environment: [String]) throws {
     let held = Held(environment)
