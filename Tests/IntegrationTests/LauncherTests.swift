@@ -147,6 +147,23 @@ import Testing
     #expect(try Repository.text("docs/deploy/systemd/nsgi.service").contains("Type=notify\n"))
   }
 
+  @Test("systemd finds that the units leave a server little to do harm with")
+  func hardening() throws {
+    let folder = try TemporaryFolder()
+    for (path, name, program) in [
+      ("docs/deploy/systemd/nsgi.service", "nsgi.service", "/usr/local/bin/server"),
+      ("packaging/systemd/nsgi-server@.service", "nsgi-server@site.service", "@PREFIX@/bin/nsgi-server"),
+    ] {
+      let text = try Repository.text(path)
+      #expect(text.contains(program), "\(path)")
+      let file = try folder.write(text.replacingOccurrences(of: program, with: Repository.server), to: name)
+      // In tenths of its scale from 0, sealed off, to 10; a unit that says nothing has more than 9.
+      let (exit, output) = try ChildProcess.run(
+        try Program.systemdAnalyze.path(), ["security", "--offline=true", "--threshold=25", file])
+      #expect(exit == .status(0), "\(output)")
+    }
+  }
+
   @Test("a socket without a protocol recognises each connection's", arguments: [true, false])
   func recognises(inherited: Bool) throws {
     let listening = try ListeningSocket(.tcp(host: "127.0.0.1", port: 0))
