@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 swift build -c release --product server
 swift build -c release --product ffi_plugin
+swift build -c release --product config_reader
+swift build -c release --product nsgi_tls
 swift build --build-tests
 status=0
 for loop in epoll auto; do

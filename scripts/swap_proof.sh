@@ -24,6 +24,8 @@ if [[ -n $kind ]]; then
 else
   swift build -c release --product server
   swift build -c release --product ffi_plugin
+  swift build -c release --product config_reader
+  swift build -c release --product nsgi_tls
 fi
 
 swift build --build-tests

@@ -45,7 +45,7 @@ struct Installation {
 
   /// The folder that the server's program is in.
   private static var folder: String {
-    let path = System.realPath("/proc/self/exe") ?? ""
+    let path = System.program()
     return "/" + path.split(separator: "/").dropLast().joined(separator: "/")
   }
 

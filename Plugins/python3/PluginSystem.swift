@@ -157,6 +157,18 @@ enum System {
     return String(cString: real)
   }
 
+  /// The file of this process's program, links resolved; where it was, if another has taken its place since;
+  /// empty if that cannot be found out. The corresponding C functions are `realpath` and `readlink`.
+  static func program() -> String {
+    let link = "/proc/self/exe"
+    if let path = realPath(link) { return path }
+    var text = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink(link, &text, text.count - 1)
+    let path = String(decoding: text[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let mark = " (deleted)"
+    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
+  }
+
   /// The folder of a path; an empty text above the root.
   static func parent(_ path: String) -> String {
     path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) } ?? ""

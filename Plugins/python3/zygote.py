@@ -5,6 +5,7 @@ import _signal, _socket, _thread, gc, os, posix
 from time import gmtime, sleep, strftime
 
 CONTROL, PAPER = 3, 4
+HELD = "/proc/self/fd/"
 SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGQUIT, _signal.SIGHUP, _signal.SIGUSR1)
 LEVELS = "trace", "debug", "info", "warning", "error", "critical"
 
@@ -201,13 +202,18 @@ library, code = os.path.abspath(next(rest)), os.fsencode(next(rest))
 said, modules = ([(next(rest), next(rest)) for _ in range(int(next(rest)))] for _ in range(2))
 places = int(next(rest))
 wanted = [[next(rest) for _ in range(int(count))] for count in rest]
-# Descriptors that an application opens must be above those that its workers get.
+# The library may be a file that the master holds: its descriptor, and those that an application opens, must
+# be above those that its workers get.
+held = int(library[len(HELD):]) if library.startswith(HELD) else -1
 null = posix.open("/dev/null", posix.O_RDWR)
 for place in range(CONTROL + 1, places):
-    if place != null:
+    if place not in (null, held):
         posix.dup2(null, place, inheritable=False)
 if null >= places:
     posix.close(null)
+if 0 <= held < places:
+    library = f"{HELD}{posix.dup(held)}"
+    posix.dup2(CONTROL + 1, held, inheritable=False)
 bootstrap = type(sys)("_nsgi")
 sys.modules["_nsgi"] = bootstrap
 bootstrap.log, bootstrap.reload = log, heed_nothing

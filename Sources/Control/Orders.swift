@@ -46,6 +46,8 @@ public struct Orders: Equatable, Sendable {
     /// The ends of the pipe for signals of applications.
     public var reading: Int32
     public var writing: Int32
+    /// How many there are.
+    public static let descriptors = 3
 
     /// Descriptors.
     public init(memory: Int32, reading: Int32, writing: Int32) {
@@ -122,6 +124,11 @@ public struct Orders: Equatable, Sendable {
   public var key: HandedFile?
   /// Keys of session tickets, newest first, in hexadecimal digits.
   public var tickets: [String] = []
+  /// Files of the server's own that the process may load or run.
+  public var held: [HeldFile] = []
+  /// The file of the master's program when it started, from which its other files are looked for; empty: that
+  /// of this process.
+  public var program = ""
   /// A master that follows another: what else that one knows.
   public var bequest = Bequest()
 
@@ -158,7 +165,8 @@ public struct Orders: Equatable, Sendable {
     }
     fields += files.fields + served.fields(prefix: "served-")
     if let key { fields += [key].fields(prefix: "key-") }
-    fields += tickets.map { .init("ticket", $0) }
+    fields += tickets.map { .init("ticket", $0) } + held.map { .init("held", $0.text) }
+    if !program.isEmpty { fields.append(.init("program", program)) }
     return Message(.orders, fields + bequest.fields)
   }
 
@@ -175,12 +183,13 @@ public struct Orders: Equatable, Sendable {
     requestLog = message.number("lines").flatMap { Int32(exactly: $0) } ?? -1
     places = message.number("places").flatMap { Int32(exactly: $0) } ?? 0
     let descriptors = (message["shared"] ?? "").split(separator: " ").compactMap { Int32($0) }
-    if descriptors.count == 3, descriptors.allSatisfy({ $0 >= 0 }) {
+    if descriptors.count == Shared.descriptors, descriptors.allSatisfy({ $0 >= 0 }) {
       shared = Shared(memory: descriptors[0], reading: descriptors[1], writing: descriptors[2])
     }
     (files, tickets) = ([HandedFile](message), message.all("ticket"))
     served = [HandedFile](message, prefix: "served-")
     key = [HandedFile](message, prefix: "key-").first
+    (held, program) = (message.all("held").compactMap { HeldFile($0) }, message["program"] ?? "")
     bequest = Bequest(message)
     arguments = message.all("argument")
     commandLine = message.all("word")

@@ -53,6 +53,8 @@ public struct MasterPlan {
   public var builds: [Orders.Build] = []
   /// Everything else that the previous master has left.
   public var bequest = Bequest()
+  /// Files of the server's own, held open for the processes that are started later, and this program's file.
+  public var (held, program): ([HeldFile], String) = ([], "")
   /// Makes the server's own directory again at its path; nil, with errno, if that is not possible.
   public var remakeDirectory: () -> MasterDirectory? = { nil }
   /// Runs when the server belongs to this master alone.

@@ -13,13 +13,17 @@ enum ProgramSystem {
 
   /// What the program prints on both of its outputs, and whether it ended with 0. The corresponding C
   /// functions are `pipe`, `posix_spawn`, `read` and `waitpid`.
-  static func run(_ program: String, _ arguments: [String]) throws -> (isGood: Bool, output: String) {
+  ///
+  /// - Parameter file: its file, if that has another name than the program.
+  static func run(
+    _ program: String, _ arguments: [String], from file: String? = nil
+  ) throws -> (isGood: Bool, output: String) {
     let ends = try Pipe.make()
     defer { close(ends.reading) }
     let nothing = open("/dev/null", O_RDONLY | O_CLOEXEC)
     let outputs = [STDOUT_FILENO, STDERR_FILENO].map { (ends.writing, $0) }
     let spawn = Spawn(
-      program, [program] + arguments, descriptors: [(nothing, STDIN_FILENO)] + outputs)
+      file ?? program, [program] + arguments, descriptors: [(nothing, STDIN_FILENO)] + outputs)
     let pid: pid_t
     do throws(SystemError) {
       defer { for fd in [nothing, ends.writing] { close(fd) } }

@@ -62,6 +62,7 @@ enum Roles {
       return .init(path: ground.directory, descriptor: ground.directoryDescriptor, group: ground.group)
     }
     plan.warning = ground.warning
+    (plan.held, plan.program) = (ground.held, ground.program)
     plan.programUser = ground.user
     plan.parent = assignment?.descriptor ?? -1
     plan.follows = !(assignment?.orders.sockets.isEmpty ?? true)

@@ -36,6 +36,14 @@ import Testing
     orders.files = [HandedFile(path: "/a.pem", text: "a")]
     orders.key = HandedFile(path: "/k.pub", text: "k=1\n")
     #expect(Orders(orders.message) == orders)
+    orders.held = HeldFile.Kind.allCases.map { .init(kind: $0, descriptor: 11, path: "/a b/ c=\($0).so") }
+    orders.program = "/a b/server"
+    #expect(Orders(orders.message) == orders)
+    var odd = orders.message
+    odd.fields += ["", "7", "7 plugin", "7 plugin ", "-1 plugin /a", "x plugin /a", "7 other /a"].map {
+      .init("held", $0)
+    }
+    #expect(Orders(odd) == orders)
     #expect(Orders(Message(.ready)) == nil)
   }
 

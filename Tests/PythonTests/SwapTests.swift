@@ -109,6 +109,7 @@ import Testing
   func refusedInALaterWorker() throws {
     try install("A")
     let server = try serve()
+    let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive])
     let workers = try server.status().workers
     // The trial and the first worker can, the second cannot.
     let marks = try folder.folder("marks")
@@ -122,6 +123,9 @@ import Testing
     let places = try server.wait(for: "the old version in every place") { $0.serving.count == 2 }
     #expect(places.workers[1] == workers[1], "the place that was not reached has served on")
     for _ in 0..<8 { #expect(try server.answering() == "A 1") }
+    try ledger.waitForAnswers(20)
+    let report = try ledger.finish()
+    #expect(report.losses.isEmpty && report.duplicates.isEmpty && report.unserved.isEmpty, "\(report)")
     #expect(try server.stop() == .status(0), "\(server.log)")
   }
 
@@ -129,11 +133,15 @@ import Testing
   func signals() throws {
     try install("A")
     let server = try serve()
+    let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive])
     for _ in 0..<15 { server.server.process.send(SIGHUP) }
     try server.wait(for: "the last change") { $0.change.isEmpty && $0.generations[0] > 1 }
     usleep(300_000)
     let status = try server.wait(for: "the last change") { $0.change.isEmpty }
     #expect(status.generations[0] <= 3, "\(server.log)")
+    try ledger.waitForAnswers(20)
+    let report = try ledger.finish()
+    #expect(report.losses.isEmpty && report.duplicates.isEmpty && report.unserved.isEmpty, "\(report)")
     #expect(try server.stop() == .status(0), "\(server.log)")
   }
 

@@ -69,6 +69,36 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.log)")
   }
 
+  @Test("files that it opens while it is loaded are what they were, in each worker")
+  func files() throws {
+    try folder.write(
+      """
+      import os, uwsgi
+      here = os.environ['MARKS']
+      for number in range(12):
+        with open(f'{here}/file{number}', 'w') as file: file.write(str(number))
+      files = [open(f'{here}/file{number}') for number in range(12)]
+      def application(environ, start):
+        start('200 OK', [])
+        return [' '.join(os.pread(file.fileno(), 8, 0).decode() for file in files).encode()]
+
+      """, to: "opens.py")
+    try folder.write(
+      """
+      [uwsgi]
+      pythonpath = \(folder.path)
+      module = opens
+      env = MARKS=\(folder.path)
+      master = true
+      processes = 2
+
+      """, to: "app.ini")
+    let server = try SupervisedServer(runtime: ["--ini", folder.file("app.ini")], folder: folder)
+    let numbers = (0..<12).map { "\($0)" }.joined(separator: " ")
+    for _ in 0..<6 { #expect(try server.get("/").text == numbers, "\(server.log)") }
+    #expect(try server.stop() == .status(0), "\(server.log)")
+  }
+
   @Test("locks, signals and timers are those of all workers, and none of the zygote")
   func together() throws {
     let server = try serve("")

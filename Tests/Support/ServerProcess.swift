@@ -12,13 +12,14 @@ public final class ServerProcess: Sendable {
   /// The addresses it said it listens on, in the order of its lines: protocol word and address.
   private let ready: [(gateway: String, address: Address)]
 
-  /// Starts `server --app APP OPTIONS` and waits until every socket named in `options` is ready.
+  /// Starts `server --app APP OPTIONS` and waits until every socket named in `options` is ready; `program` is
+  /// that of the server.
   ///
   /// In `options`, `DIR` stands for the server's own folder: `["--scgi-socket", "DIR/s.sock"]`.
   public init(
     app: String? = Repository.app("environ"), _ options: [String] = ["--http-socket", "127.0.0.1:0"],
     environment: [String: String] = [:], input: ChildProcess.Input = .nothing, descriptors: [Int32] = [],
-    sockets: Int? = nil
+    sockets: Int? = nil, program: String = Repository.server
   ) throws {
     let folder = try TemporaryFolder()
     self.folder = folder
@@ -29,7 +30,7 @@ public final class ServerProcess: Sendable {
         $0.hasPrefix("--") && $0.hasSuffix("socket") && $0 != "--control-socket"
       }
     process = try ChildProcess(
-      Repository.server, (app.map { ["--app", $0] } ?? []) + words, environment: environment, input: input,
+      program, (app.map { ["--app", $0] } ?? []) + words, environment: environment, input: input,
       descriptors: descriptors)
     ready = try process.waitForOutput("\(expected) ready sockets") { output in
       let lines = Self.readyLines(output)

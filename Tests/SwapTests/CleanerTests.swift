@@ -60,6 +60,7 @@ extension Swaps {
       defer { _ = try? ChildProcess.run("/bin/umount", ["-l", place]) }
       let server = try SupervisedServer(
         Fixture.good, workers: 1, Self.quick + ["--runtime-dir", place], folder: folder)
+      let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive])
       let large = folder.file("large.so")
       try SupervisedServer.replace(large, with: try Fixture.better)
       #expect(truncate(large, 1 << 20) == 0)
@@ -71,6 +72,9 @@ extension Swaps {
       #expect(try Self.copies(place + "/" + own[0]).count == 1)
       try server.install(try Fixture.better)
       #expect(try server.ctl("swap").exit == 0 && server.answering() == "B 5")
+      ledger.expect(generation: 5)
+      try ledger.waitForAnswers(20)
+      Drill.expect(try ledger.finish(), onlyOf: ["A 1", "B 5"])
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
@@ -79,6 +83,8 @@ extension Swaps {
       arguments: [false, true])
     func cleaned(all: Bool) throws {
       let (server, directory) = try Self.start()
+      let ways: [Ledger.Way] = [.httpFresh, .httpKeepAlive]
+      let ledger = try Ledger(server, ways)
       func clean() throws {
         for path in all ? [directory] : try Self.copies(directory).map({ $0 + "/app.so" }) {
           // What was removed and is not used stays so.
@@ -102,6 +108,9 @@ extension Swaps {
         }
       }
       #expect(server.log.contains("was removed by somebody, and is made again"), "\(server.log)")
+      try ledger.waitForAnswers(20)
+      // Who was killed took along what it had.
+      Drill.expect(try ledger.finish(), lost: ways.count)
       #expect(try server.ctl("stop").exit == 0)
     }
 

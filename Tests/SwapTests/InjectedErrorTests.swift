@@ -24,7 +24,25 @@ extension Swaps {
       }
     }
 
-    private static func judge(_ injection: Injection, loop: String = "auto") throws {
+    /// Kills a worker that serves, and waits until its place and all others serve.
+    private static func killWorker(_ control: String, _ process: ChildProcess) throws {
+      func status() throws -> MasterStatus? {
+        let (exit, output) = try ChildProcess.run(
+          Repository.server, ["ctl", "--control-socket", control, "--json", "status"])
+        return exit == .status(0) ? try MasterStatus(output) : nil
+      }
+      let victim = try Deadline.usual.wait(for: "a worker", output: { process.output }) {
+        try status()?.serving.first
+      }
+      kill(victim.pid, SIGKILL)
+      try Deadline.usual.wait(for: "the next worker", output: { process.output }) {
+        let serving = try status()?.serving ?? []
+        let isFollowed = !serving.contains { $0.pid == victim.pid }
+        return isFollowed && Set(serving.map(\.place)) == [1, 2] ? () : nil
+      }
+    }
+
+    private static func judge(_ injection: Injection, loop: String) throws {
       let folder = try TemporaryFolder()
       let (app, control, trace) = (folder.file("app.so"), folder.file("ctl"), folder.file("trace"))
       try SupervisedServer.replace(app, with: try Fixture.good)
@@ -44,13 +62,19 @@ extension Swaps {
         let address = Address.tcp(host: "127.0.0.1", port: port)
         func expectAnswer() throws {
           let text = try RawSocket(address).ask("/?id=1").text
-          #expect(text.hasPrefix("begin A 1") || text.hasPrefix("begin B 2"), "\(text) \(process.output)")
+          // The reload may have put the build to work that a rollback had left.
+          let builds = ["begin A 1", "begin B 2", "begin B 3"]
+          #expect(builds.contains { text.hasPrefix($0) }, "\(text) \(process.output)")
         }
         for _ in 0..<4 { try expectAnswer() }
         try SupervisedServer.replace(app, with: try Fixture.better)
-        let (exit, output) = try ChildProcess.run(
-          Repository.server, ["ctl", "--control-socket", control, "swap"])
-        #expect(exit == .status(0) || exit == .status(1) && output.contains("refused: "), "\(output)")
+        for change in ["swap", "rollback", "reload"] {
+          let (exit, output) = try ChildProcess.run(
+            Repository.server, ["ctl", "--control-socket", control, change])
+          #expect(
+            exit == .status(0) || exit == .status(1) && output.contains("refused: "), "\(change): \(output)")
+        }
+        try killWorker(control, process)
         for _ in 0..<4 { try expectAnswer() }
         // How many of these calls a request takes depends on what comes at once: ask until one has failed.
         _ = try Deadline.usual.wait(for: "a call that fails", output: { process.output }) {
@@ -80,8 +104,8 @@ extension Swaps {
         Injection("memfd_create", "EMFILE", "7", isMasters: true),
         Injection("clone,clone3,vfork", "EAGAIN", "4", isMasters: true),
         Injection("wait4,waitid", "EINTR", "1", isMasters: true),
-      ])
-    func master(injection: Injection) throws { try Self.judge(injection) }
+      ], Drill.loops)
+    func master(injection: Injection, loop: String) throws { try Self.judge(injection, loop: loop) }
 
     @Test("without inotify --watch looks once a second, and that is said once")
     func blindWatch() throws {
@@ -200,5 +224,32 @@ extension Swaps {
         (Injection("io_uring_enter", "EINVAL", "3+", isMasters: false), "auto"),
       ])
     func waits(injection: Injection, loop: String) throws { try Self.judge(injection, loop: loop) }
+
+    @Test("a worker whose waits fail for good leaves, and the log has the reason", arguments: Drill.loops)
+    func waitsForNothing(loop: String) throws {
+      // Other processes than one's own children can be traced by root.
+      try Root.require()
+      let ways: [Ledger.Way] = [.httpFresh, .httpKeepAlive]
+      let server = try Drill.server(try Fixture.good, loop)
+      let ledger = try Ledger(server, ways)
+      try ledger.waitForAnswers(20)
+      let victim = try #require(try server.status().serving.first)
+      let calls = "io_uring_enter,epoll_wait,epoll_pwait"
+      let tracer = try ChildProcess(
+        "/usr/bin/strace",
+        ["-f", "-qq", "-o", server.folder.file("trace"), "-p", "\(victim.pid)", "-e", "trace=\(calls)"]
+          + ["-e", "inject=\(calls):error=EINVAL"])
+      let status = try server.wait(for: "the next worker") { status in
+        status.serving.count == 2 && !status.serving.contains { $0.pid == victim.pid }
+      }
+      let sentence = try #require(status.crashes.first)
+      #expect(sentence.contains("(pid \(victim.pid)) died of exit code 1"), "\(status.crashes)")
+      #expect(sentence.contains(": the event loop failed: epoll_wait: Invalid argument"), "\(sentence)")
+      #expect(server.log.contains(sentence), "\(server.log)")
+      try tracer.wait()
+      try ledger.waitForAnswers(20)
+      Drill.expect(try ledger.finish(), lost: ways.count)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
   }
 }

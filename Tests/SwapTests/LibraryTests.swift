@@ -158,6 +158,12 @@ extension Swaps {
       let (exit, output) = try server.ctl("swap")
       #expect(exit == 0, "\(output)")
       #expect(try Curl.get(url).text.contains(":2}"), "\(output)")
+      // A worker that is replaced runs what lies there, and says so.
+      try LinkedApp.library(3, at: library)
+      kill(try #require(try server.status().serving.first).pid, SIGKILL)
+      try server.waitForLog(
+        "runs with libraries that have changed since its build was loaded first, \(library)")
+      #expect(try Curl.get(url).text.contains(":3}"), "\(server.log)")
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 

@@ -107,27 +107,42 @@ extension Swaps {
 
     @Test(
       "--watch follows a link that is turned to another release, and a directory that is made anew",
-      arguments: ["a link on the way", "the directory made anew", "a hard link"])
+      arguments: [
+        "a link on the way", "the link itself", "what the link leads to", "the directory made anew",
+        "a hard link",
+      ])
     func watchWhatIsMeant(way: String) throws {
       let folder = try TemporaryFolder()
       for (name, library) in [("one", try Fixture.good), ("two", try Fixture.better)] {
         try SupervisedServer.replace(try folder.folder(name) + "/app.so", with: library)
       }
       let (current, files) = (folder.file("current"), FileManager.default)
-      if way == "a link on the way" {
+      switch way {
+      case "a link on the way":
         try files.createSymbolicLink(atPath: current, withDestinationPath: folder.file("one"))
-      } else {
-        try files.copyItem(atPath: folder.file("one"), toPath: current)
+      case "the link itself", "what the link leads to":
+        try files.createSymbolicLink(
+          atPath: try folder.folder("current") + "/app.so", withDestinationPath: folder.file("one/app.so"))
+      default: try files.copyItem(atPath: folder.file("one"), toPath: current)
       }
-      let control = folder.file("ctl")
+      let (control, served) = (folder.file("ctl"), folder.file("served"))
       let server = try ServerProcess(
         app: current + "/app.so",
         ["--http-socket", "127.0.0.1:0", "--control-socket", control, "-L", "-p", "1", "--watch"]
-          + Self.quick)
+          + ["--app-option", "ledger=\(served)"] + Self.quick)
+      let ledger = try Ledger(
+        at: ["http": try server.address("http")], served: served, [.httpFresh, .httpKeepAlive])
+      try ledger.waitForAnswers(20)
       switch way {
       case "a link on the way":
         try files.createSymbolicLink(atPath: current + ".new", withDestinationPath: folder.file("two"))
         #expect(rename(current + ".new", current) == 0)
+      case "the link itself":
+        let link = current + "/app.so"
+        try files.createSymbolicLink(atPath: link + ".new", withDestinationPath: folder.file("two/app.so"))
+        #expect(rename(link + ".new", link) == 0)
+      case "what the link leads to":
+        try SupervisedServer.replace(folder.file("one/app.so"), with: try Fixture.better)
       case "a hard link":
         try files.removeItem(atPath: current + "/app.so")
         try files.linkItem(atPath: folder.file("two") + "/app.so", toPath: current + "/app.so")
@@ -138,6 +153,9 @@ extension Swaps {
       _ = try server.process.waitForOutput("the new build") { output in
         output.contains("swap: serving ledger generation 2") ? true : nil
       }
+      ledger.expect(generation: 2)
+      try ledger.waitForAnswers(20)
+      Drill.expect(try ledger.finish(), onlyOf: ["A 1", "B 2"])
       #expect(try server.stop() == .status(0), "\(server.process.output)")
     }
 

@@ -70,6 +70,9 @@ extension Swaps {
       arguments: [
         "unset HOME", "mkdir @/gone; cd @/gone; rmdir @/gone", "mount -t tmpfs -o ro none /dev/shm",
         "mkdir @/own; export TMPDIR=@/own; mount -t tmpfs -o ro none /var/tmp",
+        // The test's own folder lies there, and stays what it is.
+        "mkdir @/own; export TMPDIR=@/own; mount --bind /tmp /tmp; mount --bind @ @; "
+          + "mount -o remount,ro,bind /tmp",
       ], [true, false])
     func missing(preparation: String, hasMaster: Bool) throws {
       try Root.require()

@@ -27,14 +27,25 @@ extension System {
     return String(cString: found)
   }
 
-  /// The server's file: this program's, or in another program that of the worker library; empty if it cannot
-  /// be found out. The corresponding C functions are `realpath` and `dladdr`.
+  /// The server's file: this program's, or in another program that of the worker library; where it was, if it
+  /// has been replaced; empty if it cannot be found out. The corresponding C functions are `realpath` and
+  /// `readlink`.
   static var executablePath: String {
-    let library = clinux_own_library().map { String(cString: $0) }
-    guard let path = realpath(library ?? "/proc/self/exe", nil) else { return "" }
-    defer { free(path) }
-    return String(cString: path)
+    let place = ownLibrary ?? "/proc/self/exe"
+    if let path = realpath(place, nil) {
+      defer { free(path) }
+      return String(cString: path)
+    }
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink(place, &buffer, buffer.count - 1)
+    let path = String(decoding: buffer[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let mark = " (deleted)"
+    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
   }
+
+  /// The linker's name for the worker library, if the server is one in this process; nil if it is the program
+  /// itself. The corresponding C function is `dladdr`.
+  static var ownLibrary: String? { clinux_own_library().map { String(cString: $0) } }
 
   /// Whether the name exists, whatever it is. The corresponding C function is `access`.
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -7,20 +7,20 @@ struct PluginSearch {
   let places: [String]
 
   /// - Parameter directories: of `--plugins-dir`.
-  init(directories: [String], executable: String = System.executablePath) {
+  init(directories: [String], executable: String = HeldFiles.program) {
     let beside = Self.parent(executable)
-    places = directories + (beside.isEmpty ? [] : [beside, Self.parent(beside) + "/lib/nsgi-server"])
+    places = directories + (executable.isEmpty ? [] : [beside, Self.parent(beside) + "/lib/nsgi-server"])
   }
 
   /// The file of a plugin; throws one sentence that names the places looked at.
   func find(_ plugin: RuntimeReference) throws(ServerFailure) -> String {
     if let path = plugin.path {
-      if System.exists(path) { return path }
+      if HeldFiles.exists(path) { return path }
       throw ServerFailure("the plugin \(path) does not exist; correct the path given to --plugin")
     }
     let names = ["\(plugin.name)_plugin.so", "lib\(plugin.name)_plugin.so"]
     for place in places {
-      for name in names where System.exists("\(place)/\(name)") { return "\(place)/\(name)" }
+      for name in names where HeldFiles.exists("\(place)/\(name)") { return "\(place)/\(name)" }
     }
     throw ServerFailure(
       "the plugin \(plugin.name) was not found: neither \(names[0]) nor \(names[1]) is in "
@@ -33,14 +33,14 @@ struct PluginSearch {
   func library(beside plugin: String) -> String? {
     let names = ["nsgi_worker.so", "libnsgi_worker.so"]
     return ([Self.parent(plugin)] + places).lazy.flatMap { place in names.map { "\(place)/\($0)" } }
-      .first { System.exists($0) }
+      .first { HeldFiles.exists($0) }
   }
 
   /// One of the server's own libraries, loaded when it is needed.
   func find(library name: String) throws(ServerFailure) -> String {
     let names = ["\(name).so", "lib\(name).so"]
     for place in places {
-      for name in names where System.exists("\(place)/\(name)") { return "\(place)/\(name)" }
+      for name in names where HeldFiles.exists("\(place)/\(name)") { return "\(place)/\(name)" }
     }
     throw ServerFailure(
       "the library \(names[1]) is in none of \(Self.list(places)); install the server anew, build it "

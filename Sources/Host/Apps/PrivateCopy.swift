@@ -41,7 +41,7 @@ package struct PrivateCopy {
     let input: Int32
     let before: stat
     do throws(SystemError) {
-      input = try System.openForReading(source)
+      input = try System.openForReading(HeldFiles.place(of: source))
     } catch {
       if error.code == ENOENT || error.code == ENOTDIR { throw .missing(path: source) }
       throw .unreadable(path: source, reason: error.reason)

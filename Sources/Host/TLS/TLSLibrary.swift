@@ -12,7 +12,10 @@ enum TLSLibrary {
   static func load(_ directories: [String]) throws(ServerFailure) {
     guard table == nil else { return }
     let path = try PluginSearch(directories: directories).find(library: "nsgi_tls")
-    guard let library = System.openLibrary(path) else {
+    let place = HeldFiles.place(of: path)
+    // Which file it is says nothing about a build.
+    if place != path { LoadedLibraries.shared.hide(place) }
+    guard let library = System.openLibrary(place) else {
       throw ServerFailure(
         "the TLS library \(path) cannot be loaded (\(System.linkerError())); install OpenSSL 3 (libssl3)")
     }

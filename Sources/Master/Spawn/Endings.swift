@@ -93,6 +93,10 @@ extension Master {
     }
     let others = board.entries.count - (entry == nil ? 0 : 1)
     if others > 0 { sentence += ", with \(others) other request\(others == 1 ? "" : "s") under way" }
+    // It has left by itself, and said why.
+    if case .exited = ending, let failure = worker.failure {
+      sentence += ": \(Message.cut(failure.reason, Message.nameBytes))"
+    }
     MasterLog.error(sentence)
     crashes.append(Crash(at: System.seconds(), sentence: sentence, mount: mount, generation: generation))
     if crashes.count > Crash.kept { crashes.removeFirst() }

@@ -91,6 +91,8 @@ extension Master {
         memory: handed.add(common.memory), reading: handed.add(common.pipe.read),
         writing: handed.add(common.pipe.write))
     }
+    orders.program = plan.program
+    for file in heldFiles(of: release) { handed.add(file, to: &orders) }
     orders.spoolShare = spoolNumbers.take(for: launch.id)
     let board = try System.sealedMemory("scoreboard", Scoreboard.bytes)
     do throws(SystemError) {
@@ -112,11 +114,14 @@ extension Master {
     _ orders: Orders, _ map: [(Int32, Int32)], words: [String] = [], speaks: Source, ended: Source,
     newSession: Bool = false
   ) throws(SystemError) -> (pid: Int32, processDescriptor: Int32, link: Int32) {
+    var orders = orders
+    let held = hold(for: &orders, beside: map)
     let paper = try System.memoryFile("orders", orders.message.bytes)
     defer { System.close(paper) }
     let pair = try System.packetPair()
     defer { System.close(pair.other) }
-    let whole = map + [(pair.other, HandedDescriptor.control), (paper, HandedDescriptor.orders)]
+    let own = [(pair.other, HandedDescriptor.control), (paper, HandedDescriptor.orders)]
+    let whole = map + held + own
     do throws(SystemError) {
       try watch(pair.own, speaks)
       let line = ["server"] + words + [ChildRole.name] + orders.title

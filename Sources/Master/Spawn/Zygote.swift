@@ -92,8 +92,10 @@ extension Master {
       for (app, build) in zygote.release.builds.enumerated() {
         orders.builds.append(Orders.Build(app: app, generation: build.generation, path: build.path))
       }
-      // Sockets, the state of each application, and the pipe for lines of requests.
-      orders.places = HandedDescriptor.first + Int32(sockets.count + zygote.release.builds.count + 1)
+      // Sockets, the state of each application, the pipe for lines of requests, what workers share, and the
+      // server's own files.
+      let others = 1 + Orders.Shared.descriptors + heldFiles(of: zygote.release).count
+      orders.places = HandedDescriptor.first + Int32(sockets.count + zygote.release.builds.count + others)
       zygote.child = try startChild(
         orders, [], speaks: .zygoteLink(zygote.number), ended: .zygoteEnd(zygote.number))
       (zygote.state, zygote.failure, zygote.began) = (.loading, nil, System.now())

@@ -29,6 +29,9 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
     if let shared = orders.shared, min(shared.memory, shared.reading, shared.writing) < 0 {
       problems.append("descriptors of what is shared below 0")
     }
+    if orders.held.contains(where: { $0.descriptor < 0 || $0.path.isEmpty }) {
+      problems.append("a held file that is none")
+    }
     if orders.worker < 0 || orders.worker >= orders.workers { problems.append("worker \(orders.worker)") }
   }
   return problems

@@ -18,7 +18,7 @@ public final class SupervisedServer: Sendable {
   /// `DIR/` is `folder`.
   public init(
     _ library: String, workers: Int? = 2, gateways: [String] = ["http"], _ options: [String] = [],
-    folder: TemporaryFolder? = nil, environment: [String: String] = [:]
+    folder: TemporaryFolder? = nil, environment: [String: String] = [:], program: String = Repository.server
   ) throws {
     let folder = try folder ?? TemporaryFolder()
     self.folder = folder
@@ -29,19 +29,21 @@ public final class SupervisedServer: Sendable {
     let own = ["--control-socket", control, "--app-option", "ledger=\(served)", "-L"] + count
     server = try ServerProcess(
       app: app, sockets + own + options.map { $0.replacingOccurrences(of: "DIR/", with: folder.path + "/") },
-      environment: environment)
+      environment: environment, program: program)
   }
 
   /// Starts it without an app file: the options name what serves. `DIR/` in them is `folder`.
   public init(
-    runtime options: [String], workers: Int = 2, gateways: [String] = ["http"], folder: TemporaryFolder
+    runtime options: [String], workers: Int = 2, gateways: [String] = ["http"], folder: TemporaryFolder,
+    program: String = Repository.server
   ) throws {
     self.folder = folder
     (app, control, served) = ("", folder.file("ctl"), folder.file("served"))
     let sockets = gateways.flatMap { ["--\($0)-socket", "127.0.0.1:0"] }
     let own = ["--control-socket", control, "-L", "-p", "\(workers)"]
     server = try ServerProcess(
-      app: nil, sockets + own + options.map { $0.replacingOccurrences(of: "DIR/", with: folder.path + "/") })
+      app: nil, sockets + own + options.map { $0.replacingOccurrences(of: "DIR/", with: folder.path + "/") },
+      program: program)
   }
 
   /// Puts a library at `path` as a careful build does: written beside it and moved over.

@@ -26,6 +26,21 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("a worker that ends by itself with 0 has crashed, and is followed", arguments: Drill.loops)
+    func endsWithZero(loop: String) throws {
+      let ways: [Ledger.Way] = [.httpFresh, .httpFresh, .httpKeepAlive]
+      let server = try Drill.server(try Fixture.ledger("EXIT_AT=40"), loop)
+      let ledger = try Ledger(server, ways)
+      try server.wait(for: "three such ends") { $0.respawns >= 3 }
+      let report = try ledger.finish()
+      let status = try server.wait(for: "full strength") { Set($0.serving.map(\.place)) == [1, 2] }
+      #expect(
+        !status.crashes.isEmpty && status.crashes.allSatisfy { $0.contains(" died of exit code 0") },
+        "\(status.crashes)")
+      Drill.expect(report, lost: (status.respawns + 1) * ways.count)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("after a storm of kills all places serve", arguments: Drill.loops)
     func storm(loop: String) throws {
       let server = try Drill.server(try Fixture.good, loop)

@@ -74,6 +74,29 @@ extension Swaps {
     }
 
     @Test(
+      "a worker that takes another's place and hangs in load() is ended in time, and tried again",
+      arguments: Drill.loops)
+    func hangsInLoadLater(loop: String) throws {
+      let ways: [Ledger.Way] = [.httpFresh, .httpKeepAlive]
+      let server = try Drill.server(
+        try Fixture.ledger("LOAD_WAITS_IN=0"), loop, Self.held + ["--swap-timeout", "1"])
+      try server.folder.write("", to: "held")
+      let ledger = try Ledger(server, ways)
+      let victim = try #require(try server.status().serving.first { $0.place == 1 })
+      kill(victim.pid, SIGKILL)
+      // The second one hangs too, and waits longer; the other place serves all the while.
+      try server.waitForLog(
+        "place 1 waits 200 ms for its next worker: it did not become ready in time (--swap-timeout)")
+      try ledger.waitForAnswers(20)
+      #expect(try server.status().serving.map(\.place) == [2])
+      try FileManager.default.removeItem(atPath: server.folder.file("held"))
+      try server.wait(for: "both places") { Set($0.serving.map(\.place)) == [1, 2] }
+      try ledger.waitForAnswers(20)
+      Drill.expect(try ledger.finish(), lost: ways.count)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test(
       "a worker that is stopped with nothing but fast requests is ended, and loses what it has",
       arguments: Drill.loops)
     func stopped(loop: String) throws {

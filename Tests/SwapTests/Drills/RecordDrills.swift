@@ -93,6 +93,37 @@ extension Swaps {
     }
 
     @Test(
+      "swaps of two applications that are asked for at once come one after the other, and both are told",
+      arguments: Drill.loops)
+    func atOnce(loop: String) throws {
+      let (server, second) = try Self.two(loop, Drill.quick)
+      let ledger = try Ledger(server, [.httpFresh, .httpKeepAlive])
+      for generation in 2...4 {
+        let letter = generation % 2 == 0 ? "B" : "A"
+        let build = try Fixture.ledger("LETTER='\(letter)'")
+        try server.install(build)
+        try SupervisedServer.replace(second, with: build)
+        let askers = try ["/", "/b"].map { mount in
+          try ChildProcess(Repository.server, ["ctl", "--control-socket", server.control, "swap", mount])
+        }
+        for asker in askers { #expect(try asker.wait() == .status(0), "\(asker.output)") }
+        ledger.expect(generation: generation)
+        let status = try server.status()
+        let expected = [generation, generation]
+        #expect(
+          status.generations == expected && status.serving.allSatisfy { $0.generations == expected },
+          "\(status.text)")
+        for _ in 0..<4 {
+          #expect(try server.answering() == "\(letter) \(generation)")
+          #expect(try server.get("/b/?id=0").text.hasPrefix("begin \(letter) \(generation)"))
+        }
+      }
+      try ledger.waitForAnswers(20)
+      Drill.expect(try ledger.finish(), onlyOf: ["A 1", "B 2", "A 3", "B 4"])
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test(
       "a successor that fails is tried again, and who is to be replaced serves on", arguments: Drill.loops)
     func successorFails(loop: String) throws {
       let server = try Drill.server(

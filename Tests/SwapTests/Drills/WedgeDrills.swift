@@ -89,12 +89,14 @@ extension Swaps {
     func deathAtTheStart(loop: String) throws {
       let folder = try TemporaryFolder()
       try folder.write("", to: "held")
-      let control = folder.file("ctl")
+      let (control, served) = (folder.file("ctl"), folder.file("served"))
+      let port = try FreePort.any()
       let process = try ChildProcess(
         Repository.server,
         [
-          "--app", try Fixture.ledger("LOAD_WAITS_IN=1"), "--http-socket", "127.0.0.1:0", "-L", "-p", "2",
-          "--control-socket", control, "--app-option", "held=\(folder.file("held"))",
+          "--app", try Fixture.ledger("LOAD_WAITS_IN=1"), "--http-socket", "127.0.0.1:\(port)", "-L", "-p",
+          "2", "--control-socket", control, "--app-option", "held=\(folder.file("held"))", "--app-option",
+          "ledger=\(served)",
         ], environment: ["NSGI_IO": loop])
       func status() throws -> MasterStatus? {
         let (exit, output) = try ServerProcess.run(["ctl", "--control-socket", control, "--json", "status"])
@@ -103,6 +105,9 @@ extension Swaps {
       let first = try Deadline.usual.wait(for: "the first worker", output: { process.output }) {
         access(folder.file("held.here"), F_OK) == 0 ? try status()?.serving.first : nil
       }
+      let ways: [Ledger.Way] = [.httpFresh, .httpKeepAlive]
+      let ledger = try Ledger(at: ["http": .tcp(host: "127.0.0.1", port: port)], served: served, ways)
+      try ledger.waitForAnswers(20)
       kill(first.pid, SIGKILL)
       try Deadline.usual.wait(for: "its successor", output: { process.output }) {
         try status()?.serving.contains { $0.place == 1 && $0.pid != first.pid } == true ? () : nil
@@ -113,6 +118,8 @@ extension Swaps {
       #expect(try status()?.serving.count == 2)
       let (exit, output) = try ServerProcess.run(["ctl", "--control-socket", control, "swap"])
       #expect(exit == .status(0) && output.contains("nothing to do"), "\(output)")
+      try ledger.waitForAnswers(20)
+      Drill.expect(try ledger.finish(), lost: ways.count)
       #expect(try process.stop() == .status(0), "\(process.output)")
     }
   }

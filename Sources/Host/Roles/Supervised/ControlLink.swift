@@ -57,6 +57,7 @@ public struct Assignment: Sendable {
       let orders = Orders(message)
     else { return nil }
     System.closeOnExec(HandedDescriptor.control)
+    HeldFiles.take(orders)
     return Assignment(orders: orders, link: ControlLink(fd: HandedDescriptor.control))
   }
 

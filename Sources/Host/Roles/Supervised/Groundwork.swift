@@ -45,6 +45,10 @@ public final class Groundwork {
   public let user: UInt32
   /// A warning to the operator, given once when the server serves; nil for none.
   public let warning: String?
+  /// The server's own files, open for as long as this process lives.
+  public let held: [HeldFile]
+  /// The file of this program.
+  public let program: String
   private let settings: Settings
   private let listeners: [Listener]
   private let runtime: RuntimeDirectory
@@ -98,6 +102,7 @@ public final class Groundwork {
     (directory, group) = (runtime.path, identity?.group)
     user = identity?.user ?? System.effectiveUser
     warning = inherited.isEmpty ? ProcessSetup.warning(settings.process) : nil
+    (held, program) = (HeldFiles.open(settings), HeldFiles.program)
     sockets = listeners.map {
       Socket(
         descriptor: $0.fd, gateway: $0.spoken, address: "\($0.address)", readyLine: $0.readyLine)

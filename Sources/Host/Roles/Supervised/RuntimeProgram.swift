@@ -108,6 +108,7 @@ extension Server {
     guard let program = line.first else { return }
     for variable in variables { System.setVariable(variable) }
     System.inheritOnExec(HandedDescriptor.control)
+    HeldFiles.leaveToProgram()
     let error = System.become(program, line + title)
     guard error.code != E2BIG else {
       throw ServerFailure(
@@ -121,6 +122,7 @@ extension Server {
   public static func serveAsGuest(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
     // Starting the program has reopened what the change of user had closed.
     if settings.process.user != nil { System.closeToUsers() }
+    if let library = System.ownLibrary { LoadedLibraries.shared.hide(library) }
     var settings = settings
     for index in settings.apps.indices where settings.apps[index].runtime != nil {
       settings.apps[index].options.append(AppOption(key: "server.guest", value: "true"))
@@ -236,7 +238,7 @@ struct RuntimeProgram {
   private struct Asked {
     var app: AppSettings
     let build: Orders.Build
-    /// The plugin's file, and that of the worker library.
+    /// The plugin's path, and the file of the worker library.
     let plugin: String
     let library: String
 
@@ -245,7 +247,7 @@ struct RuntimeProgram {
         let plugin = try? search.find(runtime), let library = search.library(beside: plugin)
       else { return nil }
       app = KeptFiles.substitute(settings.apps[build.app], .copied(path: build.path))
-      (self.build, self.plugin, self.library) = (build, plugin, library)
+      (self.build, self.plugin, self.library) = (build, plugin, HeldFiles.place(of: library))
     }
   }
 
@@ -266,7 +268,7 @@ struct RuntimeProgram {
     _ ask: (UnsafeRawPointer, UnsafePointer<nsgi_boot>, UnsafeMutableBufferPointer<CChar>) -> Int
   ) -> [UInt8] {
     // A staging child has yet to copy the plugin, which is the server's own.
-    let file = orders.role == .stage ? asked.plugin : asked.build.path
+    let file = orders.role == .stage ? HeldFiles.place(of: asked.plugin) : asked.build.path
     guard let copy = try? PrivateCopy(source: asked.plugin, path: file),
       let generation = try? Generation.load(
         copy, AppReference(path: asked.plugin, symbol: asked.app.symbol), named: asked.app.path,

@@ -38,6 +38,7 @@ extension Server {
     let home = try HomeThread.start(threads: settings.limits.threads)
     Extensions.master = assignment.link
     let apps = try load(settings, orders, assignment.link, home)
+    HeldFiles.release()
     let worker: Worker
     do {
       worker = try Worker(
