@@ -29,6 +29,9 @@ public struct Message: Equatable, Sendable {
     case traced
     /// It was forked: the kernel says which process it is.
     case forked
+    /// An application of it has asked for WebSockets: what is published there may be for the sockets of other
+    /// workers, so it should be introduced to them.
+    case topics
     // From a zygote, beside `ready` and `failed`.
     /// Nothing can be preloaded here: each worker loads its own.
     case idle
@@ -59,6 +62,8 @@ public struct Message: Equatable, Sendable {
     case quit
     /// Connections wait in a backlog although workers are free: look again.
     case rouse
+    /// The attached descriptor is one end of a socket; `worker` has the other one: its title.
+    case introduce
     /// Turn the loop once: a worker that waits for clients shows that it does not hang. The process that
     /// distributes lines answers with the same.
     case beat

@@ -38,6 +38,8 @@ public enum WorkerReport: Equatable, Sendable {
   case declined(Int, reason: String)
   /// The scoreboard shows what long requests are doing.
   case traced
+  /// It should be introduced to the other workers.
+  case topics
 
   /// Reads a packet of a worker that has this many applications; nil for one that no worker sends.
   public init?(_ bytes: some Sequence<UInt8>, apps: Int) {
@@ -65,8 +67,9 @@ public enum WorkerReport: Equatable, Sendable {
       guard let number = message.number("number") else { return nil }
       self = message.verb == .presents ? .presents(number) : .declined(number, reason: message.reason)
     case .traced: self = .traced
+    case .topics: self = .topics
     case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
-      .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep,
+      .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep, .introduce,
       .tickets, .certificates, .certified:
       return nil
     }
@@ -136,7 +139,7 @@ public enum JobReport: Equatable, Sendable {
     case .ready, .expired, .renew, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop,
       .quit,
       .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep,
-      .tickets, .certificates, .presents, .declined:
+      .tickets, .certificates, .presents, .declined, .topics, .introduce:
       return nil
     }
   }

@@ -79,6 +79,8 @@ public struct Scoreboard: @unchecked Sendable {
     case certificateEnd
     /// WebSockets that are open.
     case webSockets
+    /// Messages of topics that were dropped because another worker takes them too slowly.
+    case droppedMessages
   }
 
   /// Counts for each application.

@@ -67,6 +67,8 @@ public struct Snapshot: Equatable, Sendable {
     public var connections = 0
     /// WebSockets that are open.
     public var webSockets = 0
+    /// Messages of topics that were dropped because another worker takes them too slowly.
+    public var droppedMessages = 0
     /// Resident bytes, and those of its address space.
     public var resident = 0
     public var virtual = 0
@@ -250,7 +252,7 @@ extension Snapshot {
         ("place", "\(worker.place)"), ("pid", "\(worker.pid)"), ("state", worker.state),
         ("generations", text(worker.generations)), ("under", "\(worker.underWay)"),
         ("connections", "\(worker.connections)"), ("websockets", "\(worker.webSockets)"),
-        ("resident", "\(worker.resident)"),
+        ("dropped", "\(worker.droppedMessages)"), ("resident", "\(worker.resident)"),
         ("virtual", "\(worker.virtual)"),
         ("started", "\(worker.started)"), ("respawns", "\(worker.respawns)"),
         ("tally", text(worker.tally.values)),
@@ -293,7 +295,7 @@ extension Snapshot {
       (worker.place, worker.pid) = (record.number("place"), record.number("pid"))
       (worker.state, worker.generations) = (record["state"], record.numbers("generations"))
       (worker.underWay, worker.connections) = (record.number("under"), record.number("connections"))
-      worker.webSockets = record.number("websockets")
+      (worker.webSockets, worker.droppedMessages) = (record.number("websockets"), record.number("dropped"))
       (worker.resident, worker.virtual) = (record.number("resident"), record.number("virtual"))
       (worker.started, worker.respawns) = (record.number("started"), record.number("respawns"))
       worker.tally = Tally(record.numbers("tally"))

@@ -139,6 +139,8 @@ public final class Master {
   /// Memory in which the workers report what they spool (`SpoolShares`), and the owner of each number.
   let spoolShares: Int32
   var spoolNumbers = SpoolNumbers()
+  /// Links between workers; and whether the last one could not be made, which was reported.
+  var (introductions, hasFailedToIntroduce) = (Introductions(), false)
   /// Memory that the workers share, and reloads that they ask for.
   var (commons, renewal): ([CommonMemory], Renewal) = ([], Renewal())
   /// Keys of session tickets.

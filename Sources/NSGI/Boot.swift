@@ -16,6 +16,8 @@ public struct Boot: Sendable {
   public let server: String
   /// Lines for the server's log.
   public let log: Log
+  /// For messages to WebSockets; nil on a server without them.
+  public var topics: Topics? { log.topics }
 
   init(_ boot: UnsafePointer<nsgi_boot>) {
     let view = boot.pointee

@@ -11,6 +11,9 @@ public struct Log: @unchecked Sendable {
     self.id = id
   }
 
+  /// Topics of the same server.
+  var topics: Topics? { Topics(host) }
+
   /// Severity, as the server's log knows it.
   public enum Level: Int32, Sendable {
     case trace = 0

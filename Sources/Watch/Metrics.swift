@@ -102,6 +102,12 @@ struct Metrics {
         add(name, labels, UInt64(max(0, value(worker))))
       }
     }
+    let dropped = "nsgi_worker_dropped_messages_total"
+    family(dropped, "counter", "Messages of topics that another worker took too slowly.")
+    for worker in snapshot.workers {
+      let labels = [("worker", "\(worker.place)"), ("pid", "\(worker.pid)")]
+      add(dropped, labels, UInt64(max(0, worker.droppedMessages)))
+    }
     addZygotes(snapshot)
   }
 

@@ -64,6 +64,22 @@ enum Language: String, CaseIterable, CustomTestStringConvertible {
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test("what an app publishes reaches the sockets of another one", arguments: Language.allCases)
+  func publishes(language: Language) throws {
+    let sockets = try FixtureApp.path("websockets")
+    let mounts = ["/=\(language.app)", "/ws=\(sockets)"]
+    let server = try ServerProcess(
+      app: nil, ["-p", "1", "--http-socket", "127.0.0.1:0"] + mounts.flatMap { ["--mount", $0] })
+    #expect(try get("/publish", server).text == "0 0")
+    let client = try WebSocketClient(try server.address("http"), "/ws/")
+    try client.send("join kit")
+    #expect(try client.next() == .text("joined"))
+    #expect(try get("/publish", server).text == "1 1")
+    #expect(try client.next() == .text("to this worker") && client.next() == .text("to all"))
+    client.socket.close()
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("nothing is thrown across the border", arguments: Language.allCases)
   func errors(language: Language) throws {
     let server = try server(language)

@@ -23,7 +23,7 @@ import Testing
     #expect(try members(of: "nsgi_host").count == 18)
     #expect(try members(of: "nsgi_app").count == 11)
     #expect(try members(of: "nsgi_ws_handlers").count == 4)
-    #expect(try members(of: "nsgi_websocket").count == 15)
+    #expect(try members(of: "nsgi_websocket").count == 16)
   }
 
   @Test("the interface stays small enough to be learnt in an hour")

@@ -23,7 +23,7 @@ func exampleSnapshot() -> Snapshot {
     var worker = Snapshot.Worker()
     (worker.place, worker.pid, worker.state) = (place, 100 + place, place == 1 ? "serving" : "starting")
     (worker.generations, worker.underWay, worker.connections) = ([4], place - 1, 5)
-    worker.webSockets = 3 * place
+    (worker.webSockets, worker.droppedMessages) = (3 * place, 11 * place)
     (worker.resident, worker.virtual, worker.started) = (14 << 20, 200 << 20, 1_000_000 + place)
     worker.tally = tally(200, UInt64(20 * place), 150)
     snapshot.workers.append(worker)

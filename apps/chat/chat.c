@@ -1,4 +1,5 @@
-/* A room in which everybody hears everybody: a page, and WebSockets that share a topic. */
+/* A room in which everybody hears everybody, whichever worker they have come to: a page, and WebSockets that
+ * share a topic. */
 #include <nsgi.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,16 +31,17 @@ static const char page[] =
     "</script>\n";
 
 static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, size_t n) {
-  (void)socket, (void)id;
-  /* To everybody, who says it too: so all see the same order. */
-  ws->publish(room, kind, bytes, n, 0);
+  (void)socket;
+  /* Also to the client that says it, which shows only what has come back. */
+  if (ws->publish_all(room, kind, bytes, n, 0) == NSGI_TOOBIG)
+    ws->close(id, 1009, (nsgi_str)NSGI_STR("too long for this room"));
 }
 
 static void closed(void *socket, nsgi_ws_id id, int code, nsgi_str reason) {
   (void)socket, (void)reason;
   char line[64];
   int n = snprintf(line, sizeof line, "(somebody has left with %d)", code);
-  ws->publish(room, NSGI_WS_TEXT, line, (size_t)n, id);
+  ws->publish_all(room, NSGI_WS_TEXT, line, (size_t)n, id);
 }
 
 static const nsgi_ws_handlers handlers = {sizeof handlers, 0, message, NULL, closed};
@@ -61,5 +63,6 @@ static const nsgi_app app = {NSGI_APP_HEAD(NSGI_THREADSAFE | NSGI_UNLOADABLE), "
 const nsgi_app *nsgi_entry(const nsgi_host *given) {
   host = given;
   ws = given->extension("nsgi.websocket/1");
-  return ws ? &app : NULL;
+  /* The table of an older server ends before publish_all. */
+  return ws && ws->size >= sizeof *ws ? &app : NULL;
 }

@@ -143,6 +143,47 @@ pub mod sys {
         pub extension: Option<unsafe extern "C" fn(*const c_char) -> *const c_void>,
     }
 
+    #[repr(C)]
+    pub struct WsHandlers {
+        pub size: u32,
+        pub flags: u32,
+        pub message: Option<unsafe extern "C" fn(*mut c_void, Id, c_int, *const c_void, usize)>,
+        pub drain: Option<unsafe extern "C" fn(*mut c_void, Id)>,
+        pub closed: Option<unsafe extern "C" fn(*mut c_void, Id, c_int, Str)>,
+    }
+
+    pub const WS_TEXT: c_int = 1;
+    pub const WS_BINARY: c_int = 2;
+
+    #[repr(C)]
+    pub struct WebSocket {
+        pub size: u32,
+        pub flags: u32,
+        pub asked: unsafe extern "C" fn(Id) -> c_int,
+        pub accept: unsafe extern "C" fn(
+            Id,
+            Str,
+            *const Pair,
+            usize,
+            *const WsHandlers,
+            *mut c_void,
+            *mut Id,
+        ) -> c_int,
+        pub send: unsafe extern "C" fn(Id, c_int, *const c_void, usize) -> c_int,
+        pub ping: unsafe extern "C" fn(Id, *const c_void, usize) -> c_int,
+        pub close: unsafe extern "C" fn(Id, c_int, Str) -> c_int,
+        pub buffered: unsafe extern "C" fn(Id) -> i64,
+        pub pause: unsafe extern "C" fn(Id) -> c_int,
+        pub resume: unsafe extern "C" fn(Id) -> c_int,
+        pub encode: unsafe extern "C" fn(c_int, *const c_void, usize) -> *mut c_void,
+        pub send_frame: unsafe extern "C" fn(Id, *mut c_void) -> c_int,
+        pub release: unsafe extern "C" fn(*mut c_void),
+        pub subscribe: unsafe extern "C" fn(Id, Str) -> c_int,
+        pub unsubscribe: unsafe extern "C" fn(Id, Str) -> c_int,
+        pub publish: unsafe extern "C" fn(Str, c_int, *const c_void, usize, Id) -> i64,
+        pub publish_all: unsafe extern "C" fn(Str, c_int, *const c_void, usize, Id) -> i64,
+    }
+
     // The tables are constant, and their functions are for any thread.
     unsafe impl Sync for Host {}
     unsafe impl Sync for App {}
@@ -350,6 +391,54 @@ impl<'a> Boot<'a> {
     }
     pub fn log(&self) -> Log {
         Log { host: unsafe { &*self.boot.host }, id: 0 }
+    }
+    /// Nothing on a host without WebSockets, or without publish_all.
+    pub fn topics(&self) -> Option<Topics> {
+        let name = b"nsgi.websocket/1\0".as_ptr() as *const c_char;
+        let found = unsafe { ((*self.boot.host).extension)(name) } as *const sys::WebSocket;
+        let least = std::mem::size_of::<sys::WebSocket>();
+        if found.is_null() || (unsafe { ptr::addr_of!((*found).size).read() } as usize) < least {
+            return None;
+        }
+        Some(Topics { table: unsafe { &*found } })
+    }
+}
+
+/// A message for WebSockets.
+#[derive(Clone, Copy)]
+pub enum Message<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+impl<'a> Message<'a> {
+    fn parts(self) -> (c_int, &'a [u8]) {
+        match self {
+            Message::Text(text) => (sys::WS_TEXT, text.as_bytes()),
+            Message::Binary(bytes) => (sys::WS_BINARY, bytes),
+        }
+    }
+}
+
+/// Publishes messages to the WebSockets that apps of this server have subscribed to a topic; may be kept, and
+/// used from any thread.
+#[derive(Clone, Copy)]
+pub struct Topics {
+    table: &'static sys::WebSocket,
+}
+
+impl Topics {
+    /// To those of this worker; how many took it.
+    pub fn publish(&self, topic: &str, message: Message) -> Result<usize, Error> {
+        let (kind, bytes) = message.parts();
+        let (topic, start) = (sys::Str::of(topic.as_bytes()), bytes.as_ptr() as *const c_void);
+        Error::check(unsafe { (self.table.publish)(topic, kind, start, bytes.len(), 0) })
+    }
+    /// To those of all workers; how many of this one took it.
+    pub fn publish_all(&self, topic: &str, message: Message) -> Result<usize, Error> {
+        let (kind, bytes) = message.parts();
+        let (topic, start) = (sys::Str::of(topic.as_bytes()), bytes.as_ptr() as *const c_void);
+        Error::check(unsafe { (self.table.publish_all)(topic, kind, start, bytes.len(), 0) })
     }
 }
 

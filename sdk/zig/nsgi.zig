@@ -115,6 +115,48 @@ pub const App = extern struct {
     extension: ?*const fn ([*:0]const u8) callconv(.c) ?*const anyopaque = null,
 };
 
+/// nsgi.websocket/1: what a socket is told, and what it and topics can do.
+pub const WsId = Id;
+pub const ws_text: c_int = 1;
+pub const ws_binary: c_int = 2;
+
+pub const WsHandlers = extern struct {
+    size: u32,
+    flags: u32 = 0,
+    message: ?*const fn (?*anyopaque, WsId, c_int, [*]const u8, usize) callconv(.c) void = null,
+    drain: ?*const fn (?*anyopaque, WsId) callconv(.c) void = null,
+    closed: ?*const fn (?*anyopaque, WsId, c_int, Str) callconv(.c) void = null,
+};
+
+pub const WsFrame = opaque {};
+
+pub const WebSocket = extern struct {
+    size: u32,
+    flags: u32,
+    asked: *const fn (Id) callconv(.c) c_int,
+    accept: *const fn (Id, Str, ?[*]const Pair, usize, *const WsHandlers, ?*anyopaque, *WsId) callconv(.c) c_int,
+    send: *const fn (WsId, c_int, [*]const u8, usize) callconv(.c) c_int,
+    ping: *const fn (WsId, [*]const u8, usize) callconv(.c) c_int,
+    close: *const fn (WsId, c_int, Str) callconv(.c) c_int,
+    buffered: *const fn (WsId) callconv(.c) i64,
+    pause: *const fn (WsId) callconv(.c) c_int,
+    @"resume": *const fn (WsId) callconv(.c) c_int,
+    encode: *const fn (c_int, [*]const u8, usize) callconv(.c) ?*WsFrame,
+    send_frame: *const fn (WsId, *WsFrame) callconv(.c) c_int,
+    release: *const fn (*WsFrame) callconv(.c) void,
+    subscribe: *const fn (WsId, Str) callconv(.c) c_int,
+    unsubscribe: *const fn (WsId, Str) callconv(.c) c_int,
+    publish: *const fn (Str, c_int, [*]const u8, usize, WsId) callconv(.c) i64,
+    publish_all: *const fn (Str, c_int, [*]const u8, usize, WsId) callconv(.c) i64,
+
+    /// The host's table; null if it has none, or one that ends before publish_all.
+    pub fn of(host: *const Host) ?*const WebSocket {
+        const found = host.extension("nsgi.websocket/1") orelse return null;
+        const table: *const WebSocket = @ptrCast(@alignCast(found));
+        return if (table.size >= @sizeOf(WebSocket)) table else null;
+    }
+};
+
 /// The head of an application's table, with its promises.
 pub fn head(flags: u32) Head {
     return .{ .size = @sizeOf(App), .flags = flags };
@@ -126,4 +168,7 @@ comptime {
     std.debug.assert(@sizeOf(Boot) == 88);
     std.debug.assert(@sizeOf(Host) == 160);
     std.debug.assert(@sizeOf(App) == 104);
+    std.debug.assert(@sizeOf(WsHandlers) == 32);
+    std.debug.assert(@sizeOf(WebSocket) == 128);
+    std.debug.assert(@offsetOf(WebSocket, "publish_all") == 120);
 }

@@ -313,6 +313,32 @@ class Request : public Exchange {
   bool isLater_ = false;
 };
 
+/// Publishes messages to the WebSockets that apps of this server have subscribed to a topic
+/// (nsgi.websocket/1). May be kept, and used from any thread.
+class Topics {
+ public:
+  /// Throws an Error on a host without WebSockets, or without publish_all.
+  explicit Topics(const nsgi_host *host)
+      : table_(static_cast<const nsgi_websocket *>(host->extension("nsgi.websocket/1"))) {
+    if (!table_ || table_->size < sizeof(nsgi_websocket)) throw Error(NSGI_MISUSE);
+  }
+
+  /// To those of this worker, but for one (0: none); how many took it.
+  int64_t publish(std::string_view topic, std::string_view message, nsgi_ws_kind kind = NSGI_WS_TEXT,
+                  nsgi_ws_id except = 0) const {
+    return Error::check(table_->publish(str(topic), kind, message.data(), message.size(), except));
+  }
+
+  /// To those of all workers; how many of this one took it.
+  int64_t publishAll(std::string_view topic, std::string_view message, nsgi_ws_kind kind = NSGI_WS_TEXT,
+                     nsgi_ws_id except = 0) const {
+    return Error::check(table_->publish_all(str(topic), kind, message.data(), message.size(), except));
+  }
+
+ private:
+  const nsgi_websocket *table_;
+};
+
 /// What an app learns when it starts; lent until its constructor returns.
 class Boot {
  public:

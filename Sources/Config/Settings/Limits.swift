@@ -190,6 +190,24 @@ public struct Limits: Sendable, Equatable {
   /// Whether messages are compressed, if clients can.
   public var webSocketDeflate = WebSocketCompression.shared
 
+  /// Bytes of a topic's name. No precedent.
+  public static let topicNameBytes = 256
+
+  /// Bytes of a message for the sockets of all workers (`publish_all`); a longer one is refused. Precedent:
+  /// NATS `max_payload` 1 MiB.
+  public static let topicMessageBytes = 1 << 20
+
+  /// Bytes of such messages that wait for one other worker; those that do not fit are dropped and counted.
+  /// Precedent: Redis closes a subscriber with more than 32 MiB (`client-output-buffer-limit pubsub`).
+  public static let topicQueueBytes = 4 << 20
+
+  /// Messages taken from one other worker before the loop turns to others, and bytes received for them at a
+  /// time. No precedent.
+  public static let (topicMessagesPerTurn, topicReceiveBytes) = (64, 64 << 10)
+
+  /// Seconds between two lines of the log about messages that were dropped for one worker. No precedent.
+  public static let topicLineSeconds: UInt64 = 1
+
   // MARK: Sockets and threads
 
   /// Connections waiting to be accepted, per listener; the kernel caps it at `net.core.somaxconn`. Precedent:

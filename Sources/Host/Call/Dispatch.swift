@@ -272,6 +272,7 @@ extension Worker {
     case .boundsTime(let exchange, let id): heedBound(exchange, id)
     case .decided(let asked, let isRight): return decided(asked, isRight: isRight)
     case .socket(let id): return heedSocket(id)
+    case .topics: heedTopics()
     case .replaces(let replacement): install(replacement)
     case .certificates(let others, let number): present(others, number: number)
     case .cameHome: return giveBack()

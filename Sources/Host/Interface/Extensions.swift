@@ -57,7 +57,10 @@ enum Extensions {
 
   static func find(_ name: UnsafePointer<CChar>?) -> UnsafeRawPointer? {
     guard let name else { return nil }
-    if strcmp(name, "nsgi.websocket/1") == 0 { return UnsafeRawPointer(SocketTable.shared) }
+    if strcmp(name, "nsgi.websocket/1") == 0 {
+      Sociability.note(.hasSockets)
+      return UnsafeRawPointer(SocketTable.shared)
+    }
     if strcmp(name, "draft.request/1") == 0 { return UnsafeRawPointer(request) }
     if strcmp(name, "draft.handshake/1") == 0 { return UnsafeRawPointer(handshake) }
     if strcmp(name, "nsgi.reload/1") == 0, master != nil || servesAlone { return UnsafeRawPointer(reload) }

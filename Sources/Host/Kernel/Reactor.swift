@@ -14,6 +14,8 @@ struct Token: Equatable {
     case answer
     /// The ring has work; the next turn does it.
     case ring
+    /// A link to another worker; the slot is its number.
+    case topics
   }
   let raw: UInt64
 

@@ -1,4 +1,5 @@
 import CNSGI
+import Config
 import Wire
 
 /// The extension `nsgi.websocket/1`: what an app may ask about WebSockets, from any thread.
@@ -60,11 +61,14 @@ enum SocketTable {
     table.publish = { topic, kind, bytes, count, except in
       SocketTable.publish(topic, kind, bytes, count, except)
     }
+    table.publish_all = { topic, kind, bytes, count, except in
+      SocketTable.publishToAll(topic, kind, bytes, count, except)
+    }
     return table
   }
 
   /// Works on the socket that `id` names, under its lock; NSGI_GONE for one that is over.
-  private static func with(_ id: nsgi_ws_id, _ body: (WebSocketPointer) -> Int32) -> Int32 {
+  static func with(_ id: nsgi_ws_id, _ body: (WebSocketPointer) -> Int32) -> Int32 {
     if ForkedCopy.isThis { return ForkedCopy.absent }
     guard let socket = WorkerRegistry.socket(id) else { return NSGI_GONE.rawValue }
     return socket.locked {
@@ -127,7 +131,7 @@ enum SocketTable {
 
   private static func subscribe(_ socket: WebSocketPointer, _ topic: nsgi_str) -> Int32 {
     let name = String(decoding: topic.bytes, as: UTF8.self)
-    guard !name.isEmpty, name.utf8.count <= 256 else { return NSGI_MISUSE.rawValue }
+    guard !name.isEmpty, name.utf8.count <= Limits.topicNameBytes else { return NSGI_MISUSE.rawValue }
     guard !socket.pointee.topics.contains(name) else { return NSGI_OK.rawValue }
     guard socket.pointee.topics.count < 64 else { return NSGI_TOOBIG.rawValue }
     socket.pointee.topics.append(name)
@@ -152,12 +156,19 @@ enum SocketTable {
     let name = String(decoding: topic.bytes, as: UTF8.self)
     let frame = SocketFrame(opcode, bytes)
     var reached: Int64 = 0
-    WorkerRegistry.each { worker in
-      for id in worker.webSockets.subscribers(name) where id != except {
-        let result = SocketTable.with(id) { $0.worker.send($0, frame) }
-        if result == NSGI_OK.rawValue { reached += 1 }
-      }
-    }
+    WorkerRegistry.each { reached += $0.publish(name, frame, except: except) }
+    return reached
+  }
+
+  private static func publishToAll(
+    _ topic: nsgi_str, _ kind: Int32, _ bytes: UnsafeRawPointer?, _ count: Int, _ except: nsgi_ws_id
+  ) -> Int64 {
+    guard (1...Limits.topicNameBytes).contains(topic.bytes.count) else { return Int64(NSGI_MISUSE.rawValue) }
+    guard count <= Limits.topicMessageBytes else { return Int64(NSGI_TOOBIG.rawValue) }
+    let reached = publish(topic, kind, bytes, count, except)
+    guard reached >= 0, let payload = checked(bytes, count), let opcode = opcode(kind) else { return reached }
+    let message = TopicMessage(topic: topic.bytes, opcode: opcode, payload: payload)
+    WorkerRegistry.each { $0.publishToOthers(message) }
     return reached
   }
 }

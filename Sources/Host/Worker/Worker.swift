@@ -26,6 +26,8 @@ final class Worker: @unchecked Sendable {
   let churn = Atomic<Int>(0)
   var relief = Relief()
   let webSockets: WebSockets
+  /// Links to other workers, for messages of topics.
+  let topicLinks: TopicLinks
   /// The place for bodies and answers that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
@@ -141,6 +143,7 @@ final class Worker: @unchecked Sendable {
     connections = Slab(maximum: limits.connections + 1)
     exchanges = Slab(maximum: limits.connections + 1)
     webSockets = WebSockets(limits)
+    topicLinks = TopicLinks(log, supervisor?.board)
     number = try WorkerRegistry.reserve()
     connections.setMake { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
     exchanges.setMake { [unowned(unsafe) self] slot in
@@ -306,6 +309,7 @@ final class Worker: @unchecked Sendable {
     case .listener: return accept(Int(event.token.slot))
     case .inbox: return serveInbox()
     case .control: serveControl()
+    case .topics: topicEvent(event.token.slot, event)
     case .signal: signalled(Int32(event.token.slot))
     case .nobody, .answer, .ring, nil: break
     }
@@ -369,6 +373,7 @@ final class Worker: @unchecked Sendable {
 
   private func closeAll() {
     closeRing()
+    topicLinks.closeAll()
     for slot in 0..<UInt32(connections.capacity) where connections.record(slot).state != .closed {
       if !connections.record(slot).isDetached { close(connections.record(slot)) }
     }

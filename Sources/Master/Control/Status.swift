@@ -82,6 +82,7 @@ extension Master {
       "\(worker.title) \(state(of: worker)), generation \(generations), "
         + "\(board[.requests].count) requests, \(board[.connections].count) connections"
         + (board[.webSockets].count > 0 ? ", \(board[.webSockets].count) WebSockets" : "")
+        + (board[.droppedMessages].count > 0 ? ", \(board[.droppedMessages].count) messages dropped" : "")
     ]
     for entry in board.entries.prefix(3) {
       lines.append("  \(milliseconds(of: entry)) ms: \(entry.line)")
@@ -115,6 +116,7 @@ extension Master {
       ("requests", .int(board[.requests].count)),
       ("connections", .int(board[.connections].count)),
       ("webSockets", .int(board[.webSockets].count)),
+      ("droppedMessages", .int(board[.droppedMessages].count)),
       (
         "serving",
         .array(

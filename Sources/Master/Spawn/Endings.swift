@@ -28,6 +28,7 @@ extension Master {
     statistics.keep(board, mounts: mounts)
     statistics.count(count)
     workers[id] = nil
+    introductions.forget(id)
     dropCommonMemory()
     freeSpoolNumber(of: id)
     traced(id)

@@ -59,6 +59,7 @@ extension Master {
     case .declined(let number, let reason):
       inform(.declined(worker.id, certificates: number, reason))
     case .traced: traced(worker.id)
+    case .topics: wantsIntroductions(worker)
     case .swapped(let app, let generation): swapped(worker, app, generation)
     case .refused(let app, let generation, let reason, let isFull):
       inform(

@@ -22,6 +22,7 @@ extension Master {
       lastLook = System.now()
       reapUnwatched()
       reapOrphans()
+      introduce()
       lookForSilent(afterPause: since > 3_000_000_000)
       lookAtGenerations()
       lookForBacklog()
@@ -59,10 +60,11 @@ extension Master {
       let board = worker.board
       let places = worker.release.builds.indices.prefix(Scoreboard.apps)
       let open = System.descriptors(of: worker.pid)
+      let known = board[.connections].count + introductions.count(of: id)
       figures[id] = WorkerFigures(
         tallies: places.map { board.tally($0) }, requests: board[.requests].count,
         resident: System.memory(of: worker.pid).resident,
-        descriptors: open.map { max(0, $0 - min($0, board[.connections].count)) })
+        descriptors: open.map { max(0, $0 - min($0, known)) })
     }
     // Workers with very many descriptors take time to count: at most a twentieth of this process's time.
     let ended = System.now()

@@ -116,5 +116,6 @@ int main(void) {
   MEMBER(nsgi_websocket, subscribe);
   MEMBER(nsgi_websocket, unsubscribe);
   MEMBER(nsgi_websocket, publish);
+  MEMBER(nsgi_websocket, publish_all);
   return 0;
 }

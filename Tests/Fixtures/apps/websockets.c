@@ -34,6 +34,22 @@ static void drain(void *socket, nsgi_ws_id id) {
   (void)id;
 }
 
+/* Publishes so many messages of n bytes for the sockets of all workers. */
+static void shout(nsgi_str topic, size_t n, int count) {
+  char *bytes = calloc(1, n + 1);
+  for (int i = 0; i < count; i++) ws->publish_all(topic, NSGI_WS_BINARY, bytes, n, 0);
+  free(bytes);
+}
+
+/* What publish_all answers to a topic of t bytes and a message of n. */
+static int measure(size_t t, size_t n) {
+  char *bytes = calloc(1, (t > n ? t : n) + 1);
+  memset(bytes, 'x', t);
+  int64_t reached = ws->publish_all((nsgi_str){bytes, t}, NSGI_WS_BINARY, bytes, n, 0);
+  free(bytes);
+  return (int)reached;
+}
+
 /* Sends messages of n bytes until there is no more room; how many were taken. */
 static void flood(nsgi_ws_id id, size_t n) {
   char *bytes = calloc(1, n);
@@ -48,7 +64,7 @@ static void flood(nsgi_ws_id id, size_t n) {
 static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, size_t n) {
   peer *one = socket;
   char text[256] = "", word[64] = "";
-  int number = 0;
+  int number = 0, more = 0;
   if (kind == NSGI_WS_TEXT && n < sizeof text) memcpy(text, bytes, n);
   if (sscanf(text, "close %d %63[^\n]", &number, word) >= 1) {
     ws->close(id, number, (nsgi_str){word, strlen(word)});
@@ -72,6 +88,23 @@ static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, si
     char line[64];
     int64_t reached = ws->publish((nsgi_str){word, strlen(word)}, NSGI_WS_TEXT, text, strlen(text), id);
     snprintf(line, sizeof line, "told %d", (int)reached);
+    say(id, line);
+  } else if (sscanf(text, "all %63s", word) == 1) {
+    char line[64];
+    int64_t reached =
+        ws->publish_all((nsgi_str){word, strlen(word)}, NSGI_WS_TEXT, text, strlen(text), id);
+    snprintf(line, sizeof line, "told %d", (int)reached);
+    say(id, line);
+  } else if (sscanf(text, "shout %63s %d %d", word, &number, &more) == 3) {
+    shout((nsgi_str){word, strlen(word)}, (size_t)number, more);
+    say(id, "shouted");
+  } else if (sscanf(text, "measure %d %d", &number, &more) == 2) {
+    char line[32];
+    snprintf(line, sizeof line, "measured %d", measure((size_t)number, (size_t)more));
+    say(id, line);
+  } else if (strcmp(text, "pid") == 0) {
+    char line[32];
+    snprintf(line, sizeof line, "pid %d", (int)getpid());
     say(id, line);
   } else if (strcmp(text, "frame") == 0) {
     nsgi_ws_frame *frame = ws->encode(NSGI_WS_TEXT, "a frame", 7);

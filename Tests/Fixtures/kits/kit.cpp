@@ -41,6 +41,7 @@ class Kit final : public nsgi::App {
     if (path == "/bad-header") return nsgi::Response{200, {{"X-Split", "a\r\nb: c"}}, "bad"};
     if (path == "/variables") return variables(request);
     if (path == "/file") return file(request);
+    if (path == "/publish") return publish();
     if (path == "/later") return later(request);
     if (path == "/later-lost") {
       nsgi::Later lost = request.later();
@@ -54,6 +55,13 @@ class Kit final : public nsgi::App {
   }
 
  private:
+  nsgi::Response publish() const {
+    nsgi::Topics topics(host_);
+    auto first = topics.publish("kit", "to this worker");
+    auto second = topics.publishAll("kit", "to all");
+    return nsgi::Response::text(std::to_string(first) + " " + std::to_string(second));
+  }
+
   static nsgi::Response variables(nsgi::Request &request) {
     for (const nsgi_pair &pair : request.variables())
       if (nsgi::view(pair.name) == "HTTP_X_COLOR") return nsgi::Response::text(pair.value.p);

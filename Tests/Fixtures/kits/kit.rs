@@ -1,11 +1,12 @@
 // What the tests ask of every language's kit, in Rust.
 #[path = "../../../sdk/rust/nsgi.rs"]
 mod nsgi;
-use nsgi::{sys, App, Boot, Error, Log, Request, Response};
+use nsgi::{sys, App, Boot, Error, Log, Message, Request, Response, Topics};
 
 struct Kit {
     color: String,
     log: Log,
+    topics: Option<Topics>,
 }
 
 impl App for Kit {
@@ -18,7 +19,7 @@ impl App for Kit {
             return Err(reason.into_owned());
         }
         let color = boot.option("color").unwrap_or_else(|| "none".into()).into_owned();
-        Ok(Kit { color, log: boot.log() })
+        Ok(Kit { color, log: boot.log(), topics: boot.topics() })
     }
 
     fn thread(&self, entering: bool) {
@@ -65,6 +66,12 @@ impl App for Kit {
                 out.send_file(&file, 2, Some(4))?;
                 out.write(">")?;
                 Ok(Response::sent())
+            }
+            "/publish" => {
+                let topics = self.topics.ok_or_else(|| Error::Abort(501, String::new()))?;
+                let first = topics.publish("kit", Message::Text("to this worker"))?;
+                let second = topics.publish_all("kit", Message::Text("to all"))?;
+                Ok(Response::text(format!("{} {}", first, second)))
             }
             "/abort" => Err(Error::Abort(404, "nothing here".into())),
             "/throw" => panic!("thrown on purpose"),

@@ -29,4 +29,9 @@ final class TestMaster {
   deinit { System.close(descriptor) }
 
   func send(_ verb: Message.Verb) throws { try System.sendPacket(descriptor, Message(verb).bytes) }
+
+  /// Hands a descriptor over, which stays the caller's.
+  func send(_ message: Message, with other: Int32) throws {
+    try System.sendPacket(descriptor, message.bytes, descriptor: other)
+  }
 }

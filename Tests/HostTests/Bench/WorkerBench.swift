@@ -128,6 +128,14 @@ final class WorkerBench {
     }
   }
 
+  /// Introduces another worker, which is the test.
+  func introduce(_ title: String) throws -> OtherWorker {
+    let ends = try OtherWorker.ends()
+    defer { close(ends.its) }
+    try master?.send(Message(.introduce, [.init("worker", title)]), with: ends.its)
+    return OtherWorker(ends.ours)
+  }
+
   /// Says a signal to the worker alone.
   func send(_ signal: Int32) {
     var information = signalfd_siginfo()

@@ -129,7 +129,7 @@ import Wire
 
 @Suite struct TokenTests {
   @Test func carriesItsParts() {
-    for kind in [Token.Kind.connection, .listener, .signal, .inbox, .control, .answer, .ring] {
+    for kind in [Token.Kind.connection, .listener, .signal, .inbox, .control, .answer, .ring, .topics] {
       for slot in [0, 1, 255, UInt32.max] {
         for generation in [UInt32(0), 1, 0xff_ffff] {
           let token = Token(kind, slot: slot, generation: generation)

@@ -54,7 +54,7 @@ private func check(_ report: WorkerReport, apps: Int) -> [String] {
     return (places.contains(app) ? [] : ["app \(app) of \(apps)"]) + generation(number)
   case .loaded(let libraries): return bounds(libraries)
   case .declined(_, let reason): return reason.isEmpty ? ["no reason"] : []
-  case .expired, .renew, .retiring, .presents, .traced: return []
+  case .expired, .renew, .retiring, .presents, .traced, .topics: return []
   }
 }
 

@@ -28,6 +28,8 @@ final class Inbox: @unchecked Sendable {
     case decided(PasswordQuestions.Asked, isRight: Bool)
     /// A WebSocket has to be looked at; the number tells whether it still lives.
     case socket(UInt64)
+    /// Links to other workers have to be looked at.
+    case topics
     /// Another app has to take a place in the mount table.
     case replaces(Replacement)
     /// Certificates that a master has handed over are ready to be presented.

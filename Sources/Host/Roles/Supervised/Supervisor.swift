@@ -75,6 +75,7 @@ extension Worker {
     }
     supervisor.link.send(Message(.loaded, LoadedLibraries.shared.report.fields))
     supervisor.link.send(Message(.ready, fields))
+    Sociability.note(.serves)
   }
 
   /// Takes the master's messages.
@@ -104,6 +105,7 @@ extension Worker {
     // The turn that has read it is the answer.
     case .beat: break
     case .trace: showStacks()
+    case .introduce: meet(message, descriptor)
     case .unready: isUnready = true
     case .tickets:
       presented.use(message.all("ticket"))

@@ -7,11 +7,12 @@ struct Kit: AsyncApp {
   static let version = "1.0"
   private let color: String
   private let log: Log
+  private let topics: Topics?
 
   init(_ boot: Boot) throws {
     if let reason = boot.options["fail"] { throw Refusal(description: reason) }
     color = boot.options["color"] ?? "none"
-    log = boot.log
+    (log, topics) = (boot.log, boot.topics)
   }
 
   func thread(entering: Bool) { log.warning(entering ? "a thread enters" : "a thread leaves") }
@@ -51,6 +52,11 @@ struct Kit: AsyncApp {
         throw error
       }
       return .text("slept")
+    case "/publish":
+      guard let topics else { throw Abort(501) }
+      let first = try topics.publish("to this worker", to: "kit")
+      let second = try topics.publishToAll("to all", to: "kit")
+      return .text("\(first) \(second)")
     case "/abort": throw Abort(404, "nothing here")
     case "/throw", "/later-lost": throw Refusal(description: "thrown on purpose")
     case "/throw-after":
