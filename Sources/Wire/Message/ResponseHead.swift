@@ -199,17 +199,17 @@ public struct ResponseHead: ~Copyable {
       }
       contentLength = length
       return false
-    case 2, 7, 10, 17, 18, 19: if isHopByHop(name) { throw .reservedName }
+    case 2, 7, 10, 16, 17, 18, 19: if isHopByHop(name) { throw .reservedName }
     default: break
     }
     return true
   }
 
-  /// Fields of one connection only (RFC 9110 §7.6.1): the server speaks for the connection.
+  /// Fields of one connection only (RFC 9110 §7.6.1, RFC 9113 §8.2.2): the server speaks for the connection.
   private func isHopByHop(_ name: UnsafeRawBufferPointer) -> Bool {
     Ascii.matches(name, "te") || Ascii.matches(name, "trailer") || Ascii.matches(name, "upgrade")
       || Ascii.matches(name, "connection") || Ascii.matches(name, "keep-alive")
       || Ascii.matches(name, "transfer-encoding") || Ascii.matches(name, "proxy-authenticate")
-      || Ascii.matches(name, "proxy-authorization")
+      || Ascii.matches(name, "proxy-authorization") || Ascii.matches(name, "proxy-connection")
   }
 }

@@ -89,7 +89,7 @@ import Wire
 
   @Test(arguments: [
     "Connection", "keep-alive", "TE", "Trailer", "TRANSFER-ENCODING", "upgrade", "Proxy-Authenticate",
-    "Proxy-Authorization", "Status",
+    "Proxy-Authorization", "Proxy-Connection", "Status",
   ])
   func fieldsOfTheConnection(_ name: String) {
     #expect(refusal(name, "x") == .reservedName)
