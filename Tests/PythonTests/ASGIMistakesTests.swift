@@ -8,7 +8,7 @@ import Testing
   private static let loops = ["asyncio", "uvloop"]
 
   private func run(_ loop: String = "asyncio", _ body: (ServerProcess) throws -> Void) throws -> String {
-    try Python.run("asgi_mistakes", ["--asgi-loop", loop], body)
+    try Python.run("asgi_mistakes", try Python.options(loop: loop), body)
   }
 
   @Test("what would end the event loop does not", arguments: ["exits_in_a_task", "stops_the_loop"], loops)

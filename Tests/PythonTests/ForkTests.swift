@@ -75,7 +75,7 @@ import Testing
     "a copy that a coroutine or a thread of ASGI makes ends with it",
     arguments: ["epoll", "auto"], ["asyncio", "uvloop"])
   func asgiEndings(io: String, loop: String) throws {
-    let options = ["--io", io] + (try Self.options(loop))
+    let options = ["--io", io] + (try Python.options(loop: loop))
     let output = try Python.run("asgi_forks", options) { (server) throws in
       for place in ["coroutine", "nested", "task", "thread", "executor"] {
         for (how, status) in Self.ends {
@@ -105,7 +105,7 @@ import Testing
     "multiprocessing and subprocess go on working in ASGI applications",
     arguments: ["epoll", "auto"], ["asyncio", "uvloop"])
   func asgiLibraries(io: String, loop: String) throws {
-    let options = ["--io", io] + (try Self.options(loop))
+    let options = ["--io", io] + (try Python.options(loop: loop))
     try Python.run("asgi_forks", options) { (server) throws in
       for _ in 0..<2 {
         #expect(try server.get("/libraries/fork").text == "90 6", "\(server.process.output)")
@@ -116,14 +116,6 @@ import Testing
         #expect(try server.get("/libraries_in_thread/spawn").text == "90 6", "\(server.process.output)")
       }
     }
-  }
-
-  /// uvloop comes from the frameworks' environment.
-  private static func options(_ loop: String) throws -> [String] {
-    let home = "\(Repository.root)/.build/frameworks"
-    guard loop == "uvloop" else { return ["--asgi-loop", loop] }
-    guard access(home + "/pyvenv.cfg", R_OK) == 0 else { throw SupportError.pythonMissing(home) }
-    return ["--asgi-loop", loop, "-H", home]
   }
 
   @Test("a module that forks while it is imported is loaded once, and atexit is the server's")

@@ -24,6 +24,14 @@ enum Python {
       environment: environment)
   }
 
+  /// The options for an event loop of ASGI; uvloop comes from the frameworks' environment.
+  static func options(loop: String) throws -> [String] {
+    guard loop == "uvloop" else { return ["--asgi-loop", loop] }
+    let home = "\(Repository.root)/.build/frameworks"
+    guard access(home + "/pyvenv.cfg", R_OK) == 0 else { throw SupportError.pythonMissing(home) }
+    return ["--asgi-loop", loop, "-H", home]
+  }
+
   /// lighttpd before the FastCGI socket `f.sock` of a server; its files are in `folder`.
   ///
   /// - Parameter settings: lines of its configuration besides.
