@@ -144,9 +144,9 @@ extension Doorway {
     let door = try Doorway.ofSockets(kind)
     let client = try door.client()
     let socket = try HTTP2Socket(client)
-    func ask(_ method: String, without name: String = "", as other: String = "websocket") throws
-      -> HTTP2Client.Answer
-    {
+    func ask(
+      _ method: String, without name: String = "", as other: String = "websocket"
+    ) throws -> HTTP2Client.Answer {
       let head = [
         (name: ":method", value: method), (name: ":protocol", value: other),
         (name: ":scheme", value: "https"), (name: ":path", value: "/"),
