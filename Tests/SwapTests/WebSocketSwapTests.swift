@@ -20,6 +20,11 @@ extension Swaps {
       return try client.next()
     }
 
+    private func version(_ socket: HTTP2Socket) throws -> WebSocketClient.Frame {
+      try socket.send("version")
+      return try socket.next()
+    }
+
     @Test("sockets go on for the drain and are then closed with 1012", arguments: ["rolling", "in-place"])
     func drains(how: String) throws {
       let server = try server(["--swap", how, "--websocket-drain", "2"])
@@ -42,6 +47,44 @@ extension Swaps {
       server.server.process.send(SIGTERM)
       #expect(try fresh.next() == .close(1001, ""))
       try fresh.close(1001)
+      #expect(try server.server.process.wait() == .status(0), "\(server.log)")
+    }
+
+    @Test("so do those on streams, whose connections end behind them", arguments: ["rolling", "in-place"])
+    func drainsStreams(how: String) throws {
+      let server = try server(["--swap", how, "--websocket-drain", "2"])
+      let address = try server.server.address("http")
+      let clients = try (0..<2).map { _ in try HTTP2Client(RawSocket(address)) }
+      let sockets = try clients.flatMap { client in try (0..<3).map { _ in try HTTP2Socket(client) } }
+      for socket in sockets { #expect(try version(socket) == .text("1")) }
+      try server.install(try build("2"))
+      let (exit, output) = try server.ctl("swap")
+      #expect(exit == 0, "\(output)")
+      let fresh = try HTTP2Socket(HTTP2Client(RawSocket(address)))
+      #expect(fresh.fields["x-build"] == "2")
+      for socket in sockets { #expect(try version(socket) == .text("1")) }
+      for socket in sockets {
+        #expect(try socket.next() == .close(1012, ""))
+        try socket.close(1012)
+        #expect(try socket.next() == .end)
+        #expect(socket.ending == .whole)
+      }
+      for client in clients {
+        if how == "rolling" {
+          try client.finish()
+          #expect(client.goAways.last?.code == 0)
+        } else {
+          #expect(client.goAways.isEmpty)
+        }
+        client.socket.close()
+      }
+      #expect(try version(fresh) == .text("2"))
+      try server.waitForLog("closed with 1012")
+      server.server.process.send(SIGTERM)
+      #expect(try fresh.next() == .close(1001, ""))
+      try fresh.close(1001)
+      #expect(try fresh.next() == .end)
+      fresh.client.socket.close()
       #expect(try server.server.process.wait() == .status(0), "\(server.log)")
     }
 

@@ -15,11 +15,12 @@ extension Worker {
 
   /// Closes the socket and gives everything back.
   func close(_ connection: ConnectionPointer) {
+    // First: until then other threads may send, and look at the outlet.
+    if let socket = connection.socket { letGo(connection, socket) }
     if connection.multiplexer != nil {
       connection.isStream ? leaveSession(connection) : endSession(connection)
     }
     if let exchange = connection.exchange { give(exchange) }
-    if let socket = connection.socket { letGo(connection, socket) }
     disarm(connection)
     let outlet = connection.outlet
     blocks.empty(&connection.input)

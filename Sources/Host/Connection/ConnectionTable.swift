@@ -29,7 +29,8 @@ extension Connection {
   enum Incoming: UInt8, CaseIterable {
     /// More may come.
     case open
-    /// The ring has received the end; not everything that came before has been served.
+    /// The ring has received the end, or HTTP/2 that of a stream; not everything that came before has been
+    /// served.
     case endReceived
     /// The peer has ended its sending side; what it sent before is still answered.
     case ended
@@ -61,7 +62,7 @@ extension Connection {
     case shut
     /// A request has become a WebSocket, or one of its handlers has returned.
     case upgraded
-    /// The ring has received the peer's end.
+    /// The ring has received the peer's end; HTTP/2: that of a stream.
     case endReceived
     /// The peer's end was reached after everything that it had sent.
     case peerEnded

@@ -10,10 +10,13 @@ struct Outlet: ~Copyable {
   var carrier: Carrier?
   /// It belongs to a stream: the leader moves waiting bytes to the output of the connection that carries it.
   var isStream = false
+  /// HTTP/2: the output is the bytes of a WebSocket, which get their frames as they leave.
+  private(set) var isTunnel = false
   /// HTTP/2: its client opens no window for it, as far as a leader saw when it last looked; otherwise the
   /// bytes here wait for their turn, or for the carrier's socket. Only a leader writes it.
   var lacksWindow = false
-  /// HTTP/2: frames that were read back from the spool.
+  /// HTTP/2: frames that leave before the output: those read back from the spool, or the head that has
+  /// accepted a WebSocket.
   var front = ByteBuffer()
   /// A stretch of a file that follows the output; spooled bytes go before it.
   var file = FileStretch()
@@ -58,12 +61,29 @@ struct Outlet: ~Copyable {
     output.removeAll()
   }
 
+  /// HTTP/2: the answer that accepts a WebSocket is in the output, and everything written from now on is the
+  /// socket's.
+  mutating func beginTunnel() {
+    var frames = ByteBuffer()
+    swap(&frames, &output)
+    swap(&frames, &front)
+    isTunnel = true
+  }
+
+  /// HTTP/2: the socket is over. Takes what of it has not left; frames are written from now on.
+  mutating func endTunnel() -> ByteBuffer {
+    var rest = ByteBuffer()
+    swap(&rest, &output)
+    isTunnel = false
+    return rest
+  }
+
   /// Makes the record ready for the next connection; its blocks are given back.
   mutating func clear() {
     if file.left > 0 || file.fd >= 0 { file.close() }
     if pace.isBegun { pace = Pace() }
     if front.block != nil { front = ByteBuffer() }
-    (resets, isCut, isStream, lacksWindow) = (false, false, false, false)
+    (resets, isCut, isStream, isTunnel, lacksWindow) = (false, false, false, false, false)
     next(.closed)
   }
 

@@ -27,6 +27,7 @@ extension UnsafeMutablePointer where Pointee == Outlet {
     nonmutating set { pointee.replies = newValue }
   }
   @inline(__always) var isStream: Bool { pointee.isStream }
+  @inline(__always) var isTunnel: Bool { pointee.isTunnel }
   @inline(__always) var way: Outlet.Way { pointee.way }
   @inline(__always)
   var sent: Int64 {

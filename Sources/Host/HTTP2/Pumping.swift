@@ -139,7 +139,7 @@ extension Worker {
 
   /// A stream waits for a window, possibly that of the connection, which others use up before it: these go
   /// first, and its client is not to blame.
-  private func othersGo(_ record: ConnectionPointer) -> Bool {
+  func othersGo(_ record: ConnectionPointer) -> Bool {
     guard let multiplexer = record.multiplexer,
       let place = multiplexer.pointee.place(of: record.streamID)
     else { return false }
@@ -159,6 +159,11 @@ extension Worker {
 
   /// Takes a stream's turn, whoever owns its outlet.
   private func moveBeside(_ record: ConnectionPointer) -> HTTP2Session.Moved {
+    if let socket = record.socket {
+      // It says itself whether it waits.
+      flushSocket(record, socket)
+      return .all
+    }
     guard record.isDetached, let exchange = record.exchange else { return moveAttached(record) }
     exchange.lock.lock()
     let outlet = record.outlet
@@ -201,9 +206,7 @@ extension Worker {
   func flushStream(_ record: ConnectionPointer) -> HTTP2Session.Moved {
     let outlet = record.outlet
     guard outlet.hasOutput else { return .all }
-    let ahead = record.multiplexer?.pointee.carrier?.outlet.output.count ?? 0
-    let isAhead = ahead >= Worker.mostAhead
-    let moved: HTTP2Session.Moved = isAhead ? .more : move(record).moved
+    let moved: HTTP2Session.Moved = isAhead(record) ? .more : move(record).moved
     switch moved {
     case .all:
       outlet.next(.drained)
@@ -225,9 +228,14 @@ extension Worker {
     return moved
   }
 
+  /// So much waits for the carrier's socket that a stream has to wait.
+  func isAhead(_ record: ConnectionPointer) -> Bool {
+    (record.multiplexer?.pointee.carrier?.outlet.output.count ?? 0) >= Worker.mostAhead
+  }
+
   /// Owner of the outlet, and leader: moves frames to the carrier's output. Returns what became of them, and
   /// whether any has moved. Their content counts towards the client's pace: frame headers do not.
-  private func move(_ record: ConnectionPointer) -> (moved: HTTP2Session.Moved, hasMoved: Bool) {
+  func move(_ record: ConnectionPointer) -> (moved: HTTP2Session.Moved, hasMoved: Bool) {
     guard let multiplexer = record.multiplexer, let carrier = multiplexer.pointee.carrier else {
       return (.over, false)
     }
@@ -251,6 +259,8 @@ extension Worker {
         moved = multiplexer.pointee.session.move(id, &outlet.pointee.front, most: most, into: &out.output)
       } else if outlet.file.isSpool, outlet.file.left > 0 {
         if !readFrame(outlet) { return .over }
+      } else if !outlet.output.isEmpty, outlet.isTunnel {
+        moved = multiplexer.pointee.session.moveTunnel(id, &outlet.output, most: most, into: &out.output)
       } else if !outlet.output.isEmpty {
         moved = multiplexer.pointee.session.move(id, &outlet.output, most: most, into: &out.output)
       } else if outlet.file.left > 0 {

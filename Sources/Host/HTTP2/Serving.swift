@@ -59,7 +59,7 @@ extension Worker {
           served += 1
         case .ended(let id):
           connection.input.consume(offset)
-          if let record = record(multiplexer, id) { record.codec.complete() }
+          if let record = record(multiplexer, id) { requestEnded(record) }
           if feed(multiplexer, id, connection) == .handedOff { return .handedOff }
         case .over(let id, let error):
           connection.input.consume(offset)
@@ -136,7 +136,7 @@ extension Worker {
       close(record)
       throw error
     }
-    if ends { record.codec.complete() }
+    if ends { requestEnded(record) }
     guard let fault else { return serve(carrier) { decode(record) } }
     if fault.answer > 0 {
       refuse(record, fault.answer, fault.description)
@@ -148,15 +148,25 @@ extension Worker {
     return .goesOn
   }
 
-  /// Takes bytes of a body, or its end.
+  /// The client has ended its side of a stream.
+  private func requestEnded(_ record: ConnectionPointer) {
+    record.codec.complete()
+    record.next(.endReceived)
+  }
+
+  /// Takes bytes of a body or of a WebSocket, or their end.
   private func feed(
     _ multiplexer: MultiplexerPointer, _ id: UInt32, _ carrier: ConnectionPointer
   ) -> Turn {
     guard let record = record(multiplexer, id) else { return .goesOn }
     // There is no socket in which more could be.
     hasReadAll = false
+    // Only new bytes are a sign of life.
+    if let socket = record.socket, !record.input.isEmpty { socket.pointee.wasHeard = true }
     switch record.state {
-    case .idle, .readingHead, .readingBody:
+    // It is looked at in its turn.
+    case .upgraded where record.isPostponed: break
+    case .idle, .readingHead, .readingBody, .upgraded:
       let token = record.token
       let turn = serve(carrier) { decode(record) }
       if turn == .goesOn, record.token == token { giveWindow(record) }
@@ -164,7 +174,7 @@ extension Worker {
     case .calling:
       guard record.isDetached, record.streamsBody, record.interest.contains(.read) else { break }
       if let exchange = record.exchange { feedBeside(record, exchange, hasReceived: true) }
-    case .closed, .skipping, .writing, .lingering, .upgraded: blocks.empty(&record.input)
+    case .closed, .skipping, .writing, .lingering: blocks.empty(&record.input)
     }
     return .goesOn
   }
@@ -184,6 +194,8 @@ extension Worker {
   /// A stream's client is gone, for this exchange only.
   func clientLeft(_ record: ConnectionPointer, _ error: HTTP2Error? = nil) {
     if let error { log.debug("stream reset: \(error.description)") }
+    // What the client sent before is still served.
+    if let socket = record.socket { return socketEnds(record, socket, WebSocketGrammar.broken) }
     if record.isDetached, let exchange = record.exchange { return abandoned(exchange, hasLeft: true) }
     // It waits for its call, and keeps its turn: no part of the answer leaves, and no more of the body comes.
     if record.state == .calling {

@@ -133,15 +133,18 @@ extension Worker {
   /// Decides the plan.
   @inline(__always)
   private func decide(_ exchange: ExchangePointer, knownLength: Int64) {
+    // What was written of its body is not sent, as with HEAD.
+    let isRefused = exchange.head.asksForWebSocket && 200...299 ~= exchange.response.status
+    if isRefused { turnDown(exchange) }
     if editsHeads { editHead(exchange) }
     let connection = exchange.connection
     let question = ResponsePlan.Question(
-      gateway: connection.gateway, isHead: exchange.isHead,
+      gateway: connection.gateway, isHead: exchange.isHead || isRefused,
       minorVersion: exchange.head.minorVersion,
       persists: exchange.head.persists && keepAliveNanoseconds > 0
         && !saysClose(exchange),
       status: exchange.response.status, declaredLength: exchange.response.contentLength,
-      knownLength: knownLength)
+      knownLength: isRefused ? -1 : knownLength)
     exchange.plan = ResponsePlan(question)
   }
 
@@ -160,6 +163,27 @@ extension Worker {
         &exchange.response, exchange.plan, own: { ownFields(exchange) },
         into: &outlet.output)
     }
+  }
+
+  /// The answer that accepts a WebSocket: its connection, or its stream, is the socket's from then on.
+  func encodeUpgrade(_ exchange: ExchangePointer) {
+    let outlet = exchange.outlet
+    fillOutput(exchange)
+    exchange.encoder.upgrade(&exchange.response, own: { ownFields(exchange) }, into: &outlet.output)
+    exchange.next(.answerEncoded)
+    exchange.plan.persists = true
+  }
+
+  /// To the client of a stream that asks for a WebSocket, any 2xx would say that it has one (RFC 8441 §4, RFC
+  /// 9110 §9.3.6), though an application, or a file, has answered as to a plain GET.
+  @inline(never)
+  private func turnDown(_ exchange: ExchangePointer) {
+    let status = exchange.response.status
+    log.warning(
+      "request refused with 501: it asks for a WebSocket, and was to get a plain answer with \(status): "
+        + exchange.requestLine)
+    exchange.response.reset()
+    try? exchange.response.begin(status: 501)
   }
 
   // MARK: Body

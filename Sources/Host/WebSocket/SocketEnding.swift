@@ -49,6 +49,7 @@ extension Worker {
     letGo(connection, socket)
     if connection.outlet.isLost || connection.incoming == .ended { return close(connection) }
     connection.expectsNoMore = isClosed
+    if connection.isStream { endTunnel(connection) }
     endWithOutput(connection)
   }
 
@@ -87,9 +88,7 @@ extension Worker {
   /// Nothing has come for a while: asks the client once whether it is still there.
   func socketIsQuiet(_ connection: ConnectionPointer) {
     guard let socket = connection.socket else { return close(connection) }
-    let takesNothing = socket.locked {
-      waiting(socket) > 0 && secondsMore(connection.outlet, connection.fd, at: now) == nil
-    }
+    let takesNothing = socket.locked { waiting(socket) > 0 && !keepsPace(connection) }
     if takesNothing {
       log.info("the client of a WebSocket takes nothing (--write-timeout): \(socket.line)")
       return socketEnds(connection, socket, WebSocketGrammar.broken)
@@ -126,7 +125,7 @@ extension Worker {
     exchange.lock.unlock()
     returnPermitNow(exchange)
     unwatch(connection)
-    System.shutdown(connection.fd)
+    connection.isStream ? resetStream(connection) : System.shutdown(connection.fd)
     socketEnds(connection, socket, WebSocketGrammar.broken)
     if exchange.state.owner == .detached { setTimeout(connection, .stuck) }
   }

@@ -5,7 +5,9 @@ import Wire
 extension Worker {
   /// asked(): whether the request asks for one, correctly or not.
   func asksForSocket(_ exchange: ExchangePointer) -> Bool {
-    guard exchange.pointee.isNormalized, let upgrade = field(exchange, .upgrade) else { return false }
+    guard exchange.pointee.isNormalized else { return false }
+    if exchange.head.asksForWebSocket { return true }
+    guard let upgrade = field(exchange, .upgrade) else { return false }
     return WebSocketHandshake.isAsked(upgrade: upgrade)
   }
 
@@ -33,10 +35,7 @@ extension Worker {
       return refused(exchange, error)
     }
     showSockets()
-    fillOutput(exchange)
-    exchange.encoder.upgrade(&exchange.response, into: &exchange.outlet.output)
-    exchange.next(.answerEncoded)
-    exchange.plan.persists = true
+    encodeUpgrade(exchange)
     fill(socket, exchange, wish, deflate)
     exchange.pointee.socket = socket
     id.pointee = socket.id
@@ -54,24 +53,26 @@ extension Worker {
     return refuseSocket(exchange, refusal(exchange, handshake(exchange)) ?? Self.noRoom)
   }
 
-  /// A status, and the reason.
-  private typealias Refusal = (status: Int, sentence: String)
+  /// A status, and the reason; whether the answer names the version that there is.
+  private typealias Refusal = (status: Int, sentence: String, namesVersion: Bool)
 
-  private static var noRoom: Refusal { (503, "there are as many WebSockets as may be (--websocket-max)") }
+  private static var noRoom: Refusal {
+    (503, "there are as many WebSockets as may be (--websocket-max)", false)
+  }
 
   /// Why a request for a WebSocket gets none, whatever its application does.
   private func refusal(_ exchange: ExchangePointer, _ handshake: WebSocketHandshake) -> Refusal? {
     guard exchange.connection.gateway.carriesSockets else {
-      return (
-        501, "a WebSocket cannot come by this protocol; proxy it by HTTP, SCGI or uwsgi (docs/WEBSOCKET.md)"
-      )
+      let sentence =
+        "a WebSocket cannot come by this protocol; proxy it by HTTP, SCGI or uwsgi (docs/WEBSOCKET.md)"
+      return (501, sentence, false)
     }
     do throws(WebSocketHandshake.Failure) { try handshake.check() } catch {
-      return (error.status, error.description)
+      return (handshake.status(of: error), error.description, error == .version)
     }
-    guard exchange.head.endsRequest else { return (400, "a request for a WebSocket has no body") }
+    guard exchange.head.endsRequest else { return (400, "a request for a WebSocket has no body", false) }
     guard isFromGoodPage(exchange) else {
-      return (403, "a page of this origin may open no WebSocket here (--websocket-origin)")
+      return (403, "a page of this origin may open no WebSocket here (--websocket-origin)", false)
     }
     return nil
   }
@@ -129,6 +130,7 @@ extension Worker {
     var handshake = WebSocketHandshake()
     handshake.method = exchange.meta.method.bytes
     handshake.isHTTP11 = exchange.connection.gateway != .http1 || exchange.head.minorVersion >= 1
+    handshake.isExtended = exchange.head.asksForWebSocket
     handshake.connection = field(exchange, .connection)
     if handshake.connection == nil, exchange.connection.gateway == .http1 {
       handshake.connection = UnsafeRawBufferPointer.none
@@ -157,12 +159,14 @@ extension Worker {
     _ exchange: ExchangePointer, _ handshake: WebSocketHandshake, _ wish: SocketWish,
     _ deflate: WebSocketDeflate?
   ) throws(ResponseError) {
-    try exchange.response.begin(status: 101)
+    try exchange.response.begin(status: handshake.isExtended ? 200 : 101)
     for field in wish.fields { try exchange.response.add(name: field.name.bytes, value: field.value.bytes) }
     var lines = ByteBuffer()
-    lines.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
-    WebSocketHandshake.accept(handshake.key!).withUnsafeBytes { lines.append($0) }
-    lines.append("\r\n")
+    if !handshake.isExtended, let key = handshake.key {
+      lines.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+      WebSocketHandshake.accept(key).withUnsafeBytes { lines.append($0) }
+      lines.append("\r\n")
+    }
     if wish.subprotocol.count > 0 {
       lines.append("Sec-WebSocket-Protocol: ")
       lines.append(wish.subprotocol)
@@ -178,12 +182,10 @@ extension Worker {
 
   /// The handshake is refused, and the application no longer has anything to answer.
   private func refuseSocket(_ exchange: ExchangePointer, _ refusal: Refusal) -> Int32 {
-    let (status, sentence) = refusal
+    let (status, sentence, namesVersion) = refusal
     log.warning("request refused with \(status): \(sentence): \(exchange.requestLine)")
-    let lines =
-      status == 426
-      ? "Sec-WebSocket-Version: \(WebSocketGrammar.version)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      : ""
+    var lines = namesVersion ? "Sec-WebSocket-Version: \(WebSocketGrammar.version)\r\n" : ""
+    if status == 426 { lines += "Upgrade: websocket\r\nConnection: Upgrade\r\n" }
     exchange.response.reset()
     answer(exchange, status, sentence, lines: lines)
     return NSGI_GONE.rawValue

@@ -24,6 +24,7 @@ extension Worker {
     let isClosing = socket.locked {
       socket.pointee.connection = connection
       if socket.pointee.state == .opening { socket.pointee.state = .open }
+      if connection.isStream { connection.outlet.pointee.beginTunnel() }
       blocks.fill(&connection.outlet.output)
       connection.outlet.output.append(socket.pointee.early.bytes)
       socket.pointee.early = ByteBuffer()
@@ -135,8 +136,13 @@ extension Worker {
     if code == 0, socket.locked({ socket.pointee.isPaused }) { return .rest }
     // Messages that a client sent before it left are served.
     let step = readSocket(connection, socket)
-    if case .rest = step, code != 0 { return .call(.closed) }
-    return step
+    guard case .rest = step else { return step }
+    if code != 0 { return .call(.closed) }
+    guard connection.isStream, connection.incoming == .endReceived else { return .rest }
+    // Its client has ended the stream, and has sent no close frame.
+    connection.next(.peerEnded)
+    socketEnds(connection, socket, WebSocketGrammar.broken)
+    return .again
   }
 
   private enum SocketStep {
@@ -154,6 +160,7 @@ extension Worker {
     do throws(WebSocketError) {
       let event = try socket.pointee.reader.next(bytes, &offset)
       connection.input.consume(offset)
+      if connection.isStream { connection.codec.bypassed(offset) }
       switch event {
       case .needMore: return .rest
       case .pong: return .again
@@ -179,18 +186,19 @@ extension Worker {
     }
   }
 
-  /// A message in one piece is lent from the input; any other is assembled.
+  /// A message in one piece is lent from the input, unless more may be put there while its handler has it: by
+  /// the ring, or from frames of HTTP/2. Any other is assembled.
   private func take(
     _ piece: WebSocketPiece, _ connection: ConnectionPointer, _ socket: WebSocketPointer,
     _ base: UnsafeMutableRawPointer
   ) throws(WebSocketError) -> SocketStep {
     let bytes = piece.range.bytes(in: base)
-    let isWhole = piece.isFirst && piece.isLast
-    if !isWhole || piece.isCompressed || connection.onRing != .no { socket.pointee.message.append(bytes) }
+    let isWhole = piece.isFirst && piece.isLast && !piece.isCompressed
+    let isLentFromInput = isWhole && connection.onRing == .no && !connection.isStream
+    if !isLentFromInput { socket.pointee.message.append(bytes) }
     guard piece.isLast else { return .again }
     socket.pointee.isText = piece.isText
     if piece.isCompressed { try inflate(socket, piece.isText) }
-    let isLentFromInput = isWhole && !piece.isCompressed && connection.onRing == .no
     socket.pointee.lent = isLentFromInput ? bytes : socket.pointee.message.bytes
     return .call(.message)
   }

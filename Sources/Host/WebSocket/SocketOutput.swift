@@ -4,7 +4,8 @@ import Glibc
 import Wire
 
 /// From an application to the client of a WebSocket, on any thread. The holder of the socket's lock owns its
-/// connection's outlet, and sends what the kernel takes; the leader sends the rest later.
+/// connection's outlet, and sends what the kernel takes; the leader sends the rest later. Over HTTP/2 the
+/// leader sends all of it: socket and windows belong to the connection that carries the stream.
 extension Worker {
   /// Messages below this many bytes are not compressed: they would hardly get shorter.
   private static let leastCompressed = 64
@@ -115,7 +116,7 @@ extension Worker {
     }
     let outlet = connection.outlet
     var done = 0
-    if outlet.carrier == nil, !outlet.isBlocked, !outlet.isLost, outlet.output.isEmpty {
+    if outlet.carrier == nil, !outlet.isStream, !outlet.isBlocked, !outlet.isLost, outlet.output.isEmpty {
       do throws(SystemError) {
         done =
           second.isEmpty
@@ -188,26 +189,57 @@ extension Worker {
     return serveSocket(connection, socket)
   }
 
+  /// How much of what waits for a client has left.
+  private enum Taken {
+    case all
+    case part
+    /// Nothing can be sent any more, or it takes too little.
+    case nothing
+  }
+
+  /// Under the lock: sends what waits.
+  private func sendWaiting(_ connection: ConnectionPointer) -> Taken {
+    if connection.isStream {
+      switch moveTunnel(connection) {
+      case .all: return .all
+      case .more, .blocked: return keepsPace(connection) ? .part : .nothing
+      case .over: return .nothing
+      }
+    }
+    do throws(SystemError) { try send(connection.outlet, connection.fd) } catch {
+      return error.wouldBlock && keepsPace(connection) ? .part : .nothing
+    }
+    return .all
+  }
+
+  /// Under the lock: whether a client takes what waits for it, and fast enough. Checked whenever it sends
+  /// something, too: that alone does not show that it takes anything. With HTTP/2 it is not to blame for what
+  /// others hold up.
+  func keepsPace(_ connection: ConnectionPointer) -> Bool {
+    let outlet = connection.outlet
+    if connection.isStream, awaitsTurn(connection) || othersGo(connection) {
+      _ = rest(outlet)
+      return true
+    }
+    return secondsMore(outlet, connection.fd, at: now) != nil
+  }
+
   /// Sends what waits; the rest goes when the socket can be written again.
   func flushSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     let outlet = connection.outlet
-    var waits = false
     socket.pointee.lock.lock()
-    do throws(SystemError) {
-      if !outlet.isLost { try send(outlet, connection.fd) }
-      if !outlet.isLost { outlet.next(.drained) }
+    let taken = outlet.isLost ? Taken.all : sendWaiting(connection)
+    switch taken {
+    case .all:
+      outlet.next(.drained)
       outlet.settle()
       blocks.empty(&outlet.output)
-    } catch {
-      // Checked whenever the client sends something: that alone does not show that it takes anything.
-      if error.wouldBlock, secondsMore(outlet, connection.fd, at: now) != nil {
-        outlet.next(.filled)
-        waits = true
-      } else {
-        outlet.lose()
-        socket.pointee.state = .closed
-        socket.pointee.isLost = true
-      }
+      if outlet.pointee.front.block != nil { blocks.empty(&outlet.pointee.front) }
+    case .part: outlet.next(.filled)
+    case .nothing:
+      outlet.lose()
+      socket.pointee.state = .closed
+      socket.pointee.isLost = true
     }
     if socket.pointee.wantsDrain, outlet.waiting <= Int64(limits.webSocketQueueBytes / 2) {
       socket.pointee.wantsDrain = false
@@ -218,14 +250,17 @@ extension Worker {
     socket.pointee.lock.unlock()
     if isLost { socketEnds(connection, socket, WebSocketGrammar.broken) }
     if socket.pointee.owesDrain, connection.state == .upgraded { lookSoon(connection) }
+    // Of a stream, windows and turns are reported, and input is brought.
+    if connection.isStream { return connection.interest = [] }
     guard !isLost else { return setInterest(connection, []) }
     let reads: Interest = connection.state == .upgraded && !isPaused ? .read : []
-    setInterest(connection, waits ? reads.union(.write) : reads)
+    setInterest(connection, taken == .part ? reads.union(.write) : reads)
   }
 
   /// All input was read: sends the output, and waits for the next bytes.
   func settleSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     if connection.input.isEmpty { blocks.empty(&connection.input) }
+    if connection.isStream { giveWindow(connection) }
     flushSocket(connection, socket)
     keepPace(connection, socket)
   }

@@ -99,7 +99,8 @@ public struct Codec: Sendable {
     }
   }
 
-  /// Body bytes that the host received past the reader, straight into place; at most `bodyLeft`.
+  /// Body bytes that the host received past the reader, straight into place; at most `bodyLeft`. HTTP/2:
+  /// bytes of a WebSocket, which the host reads itself.
   public mutating func bypassed(_ count: Int) {
     switch gateway {
     case .http1: with(HTTP1RequestReader.self) { $0.bypassed(count) }
@@ -107,7 +108,7 @@ public struct Codec: Sendable {
     case .uwsgi: with(UWSGIRequestReader.self) { $0.bypassed(count) }
     case .fastcgi: with(FastCGIRequestReader.self) { $0.bypassed(count) }
     case .cgi: with(CGIRequestReader.self) { $0.bypassed(count) }
-    case .http2: break
+    case .http2: with(HTTP2RequestReader.self) { $0.bypassed(count) }
     }
   }
 
@@ -159,7 +160,7 @@ public struct Codec: Sendable {
   /// HTTP/2: no more of the body comes.
   public mutating func complete() { with(HTTP2RequestReader.self) { $0.complete() } }
 
-  /// HTTP/2: how many bytes of the body were handed on.
+  /// HTTP/2: how many bytes of the body, or of a WebSocket, were handed on.
   public var bodyTaken: Int64 { look(HTTP2RequestReader.self) { $0.taken } }
 
   /// The modifiers of the current uwsgi packet; 0 with the other protocols.

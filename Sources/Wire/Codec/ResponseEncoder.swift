@@ -85,13 +85,20 @@
     if gateway == .http2 { HTTP2ResponseWriter.interim(status, id: requestID, into: &out) }
   }
 
-  /// Writes the head of an answer that switches the connection to another protocol (RFC 9110 §15.2.2).
-  public func upgrade(_ response: inout ResponseHead, into out: inout ByteBuffer) {
+  /// Writes the head of an answer that switches the connection to another protocol (RFC 9110 §15.2.2), or
+  /// over HTTP/2 its stream (RFC 8441 §5).
+  ///
+  /// - Parameter own: the server's own fields, asked for where the answer has them.
+  public func upgrade(
+    _ response: inout ResponseHead, own: () -> ServerFields, into out: inout ByteBuffer
+  ) {
     switch gateway {
     // Writes exactly this, whatever the front end is.
     case .http1, .uwsgi: UWSGIResponseWriter.head(&response, .none, into: &out)
     case .scgi: SCGIResponseWriter.head(&response, .none, into: &out)
-    case .fastcgi, .cgi, .http2: break
+    case .http2:
+      HTTP2ResponseWriter.head(&response, .none, own: own(), id: requestID, ends: false, into: &out)
+    case .fastcgi, .cgi: break
     }
   }
 

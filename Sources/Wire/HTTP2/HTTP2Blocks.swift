@@ -93,6 +93,12 @@ extension HTTP2Session {
     if let error = fields.error { return error }
     let ends = !streams[place].state.receives
     guard !ends || fields.contentLength <= 0 else { return .lengthMalformed }
+    if head.asksForWebSocket {
+      // It has no body: what comes is for whoever accepts.
+      streams[place].isTunnel = true
+      head.expectsContinue = false
+      return nil
+    }
     streams[place].announced = fields.contentLength
     if !ends { head.framing = .stream(announced: fields.contentLength >= 0 ? fields.contentLength : nil) }
     if ends { head.expectsContinue = false }
@@ -126,7 +132,7 @@ extension HTTP2Session {
   private mutating func trailersCame(
     _ id: UInt32, _ place: Int, _ out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event? {
-    let (ends, receives) = (blockEnds, streams[place].state.receives)
+    let (ends, receives, isTunnel) = (blockEnds, streams[place].state.receives, streams[place].isTunnel)
     var head = RequestHead(capacity: 1)
     swap(&head, &unwanted)
     head.reset(form: .fields)
@@ -134,6 +140,7 @@ extension HTTP2Session {
     let fields = try readBlock(&head, isTrailer: true)
     guard receives else { return try fail(id, .halfClosed, &out) }
     if isSelfDependent { return try fail(id, .dependsOnItself, &out) }
+    if isTunnel { return try fail(id, .headInTunnel, &out) }
     guard ends, fields.error == nil else {
       return try fail(id, fields.error ?? .trailersMalformed, &out)
     }

@@ -63,6 +63,10 @@
   case authorityMalformed
   /// CONNECT: this is not a proxy (§8.5).
   case connectUnsupported
+  /// Extended CONNECT for something other than a WebSocket (RFC 8441 §4).
+  case protocolUnsupported
+  /// A head, or trailers, on the stream of an extended CONNECT (§8.5).
+  case headInTunnel
   /// Content-Length is not a number or given twice, or the body has another length (§8.1.1).
   case lengthMalformed
   /// Content-Type is given twice (RFC 9110 §8.3).
@@ -98,7 +102,7 @@
     case .headTooLarge, .tooManyFields: 431
     case .bodyTooLarge: 413
     case .expectationUnknown: 417
-    case .connectUnsupported: 501
+    case .connectUnsupported, .protocolUnsupported: 501
     default: 0
     }
   }
@@ -143,6 +147,8 @@
     case .pathMalformed: ":path is in none of the forms that its method allows"
     case .authorityMalformed: ":authority or Host is not a host with an optional port, or they differ"
     case .connectUnsupported: "CONNECT is for proxies, which this server is not"
+    case .protocolUnsupported: ":protocol is not websocket"
+    case .headInTunnel: "HTTP/2 head on a stream that CONNECT has opened"
     case .lengthMalformed: "Content-Length is not a number, or not the body's length"
     case .typeDuplicate: "Content-Type is given twice"
     case .trailersMalformed: "trailers with a pseudo field, or that are not the end"

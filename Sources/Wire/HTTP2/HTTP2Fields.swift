@@ -11,6 +11,8 @@ struct HTTP2Fields {
   private var hasScheme = false
   private var hasPath = false
   private var hasAuthority = false
+  private var hasProtocol = false
+  private var isForWebSocket = false
   private var host = ByteRange.none
   private var hasHost = false
   private var hasType = false
@@ -127,6 +129,10 @@ struct HTTP2Fields {
       hasAuthority = true
       guard Authority.isValid(value) else { return fail(.authorityMalformed) }
       head.authority = range
+    } else if Ascii.equals(name, ":protocol"), !hasProtocol {
+      hasProtocol = true
+      guard Ascii.isToken(value) else { return fail(.pseudoMissing) }
+      isForWebSocket = Ascii.matches(value, "websocket")
     } else {
       fail(.pseudoField)
     }
@@ -148,10 +154,12 @@ struct HTTP2Fields {
     head.replaceValue(at: cookie, by: value)
   }
 
-  /// Checks the head as a whole (§8.3.1).
+  /// Checks the head as a whole (§8.3.1, RFC 8441 §4).
   private mutating func conclude(_ head: inout RequestHead, _ base: UnsafeRawPointer) {
     let method = head.method.bytes(in: base)
-    if hasMethod, Ascii.equals(method, "CONNECT") { return fail(.connectUnsupported) }
+    let isConnect = hasMethod && Ascii.equals(method, "CONNECT")
+    if isConnect, !hasProtocol { return fail(.connectUnsupported) }
+    if hasProtocol, !isConnect { return fail(.pseudoField) }
     guard hasMethod, hasScheme, hasPath, !head.path.isEmpty else { return fail(.pseudoMissing) }
     let path = head.path.bytes(in: base)
     let isAsterisk = path.count == 1 && path[0] == UInt8(ascii: "*") && Ascii.equals(method, "OPTIONS")
@@ -162,10 +170,18 @@ struct HTTP2Fields {
     if hasAuthority, hasHost, !HTTP2Fields.isSame(head.authority.bytes(in: base), host.bytes(in: base)) {
       return fail(.authorityMalformed)
     }
+    if isConnect { return concludeConnect(&head) }
     head.isHTTP2 = true
     head.statesLength = contentLength >= 0
     if contentLength > limits.bodyBytes { return fail(.bodyTooLarge) }
     head.expectsContinue = continues
+  }
+
+  /// Extended CONNECT, whose head is well-formed: for what, and without a body (RFC 9110 §9.3.6)?
+  private mutating func concludeConnect(_ head: inout RequestHead) {
+    guard isForWebSocket else { return fail(.protocolUnsupported) }
+    guard contentLength <= 0 else { return fail(.lengthMalformed) }
+    (head.isHTTP2, head.asksForWebSocket) = (true, true)
   }
 
   /// Whether both are equal, ignoring the case of ASCII letters.

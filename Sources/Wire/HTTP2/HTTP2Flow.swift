@@ -165,6 +165,36 @@ extension HTTP2Session {
     return .all
   }
 
+  /// Moves bytes of a tunnel (§8.5), which get their frames here, as far as windows allow. They come after
+  /// the answer's head, which `move` has moved.
+  ///
+  /// - Parameter most: bytes after which others come first.
+  public mutating func moveTunnel(
+    _ id: UInt32, _ from: inout ByteBuffer, most: Int, into out: inout ByteBuffer
+  ) -> Moved {
+    guard let place = streams.find(id) else {
+      from.removeAll()
+      return .over
+    }
+    var moved = 0
+    while !from.isEmpty {
+      guard moved < most else { return .more }
+      let allowed = min(sendWindow, streams[place].sendWindow)
+      guard allowed > 0 else { return .blocked }
+      let whole = min(from.count, HTTP2Grammar.frameBytes)
+      let count = min(whole, allowed)
+      sendWindow -= count
+      streams[place].sendWindow -= count
+      pay(for: count, isWhole: count == whole)
+      contentMoved += Int64(count)
+      moved += HTTP2Grammar.headerBytes + count
+      HTTP2Frame(HTTP2Type.data, id: id, length: count).write(into: &out)
+      out.append(UnsafeRawBufferPointer(start: from.base, count: count))
+      from.consume(count)
+    }
+    return .all
+  }
+
   /// A client may answer what it gets: by WINDOW_UPDATE for stream and connection, and by PING to measure. A
   /// frame that leaves as it was written pays for two of these, however short: its application wanted it to
   /// leave. For one that a window cuts only the bytes count: the client has made it short.

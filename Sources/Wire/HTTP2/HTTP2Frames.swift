@@ -46,7 +46,8 @@ extension HTTP2Session {
 
   private mutating func set(_ name: UInt16, _ value: Int) throws(HTTP2Error) {
     switch name {
-    case HTTP2Setting.enablePush: guard value <= 1 else { throw .settingMalformed }
+    case HTTP2Setting.enablePush, HTTP2Setting.enableConnectProtocol:
+      guard value <= 1 else { throw .settingMalformed }
     case HTTP2Setting.initialWindowSize:
       guard value <= HTTP2Grammar.windowAtMost else { throw .settingWindow }
       peer.window = value

@@ -43,13 +43,15 @@ enum HTTP2Flags {
   static let priority: UInt8 = 0x20
 }
 
-/// Entries of SETTINGS (§6.5.2).
+/// Entries of SETTINGS (§6.5.2, RFC 8441 §3).
 enum HTTP2Setting {
   static let enablePush: UInt16 = 2
   static let maxConcurrentStreams: UInt16 = 3
   static let initialWindowSize: UInt16 = 4
   static let maxFrameSize: UInt16 = 5
   static let maxHeaderListSize: UInt16 = 6
+  /// Extended CONNECT may come (RFC 8441 §3).
+  static let enableConnectProtocol: UInt16 = 8
 }
 
 /// Error codes (§7).

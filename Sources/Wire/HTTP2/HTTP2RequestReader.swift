@@ -16,7 +16,7 @@
   public private(set) var id: UInt32 = 0
   /// No more bytes come.
   private var isComplete = false
-  /// Bytes of the body that were handed on.
+  /// Bytes of the body, or of a tunnel, that were handed on.
   public private(set) var taken: Int64 = 0
   private let bodyBytes: Int64
 
@@ -27,6 +27,9 @@
 
   /// The client has ended the request.
   public mutating func complete() { isComplete = true }
+
+  /// Bytes of a tunnel that somebody else has read.
+  public mutating func bypassed(_ count: Int) { taken += Int64(count) }
 
   /// Reads on in `bytes` from `offset`, which it moves past the consumed bytes.
   public mutating func next(

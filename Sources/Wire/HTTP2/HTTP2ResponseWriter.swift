@@ -29,6 +29,12 @@ public enum HTTP2ResponseWriter {
     id: UInt32, into out: inout ByteBuffer
   ) {
     head(&response, plan, own: own, id: id, ends: body.isEmpty, into: &out)
+    if !body.isEmpty { rest(body, id: id, into: &out) }
+  }
+
+  /// Writes the rest of a body, or of a tunnel, and the end of the stream.
+  public static func rest(_ body: UnsafeRawBufferPointer, id: UInt32, into out: inout ByteBuffer) {
+    if body.isEmpty { return end(id: id, into: &out) }
     var start = 0
     while start < body.count {
       let count = min(body.count - start, dataBytes)

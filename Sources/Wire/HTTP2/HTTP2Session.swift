@@ -4,7 +4,8 @@
 /// - Call `greet` once, then `next` for each event; the connection's own messages go to its output
 ///   (acknowledgements, windows, resets of streams).
 /// - `.request` requires `takeHead` or `drop` before the next call of `next`.
-/// - `consumed` gives windows back; `move` takes frames of answers as far as windows allow.
+/// - `consumed` gives windows back; `move` takes frames of answers as far as windows allow, `moveTunnel` the
+///   bytes of a tunnel.
 /// - After an error the connection is over: `goAway` says so.
 public struct HTTP2Session: ~Copyable {
   /// An event of the input.
@@ -128,6 +129,7 @@ public struct HTTP2Session: ~Copyable {
       (HTTP2Setting.maxConcurrentStreams, limits.streams),
       (HTTP2Setting.initialWindowSize, limits.streamWindow),
       (HTTP2Setting.maxHeaderListSize, limits.head.headBytes),
+      (HTTP2Setting.enableConnectProtocol, 1),
     ]
     let length = settings.count * HTTP2Grammar.settingBytes
     HTTP2Frame(HTTP2Type.settings, length: length).write(into: &out)
@@ -293,11 +295,12 @@ public struct HTTP2Session: ~Copyable {
     _ = try fail(id, error, &out)
   }
 
-  /// The exchange of a stream is over. If the stream is not, an incomplete answer is cut, and the rest of a
-  /// request that was answered early is not wanted (§8.1).
+  /// The exchange of a stream is over. If the stream is not, an incomplete answer is cut, a tunnel breaks
+  /// (RFC 8441 §5), and the rest of a request that was answered early is not wanted (§8.1).
   public mutating func abandon(_ id: UInt32, into out: inout ByteBuffer) {
     guard let place = streams.find(id) else { return }
-    reset(id, streams[place].state == .halfClosedLocal ? .none : .internalError, into: &out)
+    let broken: HTTP2Code = streams[place].isTunnel ? .cancel : .internalError
+    reset(id, streams[place].state == .halfClosedLocal ? .none : broken, into: &out)
   }
 
   /// Whether the stream is open.

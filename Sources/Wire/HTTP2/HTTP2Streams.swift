@@ -62,6 +62,8 @@ struct HTTP2Stream: Sendable {
   var announced: Int64 = -1
   /// Bytes of the body that have come.
   var received: Int64 = 0
+  /// Its request was an extended CONNECT: only DATA comes after the head (§8.5, RFC 8441 §5).
+  var isTunnel = false
   /// RFC 9218.
   var urgency: UInt8 = 3
   var isIncremental = false

@@ -41,12 +41,13 @@
   @inlinable @inline(__always)
   public var hasErrorStream: Bool { self == .fastcgi }
 
-  /// A connection may become a tunnel (101): front ends pass its bytes on both ways.
+  /// A connection may become a tunnel (101), whose bytes front ends pass on both ways; over HTTP/2 a stream
+  /// may (extended CONNECT).
   @inlinable @inline(__always)
   public var carriesSockets: Bool {
     switch self {
-    case .http1, .scgi, .uwsgi: true
-    case .fastcgi, .cgi, .http2: false
+    case .http1, .scgi, .uwsgi, .http2: true
+    case .fastcgi, .cgi: false
     }
   }
 

@@ -35,8 +35,13 @@ public enum Normalizer {
     (meta.pathInfo, meta.query) = (parts.path, parts.query)
     // "*" names no path at all.
     if target.count == 1, target.bytes[0] == UInt8(ascii: "*") { meta.pathInfo = .empty }
-    meta.serverProtocol =
-      head.isHTTP2 ? Text("HTTP/2") : head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
+    if head.isHTTP2 {
+      meta.serverProtocol = Text("HTTP/2")
+      // An application sees the same whatever the client speaks: over HTTP/1.1 this is a GET.
+      if head.asksForWebSocket { meta.method = Text("GET") }
+    } else {
+      meta.serverProtocol = head.minorVersion == 0 ? Text("HTTP/1.0") : Text("HTTP/1.1")
+    }
     meta.remoteAddr = facts.remoteAddr
     meta.serverName = facts.localName
     if !head.authority.isEmpty {

@@ -45,6 +45,9 @@ public struct RequestHead: ~Copyable {
   var hostNameCount = -1
   /// The protocol is HTTP/2.
   public internal(set) var isHTTP2 = false
+  /// HTTP/2: an extended CONNECT (RFC 8441) that asks for a WebSocket, as Upgrade does in HTTP/1.1. It has no
+  /// body; DATA that comes belongs to the socket.
+  public internal(set) var asksForWebSocket = false
   /// HTTP/1.x minor version; 1 for the other gateways, where the front end speaks to the client.
   public var minorVersion: UInt8 = 1
   public var framing = BodyFraming.none
@@ -118,7 +121,7 @@ public struct RequestHead: ~Copyable {
     persists = false
     expectsContinue = false
     isAuthorizer = false
-    isHTTP2 = false
+    (isHTTP2, asksForWebSocket) = (false, false)
     end = 0
     count = 0
     index.update(repeating: 0, count: RequestHead.indexCount)

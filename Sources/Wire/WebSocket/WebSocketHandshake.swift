@@ -1,4 +1,4 @@
-/// A request for a WebSocket (RFC 6455 §4.1), as given by its fields.
+/// A request for a WebSocket (RFC 6455 §4.1; over HTTP/2 RFC 8441 §5), as given by its fields.
 public struct WebSocketHandshake {
   /// Errors of a client in it, answered with `status`.
   @frozen public enum Failure: GatewayError, Equatable {
@@ -35,6 +35,8 @@ public struct WebSocketHandshake {
   /// The fields' values; a field that occurs more than once, joined with commas. nil: absent.
   public var method = UnsafeRawBufferPointer.none
   public var isHTTP11 = true
+  /// Asked for by extended CONNECT, in which `method` is GET here: HTTP/2 needs neither a key nor Connection.
+  public var isExtended = false
   public var upgrade: UnsafeRawBufferPointer?
   /// nil with a gateway whose front end does not pass it on: not checked.
   public var connection: UnsafeRawBufferPointer?
@@ -53,14 +55,21 @@ public struct WebSocketHandshake {
     guard isHTTP11 else { throw .httpVersion }
     if let connection, !WebSocketHandshake.has(connection, "upgrade") { throw .connection }
     guard let version, Ascii.equals(version, "13") else { throw .version }
-    guard let key, !key.isEmpty else { throw .keyMissing }
-    guard WebSocketHandshake.isKey(key) else { throw .keyMalformed }
+    if !isExtended {
+      guard let key, !key.isEmpty else { throw .keyMissing }
+      guard WebSocketHandshake.isKey(key) else { throw .keyMalformed }
+    }
     if let protocols {
       var position = 0
       while let name = MessageRules.member(protocols, &position) {
         guard Ascii.isToken(name) else { throw .protocolMalformed }
       }
     }
+  }
+
+  /// The status that answers an error in it; without Upgrade, there is no 426.
+  public func status(of failure: Failure) -> Int {
+    isExtended && failure == .version ? 400 : failure.status
   }
 
   /// Whether the client offers a subprotocol; names are compared exactly (§4.1).

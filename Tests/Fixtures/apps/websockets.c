@@ -71,6 +71,10 @@ static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, si
   } else if (sscanf(text, "sleep %d", &number) == 1) {
     usleep((useconds_t)number * 1000);
     say(id, "slept");
+  } else if (sscanf(text, "gate %63s", word) == 1) {
+    /* Waits until there is such a file. */
+    while (access(word, F_OK)) usleep(1000);
+    say(id, "open");
   } else if (sscanf(text, "flood %d", &number) == 1) {
     flood(id, (size_t)number);
   } else if (sscanf(text, "size %d", &number) == 1) {

@@ -363,6 +363,37 @@ def upload():
     print(client.statuses[stream], len(client.bodies[stream]), client.bodies[stream][:40])
 
 
+def websocket():
+    """websocket PATH TEXT: a WebSocket by extended CONNECT (RFC 8441) says TEXT, hears what comes back, and
+    closes; the code that it hears then, and whether the stream ends."""
+    client = Client()
+    while not client.h2.remote_settings.enable_connect_protocol:
+        assert client.pump()
+    fields = [(":protocol", "websocket"), ("sec-websocket-version", "13")]
+    stream, taken = client.request(sys.argv[3], "CONNECT", False, fields), 0
+
+    def say(opcode, payload):
+        masked = bytes(byte ^ b"mask"[index % 4] for index, byte in enumerate(payload))
+        client.h2.send_data(stream, bytes([0x80 | opcode, 0x80 | len(payload)]) + b"mask" + masked)
+        client.flush()
+
+    def hear():
+        nonlocal taken
+        while len(client.bodies.get(stream, b"")) < taken + 2 + (client.bodies[stream] + bytes(2))[taken + 1]:
+            assert client.pump()
+        start, count = taken + 2, client.bodies[stream][taken + 1]
+        taken = start + count
+        return client.bodies[stream][start:taken]
+
+    client.bodies[stream] = b""
+    say(1, sys.argv[4].encode())
+    said = hear().decode()
+    say(8, struct.pack(">H", 1000))
+    code = int.from_bytes(hear(), "big")
+    client.wait(stream)
+    print(client.statuses[stream], said, code, stream in client.ended)
+
+
 def leaving():
     """leaving SLOW: prints "asked"; when that is answered and the connection closed, the GOAWAYs."""
     client = Client()
@@ -396,5 +427,5 @@ def load():
 
 {f.__name__: f for f in (
     flood, hundred, refused, starved, pings, heads, requests, trailers, cancel, stalled, never, backpressure,
-    upload, uploads, leaving, load,
+    upload, uploads, websocket, leaving, load,
 )}[sys.argv[1]]()

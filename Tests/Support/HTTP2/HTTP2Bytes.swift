@@ -82,4 +82,34 @@ public enum HTTP2Bytes {
     }
     return length + [UInt8(rest)] + bytes
   }
+
+  /// The fields of a block of literals without indexing whose names are spelt out; none of those with a name
+  /// in the static table, and nothing of values in Huffman code.
+  public static func fields(_ block: some Collection<UInt8>) -> [String: String] {
+    var (rest, found): (ArraySlice<UInt8>, [String: String]) = (Array(block)[...], [:])
+    while let first = rest.popFirst(), first & 0xf0 == 0 {
+      // An index above 14 goes on in further bytes.
+      if first == 15 { while let more = rest.popFirst(), more & 128 != 0 {} }
+      let name = first == 0 ? takeString(&rest) : ""
+      let value = takeString(&rest)
+      if !name.isEmpty { found[name] = value }
+    }
+    return found
+  }
+
+  /// Takes a string (RFC 7541 §5.2); empty if it is in Huffman code.
+  private static func takeString(_ bytes: inout ArraySlice<UInt8>) -> String {
+    guard let first = bytes.popFirst() else { return "" }
+    var count = Int(first & 127)
+    if count == 127 {
+      var shift = 0
+      while let more = bytes.popFirst() {
+        count += Int(more & 127) << shift
+        shift += 7
+        if more & 128 == 0 { break }
+      }
+    }
+    defer { bytes = bytes.dropFirst(count) }
+    return first & 128 != 0 ? "" : String(decoding: bytes.prefix(count), as: UTF8.self)
+  }
 }

@@ -1,11 +1,14 @@
 // A client of HTTP/2 that says exactly what a test wants said, over a plain socket.
 import Foundation
 
-/// One connection of HTTP/2 from the client's side. Its windows are wide open: what holds an answer up is the
-/// socket. It keeps the server's windows, and answers SETTINGS and PING as it meets them.
+/// One connection of HTTP/2 from the client's side. Unless a test narrows those of its streams, its windows
+/// are wide open: what holds an answer up is the socket. It keeps the server's windows, and answers SETTINGS
+/// and PING as it meets them.
 public final class HTTP2Client {
   /// The socket underneath.
   public let socket: RawSocket
+  /// What the server has announced, by the numbers of RFC 9113 §6.5.2.
+  public private(set) var settings: [UInt16: UInt32] = [:]
   /// The last stream and the code of each GOAWAY that has come.
   public private(set) var goAways: [(last: UInt32, code: UInt32)] = []
   private var answers: [UInt32: Answer] = [:]
@@ -14,6 +17,8 @@ public final class HTTP2Client {
   /// What may still be sent: on the connection (0) and on each stream.
   private var windows: [UInt32: Int] = [0: 65_535]
   private var initialWindow = 65_535
+  /// A stream may go on as soon as its bytes are here.
+  private let givesBack: Bool
   /// The connection has ended.
   private var isOver = false
 
@@ -33,6 +38,9 @@ public final class HTTP2Client {
 
     /// Its :status; 0 as long as no head has come.
     public var status = 0
+    /// Those of its fields whose names are not in HPACK's static table. A long value, which comes in Huffman
+    /// code, is empty here.
+    public var fields: [String: String] = [:]
     /// Its content.
     public var body: [UInt8] = []
     /// How it has ended.
@@ -50,14 +58,21 @@ public final class HTTP2Client {
     }
   }
 
+  /// The widest window there is (RFC 9113 §6.9.1).
+  public static let widest: UInt32 = 0x7fff_ffff
+
   /// Greets the server.
-  public init(_ socket: RawSocket) throws {
-    self.socket = socket
-    let widest: UInt32 = 0x7fff_ffff
+  ///
+  /// - Parameters:
+  ///   - window: bytes that each stream takes.
+  ///   - givesBack: a stream takes as many again as have come; otherwise only `widen` lets it go on.
+  public init(_ socket: RawSocket, window: UInt32 = HTTP2Client.widest, givesBack: Bool = false) throws {
+    (self.socket, self.givesBack) = (socket, givesBack)
     // SETTINGS_INITIAL_WINDOW_SIZE is 4.
     try send(
-      HTTP2Bytes.preface + HTTP2Bytes.frame(HTTP2Bytes.settings, 0, 0, [0, 4] + HTTP2Bytes.number(widest))
-        + HTTP2Bytes.frame(HTTP2Bytes.windowUpdate, 0, 0, HTTP2Bytes.number(widest - 65_535)))
+      HTTP2Bytes.preface + HTTP2Bytes.frame(HTTP2Bytes.settings, 0, 0, [0, 4] + HTTP2Bytes.number(window))
+        + HTTP2Bytes.frame(
+          HTTP2Bytes.windowUpdate, 0, 0, HTTP2Bytes.number(HTTP2Client.widest - 65_535)))
   }
 
   // MARK: Sending
@@ -79,12 +94,26 @@ public final class HTTP2Client {
     _ target: String, _ method: String = "GET", ends: Bool = true,
     fields: [(name: String, value: String)] = []
   ) throws -> UInt32 {
+    let usual = [(":method", method), (":scheme", "http"), (":path", target), (":authority", "localhost")]
+    return try open(usual.map { (name: $0.0, value: $0.1) } + fields, ends: ends)
+  }
+
+  /// Asks for a WebSocket by extended CONNECT (RFC 8441 §5); the number of its stream.
+  ///
+  /// - Parameter fields: behind :method and the others.
+  public func connect(_ target: String, fields: [(name: String, value: String)]) throws -> UInt32 {
+    let first = [(name: ":method", value: "CONNECT"), (name: ":protocol", value: "websocket")]
+    let usual = [(":scheme", "http"), (":path", target), (":authority", "localhost")]
+    return try open(first + usual.map { (name: $0.0, value: $0.1) } + fields, ends: false)
+  }
+
+  /// Opens a stream with a head as it is; its number.
+  public func open(_ fields: [(name: String, value: String)], ends: Bool) throws -> UInt32 {
     let id = nextID
     nextID += 2
     windows[id] = initialWindow
     answers[id] = Answer()
-    let usual = [(":method", method), (":scheme", "http"), (":path", target), (":authority", "localhost")]
-    var rest = HTTP2Bytes.block(usual.map { (name: $0.0, value: $0.1) } + fields)[...]
+    var rest = HTTP2Bytes.block(fields)[...]
     var type = HTTP2Bytes.headers
     var flags = ends ? HTTP2Bytes.endStream : 0
     while rest.count > 16_384 {
@@ -121,7 +150,33 @@ public final class HTTP2Client {
     return true
   }
 
+  /// Sends as much of these bytes as the server's windows take at once; how many.
+  public func push(_ id: UInt32, _ bytes: [UInt8]) throws -> Int {
+    let count = max(0, min(bytes.count, windows[0] ?? 0, windows[id] ?? 0))
+    try upload(id, Array(bytes.prefix(count)))
+    return count
+  }
+
+  /// Lets the server send this many more bytes on a stream.
+  public func widen(_ id: UInt32, by count: UInt32) throws {
+    try send(HTTP2Bytes.windowUpdate, 0, id, HTTP2Bytes.number(count))
+  }
+
+  /// Ends a stream at once: CANCEL, unless another code is wanted (RFC 9113 §7).
+  public func reset(_ id: UInt32, code: UInt32 = 8) throws {
+    try send(HTTP2Bytes.reset, 0, id, HTTP2Bytes.number(code))
+  }
+
   // MARK: Receiving
+
+  /// Takes what has come, without waiting.
+  public func takeIn() throws { while !isOver, socket.hasInput { try pump() } }
+
+  /// Reads until the head of an answer has come, or its stream has ended.
+  public func head(_ id: UInt32) throws -> Answer {
+    while soFar(id).status == 0, soFar(id).ending == .open { try pump() }
+    return soFar(id)
+  }
 
   /// What has come of an answer so far, as far as it was read.
   public func soFar(_ id: UInt32) -> Answer { answers[id] ?? Answer() }
@@ -153,7 +208,7 @@ public final class HTTP2Client {
   public func finish() throws { while !isOver { try pump() } }
 
   /// Reads what comes next: some frames, or the end.
-  private func pump() throws {
+  func pump() throws {
     var bytes: [UInt8] = []
     do { bytes = try socket.receive() } catch SupportError.system(call: "recv", errno: ECONNRESET) {}
     if bytes.isEmpty {
@@ -171,12 +226,14 @@ public final class HTTP2Client {
     let isAnswer = frame.flags & HTTP2Bytes.ack != 0
     switch frame.type {
     case HTTP2Bytes.headers: try head(frame)
-    case HTTP2Bytes.data: answers[frame.id]?.body += frame.payload
+    case HTTP2Bytes.data:
+      answers[frame.id]?.body += frame.payload
+      if givesBack, !frame.payload.isEmpty { try widen(frame.id, by: UInt32(frame.payload.count)) }
     // One behind END_STREAM says that the rest of the request is not wanted (§8.1).
     case HTTP2Bytes.reset where answers[frame.id]?.ending != .whole:
       answers[frame.id]?.ending = .reset(HTTP2Bytes.number(frame.payload))
     case HTTP2Bytes.settings where !isAnswer:
-      settings(frame.payload)
+      take(settings: frame.payload)
       try send(HTTP2Bytes.settings, HTTP2Bytes.ack, 0)
     case HTTP2Bytes.ping where !isAnswer: try send(HTTP2Bytes.ping, HTTP2Bytes.ack, 0, frame.payload)
     case HTTP2Bytes.goAway:
@@ -195,8 +252,10 @@ public final class HTTP2Client {
     let block = frame.payload
     if let first = block.first, fixed.indices.contains(Int(first) - 0x88) {
       answers[frame.id]?.status = fixed[Int(first) - 0x88]
+      answers[frame.id]?.fields = HTTP2Bytes.fields(block.dropFirst())
     } else if block.starts(with: [0x08, 3]), let status = Int(text(block.dropFirst(2).prefix(3))) {
       answers[frame.id]?.status = status
+      answers[frame.id]?.fields = HTTP2Bytes.fields(block.dropFirst(5))
     } else {
       throw SupportError.malformedReply("a head that begins with \(block.prefix(8))")
     }
@@ -204,11 +263,13 @@ public final class HTTP2Client {
 
   private func text(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
-  private func settings(_ payload: [UInt8]) {
-    for start in stride(from: 0, through: payload.count - 6, by: 6) where payload[start + 1] == 4 {
-      let window = Int(HTTP2Bytes.number(payload[(start + 2)...]))
-      for id in windows.keys where id != 0 { windows[id]? += window - initialWindow }
-      initialWindow = window
+  private func take(settings payload: [UInt8]) {
+    for start in stride(from: 0, through: payload.count - 6, by: 6) {
+      let value = HTTP2Bytes.number(payload[(start + 2)...])
+      settings[UInt16(payload[start]) << 8 | UInt16(payload[start + 1])] = value
+      guard payload[start + 1] == 4 else { continue }
+      for id in windows.keys where id != 0 { windows[id]? += Int(value) - initialWindow }
+      initialWindow = Int(value)
     }
   }
 }

@@ -88,8 +88,9 @@ private struct SessionTranscript {
   private var body: (id: UInt32, bytes: [UInt8]) = (0, [])
   /// What the session has written since the last line.
   private var said: [UInt8] = []
-  /// Answers that wait for a window.
+  /// Answers, and bytes of tunnels, that wait for a window.
   private var waiting: [UInt32: [UInt8]] = [:]
+  private var tunnels: [UInt32: [UInt8]] = [:]
 
   init(_ input: [UInt8], _ limits: HTTP2Limits) {
     self.init(input, [], limits, GuardedMemory(capacity: input.count))
@@ -158,16 +159,18 @@ private struct SessionTranscript {
         return session.reset(id, error.code, into: &out)
       }
       describe(head)
-      if id & 2 == 0 { answer(id, &session, &out) }
+      if id & 2 == 0 { answer(id, isTunnel: head.asksForWebSocket, &session, &out) }
     case .ended(let id):
       line("ended \(id)")
       session.consumed(id, .max, into: &out)
     case .over(let id, let error):
       line("over \(id) \(error?.description ?? "by client")")
       waiting[id] = nil
+      tunnels[id] = nil
     case .window(let id):
       line("window \(id)")
       for stream in waiting.keys.sorted() { move(stream, &session, &out) }
+      for stream in tunnels.keys.sorted() { moveTunnel(stream, &session, &out) }
     case .goAway: line("goaway")
     }
   }
@@ -175,18 +178,41 @@ private struct SessionTranscript {
   private mutating func describe(_ head: borrowing RequestHead) {
     guard let base = head.assembled.base else { return }
     func text(_ range: ByteRange) -> String { Escapes.text(range.bytes(in: UnsafeRawPointer(base))) }
-    line("head \(text(head.method.range)) \(text(head.path.range)) \(text(head.authority))")
+    let kind = head.asksForWebSocket ? "WebSocket" : "head"
+    line("\(kind) \(text(head.method.range)) \(text(head.path.range)) \(text(head.authority))")
     for position in 0..<head.count {
       line("field \(text(head[position].name)): \(text(head[position].value.range))")
     }
   }
 
-  private mutating func answer(_ id: UInt32, _ session: inout HTTP2Session, _ out: inout ByteBuffer) {
+  private mutating func answer(
+    _ id: UInt32, isTunnel: Bool, _ session: inout HTTP2Session, _ out: inout ByteBuffer
+  ) {
     // A head of `:status: 200` and nothing else.
     let head = HTTP2Bytes.frame(HTTP2Bytes.headers, HTTP2Bytes.endHeaders, id, [0x88])
     let content = [UInt8](repeating: 0x61, count: 200)
-    waiting[id] = head + HTTP2Bytes.frame(HTTP2Bytes.data, HTTP2Bytes.endStream, id, content)
+    if isTunnel {
+      waiting[id] = head
+      tunnels[id] = content
+    } else {
+      waiting[id] = head + HTTP2Bytes.frame(HTTP2Bytes.data, HTTP2Bytes.endStream, id, content)
+    }
     move(id, &session, &out)
+    moveTunnel(id, &session, &out)
+  }
+
+  private mutating func moveTunnel(
+    _ id: UInt32, _ session: inout HTTP2Session, _ out: inout ByteBuffer
+  ) {
+    guard let bytes = tunnels.removeValue(forKey: id) else { return }
+    var left = ByteBuffer()
+    bytes.withUnsafeBytes { left.append($0) }
+    switch session.moveTunnel(id, &left, most: .max, into: &out) {
+    case .blocked: tunnels[id] = Array(left.bytes)
+    case .all, .over: break
+    case .more: breaches.append("tunnel \(id) was to move all that it can")
+    }
+    flush(&out)
   }
 
   private mutating func move(_ id: UInt32, _ session: inout HTTP2Session, _ out: inout ByteBuffer) {

@@ -43,8 +43,10 @@ public final class Doorway: Sendable {
     try RawSocket(relay?.address ?? server.address("http"), receiveBuffer: receiveBuffer)
   }
 
-  /// A connection of HTTP/2.
-  public func client() throws -> HTTP2Client { try HTTP2Client(connect()) }
+  /// A connection of HTTP/2; its parameters are those of the client.
+  public func client(window: UInt32 = HTTP2Client.widest, givesBack: Bool = false) throws -> HTTP2Client {
+    try HTTP2Client(connect(), window: window, givesBack: givesBack)
+  }
 
   /// One whole request on a connection of its own; `fields` in small letters.
   public func exchange(

@@ -7,7 +7,7 @@ public final class WebSocketClient {
   public let socket: RawSocket
   /// The server's answer to the handshake.
   public let head: String
-  private var waiting: [UInt8] = []
+  private var frames = ServerFrames()
 
   /// What the server has sent.
   public enum Frame: Equatable, Sendable {
@@ -62,14 +62,28 @@ public final class WebSocketClient {
   }
 
   /// The next frame of the server's.
-  public func next() throws -> Frame {
-    guard let head = try take(2) else { return .end }
+  public func next() throws -> Frame { try frames.next { try socket.receive(max(4096, $0)) } }
+}
+
+/// The frames of a server, out of the bytes that come from it.
+struct ServerFrames {
+  /// Bytes that belong to no frame yet.
+  private var waiting: [UInt8] = []
+
+  /// There are bytes of a next frame.
+  var hasBytes: Bool { !waiting.isEmpty }
+
+  /// The next frame.
+  ///
+  /// - Parameter more: waits for bytes, of which so many are missing at least; none at the end.
+  mutating func next(_ more: (Int) throws -> [UInt8]) throws -> WebSocketClient.Frame {
+    guard let head = try take(2, more) else { return .end }
     var count = Int(head[1])
     if count == 126 || count == 127 {
-      guard let more = try take(count == 126 ? 2 : 8) else { return .end }
-      count = more.reduce(0) { $0 << 8 | Int($1) }
+      guard let length = try take(count == 126 ? 2 : 8, more) else { return .end }
+      count = length.reduce(0) { $0 << 8 | Int($1) }
     }
-    guard let payload = try take(count) else { return .end }
+    guard let payload = try take(count, more) else { return .end }
     switch head[0] {
     case 0x81: return .text(String(decoding: payload, as: UTF8.self))
     case 0x82: return .binary(payload)
@@ -83,11 +97,11 @@ public final class WebSocketClient {
     }
   }
 
-  private func take(_ count: Int) throws -> [UInt8]? {
+  private mutating func take(_ count: Int, _ more: (Int) throws -> [UInt8]) throws -> [UInt8]? {
     while waiting.count < count {
-      let more = try socket.receive(max(4096, count - waiting.count))
-      guard !more.isEmpty else { return nil }
-      waiting += more
+      let some = try more(count - waiting.count)
+      guard !some.isEmpty else { return nil }
+      waiting += some
     }
     defer { waiting.removeFirst(count) }
     return Array(waiting.prefix(count))

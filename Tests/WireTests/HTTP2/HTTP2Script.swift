@@ -11,6 +11,9 @@ struct HTTP2Script: Sendable, CustomStringConvertible {
     case consume(id: UInt32, count: Int)
     case reset(id: UInt32, code: UInt32)
     case goAway(id: UInt32)
+    case accept(id: UInt32)
+    case tunnel(id: UInt32, bytes: [UInt8])
+    case abandon(id: UInt32)
   }
 
   enum Step: Sendable {
@@ -73,6 +76,11 @@ struct HTTP2Script: Sendable, CustomStringConvertible {
     case "consume": return .consume(id: id, count: Int(words[2])!)
     case "reset": return .reset(id: id, code: UInt32(words[2])!)
     case "goaway": return .goAway(id: id)
+    case "accept": return .accept(id: id)
+    case "tunnel":
+      let text = line.split(separator: " ", maxSplits: 2)[2]
+      return .tunnel(id: id, bytes: try quoted(String(text)))
+    case "abandon": return .abandon(id: id)
     default: throw Malformed(description: String(line))
     }
   }

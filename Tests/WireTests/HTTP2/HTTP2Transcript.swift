@@ -6,8 +6,9 @@ import Support
 struct HTTP2Transcript: Equatable {
   private(set) var lines: [String] = []
   private var body: (id: UInt32, bytes: [UInt8]) = (0, [])
-  /// Answers that wait for a window.
+  /// Answers, and bytes of tunnels, that wait for a window.
   private var waiting: [UInt32: [UInt8]] = [:]
+  private var tunnels: [UInt32: [UInt8]] = [:]
 
   static func == (one: HTTP2Transcript, other: HTTP2Transcript) -> Bool { one.lines == other.lines }
 
@@ -93,6 +94,7 @@ struct HTTP2Transcript: Equatable {
     case .window(let id):
       lines.append("window \(id)")
       for stream in waiting.keys.sorted() { move(stream, &session, &out) }
+      for stream in tunnels.keys.sorted() { moveTunnel(stream, &session, &out) }
     case .goAway: lines.append("goaway")
     case .needMore, .data: break
     }
@@ -108,6 +110,7 @@ struct HTTP2Transcript: Equatable {
     case .none, .length, .chunked: line += " none"
     }
     if head.expectsContinue { line += " continue" }
+    if head.asksForWebSocket { line += " websocket" }
     lines.append(line)
     for position in 0..<head.count {
       lines.append("field \(text(head[position].name)): \(text(head[position].value.range))")
@@ -138,6 +141,39 @@ struct HTTP2Transcript: Equatable {
     case .consume(let id, let count): session.consumed(id, count, into: &out)
     case .reset(let id, let code): session.reset(id, HTTP2Code(rawValue: code)!, into: &out)
     case .goAway(let id): session.goAway(id, .none, into: &out)
+    case .accept(let id):
+      waiting[id] = Self.accepting(id)
+      move(id, &session, &out)
+    case .tunnel(let id, let bytes):
+      tunnels[id, default: []] += bytes
+      moveTunnel(id, &session, &out)
+    case .abandon(let id): session.abandon(id, into: &out)
+    }
+    flush(&out)
+  }
+
+  /// The head that accepts a WebSocket.
+  private static func accepting(_ id: UInt32) -> [UInt8] {
+    var response = ResponseHead(limit: 65536)
+    try? response.begin(status: 200)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 256, alignment: 16)
+    defer { memory.deallocate() }
+    let encoder = ResponseEncoder(.http2, isNonParsed: false, minorVersion: 1, requestID: id)
+    var frames = ByteBuffer()
+    encoder.upgrade(
+      &response, own: { ServerFields(seconds: 0, server: "", in: memory) }, into: &frames)
+    return Array(frames.bytes)
+  }
+
+  private mutating func moveTunnel(
+    _ id: UInt32, _ session: inout HTTP2Session, _ out: inout ByteBuffer
+  ) {
+    guard let bytes = tunnels.removeValue(forKey: id) else { return }
+    var left = ByteBuffer()
+    bytes.withUnsafeBytes { left.append($0) }
+    switch session.moveTunnel(id, &left, most: .max, into: &out) {
+    case .blocked: tunnels[id] = Array(left.bytes)
+    case .all, .more, .over: break
     }
     flush(&out)
   }

@@ -64,6 +64,24 @@ import Wire
     #expect(WebSocketHandshake.Failure.keyMissing.status == 400)
   }
 
+  /// RFC 8441 §5: by extended CONNECT there is neither a key nor Connection, and nothing to upgrade to.
+  @Test func needsNoKeyOverHTTP2() {
+    func failure(_ change: (inout WebSocketHandshake) -> Void) -> WebSocketHandshake.Failure? {
+      self.failure {
+        ($0.isExtended, $0.key, $0.connection) = (true, nil, nil)
+        change(&$0)
+      }
+    }
+    #expect(failure { _ in } == nil)
+    #expect(failure { $0.key = held.text("short==") } == nil)
+    #expect(failure { $0.version = held.text("8") } == .version)
+    #expect(failure { $0.protocols = held.text("a b") } == .protocolMalformed)
+    var handshake = good()
+    #expect(handshake.status(of: .version) == 426 && handshake.status(of: .keyMissing) == 400)
+    handshake.isExtended = true
+    #expect(handshake.status(of: .version) == 400 && handshake.status(of: .protocolMalformed) == 400)
+  }
+
   @Test func knowsWhatIsAskedFor() {
     #expect(WebSocketHandshake.isAsked(upgrade: held.text("WebSocket")))
     #expect(WebSocketHandshake.isAsked(upgrade: held.text("h2c, websocket")))
