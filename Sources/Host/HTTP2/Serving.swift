@@ -59,7 +59,7 @@ extension Worker {
           served += 1
         case .ended(let id):
           connection.input.consume(offset)
-          if let record = record(multiplexer, id) { record.codec.complete() }
+          if let record = record(multiplexer, id) { requestEnded(multiplexer, record) }
           if feed(multiplexer, id, connection) == .handedOff { return .handedOff }
         case .over(let id, let error):
           connection.input.consume(offset)
@@ -146,6 +146,19 @@ extension Worker {
       close(record)
     }
     return .goesOn
+  }
+
+  /// No more of a request comes. Its trailers are the exchange's before anybody is told of the end.
+  private func requestEnded(_ multiplexer: MultiplexerPointer, _ record: ConnectionPointer) {
+    if let exchange = record.exchange,
+      let trailers = multiplexer.pointee.session.takeTrailers(record.streamID)
+    {
+      let isBeside = record.isDetached
+      if isBeside { exchange.lock.lock() }
+      exchange.pointee.keepTrailers(trailers.bytes)
+      if isBeside { exchange.lock.unlock() }
+    }
+    record.codec.complete()
   }
 
   /// Takes bytes of a body, or its end.
