@@ -52,7 +52,7 @@ extension Worker {
       return NSGI_MISUSE.rawValue
     }
     if exchange.phase == .called {
-      let isSent = exchange.pointee.takesTrailers && !section.lines.isEmpty
+      let isSent = exchange.pointee.takesTrailers && !section.lines.isEmpty && !isBodiless(exchange)
       if isSent { exchange.encoder.announce(section, in: &exchange.response) }
       // Without trailers the length of the body is known.
       encodeHead(exchange, knownLength: isSent ? -1 : Int64(exchange.held.count))
@@ -68,11 +68,15 @@ extension Worker {
     guard exchange.phase == .called else {
       return exchange.plan.hasBody && !exchange.sendsFile && exchange.plan.contentLength > exchange.written
     }
-    let status = exchange.response.status
-    let isBodiless = exchange.isHead || status == 204 || status == 205 || status == 304
     // X-Sendfile: the file has a length of its own.
-    guard !isBodiless, !exchange.response.hasSendfile else { return false }
+    guard !isBodiless(exchange), !exchange.response.hasSendfile else { return false }
     return exchange.response.contentLength > Int64(exchange.held.count)
+  }
+
+  /// The head that was started is that of a response without a body (RFC 9110 §6.4.1).
+  private func isBodiless(_ exchange: ExchangePointer) -> Bool {
+    let status = exchange.response.status
+    return exchange.isHead || status == 204 || status == 205 || status == 304
   }
 
   private func end(_ exchange: ExchangePointer, _ section: borrowing TrailerSection) {

@@ -82,4 +82,50 @@ public enum HTTP2Bytes {
     }
     return length + [UInt8(rest)] + bytes
   }
+
+  /// The fields of a block of this server, which adds nothing to the dynamic table and puts :status first
+  /// (RFC 7541 §6). A value in the Huffman code is empty here.
+  public static func fields(_ block: [UInt8]) throws(SupportError) -> [(name: String, value: String)] {
+    let statuses = [200, 204, 206, 304, 400, 404, 500]
+    var rest = block[...]
+    var fields: [(name: String, value: String)] = []
+    while let first = rest.popFirst() {
+      if statuses.indices.contains(Int(first) - 0x88) {
+        fields.append((":status", "\(statuses[Int(first) - 0x88])"))
+        continue
+      }
+      guard first < 0x10 else { throw .malformedReply("a field that begins with \(first) in \(block)") }
+      let index = integer(Int(first), prefix: 15, &rest)
+      let name = index == 0 ? text(&rest) : names[index] ?? "#\(index)"
+      fields.append((name, text(&rest)))
+    }
+    return fields
+  }
+
+  /// Names of the static table that answers use (RFC 7541 appendix A); others are their numbers.
+  private static let names = [
+    8: ":status", 21: "age", 22: "allow", 24: "cache-control", 28: "content-length", 31: "content-type",
+    33: "date", 34: "etag", 44: "last-modified", 45: "link", 46: "location", 54: "server", 55: "set-cookie",
+  ]
+
+  /// An integer whose prefix is `first` (RFC 7541 §5.1).
+  private static func integer(_ first: Int, prefix: Int, _ rest: inout ArraySlice<UInt8>) -> Int {
+    guard first == prefix else { return first }
+    var (value, shift) = (prefix, 0)
+    while let byte = rest.popFirst() {
+      value += Int(byte & 127) << shift
+      shift += 7
+      if byte & 128 == 0 { break }
+    }
+    return value
+  }
+
+  /// A string (RFC 7541 §5.2).
+  private static func text(_ rest: inout ArraySlice<UInt8>) -> String {
+    let first = rest.popFirst() ?? 0
+    let count = integer(Int(first & 127), prefix: 127, &rest)
+    let bytes = rest.prefix(count)
+    rest = rest.dropFirst(count)
+    return first & 128 != 0 ? "" : String(decoding: bytes, as: UTF8.self)
+  }
 }
