@@ -486,7 +486,7 @@ impl<'a> Request<'a> {
     pub fn takes_trailers(&self) -> bool {
         self.view.flags & sys::TAKES_TRAILERS != 0
     }
-    /// Sends an interim response, status 102 to 199, before the final one: 103 (Early Hints) with Link fields.
+    /// Sends an interim response, status 102 to 199, before the final one: 103 (Early Hints) with links.
     /// Does nothing for a client that takes none.
     pub fn interim(&mut self, status: u16, headers: &Headers) -> Result<(), Error> {
         if !self.host.has_trailers() {
