@@ -91,15 +91,16 @@ fi
 # Clients from PyPI, in an environment of their own.
 install_python_clients() {
   [ -x .build/venv/bin/uwsgi_curl ] && [ -e .build/venv/flup ] && [ -x .build/venv/bin/st ] &&
-    [ -x .build/venv/bin/uwsgitop ] && [ -e .build/venv/h2 ] && [ -e .build/venv/matplotlib ] && return
-  say "installing uwsgi-tools, flup, uwsgitop, prometheus-client, h2, schemathesis and matplotlib with pip" \
-    "in .build/venv"
+    [ -x .build/venv/bin/uwsgitop ] && [ -e .build/venv/h2 ] && [ -e .build/venv/matplotlib ] &&
+    [ -e .build/venv/grpcio ] && return
+  say "installing uwsgi-tools, flup, uwsgitop, prometheus-client, h2, schemathesis, matplotlib and grpcio" \
+    "with pip in .build/venv"
   mkdir -p .build
   /usr/bin/python3 -m venv --clear .build/venv
   .build/venv/bin/pip install -q --disable-pip-version-check uwsgi-tools==1.1.1 flup==1.0.3 \
     uwsgitop==0.12 prometheus-client==0.26.0 h2==4.3.0 \
-    schemathesis==4.32.5 matplotlib==3.11.2
-  touch .build/venv/flup .build/venv/h2 .build/venv/matplotlib
+    schemathesis==4.32.5 matplotlib==3.11.2 grpcio==1.85.1
+  touch .build/venv/flup .build/venv/h2 .build/venv/matplotlib .build/venv/grpcio
 }
 
 # Frameworks from PyPI, for the tests of WSGI and ASGI; made anew when the list is another one.

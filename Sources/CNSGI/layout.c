@@ -43,7 +43,7 @@ AT(nsgi_request, remote_addr, 112);
 AT(nsgi_request, content_type, 128);
 AT(nsgi_request, content_length, 144);
 
-SIZE(nsgi_host, 160);
+SIZE(nsgi_host, 184);
 AT(nsgi_host, head, 0);
 AT(nsgi_host, server, 16);
 AT(nsgi_host, version, 24);
@@ -63,6 +63,9 @@ AT(nsgi_host, flush, 128);
 AT(nsgi_host, on_ready, 136);
 AT(nsgi_host, finish, 144);
 AT(nsgi_host, reason, 152);
+AT(nsgi_host, interim, 160);
+AT(nsgi_host, trailers, 168);
+AT(nsgi_host, request_trailers, 176);
 
 SIZE(nsgi_boot, 88);
 AT(nsgi_boot, size, 0);

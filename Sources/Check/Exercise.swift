@@ -67,7 +67,9 @@ struct Exercise {
         change(&$0)
       }
     }
-    try request("POST in one-byte pieces", post { $0.mostPerRead = 1 })
+    try request(
+      "POST in one-byte pieces",
+      post { ($0.mostPerRead, $0.trailers) = (1, [("x-check", "a trailer")]) })
     try request("body that breaks off", post { $0.client = .leavesAfterReading(1000) })
     try request(
       "200 header fields",

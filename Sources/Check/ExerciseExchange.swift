@@ -14,8 +14,10 @@ final class ExerciseExchange: @unchecked Sendable {
   let step: String
   private unowned let host: ExerciseHost
   private let mutex = Monitor()
-  private var response: ExerciseResponse
-  private var bytesRead = 0
+  var response: ExerciseResponse
+  private(set) var bytesRead = 0
+  /// body() has given all of it.
+  private(set) var hasGivenBody = false
   private var isGone: Bool
   private var isEnded = false
   private(set) var endResult: Int32 = 0
@@ -97,7 +99,7 @@ final class ExerciseExchange: @unchecked Sendable {
     while !(wasCancelled && !isCancelling), mutex.wait(until: deadline) {}
   }
 
-  private func take(_ answer: ExerciseResponse.Answer) -> Int32 {
+  func take(_ answer: ExerciseResponse.Answer) -> Int32 {
     if let text = answer.violation { violation(text) }
     return answer.code
   }
@@ -142,6 +144,7 @@ final class ExerciseExchange: @unchecked Sendable {
         return NSGI_GONE.rawValue
       }
       whole.pointee = request.body
+      hasGivenBody = true
       return NSGI_OK.rawValue
     }
   }

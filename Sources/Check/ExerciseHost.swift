@@ -120,6 +120,12 @@ final class ExerciseHost: @unchecked Sendable {
         $0.wholeBody(whole, streams: host.promises(NSGI_STREAMS_IN))
       }
     }
+    host.request_trailers = { id, count in
+      let host = ExerciseHost.shared
+      return host.with(id, "request_trailers()", gone: nil) {
+        $0.requestTrailers(count, streams: host.promises(NSGI_STREAMS_IN))
+      }
+    }
   }
 
   private static func addResponse(to host: inout nsgi_host) {
@@ -158,6 +164,14 @@ final class ExerciseHost: @unchecked Sendable {
     }
     host.reason = { id, phrase in
       ExerciseHost.shared.with(id, "reason()", gone: ForkedCopy.absent) { $0.announce(phrase) }
+    }
+    host.interim = { id, status, fields, count in
+      ExerciseHost.shared.with(id, "interim()", gone: ForkedCopy.absent) {
+        $0.interim(status, fields, count)
+      }
+    }
+    host.trailers = { id, fields, count in
+      ExerciseHost.shared.with(id, "trailers()", gone: ForkedCopy.absent) { $0.trailers(fields, count) }
     }
   }
 

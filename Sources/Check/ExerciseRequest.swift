@@ -21,6 +21,8 @@ struct ExerciseScenario {
   var path = "/"
   var fields: [(name: String, value: String)] = [("host", "check.example"), ("user-agent", "check")]
   var body: [UInt8] = []
+  /// Fields behind the body.
+  var trailers: [(name: String, value: String)] = []
   /// The most bytes that one read() gives.
   var mostPerRead = Int.max
   var client = Client.stays
@@ -41,14 +43,18 @@ final class ExerciseRequest {
   private(set) var fieldCount = 0
   private(set) var environ: UnsafeMutablePointer<nsgi_pair>
   private(set) var environCount = 0
+  /// Fields behind the body.
+  private(set) var trailers: UnsafeMutablePointer<nsgi_pair>
+  private(set) var trailerCount = 0
   /// The plain form's list: name, value, …, NULL.
   private(set) var vars: UnsafeMutablePointer<UnsafePointer<CChar>?>
   private(set) var body = nsgi_str()
 
   init(_ scenario: ExerciseScenario, id: nsgi_id) throws(SystemError) {
-    let text = scenario.fields.reduce(0) { $0 + 2 * ($1.name.utf8.count + $1.value.utf8.count + 16) }
+    let all = scenario.fields + scenario.trailers
+    let text = all.reduce(0) { $0 + 2 * ($1.name.utf8.count + $1.value.utf8.count + 16) }
     let page = 4096
-    let most = scenario.fields.count + Self.ownVariables
+    let most = all.count + Self.ownVariables
     size = (text + scenario.body.count + most * 128 + 8 * page) / page * page
     memory = try System.mapMemory(size)
     let base = memory
@@ -60,6 +66,7 @@ final class ExerciseRequest {
     view = room(nsgi_request.self, 1)
     fields = room(nsgi_pair.self, most)
     environ = room(nsgi_pair.self, most)
+    trailers = room(nsgi_pair.self, scenario.trailers.count + 1)
     vars = room(UnsafePointer<CChar>?.self, 2 * most + 1)
     used = at
     fill(scenario, id)
@@ -91,6 +98,7 @@ final class ExerciseRequest {
     request.size = UInt32(MemoryLayout<nsgi_request>.size)
     if length > 0 { request.flags |= NSGI_HAS_BODY.rawValue }
     if scenario.isHead { request.flags |= NSGI_HEAD_ONLY.rawValue }
+    request.flags |= NSGI_TAKES_INTERIM.rawValue | NSGI_TAKES_TRAILERS.rawValue
     request.id = id
     request.method = lend(scenario.method)
     request.script_name = lend("")
@@ -115,6 +123,10 @@ final class ExerciseRequest {
     if !type.isEmpty { addVariable("CONTENT_TYPE", request.content_type) }
     if length > 0 { addVariable("CONTENT_LENGTH", lend("\(length)")) }
     for (name, value) in scenario.fields { addField(name, value) }
+    for (name, value) in scenario.trailers {
+      trailers[trailerCount] = nsgi_pair(name: lend(name), value: lend(value))
+      trailerCount += 1
+    }
     vars[2 * environCount] = nil
   }
 

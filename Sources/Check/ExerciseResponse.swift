@@ -22,8 +22,9 @@ struct ExerciseResponse: ~Copyable {
   private var head = ResponseHead(limit: 64 * 1024)
   /// Bytes of the body so far, including dropped ones (HEAD, 204, 304).
   private(set) var written: Int64 = 0
-  /// respond() was called: nothing may follow.
+  /// respond() or trailers() was called: nothing may follow.
   private(set) var isComplete = false
+  private var end = "respond()"
   private var wasRefused = false
   /// The head has been sent, by flush() or sendfile(): there can be no other one.
   private var isCommitted = false
@@ -43,7 +44,7 @@ struct ExerciseResponse: ~Copyable {
   /// What is wrong with the order of a call; nil if nothing is.
   private func outOfOrder(_ name: String, _ call: ResponseRules.Call) -> Answer? {
     let verdict = ResponseRules.verdict(call, in: stage)
-    let earlier = isComplete ? "respond()" : written > 0 ? "bytes of the body" : "flush()"
+    let earlier = isComplete ? end : written > 0 ? "bytes of the body" : "flush()"
     return switch verdict {
     case .allowed: nil
     case .gone: Answer(code: verdict.code, violation: nil)
@@ -80,7 +81,7 @@ struct ExerciseResponse: ~Copyable {
     _ call: String, name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) -> Answer {
     do throws(ResponseError) {
-      try head.add(name: name, value: value)
+      try head.add(name: name, value: value, mayAnnounce: call == "start()")
       return .ok
     } catch { return refuse(call, error, "field \(String(decoding: name, as: UTF8.self))") }
   }
@@ -164,6 +165,64 @@ struct ExerciseResponse: ~Copyable {
   private func touch(_ bytes: UnsafeRawBufferPointer) { _ = ExerciseResponse.checksum(bytes) }
 
   static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { FNV1a.hash(bytes) }
+
+  // MARK: Interim responses and trailers
+
+  func interim(_ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int) -> Answer {
+    if let fault = outOfOrder("interim()", .interim) { return fault }
+    guard 102...199 ~= status else {
+      return .misuse("interim() with the status \(status), which is not from 102 to 199")
+    }
+    var one = ResponseHead(limit: 64 * 1024)
+    do throws(ResponseError) { try one.begin(status: Int(status)) } catch {
+      return .misuse("interim() with the status \(status)")
+    }
+    for index in 0..<count {
+      guard let field = ExerciseResponse.field(fields, index) else {
+        return .misuse("interim() with a field at NULL")
+      }
+      do throws(ResponseError) { try one.add(name: field.name.bytes, value: field.value.bytes) } catch {
+        return ExerciseResponse.refusal("interim()", field, error)
+      }
+    }
+    guard one.contentLength < 0, !one.hasSendfile else {
+      return .misuse("interim() with a field of a body, which it has none of")
+    }
+    return .ok
+  }
+
+  mutating func trailers(_ fields: UnsafePointer<nsgi_pair>?, _ count: Int) -> Answer {
+    if let fault = outOfOrder("trailers()", .trailers) { return fault }
+    var section = TrailerSection(limit: 64 * 1024)
+    for index in 0..<count {
+      guard let field = ExerciseResponse.field(fields, index) else {
+        return .misuse("trailers() with a field at NULL")
+      }
+      do throws(ResponseError) { try section.add(name: field.name.bytes, value: field.value.bytes) } catch {
+        return ExerciseResponse.refusal("trailers()", field, error)
+      }
+    }
+    let declared = head.contentLength
+    guard isBodiless || declared <= written else {
+      return .misuse("trailers() after \(written) bytes of a Content-Length of \(declared)")
+    }
+    (isComplete, end) = (true, "trailers()")
+    return .ok
+  }
+
+  /// A field of a list; nil for none at NULL.
+  private static func field(_ fields: UnsafePointer<nsgi_pair>?, _ index: Int) -> nsgi_pair? {
+    guard let field = fields?[index], field.name.p != nil, field.value.p != nil || field.value.n == 0 else {
+      return nil
+    }
+    return field
+  }
+
+  private static func refusal(_ call: String, _ field: nsgi_pair, _ error: ResponseError) -> Answer {
+    let name = String(decoding: field.name.bytes, as: UTF8.self)
+    let code = error == .tooLarge ? NSGI_TOOBIG.rawValue : NSGI_MISUSE.rawValue
+    return Answer(code: code, violation: "\(call) with a bad field (\(name)): \(error.sentence)")
+  }
 
   // MARK: End
 

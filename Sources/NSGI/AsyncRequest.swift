@@ -21,6 +21,10 @@ public struct AsyncRequest: Sendable {
   public let contentType: String?
   /// Bytes of the body; nil if the client did not say.
   public let contentLength: Int?
+  /// What `interim` sends reaches the client.
+  public let takesInterim: Bool
+  /// What `AsyncResponseStream.end(trailers:)` is given reaches the client, behind a body.
+  public let takesTrailers: Bool
 
   private let exchange: AsyncExchange
 
@@ -36,6 +40,8 @@ public struct AsyncRequest: Sendable {
     remoteAddress = String(view.remote_addr)
     contentType = view.content_type.n == 0 ? nil : String(view.content_type)
     contentLength = view.content_length < 0 ? nil : Int(view.content_length)
+    takesInterim = view.flags & NSGI_TAKES_INTERIM.rawValue != 0
+    takesTrailers = view.flags & NSGI_TAKES_TRAILERS.rawValue != 0
   }
 
   /// Lines for the server's log, marked with this request.
@@ -45,12 +51,12 @@ public struct AsyncRequest: Sendable {
 
   /// A header field whatever its case, repeated ones joined with a comma; nil if absent.
   public func header(_ name: String) -> String? {
-    exchange.whileAlive { exchange.host.pointee.header(exchange.id, name) } ?? nil
+    exchange.whileAlive { exchange.host.header(exchange.id, name) } ?? nil
   }
 
   /// All header fields in the order received, names in lower case.
   public var headers: Headers {
-    exchange.whileAlive { exchange.host.pointee.headers(exchange.id) } ?? Headers()
+    exchange.whileAlive { exchange.host.headers(exchange.id) } ?? Headers()
   }
 
   /// A parameter of the query, decoded: the first one of that name; nil if absent.
@@ -61,12 +67,12 @@ public struct AsyncRequest: Sendable {
 
   /// One CGI meta-variable (RFC 3875), such as "SERVER_PORT" or "HTTP_COOKIE"; nil if absent.
   public func variable(_ name: String) -> String? {
-    exchange.whileAlive { exchange.host.pointee.variable(exchange.id, name) } ?? nil
+    exchange.whileAlive { exchange.host.variable(exchange.id, name) } ?? nil
   }
 
   /// All CGI meta-variables, HTTP_* included.
   public var environ: [String: String] {
-    exchange.whileAlive { exchange.host.pointee.all(exchange.id) } ?? [:]
+    exchange.whileAlive { exchange.host.all(exchange.id) } ?? [:]
   }
 
   // MARK: Body
@@ -110,6 +116,19 @@ public struct AsyncRequest: Sendable {
 
     /// Begins where the last reader ended.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(exchange: exchange) }
+  }
+
+  /// Fields behind the body, names in lower case; none before the body has been read to its end.
+  public var trailers: Headers {
+    exchange.whileAlive { exchange.host.trailers(exchange.id) } ?? Headers()
+  }
+
+  // MARK: Interim responses
+
+  /// Sends an interim response, status 102 to 199, before the final one: 103 (Early Hints) with Link fields.
+  /// Does nothing for a client that takes none; waits, without a thread, for one that is slow.
+  public func interim(_ status: Int = 103, headers: Headers) async throws {
+    _ = try await exchange.retrying(.space) { exchange.host.interim(exchange.id, status, headers) }
   }
 
   // MARK: Streaming
@@ -181,5 +200,12 @@ public struct AsyncResponseStream: Sendable {
     let result = exchange.whileAlive { exchange.host.pointee.flush(exchange.id) } ?? NSGI_GONE.rawValue
     // The rest is on its way as fast as the client takes it.
     if result != NSGI_AGAIN.rawValue { try HostError.check(result) }
+  }
+
+  /// Ends the response with fields behind its body, which are dropped where there is no place for them; a
+  /// `Trailer` among the headers of `start` announces them. Nothing can be sent afterwards.
+  public func end(trailers: Headers) async throws {
+    let result = exchange.whileAlive { exchange.host.end(exchange.id, trailers) } ?? NSGI_GONE.rawValue
+    try HostError.check(result)
   }
 }

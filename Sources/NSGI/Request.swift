@@ -35,25 +35,29 @@ public struct Request: ~Copyable {
   public var contentLength: Int? {
     view.pointee.content_length < 0 ? nil : Int(view.pointee.content_length)
   }
+  /// What `interim` sends reaches the client.
+  public var takesInterim: Bool { view.pointee.flags & NSGI_TAKES_INTERIM.rawValue != 0 }
+  /// What `ResponseStream.end(trailers:)` is given reaches the client, behind a body.
+  public var takesTrailers: Bool { view.pointee.flags & NSGI_TAKES_TRAILERS.rawValue != 0 }
   /// Lines for the server's log, marked with this request.
   public var log: Log { Log(host, id) }
 
   // MARK: Head
 
   /// A header field whatever its case, repeated ones joined with a comma; nil if absent.
-  public func header(_ name: String) -> String? { host.pointee.header(id, name) }
+  public func header(_ name: String) -> String? { host.header(id, name) }
 
   /// All header fields in the order received, names in lower case.
-  public var headers: Headers { host.pointee.headers(id) }
+  public var headers: Headers { host.headers(id) }
 
   /// A parameter of the query, decoded: the first one of that name; nil if absent.
   public func parameter(_ name: String) -> String? { Query.first(name, in: view.pointee.query.bytes) }
 
   /// One CGI meta-variable (RFC 3875), such as "SERVER_PORT" or "HTTP_COOKIE"; nil if absent.
-  public func variable(_ name: String) -> String? { host.pointee.variable(id, name) }
+  public func variable(_ name: String) -> String? { host.variable(id, name) }
 
   /// All CGI meta-variables, HTTP_* included.
-  public var environ: [String: String] { host.pointee.all(id) }
+  public var environ: [String: String] { host.all(id) }
 
   // MARK: Body
 
@@ -77,10 +81,22 @@ public struct Request: ~Copyable {
     Int(try HostError.check(host.pointee.read(id, buffer.baseAddress, buffer.count)))
   }
 
+  /// Fields behind the body, names in lower case; none before the end of the body has come, which `body`
+  /// waits for, and `read` with its 0.
+  public var trailers: Headers { host.trailers(id) }
+
   private func wholeBody() throws(HostError) -> nsgi_str {
     var result = nsgi_str()
     try HostError.check(host.pointee.body(id, &result))
     return result
+  }
+
+  // MARK: Interim responses
+
+  /// Sends an interim response, status 102 to 199, before the final one: 103 (Early Hints) with Link fields.
+  /// Does nothing for a client that takes none.
+  public func interim(_ status: Int = 103, headers: Headers) throws(HostError) {
+    try HostError.check(host.interim(id, status, headers))
   }
 
   // MARK: Streaming
@@ -137,4 +153,8 @@ public struct ResponseStream {
 
   /// Pushes what was written on towards the client now; the server gathers small pieces otherwise.
   public func flush() throws(HostError) { try HostError.check(host.pointee.flush(id)) }
+
+  /// Ends the response with fields behind its body, which are dropped where there is no place for them; a
+  /// `Trailer` among the headers of `start` announces them. Nothing can be sent afterwards.
+  public func end(trailers: Headers) throws(HostError) { try HostError.check(host.end(id, trailers)) }
 }

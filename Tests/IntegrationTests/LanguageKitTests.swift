@@ -80,6 +80,22 @@ enum Language: String, CaseIterable, CustomTestStringConvertible {
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test("hints before the response, and fields behind both bodies", arguments: Language.allCases)
+  func trailers(language: Language) throws {
+    let server = try server(language)
+    let socket = try server.connect()
+    try socket.send(
+      "POST /trailers HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "2\r\nab\r\n0\r\nX-Sum: 2\r\n\r\n")
+    let hint = try socket.receiveReply()
+    #expect(hint.status == 103 && hint["link"] == "</a>; rel=preload")
+    let reply = try socket.receiveReply()
+    #expect(reply.text == "ab x-sum=2" && reply["trailer"] == "X-Kit" && reply.isComplete)
+    #expect(reply.trailers.map(\.value) == ["behind"])
+    socket.close()
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("nothing is thrown across the border", arguments: Language.allCases)
   func errors(language: Language) throws {
     let server = try server(language)

@@ -38,6 +38,12 @@ private final class Table {
     return try socket.receiveReply()
   }
 
+  /// An interim response, and the final one.
+  func hinted(_ request: [UInt8]) throws -> (interim: Reply, final: Reply) {
+    try socket.send(request)
+    return (try socket.receiveReply(), try socket.receiveReply())
+  }
+
   func post(_ target: String, _ body: [UInt8]) throws -> Reply {
     let fields = "Host: h\r\nContent-Type: x/y\r\nContent-Length: \(body.count)\r\n"
     try socket.send(Array("POST \(target) HTTP/1.1\r\n\(fields)\r\n".utf8) + body)
@@ -84,12 +90,12 @@ private struct Notes {
         == "worker 0 of 1, generation 1, red on nsgi-server, table own, from '' ''")
     #expect(
       try table.get("/request%21?a=1&b").text
-        == "GET mount= path=/request! query=a=1&b HTTP/1.1 http address=127.0.0.1 type= length=0 flags=0 "
+        == "GET mount= path=/request! query=a=1&b HTTP/1.1 http address=127.0.0.1 type= length=0 flags=16 "
         + "size whole")
     #expect(
       try table.post("/mounted/request", [1, 2, 3]).text
         == "POST mount=/mounted path=/request query= HTTP/1.1 http address=127.0.0.1 type=x/y length=3 "
-        + "flags=2 size whole")
+        + "flags=18 size whole")
     let fields = "X-Table: one\r\nX-Other: x\r\nX-Table: two\r\n"
     #expect(try table.get("/environ", fields).text == "one, two, doubles 0, again the same")
     #expect(try table.get("/fields", fields).text == "one|two|")
@@ -118,6 +124,24 @@ private struct Notes {
     #expect(try table.get("/log").text == "table")
     #expect(table.server.process.output.contains("the table's line"), "\(table.server.process.output)")
     #expect(try table.get("/fail").status == 500)
+    try table.stop()
+  }
+
+  @Test("interim responses, and fields behind the body of request and response", arguments: TableApp.allCases)
+  func behind(language: TableApp) throws {
+    let table = try Table(language)
+    let head = "POST /behind HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n"
+    let body = "1\r\nx\r\n0\r\nX-One: 1\r\nHost: no\r\nx-two:\r\n\r\n"
+    let (hint, reply) = try table.hinted(Array((head + body).utf8))
+    #expect(hint.status == 103 && hint["link"] == "</a>; rel=preload")
+    #expect(
+      reply.text
+        == "x-one=1 x-two= trailers -3 interim 0 interim -3 interim -3 trailers -3 trailers -3 ")
+    #expect(reply["trailer"] == "X-Table" && reply["content-length"] == nil && reply.isComplete)
+    #expect(reply.trailers.map { "\($0.name): \($0.value)" } == ["X-Table: behind"])
+    // Who does not ask for trailers gets none, and a length instead.
+    let (_, other) = try table.hinted(Array("GET /behind HTTP/1.1\r\nHost: h\r\n\r\n".utf8))
+    #expect(other.trailers.isEmpty && other["trailer"] == nil && other["content-length"] != nil)
     try table.stop()
   }
 
@@ -160,7 +184,7 @@ private struct Notes {
     #expect(
       try table.get("/late").text == """
         environ 0 fields 0 env 0 read -2 body -2 respond -2 start -2 write -2 lend -2 sendfile -2 flush -2 \
-        on_ready -2 finish -2 released 1 , and never the same
+        on_ready -2 finish -2 interim -2 trailers -2 request_trailers 0 released 1 , and never the same
         """)
     try table.stop()
   }

@@ -15,6 +15,9 @@ enum AsyncFakeHost {
 
     // What it did.
     var status: Int32?
+    var interims: [Int32] = []
+    /// How many fields trailers() was given; nil: it was not called.
+    var trailers: Int?
     var sent: [UInt8] = []
     var log: [String] = []
     var results: [Int32] = []
@@ -85,6 +88,21 @@ enum AsyncFakeHost {
       }
     }
     table.pointee.flush = { _ in NSGI_AGAIN.rawValue }
+    table.pointee.interim = { _, status, _, _ in
+      AsyncFakeHost.state.withLock { state in
+        if state.isFull { return NSGI_AGAIN.rawValue }
+        state.interims.append(status)
+        return NSGI_OK.rawValue
+      }
+    }
+    table.pointee.trailers = { _, _, n in
+      AsyncFakeHost.state.withLock { $0.trailers = n }
+      return NSGI_OK.rawValue
+    }
+    table.pointee.request_trailers = { _, n in
+      n?.pointee = 0
+      return nil
+    }
     table.pointee.on_ready = { _, what, ready, argument in
       let number = UInt(bitPattern: argument)
       AsyncFakeHost.state.withLock { ($0.awaited, $0.ready, $0.argument) = (what, ready, number) }

@@ -142,6 +142,24 @@ private struct Refused: Error, CustomStringConvertible { let description: String
     #expect(Host.state.withLock { $0.sent } == [0x78, 1, 2])
   }
 
+  @Test func interimResponseWaitsForSpaceAndTrailersEndTheBody() async throws {
+    Host.reset { $0.isFull = true }
+    call { request in
+      try await request.interim(headers: ["Link": "</a.css>"])
+      #expect(request.trailers.fields.isEmpty)
+      let out = try request.start()
+      try await out.write("x")
+      try await out.end(trailers: ["X-Sum": "1", "X-Other": "2"])
+      return .streamed(out)
+    }
+    try await Host.until("on_ready") { $0.awaited & Int32(NSGI_READY_SPACE.rawValue) != 0 }
+    #expect(Host.state.withLock { $0.interims.isEmpty })
+    Host.fire { $0.isFull = false }
+    try await finished(NSGI_OK)
+    #expect(Host.state.withLock { $0.interims } == [103] && Host.state.withLock { $0.trailers } == 2)
+    #expect(Host.state.withLock { $0.sent } == [UInt8(ascii: "x")])
+  }
+
   @Test func aClientThatLeavesEndsWhatWaits() async throws {
     Host.reset { $0.body = [[]] }
     let reads = call { request in .bytes(try await request.collect()) }

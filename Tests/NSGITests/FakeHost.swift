@@ -20,11 +20,15 @@ struct FakeHost {
   var body: [UInt8] = []
   var bodyResult = NSGI_OK.rawValue
   var writeResult = NSGI_OK.rawValue
+  var requestTrailers: [(String, String)] = []
 
   // What it did.
   var head: Head?
   var sent: [UInt8] = []
   var flushes = 0
+  var interims: [Head] = []
+  /// nil: trailers() was not called.
+  var trailers: [String]?
   var log: [String] = []
   var bodyPosition = 0
 
@@ -36,7 +40,7 @@ struct FakeHost {
     let table = UnsafeMutablePointer<nsgi_host>.allocate(capacity: 1)
     table.initialize(to: nsgi_host())
     table.pointee.head = nsgi_head(
-      magic: UInt32(NSGI_MAGIC), major: 1, minor: 0, size: UInt32(MemoryLayout<nsgi_host>.size), flags: 0)
+      magic: UInt32(NSGI_MAGIC), major: 1, minor: 1, size: UInt32(MemoryLayout<nsgi_host>.size), flags: 0)
     table.pointee.server = UnsafePointer(lend("fake"))
     table.pointee.version = UnsafePointer(lend("7"))
     table.pointee.log = { id, level, text in current.log.append("\(id) \(level) \(copy(text))") }
@@ -81,7 +85,29 @@ struct FakeHost {
       current.flushes += 1
       return NSGI_OK.rawValue
     }
+    table.pointee.interim = { _, status, fields, n in
+      current.interims.append(FakeHost.head(status, fields, n))
+      return NSGI_OK.rawValue
+    }
+    table.pointee.trailers = { _, fields, n in
+      guard current.trailers == nil else { return NSGI_MISUSE.rawValue }
+      current.trailers = FakeHost.head(0, fields, n).fields
+      return NSGI_OK.rawValue
+    }
+    table.pointee.request_trailers = { _, n in FakeHost.pairs(current.requestTrailers, n) }
     return table
+  }()
+
+  /// The same host before there was minor 1.
+  nonisolated(unsafe) static let olderTable: UnsafeMutablePointer<nsgi_host> = {
+    let older = UnsafeMutablePointer<nsgi_host>.allocate(capacity: 1)
+    older.initialize(to: table.pointee)
+    older.pointee.head.minor = 0
+    older.pointee.head.size = UInt32(MemoryLayout<nsgi_host>.offset(of: \.interim)!)
+    older.pointee.interim = nil
+    older.pointee.trailers = nil
+    older.pointee.request_trailers = nil
+    return older
   }()
 
   private static func head(_ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ n: Int) -> Head {
@@ -145,6 +171,7 @@ struct FakeHost {
     (view.script_name, view.protocol, view.scheme) = (string("/shop"), string("HTTP/1.1"), string("http"))
     (view.remote_addr, view.content_type) = (string("::1"), string(current.contentType))
     view.content_length = Int64(current.body.count)
+    view.flags = NSGI_TAKES_TRAILERS.rawValue
     return table.pointee.call(state, &view)
   }
 }

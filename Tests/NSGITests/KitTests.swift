@@ -175,6 +175,31 @@ private final class Counter: App {
     #expect(current.flushes == 1)
   }
 
+  /// Hints, a body, trailers, and what the request has behind its own body.
+  private static func withTrailers(_ request: borrowing Request) throws -> Response {
+    try request.interim(headers: ["Link": "</a.css>; rel=preload"])
+    let stream = try request.start(headers: ["Trailer": "X-Sum"])
+    try stream.write("\(request.takesInterim) \(request.takesTrailers) \(request.trailers["x-a"] ?? "none")")
+    try stream.end(trailers: ["X-Sum": "7"])
+    return .streamed(stream)
+  }
+
+  @Test func interimResponsesAndTrailers() {
+    current.requestTrailers = [("x-a", "b")]
+    #expect(call { try Self.withTrailers($0) } == NSGI_OK.rawValue)
+    #expect(current.interims == [FakeHost.Head(status: 103, fields: ["Link: </a.css>; rel=preload"])])
+    #expect(current.trailers == ["X-Sum: 7"] && current.sentText == "false true b")
+    #expect(current.head?.fields == ["Trailer: X-Sum"])
+  }
+
+  @Test func aHostOfMinor0IsAskedForNothingNewer() throws {
+    let loaded = FakeHost.load(table, host: FakeHost.olderTable)
+    Scripted.answer = { try Self.withTrailers($0) }
+    #expect(FakeHost.call(table, loaded.state) == NSGI_OK.rawValue)
+    #expect(current.interims.isEmpty && current.trailers == nil && current.sentText == "false true none")
+    table.pointee.unload(loaded.state)
+  }
+
   @Test(arguments: [NSGI_OK.rawValue, NSGI_GONE.rawValue])
   func lentBytesAreLetGoOnce(result: Int32) {
     current.writeResult = result

@@ -13,7 +13,9 @@ public struct Reply: Sendable {
   public var body: [UInt8]
   /// The content came whole: its length was kept, the last chunk seen, or its end is the connection's.
   public var isComplete = true
-  /// The trailer fields of a chunked response.
+  /// Interim responses before it, where a client reports them together.
+  public var interim: [Reply] = []
+  /// The trailer fields of a chunked response, or of one over HTTP/2.
   public var trailers: [(name: String, value: String)] = []
 
   /// The content as text.

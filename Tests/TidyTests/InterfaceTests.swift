@@ -20,7 +20,7 @@ import Testing
   @Test("the tables have the members that were agreed on; a new one comes at the end, with its line here")
   func memberCounts() throws {
     #expect(try members(of: "nsgi_environ").count == 4)
-    #expect(try members(of: "nsgi_host").count == 18)
+    #expect(try members(of: "nsgi_host").count == 21)
     #expect(try members(of: "nsgi_app").count == 11)
     #expect(try members(of: "nsgi_ws_handlers").count == 4)
     #expect(try members(of: "nsgi_websocket").count == 16)
@@ -32,7 +32,7 @@ import Testing
     let lines = try #require(header.first).lines
     // WebSockets, which most applications have none of, come behind it.
     let core = lines.prefix { !$0.hasPrefix("/* ==== nsgi.websocket") }
-    #expect(core.count <= 360 && lines.count <= 450)
+    #expect(core.count <= 380 && lines.count <= 470)
   }
 
   @Test("nsgi.h includes nothing but two headers of the language")

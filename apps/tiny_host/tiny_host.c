@@ -224,9 +224,10 @@ static int reason(nsgi_id id, nsgi_str words) {
   return NSGI_OK;
 }
 
-static const nsgi_host host = {
-  {NSGI_MAGIC, NSGI_MAJOR, NSGI_MINOR, sizeof host, 0}, "tiny_host", "1", log_, extension, environ_, fields_,
-  env, read_, body_, respond, start, write_, lend, sendfile_, flush, on_ready, finish, reason};
+/* Of version 1.0: what came later is not in it (11.1). */
+static const nsgi_host host = {{NSGI_MAGIC, NSGI_MAJOR, 0, offsetof(nsgi_host, interim), 0}, "tiny_host", "1",
+  log_, extension, environ_, fields_, env, read_, body_, respond, start, write_, lend, sendfile_, flush,
+  on_ready, finish, reason, 0, 0, 0};
 
 /* ---- The plain form (12) */
 
@@ -311,7 +312,7 @@ static const char *enter(void *library, int (**application)(const nsgi_environ *
   if (!entry) return *application ? NULL : "it exports neither nsgi_entry nor application";
   if (!(app = entry(&host))) return "it refuses this host";
   const nsgi_head *its = &app->head;
-  int is_known = its->magic == NSGI_MAGIC && its->major == NSGI_MAJOR && its->minor <= NSGI_MINOR;
+  int is_known = its->magic == NSGI_MAGIC && its->major == NSGI_MAJOR && its->minor == 0;
   return is_known && NSGI_HAS(app, call) ? NULL : "its table is not one for this host";
 }
 

@@ -44,6 +44,9 @@ pub mod sys {
     pub const STREAMS_IN: u32 = 4;
     pub const MAY_ASYNC: u32 = 8;
 
+    pub const TAKES_INTERIM: u32 = 16;
+    pub const TAKES_TRAILERS: u32 = 32;
+
     pub type Id = u64;
     pub type Release = Option<unsafe extern "C" fn(*mut c_void)>;
     pub type Sink = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> c_int;
@@ -110,6 +113,17 @@ pub mod sys {
         pub on_ready: unsafe extern "C" fn(Id, c_int, Release, *mut c_void) -> c_int,
         pub finish: unsafe extern "C" fn(Id, c_int) -> c_int,
         pub reason: unsafe extern "C" fn(Id, Str) -> c_int,
+        // Since minor 1: not there in a host whose head says less.
+        pub interim: unsafe extern "C" fn(Id, c_int, *const Pair, usize) -> c_int,
+        pub trailers: unsafe extern "C" fn(Id, *const Pair, usize) -> c_int,
+        pub request_trailers: unsafe extern "C" fn(Id, *mut usize) -> *const Pair,
+    }
+
+    impl Host {
+        /// It has the functions of minor 1.
+        pub fn has_trailers(&self) -> bool {
+            self.head.minor >= 1
+        }
     }
 
     #[repr(C)]
@@ -543,6 +557,35 @@ impl<'a> Request<'a> {
         Error::check(unsafe { (self.host.read)(self.view.id, into, buffer.len()) })
     }
 
+    /// Fields behind the body, names in lower case; none before the end of the body has come, which `body`
+    /// waits for, and `read` with its 0.
+    pub fn trailers(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + '_ {
+        let mut n = 0;
+        let fields: &'a [sys::Pair] = match self.host.has_trailers() {
+            true => unsafe { pairs((self.host.request_trailers)(self.view.id, &mut n), n) },
+            false => &[],
+        };
+        fields.iter().map(move |field| (self.text(field.name), self.text(field.value)))
+    }
+    /// What `interim` sends reaches the client.
+    pub fn takes_interim(&self) -> bool {
+        self.view.flags & sys::TAKES_INTERIM != 0
+    }
+    /// What `Writer::end` is given reaches the client, behind a body.
+    pub fn takes_trailers(&self) -> bool {
+        self.view.flags & sys::TAKES_TRAILERS != 0
+    }
+    /// Sends an interim response, status 102 to 199, before the final one: 103 (Early Hints) with links.
+    /// Does nothing for a client that takes none.
+    pub fn interim(&mut self, status: u16, headers: &Headers) -> Result<(), Error> {
+        if !self.host.has_trailers() {
+            return Ok(());
+        }
+        let (host, id, status) = (self.host, self.view.id, c_int::from(status));
+        let result = with_pairs(headers, |pairs, n| unsafe { (host.interim)(id, status, pairs, n) });
+        Error::check(result.into()).map(|_| ())
+    }
+
     /// Begins a response whose body follows through the writer; end it with `Ok(Response::sent())`.
     pub fn start(&mut self, status: u16, headers: &Headers) -> Result<Writer<'a>, Error> {
         start(self.host, self.view.id, status, headers)
@@ -600,6 +643,16 @@ impl<'a> Writer<'a> {
     /// Pushes what was written on towards the client now; the host gathers small pieces otherwise.
     pub fn flush(&mut self) -> Result<(), Error> {
         Error::check(unsafe { (self.host.flush)(self.id) }.into()).map(|_| ())
+    }
+    /// Ends the response with fields behind its body, which are dropped where there is no place for them; a
+    /// `Trailer` among the headers of `start` announces them.
+    pub fn end(self, trailers: &Headers) -> Result<(), Error> {
+        if !self.host.has_trailers() {
+            return Ok(());
+        }
+        let (host, id) = (self.host, self.id);
+        let result = with_pairs(trailers, |pairs, n| unsafe { (host.trailers)(id, pairs, n) });
+        Error::check(result.into()).map(|_| ())
     }
 }
 

@@ -18,6 +18,10 @@ pub const streams_in: u32 = 1 << 2;
 pub const may_async: u32 = 1 << 3;
 pub const unloadable: u32 = 1 << 4;
 
+/// Flags of a request, minor 1: what interim() or trailers() is given reaches the client.
+pub const takes_interim: u32 = 1 << 4;
+pub const takes_trailers: u32 = 1 << 5;
+
 pub const Id = u64;
 /// What lend() and on_ready() call, with the argument that they were given.
 pub const Callback = *const fn (?*anyopaque) callconv(.c) void;
@@ -82,6 +86,15 @@ pub const Host = extern struct {
     on_ready: *const fn (Id, c_int, ?Callback, ?*anyopaque) callconv(.c) c_int,
     finish: *const fn (Id, c_int) callconv(.c) c_int,
     reason: *const fn (Id, Str) callconv(.c) c_int,
+    // Since minor 1: see hasTrailers().
+    interim: *const fn (Id, c_int, [*]const Pair, usize) callconv(.c) c_int,
+    trailers: *const fn (Id, [*]const Pair, usize) callconv(.c) c_int,
+    request_trailers: *const fn (Id, ?*usize) callconv(.c) ?[*]const Pair,
+
+    /// The last three functions are there: the host is one of minor 1 or later.
+    pub fn hasTrailers(self: *const Host) bool {
+        return self.head.minor >= 1;
+    }
 };
 
 pub const Boot = extern struct {
@@ -162,11 +175,11 @@ pub fn head(flags: u32) Head {
     return .{ .size = @sizeOf(App), .flags = flags };
 }
 
-// The layout of nsgi.h 1.0 (Tests/Fixtures/abi).
+// The layout of nsgi.h 1.1 (Tests/Fixtures/abi).
 comptime {
     std.debug.assert(@sizeOf(Request) == 152);
     std.debug.assert(@sizeOf(Boot) == 88);
-    std.debug.assert(@sizeOf(Host) == 160);
+    std.debug.assert(@sizeOf(Host) == 184);
     std.debug.assert(@sizeOf(App) == 104);
     std.debug.assert(@sizeOf(WsHandlers) == 32);
     std.debug.assert(@sizeOf(WebSocket) == 128);

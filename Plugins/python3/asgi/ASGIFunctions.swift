@@ -10,7 +10,7 @@ enum ASGIFunctions {
     ("asgi_bell", bell), ("asgi_take", take), ("asgi_unheard", unheard), ("asgi_read", read),
     ("asgi_respond", respond), ("asgi_start", start), ("asgi_write", write), ("asgi_sendfile", sendfile),
     ("asgi_finish", finish), ("asgi_await", awaitReadiness), ("asgi_is_late", isLate), ("asgi_log", log),
-    ("asgi_leave", leave),
+    ("asgi_leave", leave), ("asgi_interim", interim), ("asgi_trailers", trailers),
   ]
 
   /// The most that `read` gives.
@@ -128,6 +128,26 @@ private let sendfile: PyCFunctionFast = { _, arguments, count in
     let offset = Argument.int(arguments[2]), let bytes = Argument.int(arguments[3])
   else { return nil }
   return result(Interpreter.unlocked { host.pointee.sendfile(id, file, Int64(offset), Int64(bytes)) })
+}
+
+/// asgi_interim(application, id, status, headers) -> a result; it leaves at once.
+private let interim: PyCFunctionFast = { _, arguments, count in
+  guard count == 4, let arguments else { return raise(py_type_error(), "asgi_interim takes four") }
+  guard let id = Argument.id(arguments[1]), let status = Argument.int32(arguments[2]) else { return nil }
+  return ASGIFunctions.withHead(arguments[0]!, arguments[3]!) { fields in
+    result(host.pointee.interim(id, status, fields.baseAddress, fields.count))
+  }
+}
+
+/// asgi_trailers(application, id, headers) -> a result; the exchange is over if it is good.
+private let trailers: PyCFunctionFast = { _, arguments, count in
+  guard count == 3, let arguments else { return raise(py_type_error(), "asgi_trailers takes three") }
+  guard let id = Argument.id(arguments[1]) else { return nil }
+  return ASGIFunctions.withHead(arguments[0]!, arguments[2]!) { fields in
+    let code = host.pointee.trailers(id, fields.baseAddress, fields.count)
+    guard code == NSGI_OK.rawValue else { return result(code) }
+    return result(host.pointee.finish(id, NSGI_OK.rawValue))
+  }
 }
 
 /// asgi_finish(id, result) -> a result.

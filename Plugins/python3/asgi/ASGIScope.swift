@@ -8,8 +8,10 @@ enum ASGIScope {
   /// The members that every scope has: copied for each.
   private nonisolated(unsafe) static var template: Object!
   private nonisolated(unsafe) static var versions: Object!
-  /// Names of the extensions that every request has.
+  /// Names of the extensions that every request has, and of those that depend on its client.
   private nonisolated(unsafe) static var extensions: [Object] = []
+  private nonisolated(unsafe) static var hints: Object!
+  private nonisolated(unsafe) static var trailers: Object!
   private nonisolated(unsafe) static var keys: Keys!
 
   /// Names of members.
@@ -43,9 +45,12 @@ enum ASGIScope {
     guard let keys = Keys(), let template = dict(["type": "http", "scheme": "http", "http_version": "1.1"]),
       let versions = dict(["version": "3.0", "spec_version": "2.4"]),
       let sendsPaths = PyUnicode_InternFromString("http.response.pathsend"),
-      let debugs = PyUnicode_InternFromString("http.response.debug")
+      let debugs = PyUnicode_InternFromString("http.response.debug"),
+      let hints = PyUnicode_InternFromString("http.response.early_hint"),
+      let trailers = PyUnicode_InternFromString("http.response.trailers")
     else { return false }
     (self.keys, self.template, self.versions) = (keys, template, versions)
+    (self.hints, self.trailers) = (hints, trailers)
     extensions = isDevelopment ? [sendsPaths, debugs] : [sendsPaths]
     return true
   }
@@ -93,6 +98,8 @@ enum ASGIScope {
     guard let own = PyDict_New() else { return nil }
     let isFilled =
       extensions.allSatisfy { put(own, $0, PyDict_New()) }
+      && (view.flags & NSGI_TAKES_INTERIM.rawValue == 0 || put(own, hints, PyDict_New()))
+      && (view.flags & NSGI_TAKES_TRAILERS.rawValue == 0 || put(own, trailers, PyDict_New()))
       && (view.flags & NSGI_TLS.rawValue == 0 || TLSExtension.add(to: own, host, view.id))
     if isFilled { return own }
     py_release(own)

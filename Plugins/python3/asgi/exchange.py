@@ -26,15 +26,17 @@ class Stage(enum.Enum):
     STARTED = 2
     # Part of the body was given.
     SENDING = 3
+    # All of the body was given, and trailers follow.
+    TRAILING = 4
     # All of it was given, or nothing more can be sent.
-    OVER = 4
+    OVER = 5
 
-WAITING, STARTED, SENDING, OVER = Stage
+WAITING, STARTED, SENDING, TRAILING, OVER = Stage
 
 class Exchange:
     '''What an application is called with, besides the scope: receive and send.'''
     __slots__ = ("serving", "application", "id", "scope", "stage", "isBody", "kept", "isGone", "isLate",
-                 "status", "headers", "waiters", "wanted", "task", "__weakref__")
+                 "status", "headers", "trailers", "waiters", "wanted", "task", "__weakref__")
 
     def __init__(self, serving, application, id, scope, has_body):
         self.serving, self.application, self.id, self.scope = serving, application, id, scope
@@ -42,6 +44,8 @@ class Exchange:
         # There is more of the request's body to receive, and a piece of it that was already looked at.
         self.isBody, self.kept = True, None if has_body else b""
         self.waiters, self.wanted, self.task = None, 0, None
+        # Fields behind the body so far; None unless the application has announced some.
+        self.trailers = None
 
     async def run(self):
         request.set(self.id)
@@ -142,15 +146,21 @@ class Exchange:
         if stage is WAITING:
             if kind == "http.response.debug" and self.application.isDevelopment:
                 return self.tell_template(message)
+            if kind == "http.response.early_hint" and self.offers(kind):
+                return await self.send_hint(message)
             if kind != "http.response.start":
                 raise RuntimeError(f"expected the ASGI message 'http.response.start', but got {kind!r}")
             self.start(message)
+        elif stage is TRAILING:
+            if kind != "http.response.trailers":
+                raise RuntimeError(f"expected the ASGI message 'http.response.trailers', but got {kind!r}")
+            self.send_trailers(message)
         elif kind == "http.response.body":
             more = message.get("more_body", False)
             body = message.get("body", b"")
             if type(body) is not bytes:
                 body = as_bytes(body)
-            if stage is STARTED and not more:
+            if stage is STARTED and not more and self.trailers is None:
                 self.checked(self.with_head(native.asgi_respond, body))
                 self.end()
             else:
@@ -166,9 +176,26 @@ class Exchange:
             raise ValueError("the status of 'http.response.start' is a number from 200 to 599, "
                              f"not {status!r}")
         if message.get("trailers"):
-            raise RuntimeError("the scope announces no 'http.response.trailers': send none")
+            if not self.offers("http.response.trailers"):
+                raise RuntimeError("the scope announces no 'http.response.trailers': send none")
+            self.trailers = []
         self.status, self.headers = int(status), [*message.get("headers", ())]
         self.stage = STARTED
+
+    def offers(self, extension):
+        return extension in self.scope.get("extensions", ())
+
+    async def send_hint(self, message):
+        '''http.response.early_hint: 103 with Link fields (RFC 8297).'''
+        links = [(b"link", as_bytes(link, "http.response.early_hint")) for link in message.get("links", ())]
+        while self.checked(native.asgi_interim(self.application, self.id, 103, links)) == AGAIN:
+            await self.until_space()
+
+    def send_trailers(self, message):
+        self.trailers += as_headers(message.get("headers", ()), "http.response.trailers")
+        if not message.get("more_trailers", False):
+            self.checked(native.asgi_trailers(self.application, self.id, self.trailers))
+            self.end()
 
     def tell_template(self, message):
         '''http.response.debug, of which the log gets the name of the template.'''
@@ -191,7 +218,7 @@ class Exchange:
             while self.checked(native.asgi_write(self.id, body)) == AGAIN:
                 await self.until_space()
         if not more:
-            self.finish(OK)
+            self.complete()
 
     async def send_path(self, path):
         if not isinstance(path, (str, os.PathLike)) or not os.path.isabs(path):
@@ -214,7 +241,7 @@ class Exchange:
                     await self.until_space()
                 else:
                     offset, left = offset + count, left - count
-            self.finish(OK)
+            self.complete()
         finally:
             os.close(file)
 
@@ -239,13 +266,22 @@ class Exchange:
             raise OSError("the file has become shorter than it was, or cannot be read")
         if result == MISUSE or result == TOOBIG:
             if self.stage is STARTED:
-                self.stage = WAITING
+                self.stage, self.trailers = WAITING, None
                 raise RuntimeError("the server refuses this response; its reason is in the log")
+            if self.stage is WAITING or self.stage is TRAILING:
+                raise RuntimeError("the server refuses these headers; its reason is in the log")
             raise RuntimeError("the server refuses this piece of a body: it goes beyond the Content-Length")
         self.isGone = True
         raise ClientDisconnected("the client is gone")
 
     # The end.
+
+    def complete(self):
+        '''All of the body was given.'''
+        if self.trailers is None:
+            self.finish(OK)
+        else:
+            self.stage = TRAILING
 
     def finish(self, result):
         native.asgi_finish(self.id, result)
@@ -264,7 +300,7 @@ class Exchange:
     def give_up(self, page):
         '''Answers for an application that has failed: with a page as long as nothing has been sent; otherwise
         cuts the response.'''
-        if self.stage is SENDING:
+        if self.stage is SENDING or self.stage is TRAILING:
             return self.finish(FAIL)
         page = page.encode("utf-8", "backslashreplace")
         headers = [(b"content-type", b"text/plain; charset=utf-8")]
@@ -292,7 +328,8 @@ class Exchange:
         if self.isGone:
             return self.finish(GONE)
         what = {WAITING: "without a response", STARTED: "before the body of its response",
-                SENDING: "before the end of its response"}[self.stage]
+                SENDING: "before the end of its response",
+                TRAILING: "before the trailers of its response"}[self.stage]
         self.log("error", f"{self.heading()}: the application returned {what}: "
                           f"{place(self.application.name, self.application.callable, None)}")
         self.give_up(FAILED)
@@ -313,12 +350,12 @@ def as_bytes(body, kind="http.response.body"):
         return bytes(body)
     raise TypeError(f"the body of {kind!r} is bytes, not {type(body).__name__}")
 
-def as_headers(headers):
+def as_headers(headers, kind="http.response.start"):
     found = []
     for one in headers:
         pair = tuple(one) if not isinstance(one, (str, bytes)) else ()
         if len(pair) != 2 or not all(isinstance(part, (bytes, bytearray, memoryview)) for part in pair):
-            raise TypeError("the headers of 'http.response.start' are pairs of bytes, as "
+            raise TypeError(f"the headers of {kind!r} are pairs of bytes, as "
                             f"(b'content-type', b'text/plain'), not {one!r}")
         found.append((bytes(pair[0]), bytes(pair[1])))
     return found

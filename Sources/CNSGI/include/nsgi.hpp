@@ -111,6 +111,20 @@ struct Response {
 inline std::string_view view(nsgi_str text) noexcept { return {text.p ? text.p : "", text.n}; }
 inline nsgi_str str(std::string_view text) noexcept { return {text.data(), text.size()}; }
 
+namespace detail {
+
+/// Calls body with fields as the host takes them.
+template <class Body>
+int withPairs(const Headers &headers, Body body) {
+  nsgi_pair few[8];
+  std::vector<nsgi_pair> many(headers.size() > 8 ? headers.size() : 0);
+  nsgi_pair *pairs = many.empty() ? few : many.data();
+  for (size_t i = 0; i < headers.size(); i++) pairs[i] = {str(headers[i].first), str(headers[i].second)};
+  return body(pairs, headers.size());
+}
+
+}  // namespace detail
+
 /// The body of a response under way. A handle: copies mean the same response, late use is an Error.
 class Writer {
  public:
@@ -144,6 +158,15 @@ class Writer {
     return *this;
   }
 
+  /// Ends the response with fields behind its body, which are dropped where there is no place for them; a
+  /// Trailer among the headers of start() announces them. Nothing can be sent afterwards.
+  void end(const Headers &trailers) {
+    if (!NSGI_HAS(host_, trailers)) return;
+    Error::check(detail::withPairs(trailers, [&](const nsgi_pair *pairs, size_t n) {
+      return host_->trailers(id_, pairs, n);
+    }));
+  }
+
  private:
   const nsgi_host *host_;
   nsgi_id id_;
@@ -164,10 +187,19 @@ class Exchange {
 
   /// Begins a response whose body follows through the writer; end it with `return Response::streamed()`.
   Writer start(int status = 200, const Headers &headers = {}) const {
-    Error::check(withPairs(headers, [&](const nsgi_pair *pairs, size_t n) {
+    Error::check(detail::withPairs(headers, [&](const nsgi_pair *pairs, size_t n) {
       return host_->start(id_, status, pairs, n);
     }));
     return Writer(host_, id_);
+  }
+
+  /// Sends an interim response, status 102 to 199, before the final one: 103 (Early Hints) with Link fields.
+  /// Does nothing for a client that takes none, or over a host of version 1.0.
+  void interim(int status, const Headers &headers = {}) const {
+    if (!NSGI_HAS(host_, interim)) return;
+    Error::check(detail::withPairs(headers, [&](const nsgi_pair *pairs, size_t n) {
+      return host_->interim(id_, status, pairs, n);
+    }));
   }
 
   /// Calls function(arg) once on a host thread, as soon as one of what (nsgi_ready) is so; what == 0 takes
@@ -178,7 +210,7 @@ class Exchange {
 
   /// The whole response at once; an nsgi_result.
   int respond(const Response &response) const {
-    return withPairs(response.headers, [&](const nsgi_pair *pairs, size_t n) {
+    return detail::withPairs(response.headers, [&](const nsgi_pair *pairs, size_t n) {
       const std::string &body = response.body;
       return host_->respond(id_, response.status, pairs, n, body.data(), body.size());
     });
@@ -187,16 +219,6 @@ class Exchange {
  protected:
   const nsgi_host *host_;
   nsgi_id id_;
-
- private:
-  template <class Body>
-  static int withPairs(const Headers &headers, Body body) {
-    nsgi_pair few[8];
-    std::vector<nsgi_pair> many(headers.size() > 8 ? headers.size() : 0);
-    nsgi_pair *pairs = many.empty() ? few : many.data();
-    for (size_t i = 0; i < headers.size(); i++) pairs[i] = {str(headers[i].first), str(headers[i].second)};
-    return body(pairs, headers.size());
-  }
 };
 
 /// The right and the duty to answer a request after its handler has returned, from any thread. Moves, never
@@ -296,6 +318,19 @@ class Request : public Exchange {
   size_t read(void *buffer, size_t capacity) {
     return static_cast<size_t>(Error::check(host_->read(id_, buffer, capacity)));
   }
+
+  /// Fields behind the body, names in lower case; none before the end of the body has come, which body()
+  /// waits for, and read() with its 0.
+  Pairs trailers() const noexcept {
+    Pairs pairs;
+    if (NSGI_HAS(host_, request_trailers)) pairs.first = host_->request_trailers(id_, &pairs.count);
+    return pairs;
+  }
+
+  /// What interim() sends reaches the client.
+  bool takesInterim() const noexcept { return view_->flags & NSGI_TAKES_INTERIM; }
+  /// What Writer::end() is given reaches the client, behind a body.
+  bool takesTrailers() const noexcept { return view_->flags & NSGI_TAKES_TRAILERS; }
 
   /// Takes the answer away from the handler, which returns Response::later(). Needs NSGI_MAY_ASYNC.
   Later later() noexcept {

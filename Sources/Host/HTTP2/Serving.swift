@@ -59,7 +59,7 @@ extension Worker {
           served += 1
         case .ended(let id):
           connection.input.consume(offset)
-          if let record = record(multiplexer, id) { requestEnded(record) }
+          if let record = record(multiplexer, id) { requestEnded(multiplexer, record) }
           if feed(multiplexer, id, connection) == .handedOff { return .handedOff }
         case .over(let id, let error):
           connection.input.consume(offset)
@@ -136,7 +136,7 @@ extension Worker {
       close(record)
       throw error
     }
-    if ends { requestEnded(record) }
+    if ends { requestEnded(multiplexer, record) }
     guard let fault else { return serve(carrier) { decode(record) } }
     if fault.answer > 0 {
       refuse(record, fault.answer, fault.description)
@@ -148,8 +148,16 @@ extension Worker {
     return .goesOn
   }
 
-  /// The client has ended its side of a stream.
-  private func requestEnded(_ record: ConnectionPointer) {
+  /// No more of a request comes. Its trailers are the exchange's before anybody is told of the end.
+  private func requestEnded(_ multiplexer: MultiplexerPointer, _ record: ConnectionPointer) {
+    if let exchange = record.exchange,
+      let trailers = multiplexer.pointee.session.takeTrailers(record.streamID)
+    {
+      let isBeside = record.isDetached
+      if isBeside { exchange.lock.lock() }
+      exchange.pointee.keepTrailers(trailers.bytes)
+      if isBeside { exchange.lock.unlock() }
+    }
     record.codec.complete()
     record.next(.endReceived)
   }

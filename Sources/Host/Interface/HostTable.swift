@@ -55,6 +55,9 @@ enum HostTable {
       Access.with(id) { $0.worker.finish($0, result) } ?? ForkedCopy.absent
     }
     table.reason = { id, phrase in HostTable.reason(id, phrase) }
+    table.interim = { id, status, fields, count in HostTable.interim(id, status, fields, count) }
+    table.trailers = { id, fields, count in HostTable.trailers(id, fields, count) }
+    table.request_trailers = { id, count in HostTable.requestTrailers(id, count) }
     return table
   }
 
@@ -109,6 +112,18 @@ enum HostTable {
     } ?? ForkedCopy.absent
   }
 
+  private static func requestTrailers(
+    _ id: nsgi_id, _ count: UnsafeMutablePointer<Int>?
+  ) -> UnsafePointer<nsgi_pair>? {
+    count?.pointee = 0
+    return Access.with(id) { (exchange) -> UnsafePointer<nsgi_pair>? in
+      guard exchange.stream.isComplete else { return nil }
+      guard let trailers = exchange.pointee.trailers else { return RequestTrailers.none }
+      count?.pointee = trailers.pointee.count
+      return UnsafePointer(trailers.pointee.pairs)
+    } ?? nil
+  }
+
   // MARK: Response
 
   private static func respond(
@@ -152,6 +167,18 @@ enum HostTable {
 
   private static func flush(_ id: nsgi_id) -> Int32 {
     Access.with(id) { $0.worker.flushResponse($0) } ?? ForkedCopy.absent
+  }
+
+  private static func interim(
+    _ id: nsgi_id, _ status: Int32, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int
+  ) -> Int32 {
+    guard count == 0 || fields != nil else { return NSGI_MISUSE.rawValue }
+    return Access.with(id) { $0.worker.interim($0, status, fields, count) } ?? ForkedCopy.absent
+  }
+
+  private static func trailers(_ id: nsgi_id, _ fields: UnsafePointer<nsgi_pair>?, _ count: Int) -> Int32 {
+    guard count == 0 || fields != nil else { return NSGI_MISUSE.rawValue }
+    return Access.with(id) { $0.worker.trailers($0, fields, count) } ?? ForkedCopy.absent
   }
 
   // MARK: Log

@@ -42,7 +42,8 @@ extension Worker {
       try exchange.response.beginAnnounced(status: Int(status))
       for index in 0..<count {
         guard let fields else { throw ResponseError.invalidName }
-        try exchange.response.add(name: fields[index].name.bytes, value: fields[index].value.bytes)
+        try exchange.response.add(
+          name: fields[index].name.bytes, value: fields[index].value.bytes, mayAnnounce: call == .start)
       }
     } catch {
       return refused(exchange, error)
@@ -153,6 +154,7 @@ extension ResponseError {
     case .invalidValue: "a field value holds a control character such as CR or LF"
     case .reservedName: "a field belongs to the connection and is the server's to send"
     case .invalidLength: "Content-Length is not one number"
+    case .headOnly: "a trailer is a field that has to stand in the head"
     case .sendfileTwice: "X-Sendfile is given twice"
     case .tooLarge: "the head is larger than --response-head-size"
     }

@@ -11,14 +11,14 @@ package enum ResponseRules {
     case started
     /// Bytes of the body were given, or the head has left.
     case writing
-    /// respond() was called.
+    /// respond() or trailers() was called.
     case complete
     /// The client is gone, or the response was cut.
     case gone
   }
 
   /// The functions; those that give bytes of the body count as one.
-  package enum Call: CaseIterable { case start, reason, respond, body, flush }
+  package enum Call: CaseIterable { case start, reason, interim, respond, body, flush, trailers }
 
   package enum Verdict: Equatable {
     case allowed
@@ -36,15 +36,20 @@ package enum ResponseRules {
   package static func verdict(_ call: Call, in stage: Stage) -> Verdict {
     switch (stage, call) {
     case (.unstarted, .start), (.unstarted, .reason), (.unstarted, .respond): .allowed
-    case (.unstarted, .body), (.unstarted, .flush): .tooEarly
+    case (.unstarted, .interim): .allowed
+    case (.unstarted, .body), (.unstarted, .flush), (.unstarted, .trailers): .tooEarly
     case (.started, .start), (.started, .reason), (.started, .respond): .allowed
-    case (.started, .body), (.started, .flush): .allowed
+    case (.started, .interim): .allowed
+    case (.started, .body), (.started, .flush), (.started, .trailers): .allowed
     case (.writing, .start), (.writing, .reason), (.writing, .respond): .tooLate
-    case (.writing, .body), (.writing, .flush): .allowed
+    case (.writing, .interim): .tooLate
+    case (.writing, .body), (.writing, .flush), (.writing, .trailers): .allowed
     case (.complete, .start), (.complete, .reason), (.complete, .respond): .tooLate
-    case (.complete, .body), (.complete, .flush): .tooLate
+    case (.complete, .interim): .tooLate
+    case (.complete, .body), (.complete, .flush), (.complete, .trailers): .tooLate
     case (.gone, .start), (.gone, .reason), (.gone, .respond): .gone
-    case (.gone, .body), (.gone, .flush): .gone
+    case (.gone, .interim): .gone
+    case (.gone, .body), (.gone, .flush), (.gone, .trailers): .gone
     }
   }
 }

@@ -71,6 +71,8 @@ struct Exchange: ~Copyable {
   var calls: AppCallsPointer?
   /// Lists that were built on first use; in the arena.
   var lists = EnvironLists()
+  /// Fields behind its body; nil for none.
+  var trailers: UnsafeMutablePointer<RequestTrailers>?
   /// What rules have changed about it; nil for nothing.
   var routing: Routing?
   /// Monotonic nanoseconds when the head was complete.
@@ -114,6 +116,10 @@ struct Exchange: ~Copyable {
   @inline(__always)
   var isHead: Bool { meta.method.count == 4 && Ascii.equals(meta.method.bytes, "HEAD") }
 
+  /// What trailers() is given reaches the client, if its response has a place for it.
+  @inline(__always)
+  var takesTrailers: Bool { request.pointee.flags & NSGI_TAKES_TRAILERS.rawValue != 0 }
+
   /// Bytes of the body that have come so far.
   var bodyReceived: Int64 { stream.isOpen && !stream.isGathered ? stream.received : body.length }
 
@@ -134,7 +140,7 @@ struct Exchange: ~Copyable {
     plan = .none
     isNormalized = false
     began = 0
-    (requestName, logvars, deadlines) = (.absent, nil, (0, 0))
+    (requestName, logvars, trailers, deadlines) = (.absent, nil, nil, (0, 0))
     arena.reset()
     // For HTTP/2, which assembles its heads: otherwise a peak of requests would keep their memory.
     if head.assembled.block != nil { head.assembled = ByteBuffer() }
@@ -171,6 +177,10 @@ struct Exchange: ~Copyable {
     if meta.contentLength != 0 { flags |= NSGI_HAS_BODY.rawValue }
     if meta.contentLength < 0 { flags |= NSGI_LENGTH_UNKNOWN.rawValue }
     if isHead { flags |= NSGI_HEAD_ONLY.rawValue }
+    if head.takesInterim {
+      flags |= NSGI_TAKES_INTERIM.rawValue
+      if head.takesTrailers(in: base) { flags |= NSGI_TAKES_TRAILERS.rawValue }
+    }
     request.pointee.flags = flags
   }
 }

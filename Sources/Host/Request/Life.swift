@@ -127,6 +127,9 @@ extension Worker {
           bodyFailed(connection, exchange, error)
           return .goesOn
         }
+      case .trailer(let line):
+        exchange.pointee.keepTrailer(line: line.bytes(in: bytes.baseAddress!))
+        connection.input.consume(offset)
       case .abort:
         connection.input.consume(offset)
         aborted(connection, exchange)
@@ -190,20 +193,6 @@ extension Worker {
     if hasReadAll { connection.acknowledge() }
     flush(connection)
     watchOrClose(connection)
-  }
-
-  /// Leaves the head in its block while the body comes in through another.
-  func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
-    guard connection.headBlock.block == nil, exchange.head.assembled.block == nil else {
-      return
-    }
-    var fresh = ByteBuffer()
-    if !connection.input.isEmpty {
-      blocks.fill(&fresh)
-      fresh.append(connection.input.bytes)
-    }
-    swap(&fresh, &connection.input)
-    swap(&fresh, &connection.headBlock)
   }
 
   /// The head is complete: normalises it and finds who answers. False when the request is answered, or rests.

@@ -39,7 +39,7 @@ extension Worker {
       }
       connection.input.consume(offset)
       switch event {
-      case .head, .body, .abort: break
+      case .head, .body, .trailer, .abort: break
       case .answer(let answer): guard answered(connection, answer) else { return false }
       case .end:
         connection.codec.reset()

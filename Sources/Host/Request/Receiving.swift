@@ -86,4 +86,18 @@ extension Worker {
     hasReadAll = count < connection.input.room
     connection.input.commit(count)
   }
+
+  /// Leaves the head in its block while the body comes in through another.
+  func moveOn(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
+    guard connection.headBlock.block == nil, exchange.head.assembled.block == nil else {
+      return
+    }
+    var fresh = ByteBuffer()
+    if !connection.input.isEmpty {
+      blocks.fill(&fresh)
+      fresh.append(connection.input.bytes)
+    }
+    swap(&fresh, &connection.input)
+    swap(&fresh, &connection.headBlock)
+  }
 }

@@ -123,7 +123,7 @@ extension Worker {
   /// belongs to a response without a body.
   @inline(__always)
   func encodeWhole(_ exchange: ExchangePointer, _ body: UnsafeRawBufferPointer) {
-    decide(exchange, knownLength: Int64(body.count))
+    decide(exchange, knownLength: Int64(body.count), isWhole: true)
     let sent = exchange.plan.hasBody ? body : .none
     write(exchange, whole: sent)
     exchange.written = Int64(sent.count)
@@ -131,20 +131,26 @@ extension Worker {
   }
 
   /// Decides the plan.
+  ///
+  /// - Parameter isWhole: no trailers follow, whatever the head announces.
   @inline(__always)
-  private func decide(_ exchange: ExchangePointer, knownLength: Int64) {
+  private func decide(_ exchange: ExchangePointer, knownLength: Int64, isWhole: Bool = false) {
     // What was written of its body is not sent, as with HEAD.
     let isRefused = exchange.head.asksForWebSocket && 200...299 ~= exchange.response.status
     if isRefused { turnDown(exchange) }
     if editsHeads { editHead(exchange) }
+    if exchange.response.announcesTrailers, isWhole || !exchange.pointee.takesTrailers || exchange.sendsFile {
+      exchange.response.withdrawTrailers()
+    }
     let connection = exchange.connection
-    let question = ResponsePlan.Question(
+    var question = ResponsePlan.Question(
       gateway: connection.gateway, isHead: exchange.isHead || isRefused,
       minorVersion: exchange.head.minorVersion,
       persists: exchange.head.persists && keepAliveNanoseconds > 0
         && !saysClose(exchange),
       status: exchange.response.status, declaredLength: exchange.response.contentLength,
       knownLength: isRefused ? -1 : knownLength)
+    question.sendsTrailers = exchange.response.announcesTrailers
     exchange.plan = ResponsePlan(question)
   }
 
@@ -188,7 +194,8 @@ extension Worker {
 
   // MARK: Body
 
-  private func encodeHeld(_ exchange: ExchangePointer) {
+  /// The part of the body that was held back.
+  func encodeHeld(_ exchange: ExchangePointer) {
     guard exchange.isHeld else { return }
     exchange.isHeld = false
     var held = ByteBuffer()

@@ -80,9 +80,19 @@
   @inlinable @inline(__always) var recordID: UInt16 { UInt16(truncatingIfNeeded: requestID) }
 
   /// Writes an interim response, such as 100 (RFC 9110 §15.2); only HTTP has them.
-  public func interim(_ status: Int, into out: inout ByteBuffer) {
-    if gateway == .http1 { HTTP1ResponseWriter.interim(status, into: &out) }
-    if gateway == .http2 { HTTP2ResponseWriter.interim(status, id: requestID, into: &out) }
+  ///
+  /// - Parameter fields: lines of its head, each `Name: value CR LF`.
+  public func interim(
+    _ status: Int, fields: UnsafeRawBufferPointer = .none, into out: inout ByteBuffer
+  ) {
+    if gateway == .http1 { HTTP1ResponseWriter.interim(status, fields: fields, into: &out) }
+    if gateway == .http2 { HTTP2ResponseWriter.interim(status, fields: fields, id: requestID, into: &out) }
+  }
+
+  /// Announces trailers that are known before the head leaves, where a client may want to know of them
+  /// (RFC 9110 §6.6.2).
+  public func announce(_ trailers: borrowing TrailerSection, in response: inout ResponseHead) {
+    if gateway == .http1 { response.announce(trailers: trailers) }
   }
 
   /// Writes the head of an answer that switches the connection to another protocol (RFC 9110 §15.2.2), or
@@ -137,6 +147,17 @@
     }
   }
 
+  /// Ends the answer with trailers, on a protocol that has a place for them.
+  public func end(
+    _ framing: ResponseFraming, _ trailers: borrowing TrailerSection, into out: inout ByteBuffer
+  ) {
+    switch framing {
+    case .chunked: HTTP1ResponseWriter.lastChunk(trailers: trailers.lines.bytes, into: &out)
+    case .frames: HTTP2ResponseWriter.trailers(trailers.lines.bytes, id: requestID, into: &out)
+    case .records, .none, .length, .untilClose: end(framing, into: &out)
+    }
+  }
+
   /// Breaks the answer off, if its protocol can carry bytes that no front end takes for a part of one.
   public static func breakOff(_ framing: ResponseFraming, into out: inout ByteBuffer) {
     if framing == .records { FastCGIResponseWriter.breakOff(into: &out) }
@@ -169,6 +190,14 @@
 }
 
 extension ResponseFraming {
+  /// Fields may follow the body.
+  public var takesTrailers: Bool {
+    switch self {
+    case .chunked, .frames: true
+    case .none, .length, .untilClose, .records: false
+    }
+  }
+
   /// Pieces of the body are framed by bytes of the protocol, and something marks its end.
   @inlinable @inline(__always)
   public var hasMarks: Bool {

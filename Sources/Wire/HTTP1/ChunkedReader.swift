@@ -1,5 +1,6 @@
-/// Chunked transfer coding (RFC 9112 §7.1): chunk-size lines are checked and skipped, extensions and
-/// trailer fields are checked and thrown away, the data is handed out where it stands.
+/// Chunked transfer coding (RFC 9112 §7.1): chunk-size lines are checked and skipped, extensions are checked
+/// and thrown away; the data and the trailer fields are handed out where they stand, except fields that mean
+/// nothing behind a body (`HeadOnlyFields`).
 ///
 ///     chunked-body = *( chunk-size [ chunk-ext ] CRLF chunk-data CRLF ) 1*"0" [ chunk-ext ] CRLF
 ///                    *( field-line CRLF ) CRLF
@@ -25,6 +26,7 @@ struct ChunkedReader: Sendable {
   }
 
   private var state = State.size
+  /// Digits of the size; then fields of the trailer section.
   private var digits = 0
   /// The size of this chunk as far as it is read; then the rest of it.
   private var left: UInt64 = 0
@@ -34,7 +36,7 @@ struct ChunkedReader: Sendable {
   private var total: Int64 = 0
   private var line = FieldLine()
 
-  /// Reads on from `offset`; the event is `.needMore`, `.body` or `.end`.
+  /// Reads on from `offset`; the event is `.needMore`, `.body`, `.trailer` or `.end`.
   mutating func next(
     _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ limits: HeadLimits
   ) throws(HTTP1Error) -> ReadEvent {
@@ -46,9 +48,7 @@ struct ChunkedReader: Sendable {
         if left == 0 { state = .dataCR }
         defer { offset += count }
         return .body(ByteRange(offset, count))
-      case .trailer:
-        guard let isLast = try trailer(all, &offset, limits) else { return .needMore }
-        if isLast { return .end }
+      case .trailer: if let event = try trailer(all, &offset, limits) { return event }
       case .dataCR: try expect(HTTP1Grammar.carriageReturn, all[offset], then: .dataLF, &offset)
       case .dataLF: try expect(HTTP1Grammar.lineFeed, all[offset], then: .size, &offset)
       case .size, .extension, .sizeLF:
@@ -111,23 +111,26 @@ struct ChunkedReader: Sendable {
     total += Int64(left)
   }
 
-  /// Reads one line of the trailer section; true when it was the empty one, nil when it is incomplete.
+  /// Reads one line of the trailer section; nil for a field that is left out.
   private mutating func trailer(
     _ all: UnsafeRawBufferPointer, _ offset: inout Int, _ limits: HeadLimits
-  ) throws(HTTP1Error) -> Bool? {
-    guard let base = all.baseAddress else { return nil }
+  ) throws(HTTP1Error) -> ReadEvent? {
+    guard let base = all.baseAddress else { return .needMore }
     let room = limits.headBytes - lineBytes
-    let next: Int
-    let isLast: Bool
     switch try line.scan(base, from: offset, to: min(all.count, offset + room)) {
     case .incomplete:
       if all.count - offset >= room { throw .trailerTooLarge }
-      return nil
-    case .field(_, _, let end): (next, isLast) = (end, false)
-    case .blank(let end): (next, isLast) = (end, true)
+      return .needMore
+    case .field(let name, let value, let next):
+      digits += 1
+      guard digits <= limits.fields else { throw .trailerTooLarge }
+      lineBytes += next - offset
+      offset = next
+      if HeadOnlyFields.holds(name.bytes(in: base)) { return nil }
+      return .trailer(ByteRange(Int(name.start), value.end - Int(name.start)))
+    case .blank(let next):
+      offset = next
+      return .end
     }
-    lineBytes += next - offset
-    offset = next
-    return isLast
   }
 }

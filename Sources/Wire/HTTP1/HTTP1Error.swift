@@ -76,7 +76,7 @@
   case chunkLineTooLong
   /// No CR LF after the data of a chunk (RFC 9112 §7.1).
   case chunkEndMissing
-  /// The trailer section is longer than the server's limit for a head (RFC 9112 §7.1.2).
+  /// The trailer section has more bytes or fields than the server's limit for a head (RFC 9112 §7.1.2).
   case trailerTooLarge
 
   /// The status code of the answer.

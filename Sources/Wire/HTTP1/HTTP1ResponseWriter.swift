@@ -34,12 +34,18 @@ public enum HTTP1ResponseWriter {
   }
 
   /// Writes an interim response, such as 100 (RFC 9110 §15.2).
-  public static func interim(_ status: Int, into out: inout ByteBuffer) {
+  ///
+  /// - Parameter fields: lines of its head, each `Name: value CR LF`.
+  public static func interim(
+    _ status: Int, fields: UnsafeRawBufferPointer = .none, into out: inout ByteBuffer
+  ) {
     out.append("HTTP/1.1 ")
     out.append(decimal: Int64(status))
     out.append(0x20)
     out.append(StatusPhrase.of(status))
-    out.append("\r\n\r\n")
+    out.append("\r\n")
+    out.append(fields)
+    out.append("\r\n")
   }
 
   /// Begins a chunk of `count` bytes, which follow; more than 0, since 0 would end the body (RFC 9112
@@ -55,4 +61,11 @@ public enum HTTP1ResponseWriter {
 
   /// Ends a chunked body, without trailer fields.
   public static func lastChunk(into out: inout ByteBuffer) { out.append("0\r\n\r\n") }
+
+  /// Ends a chunked body with trailer fields (RFC 9112 §7.1.2): lines, each `Name: value CR LF`.
+  public static func lastChunk(trailers: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
+    out.append("0\r\n")
+    out.append(trailers)
+    out.append("\r\n")
+  }
 }

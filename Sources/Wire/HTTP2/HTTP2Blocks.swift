@@ -85,7 +85,7 @@ extension HTTP2Session {
     head.reset(form: .fields)
     head.isHTTP2 = true
     let id = blockID
-    let fields = try readBlock(&head, isTrailer: false)
+    let fields = try readBlock(&head, .request)
     guard let place = streams.find(id) else { return fields.error }
     if fields.urgency != 3 || fields.isIncremental {
       (streams[place].urgency, streams[place].isIncremental) = (fields.urgency, fields.isIncremental)
@@ -111,13 +111,13 @@ extension HTTP2Session {
     swap(&head, &unwanted)
     head.reset(form: .fields)
     defer { swap(&head, &unwanted) }
-    _ = try readBlock(&head, isTrailer: true)
+    _ = try readBlock(&head, .unwanted)
   }
 
   private mutating func readBlock(
-    _ head: inout RequestHead, isTrailer: Bool
+    _ head: inout RequestHead, _ purpose: HTTP2Fields.Purpose
   ) throws(HTTP2Error) -> HTTP2Fields {
-    var fields = HTTP2Fields(limits: limits.head, isTrailer: isTrailer)
+    var fields = HTTP2Fields(limits: limits.head, purpose)
     (blockID, isHeadWaiting) = (0, false)
     var bytes = ByteBuffer()
     swap(&bytes, &block)
@@ -128,7 +128,7 @@ extension HTTP2Session {
     return fields
   }
 
-  /// Trailers (§8.1): they are read and dropped.
+  /// Trailers (§8.1): the end of a request.
   private mutating func trailersCame(
     _ id: UInt32, _ place: Int, _ out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event? {
@@ -137,13 +137,27 @@ extension HTTP2Session {
     swap(&head, &unwanted)
     head.reset(form: .fields)
     defer { swap(&head, &unwanted) }
-    let fields = try readBlock(&head, isTrailer: true)
+    let fields = try readBlock(&head, .trailers)
     guard receives else { return try fail(id, .halfClosed, &out) }
     if isSelfDependent { return try fail(id, .dependsOnItself, &out) }
     if isTunnel { return try fail(id, .headInTunnel, &out) }
     guard ends, fields.error == nil else {
       return try fail(id, fields.error ?? .trailersMalformed, &out)
     }
+    if !head.assembled.isEmpty {
+      trailersID = id
+      swap(&trailers, &head.assembled)
+    }
     return try requestEnded(id, &out)
+  }
+
+  /// The trailers of a request whose end was the last event, as `name NUL value NUL` each, names in lower
+  /// case; nil if it has none that mean anything.
+  public mutating func takeTrailers(_ id: UInt32) -> ByteBuffer? {
+    guard trailersID == id else { return nil }
+    trailersID = 0
+    var taken = ByteBuffer()
+    swap(&taken, &trailers)
+    return taken
   }
 }

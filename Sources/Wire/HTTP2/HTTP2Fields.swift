@@ -2,8 +2,19 @@
 /// check of the limits before anything is kept; whatever is wrong with it, the whole block is decoded, since
 /// the next block needs the table (§4.3).
 struct HTTP2Fields {
+  /// What a block is.
+  enum Purpose {
+    case request
+    /// Behind the body of a request.
+    case trailers
+    /// It has to be decoded, and nothing else.
+    case unwanted
+  }
+
   private let limits: HeadLimits
-  private let isTrailer: Bool
+  private let purpose: Purpose
+  /// Trailers that are kept.
+  private var trailers = 0
   /// The first error.
   private(set) var error: HTTP2Error?
   private var isBehindPseudo = false
@@ -29,12 +40,13 @@ struct HTTP2Fields {
   /// What each field counts in addition to its bytes.
   private static let overhead = 32
 
-  init(limits: HeadLimits, isTrailer: Bool = false) {
+  init(limits: HeadLimits, _ purpose: Purpose) {
     self.limits = limits
-    self.isTrailer = isTrailer
+    self.purpose = purpose
   }
 
-  /// Reads a block into `head`, which is empty.
+  /// Reads a block into `head`, which is empty; trailers into its assembled bytes only, as `name NUL value
+  /// NUL` each.
   ///
   /// - Throws: the error that ends the connection. `error` afterwards tells what is wrong with this request.
   mutating func read(
@@ -56,12 +68,22 @@ struct HTTP2Fields {
         if size > limits.headBytes, error == nil { error = .headTooLarge }
         if error == nil, let base = text.base { note(field.name, field.value, base, &head, &text) }
         // A refused request needs no memory.
-        if error != nil || isTrailer { text.truncate(to: mark) }
+        if !keeps(field.name, text.base) { text.truncate(to: mark) }
       }
     } catch { throw .compression(error) }
     if size > flood { throw .flood(.fields) }
     head.end = text.count
-    if error == nil, !isTrailer, let base = text.base { conclude(&head, base) }
+    if error == nil, purpose == .request, let base = text.base { conclude(&head, base) }
+  }
+
+  /// Whether the bytes of a field that was read are wanted.
+  private func keeps(_ name: ByteRange, _ base: UnsafeMutableRawPointer?) -> Bool {
+    guard error == nil, let base else { return false }
+    return switch purpose {
+    case .request: true
+    case .trailers: !HeadOnlyFields.holds(name.bytes(in: base))
+    case .unwanted: false
+    }
   }
 
   private mutating func note(
@@ -76,7 +98,7 @@ struct HTTP2Fields {
     guard HTTP2Fields.isName(nameBytes) else { return fail(.nameMalformed) }
     guard HTTP2Fields.isValue(valueBytes) else { return fail(.valueMalformed) }
     let known = KnownName.field(nameBytes)
-    guard !isTrailer else { return }
+    guard purpose == .request else { return noteTrailer(known) }
     switch known {
     case .connection, .transferEncoding, .upgrade, .keepAlive: return fail(.connectionField)
     case .te where !Ascii.matches(valueBytes, "trailers"): return fail(.teMalformed)
@@ -106,13 +128,23 @@ struct HTTP2Fields {
     if !isAdded { fail(.tooManyFields) }
   }
 
+  /// A field behind the body.
+  private mutating func noteTrailer(_ known: KnownName) {
+    switch known {
+    case .connection, .transferEncoding, .upgrade, .keepAlive: return fail(.connectionField)
+    default: break
+    }
+    trailers += 1
+    if trailers > limits.fields { fail(.tooManyFields) }
+  }
+
   private mutating func fail(_ error: HTTP2Error) { self.error = error }
 
   private mutating func pseudo(
     _ name: UnsafeRawBufferPointer, _ range: ByteRange, _ value: UnsafeRawBufferPointer,
     _ head: inout RequestHead
   ) {
-    guard !isTrailer else { return fail(.trailersMalformed) }
+    guard purpose == .request else { return fail(.trailersMalformed) }
     guard !isBehindPseudo, HTTP2Fields.isValue(value) else { return fail(.pseudoField) }
     let delimited = DelimitedRange(Int(range.start), endedAt: range.end)
     if Ascii.equals(name, ":method"), !hasMethod {

@@ -57,12 +57,27 @@ public enum HTTP2ResponseWriter {
     HTTP2Frame(HTTP2Type.data, flags: HTTP2Flags.endStream, id: id, length: 0).write(into: &out)
   }
 
-  /// Writes an interim response, such as 100 (RFC 9110 §15.2).
-  public static func interim(_ status: Int, id: UInt32, into out: inout ByteBuffer) {
+  /// Ends the stream with trailers (RFC 9113 §8.1): lines, each `Name: value CR LF`.
+  public static func trailers(_ lines: UnsafeRawBufferPointer, id: UInt32, into out: inout ByteBuffer) {
+    guard lines.count > 0 else { return end(id: id, into: &out) }
     let mark = out.count
-    out.reserve(HTTP2Grammar.headerBytes + 8)
+    out.reserve(HTTP2Grammar.headerBytes + lines.count)
+    out.commit(HTTP2Grammar.headerBytes)
+    HPACKEncoder.lines(lines, into: &out)
+    close(mark, id, HTTP2Flags.endStream, into: &out)
+  }
+
+  /// Writes an interim response, such as 100 (RFC 9110 §15.2).
+  ///
+  /// - Parameter fields: lines of its head, each `Name: value CR LF`.
+  public static func interim(
+    _ status: Int, fields: UnsafeRawBufferPointer = .none, id: UInt32, into out: inout ByteBuffer
+  ) {
+    let mark = out.count
+    out.reserve(HTTP2Grammar.headerBytes + 8 + fields.count)
     out.commit(HTTP2Grammar.headerBytes)
     HPACKEncoder.status(status, into: &out)
+    HPACKEncoder.lines(fields, into: &out)
     close(mark, id, 0, into: &out)
   }
 

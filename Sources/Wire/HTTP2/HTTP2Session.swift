@@ -16,7 +16,7 @@ public struct HTTP2Session: ~Copyable {
     case request(id: UInt32, ends: Bool)
     /// Bytes of a body. They count against the stream's window until `consumed` reports that they were taken.
     case data(id: UInt32, ByteRange)
-    /// The client has ended its side of this stream.
+    /// The client has ended its side of this stream; `takeTrailers` gives the fields behind the body.
     case ended(id: UInt32)
     /// The stream is over, and its answer with it: an error has ended it, or the client has reset it (nil).
     case over(id: UInt32, HTTP2Error?)
@@ -71,7 +71,10 @@ public struct HTTP2Session: ~Copyable {
   var isHeadWaiting = false
   /// The last priority that came before its stream (RFC 9218 §7.1).
   var announcedPriority: (id: UInt32, HTTP2Priority)?
-  /// A place for the heads of unwanted requests.
+  /// The trailers that came last, and their stream; 0 once they were taken.
+  var trailers = ByteBuffer()
+  var trailersID: UInt32 = 0
+  /// A place for the heads of unwanted requests, and for trailers.
   var unwanted: RequestHead
   var peer = Peer()
   /// The highest stream number that has come.

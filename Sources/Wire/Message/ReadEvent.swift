@@ -6,6 +6,8 @@
   case head
   /// Decoded body bytes (transfer coding and record headers removed).
   case body(ByteRange)
+  /// A field behind the body (RFC 9110 §6.5): `name ":" OWS value`, checked, without the end of its line.
+  case trailer(ByteRange)
   /// The request is complete; the offset is at the first byte after it.
   case end
   /// The front end takes the request back (FastCGI ABORT_REQUEST, §5.4).

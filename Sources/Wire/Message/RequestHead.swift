@@ -57,6 +57,10 @@ public struct RequestHead: ~Copyable {
   @usableFromInline var isEmptyStream = false
   /// No body follows: the reader's next event is `.end`, whatever the bytes.
   @inlinable public var endsRequest: Bool { framing.isNone || isEmptyStream }
+  /// The client reads interim responses: it speaks HTTP/1.1 or HTTP/2 itself (RFC 9110 §15.2). Front ends of
+  /// gateway protocols have no place for them.
+  @inlinable @inline(__always)
+  public var takesInterim: Bool { form == .fields && minorVersion >= 1 }
   /// The protocol and this request allow another request on the connection.
   public var persists = false
   /// `Expect: 100-continue` was sent by an HTTP/1.1 client.
@@ -168,6 +172,21 @@ public struct RequestHead: ~Copyable {
   public func first(_ known: KnownName) -> DelimitedRange? {
     let position = index[Int(known.rawValue)]
     return position == 0 ? nil : table[Int(position) &- 1].value
+  }
+
+  /// Whether a client that reads interim responses takes trailers too: over HTTP/1.1 it has to say so (TE,
+  /// RFC 9110 §6.5.1, §10.1.4).
+  public func takesTrailers(in base: UnsafeRawPointer) -> Bool {
+    if isHTTP2 { return true }
+    guard first(.te) != nil else { return false }
+    for place in 0..<count where table[place].known == .te {
+      let value = table[place].value.bytes(in: base)
+      var position = 0
+      while let member = MessageRules.member(value, &position) {
+        if Ascii.matches(member, "trailers") { return true }
+      }
+    }
+    return false
   }
 
   /// The bytes followed by a NUL: written over the delimiter or length that they own; in a copy if that lies

@@ -6,11 +6,13 @@
   case invalidName
   /// CR, LF, NUL or another control character in a value (RFC 9110 §5.5).
   case invalidValue
-  /// A field that belongs to the connection or to the server: Connection, Keep-Alive, TE, Trailer,
-  /// Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, Status.
+  /// A field that belongs to the connection or to the server: Connection, Keep-Alive, TE, Trailer (except as
+  /// an announcement), Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, Status.
   case reservedName
   /// Content-Length that is not a number, or two that differ (RFC 9110 §8.6).
   case invalidLength
+  /// A trailer that has to stand in the head (RFC 9110 §6.5.1).
+  case headOnly
   /// X-Sendfile twice: one file is sent, and the other one's name is none of the client's business.
   case sendfileTwice
   /// More than `Limits.responseHeadBytes`.
@@ -43,6 +45,8 @@ public struct ResponseHead: ~Copyable {
   public private(set) var hasDate = false
   public private(set) var hasServer = false
   public private(set) var hasLocation = false
+  /// Trailers follow the body, as far as the client takes them: Trailer is among the fields.
+  public private(set) var announcesTrailers = false
   /// X-Sendfile is among the fields.
   public var hasSendfile: Bool { sendfileLine.count > 0 }
   /// Where the X-Sendfile line stands in `fields`.
@@ -97,19 +101,21 @@ public struct ResponseHead: ~Copyable {
     announced.removeAll()
     fields.removeAll()
     contentLength = -1
-    (hasDate, hasServer, hasLocation) = (false, false, false)
+    (hasDate, hasServer, hasLocation, announcesTrailers) = (false, false, false, false)
     sendfileLine = .none
   }
 
   /// Adds a field after checking name and value.
+  ///
+  /// - Parameter mayAnnounce: Trailer is allowed, and announces trailers; a field of the connection otherwise.
   public mutating func add(
-    name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+    name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, mayAnnounce: Bool = false
   ) throws(ResponseError) {
     // Skips the check of the name for the most common field, which no rule concerns.
     let isType = name.count == 12 && Ascii.matches(name, "content-type")
     guard isType || Ascii.isToken(name) else { throw .invalidName }
     guard Ascii.isFieldValue(value) else { throw .invalidValue }
-    if !isType, try !classify(name, value) { return }
+    if !isType, try !classify(name, value, mayAnnounce) { return }
     guard fields.count + name.count + value.count + 4 <= limit else { throw .tooLarge }
     if name.count == 10, Ascii.matches(name, "x-sendfile") {
       if hasSendfile { throw .sendfileTwice }
@@ -168,6 +174,22 @@ public struct ResponseHead: ~Copyable {
     sendfileLine = named
   }
 
+  /// Announces trailers in the app's place, which has begun a head without saying so.
+  mutating func announce(trailers: borrowing TrailerSection) {
+    guard !announcesTrailers else { return }
+    announcesTrailers = true
+    fields.append("Trailer: ")
+    fields.append(trailers.names.bytes)
+    fields.append("\r\n")
+  }
+
+  /// No trailers follow after all.
+  public mutating func withdrawTrailers() {
+    announcesTrailers = false
+    let name: StaticString = "trailer"
+    remove(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+  }
+
   /// Declares the length in the app's place: the body is not the one that the app wrote.
   public mutating func setLength(_ length: Int64) { contentLength = length }
 
@@ -184,7 +206,7 @@ public struct ResponseHead: ~Copyable {
 
   /// Notes the fields that matter to the rules; false for one that the writer produces itself.
   private mutating func classify(
-    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ mayAnnounce: Bool
   ) throws(ResponseError) -> Bool {
     switch name.count {
     case 4: if Ascii.matches(name, "date") { hasDate = true }
@@ -199,6 +221,7 @@ public struct ResponseHead: ~Copyable {
       }
       contentLength = length
       return false
+    case 7 where mayAnnounce && Ascii.matches(name, "trailer"): announcesTrailers = true
     case 2, 7, 10, 16, 17, 18, 19: if isHopByHop(name) { throw .reservedName }
     default: break
     }

@@ -60,6 +60,8 @@
     public var declaredLength: Int64
     /// Body length that the host knows because the app gave all at once; -1 without.
     public var knownLength: Int64
+    /// Trailers follow, and the client takes them: HTTP/1.1 needs chunks for that, whatever the length.
+    public var sendsTrailers = false
 
     @inlinable @inline(__always)
     public init(
@@ -104,7 +106,7 @@
       framing = length >= 0 ? .length(length) : .untilClose
       persists = false
     case .http1:
-      if length >= 0 {
+      if length >= 0, !question.sendsTrailers {
         framing = .length(length)
       } else if question.minorVersion >= 1 {
         framing = .chunked

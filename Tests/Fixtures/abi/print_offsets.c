@@ -64,6 +64,9 @@ int main(void) {
   MEMBER(nsgi_host, on_ready);
   MEMBER(nsgi_host, finish);
   MEMBER(nsgi_host, reason);
+  MEMBER(nsgi_host, interim);
+  MEMBER(nsgi_host, trailers);
+  MEMBER(nsgi_host, request_trailers);
 
   TYPE(nsgi_boot);
   MEMBER(nsgi_boot, size);

@@ -1,9 +1,11 @@
 /* Makes the calls that a text names, one letter each, and notes the answers: s start, r reason, R respond,
- * w write, l lend, e write of nothing, f flush. As an application it takes them from the query. */
+ * w write, l lend, e write of nothing, f flush, i interim, t trailers. As an application it takes them from
+ * the query. */
 #include <nsgi.h>
 #include <string.h>
 
 static const nsgi_host *server;
+static const nsgi_pair sum = {NSGI_STR("X-Sum"), NSGI_STR("1")};
 static int answers[16];
 
 /* The answers, as many as there are letters; for tests that make the calls of another host. */
@@ -19,6 +21,8 @@ int run_sequence(const nsgi_host *host, nsgi_id id, const char *letters, int *fo
       case 'l': found[count] = host->lend(id, "x", 1, NULL, NULL); break;
       case 'e': found[count] = host->write(id, "", 0); break;
       case 'f': found[count] = host->flush(id); break;
+      case 'i': found[count] = host->interim(id, 103, NULL, 0); break;
+      case 't': found[count] = host->trailers(id, &sum, 1); break;
       default: found[count] = -99; break;
     }
   }

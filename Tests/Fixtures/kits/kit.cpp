@@ -42,6 +42,7 @@ class Kit final : public nsgi::App {
     if (path == "/variables") return variables(request);
     if (path == "/file") return file(request);
     if (path == "/publish") return publish();
+    if (path == "/trailers") return trailers(request);
     if (path == "/later") return later(request);
     if (path == "/later-lost") {
       nsgi::Later lost = request.later();
@@ -100,6 +101,17 @@ class Kit final : public nsgi::App {
     nsgi::Writer out = request.start(201, {{"Content-Type", "text/plain"}, {"X-Kit", "1"}});
     out << "one ";
     out.flush().lend(std::make_shared<const std::string>("two"));
+    return nsgi::Response::streamed();
+  }
+
+  static nsgi::Response trailers(nsgi::Request &request) {
+    request.interim(103, {{"Link", "</a>; rel=preload"}});
+    std::string seen(request.body());
+    for (const nsgi_pair &field : request.trailers())
+      seen.append(" ").append(field.name.p).append("=").append(field.value.p);
+    nsgi::Headers head;
+    if (request.takesTrailers()) head.emplace_back("Trailer", "X-Kit");
+    request.start(200, head).write(seen).end({{"X-Kit", "behind"}});
     return nsgi::Response::streamed();
   }
 

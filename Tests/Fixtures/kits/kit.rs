@@ -84,6 +84,21 @@ impl App for Kit {
             }
             "/connection" => Ok(Response::text("bad").header("Connection", "keep-alive")),
             "/bad-header" => Ok(Response::text("bad").header("X-Split", "a\r\nb: c")),
+            "/trailers" => {
+                request.interim(103, &vec![("Link".into(), "</a>; rel=preload".into())])?;
+                let mut seen = String::from_utf8_lossy(request.body()?).into_owned();
+                for (name, value) in request.trailers() {
+                    seen += &format!(" {}={}", name, value);
+                }
+                let mut headers: nsgi::Headers = Vec::new();
+                if request.takes_trailers() {
+                    headers.push(("Trailer".into(), "X-Kit".into()));
+                }
+                let mut out = request.start(200, &headers)?;
+                out.write(seen)?;
+                out.end(&vec![("X-Kit".into(), "behind".into())])?;
+                Ok(Response::sent())
+            }
             "/later" => {
                 let later = request.later();
                 std::thread::spawn(move || later.respond(Response::text("later")));

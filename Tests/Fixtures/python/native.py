@@ -24,6 +24,7 @@ NUMBERS = [
   ("OverflowError", "asgi_socket_close", 0, VAST, b""), ("TypeError", "asgi_socket_pause", 0, "1"),
   ("ValueError", "socket_send", -1, b""), ("ValueError", "socket_send", 3, b""),
   ("OverflowError", "socket_send", GREAT, b""), ("TypeError", "socket_receive", "1"),
+  ("OverflowError", "asgi_interim", None, 0, GREAT, []), ("TypeError", "asgi_trailers", None, "0", []),
 ]
 OBJECTS = [None, 5, 1.5, "text", (), [], {}, bytearray(b"x"), memoryview(b"x"), bytes, len]
 BYTES = [("TypeError", *call) for one in OBJECTS for call in [
@@ -35,7 +36,8 @@ ARITIES = [("TypeError", name) for name in (
   "log", "reload", "renew", "embedded", "tally", "note", "noted", "harakiri", "notice", "tell_leave",
   "asgi_take", "asgi_read", "asgi_respond", "asgi_start", "asgi_write", "asgi_sendfile", "asgi_finish",
   "asgi_await", "asgi_is_late", "asgi_log", "asgi_leave", "asgi_socket_accept", "asgi_socket_send",
-  "asgi_socket_close", "asgi_socket_pause", "socket_accept", "socket_receive", "socket_send")]
+  "asgi_socket_close", "asgi_socket_pause", "socket_accept", "socket_receive", "socket_send",
+  "asgi_interim", "asgi_trailers")]
 CALLS = {"/numbers": NUMBERS, "/bytes": BYTES, "/arities": ARITIES}
 
 

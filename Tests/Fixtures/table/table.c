@@ -241,6 +241,30 @@ static int misuse(const nsgi_request *r) {
   return host->write(id, list.text, list.n);
 }
 
+/* Minor 1: an interim response, and fields behind both bodies. */
+static int behind(const nsgi_request *r) {
+  const nsgi_pair link = {NSGI_STR("Link"), NSGI_STR("</a>; rel=preload")};
+  const nsgi_pair head[] = {type, {NSGI_STR("Trailer"), NSGI_STR("X-Table")}};
+  const nsgi_pair own = {NSGI_STR("X-Table"), NSGI_STR("behind")}, bad = {NSGI_STR("Host"), NSGI_STR("x")};
+  struct list list = {"", 0};
+  nsgi_id id = r->id;
+  size_t n = 0;
+  const nsgi_pair *fields = host->request_trailers(id, &n);
+  for (size_t i = 0; i < n; i++)
+    list.n += (size_t)snprintf(list.text + list.n, sizeof list.text - list.n, "%s=%s ", fields[i].name.p,
+                               fields[i].value.p);
+  add(&list, "trailers", host->trailers(id, &own, 1));
+  add(&list, "interim", host->interim(id, 103, &link, 1));
+  add(&list, "interim", host->interim(id, 101, &link, 1));
+  add(&list, "interim", host->interim(id, 103, NULL, 1));
+  host->start(id, 200, head, 2);
+  add(&list, "trailers", host->trailers(id, &bad, 1));
+  add(&list, "trailers", host->trailers(id, NULL, 1));
+  host->write(id, list.text, list.n);
+  int result = host->interim(id, 103, &link, 1) == NSGI_MISUSE ? host->trailers(id, &own, 1) : NSGI_FAIL;
+  return result == NSGI_OK && host->trailers(id, &own, 1) == NSGI_MISUSE ? NSGI_OK : NSGI_FAIL;
+}
+
 /* Everything for a request that is over, or never was. */
 static void ask(struct list *list, nsgi_id id) {
   char byte;
@@ -260,6 +284,9 @@ static void ask(struct list *list, nsgi_id id) {
   add(list, "flush", host->flush(id));
   add(list, "on_ready", host->on_ready(id, NSGI_READY_SPACE, release, &released));
   add(list, "finish", host->finish(id, NSGI_OK));
+  add(list, "interim", host->interim(id, 103, NULL, 0));
+  add(list, "trailers", host->trailers(id, NULL, 0));
+  add(list, "request_trailers", host->request_trailers(id, NULL) != NULL);
   add(list, "released", released);
 }
 
@@ -291,6 +318,7 @@ static int call(void *state, const nsgi_request *r) {
   if (!strcmp(path, "/last")) return tell_last(r);
   if (!strcmp(path, "/beside")) return beside(r);
   if (!strcmp(path, "/misuse")) return misuse(r);
+  if (!strcmp(path, "/behind")) return behind(r);
   if (!strcmp(path, "/late")) return late(r);
   if (!strcmp(path, "/fail")) return NSGI_FAIL;
   if (!strcmp(path, "/waiting")) {

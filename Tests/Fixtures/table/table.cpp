@@ -219,6 +219,29 @@ int misuse(const nsgi_request &r) {
   return host->write(id, list.text.data(), list.text.size());
 }
 
+// Minor 1: an interim response, and fields behind both bodies.
+int behind(const nsgi_request &r) {
+  const nsgi_pair link = {NSGI_STR("Link"), NSGI_STR("</a>; rel=preload")};
+  const nsgi_pair head[] = {type, {NSGI_STR("Trailer"), NSGI_STR("X-Table")}};
+  const nsgi_pair own = {NSGI_STR("X-Table"), NSGI_STR("behind")}, bad = {NSGI_STR("Host"), NSGI_STR("x")};
+  List list;
+  size_t n = 0;
+  const nsgi_pair *fields = host->request_trailers(r.id, &n);
+  for (size_t i = 0; i < n; i++)
+    list.text += std::string(fields[i].name.p) + "=" + fields[i].value.p + " ";
+  list.add("trailers", host->trailers(r.id, &own, 1));
+  list.add("interim", host->interim(r.id, 103, &link, 1));
+  list.add("interim", host->interim(r.id, 101, &link, 1));
+  list.add("interim", host->interim(r.id, 103, nullptr, 1));
+  host->start(r.id, 200, head, 2);
+  list.add("trailers", host->trailers(r.id, &bad, 1));
+  list.add("trailers", host->trailers(r.id, nullptr, 1));
+  host->write(r.id, list.text.data(), list.text.size());
+  if (host->interim(r.id, 103, &link, 1) != NSGI_MISUSE) return NSGI_FAIL;
+  const int result = host->trailers(r.id, &own, 1);
+  return result == NSGI_OK && host->trailers(r.id, &own, 1) == NSGI_MISUSE ? NSGI_OK : NSGI_FAIL;
+}
+
 std::string ask(nsgi_id id) {
   List list;
   char byte;
@@ -239,6 +262,9 @@ std::string ask(nsgi_id id) {
   list.add("flush", host->flush(id));
   list.add("on_ready", host->on_ready(id, NSGI_READY_SPACE, release, &released));
   list.add("finish", host->finish(id, NSGI_OK));
+  list.add("interim", host->interim(id, 103, nullptr, 0));
+  list.add("trailers", host->trailers(id, nullptr, 0));
+  list.add("request_trailers", host->request_trailers(id, nullptr) != nullptr);
   list.add("released", released);
   return list.text;
 }
@@ -270,6 +296,7 @@ int call(void *state, const nsgi_request *request) {
   if (path == "/last") return tellLast(r);
   if (path == "/beside") return beside(r);
   if (path == "/misuse") return misuse(r);
+  if (path == "/behind") return behind(r);
   if (path == "/late") return late(r);
   if (path == "/fail") return NSGI_FAIL;
   if (path == "/waiting") {

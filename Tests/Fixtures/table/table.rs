@@ -276,6 +276,32 @@ fn misuse(r: &Request) -> c_int {
     write(id, &rest.0)
 }
 
+/// Minor 1: an interim response, and fields behind both bodies.
+fn behind(r: &Request) -> c_int {
+    let (id, mut list, host) = (r.id, List::default(), host());
+    let (link, own) = ([pair("Link", "</a>; rel=preload")], [pair("X-Table", "behind")]);
+    let interim = |code: c_int, all: &[Pair]| unsafe { (host.interim)(id, code, all.as_ptr(), all.len()) };
+    let trailers = |all: &[Pair]| unsafe { (host.trailers)(id, all.as_ptr(), all.len()) };
+    let mut n = 0;
+    let first = unsafe { (host.request_trailers)(id, &mut n) };
+    for (name, value) in pairs(first, n) {
+        let _ = write!(list.0, "{}={} ", name, value);
+    }
+    list.add("trailers", trailers(&own));
+    list.add("interim", interim(103, &link));
+    list.add("interim", interim(101, &link));
+    list.add("interim", unsafe { (host.interim)(id, 103, ptr::null(), 1) });
+    start(id, 200, &[content_type(), pair("Trailer", "X-Table")]);
+    list.add("trailers", trailers(&[pair("Host", "x")]));
+    list.add("trailers", unsafe { (host.trailers)(id, ptr::null(), 1) });
+    write(id, &list.0);
+    if interim(103, &link) != sys::MISUSE {
+        return sys::FAIL;
+    }
+    let result = trailers(&own);
+    if result == sys::OK && trailers(&own) == sys::MISUSE { sys::OK } else { sys::FAIL }
+}
+
 fn ask(id: sys::Id) -> String {
     let (mut list, host) = (List::default(), host());
     let released = AtomicI32::new(0);
@@ -296,6 +322,11 @@ fn ask(id: sys::Id) -> String {
     }
     list.add("on_ready", on_ready(id, READY_SPACE, &released));
     list.add("finish", finish(id, sys::OK));
+    unsafe {
+        list.add("interim", (host.interim)(id, 103, ptr::null(), 0));
+        list.add("trailers", (host.trailers)(id, ptr::null(), 0));
+        list.add("request_trailers", !(host.request_trailers)(id, ptr::null_mut()).is_null());
+    }
     list.add("released", released.load(SeqCst));
     list.0
 }
@@ -336,6 +367,7 @@ unsafe extern "C" fn call(state: *mut c_void, request: *const Request) -> c_int 
         "/last" => say(r.id, &LAST.lock().unwrap()),
         "/beside" => beside(r),
         "/misuse" => misuse(r),
+        "/behind" => behind(r),
         "/late" => late(r),
         "/fail" => sys::FAIL,
         "/waiting" => {

@@ -17,6 +17,7 @@ extension WorkerSuites {
 
     private static let letters: [(letter: Character, call: ResponseRules.Call)] = [
       ("s", .start), ("r", .reason), ("R", .respond), ("w", .body), ("l", .body), ("e", .body), ("f", .flush),
+      ("i", .interim), ("t", .trailers),
     ]
 
     /// Every text of up to three letters.
@@ -35,7 +36,7 @@ extension WorkerSuites {
         guard verdict == .allowed else { return verdict.code }
         switch letter {
         case "s": stage = .started
-        case "R": stage = .complete
+        case "R", "t": stage = .complete
         case "w", "l", "f": stage = .writing
         default: break
         }
@@ -59,8 +60,9 @@ extension WorkerSuites {
         #expect(Array(found[..<sequence.count]) == expected, "\(sequence) in an exercise")
         _ = rehearsal.returned(NSGI_OK.rawValue, mayAsync: false)
 
-        try socket.send(get("/?\(sequence)"))
-        _ = try socket.receiveReply()
+        try socket.send(get("/?\(sequence)", "TE: trailers\r\n"))
+        // Interim responses come first.
+        while try socket.receiveReply().status < 200 {}
         let served = answers()
         #expect((0..<sequence.count).map { served[$0] } == expected, "\(sequence) in a server")
       }

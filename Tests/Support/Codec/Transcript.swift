@@ -99,6 +99,10 @@ public struct Transcript: Equatable, Sendable {
       if Int(range.start) < before || range.end > after {
         breaches.append("body \(range.start)..<\(range.end) outside of \(before)..<\(after), used up")
       }
+    case .trailer(let range):
+      if Int(range.start) < before || range.end + 2 > after {
+        breaches.append("trailer \(range.start)..<\(range.end) outside of \(before)..<\(after), used up")
+      }
     case .answer: if after == before { breaches.append("answer to nothing at \(before)") }
     default: break
     }
@@ -118,6 +122,8 @@ public struct Transcript: Equatable, Sendable {
     case .abort: lines.append("abort")
     case .answer(let answer): lines.append("answer \(answer)")
     case .end: lines.append("end")
+    case .trailer(let range):
+      if breaches.isEmpty { lines.append("trailer \(Escapes.text(window[Int(range.start)..<range.end]))") }
     case .body, .needMore: break
     }
   }

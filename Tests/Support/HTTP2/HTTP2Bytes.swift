@@ -83,33 +83,49 @@ public enum HTTP2Bytes {
     return length + [UInt8(rest)] + bytes
   }
 
-  /// The fields of a block of literals without indexing whose names are spelt out; none of those with a name
-  /// in the static table, and nothing of values in Huffman code.
-  public static func fields(_ block: some Collection<UInt8>) -> [String: String] {
-    var (rest, found): (ArraySlice<UInt8>, [String: String]) = (Array(block)[...], [:])
-    while let first = rest.popFirst(), first & 0xf0 == 0 {
-      // An index above 14 goes on in further bytes.
-      if first == 15 { while let more = rest.popFirst(), more & 128 != 0 {} }
-      let name = first == 0 ? takeString(&rest) : ""
-      let value = takeString(&rest)
-      if !name.isEmpty { found[name] = value }
+  /// The fields of a block of this server, which adds nothing to the dynamic table and puts :status first
+  /// (RFC 7541 §6). A value in the Huffman code is empty here.
+  public static func fields(_ block: [UInt8]) throws(SupportError) -> [(name: String, value: String)] {
+    let statuses = [200, 204, 206, 304, 400, 404, 500]
+    var rest = block[...]
+    var fields: [(name: String, value: String)] = []
+    while let first = rest.popFirst() {
+      if statuses.indices.contains(Int(first) - 0x88) {
+        fields.append((":status", "\(statuses[Int(first) - 0x88])"))
+        continue
+      }
+      guard first < 0x10 else { throw .malformedReply("a field that begins with \(first) in \(block)") }
+      let index = integer(Int(first), prefix: 15, &rest)
+      let name = index == 0 ? text(&rest) : names[index] ?? "#\(index)"
+      fields.append((name, text(&rest)))
     }
-    return found
+    return fields
   }
 
-  /// Takes a string (RFC 7541 §5.2); empty if it is in Huffman code.
-  private static func takeString(_ bytes: inout ArraySlice<UInt8>) -> String {
-    guard let first = bytes.popFirst() else { return "" }
-    var count = Int(first & 127)
-    if count == 127 {
-      var shift = 0
-      while let more = bytes.popFirst() {
-        count += Int(more & 127) << shift
-        shift += 7
-        if more & 128 == 0 { break }
-      }
+  /// Names of the static table that answers use (RFC 7541 appendix A); others are their numbers.
+  private static let names = [
+    8: ":status", 21: "age", 22: "allow", 24: "cache-control", 28: "content-length", 31: "content-type",
+    33: "date", 34: "etag", 44: "last-modified", 45: "link", 46: "location", 54: "server", 55: "set-cookie",
+  ]
+
+  /// An integer whose prefix is `first` (RFC 7541 §5.1).
+  private static func integer(_ first: Int, prefix: Int, _ rest: inout ArraySlice<UInt8>) -> Int {
+    guard first == prefix else { return first }
+    var (value, shift) = (prefix, 0)
+    while let byte = rest.popFirst() {
+      value += Int(byte & 127) << shift
+      shift += 7
+      if byte & 128 == 0 { break }
     }
-    defer { bytes = bytes.dropFirst(count) }
-    return first & 128 != 0 ? "" : String(decoding: bytes.prefix(count), as: UTF8.self)
+    return value
+  }
+
+  /// A string (RFC 7541 §5.2).
+  private static func text(_ rest: inout ArraySlice<UInt8>) -> String {
+    let first = rest.popFirst() ?? 0
+    let count = integer(Int(first & 127), prefix: 127, &rest)
+    let bytes = rest.prefix(count)
+    rest = rest.dropFirst(count)
+    return first & 128 != 0 ? "" : String(decoding: bytes, as: UTF8.self)
   }
 }

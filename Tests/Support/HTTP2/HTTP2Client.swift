@@ -21,6 +21,8 @@ public final class HTTP2Client {
   private let givesBack: Bool
   /// The connection has ended.
   private var isOver = false
+  /// The field block that is coming, and whether it ends its stream.
+  private var block: (bytes: [UInt8], ends: Bool) = ([], false)
 
   /// What has come of the answer to one request.
   public struct Answer: Sendable {
@@ -38,9 +40,13 @@ public final class HTTP2Client {
 
     /// Its :status; 0 as long as no head has come.
     public var status = 0
-    /// Those of its fields whose names are not in HPACK's static table. A long value, which comes in Huffman
-    /// code, is empty here.
+    /// The statuses of interim responses before it.
+    public var interim: [Int] = []
+    /// The fields of its head, of one that comes twice the last. The value of a long one is empty: it is in the
+    /// Huffman code.
     public var fields: [String: String] = [:]
+    /// The fields behind its content.
+    public var trailers: [(name: String, value: String)] = []
     /// Its content.
     public var body: [UInt8] = []
     /// How it has ended.
@@ -48,6 +54,12 @@ public final class HTTP2Client {
 
     /// The content as text.
     public var text: String { String(decoding: body, as: UTF8.self) }
+
+    /// The values of a field, joined.
+    public subscript(name: String) -> String? {
+      let values = fields.filter { $0.name == name }.map(\.value)
+      return values.isEmpty ? nil : values.joined(separator: " | ")
+    }
 
     /// The same as of any other protocol; without fields.
     public func reply() throws(SupportError) -> Reply {
@@ -193,6 +205,12 @@ public final class HTTP2Client {
     return soFar(id)
   }
 
+  /// Reads until an answer is as wanted, or has ended.
+  public func answer(_ id: UInt32, until isWanted: (Answer) -> Bool) throws -> Answer {
+    while soFar(id).ending == .open, !isWanted(soFar(id)) { try pump() }
+    return soFar(id)
+  }
+
   /// Sends a whole request and reads its answer.
   public func exchange(
     _ target: String, body: [UInt8] = [], fields: [(name: String, value: String)] = []
@@ -225,10 +243,16 @@ public final class HTTP2Client {
   private func heed(_ frame: HTTP2Bytes.Frame) throws {
     let isAnswer = frame.flags & HTTP2Bytes.ack != 0
     switch frame.type {
-    case HTTP2Bytes.headers: try head(frame)
+    case HTTP2Bytes.headers:
+      block = (frame.payload, frame.flags & HTTP2Bytes.endStream != 0)
+      if frame.flags & HTTP2Bytes.endHeaders != 0 { try blockEnded(frame.id) }
+    case HTTP2Bytes.continuation:
+      block.bytes += frame.payload
+      if frame.flags & HTTP2Bytes.endHeaders != 0 { try blockEnded(frame.id) }
     case HTTP2Bytes.data:
       answers[frame.id]?.body += frame.payload
       if givesBack, !frame.payload.isEmpty { try widen(frame.id, by: UInt32(frame.payload.count)) }
+      if frame.flags & HTTP2Bytes.endStream != 0 { answers[frame.id]?.ending = .whole }
     // One behind END_STREAM says that the rest of the request is not wanted (§8.1).
     case HTTP2Bytes.reset where answers[frame.id]?.ending != .whole:
       answers[frame.id]?.ending = .reset(HTTP2Bytes.number(frame.payload))
@@ -242,26 +266,26 @@ public final class HTTP2Client {
     case HTTP2Bytes.windowUpdate: windows[frame.id, default: 0] += Int(HTTP2Bytes.number(frame.payload))
     default: break
     }
-    let mayEnd = frame.type == HTTP2Bytes.headers || frame.type == HTTP2Bytes.data
-    if mayEnd, frame.flags & HTTP2Bytes.endStream != 0 { answers[frame.id]?.ending = .whole }
   }
 
-  /// The server says :status first, by its place in the static table or in three digits (RFC 7541 §6).
-  private func head(_ frame: HTTP2Bytes.Frame) throws {
-    let fixed = [200, 204, 206, 304, 400, 404, 500]
-    let block = frame.payload
-    if let first = block.first, fixed.indices.contains(Int(first) - 0x88) {
-      answers[frame.id]?.status = fixed[Int(first) - 0x88]
-      answers[frame.id]?.fields = HTTP2Bytes.fields(block.dropFirst())
-    } else if block.starts(with: [0x08, 3]), let status = Int(text(block.dropFirst(2).prefix(3))) {
-      answers[frame.id]?.status = status
-      answers[frame.id]?.fields = HTTP2Bytes.fields(block.dropFirst(5))
+  /// A head or trailers are complete.
+  private func blockEnded(_ id: UInt32) throws {
+    let fields = try HTTP2Bytes.fields(block.bytes)
+    if fields.first?.name == ":status", let status = Int(fields[0].value) {
+      if status < 200 {
+        answers[id]?.interim.append(status)
+      } else {
+        answers[id]?.status = status
+        answers[id]?.fields = Dictionary(
+          fields.dropFirst().map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+      }
+    } else if soFar(id).status > 0, block.ends {
+      answers[id]?.trailers = fields
     } else {
-      throw SupportError.malformedReply("a head that begins with \(block.prefix(8))")
+      throw SupportError.malformedReply("a head that begins with \(block.bytes.prefix(8))")
     }
+    if block.ends { answers[id]?.ending = .whole }
   }
-
-  private func text(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
   private func take(settings payload: [UInt8]) {
     for start in stride(from: 0, through: payload.count - 6, by: 6) {

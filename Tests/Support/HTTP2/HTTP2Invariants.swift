@@ -161,6 +161,9 @@ private struct SessionTranscript {
       describe(head)
       if id & 2 == 0 { answer(id, isTunnel: head.asksForWebSocket, &session, &out) }
     case .ended(let id):
+      if let trailers = session.takeTrailers(id) {
+        line("trailers \(id) \(Escapes.text(Array(trailers.bytes)))")
+      }
       line("ended \(id)")
       session.consumed(id, .max, into: &out)
     case .over(let id, let error):

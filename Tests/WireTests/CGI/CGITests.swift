@@ -31,7 +31,7 @@ import Wire
           lines.append("body " + String(decoding: bytes[Int(range.start)..<range.end], as: UTF8.self))
         case .needMore: return lines + ["more"]
         case .end: return lines + ["end \(offset)"]
-        case .abort, .answer: Issue.record("no such event in CGI")
+        case .trailer, .abort, .answer: Issue.record("no such event in CGI")
         }
       }
     }

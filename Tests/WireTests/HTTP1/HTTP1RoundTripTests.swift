@@ -54,6 +54,8 @@ import Wire
       lines.append("field \(name): \(Escapes.text(value.utf8))")
     }
     if !request.body.isEmpty { lines.append("body \"\(Escapes.text(request.body))\"") }
+    // The other one means nothing behind a body.
+    if request.trailers.contains(where: { $0.name == "X-Sum" }) { lines.append("trailer X-Sum: 1") }
     return lines + ["end"]
   }
 }

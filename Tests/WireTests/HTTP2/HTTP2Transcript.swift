@@ -89,7 +89,11 @@ struct HTTP2Transcript: Equatable {
       } else {
         describe(head)
       }
-    case .ended(let id): lines.append("ended \(id)")
+    case .ended(let id):
+      if let trailers = session.takeTrailers(id) {
+        lines.append("trailers \(id) \(Escapes.text(Array(trailers.bytes)))")
+      }
+      lines.append("ended \(id)")
     case .over(let id, let error): lines.append("over \(id) \(error.map { caseName($0) } ?? "by client")")
     case .window(let id):
       lines.append("window \(id)")

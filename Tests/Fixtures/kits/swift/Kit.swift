@@ -45,6 +45,14 @@ struct Kit: AsyncApp {
       try await out.sendFile(file, offset: 2, count: 4)
       try await out.write(">")
       return .streamed(out)
+    case "/trailers":
+      try await request.interim(headers: ["Link": "</a>; rel=preload"])
+      var seen = String(decoding: try await request.collect(), as: UTF8.self)
+      for field in request.trailers.fields { seen += " \(field.name)=\(field.value)" }
+      let out = try request.start(headers: request.takesTrailers ? ["Trailer": "X-Kit"] : [:])
+      try await out.write(seen)
+      try await out.end(trailers: ["X-Kit": "behind"])
+      return .streamed(out)
     case "/sleep":
       log.warning("a task sleeps")
       do { try await Task.sleep(for: .seconds(600)) } catch {

@@ -293,6 +293,28 @@ extension Exchange {
     return write(rest.text)
   }
 
+  /// Minor 1: an interim response, and fields behind both bodies.
+  func behind() -> Int32 {
+    var list = List()
+    let link = [field("Link", "</a>; rel=preload")()]
+    let own = [field("X-Table", "behind")()]
+    var count = 0
+    let fields = host.request_trailers(id, &count)
+    for index in 0..<count { list.text += "\(fields![index].name.string)=\(fields![index].value.string) " }
+    list.add("trailers", host.trailers(id, own, 1))
+    list.add("interim", host.interim(id, 103, link, 1))
+    list.add("interim", host.interim(id, 101, link, 1))
+    list.add("interim", host.interim(id, 103, nil, 1))
+    _ = start(200, [contentType(), field("Trailer", "X-Table")()])
+    list.add("trailers", host.trailers(id, [field("Host", "x")()], 1))
+    list.add("trailers", host.trailers(id, nil, 1))
+    _ = write(list.text)
+    guard host.interim(id, 103, link, 1) == NSGI_MISUSE.rawValue else { return NSGI_FAIL.rawValue }
+    let isGood = host.trailers(id, own, 1) == NSGI_OK.rawValue
+    return isGood && host.trailers(id, own, 1) == NSGI_MISUSE.rawValue
+      ? NSGI_OK.rawValue : NSGI_FAIL.rawValue
+  }
+
   /// Everything, for a request that is over or never was.
   func ask() -> String {
     var list = List()
@@ -313,6 +335,9 @@ extension Exchange {
     list.add("flush", host.flush(id))
     list.add("on_ready", onReady(NSGI_READY_SPACE, released))
     list.add("finish", host.finish(id, NSGI_OK.rawValue))
+    list.add("interim", host.interim(id, 103, nil, 0))
+    list.add("trailers", host.trailers(id, nil, 0))
+    list.add("request_trailers", host.request_trailers(id, nil) == nil ? 0 : 1)
     list.add("released", released.value)
     return list.text
   }
@@ -348,6 +373,7 @@ func call(_ state: UnsafeMutableRawPointer?, _ request: UnsafePointer<nsgi_reque
   case "/last": return exchange.say(last.withLock { $0 })
   case "/beside": return exchange.beside()
   case "/misuse": return exchange.misuse()
+  case "/behind": return exchange.behind()
   case "/late": return exchange.late(table)
   case "/fail": return NSGI_FAIL.rawValue
   case "/waiting":
