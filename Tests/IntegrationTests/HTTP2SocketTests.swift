@@ -81,10 +81,10 @@ extension Doorway {
     try client.send(HTTP2Bytes.data, 0, id, WebSocketClient.frame(1, Array("at once".utf8)))
     let answer = try client.head(id)
     #expect(client.settings[8] == 1)
-    #expect(answer.status == 200 && answer.fields["x-build"] == "1", "\(answer)")
-    #expect(answer.fields["sec-websocket-protocol"] == "chat")
+    #expect(answer.status == 200 && answer["x-build"] == "1", "\(answer)")
+    #expect(answer["sec-websocket-protocol"] == "chat")
     let others = ["sec-websocket-accept", "connection", "upgrade"]
-    #expect(others.allSatisfy { answer.fields[$0] == nil })
+    #expect(others.allSatisfy { answer[$0] == nil })
     let expected: [UInt8] = [0x81, 5] + Array("early".utf8) + [0x81, 7] + Array("at once".utf8)
     try Deadline.usual.wait(for: "both messages") {
       try client.takeIn()
@@ -100,7 +100,7 @@ extension Doorway {
     let door = try Doorway.ofSockets(kind)
     let client = try door.client()
     let socket = try HTTP2Socket(client, fields: [("sec-websocket-extensions", "permessage-deflate")])
-    #expect(socket.fields["sec-websocket-extensions"] != nil)
+    #expect(socket["sec-websocket-extensions"] != nil)
     try socket.send("size 100000")
     // FIN, RSV1 and text; shorter than it was.
     let head = try socket.receive(exactly: 2)
@@ -117,11 +117,11 @@ extension Doorway {
     let client = try door.client()
     func ask(_ fields: [(name: String, value: String)], _ target: String = "/") throws -> HTTP2Client.Answer {
       let answer = try client.answer(try client.connect(target, fields: fields))
-      #expect(answer.ending == .whole && answer.fields["upgrade"] == nil, "\(answer)")
+      #expect(answer.ending == .whole && answer["upgrade"] == nil, "\(answer)")
       return answer
     }
     let version = try ask([("sec-websocket-version", "8")])
-    #expect(version.status == 400 && version.fields["sec-websocket-version"] == "13")
+    #expect(version.status == 400 && version["sec-websocket-version"] == "13")
     #expect(try ask([]).status == 400)
     #expect(try ask(HTTP2Socket.fields + [(name: "sec-websocket-protocol", value: "a b")]).status == 400)
     #expect(try ask(HTTP2Socket.fields + [(name: "origin", value: "https://evil.example")]).status == 403)

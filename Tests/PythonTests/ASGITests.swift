@@ -119,7 +119,8 @@ import Testing
     }
   }
 
-  @Test("http.response.pathsend sends what files of /proc and /sys read as", arguments: GatewayRequest.gateways)
+  @Test(
+    "http.response.pathsend sends what files of /proc and /sys read as", arguments: GatewayRequest.gateways)
   func unsizedFiles(gateway: String) throws {
     let server = try Python.serve("asgi_app", ["--\(gateway)-socket", "127.0.0.1:0"])
     for path in ["/proc/version", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled"] {

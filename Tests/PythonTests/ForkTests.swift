@@ -29,7 +29,8 @@ import Testing
     let options = ["--plugin", "python3", "--pythonpath", Python.folder, "-w", "forks", "--io", io]
     let server = try ServerProcess(
       app: nil, options + ["--threads", "4", "--http-socket", "127.0.0.1:0"])
-    let (copies, faults) = (200, Mutex<[String]>([]))
+    let copies = 200
+    let faults = Mutex<[String]>([])
     DispatchQueue.concurrentPerform(iterations: 4) { client in
       do {
         // Two make copies; the lines of the others' requests are written meanwhile.

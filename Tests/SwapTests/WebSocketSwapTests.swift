@@ -61,7 +61,7 @@ extension Swaps {
       let (exit, output) = try server.ctl("swap")
       #expect(exit == 0, "\(output)")
       let fresh = try HTTP2Socket(HTTP2Client(RawSocket(address)))
-      #expect(fresh.fields["x-build"] == "2")
+      #expect(fresh["x-build"] == "2")
       for socket in sockets { #expect(try version(socket) == .text("1")) }
       for socket in sockets {
         #expect(try socket.next() == .close(1012, ""))

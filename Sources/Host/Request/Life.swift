@@ -121,12 +121,8 @@ extension Worker {
           return .goesOn
         }
       case .body(let range):
-        let piece = range.bytes(in: bytes.baseAddress!)
         connection.input.consume(offset)
-        do { try exchange.body.append(piece, bound: limits.bodyMemoryBytes, spools) } catch {
-          bodyFailed(connection, exchange, error)
-          return .goesOn
-        }
+        guard keep(range.bytes(in: bytes.baseAddress!), connection, exchange) else { return .goesOn }
       case .trailer(let line):
         exchange.pointee.keepTrailer(line: line.bytes(in: bytes.baseAddress!))
         connection.input.consume(offset)
@@ -138,6 +134,20 @@ extension Worker {
         connection.input.consume(offset)
         guard answered(connection, answer) else { return .goesOn }
       }
+    }
+  }
+
+  /// Keeps a piece of a body until all of it is here; false when the request is answered.
+  @inline(__always)
+  private func keep(
+    _ piece: UnsafeRawBufferPointer, _ connection: ConnectionPointer, _ exchange: ExchangePointer
+  ) -> Bool {
+    do {
+      try exchange.body.append(piece, bound: limits.bodyMemoryBytes, spools)
+      return true
+    } catch {
+      bodyFailed(connection, exchange, error)
+      return false
     }
   }
 

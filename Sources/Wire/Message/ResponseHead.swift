@@ -107,7 +107,8 @@ public struct ResponseHead: ~Copyable {
 
   /// Adds a field after checking name and value.
   ///
-  /// - Parameter mayAnnounce: Trailer is allowed, and announces trailers; a field of the connection otherwise.
+  /// - Parameter mayAnnounce: Trailer is allowed, and announces trailers; otherwise it is refused as a field of
+  ///   the connection.
   public mutating func add(
     name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, mayAnnounce: Bool = false
   ) throws(ResponseError) {

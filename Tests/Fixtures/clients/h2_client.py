@@ -1,6 +1,7 @@
 """A client of HTTP/2 (PyPI's h2) that does what no polite one does: h2_client.py COMMAND HOST:PORT [WORDS].
 
-Each command prints what it has seen, a line each, and fails when that is not what it is about.
+Each command prints what it has seen, a line each, and fails when that is not what it is about. This is
+one file because the commands share the connection, and tests start it as one program.
 """
 import os
 import socket

@@ -42,9 +42,8 @@ public final class HTTP2Client {
     public var status = 0
     /// The statuses of interim responses before it.
     public var interim: [Int] = []
-    /// The fields of its head, of one that comes twice the last. The value of a long one is empty: it is in the
-    /// Huffman code.
-    public var fields: [String: String] = [:]
+    /// The fields of its head. The value of a long one is empty: it is in the Huffman code.
+    public var fields: [(name: String, value: String)] = []
     /// The fields behind its content.
     public var trailers: [(name: String, value: String)] = []
     /// Its content.
@@ -276,8 +275,7 @@ public final class HTTP2Client {
         answers[id]?.interim.append(status)
       } else {
         answers[id]?.status = status
-        answers[id]?.fields = Dictionary(
-          fields.dropFirst().map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        answers[id]?.fields = Array(fields.dropFirst())
       }
     } else if soFar(id).status > 0, block.ends {
       answers[id]?.trailers = fields

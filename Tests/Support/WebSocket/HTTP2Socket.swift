@@ -27,8 +27,8 @@ public final class HTTP2Socket {
     }
   }
 
-  /// Fields of the answer.
-  public var fields: [String: String] { client.soFar(id).fields }
+  /// The values of a field of the answer, joined.
+  public subscript(name: String) -> String? { client.soFar(id)[name] }
   /// How the stream has ended, as far as it was read.
   public var ending: HTTP2Client.Answer.Ending { client.soFar(id).ending }
 

@@ -236,7 +236,8 @@ import Testing
     let client =
       HTTP2Bytes.preface + HTTP2Bytes.frame(HTTP2Bytes.settings, 0, 0, [0, 4] + HTTP2Bytes.number(2))
       + HTTP2Bytes.frame(HTTP2Bytes.headers, 5, 1, [0x82, 0x86, 0x84, 0x41, 0x01, 0x78])
-    var (offset, out) = (0, ByteBuffer())
+    var offset = 0
+    var out = ByteBuffer()
     try client.withUnsafeBytes { bytes in
       while case .request = try session.next(bytes, &offset, into: &out) {
         var head = RequestHead(capacity: 8)
