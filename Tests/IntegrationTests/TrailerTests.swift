@@ -139,7 +139,8 @@ import Testing
     #expect(untaken.body == body && untaken["content-length"] == "3000000" && untaken["trailer"] == nil)
     socket.close()
     for target in ["/file", "/plain-file"] {
-      let reply = try Curl.get("\(server.url)\(target)?\(path)", Self.prior)
+      // curl 7.88 is content as soon as it has as many bytes as were announced.
+      let reply = try HTTP2Client(try server.connect()).exchange("\(target)?\(path)")
       #expect(reply.body == body && lines(reply.trailers).first == "x-sum: 1", "\(target)")
       #expect(reply["content-length"] == "3000000", "\(target)")
     }

@@ -107,8 +107,8 @@ public struct ResponseHead: ~Copyable {
 
   /// Adds a field after checking name and value.
   ///
-  /// - Parameter mayAnnounce: Trailer is allowed, and announces trailers; otherwise it is refused as a field of
-  ///   the connection.
+  /// - Parameter mayAnnounce: Trailer is allowed, and announces trailers; otherwise it is a field of the
+  ///   connection, and refused.
   public mutating func add(
     name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, mayAnnounce: Bool = false
   ) throws(ResponseError) {
