@@ -72,7 +72,7 @@ struct Route: Sendable, CustomTestStringConvertible {
   static let all = scgiAndHTTP + fastCGIAndUWSGI
 
   /// Those of them that are HTTP all the way.
-  static let overHTTP = all.filter { $0.gateway == "http" }
+  static let overHTTP = all.filter { $0.options.contains("--http-socket") }
 
   /// Starts the server and the web server before it, runs `body`, and stops both; both must end well.
   func run(app: String, _ body: (FrontEnd, ServerProcess) throws -> Void) throws {

@@ -63,7 +63,7 @@ import Testing
     ]
     let generation = try bench.load(path, options: options, number: 7)
     let expected =
-      "worker 2 of 4, generation 7, own table 1, host 1.0, cold 1, color=blue, empty="
+      "worker 2 of 4, generation 7, own table 1, host 1.1, cold 1, color=blue, empty="
     #expect(throws: LoadError.loadFailed(path: path, reason: expected)) {
       try generation.start(worker: 2, workers: 4)
     }
