@@ -130,6 +130,7 @@ extension Releases {
   mutating func abandonChange() {
     switch state {
     case .staging(let staging): act(.abandonStaging(ticket: staging.request.ticket))
+    case .replaying(let prepared): act(.abandonReplay(ticket: prepared.request.ticket))
     case .handingOver(let request): act(.killHeir(ticket: request.ticket))
     case .starting, .serving, .rolling, .swapping, .presenting, .stopping: break
     }
@@ -189,6 +190,7 @@ extension Releases {
     abandonChange()
     switch state {
     case .staging: refuse("the trial did not end in time (--swap-timeout)")
+    case .replaying: refuse("the replay did not end in time (--swap-timeout)")
     case .presenting: presentingTimedOut()
     case .handingOver: refuse("the new server did not get ready in time")
     case .swapping(let swap): swappingTimedOut(swap)

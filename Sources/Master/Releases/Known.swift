@@ -25,6 +25,7 @@ extension Releases {
     switch state {
     case .rolling(let rolling): all += [rolling.target, rolling.previous]
     case .swapping(let swap): all.append(swap.target)
+    case .replaying(let prepared): all.append(prepared.target)
     case .starting, .serving, .staging, .presenting, .handingOver, .stopping: break
     }
     return all
@@ -33,6 +34,9 @@ extension Releases {
   /// Those of them whose workers may have to be started: earlier ones do not count if none of their builds
   /// could be brought back.
   var startable: [Release] {
+    var known = self.known
+    // It may be refused yet.
+    if case .replaying(let prepared) = state { known.removeAll { $0.number == prepared.target.number } }
     guard let probation, !isKept(before: probation.fresh, in: probation.previous) else { return known }
     return known.filter { $0.number != probation.previous.number || $0.number == current?.number }
   }
@@ -106,6 +110,7 @@ extension Releases {
     case .swapping: return "swapping in place"
     case .presenting: return "presenting other certificates"
     case .staging: return "trying a build"
+    case .replaying: return "replaying requests"
     case .handingOver: return "handing over to a new server"
     case .starting, .serving, .stopping: break
     }

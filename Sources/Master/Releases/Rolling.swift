@@ -34,7 +34,7 @@ extension Releases {
     case .rolling(let rolling): proceed(rolling)
     case .swapping(let swap): proceed(swap)
     case .presenting(let presenting): proceed(presenting)
-    case .serving, .staging, .handingOver, .stopping: break
+    case .serving, .staging, .replaying, .handingOver, .stopping: break
     }
   }
 
