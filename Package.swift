@@ -123,7 +123,7 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
     .testTarget(name: "MasterTests", dependencies: ["Master", "Control", "Config", "Support"]),
-    .testTarget(name: "ReplayTests", dependencies: ["Replay", "Config", "Control", "Support"]),
+    .testTarget(name: "ReplayTests", dependencies: ["Replay", "Config", "Control", "CDeflate", "Support"]),
     .testTarget(name: "WatchTests", dependencies: ["Watch", "Control"]),
     .testTarget(name: "HostTests", dependencies: ["Host", "Check", "Support"]),
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),

@@ -30,7 +30,7 @@ struct BodyTemplate {
   var hasNoise: Bool { isAllNoise || pieces.count > 1 || ending != nil || pieces.first?.gap != nil }
 
   /// Changes between two bodies beyond which they count as having nothing in common.
-  private static let mostChanges = 400
+  private static let mostChanges = 1000
   /// Bytes between two noises that count as noise too: what they share is chance.
   private static let chance = 3
   /// Bytes shown of a difference, and of what is before it.

@@ -33,14 +33,14 @@ public struct ReplayGate: Sendable, Equatable {
   /// What a factor may be.
   static let factorBounds = 1.0...1000
 
-  /// `body,fields,time=5`; `all` names all kinds, `off` none.
+  /// `body,fields,time=5`; `all` names all kinds, `off` alone none.
   init(parsing text: String) throws(ValueError) {
     guard text != "off" else { return }
-    guard text != "all" else {
-      kinds = Set(ReplayReport.Kind.allCases)
-      return
-    }
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard part != "all" else {
+        kinds = Set(ReplayReport.Kind.allCases)
+        continue
+      }
       let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard let kind = halves.first.flatMap({ ReplayReport.Kind(rawValue: String($0)) }) else {
         throw .unknownWord(String(part), known: ReplayReport.Kind.allCases.map(\.rawValue) + ["all", "off"])

@@ -39,7 +39,8 @@ struct Recall {
 
     mutating func take(_ head: RememberedHead, key: UInt64, most: Int) {
       if let place = places[key] { return put(head, key, at: place) }
-      if heads.count < most {
+      // Fewer of them, if they are long.
+      if heads.isEmpty || heads.count < most && bytes + head.block.count <= room {
         heads.append(RememberedHead(app: head.app, at: 0, block: []))
         keys.append(key)
         return put(head, key, at: heads.count - 1)
