@@ -46,6 +46,7 @@ extension Releases {
 
   mutating func evidence(_ number: Int, _ text: String, _ mount: String?) {
     if case .rolling(let rolling) = state, rolling.target.number == number { return takeBack(rolling, text) }
+    if case .swapping(let swap) = state, swap.target.number == number { return takeBack(swap, text) }
     guard let probation, probation.release == number else { return }
     withdraw(text, of: probation.fresh.first { $0.mount == mount })
   }

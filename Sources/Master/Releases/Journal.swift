@@ -82,7 +82,7 @@ extension Releases {
     case .staging: .staging
     case .replaying: .replaying
     case .rolling(let rolling): rolling.hasSoaked ? .rolling : .canary
-    case .swapping: .inPlace
+    case .swapping(let swap): swap.isSoaking ? .canary : .inPlace
     case .presenting: .presenting
     case .handingOver: .handingOver
     case .starting, .serving, .stopping: nil
@@ -105,6 +105,7 @@ extension Releases {
     case .swapping(let swap):
       let before = current?.builds ?? []
       journal.course?.changes(before, to: swap.target.builds)
+      journal.course?.release = swap.target.number
     case .replaying(let prepared):
       journal.course?.changes(current?.builds ?? [], to: prepared.target.builds)
     case .starting, .serving, .staging, .presenting, .handingOver, .stopping: break

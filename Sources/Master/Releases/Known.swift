@@ -71,6 +71,9 @@ extension Releases {
     if case .rolling(let rolling) = state, !rolling.fresh.isEmpty {
       all.append(Trial(release: rolling.target, fresh: rolling.fresh))
     }
+    if case .swapping(let swap) = state, swap.isSoaking {
+      all.append(Trial(release: swap.target, fresh: [swap.build]))
+    }
     return all
   }
 
@@ -107,7 +110,9 @@ extension Releases {
       let count = max(rolling.target.workers, rolling.previous.workers)
       let place = "rolling out: place \(min(rolling.seat + 1, count)) of \(count)"
       return comparisonText(rolling.target.number).map { "\(place); \($0)" } ?? place
-    case .swapping: return "swapping in place"
+    case .swapping(let swap):
+      let text = swap.isSoaking ? comparisonText(swap.target.number) : nil
+      return text.map { "swapping in place; \($0)" } ?? "swapping in place"
     case .presenting: return "presenting other certificates"
     case .staging: return "trying a build"
     case .replaying: return "replaying requests"

@@ -206,6 +206,10 @@ struct InPlace {
   var asked: Int?
   /// Nobody can be asked yet: an alarm bounds the wait.
   var isWaiting = false
+  /// The first worker that has it serves beside the others, to be compared with them.
+  var isSoaking = false
+  /// It has done so.
+  var hasSoaked = false
 }
 
 /// A worker, as far as it is known.

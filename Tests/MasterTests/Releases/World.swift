@@ -70,7 +70,7 @@ struct World {
     arguments += ["--https-socket=:443,/a.pem,/a.key", "--processes=\(workers)", "--tls-ticket-hours=1"]
     arguments += ["--swap=\(seed % 2 == 0 ? "in-place" : "rolling")", "--swap-timeout=20"]
     arguments += ["--worker-reload-mercy=10"]
-    if seed % 2 == 1 { arguments.append("--swap-gate=on") }
+    if seed % 2 == 1 || seed % 5 < 2 { arguments.append("--swap-gate=on") }
     if seed % 3 == 1 { arguments.append("--swap-replay=20") }
     if seed % 4 == 3 { arguments.append("--cheaper=1") }
     if seed % 7 == 3 { arguments.append("--shutdown-delay=5") }
