@@ -107,11 +107,11 @@ extension System {
   }
 
   /// Sends a signal to a child that has not been waited for. The corresponding C function is `kill`.
-  static func signal(_ pid: pid_t, _ number: Int32) { _ = kill(pid, number) }
+  static func signal(_ pid: pid_t, _ number: Int32) { _ = Glibc.kill(pid, number) }
 
   /// Resident bytes of a process; 0 if they are not known.
   static func residentBytes(of pid: pid_t) -> Int {
-    let file = open("/proc/\(pid)/statm", O_RDONLY | O_CLOEXEC)
+    let file = Glibc.open("/proc/\(pid)/statm", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return 0 }
     defer { close(file) }
     let words = String(decoding: contents(file, most: 256), as: UTF8.self).split(separator: " ")
