@@ -1,5 +1,5 @@
-// Requests that were remembered are replayed to copies of both builds before anybody meets the new one: a worse
-// one is refused with the reason, one that differs by noise goes live.
+// Requests that were remembered are replayed to copies of both builds before anybody meets the new one: a
+// worse one is refused with the reason, one that differs by noise goes live.
 import Foundation
 import Support
 import Synchronization
@@ -205,7 +205,8 @@ extension Swaps {
       let (exit, output) = try swap(server, try build("PRICE=13"))
       #expect(exit == 0, "\(output)")
       #expect(
-        output.contains("nothing was replayed: another copy of the serving build does not start: "), "\(output)")
+        output.contains("nothing was replayed: another copy of the serving build does not start: "),
+        "\(output)")
       #expect(output.contains("there is one already"), "\(output)")
       #expect(try server.ctl("diff").output.contains("nothing was replayed yet"))
       // The new one alone is at fault if only it fails. Its workers have remembered nothing yet.
