@@ -46,7 +46,7 @@ test: ## install the test programs, build everything, run every test (FILTER=…
 check: ## lint, and run every test that needs no server: under a minute once it is built
 	@scripts/install.sh build
 	@$(MAKE) --no-print-directory lint
-	swift test --filter '^(WireTests|ConfigTests|MasterTests|WatchTests|NSGITests|TidyTests)\.'
+	swift test --filter '^(WireTests|ConfigTests|MasterTests|WatchTests|ReplayTests|NSGITests|TidyTests)\.'
 
 format: ## lay the Swift sources out as .swift-format says
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)

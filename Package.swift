@@ -52,13 +52,16 @@ let package = Package(
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     // `server check`: what is in an application, and whether it keeps to nsgi.h.
     .target(name: "Check", dependencies: ["Host", "Wire", "Config", "Control", "Posix", "CNSGI", "CLinux"]),
+    // Requests replayed to copies of two builds before a new one serves anybody.
+    .target(name: "Replay", dependencies: ["Host", "Config", "Control", "Posix", "CLinux", "CDeflate"]),
     .target(name: "NSGI", dependencies: ["CNSGI"]),
     .target(name: "Master", dependencies: ["Config", "Control", "Posix", "CLinux"]),
     // Shows the server's figures, in a process of its own.
     .target(
       name: "Watch", dependencies: ["Config", "Control", "CLinux"], resources: [.embedInCode("page.html")]),
     .executableTarget(
-      name: "server", dependencies: ["Host", "Check", "Master", "Watch", "Config", "Control", "Posix"],
+      name: "server",
+      dependencies: ["Host", "Check", "Replay", "Master", "Watch", "Config", "Control", "Posix"],
       resources: [.embedInCode("evaluate_gunicorn.py")],
       linkerSettings: ownRuntime),
     // The worker for a program that is not the server's own: the interpreter of a language loads it.
@@ -120,6 +123,7 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire", "Support"]),
     .testTarget(name: "ConfigTests", dependencies: ["Config"]),
     .testTarget(name: "MasterTests", dependencies: ["Master", "Control", "Config", "Support"]),
+    .testTarget(name: "ReplayTests", dependencies: ["Replay", "Config", "Control", "CDeflate", "Support"]),
     .testTarget(name: "WatchTests", dependencies: ["Watch", "Control"]),
     .testTarget(name: "HostTests", dependencies: ["Host", "Check", "Support"]),
     .testTarget(name: "NSGITests", dependencies: ["NSGI", "CNSGI"]),

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import machine
@@ -30,11 +31,12 @@ def build(directory: Path) -> list[Path]:
   return files
 
 
-def start(directory: Path, app: Path, mode: str) -> tuple[subprocess.Popen, str, Path]:
+def start(directory: Path, app: Path, mode: str, more: str = "") -> tuple[subprocess.Popen, str, Path]:
   """A server with a control socket of its own: process, address, socket."""
   control = directory / f"{mode}.ctl"
   command = (f"taskset -c {machine.CPU_SERVER} {SERVER} -L -p 1 --app {app} --http-socket 127.0.0.1:0 "
-             f"--listen 4096 --control-socket {control} --swap {mode} --swap-soak 0 --swap-probation 0")
+             f"--listen 4096 --control-socket {control} --swap {mode} --swap-soak 0 --swap-probation 0 "
+             + more)
   process = subprocess.Popen(shlex.split(command), stderr=subprocess.PIPE, text=True)
   address = process.stderr.readline().split()[3]
   return process, address, control
@@ -83,6 +85,39 @@ def row(mode: str, result: dict) -> str:
   return "| " + " | ".join(cells + [str(errors)]) + " |"
 
 
+REPLAYED = 200
+
+
+def replays(mode: str, rounds: int, directory: Path) -> tuple[list[float], list[float]]:
+  """Milliseconds of swaps without load: those that replay nothing, and those that replay 200 requests."""
+  builds = build(directory)
+  process, address, control = start(directory, builds[0], mode, f"--swap-replay {REPLAYED}")
+  plain, replayed = [], []
+  try:
+    for number in range(2 * rounds):
+      # A worker that has just been started remembers nothing.
+      for request in range(REPLAYED):
+        urllib.request.urlopen(f"http://{address}/?{request}").read()
+      wanted = number % 2 * REPLAYED
+      command = [str(SERVER), "ctl", "--control-socket", str(control), "swap", "--replay", str(wanted), "/",
+                 str(builds[(number + 1) % 2])]
+      began = time.monotonic()
+      output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+      (replayed if wanted else plain).append((time.monotonic() - began) * 1000)
+      if wanted and f"{REPLAYED} requests replayed" not in output:
+        raise SystemExit(f"the requests were not replayed: {output}")
+  finally:
+    process.terminate()
+    process.wait()
+  return plain, replayed
+
+
+def replay_row(mode: str, plain: list[float], replayed: list[float]) -> str:
+  """One line of the second table."""
+  (without, given) = (statistics.median(plain), statistics.median(replayed))
+  return f"| {mode} | {len(replayed)} | {without:.0f} | {given:.0f} | {given - without:.0f} |"
+
+
 def main() -> None:
   """Prints the table."""
   parser = argparse.ArgumentParser(description=__doc__)
@@ -94,6 +129,11 @@ def main() -> None:
   for mode in ("rolling", "in-place"):
     with tempfile.TemporaryDirectory() as directory:
       print(row(mode, measure(mode, arguments.rounds, arguments.seconds, Path(directory))), flush=True)
+  print(f"\n| swap, {REPLAYED} requests replayed | swaps | ms without | ms with | ms more |")
+  print("|---|--:|--:|--:|--:|")
+  for mode in ("rolling", "in-place"):
+    with tempfile.TemporaryDirectory() as directory:
+      print(replay_row(mode, *replays(mode, arguments.rounds, Path(directory))), flush=True)
 
 
 if __name__ == "__main__":

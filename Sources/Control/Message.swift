@@ -32,6 +32,8 @@ public struct Message: Equatable, Sendable {
     /// An application of it has asked for WebSockets: what is published there may be for the sockets of other
     /// workers, so it should be introduced to them.
     case topics
+    /// The heads that it remembers are written into the file that came with `recall`.
+    case recalled
     // From a zygote, beside `ready` and `failed`.
     /// Nothing can be preloaded here: each worker loads its own.
     case idle
@@ -50,6 +52,12 @@ public struct Message: Equatable, Sendable {
     case passed
     /// The certificates of its orders may be put to work.
     case certified
+    // From a child that replays requests.
+    /// An application's answers are compared: `app`, and the fields of a `ReplayReport`.
+    case replayed
+    /// They cannot be compared, which says nothing about the new build: `reason`.
+    case unreplayed
+    // From a child that reads the configuration.
     /// The configuration, as the options in effect: `option`, repeated; several such messages add up. So do
     /// `file` and `text`, files that workers may not read themselves.
     case configured
@@ -82,6 +90,14 @@ public struct Message: Equatable, Sendable {
     case save
     /// Put `generation` of `app` at `path` to work in place of what runs.
     case swap
+    /// Remember the heads of the last safe requests of each application: `count` of them, 0: none any more;
+    /// `credentials` ("1": those with credentials too).
+    case remember
+    /// Write them into the attached file.
+    case recall
+    /// From a child that replays requests: the attached descriptor is a connection, to be served like one of
+    /// the first socket.
+    case attend
     /// To a zygote: fork a worker, whose descriptors from 1 on are attached; `word`, repeated: its title in
     /// process lists.
     case fork

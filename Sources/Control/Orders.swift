@@ -7,6 +7,8 @@ public struct Orders: Equatable, Sendable {
     case zygote
     /// Copies, inspects and tries the builds, then ends.
     case stage
+    /// Replays remembered requests with the previous builds and with new ones, then ends.
+    case replay
     /// Becomes a master itself: that of a server that leaves its terminal, or one that follows the master
     /// that gave the orders.
     case master
@@ -85,6 +87,23 @@ public struct Orders: Equatable, Sendable {
     }
   }
 
+  /// What a child that replays requests compares with: the serving builds, with the options that they serve
+  /// under.
+  public struct Replay: Equatable, Sendable {
+    /// Requests of each application at most.
+    public var requests: Int
+    /// Descriptors of the files into which the workers have written the heads that they remember.
+    public var heads: [Int32] = []
+    public var arguments: [String] = []
+    /// The serving builds, in the order of `Orders.builds`.
+    public var builds: [Build] = []
+    /// As `Orders.files`.
+    public var files: [HandedFile] = []
+
+    /// Nothing to compare with, yet.
+    public init(requests: Int) { self.requests = requests }
+  }
+
   /// The word for the stream to the master among the sockets of a process that shows figures.
   public static let masterStream = "master"
 
@@ -122,6 +141,10 @@ public struct Orders: Equatable, Sendable {
   /// A staging child: the key that builds are signed with, which is not a certificate to be tried; nil: none.
   /// Other roles find it in `files`.
   public var key: HandedFile?
+  /// A child that replays requests: what it compares the builds with.
+  public var replay: Replay?
+  /// A worker that only has requests replayed to it: no client ever reaches it.
+  public var isReplay = false
   /// Keys of session tickets, newest first, in hexadecimal digits.
   public var tickets: [String] = []
   /// Files of the server's own that the process may load or run.
@@ -137,7 +160,8 @@ public struct Orders: Equatable, Sendable {
 
   /// Its title in process lists: "worker 2 of 4".
   public var title: [String] {
-    role == .worker ? [role.rawValue, "\(worker + 1)", "of", "\(workers)"] : [role.rawValue]
+    if isReplay { return [Role.replay.rawValue, role.rawValue] }
+    return role == .worker ? [role.rawValue, "\(worker + 1)", "of", "\(workers)"] : [role.rawValue]
   }
 
   /// As a message.
@@ -155,13 +179,13 @@ public struct Orders: Equatable, Sendable {
     for socket in sockets {
       fields.append(.init("socket", "\(socket.descriptor) \(socket.gateway) \(socket.address)"))
     }
-    for build in builds {
-      let numbers = [build.app, build.generation, Int(build.state)] + build.outputs.map { Int($0) }
-      fields.append(.init("build", numbers.map { "\($0)" }.joined(separator: " ")))
-      fields.append(.init("path", build.path))
-      fields.append(.init("current", build.current))
-      fields.append(.init("version", build.stateVersion))
-      fields.append(.init("source", build.source))
+    fields += Orders.fields(builds)
+    if isReplay { fields.append(.init("is-replay", "1")) }
+    if let replay {
+      fields.append(.init("replay", "\(replay.requests)"))
+      fields += replay.heads.map { .init("heads", "\($0)") }
+      fields += replay.arguments.map { .init("before-argument", $0) }
+      fields += Orders.fields(replay.builds, prefix: "before-") + replay.files.fields(prefix: "before-")
     }
     fields += files.fields + served.fields(prefix: "served-")
     if let key { fields += [key].fields(prefix: "key-") }
@@ -198,9 +222,38 @@ public struct Orders: Equatable, Sendable {
       guard parts.count == 3, let descriptor = Int32(parts[0]), descriptor >= 0 else { return nil }
       sockets.append(Socket(descriptor: descriptor, gateway: String(parts[1]), address: String(parts[2])))
     }
-    let (paths, currents) = (message.all("path"), message.all("current"))
-    let (versions, sources) = (message.all("version"), message.all("source"))
-    for (index, text) in message.all("build").enumerated() {
+    guard let builds = Orders.builds(message) else { return nil }
+    (self.builds, isReplay) = (builds, message["is-replay"] == "1")
+    guard let wanted = message["replay"] else { return }
+    guard let requests = Int(wanted), requests >= 0, let before = Orders.builds(message, prefix: "before-")
+    else { return nil }
+    var replay = Replay(requests: requests)
+    replay.heads = message.all("heads").compactMap { Int32($0) }.filter { $0 >= 0 }
+    (replay.arguments, replay.builds) = (message.all("before-argument"), before)
+    replay.files = [HandedFile](message, prefix: "before-")
+    self.replay = replay
+  }
+}
+
+/// Builds as fields; `prefix`: of others than those to work with.
+extension Orders {
+  private static func fields(_ builds: [Build], prefix: String = "") -> [Message.Field] {
+    builds.flatMap { build -> [Message.Field] in
+      let numbers = [build.app, build.generation, Int(build.state)] + build.outputs.map { Int($0) }
+      return [
+        .init(prefix + "build", numbers.map { "\($0)" }.joined(separator: " ")),
+        .init(prefix + "path", build.path), .init(prefix + "current", build.current),
+        .init(prefix + "version", build.stateVersion), .init(prefix + "source", build.source),
+      ]
+    }
+  }
+
+  /// Reads what `fields` wrote; nil for what makes no sense.
+  private static func builds(_ message: Message, prefix: String = "") -> [Build]? {
+    var builds: [Build] = []
+    let (paths, currents) = (message.all(prefix + "path"), message.all(prefix + "current"))
+    let (versions, sources) = (message.all(prefix + "version"), message.all(prefix + "source"))
+    for (index, text) in message.all(prefix + "build").enumerated() {
       let numbers = text.split(separator: " ").compactMap { Int32($0) }
       guard numbers.count >= 3, numbers[0] >= 0, numbers[1] >= 0, numbers[3...].allSatisfy({ $0 >= 0 }),
         index < paths.count, index < currents.count, index < versions.count, index < sources.count
@@ -212,6 +265,7 @@ public struct Orders: Equatable, Sendable {
       builds[index].outputs = Array(numbers[3...])
       builds[index].source = sources[index]
     }
+    return builds
   }
 }
 

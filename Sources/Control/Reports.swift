@@ -40,6 +40,8 @@ public enum WorkerReport: Equatable, Sendable {
   case traced
   /// It should be introduced to the other workers.
   case topics
+  /// The heads that it remembers are written.
+  case recalled
 
   /// Reads a packet of a worker that has this many applications; nil for one that no worker sends.
   public init?(_ bytes: some Sequence<UInt8>, apps: Int) {
@@ -68,9 +70,10 @@ public enum WorkerReport: Equatable, Sendable {
       self = message.verb == .presents ? .presents(number) : .declined(number, reason: message.reason)
     case .traced: self = .traced
     case .topics: self = .topics
+    case .recalled: self = .recalled
     case .lost, .step, .copied, .passed, .configured, .retire, .stop, .quit, .rouse, .unready, .beat, .trace,
       .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep, .introduce,
-      .tickets, .certificates, .certified:
+      .tickets, .certificates, .certified, .replayed, .unreplayed, .remember, .recall, .attend:
       return nil
     }
   }
@@ -112,6 +115,10 @@ public enum JobReport: Equatable, Sendable {
   case configured([String], files: [HandedFile])
   /// The certificates of its orders may be put to work.
   case certified
+  /// Remembered requests were replayed with both builds of an application.
+  case replayed(app: Int, ReplayReport)
+  /// They cannot be compared.
+  case unreplayed(reason: String)
   case failed(reason: String, code: Int32)
 
   /// Reads a packet of a child that was to stage builds of these applications; nil for one that none sends.
@@ -135,11 +142,16 @@ public enum JobReport: Equatable, Sendable {
         isUnloadable: message["unloadable"] == "1")
     case .configured: self = .configured(message.all("option"), files: [HandedFile](message))
     case .certified: self = .certified
+    case .replayed:
+      guard let app, let report = ReplayReport(message) else { return nil }
+      self = .replayed(app: app, report)
+    case .unreplayed: self = .unreplayed(reason: message.reason)
     case .failed: self = .failed(reason: message.reason, code: message.exitCode)
     case .ready, .expired, .renew, .retiring, .saved, .swapped, .refused, .traced, .lost, .retire, .stop,
       .quit,
       .rouse, .beat, .unready, .trace, .reopen, .save, .swap, .orders, .forked, .idle, .fork, .keep,
-      .tickets, .certificates, .presents, .declined, .topics, .introduce:
+      .tickets, .certificates, .presents, .declined, .topics, .introduce, .recalled, .remember, .recall,
+      .attend:
       return nil
     }
   }

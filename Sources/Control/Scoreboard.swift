@@ -81,6 +81,8 @@ public struct Scoreboard: @unchecked Sendable {
     case webSockets
     /// Messages of topics that were dropped because another worker takes them too slowly.
     case droppedMessages
+    /// Heads of requests that it remembers for a replay.
+    case remembered
   }
 
   /// Counts for each application.

@@ -34,6 +34,8 @@ extension Master {
     case .readCertificates(let ticket): readCertificates(ticket)
     case .present(let id, let certificates): present(id, certificates)
     case .abandonStaging(let ticket): abandonStaging(ticket)
+    case .replay(let ticket, let target, let fresh, let requests): replay(ticket, target, fresh, requests)
+    case .abandonReplay(let ticket): abandonReplay(ticket)
     case .swap(let id, let app, let build): swap(id, app, build)
     case .startHeir(let ticket, let binary): startHeir(ticket, binary)
     case .killHeir(let ticket): killHeir(ticket)

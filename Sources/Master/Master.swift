@@ -151,6 +151,8 @@ public final class Master {
   var jobs: [Int: Job] = [:]
   /// The configuration that the change in progress has read.
   var configured: (ticket: Int, arguments: [String], settings: Settings, files: [HandedFile])?
+  /// The replay that is on its way to its child.
+  var rehearsal: Rehearsal?
   /// Private copies on disk.
   var copies: Copies
   /// The share of failed answers before the build on trial served, by mount.
@@ -322,7 +324,7 @@ public final class Master {
   var servesOn: Bool {
     switch releases.state {
     case .starting, .stopping: false
-    case .serving, .staging, .rolling, .swapping, .presenting, .handingOver: !hasHandedOver
+    case .serving, .staging, .replaying, .rolling, .swapping, .presenting, .handingOver: !hasHandedOver
     }
   }
 

@@ -141,7 +141,7 @@ struct Metrics {
     }
     let name = "nsgi_change_phase_seconds"
     family(name, "summary", "How long the phases of changes took.")
-    for phase in ["staging", "rolling", "in_place", "handing_over"] {
+    for phase in ["staging", "replaying", "rolling", "in_place", "handing_over"] {
       let microseconds = UInt64(max(0, snapshot.counts["phase_\(phase)_us"] ?? 0))
       line("\(name)_sum", [("phase", phase)], Metrics.seconds(microseconds))
       add("\(name)_count", [("phase", phase)], UInt64(max(0, snapshot.counts["phase_\(phase)"] ?? 0)))

@@ -13,7 +13,10 @@ enum CtlCommand {
       history [APP]             the last changes: who asked, when, from which build to which, how long each
                                 phase took, how it ended
       swap [APP] [FILE]         put a new build to work: of APP (its mount point or name), or of all;
-                                FILE takes the place of the path it had
+                                FILE takes the place of the path it had; --replay N: if it answers the last
+                                N requests (GET, HEAD) as the build before does. They are replayed with
+                                the network and the databases that the application uses
+      diff [APP]                what came of the last replay: in which answers the builds differ, and how
       rollback [APP]            bring the build before back
       reload                    read the configuration again and swap every app
       tls-reload                read certificates and keys again, and present them in the workers that serve
@@ -30,6 +33,7 @@ enum CtlCommand {
       var path: String?
       var directory: String?
       var isJSON = false
+      var replay: String?
       var question: [String] = []
       var words = Words(arguments, command: "ctl")
       while let word = try words.next() {
@@ -40,6 +44,7 @@ enum CtlCommand {
         case "--control-socket", "--socket", "-s": path = try words.value(of: word, "PATH")
         case "--runtime-dir": directory = try words.value(of: word, "DIR")
         case "--json": try words.flag(word) { isJSON = true }
+        case "--replay": replay = try words.value(of: word, "N")
         case _ where word.name.hasPrefix("-"): throw words.unknown(word.name)
         default: question.append(word.name)
         }
@@ -52,6 +57,12 @@ enum CtlCommand {
         !file.hasPrefix("/"), verb == "upgrade" || question.count > 2 || FileSystem.exists(file)
       {
         question[question.count - 1] = Files.workingDirectory() + "/" + file
+      }
+      if let replay {
+        guard verb == "swap" else {
+          throw UsageError("--replay belongs to swap; leave it out of \(Program.command) ctl \(verb)")
+        }
+        question += ["--replay", replay]
       }
       if path != nil, directory != nil {
         throw UsageError("--control-socket and --runtime-dir both name the server; leave one out")

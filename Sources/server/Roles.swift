@@ -3,6 +3,7 @@ import Control
 import Host
 import Master
 import Posix
+import Replay
 import Watch
 
 /// What the process is: a master, one plain process, or a child of a master.
@@ -110,6 +111,10 @@ enum Roles {
       } else {
         StageRole.run(settings, assignment)
       }
+    case .replay:
+      let settings = try effective()
+      try Server.enter(settings, assignment)
+      ReplayRole.run(settings, assignment, role: ChildRole.name)
     case .zygote:
       // Returns where no runtime has a program that could be one.
       try Server.enter(try effective(), assignment)

@@ -215,6 +215,15 @@ private func listens(_ gateway: ListenerProtocol, _ port: UInt16 = 1) -> @Sendab
       $0.supervision.gate?.factor(.errors) == 4.5 && $0.supervision.gate?.factor(.rss) == nil
         && $0.supervision.gate?.factor(.p99) == 3 && $0.supervision.gate?.requests == 50
     },
+    Effect("") { $0.supervision.replay == ReplaySettings() && $0.supervision.replay.requests == 0 },
+    Effect("--swap-replay 200") { $0.supervision.replay.requests == 200 },
+    Effect("--replay-credentials") { $0.supervision.replay.keepsCredentials },
+    Effect("--replay-gate all") { $0.supervision.replay.gate.kinds.count == 5 },
+    Effect("--replay-gate off") { $0.supervision.replay.gate == ReplayGate() },
+    Effect("--replay-gate body,time=5") {
+      $0.supervision.replay.gate.kinds == [.body, .time] && $0.supervision.replay.gate.time == 5
+        && $0.supervision.replay.gate.memory == 2
+    },
     Effect("--app-key /etc/app.pub") { $0.supervision.appKey == "/etc/app.pub" },
     Effect("--swap-soak 0") { $0.supervision.soakSeconds == 0 },
     Effect("--swap-probation 2.5") { $0.supervision.probationSeconds == 2.5 },

@@ -39,6 +39,20 @@ import Testing
     orders.held = HeldFile.Kind.allCases.map { .init(kind: $0, descriptor: 11, path: "/a b/ c=\($0).so") }
     orders.program = "/a b/server"
     #expect(Orders(orders.message) == orders)
+    orders.isReplay = true
+    #expect(Orders(orders.message) == orders && orders.title == ["replay", "worker"])
+    orders.replay = Orders.Replay(requests: 200)
+    #expect(Orders(orders.message) == orders)
+    orders.replay!.heads = [7, 8]
+    orders.replay!.arguments = ["--app=/a b/c.so"]
+    orders.replay!.builds = [.init(app: 0, generation: 6, path: "/x y/old.so")]
+    orders.replay!.files = [HandedFile(path: "/a b.pem", text: "before-file=1")]
+    #expect(Orders(orders.message) == orders)
+    for (name, value) in [("replay", "-1"), ("replay", "x"), ("before-build", "1 2")] {
+      var wrong = orders.message
+      wrong.fields.insert(.init(name, value), at: 0)
+      #expect(Orders(wrong) == nil, "\(name) \(value)")
+    }
     var odd = orders.message
     odd.fields += ["", "7", "7 plugin", "7 plugin ", "-1 plugin /a", "x plugin /a", "7 other /a"].map {
       .init("held", $0)

@@ -33,12 +33,14 @@ extension Swaps {
         figure: "fds", words: ["a worker opens ", " descriptors with 1000 requests and holds "]),
     ]
 
-    private func server(_ build: Worse, soak: String, _ gate: String) throws -> SupervisedServer {
+    private func server(
+      _ build: Worse, soak: String, _ gate: String, _ mode: String = "rolling"
+    ) throws -> SupervisedServer {
       try SupervisedServer(
         Fixture.ledger(["LETTER='A'"] + build.good),
         [
-          "--swap-soak", soak, "--swap-probation", "600", "--swap-gate", gate, "--metrics", "127.0.0.1:0",
-          "--watch-host", "a", "--max-fd", "4096",
+          "--swap", mode, "--swap-soak", soak, "--swap-probation", "600", "--swap-gate", gate, "--metrics",
+          "127.0.0.1:0", "--watch-host", "a", "--max-fd", "4096",
         ])
     }
 
@@ -50,9 +52,9 @@ extension Swaps {
 
     @Test(
       "a worse build is refused while it soaks, with its figures and those of the one before",
-      arguments: builds)
-    func isRefused(build: Worse) throws {
-      let server = try server(build, soak: "600", "requests=40")
+      arguments: builds, ["rolling", "in-place"])
+    func isRefused(build: Worse, mode: String) throws {
+      let server = try server(build, soak: "600", "requests=40", mode)
       let ledger = try load(server)
       try server.install(try Fixture.ledger(["LETTER='B'"] + build.bad))
       let (exit, output) = try server.ctl(["swap"], Deadline(seconds: 120))
@@ -62,6 +64,8 @@ extension Swaps {
         #expect(verdict.contains(word), "\(word): \(output)")
       }
       #expect(verdict.contains("still serving ledger generation 1"), "\(output)")
+      let isInPlace = output.contains("one worker serves the new build, and is compared with the others")
+      #expect(isInPlace == (mode == "in-place"), "\(output)")
       #expect(server.log.contains("swap refused: ") && server.log.contains("(--swap-gate \(build.figure)="))
       try server.wait(for: "the build before") { $0.serving.allSatisfy { $0.generations == [1] } }
       let history = try server.ctl("history").output
@@ -101,15 +105,16 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
-    @Test("a good build goes live, and what was compared is told")
-    func goesLive() throws {
+    @Test("a good build goes live, and what was compared is told", arguments: ["rolling", "in-place"])
+    func goesLive(mode: String) throws {
       let server = try server(
         Worse(testDescription: "", good: ["WAITS=2000"], bad: [], figure: "", words: []), soak: "3",
-        "requests=20")
+        "requests=20", mode)
       let ledger = try load(server)
       try server.install(try Fixture.ledger("LETTER='B'", "WAITS=2000"))
       let (exit, output) = try server.ctl("swap")
       #expect(exit == 0 && output.contains("compared: / new: "), "\(output)")
+      #expect(output.contains("(in place)") == (mode == "in-place"), "\(output)")
       #expect(server.log.contains("compared: / new: "))
       ledger.expect(generation: 2)
       try ledger.waitForAnswers(100)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct GlossaryTests {
   private static let modules = [
-    "Posix", "Wire", "Config", "Control", "Host", "Check", "Master", "server", "NSGI",
+    "Posix", "Wire", "Config", "Control", "Host", "Check", "Replay", "Master", "server", "NSGI",
   ]
   private static let path = "docs/GLOSSARY.md"
   private static let mark = "<!-- types: written from the sources -->"

@@ -71,6 +71,7 @@ struct Draft {
     guard settings.supervision.isDevelopment else { return }
     settings.supervision.watchesApps = true
     (settings.supervision.soakSeconds, settings.supervision.probationSeconds) = (0, 0)
+    settings.supervision.replay.requests = 0
     settings.warnings.append(
       "--debug is for development: whoever can ask this server sees its tracebacks, with lines of the source")
   }

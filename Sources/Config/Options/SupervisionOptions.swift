@@ -75,6 +75,23 @@ let supervisionOptions = OptionGroup(
         draft.settings.supervision.gate = text == "off" ? nil : try SwapGate(parsing: text)
       }),
     OptionSpec(
+      "swap-replay", default: "0",
+      "remember the last so many GET and HEAD requests of each app, and try a new build with them beside the "
+        + "one before, with its network and its databases; 0: none",
+      .value(placeholder: "N") { (draft, text) throws(ValueError) in
+        draft.settings.supervision.replay.requests = try Value.number(text, ReplaySettings.requestBounds)
+      }),
+    OptionSpec(
+      "replay-gate",
+      "differences that refuse a new build, beside a worse class of status: "
+        + "status,fields,body,time=3,memory=2 or some of them; all, off",
+      .value(placeholder: "KINDS") { (draft, text) throws(ValueError) in
+        draft.settings.supervision.replay.gate = try ReplayGate(parsing: text)
+      }),
+    OptionSpec(
+      "replay-credentials", "remember requests with Cookie or Authorization too",
+      .flag { $0.settings.supervision.replay.keepsCredentials = $1 }),
+    OptionSpec(
       "app-key",
       "load only builds that this Ed25519 key has signed: FILE.sig by OpenSSL, or FILE.minisig by minisign",
       .value(placeholder: "FILE") { (draft, text) throws(ValueError) in

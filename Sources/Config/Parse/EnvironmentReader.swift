@@ -18,6 +18,8 @@ enum EnvironmentReader {
   private static let share = "NSGI_SHARE"
   /// Under a gateway: how many of the arguments come from the program that runs the server. Not an option.
   static let argumentCount = "NSGI_ARGUMENTS"
+  /// Tells an application that it is only being tried. Not an option.
+  private static let replay = "NSGI_REPLAY"
   /// Variables that uWSGI's processes pass each other; no operator sets them.
   private static let internals = [
     "UWSGI_ORIGINAL_PROC_NAME", "UWSGI_RELOADS", "UWSGI_EMPEROR_", "UWSGI_VASSAL", "UWSGI_JAIL",
@@ -27,7 +29,8 @@ enum EnvironmentReader {
 
   static func read(_ environment: [String: String]) -> EnvironmentOptions {
     var result = foreign(environment)
-    for (name, value) in variables(environment, prefix) where name != share && name != argumentCount {
+    let others = [share, argumentCount, replay]
+    for (name, value) in variables(environment, prefix) where !others.contains(name) {
       let option = optionName(of: name, prefix)
       guard let index = OptionTable.index(named: option) else {
         guard !isServiceLink(name, value) else { continue }

@@ -280,6 +280,28 @@ public struct Limits: Sendable, Equatable {
   /// none took half as long before, and at which share of all requests. No precedent.
   public static let (hangSeconds, leastHangs, hangShare) = (5.0, 3, 0.01)
 
+  /// Bytes of the heads that a worker remembers for a replay, all applications together, and bytes of one of
+  /// them; a longer one is not remembered. No precedent.
+  public static let (rememberedBytes, rememberedHeadBytes) = (4 << 20, 32 << 10)
+
+  /// Seconds that a request may take to be remembered: a stream would hold up each replay. No precedent.
+  public static let rememberedSeconds = 2.0
+
+  /// Seconds in which workers that have remembered nothing so far gather requests (`ctl swap --replay`), and
+  /// seconds that a worker has to hand over what it remembers. No precedent.
+  public static let (replayGatherSeconds, recallSeconds) = (10.0, 1.0)
+
+  /// Seconds that a replay goes on once all its copies are ready, and seconds that an answer of a serving
+  /// build may take in it. A new build has ten times as long as that one took: at least these seconds, and at
+  /// most twice as many. No precedent.
+  public static let (replaySeconds, replayAnswerSeconds) = (20.0, 5.0)
+
+  /// Bytes of the body of an answer that are compared; of a longer one only its hash counts. No precedent.
+  public static let replayBodyBytes = 1 << 20
+
+  /// Bytes of an answer after which a replay does not read on. No precedent.
+  public static let replayAnswerBytes = 64 << 20
+
   /// Changes that `server ctl history` shows. No precedent.
   public static let changesKept = 100
 

@@ -93,6 +93,8 @@ public struct SupervisionSettings: Sendable, Equatable {
   public var probationSeconds = 30.0
   /// How much worse than the previous build a new one may be while both serve; nil: they are not compared.
   public var gate: SwapGate?
+  /// Which requests are remembered, and replayed before a new build serves anybody.
+  public var replay = ReplaySettings()
   /// The public key that builds have to be signed with; nil: any build is loaded.
   public var appKey: String?
   /// Files whose change swaps every app and rereads the configuration.

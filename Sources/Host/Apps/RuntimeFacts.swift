@@ -8,6 +8,7 @@ extension AppSettings {
   ///
   /// - Parameter orders: of a worker that has a master; nil in a process without one.
   func told(of settings: Settings, by orders: Orders? = nil) -> AppSettings {
+    if orders?.isReplay ?? false { return toldOfTrial(settings).toldOfReplay }
     guard runtime?.name == "python3", settings.shared.offersModule else { return self }
     var app = self
     func tell(_ key: String, _ value: String) {
@@ -24,6 +25,14 @@ extension AppSettings {
       }
     }
     app.options += AppSettings.facts(settings)
+    return app
+  }
+
+  /// The app with the fact that requests are only replayed to it: for any load(), beside `NSGI_REPLAY` in the
+  /// environment.
+  private var toldOfReplay: AppSettings {
+    var app = self
+    app.options.append(AppOption(key: "server.replay", value: "1"))
     return app
   }
 

@@ -72,6 +72,17 @@ extension Worker {
     return webServers.contains(address)
   }
 
+  /// A connection comes by the link to the master, as in a worker that requests are replayed to: it is served
+  /// like one of the first listener. `descriptor` stays the caller's.
+  func attend(_ descriptor: Int32) {
+    guard descriptor >= 0, !listeners.isEmpty, hasRoom, !departure.isUnderWay,
+      let fd = try? System.duplicate(descriptor)
+    else { return }
+    var peer = sockaddr_storage()
+    peer.ss_family = sa_family_t(AF_UNIX)
+    watchInput(admit(fd, 0, peer))
+  }
+
   private func open(_ fd: Int32, _ index: Int, _ peer: sockaddr_storage) -> Turn {
     guard !listeners[index].gateway.limitsWebServers || isWebServer(PeerAddress(peer)) else {
       System.close(fd)

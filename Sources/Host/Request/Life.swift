@@ -369,6 +369,7 @@ extension Worker {
   /// Gives an exchange and its memory back.
   func give(_ exchange: ExchangePointer) {
     let connection = exchange.connection
+    if recall != nil { remember(exchange) }
     blocks.empty(&connection.headBlock)
     connection.exchange = nil
     connection.streamsBody = false

@@ -96,6 +96,8 @@ final class Worker: @unchecked Sendable {
   let board: Scoreboard?
   /// CGI: its only connection.
   var cgi = CGIRun()
+  /// The requests that it remembers for a replay; nil: none.
+  var recall: Recall?
 
   /// - Parameters:
   ///   - listeners: bound and listening; the worker does not close those that it inherited.
@@ -144,6 +146,10 @@ final class Worker: @unchecked Sendable {
     exchanges = Slab(maximum: limits.connections + 1)
     webSockets = WebSockets(limits)
     topicLinks = TopicLinks(log, supervisor?.board)
+    if supervisor != nil, case let replay = settings.supervision.replay, replay.requests > 0 {
+      recall = Recall(
+        most: replay.requests, keepsCredentials: replay.keepsCredentials, apps: settings.apps.count)
+    }
     number = try WorkerRegistry.reserve()
     connections.setMake { Connection(slot: $0, codec: Codec(.http1, limits: headLimits)) }
     exchanges.setMake { [unowned(unsafe) self] slot in

@@ -18,6 +18,7 @@ extension Master {
     case "status": askForStatus(id)
     case "snapshot": tell(id, records(snapshot()))
     case "history": reply(id, words) { history($0) }
+    case "diff": reply(id, words) { differences($0) }
     case "generations": reply(id, words) { generations($0) }
     case "swap": swap(id, words)
     case "rollback":
@@ -43,20 +44,36 @@ extension Master {
     guard let current = releases.current else {
       return tell(id, .end(.refused("the server is still starting")))
     }
+    guard let (words, replay) = replay(words) else {
+      let most = ReplaySettings.requestBounds.upperBound
+      return tell(id, .end(.refused("--replay takes a number of requests, from 0 to \(most)")))
+    }
+    func ask(_ mount: String?, _ file: String?) {
+      inform(.asked(.swap(mount: mount, file: file, replay: replay), by: id, cause: cause(id)))
+    }
     switch words.count {
-    case 0: inform(.asked(.swap(mount: nil, file: nil), by: id, cause: cause(id)))
+    case 0: ask(nil, nil)
     case 1:
       if let mount = mount(words[0]) {
-        inform(.asked(.swap(mount: mount, file: nil), by: id, cause: cause(id)))
+        ask(mount, nil)
       } else if current.builds.count == 1, words[0].utf8.contains(UInt8(ascii: "/")) {
-        inform(.asked(.swap(mount: current.builds[0].mount, file: words[0]), by: id, cause: cause(id)))
+        ask(current.builds[0].mount, words[0])
       } else {
         tell(id, .end(.refused(unknown(words[0]))))
       }
     default:
       guard let mount = mount(words[0]) else { return tell(id, .end(.refused(unknown(words[0])))) }
-      inform(.asked(.swap(mount: mount, file: words[1]), by: id, cause: cause(id)))
+      ask(mount, words[1])
     }
+  }
+
+  /// The words without `--replay N`, and its number; nil if that is none.
+  private func replay(_ words: [String]) -> (words: [String], requests: Int?)? {
+    guard let place = words.firstIndex(of: "--replay") else { return (words, nil) }
+    guard place + 1 < words.count, let requests = Int(words[place + 1]),
+      ReplaySettings.requestBounds.contains(requests)
+    else { return nil }
+    return (Array(words[..<place] + words[(place + 2)...]), requests)
   }
 
   /// Runs something for an application or, without a word, for all.

@@ -68,6 +68,17 @@ extension Master {
     return .answer(lines: stamped.flatMap { $0.lines($1) }, .array(stamped.map { $0.json($1) }))
   }
 
+  /// What came of the last replay of one application, or of each.
+  func differences(_ mount: String?) -> Reply {
+    let reports = releases.replays.values.filter { mount == nil || $0.mount == mount }
+      .sorted { $0.mount < $1.mount }
+    let stamped = reports.map { ($0, LogLine.stamp($0.at)) }
+    let lines = stamped.flatMap { $0.lines($1) }
+    return .answer(
+      lines: lines.isEmpty ? ["nothing was replayed yet; see --swap-replay"] : lines,
+      .array(stamped.map { $0.json($1) }))
+  }
+
   /// The generations that a worker says it runs; until it has said so, those that it was started with.
   func generations(of worker: WorkerHandle) -> [Int] {
     releases.workers[worker.id]?.running?.generations ?? worker.release.builds.map(\.generation)

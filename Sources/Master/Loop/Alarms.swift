@@ -14,6 +14,10 @@ struct Alarms {
     case saveTimeout(worker: Int)
     /// Workers should have shown what their requests are doing.
     case stacks(client: Int)
+    /// Workers may remember enough requests for a replay.
+    case gather(ticket: Int)
+    /// Workers should have handed over what they remember.
+    case recall(ticket: Int)
     /// Clients of the control socket may be taken again.
     case clients
     /// The control socket may be bound again.

@@ -41,6 +41,8 @@ extension Master {
     case .stageTimeout(let id): jobTimedOut(id)
     case .saveTimeout(let id): savingTimedOut(id)
     case .stacks(let id): stacksAreShown(to: id)
+    case .gather(let ticket): gather(ticket)
+    case .recall(let ticket): recallIsOver(ticket)
     case .clients: acceptClientsAgain()
     case .look: look()
     case .control: lookForControl()

@@ -80,17 +80,15 @@ extension Releases {
       if fresh.isEmpty, target.arguments == current.arguments, target.files == current.files {
         return succeed("nothing to do: the build is the one that serves, \(serviceText)", changed: false)
       }
-      if !staging.isReload, swapsInPlace(target, fresh, obstacle) {
-        let app = target.builds.firstIndex { $0.mount == fresh[0].mount } ?? 0
-        state = .swapping(InPlace(request: staging.request, target: target, build: fresh[0], app: app))
-      } else {
-        roll(staging.request, to: target, fresh, soaks: target.settings.supervision.soakSeconds > 0)
-      }
+      prepared(
+        Prepared(
+          request: staging.request, target: target, fresh: fresh, obstacle: obstacle,
+          isReload: staging.isReload))
     }
   }
 
   /// In place if that was asked for and both builds allow it; otherwise worker by worker.
-  private mutating func swapsInPlace(_ target: Release, _ fresh: [Build], _ obstacle: String?) -> Bool {
+  mutating func swapsInPlace(_ target: Release, _ fresh: [Build], _ obstacle: String?) -> Bool {
     guard target.settings.supervision.swap == .inPlace, fresh.count == 1, let current else { return false }
     let old = current.builds.first { $0.mount == fresh[0].mount }
     if obstacle == nil, fresh[0].isUnloadable, old?.isUnloadable ?? false { return true }

@@ -37,6 +37,8 @@ struct Comparison {
     let side: Side
     /// Its figures at the first look; for a new worker, at the first one after its warm-up.
     var base: WorkerFigures?
+    /// Requests that it had answered before it ran this build.
+    var earlier = 0
     var last: WorkerFigures
     /// For a new worker: its figures at intervals of so many requests, the last `Comparison.marks` of them.
     var marks: [WorkerFigures] = []
@@ -46,7 +48,12 @@ struct Comparison {
   let release: Int
   let gate: SwapGate
   let pairs: [Pair]
+  /// New builds serve in existing workers.
+  private let isInPlace: Bool
   private var seen: [Int: Seen] = [:]
+  /// What workers have shown before they were swapped in place.
+  private var past: [Seen] = []
+  private var all: [Seen] { seen.values + past }
 
   /// Marks in a row at which a leak has to show, so many requests apart; a lower number of requests than the
   /// gate asks for makes none.
@@ -77,8 +84,8 @@ struct Comparison {
     figure: .fds, value: { $0.descriptors }, least: 16, above: 32, verb: "opens",
     more: { "\(text($0)) descriptors" }, much: { text($0) })
 
-  init(release: Int, _ gate: SwapGate, _ pairs: [Pair]) {
-    (self.release, self.gate, self.pairs) = (release, gate, pairs)
+  init(release: Int, _ gate: SwapGate, _ pairs: [Pair], isInPlace: Bool = false) {
+    (self.release, self.gate, self.pairs, self.isInPlace) = (release, gate, pairs, isInPlace)
   }
 
   /// Takes the workers' current figures; ignores workers of neither side.
@@ -86,7 +93,10 @@ struct Comparison {
     for (id, now) in figures {
       guard let side = side(id) else { continue }
       // A worker that was swapped in place to the other side has begun anew.
-      if seen[id]?.side != side { seen[id] = Seen(side: side, base: nil, last: now) }
+      if seen[id]?.side != side {
+        if let before = seen[id], before.base != nil { past.append(before) }
+        seen[id] = Seen(side: side, base: nil, earlier: isInPlace ? now.requests : 0, last: now)
+      }
       seen[id]!.last = now
       if side == .new { mark(id, now) }
     }
@@ -102,7 +112,7 @@ struct Comparison {
   private var warmUp: Int { gate.requests / 4 }
 
   private mutating func mark(_ id: Int, _ now: WorkerFigures) {
-    guard now.requests >= warmUp else { return }
+    guard now.requests &- seen[id]!.earlier >= warmUp else { return }
     if seen[id]!.base == nil { seen[id]!.base = now }
     let last = seen[id]!.marks.last?.requests
     guard last == nil || now.requests >= last! &+ max(1, gate.requests / (Comparison.marks - 1)) else {
@@ -117,7 +127,7 @@ struct Comparison {
   /// Answers of a side since the comparison began.
   func tally(_ side: Side, _ pair: Pair) -> Tally {
     let place = side == .new ? pair.new : pair.before
-    return seen.values.reduce(into: Tally()) { sum, one in
+    return all.reduce(into: Tally()) { sum, one in
       guard one.side == side, let base = one.base, one.last.tallies.indices.contains(place) else { return }
       let earlier = base.tallies.indices.contains(place) ? base.tallies[place] : Tally()
       sum += one.last.tallies[place].since(earlier)
@@ -128,7 +138,7 @@ struct Comparison {
   /// enough requests.
   func gain(_ side: Side, _ value: (WorkerFigures) -> Int?) -> (perThousand: Double, held: Double)? {
     var (gained, requests, held, count) = (0.0, 0.0, 0.0, 0)
-    for one in seen.values where one.side == side {
+    for one in all where one.side == side {
       guard let base = one.base, let from = value(base), let to = value(one.last), to > 0 else { continue }
       gained += Double(to) - Double(from)
       requests += max(0, Double(one.last.requests) - Double(base.requests))

@@ -29,7 +29,7 @@ extension Releases {
   mutating func signalledToStop() {
     switch state {
     case .starting, .stopping: return stop(0)
-    case .serving, .staging, .rolling, .swapping, .presenting, .handingOver: break
+    case .serving, .staging, .replaying, .rolling, .swapping, .presenting, .handingOver: break
     }
     let seconds = current?.settings.watch.shutdownDelaySeconds ?? 0
     guard seconds > 0, !isStopAnnounced else { return stop(0) }

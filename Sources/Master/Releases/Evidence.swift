@@ -46,6 +46,7 @@ extension Releases {
 
   mutating func evidence(_ number: Int, _ text: String, _ mount: String?) {
     if case .rolling(let rolling) = state, rolling.target.number == number { return takeBack(rolling, text) }
+    if case .swapping(let swap) = state, swap.target.number == number { return takeBack(swap, text) }
     guard let probation, probation.release == number else { return }
     withdraw(text, of: probation.fresh.first { $0.mount == mount })
   }
@@ -130,6 +131,7 @@ extension Releases {
   mutating func abandonChange() {
     switch state {
     case .staging(let staging): act(.abandonStaging(ticket: staging.request.ticket))
+    case .replaying(let prepared): act(.abandonReplay(ticket: prepared.request.ticket))
     case .handingOver(let request): act(.killHeir(ticket: request.ticket))
     case .starting, .serving, .rolling, .swapping, .presenting, .stopping: break
     }
@@ -189,6 +191,7 @@ extension Releases {
     abandonChange()
     switch state {
     case .staging: refuse("the trial did not end in time (--swap-timeout)")
+    case .replaying: refuse("the replay did not end in time (--swap-timeout)")
     case .presenting: presentingTimedOut()
     case .handingOver: refuse("the new server did not get ready in time")
     case .swapping(let swap): swappingTimedOut(swap)

@@ -7,6 +7,8 @@ enum ChangeStep: String, CaseIterable {
   /// Other changes were in progress.
   case waiting
   case staging
+  /// Remembered requests are replayed.
+  case replaying
   case canary
   case rolling
   case inPlace = "in_place"
@@ -29,6 +31,8 @@ struct Journal {
     var to: [Build] = []
     /// The release that was rolled out.
     var release: Int?
+    /// What came of a replay, in words.
+    var replay: String?
 
     init(ticket: Int) { self.ticket = ticket }
 
@@ -76,8 +80,9 @@ extension Releases {
   private var step: ChangeStep? {
     switch state {
     case .staging: .staging
+    case .replaying: .replaying
     case .rolling(let rolling): rolling.hasSoaked ? .rolling : .canary
-    case .swapping: .inPlace
+    case .swapping(let swap): swap.isSoaking ? .canary : .inPlace
     case .presenting: .presenting
     case .handingOver: .handingOver
     case .starting, .serving, .stopping: nil
@@ -100,6 +105,9 @@ extension Releases {
     case .swapping(let swap):
       let before = current?.builds ?? []
       journal.course?.changes(before, to: swap.target.builds)
+      journal.course?.release = swap.target.number
+    case .replaying(let prepared):
+      journal.course?.changes(current?.builds ?? [], to: prepared.target.builds)
     case .starting, .serving, .staging, .presenting, .handingOver, .stopping: break
     }
   }
@@ -121,7 +129,8 @@ extension Releases {
       case .refused: .refused
       }
     // The figures of the compared build, whatever is served in the end.
-    let figures = course.release.flatMap(comparisonText) ?? ""
+    let compared = course.release.flatMap(comparisonText)
+    let figures = [course.replay, compared].compactMap { $0 }.joined(separator: "; ")
     let steps = course.steps.map {
       ChangeRecord.Step($0.step.rawValue, microseconds: Int($0.nanoseconds / 1000))
     }

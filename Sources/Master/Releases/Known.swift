@@ -25,6 +25,7 @@ extension Releases {
     switch state {
     case .rolling(let rolling): all += [rolling.target, rolling.previous]
     case .swapping(let swap): all.append(swap.target)
+    case .replaying(let prepared): all.append(prepared.target)
     case .starting, .serving, .staging, .presenting, .handingOver, .stopping: break
     }
     return all
@@ -33,6 +34,9 @@ extension Releases {
   /// Those of them whose workers may have to be started: earlier ones do not count if none of their builds
   /// could be brought back.
   var startable: [Release] {
+    var known = self.known
+    // It may be refused yet.
+    if case .replaying(let prepared) = state { known.removeAll { $0.number == prepared.target.number } }
     guard let probation, !isKept(before: probation.fresh, in: probation.previous) else { return known }
     return known.filter { $0.number != probation.previous.number || $0.number == current?.number }
   }
@@ -66,6 +70,9 @@ extension Releases {
     }
     if case .rolling(let rolling) = state, !rolling.fresh.isEmpty {
       all.append(Trial(release: rolling.target, fresh: rolling.fresh))
+    }
+    if case .swapping(let swap) = state, swap.isSoaking {
+      all.append(Trial(release: swap.target, fresh: [swap.build]))
     }
     return all
   }
@@ -103,9 +110,12 @@ extension Releases {
       let count = max(rolling.target.workers, rolling.previous.workers)
       let place = "rolling out: place \(min(rolling.seat + 1, count)) of \(count)"
       return comparisonText(rolling.target.number).map { "\(place); \($0)" } ?? place
-    case .swapping: return "swapping in place"
+    case .swapping(let swap):
+      let text = swap.isSoaking ? comparisonText(swap.target.number) : nil
+      return text.map { "swapping in place; \($0)" } ?? "swapping in place"
     case .presenting: return "presenting other certificates"
     case .staging: return "trying a build"
+    case .replaying: return "replaying requests"
     case .handingOver: return "handing over to a new server"
     case .starting, .serving, .stopping: break
     }

@@ -12,7 +12,7 @@ extension Releases {
       let release = hasSwitched ? rolling.target : rolling.previous
       return seat < seats(of: release) ? release : nil
     case .starting(let failures) where failures.contains { $0.seat == seat }: return nil
-    case .starting, .serving, .staging, .swapping, .presenting, .handingOver:
+    case .starting, .serving, .staging, .replaying, .swapping, .presenting, .handingOver:
       guard let current, seat < seats(of: current) else { return nil }
       return current
     }

@@ -17,6 +17,8 @@ struct Releases {
     case serving
     /// Children read the configuration, then copy, inspect and try the builds.
     case staging(Preparation)
+    /// Copies of the serving builds and of the new ones answer requests that the workers remember.
+    case replaying(Prepared)
     /// Seat by seat, new first, then old.
     case rolling(Rolling)
     /// One build in the existing workers.
@@ -33,7 +35,7 @@ struct Releases {
     var word: String {
       switch self {
       case .starting: "starting"
-      case .serving, .staging, .rolling, .swapping, .presenting, .handingOver: "serving"
+      case .serving, .staging, .replaying, .rolling, .swapping, .presenting, .handingOver: "serving"
       case .stopping: "stopping"
       }
     }
@@ -51,6 +53,8 @@ struct Releases {
   var probation: Probation?
   /// The comparison of new and previous builds, for the last release that was rolled out with a gate.
   var comparison: Comparison?
+  /// What came of the last replay of each application, by mount.
+  var replays: [String: ReplayReport] = [:]
   /// Changes that wait for the one in progress.
   var queue: [Request] = []
   /// The server will stop when the time of `--shutdown-delay` is up.
@@ -82,6 +86,7 @@ struct Releases {
     case .loaded(let release, let past): loaded(release, past)
     case .asked(let change, let asker, let cause): ask(change, asker, cause)
     case .staged(let ticket, let result): staged(ticket, result)
+    case .replayed(let ticket, let result): replayed(ticket, result)
     case .ready(let id, let generations): ready(id, generations)
     case .deaf(let id): workers[id]?.isDeaf = true
     case .ended(let id, let ending): ended(id, ending)
@@ -184,6 +189,7 @@ struct Releases {
     switch state {
     case .starting, .serving, .stopping: nil
     case .staging(let staging): staging.request
+    case .replaying(let prepared): prepared.request
     case .rolling(let rolling): rolling.request
     case .swapping(let swap): swap.request
     case .presenting(let presenting): presenting.request

@@ -34,7 +34,7 @@ extension Releases {
     case .rolling(let rolling): proceed(rolling)
     case .swapping(let swap): proceed(swap)
     case .presenting(let presenting): proceed(presenting)
-    case .serving, .staging, .handingOver, .stopping: break
+    case .serving, .staging, .replaying, .handingOver, .stopping: break
     }
   }
 
@@ -93,14 +93,25 @@ extension Releases {
   }
 
   mutating func soakIsOver(_ number: Int) {
-    guard case .rolling(var rolling) = state, rolling.target.number == number else { return }
-    if rolling.target.settings.supervision.gate != nil, !rolling.fresh.isEmpty {
-      let text = comparisonText(number) ?? "nothing was answered by the new build"
-      tell(rolling.request, .progress("compared: \(text)"))
-      act(.log(.info, "compared: \(text) (--swap-gate)"))
+    if case .rolling(var rolling) = state, rolling.target.number == number {
+      let hasGate = rolling.target.settings.supervision.gate != nil
+      if hasGate, !rolling.fresh.isEmpty { tellCompared(rolling.request, number) }
+      (rolling.hasSoaked, rolling.isSoaking) = (true, false)
+      state = .rolling(rolling)
     }
-    (rolling.hasSoaked, rolling.isSoaking) = (true, false)
-    state = .rolling(rolling)
+    if case .swapping(var swap) = state, swap.target.number == number, swap.isSoaking {
+      tellCompared(swap.request, number)
+      (swap.hasSoaked, swap.isSoaking) = (true, false)
+      state = .swapping(swap)
+      act(.cancel(.change(swap.request.ticket)))
+    }
+  }
+
+  /// The time in which the builds of a release were compared is over, and nothing speaks against the new one.
+  private mutating func tellCompared(_ request: Request, _ number: Int) {
+    let text = comparisonText(number) ?? "nothing was answered by the new build"
+    tell(request, .progress("compared: \(text)"))
+    act(.log(.info, "compared: \(text) (--swap-gate)"))
   }
 
   /// The release has failed during its roll-out; seats that have switched get the previous one again.

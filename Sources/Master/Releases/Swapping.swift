@@ -3,8 +3,8 @@ import Control
 /// The in-place swap: every serving worker, including those that came meanwhile, is asked until all run the
 /// build.
 extension Releases {
-  mutating func proceed(_ swap: InPlace) {
-    guard swap.asked == nil else { return }
+  mutating func proceed(_ before: InPlace) {
+    guard before.asked == nil, let swap = soaking(before) else { return }
     let open = workers.filter { $0.value.phase == .serving && !swap.target.runs($0.value) }
     if let id = open.filter({ canTake(swap, $0.value) }).keys.min() { return ask(id, swap) }
     // Waits for those that cannot be asked to answer first, or to be replaced; and somebody has to run it.
@@ -16,6 +16,42 @@ extension Releases {
     if let previous { goOnProbation(with: swap.target, before: previous, [swap.build]) }
     succeed("serving \(serviceText) (in place)")
     act(.watchFiles)
+  }
+
+  /// With a gate the first worker that has the build serves beside the others for a while: nil as long as
+  /// these wait for it, otherwise how the swap goes on.
+  private mutating func soaking(_ before: InPlace) -> InPlace? {
+    var swap = before
+    let settings = swap.target.settings.supervision
+    let serving = workers.values.filter { $0.phase == .serving }
+    let hasTaken = serving.contains { swap.target.runs($0) }
+    if swap.isSoaking {
+      // If the others are gone meanwhile, those that replace them are compared.
+      if hasTaken { return nil }
+      swap.isSoaking = false
+      act(.cancel(.soak(release: swap.target.number)))
+      act(.cancel(.change(swap.request.ticket)))
+      state = .swapping(swap)
+      return swap
+    }
+    let hasOther = serving.contains { current?.runs($0) ?? false }
+    guard hasTaken, hasOther, !swap.hasSoaked, settings.gate != nil, settings.soakSeconds > 0 else {
+      return swap
+    }
+    if swap.isWaiting { act(.cancel(.change(swap.request.ticket))) }
+    (swap.isSoaking, swap.isWaiting) = (true, false)
+    state = .swapping(swap)
+    act(.alarm(.soak(release: swap.target.number), seconds: settings.soakSeconds))
+    setDeadline(swap.request, more: settings.soakSeconds)
+    tell(swap.request, .progress("one worker serves the new build, and is compared with the others"))
+    return nil
+  }
+
+  /// The build has failed in its first worker, which is replaced.
+  mutating func takeBack(_ swap: InPlace, _ reason: String) {
+    act(.cancel(.soak(release: swap.target.number)))
+    history.withdraw(swap.build, reason)
+    refuse(reason)
   }
 
   /// With the build the worker runs the target, and it has answered earlier requests: if it says that it runs
@@ -108,6 +144,7 @@ extension Releases {
 
   /// For too long no worker could be asked.
   mutating func swappingTimedOut(_ swap: InPlace) {
+    if swap.isSoaking { return takeBack(swap, "its soak did not end in time (--swap-timeout)") }
     guard swap.isWaiting else { return }
     refuse("no worker could be asked to load it in time (--swap-timeout)")
   }

@@ -10,6 +10,8 @@ enum Event {
   case asked(Change, by: Int?, cause: ChangeRecord.Cause? = nil)
   /// The children of a change are done, have died, or were given up.
   case staged(ticket: Int, StagingResult)
+  /// The requests that workers remember were replayed, or could not be.
+  case replayed(ticket: Int, ReplayResult)
   /// A worker accepts, and runs these generations, in the order of its release's applications.
   case ready(Int, generations: [Int])
   /// A worker no longer accepts.
@@ -64,6 +66,9 @@ enum Action {
   /// Copy, inspect and try builds.
   case stage(ticket: Int)
   case abandonStaging(ticket: Int)
+  /// Replay so many remembered requests of each application to copies of what serves and of what is to serve.
+  case replay(ticket: Int, Release, fresh: [Build], requests: Int)
+  case abandonReplay(ticket: Int)
   /// Read the files of certificates again, and try them.
   case readCertificates(ticket: Int)
   /// Hand a worker the serving certificates.
@@ -201,6 +206,10 @@ struct InPlace {
   var asked: Int?
   /// Nobody can be asked yet: an alarm bounds the wait.
   var isWaiting = false
+  /// The first worker that has it serves beside the others, to be compared with them.
+  var isSoaking = false
+  /// It has done so.
+  var hasSoaked = false
 }
 
 /// A worker, as far as it is known.

@@ -32,6 +32,7 @@ extension Master {
     dropCommonMemory()
     freeSpoolNumber(of: id)
     traced(id)
+    recalled(id)
     alarms.cancel(.lifetime(worker: id))
     unwatch(worker.link)
     unwatch(worker.processDescriptor)

@@ -21,7 +21,7 @@ extension Master {
   /// Those that any other child may need.
   private func heldFiles(for role: Orders.Role) -> [HeldFile] {
     switch role {
-    case .stage, .zygote: plan.held.filter { $0.kind != .reader }
+    case .stage, .zygote, .replay: plan.held.filter { $0.kind != .reader }
     case .configure: plan.held.filter { $0.kind == .reader }
     case .worker, .master, .certificates, .watch, .collect, .run, .keep: []
     }

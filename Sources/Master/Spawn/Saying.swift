@@ -60,6 +60,7 @@ extension Master {
       inform(.declined(worker.id, certificates: number, reason))
     case .traced: traced(worker.id)
     case .topics: wantsIntroductions(worker)
+    case .recalled: recalled(worker.id)
     case .swapped(let app, let generation): swapped(worker, app, generation)
     case .refused(let app, let generation, let reason, let isFull):
       inform(

@@ -65,6 +65,9 @@ final class WorkerHandle {
     )
   }
 
+  /// It remembers requests by its own options.
+  var remembers: Bool { release.settings.supervision.replay.requests > 0 }
+
   /// Sends a message. A worker that takes no packets is stuck; the clock deals with it.
   func send(_ message: Message, descriptor: Int32 = -1) {
     try? System.sendPacket(link, message.bytes, descriptor: descriptor)

@@ -13,7 +13,8 @@ extension Master {
     run(orders, ticket: ticket, seconds: Master.readingSeconds) { [unowned self] outcome in
       switch outcome {
       case .failed(let reason, _): fail(ticket, reason)
-      case .staged: fail(ticket, "internal error: reading certificates gave builds")
+      case .staged, .replayed, .unreplayed:
+        fail(ticket, "internal error: reading certificates gave builds")
       // The key of builds (`--app-key`) stays: a new one comes with a reload.
       case .configured(_, let files): attempt(Releases.files(files, of: current, for: current), ticket)
       }
@@ -32,7 +33,8 @@ extension Master {
     run(orders, ticket: ticket, seconds: seconds) { [unowned self] outcome in
       switch outcome {
       case .failed(let reason, _): fail(ticket, reason)
-      case .configured: fail(ticket, "internal error: trying certificates gave a configuration")
+      case .configured, .replayed, .unreplayed:
+        fail(ticket, "internal error: trying certificates gave a configuration")
       case .staged: inform(.staged(ticket: ticket, .certified(files)))
       }
     }

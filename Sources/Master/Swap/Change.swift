@@ -1,7 +1,8 @@
 /// What an operator, a signal or a file asks for.
 enum Change: Equatable {
-  /// A new build of one application, or of all; `file` instead of its path.
-  case swap(mount: String?, file: String?)
+  /// A new build of one application, or of all; `file` instead of its path. `replay`: so many requests are
+  /// replayed before, whatever the options say.
+  case swap(mount: String?, file: String?, replay: Int? = nil)
   /// The configuration is read again, and every application swapped.
   case reload(cause: String)
   /// The files of certificates are read again, and put to work in the existing workers.
@@ -29,7 +30,7 @@ enum Change: Equatable {
   /// It reads files, namely those that the configuration names.
   var readsUsualFiles: Bool {
     switch self {
-    case .swap(_, let file): file == nil
+    case .swap(_, let file, _): file == nil
     case .reload, .certificates: true
     case .rollback, .upgrade: false
     }

@@ -22,6 +22,10 @@ final class Job {
   enum Outcome {
     case staged([Int: Staged])
     case configured([String], files: [HandedFile])
+    /// By application.
+    case replayed([Int: ReplayReport])
+    /// Requests cannot be replayed, for a reason that says nothing about a build.
+    case unreplayed(String)
     /// One sentence, and the exit code if the start fails because of it.
     case failed(reason: String, code: Int32)
   }
@@ -42,6 +46,8 @@ final class Job {
   let then: (Outcome) -> Void
   var staged: [Int: Staged] = [:]
   var options: [String]?
+  /// What came of a replay, by application; or why there was none.
+  var (replayed, unreplayed): ([Int: ReplayReport], String?) = ([:], nil)
   /// The certificates in its orders can be used.
   var hasCertified = false
   /// The files that it has read for workers.
@@ -69,15 +75,17 @@ final class Job {
 /// Children that work for the master.
 extension Master {
   /// Starts a child with orders; calls `then` once, with the result.
+  ///
+  /// - Parameter handing: further descriptors that the orders name, and their numbers there.
   func run(
-    _ orders: Orders, filling copies: [Int: Copies.Copy] = [:], ticket: Int, seconds: Double,
-    then: @escaping (Job.Outcome) -> Void
+    _ orders: Orders, filling copies: [Int: Copies.Copy] = [:], handing: [(Int32, Int32)] = [],
+    ticket: Int, seconds: Double, then: @escaping (Job.Outcome) -> Void
   ) {
     let files = orders.builds.flatMap { zip(copies[$0.app]?.files ?? [], $0.outputs) }
     defer { for file in files { System.close(file.0) } }
     do {
       let id = nextNumber()
-      let child = try startChild(orders, files, speaks: .jobLink(id), ended: .jobEnd(id))
+      let child = try startChild(orders, files + handing, speaks: .jobLink(id), ended: .jobEnd(id))
       let job = Job(id: id, child, orders, copies, ticket: ticket, seconds: seconds, then: then)
       jobs[id] = job
       alarms.set(.stageTimeout(job: job.id), seconds: seconds)
@@ -157,6 +165,8 @@ extension Master {
       job.staged[app]?.isUnloadable = isUnloadable
       job.staged[app]?.hasPassed = true
     case .certified: job.hasCertified = true
+    case .replayed(let app, let report): if job.orders.role == .replay { job.replayed[app] = report }
+    case .unreplayed(let reason): if job.orders.role == .replay { job.unreplayed = reason }
     case .configured(let options, let files): take(options, files, from: job)
     case .failed(let reason, let code): job.failure = (reason, code)
     }
@@ -182,6 +192,14 @@ extension Master {
   private func outcome(of job: Job, _ ending: Ending) -> Job.Outcome {
     if let failure = job.failure { return .failed(reason: failure.reason, code: failure.code) }
     if let options = job.options { return .configured(options, files: job.files) }
+    if job.orders.role == .replay {
+      if let reason = job.unreplayed { return .unreplayed(reason) }
+      guard !job.replayed.isEmpty, job.orders.builds.allSatisfy({ job.replayed[$0.app] != nil }) else {
+        return .failed(
+          reason: "the replay ended with \(ending.description) before it had compared anything", code: 1)
+      }
+      return .replayed(job.replayed)
+    }
     let isWhole = job.orders.builds.allSatisfy { build in
       job.staged[build.app].map { $0.hasPassed || !job.orders.tries } ?? false
     }
@@ -197,7 +215,8 @@ extension Master {
 
   func jobTimedOut(_ id: Int) {
     guard let job = jobs[id] else { return }
-    job.failure = ("the trial did not end within \(job.seconds) s in \(job.step) (--swap-timeout)", 22)
+    let what = job.orders.role == .replay ? "the replay" : "the trial"
+    job.failure = ("\(what) did not end within \(job.seconds) s in \(job.step) (--swap-timeout)", 22)
     System.signal(job.pid, SIGKILL)
   }
 
@@ -290,7 +309,7 @@ extension Master {
       case .failed(let reason, let code):
         announceFailure(reason, code: code)
         inform(.stop(code: code))
-      case .configured: inform(.stop(code: 1))
+      case .configured, .replayed, .unreplayed: inform(.stop(code: 1))
       }
     }
   }

@@ -29,7 +29,7 @@ extension Master {
         done.append(build)
       case .failed(let reason, _):
         MasterLog.warning("\(kept.name) generation \(kept.generation) is not kept any more: \(reason)")
-      case .configured: break
+      case .configured, .replayed, .unreplayed: break
       }
       stageKept(others, after: done, then: then)
     }

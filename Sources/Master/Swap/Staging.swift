@@ -12,7 +12,8 @@ extension Master {
       guard let current = releases.current else { return }
       switch outcome {
       case .failed(let reason, _): fail(ticket, "the configuration cannot be used: \(reason)")
-      case .staged: fail(ticket, "internal error: reading the configuration gave builds")
+      case .staged, .replayed, .unreplayed:
+        fail(ticket, "internal error: reading the configuration gave builds")
       case .configured(let arguments, let files):
         guard let wanted = Releases.parse(arguments) else {
           return fail(ticket, "the configuration cannot be used")
@@ -43,7 +44,7 @@ extension Master {
     var (arguments, settings, files) = (current.arguments, current.settings, current.files)
     var mount: String?
     switch change {
-    case .swap(let wanted, let file):
+    case .swap(let wanted, let file, _):
       mount = wanted
       if let wanted, let file {
         arguments = Settings.arguments(arguments, servingAt: wanted, path: file)
@@ -66,7 +67,8 @@ extension Master {
       [unowned self] outcome, copied in
       switch outcome {
       case .failed(let reason, _): fail(ticket, reason)
-      case .configured: fail(ticket, "internal error: staging gave a configuration")
+      case .configured, .replayed, .unreplayed:
+        fail(ticket, "internal error: staging gave a configuration")
       case .staged(let staged):
         guard releases.isStaging(ticket) else { return removeUnused() }
         let target = target(arguments, settings, files, copied, staged)

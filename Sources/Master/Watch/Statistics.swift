@@ -68,6 +68,8 @@ struct Statistics {
 enum ChangePhase: String, CaseIterable {
   /// Builds are copied, inspected and tried.
   case staging
+  /// Remembered requests are replayed.
+  case replaying
   case rolling
   case inPlace = "in_place"
   case presenting
@@ -80,6 +82,7 @@ extension Releases {
     guard let request else { return nil }
     switch state {
     case .staging: return (.staging, request.ticket)
+    case .replaying: return (.replaying, request.ticket)
     case .rolling: return (.rolling, request.ticket)
     case .swapping: return (.inPlace, request.ticket)
     case .presenting: return (.presenting, request.ticket)

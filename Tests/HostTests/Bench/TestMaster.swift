@@ -30,6 +30,15 @@ final class TestMaster {
 
   func send(_ verb: Message.Verb) throws { try System.sendPacket(descriptor, Message(verb).bytes) }
 
+  /// Waits for a message of the worker's; what it says before that is dropped.
+  func hear(_ verb: Message.Verb) throws {
+    try Deadline.usual.wait(for: "\(verb) from the worker") {
+      guard let packet = try? System.receivePacket(descriptor) else { return nil }
+      if packet.descriptor >= 0 { System.close(packet.descriptor) }
+      return Message(packet.bytes)?.verb == verb ? () : nil
+    }
+  }
+
   /// Hands a descriptor over, which stays the caller's.
   func send(_ message: Message, with other: Int32) throws {
     try System.sendPacket(descriptor, message.bytes, descriptor: other)

@@ -128,6 +128,14 @@ final class WorkerBench {
     }
   }
 
+  /// Says something that a master says, with a descriptor that stays the caller's.
+  func tell(_ message: Message, with descriptor: Int32 = -1) throws {
+    try master?.send(message, with: descriptor)
+  }
+
+  /// Waits until the worker has said something to its master.
+  func hear(_ verb: Message.Verb) throws { try master?.hear(verb) }
+
   /// Introduces another worker, which is the test.
   func introduce(_ title: String) throws -> OtherWorker {
     let ends = try OtherWorker.ends()

@@ -10,12 +10,13 @@ import Testing
 private struct Trial {
   var comparison: Comparison
   var figures: [Int: WorkerFigures] = [:]
-  private let fresh: Set<Int> = [10]
+  var fresh: Set<Int> = [10]
 
-  init(_ adjust: (inout SwapGate) -> Void = { _ in }) {
+  init(isInPlace: Bool = false, _ adjust: (inout SwapGate) -> Void = { _ in }) {
     var gate = SwapGate()
     adjust(&gate)
-    comparison = Comparison(release: 1, gate, [.init(mount: "", new: 0, before: 0)])
+    comparison = Comparison(
+      release: 1, gate, [.init(mount: "", new: 0, before: 0)], isInPlace: isInPlace)
     for id in [1, 2, 10] {
       figures[id] = WorkerFigures(tallies: [Tally()], requests: 0, resident: 30 << 20, descriptors: 20)
     }
@@ -188,6 +189,51 @@ private struct Trial {
     #expect(verdict.figure == .fds)
     #expect(verdict.sentence.hasPrefix("a worker opens 200 descriptors with 1000 requests and holds 120"))
     #expect(trial(false).verdict() == nil)
+  }
+
+  @Test("in place a worker warms up anew, and what it has answered before counts for neither build")
+  func inPlace() throws {
+    var trial = Trial(isInPlace: true)
+    trial.answer(10, 100_000, in: 900_000, failing: 90_000)
+    trial.look()
+    trial.answer(10, 49, failing: 49)
+    trial.look()
+    #expect(trial.comparison.text == nil, "it has not warmed up")
+    trial.answer(10, 1)
+    trial.look()
+    for _ in 0..<10 {
+      trial.answer(10, 30)
+      trial.answer(1, 30)
+      trial.look()
+    }
+    let text = try #require(trial.comparison.text)
+    #expect(text.hasPrefix("/ new: 300 requests, 0 % failed") && trial.verdict() == nil, "\(text)")
+    #expect(text.contains("before: 300 requests, 0 % failed"), "\(text)")
+    trial.answer(10, 60, failing: 30)
+    trial.look()
+    #expect(trial.verdict()?.figure == .errors)
+  }
+
+  @Test("what workers have shown before they followed is still known when all run the new build")
+  func followed() throws {
+    var trial = Trial(isInPlace: true)
+    trial.run(
+      new: { $0.answer(10, 50) },
+      before: {
+        $0.answer(1, 50)
+        $0.answer(2, 50)
+      })
+    #expect(trial.verdict() == nil)
+    trial.fresh = [1, 2, 10]
+    trial.look()
+    #expect(trial.comparison.text?.contains("before: 1000 requests") == true)
+    for _ in 0..<10 {
+      trial.answer(1, 50)
+      trial.figures[1]!.resident += 5 << 20
+      trial.look()
+    }
+    let verdict = try #require(trial.verdict(false))
+    #expect(verdict.figure == .rss && verdict.sentence.contains("against 0 MiB and 30 MiB"), "\(verdict)")
   }
 
   @Test("the bound on chance: what is likely is no evidence, what is unlikely is")

@@ -130,6 +130,155 @@ import Testing
     #expect(script.outcome(1).hasPrefix("done") && script.serving == [id] && script.loading.isEmpty)
   }
 
+  // MARK: A gate
+
+  /// A swap with a gate, whose first worker has the build: the others wait.
+  private func soaking(workers: Int = 3) -> (script: Script, first: Int) {
+    var script = script(workers: workers) {
+      $0.supervision.gate = SwapGate()
+      $0.supervision.soakSeconds = 5
+    }
+    script.swap([script.build(unloadable: true)], by: 1)
+    let first = asked(script)!.id
+    script.take(.swapped(first, app: 0, generation: 2))
+    return (script, first)
+  }
+
+  private func endSoak(_ script: inout Script) {
+    if case .swapping(let swap) = script.releases.state {
+      script.take(.alarm(.soak(release: swap.target.number)), after: 5)
+    }
+  }
+
+  /// What the workers show: those of the second generation fail so many requests of a hundred.
+  private func figures(_ script: Script, failing: Int = 0) -> [Int: WorkerFigures] {
+    script.releases.workers.mapValues { worker in
+      let requests = Int(script.now / 5_000_000)
+      let failed = worker.running?.generations == [2] ? requests * failing / 100 : 0
+      var values = Tally().values
+      (values[1], values[4]) = (UInt64(requests - failed), UInt64(failed))
+      values[Tally.Cell.buckets + 8] = UInt64(requests)
+      return WorkerFigures(
+        tallies: [Tally(values)], requests: requests, resident: 30 << 20, descriptors: 9)
+    }
+  }
+
+  @Test("with a gate one worker serves the build beside the others, and they follow if it is no worse")
+  func soaks() {
+    var (script, first) = soaking()
+    let ticket = script.releases.request!.ticket
+    #expect(asked(script) == nil && script.outcome(1) == "0 answers")
+    #expect(script.did { if case .alarm(.soak, 5) = $0 { true } else { false } })
+    #expect(script.did { if case .alarm(.change(ticket), _) = $0 { true } else { false } })
+    for _ in 0..<8 {
+      #expect(script.releases.wantsFigures)
+      script.take(.measured(figures(script)), after: 0.5)
+      #expect(asked(script) == nil && script.outcome(1) == "0 answers")
+    }
+    #expect(script.releases.changeText?.hasPrefix("swapping in place; / new: ") == true)
+    endSoak(&script)
+    #expect(script.logged.contains { $0.hasPrefix("compared: / new: ") }, "\(script.logged)")
+    #expect(asked(script).map { $0.id != first && $0.generation == 2 } == true)
+    #expect(!script.releases.wantsFigures)
+    takeAll(&script)
+    #expect(script.outcome(1).hasPrefix("done") && script.running == [[2], [2], [2]], "\(script.outcome(1))")
+    let record = script.releases.journal.records.last
+    #expect(record?.figures.hasPrefix("/ new: ") == true, "\(String(describing: record))")
+    #expect(record?.steps.contains { $0.name == "canary" && $0.microseconds >= 5_000_000 } == true)
+  }
+
+  @Test("a worse build is refused with the figures of both, and only its first worker is replaced")
+  func gateCloses() {
+    var (script, first) = soaking()
+    let others = script.serving.filter { $0 != first }
+    for _ in 0..<20 where script.releases.wantsFigures {
+      script.take(.measured(figures(script, failing: 5)), after: 0.25)
+    }
+    #expect(script.did { if case .gateClosed(.errors) = $0 { true } else { false } })
+    #expect(script.outcome(1).hasPrefix("refused: "), "\(script.outcome(1))")
+    #expect(script.outcome(1).contains("(--swap-gate errors=2); still serving a generation 1"))
+    #expect(script.releases.history.builds[""]?.contains { $0.generation == 2 } != true)
+    script.settle()
+    #expect(script.running == [[1], [1], [1]] && !script.serving.contains(first))
+    let serving = script.serving
+    #expect(others.allSatisfy { serving.contains($0) })
+  }
+
+  @Test("answers that fail refuse it while it soaks, and so does its death")
+  func failsInSoak() {
+    var (script, first) = soaking()
+    guard case .swapping(let swap) = script.releases.state else {
+      Issue.record("\(script.releases.state)")
+      return
+    }
+    let number = swap.target.number
+    #expect(script.releases.trials.contains { $0.release.number == number })
+    script.take(.evidence(release: number, "5 of 5 answers were 5xx", mount: ""))
+    #expect(script.outcome(1).hasPrefix("refused: 5 of 5 answers were 5xx"), "\(script.outcome(1))")
+    #expect(script.did { if case .cancel(.soak(release: number)) = $0 { true } else { false } })
+    script.settle()
+    #expect(script.running == [[1], [1], [1]] && !script.serving.contains(first))
+
+    var (other, dying) = soaking()
+    other.die(dying, .killed(11), in: 0)
+    #expect(other.outcome(1).hasPrefix("refused: its worker crashed"), "\(other.outcome(1))")
+    other.settle()
+    #expect(other.running == [[1], [1], [1]])
+    // The alarm of a soak that is over says nothing.
+    other.take(.alarm(.soak(release: number)), after: 5)
+    #expect(other.running == [[1], [1], [1]] && asked(other) == nil)
+  }
+
+  @Test("who waits for a worker that soaks is answered, whatever becomes of the workers")
+  func soakersLeave() {
+    // The first one asks to leave: its follower has the build before, and the next one that takes it soaks.
+    var (script, first) = soaking()
+    script.take(.wantsOut(first), after: 0.1)
+    script.settle()
+    #expect(!script.serving.contains(first) && script.outcome(1) == "0 answers")
+    let second = script.releases.workers.first(where: { $0.value.asked != nil })!.key
+    script.take(.swapped(second, app: 0, generation: 2), after: 0.1)
+    #expect(asked(script) == nil && script.did { if case .alarm(.soak, 5) = $0 { true } else { false } })
+    endSoak(&script)
+    takeAll(&script)
+    #expect(script.outcome(1).hasPrefix("done") && script.running == [[2], [2], [2]], "\(script.outcome(1))")
+
+    // The others die while it soaks: those that replace them follow.
+    var (lonely, soaker) = soaking(workers: 2)
+    let other = lonely.serving.first(where: { $0 != soaker })!
+    lonely.die(other, .killed(11), in: 0)
+    #expect(lonely.outcome(1) == "0 answers" && lonely.releases.wantsFigures)
+    lonely.settle()
+    #expect(lonely.running.contains([1]) && lonely.outcome(1) == "0 answers")
+    endSoak(&lonely)
+    takeAll(&lonely)
+    #expect(lonely.outcome(1).hasPrefix("done") && lonely.running == [[2], [2]], "\(lonely.outcome(1))")
+
+    // Its alarm gets lost: that of the change ends it.
+    var (stuck, _) = soaking(workers: 2)
+    stuck.take(.alarm(.change(stuck.releases.request!.ticket)), after: 100)
+    #expect(stuck.outcome(1).hasPrefix("refused: its soak did not end in time"), "\(stuck.outcome(1))")
+    stuck.settle()
+    #expect(stuck.running == [[1], [1]])
+  }
+
+  @Test("where there is one worker, no gate, or no soak, nothing is compared in place")
+  func nothingToCompare() {
+    for (workers, hasGate, soak) in [(1, true, 5.0), (2, false, 5), (2, true, 0)] {
+      var script = script(workers: workers) {
+        $0.supervision.gate = hasGate ? SwapGate() : nil
+        $0.supervision.soakSeconds = soak
+      }
+      script.swap([script.build(unloadable: true)], by: 1)
+      for _ in 0..<workers {
+        guard let id = asked(script)?.id else { break }
+        script.take(.swapped(id, app: 0, generation: 2), after: 0.1)
+        #expect(!script.did { if case .alarm(.soak, _) = $0 { true } else { false } })
+      }
+      #expect(script.outcome(1).hasPrefix("done"), "\(workers) \(hasGate) \(soak): \(script.outcome(1))")
+    }
+  }
+
   // MARK: Probation
 
   /// Generation 2 serves, on probation.

@@ -70,7 +70,8 @@ struct World {
     arguments += ["--https-socket=:443,/a.pem,/a.key", "--processes=\(workers)", "--tls-ticket-hours=1"]
     arguments += ["--swap=\(seed % 2 == 0 ? "in-place" : "rolling")", "--swap-timeout=20"]
     arguments += ["--worker-reload-mercy=10"]
-    if seed % 2 == 1 { arguments.append("--swap-gate=on") }
+    if seed % 2 == 1 || seed % 5 < 2 { arguments.append("--swap-gate=on") }
+    if seed % 3 == 1 { arguments.append("--swap-replay=20") }
     if seed % 4 == 3 { arguments.append("--cheaper=1") }
     if seed % 7 == 3 { arguments.append("--shutdown-delay=5") }
     guard let settings = Releases.parse(arguments) else {
@@ -186,6 +187,7 @@ struct World {
       case 1: .reload(cause: "ctl")
       case 2: .upgrade(binary: nil)
       case 3: .swap(mount: mount ?? mounts[0], file: "/b\(asker % 3).so")
+      case 4: .swap(mount: mount, file: nil, replay: asker % 2 * 10)
       default: .swap(mount: mount, file: nil)
       }
     asked[asker] = now
@@ -241,7 +243,8 @@ struct World {
     case .readCertificates(let ticket): certified(ticket)
     case .present(let id, let number): presented(id, number)
     case .handOver: hasHandedOver = true
-    case .abandonStaging, .killHeir, .closeSockets, .announceStop: break
+    case .replay(let ticket, _, let fresh, let requests): replayed(ticket, fresh, requests)
+    case .abandonStaging, .abandonReplay, .killHeir, .closeSockets, .announceStop: break
     case .quit(let id): later(0.1, .death(id, .exited(0)))
     case .swap(let id, let app, let build): loads(id, Worker.Asked(app: app, generation: build.generation))
     case .startHeir(let ticket, _):

@@ -50,7 +50,7 @@ extension World {
     switch releases.state {
     // Nothing has served yet, or never will.
     case .starting, .stopping: return
-    case .serving, .staging, .rolling, .swapping, .presenting, .handingOver: break
+    case .serving, .staging, .replaying, .rolling, .swapping, .presenting, .handingOver: break
     }
     for build in releases.current?.builds ?? [] {
       let known = releases.history.builds[build.mount] ?? []

@@ -134,7 +134,7 @@ extension World {
       fresh.append(builds[app])
     }
     switch change {
-    case .swap(let mount?, let file?):
+    case .swap(let mount?, let file?, _):
       arguments = Settings.arguments(arguments, servingAt: mount, path: file)
     case .reload:
       arguments = otherOptions(arguments)
@@ -147,8 +147,32 @@ extension World {
     later(0.3, .event(.staged(ticket: ticket, .built(release, fresh: fresh, obstacle: obstacle))))
   }
 
+  /// Requests are replayed to copies: what comes of it, when, and whether anything does, is chance.
+  mutating func replayed(_ ticket: Int, _ fresh: [Build], _ requests: Int) {
+    if fresh.isEmpty || requests < 1 { problems.append("nothing is replayed: \(requests), \(fresh)") }
+    guard !chance(0.05) else { return }
+    var result = ReplayResult.skipped("the workers remember nothing")
+    if !chance(0.3) {
+      let reports = fresh.map { build -> ReplayReport in
+        var report = ReplayReport()
+        (report.mount, report.replayed) = (build.mount, requests)
+        if chance(0.2) {
+          report.add(.init(.status, isWorse: true, request: "GET /", text: "was answered with 500"))
+        }
+        if chance(0.2) { report.add(.init(.body, request: "GET /", text: "byte 3")) }
+        return report
+      }
+      result = .compared(reports)
+    }
+    if chance(0.1) { result = .failed("a copy of it does not start") }
+    if chance(0.05) { later(0.2, .event(.replayed(ticket: ticket + 1, .skipped("another one's")))) }
+    let time = Double.random(in: 0.1..<30, using: &random)
+    later(time, .event(.replayed(ticket: ticket, result)))
+    if chance(0.05) { later(time + 0.1, .event(.replayed(ticket: ticket, .failed("once more")))) }
+  }
+
   private mutating func isFresh(_ build: Build, in change: Change) -> Bool {
-    if case .swap(let mount, _) = change { return mount == nil || mount == build.mount }
+    if case .swap(let mount, _, _) = change { return mount == nil || mount == build.mount }
     return Bool.random(using: &random)
   }
 

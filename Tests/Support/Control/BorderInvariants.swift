@@ -19,6 +19,10 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
     if ![0, 2].contains(app) { problems.append("libraries of app \(app)") }
     problems += bounds(libraries)
   case .failed(_, let code) where !(1...255).contains(code): problems.append("exit code \(code)")
+  case .replayed(let app, let report):
+    if ![0, 2].contains(app) { problems.append("a replay of app \(app)") }
+    problems += bounds(report)
+  case .unreplayed(let reason): if reason.isEmpty { problems.append("no reason") }
   case .step, .configured, .certified, .failed, nil: break
   }
   guard let message = Message(input) else { return problems }
@@ -31,6 +35,9 @@ public func verifyMessage(_ input: [UInt8]) -> [String] {
     }
     if orders.held.contains(where: { $0.descriptor < 0 || $0.path.isEmpty }) {
       problems.append("a held file that is none")
+    }
+    if let replay = orders.replay, replay.requests < 0 || replay.heads.contains(where: { $0 < 0 }) {
+      problems.append("a replay below 0")
     }
     if orders.worker < 0 || orders.worker >= orders.workers { problems.append("worker \(orders.worker)") }
   }
@@ -54,7 +61,7 @@ private func check(_ report: WorkerReport, apps: Int) -> [String] {
     return (places.contains(app) ? [] : ["app \(app) of \(apps)"]) + generation(number)
   case .loaded(let libraries): return bounds(libraries)
   case .declined(_, let reason): return reason.isEmpty ? ["no reason"] : []
-  case .expired, .renew, .retiring, .presents, .traced, .topics: return []
+  case .expired, .renew, .retiring, .presents, .traced, .topics, .recalled: return []
   }
 }
 
@@ -64,6 +71,26 @@ private func bounds(_ libraries: LibraryReport) -> [String] {
   // A byte that is no UTF-8 becomes a mark of three bytes.
   return libraries.identities.count <= LibraryReport.most + 1 && longest <= 6 * LibraryReport.mostBytes
     ? [] : ["\(libraries.identities.count) libraries, \(longest) bytes"]
+}
+
+/// Counts and figures that can be added up, and no more text than is shown.
+private func bounds(_ report: ReplayReport) -> [String] {
+  let counts = [report.remembered, report.replayed, report.skipped, report.differing, report.noisy]
+  var problems: [String] = []
+  if (counts + report.counts.values).contains(where: { $0 < 0 || $0 > ReplayReport.mostRequests }) {
+    problems.append("counts of a replay: \(report)")
+  }
+  if report.differences.count > ReplayReport.mostDifferences { problems.append("too many differences") }
+  for difference in report.differences {
+    // A byte that is no UTF-8 becomes a mark of three bytes.
+    if difference.request.utf8.count > ReplayReport.requestBytes + 3
+      || difference.text.utf8.count > ReplayReport.textBytes + 3
+    {
+      problems.append("a difference of many bytes")
+    }
+  }
+  if report.lines("").isEmpty || report.json("").description.isEmpty { problems.append("nothing to show") }
+  return problems
 }
 
 /// A number that a build may have.

@@ -77,7 +77,7 @@ extension Server {
   /// program that a runtime asks for, which goes on in `serveAsGuest`. Returns only in the server's program.
   public static func enter(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
     let orders = assignment.orders
-    if orders.role == .stage { System.leaveNoCore() }
+    if orders.role == .stage || orders.role == .replay || orders.isReplay { System.leaveNoCore() }
     try ProcessSetup.enter(
       settings.process, worker: orders.role == .worker ? orders.worker : nil,
       isFirst: orders.role == .zygote ? true : nil)

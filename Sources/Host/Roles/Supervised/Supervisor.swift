@@ -114,6 +114,9 @@ extension Worker {
     case .reopen: takeLog(message, descriptor)
     case .save: save(message, descriptor)
     case .swap: swapInPlace(message)
+    case .remember: setRecall(message)
+    case .recall: writeRecall(into: descriptor)
+    case .attend: attend(descriptor)
     default: log.warning("the master said \(message.verb.rawValue), which a worker does not do")
     }
   }

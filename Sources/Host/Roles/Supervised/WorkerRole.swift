@@ -18,14 +18,15 @@ extension Server {
   ) throws(ServerFailure) {
     assignment.begin()
     let orders = assignment.orders
-    ProcessSetup.show(.worker(orders.worker), settings.process)
+    let settings = orders.isReplay ? settings.ofReplay : settings
+    ProcessSetup.show(orders.isReplay ? .helper("replay") : .worker(orders.worker), settings.process)
     if orders.requestLog >= 0 {
       System.closeOnExec(orders.requestLog)
       LogSink.separateRequests(System.own(orders.requestLog))
     }
     if !ProcessSetup.isSanitized { LastWords.watch() }
     // After the change of user, which makes the kernel forget it.
-    System.endWithParent()
+    orders.isReplay ? System.dieWithParent() : System.endWithParent()
     let listeners = try inherit(orders.sockets, settings)
     let identities = try TLSIdentities.all(settings, orders.files, checksTime: false)
     try AppKey.take(settings, orders.files)
@@ -102,5 +103,17 @@ extension Server {
           threads: settings.limits.threads, place: build.app))
     }
     return apps
+  }
+}
+
+extension Settings {
+  /// For a worker that only has requests replayed to it: none of them is a client's, so none has a line in
+  /// the log, or is remembered.
+  fileprivate var ofReplay: Settings {
+    var settings = self
+    (settings.log.requests, settings.log.clientErrors, settings.log.serverErrors) = (false, false, false)
+    settings.log.slowMilliseconds = nil
+    settings.supervision.replay.requests = 0
+    return settings
   }
 }
