@@ -121,7 +121,7 @@ extension Worker {
   func remember(_ exchange: ExchangePointer) {
     guard exchange.isCounted, let place = exchange.calls?.place, exchange.isNormalized, recall != nil,
       exchange.pointee.socketCall == .none, exchange.head.endsRequest, exchange.head.first(.upgrade) == nil,
-      !exchange.head.hasWholePath, exchange.meta.contentLength == 0,
+      !exchange.head.hasWholePath, !exchange.head.asksForWebSocket, exchange.meta.contentLength == 0,
       now &- exchange.began < UInt64(Limits.rememberedSeconds * 1e9)
     else { return }
     let method = exchange.meta.method.bytes
