@@ -32,10 +32,10 @@ final class TestMaster {
 
   /// Waits for a message of the worker's; what it says before that is dropped.
   func hear(_ verb: Message.Verb) throws {
-    try Deadline.usual.wait(for: "\(verb) from the worker") {
+    try Deadline.usual.wait(for: "\(verb) from the worker") { () -> Bool? in
       guard let packet = try? System.receivePacket(descriptor) else { return nil }
       if packet.descriptor >= 0 { System.close(packet.descriptor) }
-      return Message(packet.bytes)?.verb == verb ? () : nil
+      return Message(packet.bytes)?.verb == verb ? true : nil
     }
   }
 
