@@ -146,15 +146,18 @@ final class BuildCopy: ReplayTarget {
       if let fault = try exchange(request, connection.own, &reader, until: began &+ patience) {
         return none(fault)
       }
-    } catch { return none(isAlive ? "\(error)" : "its process has ended") }
+    } catch { return none(reason("\(error)")) }
     reader.end(isHead: request.isHead)
     var answer = reader.answer
     answer.microseconds = (System.now() - began) / 1000
-    if answer.fault != nil {
-      awaitEnd()
-      if let ending { answer.fault = "its process died of \(ending.description)" }
-    }
+    if let fault = answer.fault { answer.fault = reason(fault) }
     return answer
+  }
+
+  /// Why there is no whole answer: the end of the process, if it has ended with its connections.
+  private func reason(_ fault: String) -> String {
+    awaitEnd()
+    return ending.map { "its process died of \($0.description)" } ?? fault
   }
 
   /// Hands it one end of a connection, which is closed here.
