@@ -21,8 +21,8 @@ extension Worker {
   func survives(_ error: SystemError) -> Bool {
     now = System.now()
     trouble.count += 1
-    // If somebody has closed its descriptor, nothing can be trusted any more; the number may be another file's
-    // by now, which must not be closed.
+    // If somebody has closed its descriptor, nothing can be trusted any more. The number may be another
+    // file's by now, which must not be closed.
     let isTaken = error.code == EBADF || error.code == EOPNOTSUPP
     if ring.isOpen, ring.hasFailed, !isTaken {
       log.warning("io_uring has failed (\(error.reason)): serving with epoll")
