@@ -4,28 +4,6 @@ import Glibc
 
 /// System calls of the master for memory, sockets by name, and files.
 extension System {
-  /// A file in memory with these bytes. The corresponding C function is `memfd_create`.
-  static func memoryFile(_ name: String, _ bytes: [UInt8] = []) throws(SystemError) -> Int32 {
-    let fd = try check("memfd_create", clinux_memory_file(name))
-    var done = 0
-    while done < bytes.count {
-      let count = bytes[done...].withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
-      guard count > 0 else {
-        close(fd)
-        throw SystemError("write")
-      }
-      done += count
-    }
-    return fd
-  }
-
-  /// Memory for another process to write into. Its size is sealed: truncating a file that is mapped here
-  /// would end this process by SIGBUS. The corresponding C functions are `memfd_create` and `fcntl` with
-  /// F_ADD_SEALS.
-  static func sealedMemory(_ name: String, _ count: Int) throws(SystemError) -> Int32 {
-    try check("memfd_create", clinux_sealed_memory(name, count))
-  }
-
   /// Maps memory that another process writes, to read it. The corresponding C function is `mmap`.
   static func mapShared(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
     let address = mmap(nil, count, PROT_READ, MAP_SHARED, fd, 0)

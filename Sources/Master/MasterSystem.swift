@@ -9,7 +9,7 @@ typealias SystemError = Posix.SystemError
 typealias Ending = Posix.Ending
 
 /// Every system call of the master, one thin function each. None of them waits for anything but time.
-enum System {
+enum System: ParentSystem {
   /// Monotonic nanoseconds. The corresponding C function is `clock_gettime`.
   static func now() -> UInt64 { clinux_monotonic_ns() }
 
@@ -36,31 +36,11 @@ enum System {
     try check("pidfd_open", clinux_pidfd(pid))
   }
 
-  /// How a child ended; nil while it runs. The corresponding C function is `waitpid` with WNOHANG.
-  static func ending(of pid: pid_t) -> Ending? {
-    var status: Int32 = 0
-    switch clinux_reap(pid, &status) {
-    case 1: return Ending(status: status)
-    case 0: return nil
-    default: return .exited(-1)
-    }
-  }
-
-  /// Sends a signal to a child that has not been reaped yet. The corresponding C function is `kill`.
-  static func signal(_ pid: pid_t, _ number: Int32) { _ = Glibc.kill(pid, number) }
-
   /// The corresponding C function is `getpid`.
   static var ownPID: pid_t { getpid() }
 
-  /// The path of the file that this program was started from, as it is now. The corresponding C function is
-  /// `readlink`.
-  static var programPath: String {
-    var buffer = [CChar](repeating: 0, count: 4096)
-    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-    let path = String(decoding: buffer[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
-    let mark = " (deleted)"
-    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
-  }
+  /// The path of the file that this program was started from.
+  static var programPath: String { ProgramFile.path(of: "/proc/self/exe") }
 
   /// Processors that this process may use; at least 1. The corresponding C function is `sched_getaffinity`.
   static var processors: Int { max(1, Int(clinux_processors())) }
@@ -164,41 +144,6 @@ enum System {
   }
 
   // MARK: Messages
-
-  /// A pair of connected packet sockets. C function: `socketpair`.
-  static func packetPair() throws(SystemError) -> (own: Int32, other: Int32) {
-    try socketPair(clinux_packet_pair)
-  }
-
-  /// A pair of connected stream sockets, neither of which waits. C function: `socketpair`.
-  static func streamPair() throws(SystemError) -> (own: Int32, other: Int32) {
-    try socketPair(clinux_stream_pair)
-  }
-
-  private static func socketPair(
-    _ make: (UnsafeMutablePointer<Int32>) -> Int32
-  ) throws(SystemError) -> (own: Int32, other: Int32) {
-    var ends: (Int32, Int32) = (-1, -1)
-    let result = withUnsafeMutableBytes(of: &ends) {
-      make($0.bindMemory(to: Int32.self).baseAddress!)
-    }
-    _ = try check("socketpair", result)
-    return (ends.0, ends.1)
-  }
-
-  /// Sends one packet, with a descriptor or -1. The corresponding C function is `sendmsg`.
-  static func sendPacket(_ fd: Int32, _ bytes: [UInt8], descriptor: Int32 = -1) throws(SystemError) {
-    if clinux_send_packet(fd, bytes, bytes.count, descriptor) < 0 { throw SystemError("sendmsg") }
-  }
-
-  /// The next packet; empty when the other end is gone. Nobody has descriptors to give to a master: any that
-  /// come along are closed. The corresponding C function is `recvmsg`.
-  static func receivePacket(_ fd: Int32) throws(SystemError) -> [UInt8] {
-    var buffer = [UInt8](repeating: 0, count: Message.packetBytes)
-    let count = clinux_receive_packet(fd, &buffer, buffer.count, nil)
-    if count < 0 { throw SystemError("recvmsg") }
-    return Array(buffer[..<count])
-  }
 
   /// Receives bytes from a stream; empty at its end. The corresponding C function is `recv`.
   static func receive(_ fd: Int32) throws(SystemError) -> [UInt8] {

@@ -83,7 +83,7 @@ final class BuildCopy: ReplayTarget {
     return ending == nil
   }
 
-  var residentBytes: Int { System.residentBytes(of: pid) }
+  var residentBytes: Int { System.memory(of: pid).resident }
 
   /// Waits until it serves, or says why it does not; `end` in monotonic nanoseconds.
   func awaitReady(until end: UInt64) {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Posix
 
 /// System calls of the loader: files, directories and the dynamic linker.
 extension System {
@@ -36,11 +37,7 @@ extension System {
       defer { free(path) }
       return String(cString: path)
     }
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink(place, &buffer, buffer.count - 1)
-    let path = String(decoding: buffer[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
-    let mark = " (deleted)"
-    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
+    return ProgramFile.path(of: place)
   }
 
   /// The linker's name for the worker library, if the server is one in this process; nil if it is the program

@@ -2,19 +2,6 @@ import Glibc
 
 /// System calls of the master for figures about itself and its workers.
 extension System {
-  /// Bytes of a process's address space, and those that are resident; 0 when they cannot be read. The file is
-  /// /proc/PID/statm.
-  static func memory(of pid: pid_t) -> (virtual: Int, resident: Int) {
-    let fd = open("/proc/\(pid)/statm", O_RDONLY | O_CLOEXEC)
-    guard fd >= 0 else { return (0, 0) }
-    defer { close(fd) }
-    var buffer = [UInt8](repeating: 0, count: 128)
-    let count = read(fd, &buffer, buffer.count)
-    let pages = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(separator: " ")
-      .map { (Int($0) ?? 0) * sysconf(Int32(_SC_PAGESIZE)) }
-    return pages.count > 1 ? (pages[0], pages[1]) : (0, 0)
-  }
-
   /// Descriptors that a process has open, `countedDescriptors` at most; nil if this process may not look. The
   /// directory is /proc/PID/fd; the corresponding C functions are `opendir` and `readdir`.
   static func descriptors(of pid: pid_t) -> Int? {
