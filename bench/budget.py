@@ -7,7 +7,8 @@ the same on an idle and on a busy machine, and paths are measured side by side. 
 measured, but for `limits`, which are aims; `--profile` prints where the instructions go.
 
 A budget names what is served: `app` (below .build/apps) or `module` (of peers/), and perhaps `options` of the
-server, `files` with their sizes (in {files}), the `path` that is asked for, `log` for lines of requests.
+server, `master` for a worker under one, `files` with their sizes (in {files}), the `path` that is asked for,
+`log` for lines of requests.
 `per_request` is what is held; `why` says of a figure why it is what it is.
 """
 import argparse
@@ -65,10 +66,11 @@ def path_of(budget: dict) -> Spec:
     spec = nsgi(name, name, budget["app"], server)
   else:
     spec = wsgi(name, name, server, budget.get("module", "wsgi_hello"))
-  # One plain process: a tool follows one, and a worker serves in the same way under a master. On epoll: with
-  # io_uring it did not end at SIGTERM under valgrind, which then counted nothing.
+  # One plain process, since a worker serves in the same way under a master; what a worker does for a master
+  # alone is counted with that. On epoll: with io_uring it did not end at SIGTERM under valgrind, which then
+  # counted nothing.
   options = budget.get("options", "").replace("{files}", str(FILES))
-  ways = f"--no-master --io epoll {options}"
+  ways = f"{'-p 1' if budget.get('master') else '--no-master'} --io epoll {options}"
   commands = {name: f"{command} {ways}" for name, command in spec.commands.items()}
   if "log" in budget:
     commands = {name: command.replace(" -L ", " ") for name, command in commands.items()}
@@ -207,10 +209,12 @@ def profile(spec: Spec, budget: dict, folder: Path) -> callgrind.Profile:
   """The profile of one request."""
   lives = []
   for count in (REQUESTS, 2 * REQUESTS):
-    out = str(folder / f"callgrind.{count}")
-    tool = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}")
+    out = f"callgrind.{count}"
+    tool = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={folder / out}.%p")
+    if budget.get("master"):
+      tool += ("--trace-children=yes",)
     under_tool(spec, budget, count, *tool_of(folder, *tool))
-    lives.append(callgrind.read(out))
+    lives.append(callgrind.read(*map(str, folder.glob(f"{out}.*"))))
   return lives[1].per_request(lives[0], REQUESTS).without(TIMED_FUNCTIONS)
 
 

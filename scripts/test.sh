@@ -27,11 +27,11 @@ crowded=()
 : >"$log"
 # Python in the server's own program with one loop, and as the worker's program with the other.
 run() { # IO PYTHON [OPTION…]
-  step "tests (--io $1)"
   rm -f ".build/test-$1-swift-testing.xml"
   set +e
-  NSGI_IO=$1 PYTHON_UNDER_TEST=$2 swift test --skip-build --xunit-output ".build/test-$1.xml" "${@:3}" 2>&1 \
-    | tee ".build/test-$1.log" | grep -Ev "$quiet"
+  NSGI_IO=$1 PYTHON_UNDER_TEST=$2 swift test --ignore-lock --skip-build \
+    --xunit-output ".build/test-$1.xml" "${@:3}" 2>&1 </dev/null \
+    | tee ".build/test-$1.log" | grep --line-buffered -Ev "$quiet" | sed -u "s/^/$1: /"
   local result=${PIPESTATUS[0]}
   set -e
   return "$result"
@@ -58,8 +58,26 @@ fi
 looped='^(HostTests|ConformanceTests|IntegrationTests|SwapTests|PythonTests)\.'
 once='\.(AppPath|Benchmark|BrokenBody|CGIArgument|Check|Fleet|Guide|Install|Launcher|Loader|Migrate'
 once+='|ModuleCheck|New|NewPython|ProgramSignal|Readme|SharedLibrary|Staleness|Table|TinyHost)Tests'
-run auto embedded || alone auto embedded || status=$?
-run epoll program --filter "$looped" --skip "$once" || alone epoll program || status=$?
+step "tests"
+# Both at once: few tests run at a time in a process, and most of them wait for what they have started.
+run auto embedded &
+first=$!
+run epoll program --filter "$looped" --skip "$once" &
+second=$!
+# What the fuzzing needs is compiled when a core has nothing else to do.
+(
+  chrt --idle --pid 0 "$BASHPID"
+  swift build --sanitize=address --scratch-path .build/sanitize-address --product server
+) >.build/sanitize.log 2>&1 &
+prepared=$!
+halves=()
+wait "$first" || halves+=("auto embedded")
+wait "$second" || halves+=("epoll program")
+wait "$prepared" || { tail .build/sanitize.log; status=1; }
+for half in "${halves[@]}"; do
+  # shellcheck disable=SC2086 # two words
+  alone $half || status=1
+done
 cat .build/test-auto.log .build/test-epoll.log >"$log"
 
 # Instructions, allocations and system calls of a request: counted, so a busy machine counts the same.

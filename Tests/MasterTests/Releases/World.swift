@@ -15,8 +15,9 @@ struct World {
   var random: SeededSource
   var releases = Releases()
   var now: UInt64 = 1_000_000_000
-  /// What will happen, by time; ties in order.
-  private var future: [(at: UInt64, order: Int, event: Happening)] = []
+  /// What will happen; what comes first is last, of one time what was said first.
+  private var future: [(at: UInt64, event: Happening)] = []
+  /// Alarms that were set.
   private var order = 0
   var trouble = true
   /// By generation: no two builds of any application have the same, but for the first.
@@ -92,8 +93,13 @@ struct World {
   }
 
   mutating func later(_ seconds: Double, _ happening: Happening) {
-    order += 1
-    future.append((now &+ UInt64(seconds * 1e9), order, happening))
+    let time = now &+ UInt64(seconds * 1e9)
+    var (low, high) = (0, future.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if future[middle].at > time { low = middle + 1 } else { high = middle }
+    }
+    future.insert((time, happening), at: low)
   }
 
   /// A socket that speaks TLS.
@@ -133,12 +139,7 @@ struct World {
 
   /// The next thing that happens; false when nothing is left.
   mutating func step() -> Bool {
-    guard
-      let index = future.indices.min(by: {
-        (future[$0].at, future[$0].order) < (future[$1].at, future[$1].order)
-      })
-    else { return false }
-    let next = future.remove(at: index)
+    guard let next = future.popLast() else { return false }
     now = max(now, next.at)
     switch next.event {
     case .event(let event): if isPossible(event) { perform(event) }
