@@ -224,7 +224,7 @@ extension Worker {
     feed(connection, exchange)
     guard exchange.stream.state == .coming else { return true }
     if connection.kept > 0 { takeKept(connection) }
-    if hasReadAll { connection.acknowledge() }
+    if intake.hasReadAll { connection.acknowledge() }
     return true
   }
 

@@ -154,7 +154,7 @@ extension Worker {
   /// The request is complete.
   @inline(__always)
   private func serve(_ exchange: ExchangePointer) -> Dispatched {
-    answersItself && exchange.calls == nil ? answerFile(exchange) : dispatch(exchange)
+    ownAnswers.exist && exchange.calls == nil ? answerFile(exchange) : dispatch(exchange)
   }
 
   /// Goes on with a request that rested after its head.
@@ -200,7 +200,7 @@ extension Worker {
     default: setTimeout(connection, .head)
     }
     if connection.kept > 0 { takeKept(connection) }
-    if hasReadAll { connection.acknowledge() }
+    if intake.hasReadAll { connection.acknowledge() }
     flush(connection)
     watchOrClose(connection)
   }
@@ -226,7 +226,7 @@ extension Worker {
   /// Finds who answers. False when the request is answered, or rests.
   @inline(__always)
   private func direct(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
-    if answersItself, namesFile(exchange) {
+    if ownAnswers.exist, namesFile(exchange) {
       if let question = exchange.pointee.routing?.question {
         ask(question, connection, exchange)
         return false

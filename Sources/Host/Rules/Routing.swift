@@ -66,14 +66,16 @@ extension Worker {
   @inline(never)
   func editHead(_ exchange: ExchangePointer) {
     let routing = exchange.pointee.routing
-    if let strict = edits.strict, exchange.connection.isSealed, exchange.connection.gateway.isHTTP {
+    if let strict = ownAnswers.edits.strict, exchange.connection.isSealed,
+      exchange.connection.gateway.isHTTP
+    {
       // The application's own field gives way: two could count as none (RFC 6797 §8.1 takes the first).
       strict.name.withUnsafeBytes { exchange.response.remove($0) }
       add(strict, to: exchange)
     }
-    for name in edits.removed { name.withUnsafeBytes { exchange.response.remove($0) } }
+    for name in ownAnswers.edits.removed { name.withUnsafeBytes { exchange.response.remove($0) } }
     for name in routing?.removed ?? [] { name.withUnsafeBytes { exchange.response.remove($0) } }
-    for field in edits.added { add(field, to: exchange) }
+    for field in ownAnswers.edits.added { add(field, to: exchange) }
     for field in routing?.added ?? [] { add(field, to: exchange) }
   }
 

@@ -194,7 +194,7 @@ struct RuleRun {
   /// another. A value that has either is left out, with a log line.
   private func isOneLine(_ value: UnsafeRawBufferPointer, _ what: String) -> Bool {
     if value.allSatisfy(Ascii.isFieldValue) { return true }
-    if worker.refusals.admits(at: worker.now) {
+    if worker.requestLines.refusals.admits(at: worker.now) {
       worker.log.warning(
         "\(what) of a rule is left out, since its value holds a control character: \(exchange.requestLine)")
     }
@@ -209,7 +209,7 @@ struct RuleRun {
   }
 
   private func serve(_ directory: String, _ rest: RuleText, goesOn: Bool) -> Step {
-    guard let files = worker.files else { return .next }
+    guard let files = worker.ownAnswers.files else { return .next }
     let request = FileRequest(&exchange.head, exchange.base)
     // A path with extra slashes looked different to the rules before this one.
     let found =
