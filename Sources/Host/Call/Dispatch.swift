@@ -59,7 +59,7 @@ extension Worker {
     clinux_set_current(exchange)
     // The last act as leader: from here on the call may be taken off the loop.
     exchange.next(.called)
-    let result = exchange.pointee.socketCall == .none ? calls.call(exchange) : callHandler(exchange)
+    let result = exchange.socketCall == .none ? calls.call(exchange) : callHandler(exchange)
     ForkedCopy.end(result)
     clinux_set_current(nil)
     if result == NSGI_ASYNC.rawValue { return returnedAsync(exchange, calls) }
@@ -303,7 +303,7 @@ extension Worker {
 
   private func enqueue(_ exchange: ExchangePointer, _ calls: AppCallsPointer) {
     let connection = exchange.connection
-    guard calls.waiting < limits.queuedRequests || exchange.pointee.socketCall != .none else {
+    guard calls.waiting < limits.queuedRequests || exchange.socketCall != .none else {
       return refuse(connection, 503, "the application has more requests waiting than it is allowed")
     }
     connection.next(.called)

@@ -11,8 +11,8 @@ extension Worker {
   /// The same, at an already known time in monotonic nanoseconds.
   @inline(never)
   func account(_ exchange: ExchangePointer, at now: UInt64) {
-    if exchange.pointee.socketCall != .none { return }
-    let isLogged = requestLines.access.isEnabled && exchange.pointee.routing?.isSilent != true
+    if exchange.socketCall != .none { return }
+    let isLogged = requestLines.access.isEnabled && exchange.routing?.isSilent != true
     if isLogged { requestLines.access.add(exchange, now: now) }
     guard let board else { return }
     let began = exchange.began

@@ -13,7 +13,7 @@ extension Worker {
   /// Ends the response whatever the app left undone.
   func complete(_ exchange: ExchangePointer, _ result: Int32) {
     switch exchange.phase {
-    case .called where exchange.pointee.socketCall != .none: exchange.next(.answerEncoded)
+    case .called where exchange.socketCall != .none: exchange.next(.answerEncoded)
     case .called where result < 0 || exchange.response.status == 0: failed(exchange, result)
     case .called where exchange.response.contentLength < 0 && isSimple(exchange, held(exchange)):
       encodeWhole(exchange, held(exchange))

@@ -113,7 +113,7 @@ extension Worker {
   func decided(_ asked: PasswordQuestions.Asked, isRight: Bool) -> Turn {
     if isRight { ownAnswers.rules?.learn(asked.question) }
     let exchange = asked.exchange
-    guard exchange.id == asked.id, let routing = exchange.pointee.routing else { return .goesOn }
+    guard exchange.id == asked.id, let routing = exchange.routing else { return .goesOn }
     routing.verdict = isRight
     exchange.connection.next(.decided)
     return goOn(exchange.connection, exchange)

@@ -50,7 +50,7 @@ extension Worker {
     run.all()
     // The variables that rules have looked up describe the request before its application was found.
     if exchange.lists.environ != nil { exchange.lists = EnvironLists() }
-    return exchange.pointee.routing?.answers == true
+    return exchange.routing?.answers == true
   }
 
   /// The request is complete, and a rule has decided how it is answered.
@@ -65,7 +65,7 @@ extension Worker {
   /// Adds fields to answers and removes some; called by the owner of the exchange.
   @inline(never)
   func editHead(_ exchange: ExchangePointer) {
-    let routing = exchange.pointee.routing
+    let routing = exchange.routing
     if let strict = ownAnswers.edits.strict, exchange.connection.isSealed,
       exchange.connection.gateway.isHTTP
     {

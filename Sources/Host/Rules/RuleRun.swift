@@ -20,16 +20,16 @@ struct RuleRun {
 
   /// The result so far for the request; made now if there was none.
   private var routing: Routing {
-    if let routing = exchange.pointee.routing { return routing }
+    if let routing = exchange.routing { return routing }
     let routing = Routing()
-    exchange.pointee.routing = routing
+    exchange.routing = routing
     return routing
   }
 
   /// Asks one rule after the other; they only go forward, so each is asked once at most.
   mutating func all() {
     let rules = book.settings.rules
-    var index = exchange.pointee.routing?.position ?? 0
+    var index = exchange.routing?.position ?? 0
     while index < rules.count {
       let rule = rules[index]
       index += 1
@@ -241,7 +241,7 @@ struct RuleRun {
 
   private func authenticate(_ realm: String, _ accounts: RuleAccounts, _ goesOn: Bool) -> Step {
     // A front end's REMOTE_USER does not count: some pass on names that nobody has checked.
-    if exchange.pointee.routing?.isAuthenticated == true { return .next }
+    if exchange.routing?.isAuthenticated == true { return .next }
     let header = variable("HTTP_AUTHORIZATION")
     if let credentials = Credentials(header.bytes) {
       switch verdict(of: credentials, accounts) {
@@ -262,7 +262,7 @@ struct RuleRun {
   }
 
   private func verdict(of credentials: Credentials, _ accounts: RuleAccounts) -> PasswordVerdict {
-    if let routing = exchange.pointee.routing, let isRight = routing.verdict {
+    if let routing = exchange.routing, let isRight = routing.verdict {
       (routing.verdict, routing.end) = (nil, .application)
       return isRight ? .admitted : .refused
     }

@@ -35,7 +35,7 @@ extension Worker {
       account(exchange)
       return .answered
     }
-    if let routing = exchange.pointee.routing, routing.answers {
+    if let routing = exchange.routing, routing.answers {
       answer(exchange, routing)
     } else if let files = ownAnswers.files {
       answer(exchange, files.takeKept(for: exchange.id) ?? look(files, exchange))
