@@ -51,15 +51,15 @@ extension Worker {
         name: exchange.pointee.hasName ? exchange.pointee.requestID().bytes : Text.empty.bytes)
     }
     // An app that promised never to wait is watched only for its deadline.
-    if !calls.neverWaits || watchesAll,
-      watched.pointee.began(exchange, neverWaits: calls.neverWaits)
+    if !calls.neverWaits || callWatch.coversAll,
+      callWatch.call.pointee.began(exchange, neverWaits: calls.neverWaits)
     {
-      watchdog.wake()
+      callWatch.dog.wake()
     }
     clinux_set_current(exchange)
     // The last act as leader: from here on the call may be taken off the loop.
     exchange.next(.called)
-    let result = exchange.pointee.socketCall == .none ? calls.call(exchange) : callHandler(exchange)
+    let result = exchange.socketCall == .none ? calls.call(exchange) : callHandler(exchange)
     ForkedCopy.end(result)
     clinux_set_current(nil)
     if result == NSGI_ASYNC.rawValue { return returnedAsync(exchange, calls) }
@@ -83,7 +83,7 @@ extension Worker {
   private func answered(
     _ exchange: ExchangePointer, _ calls: AppCallsPointer, _ result: Int32
   ) {
-    watched.pointee.ended()
+    callWatch.call.pointee.ended()
     calls.active -= 1
     complete(exchange, exchange.earlyResult ?? result)
     account(exchange)
@@ -104,7 +104,7 @@ extension Worker {
       return .answered
     }
     if isAttached {
-      watched.pointee.ended()
+      callWatch.call.pointee.ended()
       calls.active -= 1
       calls.asynchronous += 1
       becomeAsync(exchange)
@@ -146,7 +146,7 @@ extension Worker {
   /// Starts the thread that looks for slow calls.
   func startWatchdog() -> Bool {
     startCounted { worker in
-      worker.watchdog.run {
+      worker.callWatch.dog.run {
         worker.vacate($0)
       } tending: {
         worker.fillPlace()
@@ -177,7 +177,7 @@ extension Worker {
     log.error(
       "the system gives no thread: requests wait until the slow one is over, or there is one "
         + "(--threads, ulimit -u)")
-    watchdog.wake()
+    callWatch.dog.wake()
   }
 
   /// Watchdog: tries again if `vacate` got no thread; true while nobody leads.
@@ -303,7 +303,7 @@ extension Worker {
 
   private func enqueue(_ exchange: ExchangePointer, _ calls: AppCallsPointer) {
     let connection = exchange.connection
-    guard calls.waiting < limits.queuedRequests || exchange.pointee.socketCall != .none else {
+    guard calls.waiting < limits.queuedRequests || exchange.socketCall != .none else {
       return refuse(connection, 503, "the application has more requests waiting than it is allowed")
     }
     connection.next(.called)

@@ -19,6 +19,8 @@ struct Acceptor {
   var lines = LinePace()
   /// Connections that it accepts before it lets others go first.
   var left = Worker.acceptsInARow
+  /// What its sockets with TLS present.
+  var presented: Presented
   /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
   let webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
     $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
@@ -37,7 +39,7 @@ extension Worker {
     guard acceptor.admission == .open else { return }
     acceptor.admission = reason
     for listener in listeners { try? reactor.remove(listener.fd) }
-    if reason == .short { files?.closeFiles() }
+    if reason == .short { ownAnswers.files?.closeFiles() }
     if acceptor.lines.allows(now) { log.warning("new clients wait in the backlog: \(sentence())") }
   }
 

@@ -11,7 +11,7 @@ extension Worker {
   func takeKept(_ connection: ConnectionPointer) {
     while connection.kept > 0 {
       let count = min(connection.kept, BlockPool.blockBytes)
-      let taken = (try? System.receive(connection.fd, wasted, count)) ?? connection.kept
+      let taken = (try? System.receive(connection.fd, intake.wasted, count)) ?? connection.kept
       connection.kept = taken > 0 ? connection.kept - taken : 0
     }
   }
@@ -24,7 +24,7 @@ extension Worker {
       return System.hasInput(connection.fd)
     }
     connection.kept = 0
-    return (try? System.receive(connection.fd, wasted, kept + 1)) ?? 0 > kept
+    return (try? System.receive(connection.fd, intake.wasted, kept + 1)) ?? 0 > kept
   }
 
   /// The first answer is complete and the connection goes on, like any other from now on.

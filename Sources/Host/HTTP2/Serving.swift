@@ -168,7 +168,7 @@ extension Worker {
   ) -> Turn {
     guard let record = record(multiplexer, id) else { return .goesOn }
     // There is no socket in which more could be.
-    hasReadAll = false
+    intake.hasReadAll = false
     // Only new bytes are a sign of life.
     if let socket = record.socket, !record.input.isEmpty { socket.pointee.wasHeard = true }
     switch record.state {

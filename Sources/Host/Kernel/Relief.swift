@@ -38,13 +38,13 @@ extension Worker {
 
   /// The loop has to turn, so that memory and descriptors are given back.
   var hasRelief: Bool {
-    files?.holdsFiles == true
+    ownAnswers.files?.holdsFiles == true
       || relief.isPending(freed: blocks.released &+ churn.load(ordering: .relaxed), underway: exchanges.alive)
   }
 
   /// Leader, once per tick: checks whether a load is over.
   func relieve() {
-    if let files, files.holdsFiles { files.closeIdleFiles(now: now) }
+    if let files = ownAnswers.files, files.holdsFiles { files.closeIdleFiles(now: now) }
     let more = blocks.takeReleased() &+ churn.exchange(0, ordering: .relaxed)
     guard relief.isDue(at: now, freed: more, underway: exchanges.alive) else { return }
     blocks.shrink(to: Worker.leastBlocks)

@@ -5,15 +5,15 @@ extension Worker {
   /// A response is encoded.
   @inline(__always)
   func account(_ exchange: ExchangePointer) {
-    if board != nil || accessLog.isEnabled { account(exchange, at: System.now()) }
+    if board != nil || requestLines.access.isEnabled { account(exchange, at: System.now()) }
   }
 
   /// The same, at an already known time in monotonic nanoseconds.
   @inline(never)
   func account(_ exchange: ExchangePointer, at now: UInt64) {
-    if exchange.pointee.socketCall != .none { return }
-    let isLogged = accessLog.isEnabled && exchange.pointee.routing?.isSilent != true
-    if isLogged { accessLog.add(exchange, now: now) }
+    if exchange.socketCall != .none { return }
+    let isLogged = requestLines.access.isEnabled && exchange.routing?.isSilent != true
+    if isLogged { requestLines.access.add(exchange, now: now) }
     guard let board else { return }
     let began = exchange.began
     board.count(

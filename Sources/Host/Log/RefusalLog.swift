@@ -37,6 +37,15 @@ struct RefusalLog {
   }
 }
 
+/// Lines about requests: those that were answered, and those that were refused.
+struct RequestLines: ~Copyable {
+  var access: AccessLog
+  /// Decides which refusals get a line.
+  var refusals = RefusalLog()
+
+  init(access: consuming AccessLog) { self.access = access }
+}
+
 /// The limit that a refusal is about: the operator is told the options that set it.
 enum RefusalLimit {
   case none, headSize, headTime, bodySize, bodyPace, spools
@@ -58,7 +67,7 @@ extension Worker {
   func tellOfRefusal(
     _ connection: ConnectionPointer, _ status: Int, _ sentence: String, _ limit: RefusalLimit
   ) {
-    guard refusals.admits(at: now) else { return }
+    guard requestLines.refusals.admits(at: now) else { return }
     var line = "request refused with \(status) \(place(of: connection)): \(sentence)\(options(of: limit))"
     if let exchange = connection.exchange, !exchange.meta.method.isEmpty {
       line += ": \(exchange.requestLine)"
@@ -68,13 +77,13 @@ extension Worker {
 
   /// Says why a connection was closed without an answer.
   func tellOfClose(_ connection: ConnectionPointer, _ sentence: String) {
-    guard refusals.admits(at: now) else { return }
+    guard requestLines.refusals.admits(at: now) else { return }
     log.warning("connection closed \(place(of: connection)): \(sentence)")
   }
 
   /// Says with each tick how many were left out.
   func tellOfHeldRefusals() {
-    let count = refusals.takeHeld(at: now)
+    let count = requestLines.refusals.takeHeld(at: now)
     if count > 0 { log.warning("\(count) further requests and connections were refused") }
   }
 

@@ -224,7 +224,7 @@ extension Worker {
     feed(connection, exchange)
     guard exchange.stream.state == .coming else { return true }
     if connection.kept > 0 { takeKept(connection) }
-    if hasReadAll { connection.acknowledge() }
+    if intake.hasReadAll { connection.acknowledge() }
     return true
   }
 
@@ -251,7 +251,7 @@ extension Worker {
           } else {
             exchange.stream.append(piece)
           }
-        case .trailer(let line): exchange.pointee.keepTrailer(line: line.bytes(in: bytes.baseAddress!))
+        case .trailer(let line): exchange.keepTrailer(line: line.bytes(in: bytes.baseAddress!))
         case .end: exchange.stream.state = .whole
         case .needMore:
           connection.input.consume(offset)

@@ -53,6 +53,16 @@ extension UnsafeMutablePointer where Pointee == Exchange {
     nonmutating _modify { yield &pointee.stream }
   }
   @inline(__always)
+  var socket: WebSocketPointer? {
+    get { pointee.socket }
+    nonmutating set { pointee.socket = newValue }
+  }
+  @inline(__always)
+  var socketCall: SocketCall {
+    get { pointee.socketCall }
+    nonmutating set { pointee.socketCall = newValue }
+  }
+  @inline(__always)
   var follower: ExchangePointer? {
     get { pointee.follower }
     nonmutating set { pointee.follower = newValue }
@@ -144,6 +154,11 @@ extension UnsafeMutablePointer where Pointee == Exchange {
     nonmutating _modify { yield &pointee.lists }
   }
   @inline(__always)
+  var routing: Routing? {
+    get { pointee.routing }
+    nonmutating set { pointee.routing = newValue }
+  }
+  @inline(__always)
   var began: UInt64 {
     get { pointee.began }
     nonmutating set { pointee.began = newValue }
@@ -159,6 +174,11 @@ extension UnsafeMutablePointer where Pointee == Exchange {
   @inline(__always) var isHead: Bool { pointee.isHead }
   @inline(__always) var bodyReceived: Int64 { pointee.bodyReceived }
   var requestLine: String { pointee.requestLine }
+
+  /// Adds a field behind the body of which the line has come.
+  func keepTrailer(line: UnsafeRawBufferPointer) { pointee.keepTrailer(line: line) }
+  /// Makes the record ready for the next request.
+  @inline(__always) func clear() { pointee.clear() }
 
   /// The thread that holds it: does what the table says about an event.
   @_transparent

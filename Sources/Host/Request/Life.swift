@@ -124,7 +124,7 @@ extension Worker {
         connection.input.consume(offset)
         guard keep(range.bytes(in: bytes.baseAddress!), connection, exchange) else { return .goesOn }
       case .trailer(let line):
-        exchange.pointee.keepTrailer(line: line.bytes(in: bytes.baseAddress!))
+        exchange.keepTrailer(line: line.bytes(in: bytes.baseAddress!))
         connection.input.consume(offset)
       case .abort:
         connection.input.consume(offset)
@@ -154,7 +154,7 @@ extension Worker {
   /// The request is complete.
   @inline(__always)
   private func serve(_ exchange: ExchangePointer) -> Dispatched {
-    answersItself && exchange.calls == nil ? answerFile(exchange) : dispatch(exchange)
+    ownAnswers.exist && exchange.calls == nil ? answerFile(exchange) : dispatch(exchange)
   }
 
   /// Goes on with a request that rested after its head.
@@ -200,7 +200,7 @@ extension Worker {
     default: setTimeout(connection, .head)
     }
     if connection.kept > 0 { takeKept(connection) }
-    if hasReadAll { connection.acknowledge() }
+    if intake.hasReadAll { connection.acknowledge() }
     flush(connection)
     watchOrClose(connection)
   }
@@ -226,8 +226,8 @@ extension Worker {
   /// Finds who answers. False when the request is answered, or rests.
   @inline(__always)
   private func direct(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
-    if answersItself, namesFile(exchange) {
-      if let question = exchange.pointee.routing?.question {
+    if ownAnswers.exist, namesFile(exchange) {
+      if let question = exchange.routing?.question {
         ask(question, connection, exchange)
         return false
       }
@@ -253,7 +253,7 @@ extension Worker {
       return false
     }
     if exchange.head.expectsContinue, connection.input.isEmpty {
-      let outlet = connection.outlet
+      let outlet = exchange.outlet
       blocks.fill(&outlet.output)
       exchange.encoder.interim(100, into: &outlet.output)
       flush(connection)
@@ -309,7 +309,7 @@ extension Worker {
   /// The answer is encoded: the exchange ends. True when the next request of the connection may be read.
   func keepOrClose(_ connection: ConnectionPointer) -> Bool {
     guard let exchange = connection.exchange else { return false }
-    if exchange.pointee.socket != nil { return goOnAsSocket(connection, exchange) }
+    if exchange.socket != nil { return goOnAsSocket(connection, exchange) }
     let event = afterAnswer(connection, exchange)
     give(exchange)
     guard event != .closed, !connection.isClosing else {
@@ -381,7 +381,7 @@ extension Worker {
       calls.exchanges -= 1
       exchange.calls = nil
     }
-    exchange.pointee.clear()
+    exchange.clear()
     exchanges.give(exchange.slot)
   }
 
@@ -390,7 +390,7 @@ extension Worker {
   private func count(_ exchange: ExchangePointer) {
     guard let board, let calls = exchange.calls else { return }
     board.end(exchange.slot)
-    if exchange.pointee.socketCall != .none { return }
+    if exchange.socketCall != .none { return }
     board[.requests].increment()
     let app = calls.place
     board[.requests, app: app].increment()

@@ -48,7 +48,7 @@ extension Worker {
       case .needMore:
         flush(connection)
         if connection.timeout != .linger { setTimeout(connection, .linger) }
-        if hasReadAll { connection.acknowledge() }
+        if intake.hasReadAll { connection.acknowledge() }
         watchOrClose(connection)
         return false
       }

@@ -120,7 +120,7 @@ extension Worker {
   @inline(never)
   func remember(_ exchange: ExchangePointer) {
     guard exchange.isCounted, let place = exchange.calls?.place, exchange.isNormalized, recall != nil,
-      exchange.pointee.socketCall == .none, exchange.head.endsRequest, exchange.head.first(.upgrade) == nil,
+      exchange.socketCall == .none, exchange.head.endsRequest, exchange.head.first(.upgrade) == nil,
       !exchange.head.hasWholePath, !exchange.head.asksForWebSocket, exchange.meta.contentLength == 0,
       now &- exchange.began < UInt64(Limits.rememberedSeconds * 1e9)
     else { return }
@@ -138,7 +138,7 @@ extension Worker {
   /// The variables of a request; nil for one that must not be remembered, or is too long.
   private func block(of exchange: ExchangePointer, keepsCredentials: Bool) -> [UInt8]? {
     let list = exchange.pointee.environList()
-    let (hasID, routing) = (exchange.pointee.hasName, exchange.pointee.routing)
+    let (hasID, routing) = (exchange.pointee.hasName, exchange.routing)
     var block: [UInt8] = []
     block.reserveCapacity(1024)
     for index in 0..<exchange.pointee.lists.environCount {

@@ -1,6 +1,17 @@
 import Glibc
 import Wire
 
+/// Facts about the bytes that were received last, and a place for those that nobody wants.
+struct Intake {
+  /// The current connection has received everything that there was: it ended within a block.
+  var hasReadAll = false
+  /// A place for unwanted bytes.
+  let wasted = UnsafeMutableRawPointer.allocate(byteCount: BlockPool.blockBytes, alignment: 16)
+
+  /// Gives its memory back.
+  func free() { wasted.deallocate() }
+}
+
 /// The one place where bytes from a peer come in, whoever asks for them: the loop on epoll, the ring, an app
 /// that reads its body, a connection whose input is dropped, a CGI program. Bytes that have to stay in the
 /// socket until a request is over stay there from here on (KeptInput.swift).
@@ -41,7 +52,7 @@ extension Worker {
   /// The same for input that is dropped: the peer has its answer.
   func takeForNobody(_ connection: ConnectionPointer) throws(SystemError) -> Int {
     if connection.kept > 0 { takeKept(connection) }
-    return try System.receive(connection.fd, wasted, BlockPool.blockBytes)
+    return try System.receive(connection.fd, intake.wasted, BlockPool.blockBytes)
   }
 
   /// CGI: takes from a descriptor of its own, and may wait.
@@ -83,7 +94,7 @@ extension Worker {
 
   @inline(__always)
   private func inputCame(_ connection: ConnectionPointer, _ count: Int) {
-    hasReadAll = count < connection.input.room
+    intake.hasReadAll = count < connection.input.room
     connection.input.commit(count)
   }
 

@@ -36,7 +36,7 @@ extension Worker {
   /// with CR and LF.
   func answer(_ exchange: ExchangePointer, _ status: Int, _ sentence: String, lines: String = "") {
     try? exchange.response.begin(status: status)
-    if let page = pages[status] { return answer(exchange, status, page, lines) }
+    if let page = ownAnswers.pages[status] { return answer(exchange, status, page, lines) }
     exchange.response.add("Content-Type", "text/plain; charset=utf-8")
     if status == 503 { exchange.response.add("Retry-After", "1") }
     if !lines.isEmpty { add(exchange, lines) }

@@ -100,7 +100,7 @@ extension Worker {
   /// Owner of an exchange: sends the end of its response, unless the connection may end with it without the
   /// client being told: then the leader sends both at once.
   func pushOutLast(_ exchange: ExchangePointer) {
-    if exchange.pointee.socketCall != .none { return }
+    if exchange.socketCall != .none { return }
     if !exchange.plan.persists || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
   }
 

@@ -72,7 +72,7 @@ extension Worker {
   /// Between two calls of a turn: sends waiting answers once per period of the watchdog.
   @inline(__always)
   func sendOutgoingInTime() {
-    let period = watched.pointee.period
+    let period = callWatch.call.pointee.period
     guard period != rounds.lastPeriod else { return }
     rounds.lastPeriod = period
     if !rounds.carriers.isEmpty { sendCarriers() }

@@ -13,7 +13,7 @@ extension Worker {
   /// Ends the response whatever the app left undone.
   func complete(_ exchange: ExchangePointer, _ result: Int32) {
     switch exchange.phase {
-    case .called where exchange.pointee.socketCall != .none: exchange.next(.answerEncoded)
+    case .called where exchange.socketCall != .none: exchange.next(.answerEncoded)
     case .called where result < 0 || exchange.response.status == 0: failed(exchange, result)
     case .called where exchange.response.contentLength < 0 && isSimple(exchange, held(exchange)):
       encodeWhole(exchange, held(exchange))
@@ -138,7 +138,7 @@ extension Worker {
     // What was written of its body is not sent, as with HEAD.
     let isRefused = exchange.head.asksForWebSocket && 200...299 ~= exchange.response.status
     if isRefused { turnDown(exchange) }
-    if editsHeads { editHead(exchange) }
+    if ownAnswers.editsHeads { editHead(exchange) }
     if exchange.response.announcesTrailers, isWhole || !exchange.pointee.takesTrailers || exchange.sendsFile {
       exchange.response.withdrawTrailers()
     }
@@ -146,7 +146,7 @@ extension Worker {
     var question = ResponsePlan.Question(
       gateway: connection.gateway, isHead: exchange.isHead || isRefused,
       minorVersion: exchange.head.minorVersion,
-      persists: exchange.head.persists && keepAliveNanoseconds > 0
+      persists: exchange.head.persists && requestWaits.keepAlive > 0
         && !saysClose(exchange),
       status: exchange.response.status, declaredLength: exchange.response.contentLength,
       knownLength: isRefused ? -1 : knownLength)

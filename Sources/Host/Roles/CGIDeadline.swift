@@ -53,7 +53,7 @@ extension Worker {
     guard let connection = cgi.connection, let exchange = connection.exchange, connection.isDetached
     else { return }
     account(exchange)
-    accessLog.flush()
+    requestLines.access.flush()
     System.endAtOnce(1)
   }
 }

@@ -29,7 +29,7 @@ extension Worker {
       log.error("the event loop cannot be made: \(error)")
       return 1
     }
-    if watchesAll { _ = startWatchdog() }
+    if callWatch.coversAll { _ = startWatchdog() }
     var turn = decode(connection)
     var unread = CGIEnvironment.bodyBytes
     while turn == .goesOn, connection.state == .readingBody {
@@ -54,7 +54,7 @@ extension Worker {
     }
     awaitAnswer(connection, turn, thread)
     if unread > 0 { readOver(streams) }
-    accessLog.flush()
+    requestLines.access.flush()
     return cgi.hasFailed || trouble.failure != nil ? 1 : 0
   }
 
@@ -79,7 +79,7 @@ extension Worker {
   private func awaitAnswer(_ connection: ConnectionPointer, _ turn: Turn, _ thread: HostThread) {
     var turn = turn
     if turn == .goesOn, connection.state != .closed, lead() == .handedOff { turn = .handedOff }
-    if watchesAll { watchdog.end() }
+    if callWatch.coversAll { callWatch.dog.end() }
     if turn == .handedOff {
       leadership.waitForEnd()
       departure.isQuiet = leadership.waitForThreads(seconds: 1)

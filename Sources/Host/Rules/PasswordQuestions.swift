@@ -86,7 +86,7 @@ final class PasswordQuestions: @unchecked Sendable {
 extension Worker {
   /// Leader: the request rests while its password is checked beside the loop.
   func ask(_ question: PasswordQuestion, _ connection: ConnectionPointer, _ exchange: ExchangePointer) {
-    guard let questions = rules?.questions else { return }
+    guard let questions = ownAnswers.rules?.questions else { return }
     switch questions.add(.init(exchange: exchange, id: exchange.id, question: question)) {
     case .full: return refuse(connection, 503, "too many passwords wait to be looked at")
     case .waits: break
@@ -111,9 +111,9 @@ extension Worker {
 
   /// Leader: a password was checked; its request goes on where it stopped.
   func decided(_ asked: PasswordQuestions.Asked, isRight: Bool) -> Turn {
-    if isRight { rules?.learn(asked.question) }
+    if isRight { ownAnswers.rules?.learn(asked.question) }
     let exchange = asked.exchange
-    guard exchange.id == asked.id, let routing = exchange.pointee.routing else { return .goesOn }
+    guard exchange.id == asked.id, let routing = exchange.routing else { return .goesOn }
     routing.verdict = isRight
     exchange.connection.next(.decided)
     return goOn(exchange.connection, exchange)

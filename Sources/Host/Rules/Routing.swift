@@ -50,7 +50,7 @@ extension Worker {
     run.all()
     // The variables that rules have looked up describe the request before its application was found.
     if exchange.lists.environ != nil { exchange.lists = EnvironLists() }
-    return exchange.pointee.routing?.answers == true
+    return exchange.routing?.answers == true
   }
 
   /// The request is complete, and a rule has decided how it is answered.
@@ -65,15 +65,17 @@ extension Worker {
   /// Adds fields to answers and removes some; called by the owner of the exchange.
   @inline(never)
   func editHead(_ exchange: ExchangePointer) {
-    let routing = exchange.pointee.routing
-    if let strict = edits.strict, exchange.connection.isSealed, exchange.connection.gateway.isHTTP {
+    let routing = exchange.routing
+    if let strict = ownAnswers.edits.strict, exchange.connection.isSealed,
+      exchange.connection.gateway.isHTTP
+    {
       // The application's own field gives way: two could count as none (RFC 6797 §8.1 takes the first).
       strict.name.withUnsafeBytes { exchange.response.remove($0) }
       add(strict, to: exchange)
     }
-    for name in edits.removed { name.withUnsafeBytes { exchange.response.remove($0) } }
+    for name in ownAnswers.edits.removed { name.withUnsafeBytes { exchange.response.remove($0) } }
     for name in routing?.removed ?? [] { name.withUnsafeBytes { exchange.response.remove($0) } }
-    for field in edits.added { add(field, to: exchange) }
+    for field in ownAnswers.edits.added { add(field, to: exchange) }
     for field in routing?.added ?? [] { add(field, to: exchange) }
   }
 

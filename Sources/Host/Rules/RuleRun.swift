@@ -20,16 +20,16 @@ struct RuleRun {
 
   /// The result so far for the request; made now if there was none.
   private var routing: Routing {
-    if let routing = exchange.pointee.routing { return routing }
+    if let routing = exchange.routing { return routing }
     let routing = Routing()
-    exchange.pointee.routing = routing
+    exchange.routing = routing
     return routing
   }
 
   /// Asks one rule after the other; they only go forward, so each is asked once at most.
   mutating func all() {
     let rules = book.settings.rules
-    var index = exchange.pointee.routing?.position ?? 0
+    var index = exchange.routing?.position ?? 0
     while index < rules.count {
       let rule = rules[index]
       index += 1
@@ -194,7 +194,7 @@ struct RuleRun {
   /// another. A value that has either is left out, with a log line.
   private func isOneLine(_ value: UnsafeRawBufferPointer, _ what: String) -> Bool {
     if value.allSatisfy(Ascii.isFieldValue) { return true }
-    if worker.refusals.admits(at: worker.now) {
+    if worker.requestLines.refusals.admits(at: worker.now) {
       worker.log.warning(
         "\(what) of a rule is left out, since its value holds a control character: \(exchange.requestLine)")
     }
@@ -209,7 +209,7 @@ struct RuleRun {
   }
 
   private func serve(_ directory: String, _ rest: RuleText, goesOn: Bool) -> Step {
-    guard let files = worker.files else { return .next }
+    guard let files = worker.ownAnswers.files else { return .next }
     let request = FileRequest(&exchange.head, exchange.base)
     // A path with extra slashes looked different to the rules before this one.
     let found =
@@ -241,7 +241,7 @@ struct RuleRun {
 
   private func authenticate(_ realm: String, _ accounts: RuleAccounts, _ goesOn: Bool) -> Step {
     // A front end's REMOTE_USER does not count: some pass on names that nobody has checked.
-    if exchange.pointee.routing?.isAuthenticated == true { return .next }
+    if exchange.routing?.isAuthenticated == true { return .next }
     let header = variable("HTTP_AUTHORIZATION")
     if let credentials = Credentials(header.bytes) {
       switch verdict(of: credentials, accounts) {
@@ -262,7 +262,7 @@ struct RuleRun {
   }
 
   private func verdict(of credentials: Credentials, _ accounts: RuleAccounts) -> PasswordVerdict {
-    if let routing = exchange.pointee.routing, let isRight = routing.verdict {
+    if let routing = exchange.routing, let isRight = routing.verdict {
       (routing.verdict, routing.end) = (nil, .application)
       return isRight ? .admitted : .refused
     }

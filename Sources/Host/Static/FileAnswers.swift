@@ -12,8 +12,8 @@ extension Worker {
   @inline(never)
   func namesFile(_ exchange: ExchangePointer) -> Bool {
     if isRedirected(exchange) || health(exchange) != nil { return true }
-    if let rules, route(rules, exchange) { return true }
-    guard let files else { return false }
+    if let rules = ownAnswers.rules, route(rules, exchange) { return true }
+    guard let files = ownAnswers.files else { return false }
     let found = look(files, exchange)
     if case .nothing = found { return false }
     files.keep(found, for: exchange.id)
@@ -35,9 +35,9 @@ extension Worker {
       account(exchange)
       return .answered
     }
-    if let routing = exchange.pointee.routing, routing.answers {
+    if let routing = exchange.routing, routing.answers {
       answer(exchange, routing)
-    } else if let files {
+    } else if let files = ownAnswers.files {
       answer(exchange, files.takeKept(for: exchange.id) ?? look(files, exchange))
     }
     account(exchange)
@@ -52,7 +52,7 @@ extension Worker {
 
   /// Answers with whatever a path names.
   func answer(_ exchange: ExchangePointer, _ found: StaticFiles.Found) {
-    guard let files else { return }
+    guard let files = ownAnswers.files else { return }
     switch found {
     case .nothing: answer(exchange, 404, "the file is gone")
     case .unavailable:
@@ -222,7 +222,7 @@ extension Worker {
         let piece = UnsafeMutableRawBufferPointer(
           rebasing: room[..<Int(min(Int64(room.count), range.upperBound - place))])
         guard let got = try? file.read(piece, at: place), got > 0 else {
-          if refusals.admits(at: now) {
+          if requestLines.refusals.admits(at: now) {
             log.error("a file became shorter while it was sent: \(exchange.requestLine)")
           }
           exchange.next(.cut)

@@ -9,7 +9,7 @@ extension Worker {
     guard paths.asksForHealth else { return nil }
     let path = mounts.wholePath(&exchange.pointee).bytes
     if Self.equals(path, paths.readyPath) {
-      return isUnready || departure.isUnderWay ? (503, "the server is to stop") : (200, "ready")
+      return departure.isUnready || departure.isUnderWay ? (503, "the server is to stop") : (200, "ready")
     }
     return Self.equals(path, paths.healthPath) ? (200, "healthy") : nil
   }

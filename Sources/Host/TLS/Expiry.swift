@@ -9,7 +9,7 @@ extension Worker {
   /// Shows when the first certificate expires; one worker logs which ones expire soon.
   func lookAtCertificates() {
     lookAtStaples()
-    let all = presented.identities.flatMap(\.ends)
+    let all = acceptor.presented.identities.flatMap(\.ends)
     let ends = all.filter { $0.path != settings.tls.revocations }
     guard let first = ends.map(\.at).min() else { return }
     board?[.certificateEnd].value = UInt64(max(0, first))
@@ -39,8 +39,8 @@ extension Worker {
   /// Leader: logs which OCSP responses are no longer presented, and notes when the next one expires.
   func lookAtStaples() {
     let now = clinux_realtime_s()
-    let ends = presented.identities.flatMap(\.staples)
-    presented.stapleEnd = ends.map(\.at).filter { $0 > now }.min() ?? .max
+    let ends = acceptor.presented.identities.flatMap(\.staples)
+    acceptor.presented.stapleEnd = ends.map(\.at).filter { $0 > now }.min() ?? .max
     guard supervisor.map({ $0.seat == 0 }) ?? true else { return }
     var told: Set<String> = []
     for (path, at) in ends where at <= now && told.insert(path).inserted {

@@ -59,7 +59,7 @@ extension Worker {
 
   /// Leader: they are ready.
   func present(_ others: [TLSIdentities], number: Int) {
-    presented.replace(by: others)
+    acceptor.presented.replace(by: others)
     supervisor?.link.send(Message(.presents, [.init("number", "\(number)")]))
     lookAtCertificates()
   }

@@ -15,9 +15,9 @@ extension Worker {
     connection.keepsInput = false
     connection.preface.insert(.tls)
     // Without one nothing is read.
-    let identities = presented.identities
+    let identities = acceptor.presented.identities
     connection.outlet.carrier = place < identities.count ? identities[place].open() : nil
-    if clinux_realtime_s() >= presented.stapleEnd { lookAtStaples() }
+    if clinux_realtime_s() >= acceptor.presented.stapleEnd { lookAtStaples() }
   }
 
   /// As `takeInput`: EAGAIN if the input contains no byte for the codec yet.
@@ -27,10 +27,10 @@ extension Worker {
     if connection.isStream { throw SystemError("recv", EAGAIN) }
     guard let carrier = connection.outlet.carrier else { throw SystemError("recv", ENOMEM) }
     // Nobody needs the ciphertext once it was opened.
-    let count = try System.receive(connection.fd, wasted, BlockPool.blockBytes)
-    hasReadAll = count < BlockPool.blockBytes
+    let count = try System.receive(connection.fd, intake.wasted, BlockPool.blockBytes)
+    intake.hasReadAll = count < BlockPool.blockBytes
     guard count > 0 else { return 0 }
-    let bytes = UnsafeRawBufferPointer(start: wasted, count: count)
+    let bytes = UnsafeRawBufferPointer(start: intake.wasted, count: count)
     // A front end names its client before it speaks TLS.
     if connection.preface.contains(.proxy) {
       blocks.fill(&connection.input)

@@ -135,7 +135,7 @@ extension Worker {
     _ connection: ConnectionPointer, _ exchange: ExchangePointer, _ socket: WebSocketPointer
   ) {
     log.warning("\(app(exchange).name) has no turn in time for a message of \(socket.line)")
-    let isEnd = exchange.pointee.socketCall == .closed
+    let isEnd = exchange.socketCall == .closed
     give(exchange)
     connection.next(.upgraded)
     // An end has to be reported, however late.

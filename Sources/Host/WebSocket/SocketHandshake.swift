@@ -37,7 +37,7 @@ extension Worker {
     showSockets()
     encodeUpgrade(exchange)
     fill(socket, exchange, wish, deflate)
-    exchange.pointee.socket = socket
+    exchange.socket = socket
     id.pointee = socket.id
     return NSGI_OK.rawValue
   }
@@ -129,12 +129,11 @@ extension Worker {
   private func handshake(_ exchange: ExchangePointer) -> WebSocketHandshake {
     var handshake = WebSocketHandshake()
     handshake.method = exchange.meta.method.bytes
-    handshake.isHTTP11 = exchange.connection.gateway != .http1 || exchange.head.minorVersion >= 1
+    let showsConnection = exchange.connection.gateway.showsConnection
+    handshake.isHTTP11 = !showsConnection || exchange.head.minorVersion >= 1
     handshake.isExtended = exchange.head.asksForWebSocket
     handshake.connection = field(exchange, .connection)
-    if handshake.connection == nil, exchange.connection.gateway == .http1 {
-      handshake.connection = UnsafeRawBufferPointer.none
-    }
+    if handshake.connection == nil, showsConnection { handshake.connection = UnsafeRawBufferPointer.none }
     handshake.key = field(exchange, "HTTP_SEC_WEBSOCKET_KEY")
     handshake.version = field(exchange, "HTTP_SEC_WEBSOCKET_VERSION")
     handshake.protocols = field(exchange, "HTTP_SEC_WEBSOCKET_PROTOCOL")

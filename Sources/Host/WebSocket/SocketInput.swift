@@ -40,8 +40,8 @@ extension Worker {
 
   /// The call of an exchange that has to do with a socket is over. True if reading should go on.
   func goOnAsSocket(_ connection: ConnectionPointer, _ exchange: ExchangePointer) -> Bool {
-    guard let socket = exchange.pointee.socket else { return false }
-    switch exchange.pointee.socketCall {
+    guard let socket = exchange.socket else { return false }
+    switch exchange.socketCall {
     case .none:
       upgrade(connection, exchange, socket)
       return false
@@ -234,8 +234,8 @@ extension Worker {
     exchange.connection = connection
     exchange.outlet = connection.outlet
     connection.exchange = exchange
-    exchange.pointee.socket = socket
-    exchange.pointee.socketCall = call
+    exchange.socket = socket
+    exchange.socketCall = call
     exchange.head.reset(form: .fields)
     exchange.began = now
     exchange.meta.method = Text("GET")
@@ -251,9 +251,9 @@ extension Worker {
   /// The call itself, on whichever thread runs it.
   @inline(never)
   func callHandler(_ exchange: ExchangePointer) -> Int32 {
-    guard let socket = exchange.pointee.socket else { return NSGI_FAIL.rawValue }
+    guard let socket = exchange.socket else { return NSGI_FAIL.rawValue }
     let (handlers, argument, id) = (socket.pointee.handlers, socket.pointee.argument, socket.id)
-    switch exchange.pointee.socketCall {
+    switch exchange.socketCall {
     case .none: break
     case .message:
       let (lent, kind) = (socket.pointee.lent, socket.pointee.isText ? NSGI_WS_TEXT : NSGI_WS_BINARY)

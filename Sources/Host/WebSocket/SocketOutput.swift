@@ -138,7 +138,7 @@ extension Worker {
   private func isCorked(_ socket: WebSocketPointer) -> Bool {
     guard let current = clinux_get_current() else { return false }
     let exchange = current.assumingMemoryBound(to: Exchange.self)
-    return exchange.pointee.socket == socket && exchange.pointee.socketCall != .none && !exchange.isDetached
+    return exchange.socket == socket && exchange.socketCall != .none && !exchange.isDetached
   }
 
   /// Sends what the kernel takes now.

@@ -21,6 +21,8 @@ struct Departure {
   private(set) var drainFrom: UInt64 = .max
   /// From this time on it closes WebSockets.
   private(set) var socketsUntil: UInt64 = .max
+  /// It will come soon: load balancers are told.
+  var isUnready = false
   /// The apps know that no call will come.
   var isDrained = false
   /// Calls that were cancelled but go on: nobody waits for them.

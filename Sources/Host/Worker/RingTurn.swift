@@ -63,7 +63,7 @@ extension Worker {
       hasReadOver(connection, count)
     case .idle, .readingHead, .readingBody, .skipping, .upgraded:
       if !connection.isPostponed, !connection.input.isEmpty {
-        hasReadAll = connection.input.count % BlockPool.blockBytes != 0
+        intake.hasReadAll = connection.input.count % BlockPool.blockBytes != 0
         if !connection.preface.isEmpty, !readPreface(connection) { break }
         connection.socket?.pointee.wasHeard = true
         if decode(connection) == .handedOff { return .handedOff }

@@ -1,5 +1,19 @@
 import CNSGI
+import Config
 import Wire
+
+/// How long a connection waits for the next request, and for the head of one, in nanoseconds: every request
+/// needs both.
+struct RequestWaits {
+  /// 0: a connection ends with its first answer.
+  let keepAlive: UInt64
+  let head: UInt64
+
+  init(_ limits: Limits) {
+    keepAlive = UInt64(limits.keepAliveTimeoutSeconds * 1e9)
+    head = UInt64(limits.headerTimeoutSeconds * 1e9)
+  }
+}
 
 /// Deadlines: the only place that arms a connection's timer, and the only one that decides what happens when
 /// it runs out.
@@ -106,8 +120,8 @@ extension Worker {
   @inline(__always)
   private func nanoseconds(_ timeout: Connection.Timeout, _ connection: ConnectionPointer) -> UInt64 {
     switch timeout {
-    case .keepAlive: keepAliveNanoseconds
-    case .head: headNanoseconds
+    case .keepAlive: requestWaits.keepAlive
+    case .head: requestWaits.head
     default: UInt64(seconds(timeout, connection) * 1e9)
     }
   }
@@ -136,7 +150,7 @@ extension Worker {
 
   private func timePasses() {
     if acceptor.admission == .short { acceptAgain() }
-    if refusals.held > 0 { tellOfHeldRefusals() }
+    if requestLines.refusals.held > 0 { tellOfHeldRefusals() }
     timers.advance(to: now, timer)
     if departure.isUnderWay {
       drainWhenQuiet()

@@ -31,22 +31,9 @@ final class Worker: @unchecked Sendable {
   /// The place for bodies and answers that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
-  var presented: Presented
   let mounts: MountTable
-  /// Files that are served without an app; nil for none.
-  let files: StaticFiles?
-  /// Rules that apply before files and apps; nil for none.
-  let rules: RuleBook?
-  /// Changes to the heads of answers.
-  let edits: HeadEdits
-  /// Some answers get fields, or lose some.
-  let editsHeads: Bool
-  /// For answers that the server itself gives.
-  let pages: ErrorPages
-  /// Some paths may be for files, rules or questions about the server.
-  let answersItself: Bool
-  /// The server will stop soon: load balancers are told.
-  var isUnready = false
+  /// Files, rules and pages: what is answered without an app.
+  let ownAnswers: OwnAnswers
   /// Records of connections that are HTTP/2 streams.
   var streams = 0
   /// Work for this turn or the next.
@@ -58,9 +45,8 @@ final class Worker: @unchecked Sendable {
   /// Monotonic nanoseconds at the beginning of this turn of the loop.
   var now: UInt64
   var date: DateField
-  var accessLog: AccessLog
-  /// Decides which refusals get a line.
-  var refusals = RefusalLog()
+  /// Lines about requests.
+  var requestLines: RequestLines
   /// Its number in `WorkerRegistry`.
   let number: UInt32
   let leadership = Leadership()
@@ -68,13 +54,10 @@ final class Worker: @unchecked Sendable {
   var leading = Leading()
   /// Apps that were replaced and still have exchanges, or threads that they know of.
   var retiring: [Retiring] = []
-  let watched = UnsafeMutablePointer<WatchedCall>.allocate(capacity: 1)
-  let watchdog: Watchdog
-  /// Requests have a deadline: every call is watched.
-  let watchesAll: Bool
+  /// Sees calls that run too long.
+  let callWatch: CallWatch
   /// How long a connection waits for the next request, and for the head of one.
-  let keepAliveNanoseconds: UInt64
-  let headNanoseconds: UInt64
+  let requestWaits: RequestWaits
   let inbox: Inbox
   /// Responses say `Connection: close`; read by any thread.
   let isStopping = Atomic<Bool>(false)
@@ -83,11 +66,9 @@ final class Worker: @unchecked Sendable {
   /// Failures of the kernel.
   var trouble = Trouble()
   /// How it takes connections.
-  var acceptor = Acceptor()
-  /// The current connection has received everything that there was: it ended within a block.
-  var hasReadAll = false
-  /// A place for unwanted bytes.
-  let wasted = UnsafeMutableRawPointer.allocate(byteCount: BlockPool.blockBytes, alignment: 16)
+  var acceptor: Acceptor
+  /// Facts about the bytes that were received last.
+  var intake = Intake()
   /// Generations that were replaced in place and have not left memory, or cannot.
   let leftOver = Atomic<Int>(0)
   /// Under a master: its link and its scoreboard; nil in a plain process.
@@ -112,35 +93,23 @@ final class Worker: @unchecked Sendable {
     if let board { LastWords.use(board) }
     self.settings = settings
     self.listeners = listeners.numbered
-    self.presented = presented
+    acceptor = Acceptor(presented: presented)
     self.mounts = mounts
-    let servesFiles = !settings.files.roots.isEmpty || settings.rules.servesFiles
-    files = servesFiles ? StaticFiles(settings.files, settings.limits) : nil
-    rules = settings.rules.rules.isEmpty ? nil : RuleBook(settings.rules, settings.limits)
-    edits = HeadEdits(settings)
-    editsHeads = rules != nil || !edits.isEmpty
-    pages = (try? ErrorPages(settings)) ?? .none
-    answersItself =
-      files != nil || rules != nil || settings.watch.asksForHealth
-      || listeners.contains { $0.spoken == .redirect }
+    ownAnswers = OwnAnswers(settings, listeners)
     self.log = log
     limits = settings.limits
-    keepAliveNanoseconds = UInt64(limits.keepAliveTimeoutSeconds * 1e9)
-    headNanoseconds = UInt64(limits.headerTimeoutSeconds * 1e9)
+    requestWaits = RequestWaits(settings.limits)
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
     if settings.eventLoop == .ioUring { try Ring.probe() }
     tenure = RingTenure(
       isAllowed: settings.eventLoop != .epoll && !settings.isCGI, restSeconds: limits.ringRestSeconds / 2)
     timers = TimerWheel(now: now)
-    watched.initialize(to: WatchedCall())
-    watchesAll = limits.requestTimeoutSeconds > 0
-    watchdog = try Watchdog(
-      watched, microseconds: limits.handOffMicroseconds, patience: limits.requestTimeoutSeconds)
+    callWatch = try CallWatch(settings.limits)
     inbox = try Inbox()
     date = DateField(server: settings.namesServer ? Program.software : "")
     blocks = BlockPool(kept: 256)
-    accessLog = AccessLog(settings.log, supervisor)
+    requestLines = RequestLines(access: AccessLog(settings.log, supervisor))
     let headLimits = HeadLimits(limits)
     connections = Slab(maximum: limits.connections + 1)
     exchanges = Slab(maximum: limits.connections + 1)
@@ -163,9 +132,8 @@ final class Worker: @unchecked Sendable {
 
   deinit {
     WorkerRegistry.remove(self, number)
-    watched.deinitialize(count: 1)
-    watched.deallocate()
-    wasted.deallocate()
+    callWatch.free()
+    intake.free()
   }
 
   /// The link of the timer wheel in a connection.
@@ -196,7 +164,7 @@ final class Worker: @unchecked Sendable {
     System.retakeSignals()
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     System.readsSignals ? leadership.readSignals() : leadership.waitForEnd()
-    watchdog.end()
+    callWatch.dog.end()
     departure.isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
     if let failure = trouble.failure { throw failure }
@@ -212,7 +180,7 @@ final class Worker: @unchecked Sendable {
       case .lead(let detached):
         lead(as: thread)
         // The last leader's call is no longer a call on the loop.
-        watched.pointee.ended()
+        callWatch.call.pointee.ended()
         leaveRing()
         sendOutgoing()
         for exchange in detached { takeOver(exchange) }
@@ -277,7 +245,7 @@ final class Worker: @unchecked Sendable {
     if !ring.isOpen { sendOutgoing() }
     advanceTimers()
     if acceptor.admission == .full, hasRoom { acceptAgain() }
-    accessLog.flush()
+    requestLines.access.flush()
     if LogBacklog.isWaiting { flushLog() }
     if !retiring.isEmpty { tendRetiring() }
     if let board {
@@ -290,7 +258,7 @@ final class Worker: @unchecked Sendable {
   private var waitMilliseconds: Int32 {
     if rounds.isWaiting { return 0 }
     if departure.isUnderWay || LogBacklog.isWaiting || !trouble.unwatched.isEmpty { return 50 }
-    return timers.count > 0 || acceptor.admission != .open || hasRelief || refusals.held > 0
+    return timers.count > 0 || acceptor.admission != .open || hasRelief || requestLines.refusals.held > 0
       || !retiring.isEmpty
       ? 250 : -1
   }
@@ -383,6 +351,6 @@ final class Worker: @unchecked Sendable {
     for slot in 0..<UInt32(connections.capacity) where connections.record(slot).state != .closed {
       if !connections.record(slot).isDetached { close(connections.record(slot)) }
     }
-    accessLog.flush()
+    requestLines.access.flush()
   }
 }

@@ -51,6 +51,11 @@
     }
   }
 
+  /// Requests have their client's own version of HTTP and Connection field. Front ends keep these to
+  /// themselves, and a stream of HTTP/2 has no such field (RFC 9113 §8.2.2).
+  @inlinable @inline(__always)
+  public var showsConnection: Bool { self == .http1 }
+
   /// Peers are only those that FCGI_WEB_SERVER_ADDRS names, if it is set (FastCGI §3.2).
   @inlinable @inline(__always)
   public var limitsWebServers: Bool { self == .fastcgi }

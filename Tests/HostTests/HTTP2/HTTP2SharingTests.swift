@@ -45,6 +45,43 @@ extension WorkerSuites {
       }
     }
 
+    /// A connection that speaks HTTP/2, without a request yet.
+    private func makeCarrier(
+      _ socket: Int32, _ worker: Worker
+    ) throws -> (ConnectionPointer, MultiplexerPointer) {
+      let carrier = worker.connections.take()
+      carrier.next(.opened)
+      carrier.fd = socket
+      worker.beginHTTP2(carrier)
+      return (carrier, try #require(carrier.multiplexer))
+    }
+
+    /// The record of a stream, as a request on it makes one.
+    private func makeStream(
+      _ id: UInt32, of multiplexer: MultiplexerPointer, _ worker: Worker
+    ) -> ConnectionPointer {
+      let record = worker.connections.take()
+      record.next(.opened)
+      record.gateway = .http2
+      record.codec = Codec(.http2, limits: HeadLimits(worker.limits))
+      record.codec.begin(stream: id)
+      record.multiplexer = multiplexer
+      record.outlet.pointee.isStream = true
+      multiplexer.pointee.streams.append(Multiplexer.Stream(id: id, record: record))
+      return record
+    }
+
+    /// Takes the streams and their connection apart.
+    private func takeApart(
+      _ multiplexer: MultiplexerPointer, _ carrier: ConnectionPointer, _ records: [ConnectionPointer]
+    ) {
+      multiplexer.pointee.streams = []
+      for record in records { record.multiplexer = nil }
+      carrier.multiplexer = nil
+      multiplexer.deinitialize(count: 1)
+      multiplexer.deallocate()
+    }
+
     /// All that has come by now.
     private func receive(_ fd: Int32) -> Int {
       var bytes = [UInt8](repeating: 0, count: 1 << 16)
@@ -63,21 +100,10 @@ extension WorkerSuites {
       let worker = try ExchangeBench(Array(get("/").utf8), settings: settings).worker
       let ends = try pair()
       defer { for end in [ends.server, ends.client] { close(end) } }
-      let carrier = worker.connections.take()
-      carrier.next(.opened)
-      carrier.fd = ends.server
-      worker.beginHTTP2(carrier)
-      let multiplexer = try #require(carrier.multiplexer)
+      let (carrier, multiplexer) = try makeCarrier(ends.server, worker)
       try ask(multiplexer)
       // A stream whose answer is there, and nothing else.
-      let record = worker.connections.take()
-      record.next(.opened)
-      record.gateway = .http2
-      record.codec = Codec(.http2, limits: HeadLimits(settings.limits))
-      record.codec.begin(stream: 1)
-      record.multiplexer = multiplexer
-      record.outlet.pointee.isStream = true
-      multiplexer.pointee.streams.append(Multiplexer.Stream(id: 1, record: record))
+      let record = makeStream(1, of: multiplexer, worker)
       let outlet = record.outlet
       let total = 1_000_000
       var left = total
@@ -103,10 +129,35 @@ extension WorkerSuites {
       #expect(turns > 4 && turns < 100, "\(turns)")
       // The server's greeting stands in front of the answer.
       #expect(received > total + 9 * frames && received < total + 9 * frames + 100, "\(received)")
-      multiplexer.pointee.streams = []
-      (record.multiplexer, carrier.multiplexer) = (nil, nil)
-      multiplexer.deinitialize(count: 1)
-      multiplexer.deallocate()
+      takeApart(multiplexer, carrier, [record])
+    }
+
+    @Test("carries several exchanges at once, each with its own way out: one is lost, and the others go on")
+    func exchanges() throws {
+      let worker = try ExchangeBench(Array(get("/").utf8)).worker
+      let ends = try pair()
+      defer { for end in [ends.server, ends.client] { close(end) } }
+      let (carrier, multiplexer) = try makeCarrier(ends.server, worker)
+      let records = [makeStream(1, of: multiplexer, worker), makeStream(3, of: multiplexer, worker)]
+      let exchanges = records.map { worker.begin($0) }
+      let areTwo = exchanges[0] != exchanges[1]
+      #expect(areTwo)
+      for (record, exchange) in zip(records, exchanges) {
+        let isItsOwn = exchange.connection == record && record.exchange == exchange
+        let hasItsOwn = exchange.outlet == record.outlet && exchange.outlet != carrier.outlet
+        #expect(isItsOwn)
+        #expect(hasItsOwn)
+      }
+      let carrierHasNone = carrier.exchange == nil
+      #expect(carrierHasNone)
+      worker.lost(exchanges[0])
+      let lost = [records[0].outlet.isLost, records[1].outlet.isLost, carrier.outlet.isLost]
+      #expect(lost == [true, false, false])
+      worker.give(exchanges[0])
+      let (isOver, goesOn) = (records[0].exchange == nil, records[1].exchange == exchanges[1])
+      #expect(isOver && goesOn)
+      worker.give(exchanges[1])
+      takeApart(multiplexer, carrier, records)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Config
 import Glibc
 import Synchronization
 
@@ -27,6 +28,29 @@ struct WatchedCall: ~Copyable {
   /// The call is over.
   @inline(__always)
   func ended() { current.store(0, ordering: .relaxed) }
+}
+
+/// The leader's side of the watchdog: where it says which call is under way, and whom to wake.
+struct CallWatch {
+  /// What both share; lives as long as the worker.
+  let call: UnsafeMutablePointer<WatchedCall>
+  let dog: Watchdog
+  /// Requests have a deadline: every call is watched.
+  let coversAll: Bool
+
+  init(_ limits: Limits) throws(SystemError) {
+    call = .allocate(capacity: 1)
+    call.initialize(to: WatchedCall())
+    coversAll = limits.requestTimeoutSeconds > 0
+    dog = try Watchdog(
+      call, microseconds: limits.handOffMicroseconds, patience: limits.requestTimeoutSeconds)
+  }
+
+  /// Gives its memory back, once nobody calls and nobody watches.
+  func free() {
+    call.deinitialize(count: 1)
+    call.deallocate()
+  }
 }
 
 /// Sees calls that run for longer than about a millisecond and takes them off the loop.

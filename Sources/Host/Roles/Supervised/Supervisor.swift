@@ -61,7 +61,7 @@ struct Supervisor {
 extension Worker {
   /// Reports that the worker has begun to accept.
   func reportReady() {
-    if !presented.identities.isEmpty { lookAtCertificates() }
+    if !acceptor.presented.identities.isEmpty { lookAtCertificates() }
     guard let supervisor else { return }
     var fields: [Message.Field] = []
     for app in mounts.apps.sorted(by: { $0.place < $1.place }) {
@@ -106,9 +106,9 @@ extension Worker {
     case .beat: break
     case .trace: showStacks()
     case .introduce: meet(message, descriptor)
-    case .unready: isUnready = true
+    case .unready: departure.isUnready = true
     case .tickets:
-      presented.use(message.all("ticket"))
+      acceptor.presented.use(message.all("ticket"))
       lookAtCertificates()
     case .certificates: takeCertificates(message, descriptor)
     case .reopen: takeLog(message, descriptor)
