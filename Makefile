@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
 .PHONY: bench-budget bench-wsgi bench-history bench-compare tsan asan stress clean
-.PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
+.PHONY: install dist deb rpm wheel image site release
+.PHONY: test-fresh test-packages test-reproducible test-languages test-browser
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -14,7 +15,7 @@ SCGI ?= 127.0.0.1:8081
 SWIFT_SOURCES := Package.swift Sources Plugins Tests apps/hello_swift apps/sse templates/swift/Sources
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 run: ## build and serve the hello world app on 127.0.0.1:8080 (HTTP) and 8081 (SCGI)
 	@$(MAKE) --no-print-directory build
@@ -210,6 +211,10 @@ test-packages: ## install what is delivered into empty roots of Debian 12 and 13
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/Packages && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-reproducible: ## build a clone of HEAD twice from nothing, and compare the tarballs and the wheels
+	@scripts/install.sh install
+	@scripts/reproduce.sh
 
 test-languages: ## build, serve, swap and crash the apps in Ada, D, Fortran, Go, Nim, OCaml, Pascal and Zig
 	@scripts/install.sh languages

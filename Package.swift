@@ -30,7 +30,8 @@ let package = Package(
     .library(name: "ffi_plugin", type: .dynamic, targets: ["ffi_plugin"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-log", from: "1.6.0")
+    // One version, not a range: the same commit is built from the same sources.
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2")
   ],
   targets: [
     .target(name: "CNSGI"),

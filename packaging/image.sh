@@ -2,6 +2,7 @@
 # Makes the images as OCI archives, without a daemon:  image.sh [OUT]      (default: .build/image)
 #   nsgi-server.tar           the server for native applications and functions of C: nothing else, not even a shell
 #   nsgi-server-python3.tar   and Debian's Python
+#   nsgi-server.spdx.json     the bill of materials of what is not Debian's in them
 # The same sources and the same mirror give the same bytes: times are SOURCE_DATE_EPOCH's, or the commit's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,9 +57,10 @@ image() { # NAME BASE-TAR
 
 packaging/stage.sh /usr "$work/own" >/dev/null
 rm -rf "$work"/own/usr/share/{doc,man,bash-completion,zsh,fish,pkgconfig} "$work"/own/usr/{include,lib/systemd}
+packaging/sbom.py "$work/own" >"$out/nsgi-server.spdx.json"
 pack "$work/own" "$work/own.tar"
 base "$work/small.tar" libc6,libgcc-s1,base-files
 image nsgi-server "$work/small.tar"
 base "$work/python.tar" libc6,libgcc-s1,base-files,ca-certificates,python3,libpython3.11
 image nsgi-server-python3 "$work/python.tar"
-(cd "$out" && sha256sum ./*.tar >SHA256SUMS)
+(cd "$out" && sha256sum ./*.tar ./*.spdx.json >SHA256SUMS)

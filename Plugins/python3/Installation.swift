@@ -134,10 +134,14 @@ enum PythonLibrary {
       throw LoadFailure(
         "\(installation.libraryName) is Python \(version.prefix { $0 != " " }), not \(installation.release)")
     }
-    guard !version.split(separator: " ").contains("free-threading") else {
+    try refuseFreeThreaded(installation.realProgram)
+  }
+
+  /// Its program says so by its name (`Installation`), unless somebody has renamed it.
+  private static func refuseFreeThreaded(_ program: String) throws(LoadFailure) {
+    guard !String(cString: Py_GetVersion()).split(separator: " ").contains("free-threading") else {
       throw LoadFailure(
-        "\(installation.realProgram) is a free-threaded build, and this plugin serves builds with the "
-          + "interpreter's lock")
+        "\(program) is a free-threaded build, and this plugin serves builds with the interpreter's lock")
     }
   }
 
@@ -147,6 +151,7 @@ enum PythonLibrary {
       throw LoadFailure("\(program) cannot be looked into: \(System.loaderError)")
     }
     try resolve(itself, Int(minor), program)
+    try refuseFreeThreaded(program)
   }
 
   private static func resolve(

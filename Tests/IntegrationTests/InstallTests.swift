@@ -60,8 +60,8 @@ private final class Installed: Sendable {
   func files() throws {
     let names = [
       "bin/nsgi-server", "lib/nsgi-server/python3_plugin.so", "lib/nsgi-server/ffi_plugin.so",
-      "lib/nsgi-server/config_reader", "lib/nsgi-server/libnsgi_tls.so", "include/nsgi.h", "include/nsgi.hpp",
-      "share/pkgconfig/nsgi.pc",
+      "lib/nsgi-server/config_reader", "lib/nsgi-server/libnsgi_tls.so", "lib/nsgi-server/nsgi_worker.so",
+      "include/nsgi.h", "include/nsgi.hpp", "share/pkgconfig/nsgi.pc",
       "share/nsgi/templates/swift/Package.swift",
       "share/nsgi/sdk/rust/nsgi.rs", "share/nsgi/sdk/swift/Sources/NSGI/App.swift",
       "share/man/man8/nsgi-server.8", "share/man/man8/nsgi-server-ctl.8", "share/man/man5/nsgi-server.ini.5",
@@ -91,7 +91,7 @@ private final class Installed: Sendable {
 
   @Test("the program needs libc and its like, and shows none of its Swift runtime to what it loads")
   func runtime() throws {
-    let programs = ["bin/nsgi-server", "lib/nsgi-server/config_reader"]
+    let programs = ["bin/nsgi-server", "lib/nsgi-server/config_reader", "lib/nsgi-server/nsgi_worker.so"]
     for name in programs + ["lib/nsgi-server/python3_plugin.so", "lib/nsgi-server/ffi_plugin.so"] {
       let path = try "\(installed.prefix)/\(name)"
       let dynamic = try ChildProcess.run("/usr/bin/readelf", ["-dW", path]).output

@@ -54,6 +54,21 @@ import Testing
     try refuses(try FixtureApp.path("undefined_symbol"), "nobody_has_this")
   }
 
+  @Test("a library for another C library: the version that it asks for is named") func otherLibc() throws {
+    let folder = try TemporaryFolder()
+    var whole = try bytes(Repository.app("environ"))
+    var asked = 0
+    // Of what any program on x86-64 asks for.
+    while let place = whole.range(of: Data("GLIBC_2.2.5\0".utf8)) {
+      whole.replaceSubrange(place, with: Data("GLIBC_9.9.9\0".utf8))
+      asked += 1
+    }
+    #expect(asked > 0)
+    let path = folder.file("app.so")
+    try whole.write(to: URL(fileURLWithPath: path))
+    try refuses(path, "GLIBC_9.9.9")
+  }
+
   @Test("a library without an entry") func noEntry() throws {
     try refuses(try FixtureApp.path("no_entry"), "nsgi_entry", "application")
   }

@@ -101,6 +101,7 @@ class Root:
 # Serves, asks once it is up, and ends the server in order: for scripts in a root. $URL is where it answers.
 SERVE = """
 serve() { # COMMAND... : starts a server in the background and waits until it says that it is ready
+  : >/tmp/log # it may have the words of a server before
   "$@" >/tmp/log 2>&1 & SERVER=$!
   for i in $(seq 200); do
     grep -qs ' ready$' /tmp/log && return 0

@@ -75,15 +75,23 @@ class DistTest(unittest.TestCase):
       self.assertTrue(said.endswith("Hello World!\n"), said)
 
   def test_python(self):
+    """By the letter of PEP 3333 with each Debian's own Python: as it is, after a swap, and preloaded."""
     for release in RELEASES:
       with self.subTest(release=release), Root(release, *PYTHON[release]) as root:
         place = self.unpack(root)
-        root.write("/srv/hello.py", "def application(environ, start_response):\n"
-                   "  start_response('200 OK', [])\n  return [b'Hello from Python\\n']\n")
+        root.write("/srv/hello.py", "from wsgiref.validate import validator\n"
+                   "def hello(environ, start_response):\n"
+                   "  start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+                   "  return [b'Hello from Python\\n']\n"
+                   "application = validator(hello)\n")
         said = root.check(SERVE + f"""
-          cd /srv; serve {place}/bin/nsgi-server -w hello --http-socket 127.0.0.1:8080 -p 1
-          curl -sS {URL}/; finish""", user=4321)
-        self.assertEqual(said, "Hello from Python\n")
+          COMMAND="{place}/bin/nsgi-server -w hello --http-socket 127.0.0.1:8080 -p 1"
+          cd /srv; serve $COMMAND --control-socket /tmp/control --swap-soak 0 --swap-probation 0
+          curl -sS {URL}/
+          {place}/bin/nsgi-server ctl --control-socket /tmp/control swap >/dev/null
+          curl -sS {URL}/; finish
+          serve $COMMAND --preload; curl -sS {URL}/; finish""", user=4321)
+        self.assertEqual(said, 3 * "Hello from Python\n")
 
   def test_python_is_missing(self):
     with Root("bookworm", *PLAIN) as root:

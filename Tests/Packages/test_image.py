@@ -1,4 +1,5 @@
 """The images, run from their unpacked roots: as another user, with a read-only root: `make test-packages`."""
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -72,6 +73,14 @@ class ImageTest(unittest.TestCase):
     root, config = self.unpack("nsgi-server")
     self.assertFalse((root / "bin/sh").exists())
     self.assertEqual(self.serve(root, config, config["Cmd"]), "Hello World!\n")
+
+  def test_bill_of_materials(self):
+    root, _ = self.unpack("nsgi-server")
+    bill = json.loads((self.out / "nsgi-server.spdx.json").read_text())
+    self.assertIn("./usr/bin/nsgi-server", [entry["fileName"] for entry in bill["files"]])
+    for entry in bill["files"]:
+      found = hashlib.sha256((root / entry["fileName"]).read_bytes()).hexdigest()
+      self.assertEqual(found, entry["checksums"][0]["checksumValue"], entry["fileName"])
 
   def test_python(self):
     root, config = self.unpack("nsgi-server-python3")

@@ -85,12 +85,16 @@ class WheelTest(unittest.TestCase):
                         "/tmp/own/bin/pip uninstall -q -y nsgi-server; find /tmp/own -name '*nsgi*' -type f")
       self.assertEqual(said, "")
 
-  def test_without_the_shared_library_of_python(self):
+  def test_only_an_embedded_python_needs_its_shared_library(self):
     with Root("bookworm", *PLAIN, "python3", "python3-venv") as root:
       root.copy(self.wheel, "/wheel/")
       root.write("/srv/mysite/wsgi.py", SITE)
+      said = root.check(SERVE + INSTALL.format(venv="/tmp/own") + """
+        cd /srv; serve /tmp/own/bin/nsgi-server -w mysite.wsgi --http-socket 127.0.0.1:8080 -p 1
+        curl -sS http://127.0.0.1:8080/; finish""")
+      self.assertEqual(said, "/tmp/own /\n")
       done = root.run(INSTALL.format(venv="/tmp/own") + "cd /srv; exec /tmp/own/bin/nsgi-server "
-                      "-w mysite.wsgi --http-socket 127.0.0.1:8080 -p 1")
+                      "-w mysite.wsgi --http-socket 127.0.0.1:8080 -p 1 --embed")
       self.assertEqual(done.returncode, 22, done.stdout)
       self.assertIn("libpython3.11", done.stdout)
 

@@ -49,22 +49,58 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
-  @Test("so does that of an environment, and --embed stays in the server's own")
+  @Test("so does that of an environment, which reaches no copy; and --embed stays in the server's own")
   func environment() throws {
     let home = folder.file("venv")
     let (exit, output) = try ChildProcess.run(
       Interpreter.system.path, ["-m", "venv", "--without-pip", home], deadline: Deadline(seconds: 60))
     #expect(exit == .status(0), "\(output)")
-    let server = try serve(["-p", "1", "-H", home])
+    let (marks, control) = (try folder.folder("marks"), folder.file("ctl"))
+    try note(in: home, marks)
+    let server = try serve(
+      ["-p", "1", "-H", home, "--control-socket", control, "--swap-soak", "0", "--swap-probation", "0"])
     let answer = try server.object("/")
     #expect((answer["executable"] as? String)?.hasPrefix("\(home)/bin/python3") == true, "\(answer)")
     #expect(answer["prefix"] as? String == home)
+    let swap = try ChildProcess.run(Repository.server, ["ctl", "--control-socket", control, "swap"])
+    #expect(swap.exit == .status(0), "\(swap.output)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: marks)
+    #expect(names.count >= 3, "a worker, the trial and the next worker: \(names)")
+    for name in names {
+      let open = try String(contentsOfFile: "\(marks)/\(name)", encoding: .utf8)
+      #expect(open.isEmpty, "code of the environment could write to \(open)")
+    }
     #expect(try server.stop() == .status(0), "\(server.process.output)")
     let embedded = try serve(["-p", "1", "-H", home, "--embed"])
     let inside = try embedded.object("/")
     #expect(inside["prefix"] as? String == home)
     #expect((inside["program"] as? String)?.hasSuffix("/server") == true, "\(inside)")
     #expect(try embedded.stop() == .status(0), "\(embedded.process.output)")
+  }
+
+  /// Has an environment run code as soon as its Python starts (`*.pth`), which notes to which files of
+  /// private copies it could write.
+  private func note(in home: String, _ marks: String) throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: "\(home)/lib")
+    let release = try #require(names.first { $0.hasPrefix("python3.") }, "\(names)")
+    try folder.write(
+      """
+      import os
+      found = []
+      for name in os.listdir('/proc/self/fd'):
+          try:
+              with open(f'/proc/self/fdinfo/{name}') as info:
+                  flags = int(info.read().split('flags:')[1].split()[0], 8)
+              place = os.readlink(f'/proc/self/fd/{name}')
+          except OSError:
+              continue
+          if flags & 3 and '/gen-' in place:
+              found.append(place)
+      with open(f'\(marks)/{os.getpid()}', 'w') as mark:
+          mark.write(' '.join(found))
+
+      """, to: "venv/lib/\(release)/site-packages/noting.py")
+    try folder.write("import noting\n", to: "venv/lib/\(release)/site-packages/noting.pth")
   }
 
   @Test("with one thread all is done on the program's first one")
@@ -121,6 +157,21 @@ import Testing
     let lines = output.split(separator: "\n").filter { !$0.contains("apps run as root") }
     #expect(lines.count == 1 && lines[0].hasPrefix("server: "), "\(output)")
     #expect(output.contains("exit code 1"), "\(output)")
+  }
+
+  @Test("a Python of another machine ends the start with a sentence")
+  func otherMachine() throws {
+    // A program of 64 bits, for a machine that is none.
+    let nothing = String(repeating: "\u{0}", count: 9)
+    let text =
+      "\u{7f}ELF\u{02}\u{01}\u{01}\(nothing)\u{02}\u{0}\u{1}\u{7e}" + String(repeating: nothing, count: 20)
+    _ = try folder.folder("bin")
+    let program = try folder.program(text, "bin/python3.11")
+    let (exit, output) = try ServerProcess.run(
+      ["--pythonpath", folder.path, "-w", "inside", "--http-socket", "127.0.0.1:0", "--python", program])
+    #expect(exit != .status(0))
+    let wanted = "\(program) cannot be started (Exec format error); correct --python, or use --embed"
+    #expect(output.contains(wanted), "\(output)")
   }
 
   @Test("native applications are served beside, by the same worker")

@@ -197,6 +197,16 @@ import Testing
     #expect(output.contains("neither cobol_plugin.so nor libcobol_plugin.so is in /nowhere, "))
   }
 
+  @Test("a plugin for another interface ends the start with both versions")
+  func laterPlugin() throws {
+    let folder = try TemporaryFolder()
+    let plugin = folder.file("python3_plugin.so")
+    try FileManager.default.copyItem(atPath: FixtureApp.path("later_major"), toPath: plugin)
+    let (exit, output) = try Python.refusal(["--plugin", plugin, "-w", "hello_world_app"])
+    #expect(exit == .status(22), "\(output)")
+    #expect(output.contains("speaks NSGI 2.0 and this server NSGI 1."), "\(output)")
+  }
+
   @Test("a plugin is found in --plugins-dir, and by its path")
   func pluginPlaces() throws {
     let folder = try TemporaryFolder()

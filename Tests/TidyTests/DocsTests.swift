@@ -1,4 +1,4 @@
-// Docs that hold: what they link to, name by its path or call by its name is there.
+// Docs that hold: what they link to, name by its path or call by its name is there, and the site has them all.
 import Foundation
 import Testing
 
@@ -48,6 +48,22 @@ import Testing
         Issue.record("\(page.finding(line, "there is no \(path): correct the link"))")
       }
     }
+  }
+
+  @Test("the site leads to every page, and to no other")
+  func navigation() throws {
+    let site = try String(contentsOfFile: "\(SourceFile.root)/mkdocs.yml", encoding: .utf8)
+    let pages = SourceFile.all(in: ["docs"], suffixes: [".md"]).map { String($0.path.dropFirst(5)) }
+    let named = site.split(separator: "\n").compactMap { line in
+      line.hasSuffix(".md") ? line.split(separator: " ").last.map(String.init) : nil
+    }
+    for page in Set(pages).subtracting(named).sorted() {
+      Issue.record("the nav of mkdocs.yml does not have \(page): add it")
+    }
+    for page in Set(named).subtracting(pages).sorted() {
+      Issue.record("there is no docs/\(page): correct the nav of mkdocs.yml")
+    }
+    #expect(named.count == Set(named).count, "a page is in the nav of mkdocs.yml twice")
   }
 
   @Test("a path of the project that a page names is there")

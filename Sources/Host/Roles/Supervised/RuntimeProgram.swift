@@ -81,6 +81,7 @@ extension Server {
     try ProcessSetup.enter(
       settings.process, worker: orders.role == .worker ? orders.worker : nil,
       isFirst: orders.role == .zygote ? true : nil)
+    if orders.role == .stage { try StageRole.copyAll(settings, assignment) }
     if orders.role == .zygote {
       // After the change of user, which makes the kernel forget it.
       System.dieWithParent()
@@ -131,7 +132,7 @@ extension Server {
     // A forked process has only what its zygote has set up.
     if orders.role == .worker { try ProcessSetup.bound(settings.process, worker: orders.worker) }
     if orders.role == .stage {
-      StageRole.run(settings, assignment)
+      StageRole.run(settings, assignment, isGuest: true)
       leave(0)
     }
     try ProcessSetup.tellCopiesApart()

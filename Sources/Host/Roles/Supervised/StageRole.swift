@@ -8,45 +8,52 @@ import Glibc
 /// keeps the time.
 ///
 /// It runs as the user that the workers run as, reads the operator's files as that user, and writes into
-/// files that its master has made and opened. All copies are made before any code of a build runs.
+/// files that its master has made and opened. All copies are made, and these files closed, before any code of
+/// a build runs, and before the process becomes the program of an interpreter: that one runs code of its
+/// environment as soon as it starts.
 public enum StageRole {
-  /// A copy that was made.
-  private struct Copied {
-    let build: Orders.Build
-    let wanted: AppSettings
-    let copy: PrivateCopy
+  /// Copies and inspects all builds, and reports each; to be called as the workers' user.
+  static func copyAll(_ settings: Settings, _ assignment: Assignment) throws(ServerFailure) {
+    let orders = assignment.orders
+    // After the change of user, which makes the kernel forget it.
+    System.dieWithParent()
+    guard !orders.builds.isEmpty else { return }
+    try AppKey.take(settings, orders.key.map { [$0] } ?? [])
+    let loading = AppLoading(settings)
+    for build in orders.builds where build.app < settings.apps.count {
+      let wanted = settings.apps[build.app]
+      let path = try loading.path(of: wanted)
+      // The serving library; for a runtime, the plugin belongs to this server.
+      let source = wanted.runtime == nil && !build.source.isEmpty ? build.source : path
+      try copy(build, wanted, source, settings, assignment)
+    }
+    assignment.link.send(Message(.step, [.init("step", "start")]))
   }
 
-  /// Does it, and reports each step; to be called after `Server.enter`.
-  public static func run(_ settings: Settings, _ assignment: Assignment) {
+  /// Checks what the builds need besides, and tries them if the orders say so; to be called after
+  /// `Server.enter`.
+  ///
+  /// - Parameter isGuest: the process has become another program since the copies were made, which has to
+  /// load the key again.
+  public static func run(_ settings: Settings, _ assignment: Assignment, isGuest: Bool = false) {
     assignment.begin()
     let orders = assignment.orders
     ProcessSetup.show(.helper("trial"), settings.process)
     do throws(ServerFailure) {
       guard !orders.builds.isEmpty else {
-        System.dieWithParent()
         try TLSIdentities.attempt(settings, orders.files, inPlaceOf: orders.served)
         return assignment.link.send(Message(.certified))
       }
       try StaticFiles.check(settings)
       try RuleBook.check(settings)
       if !orders.files.isEmpty { try TLSIdentities.attempt(settings, orders.files, inPlaceOf: orders.served) }
-      try AppKey.take(settings, orders.key.map { [$0] } ?? [])
-      // After the change of user, which makes the kernel forget it.
-      System.dieWithParent()
-      var loading = AppLoading(settings)
-      var copied: [Copied] = []
-      for build in orders.builds where build.app < settings.apps.count {
-        let wanted = settings.apps[build.app]
-        let path = try loading.path(of: wanted)
-        // The serving library; for a runtime, the plugin belongs to this server.
-        let source = wanted.runtime == nil && !build.source.isEmpty ? build.source : path
-        let copy = try copy(build, wanted, source, settings, assignment)
-        copied.append(Copied(build: build, wanted: wanted, copy: copy))
-      }
       guard orders.tries else { return }
+      if isGuest { try AppKey.take(settings, orders.key.map { [$0] } ?? []) }
       try ProcessSetup.tellCopiesApart()
-      for one in copied { try attempt(one.build, one.wanted, one.copy, &loading, settings, assignment) }
+      var loading = AppLoading(settings)
+      for build in orders.builds where build.app < settings.apps.count {
+        try attempt(build, settings.apps[build.app], &loading, settings, assignment)
+      }
     } catch { assignment.fail(error.description, code: error.exitCode) }
   }
 
@@ -54,7 +61,7 @@ public enum StageRole {
   private static func copy(
     _ build: Orders.Build, _ wanted: AppSettings, _ path: String, _ settings: Settings,
     _ assignment: Assignment
-  ) throws(ServerFailure) -> PrivateCopy {
+  ) throws(ServerFailure) {
     let link = assignment.link
     let place = Message.Field("app", "\(build.app)")
     link.send(Message(.step, [place, .init("step", "copy")]))
@@ -78,7 +85,6 @@ public enum StageRole {
             place, .init("same", isSame ? "1" : "0"), .init("kept", isKept ? "1" : "0"),
             .init("build", image.buildID ?? ""),
           ]))
-      return copy
     } catch { throw error.failure(of: wanted) }
   }
 
@@ -118,13 +124,13 @@ public enum StageRole {
 
   /// load() and probe(), in a place where they can do no harm.
   private static func attempt(
-    _ build: Orders.Build, _ wanted: AppSettings, _ copy: PrivateCopy, _ loading: inout AppLoading,
-    _ settings: Settings, _ assignment: Assignment
+    _ build: Orders.Build, _ wanted: AppSettings, _ loading: inout AppLoading, _ settings: Settings,
+    _ assignment: Assignment
   ) throws(ServerFailure) {
     let place = Message.Field("app", "\(build.app)")
     assignment.link.send(Message(.step, [place, .init("step", "load")]))
     let generation = try loading.start(
-      wanted.toldOfTrial(settings), from: .copied(path: copy.path),
+      wanted.toldOfTrial(settings), from: .copied(path: build.path),
       AppLoading.Start(
         number: UInt32(build.generation), workers: UInt32(assignment.orders.workers)))
     assignment.link.send(Message(.loaded, [place] + LoadedLibraries.shared.report.fields))
