@@ -94,7 +94,13 @@ class Exchange:
         if self.waiters is None:
             self.waiters = []
         self.waiters.append(waiter)
-        await waiter
+        try:
+            await waiter
+        except BaseException:
+            # Given up, as by a time limit: a request may do so any number of times.
+            if self.waiters is not None and waiter in self.waiters:
+                self.waiters.remove(waiter)
+            raise
 
     # The request.
 
@@ -171,7 +177,7 @@ class Exchange:
             raise RuntimeError(f"expected the ASGI message 'http.response.body', but got {kind!r}")
 
     def start(self, message):
-        status = message["status"]
+        status = message.get("status")
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError("the status of 'http.response.start' is a number from 200 to 599, "
                              f"not {status!r}")
