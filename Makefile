@@ -54,7 +54,7 @@ format: ## lay the Swift sources out as .swift-format says
 lint: ## see that they are
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 
-leaks: ## serve a million WSGI requests of every kind and see that memory stays flat
+leaks: ## serve a million requests of every kind over WSGI, and over ASGI with both loops, and see that memory stays flat
 	@$(MAKE) --no-print-directory build plugins
 	LEAK_REQUESTS=$${LEAK_REQUESTS:-1000000} swift test --filter LeakTests
 

@@ -330,9 +330,18 @@ pages = {
     "unchanged": sized(7, b"", status=304), "views": sized(None, memoryview(b"abcd")[::2], bytearray(b"xy")),
 }
 
+async def echo(receive, send):
+    '''A WebSocket that says everything back.'''
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({**message, "type": "websocket.send"})
+
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         return await lifespan(scope, receive, send)
+    if scope["type"] == "websocket":
+        return await echo(receive, send)
     rest = scope["path"][len(scope["root_path"]):]
     page = pages.get(rest.split("/")[1])
     if page is not None:
