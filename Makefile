@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
-.PHONY: bench-budget bench-wsgi bench-history bench-compare tsan asan stress clean
+.PHONY: bench-budget bench-wsgi bench-asgi bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
@@ -151,6 +151,13 @@ bench-budget: ## check allocations, system calls, retains and instructions of a 
 bench-wsgi: ## compare many WSGI servers, directly and behind web servers (ARGS=--quick, --check, --docs, --help)
 	@$(MAKE) --no-print-directory build plugins
 	@bench/wsgi.sh $(ARGS)
+
+bench-asgi: ## measure ASGI, Starlette, FastAPI and 1,000 streams of events beside uvicorn and granian (ARGS=…)
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/install.sh asgi
+	@bench/run.sh --only asgi asgi-starlette asgi-fastapi $(ARGS)
+	@python3 bench/sse.py
 
 bench-history: ## record what this release costs in bench/history, out of the budgets and the last `make bench`
 	@$(MAKE) --no-print-directory build plugins
