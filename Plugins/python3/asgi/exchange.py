@@ -303,14 +303,22 @@ class Exchange:
         if self.stage is not OVER:
             self.finish(FAIL)
 
-    def give_up(self, page):
+    def give_up(self, trace="", sentence=""):
         '''Answers for an application that has failed: with a page as long as nothing has been sent; otherwise
         cuts the response.'''
         if self.stage is SENDING or self.stage is TRAILING:
             return self.finish(FAIL)
-        page = page.encode("utf-8", "backslashreplace")
-        headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        if native.asgi_respond(self.application, self.id, 500, headers, page) == OK:
+        encoded = lambda text: text.encode("utf-8", "backslashreplace")
+        if self.application.isDevelopment:
+            heading = f"{self.heading()} failed:"
+            result = native.asgi_page(self.id, encoded(heading), encoded(trace), encoded(sentence))
+        else:
+            page = FAILED
+            if sentence and self.application.showsTracebacks:
+                page = trace or sentence + "\n"
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            result = native.asgi_respond(self.application, self.id, 500, headers, encoded(page))
+        if result == OK:
             self.end()
         else:
             self.finish(FAIL)
@@ -327,8 +335,7 @@ class Exchange:
             return
         if self.isGone:
             return self.finish(GONE)
-        shown = (trace or sentence + "\n") if self.application.showsTracebacks else None
-        self.give_up(shown or FAILED)
+        self.give_up(trace, sentence)
 
     def incomplete(self):
         if self.isGone:
@@ -338,7 +345,7 @@ class Exchange:
                 TRAILING: "before the trailers of its response"}[self.stage]
         self.log("error", f"{self.heading()}: the application returned {what}: "
                           f"{place(self.application.name, self.application.callable, None)}")
-        self.give_up(FAILED)
+        self.give_up()
 
     def heading(self):
         return f"{self.scope.get('method')} {printable(self.scope.get('path'))}"

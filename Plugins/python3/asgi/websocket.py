@@ -178,7 +178,7 @@ class Socket(Exchange):
         where = place(self.application.name, self.application.callable, None)
         self.log("error", f"{self.heading()}: the application returned without an answer to "
                           f"'websocket.connect': {where}")
-        self.give_up(FAILED)
+        self.give_up()
 
     async def run(self):
         await super().run()
