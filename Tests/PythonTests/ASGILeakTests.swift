@@ -9,23 +9,23 @@ import Testing
   private static let asked = ProcessInfo.processInfo.environment["LEAK_REQUESTS"].flatMap(Int.init)
   static let loops = asked == nil ? ["asyncio"] : ["asyncio", "uvloop"]
 
-  private static func get(_ target: String) -> String { "GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n" }
+  private static func ask(_ target: String) -> String { "GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n" }
 
   /// Requests of one connection, one after the other without waiting.
   private static let batch: [String] = (0..<40).map { index in
     switch index {
-    case 0: get("/fail")
-    case 1: get("/silent")
-    case 2: get("/bad_header")
-    case 3: get("/bad_value")
-    case 4: get("/polls")
-    case 5: get("/too_long")
+    case 0: ask("/fail")
+    case 1: ask("/silent")
+    case 2: ask("/bad_header")
+    case 3: ask("/bad_value")
+    case 4: ask("/polls")
+    case 5: ask("/too_long")
     case _ where index % 5 == 0:
       "POST /mirror HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n" + String(repeating: "b", count: 300)
-    case _ where index % 5 == 1: get("/file?/etc/hostname")
-    case _ where index % 5 == 2: get("/sleep?0")
-    case _ where index % 5 == 3: get("/views")
-    default: get("/headers")
+    case _ where index % 5 == 1: ask("/file?/etc/hostname")
+    case _ where index % 5 == 2: ask("/sleep?0")
+    case _ where index % 5 == 3: ask("/views")
+    default: ask("/headers")
     }
   }
 
@@ -37,7 +37,7 @@ import Testing
         try expectCancelled(&late)
         late = try (0..<10).map { _ in
           let socket = try server.connect()
-          try socket.send(get("/sleep?30"))
+          try socket.send(ask("/sleep?30"))
           return socket
         }
       }
@@ -58,10 +58,10 @@ import Testing
   /// Clients that leave: before an answer, in the middle of one, of an upload, and of a WebSocket.
   private static func leave(_ server: ServerProcess) throws {
     let waiting = try server.connect()
-    try waiting.send(get("/wait"))
+    try waiting.send(ask("/wait"))
     waiting.close()
     let flooded = try server.connect(receiveBuffer: 4096)
-    try flooded.send(get("/flood"))
+    try flooded.send(ask("/flood"))
     _ = try flooded.receive(until: "\r\n\r\n")
     flooded.resetOnClose()
     flooded.close()
