@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
-.PHONY: bench-budget bench-wsgi bench-history bench-compare tsan asan stress clean
+.PHONY: bench-budget bench-wsgi bench-asgi bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release
 .PHONY: test-fresh test-packages test-reproducible test-languages test-browser
 
@@ -55,7 +55,7 @@ format: ## lay the Swift sources out as .swift-format says
 lint: ## see that they are
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 
-leaks: ## serve a million WSGI requests of every kind and see that memory stays flat
+leaks: ## serve a million requests of every kind over WSGI, and over ASGI with both loops, and see that memory stays flat
 	@$(MAKE) --no-print-directory build plugins
 	LEAK_REQUESTS=$${LEAK_REQUESTS:-1000000} swift test --filter LeakTests
 
@@ -152,6 +152,13 @@ bench-budget: ## check allocations, system calls, retains and instructions of a 
 bench-wsgi: ## compare many WSGI servers, directly and behind web servers (ARGS=--quick, --check, --docs, --help)
 	@$(MAKE) --no-print-directory build plugins
 	@bench/wsgi.sh $(ARGS)
+
+bench-asgi: ## measure ASGI, Starlette, FastAPI and 1,000 streams of events beside uvicorn and granian (ARGS=…)
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/install.sh asgi
+	@bench/run.sh --only asgi asgi-starlette asgi-fastapi $(ARGS)
+	@python3 bench/sse.py
 
 bench-history: ## record what this release costs in bench/history, out of the budgets and the last `make bench`
 	@$(MAKE) --no-print-directory build plugins

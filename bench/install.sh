@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers
+# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers|asgi
 # Debian and its relatives get packages through apt; elsewhere the list is printed. A peer that cannot be
 # installed is named and left out.
 set -euo pipefail
@@ -56,6 +56,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 [ "${1:-tools}" != budget ] || python_packages flask
+[ "${1:-tools}" != asgi ] || python_packages uvloop httptools uvicorn granian starlette fastapi
 [ "${1:-tools}" = peers ] || exit 0
 
 # One by one: a package that this release does not have costs its own rows only.

@@ -73,10 +73,10 @@ domain * {
 HELLO_FILE = {"www/index.txt": "Hello World\n"}
 
 
-def wsgi(name: str, title: str, arguments: str) -> dict:
-  """A Python server out of the virtual environment."""
+def wsgi(name: str, title: str, arguments: str, package: str = "") -> dict:
+  """A Python server out of the virtual environment; its package, if that has another name."""
   return {"name": name, "title": title, "commands": {"http": f"{PYTHON} {arguments}"}, "families": ("tcp",),
-          "needs": (f"{VENV}/lib/.installed-{name}",)}
+          "needs": (f"{VENV}/lib/.installed-{package or name}",)}
 
 
 PEERS = [
@@ -99,6 +99,12 @@ PEERS = [
   wsgi("granian", "granian", "-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 "
        "--runtime-threads 1 --blocking-threads 1 --backlog 4096 --http 1 --no-access-log --log-level error "
        "--working-dir {here}/peers {module}:application"),
+  wsgi("granian-asgi", "granian, uvloop", "-m granian --interface asgi --host 127.0.0.1 --port {port} "
+       "--workers 1 --runtime-threads 1 --loop uvloop --backlog 4096 --http 1 --no-access-log "
+       "--log-level error --working-dir {here}/peers {module}:application", "granian"),
+  wsgi("uvicorn", "uvicorn, httptools, uvloop", "-m uvicorn --host 127.0.0.1 --port {port} --loop uvloop "
+       "--http httptools --backlog 4096 --no-access-log --log-level error --app-dir {here}/peers "
+       "{module}:application"),
   wsgi("gunicorn", "gunicorn, gthread", "-m gunicorn -w 1 -k gthread --threads 4 --bind 127.0.0.1:{port} "
        "--backlog 4096 --worker-connections 20000 --log-level error --keep-alive 300 --chdir {here}/peers "
        "{module}:application"),

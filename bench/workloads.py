@@ -39,6 +39,7 @@ GATEWAY_PEERS = ("uwsgi", "libfcgi")
 # Apps of a Python server, WSGI; where each request is heavy, without the slowest two.
 WSGI_PEERS = ("nsgi-python", "bjoern", "fastwsgi", "granian", "gunicorn", "uwsgi-python")
 FAST_WSGI_PEERS = ("nsgi-python", "bjoern", "fastwsgi", "granian")
+ASGI_PEERS = ("nsgi-python", "granian-asgi", "uvicorn")
 
 HTTP = [
   Workload("http-keep", "HTTP keep-alive", "http", FORMS + ("limit_uring",) + HTTP_PEERS, quick=True),
@@ -81,6 +82,9 @@ WORKLOADS = [
            module="wsgi_sizes"),
   Workload("wsgi-upload", "WSGI, uploads of 1 MiB", "http", FAST_WSGI_PEERS, path="/len", post=1 << 20,
            connections=16, module="wsgi_sizes"),
+  Workload("asgi", "ASGI hello, HTTP keep-alive", "http", ASGI_PEERS, module="asgi_hello"),
+  Workload("asgi-starlette", "Starlette hello, HTTP keep-alive", "http", ASGI_PEERS, module="asgi_starlette"),
+  Workload("asgi-fastapi", "FastAPI hello, HTTP keep-alive", "http", ASGI_PEERS, module="asgi_fastapi"),
   *[Workload(f"wsgi-{protocol}", f"WSGI hello, {title} per connection, unix socket", protocol,
              ("nsgi-python", "uwsgi-python"), family="unix")
     for protocol, title in (("uwsgi", "uwsgi"), ("scgi", "SCGI"), ("fcgi", "FastCGI"))],
@@ -91,7 +95,8 @@ WORKLOADS = [
 ]
 
 # Not part of a full run; named with --only.
-ON_REQUEST = {workload.name for workload in WORKLOADS if workload.name.startswith("wsgi")} | {"http-two"}
+PYTHON = ("wsgi", "asgi")
+ON_REQUEST = {workload.name for workload in WORKLOADS if workload.name.startswith(PYTHON)} | {"http-two"}
 
 
 def find(names: list[str], quick: bool) -> list[Workload]:

@@ -109,7 +109,8 @@ python_frameworks=(
   gevent==23.9.0.post1 eventlet==0.41.3 fastapi==0.165.0 a2wsgi==1.10.10
   websockets==17.4 python-socketio==5.18.1 websocket-client==1.9.2 requests==2.34.2
   Quart==0.22.0 litestar==2.25.0 uvloop==0.23.0 httpx==0.28.1 sanic==25.12.1 channels==4.3.2
-  python-multipart==0.0.34 strawberry-graphql==0.341.2
+  python-multipart==0.0.34 strawberry-graphql==0.341.2 aiohttp==3.14.5
+  'SQLAlchemy[asyncio]==2.0.58' aiosqlite==0.22.1
 )
 # An environment .build/NAME with these packages; what else belongs into it comes behind them.
 make_environment() { # NAME PACKAGE…

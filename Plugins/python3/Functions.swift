@@ -12,6 +12,7 @@ struct RequestTable {
   let noted: @convention(c) (nsgi_id, nsgi_str, UnsafeMutablePointer<CChar>?, Int) -> Int64
   let deadline: @convention(c) (nsgi_id, UInt32) -> Int32
   let late: @convention(c) (nsgi_id) -> Int32
+  let local: @convention(c) (nsgi_id, UnsafeMutablePointer<nsgi_str>?) -> Int32
 }
 
 /// All of them.

@@ -71,12 +71,22 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
-  @Test("http.response.debug is there with --debug alone", arguments: [true, false])
+  @Test("http.response.debug and pages of exceptions are there with --debug alone", arguments: [true, false])
   func debug(isDevelopment: Bool) throws {
     let server = try Python.serve("asgi_app", isDevelopment ? ["--debug"] : [])
     #expect((try extensions(try server.get("/scope"))["http.response.debug"] != nil) == isDevelopment)
     let reply = try server.get("/debug")
     #expect(reply.status == (isDevelopment ? 200 : 500))
+    let failed = try server.get("/fail")
+    #expect(failed.status == 500)
+    #expect(failed["Content-Type"] == (isDevelopment ? "text/html" : "text/plain") + "; charset=utf-8")
+    for words in [
+      "KeyError: &#39;the application fails&#39;", "asgi_app.py&quot;, line ", "GET /fail failed:",
+    ] {
+      #expect(failed.text.contains(words) == isDevelopment, "\(words): \(failed.text)")
+    }
+    let silent = try server.get("/silent")
+    #expect(silent.status == 500 && silent.text.contains("the log says why") == isDevelopment)
     #expect(try server.stop() == .status(0))
     let log = server.process.output
     #expect(

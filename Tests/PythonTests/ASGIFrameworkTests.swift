@@ -70,7 +70,7 @@ import Testing
     #expect(output.contains("starlette shuts down"), "\(output)")
   }
 
-  @Test("FastAPI: models, dependencies, sync endpoints, uploads, httpx inside, GraphQL", arguments: loops)
+  @Test("FastAPI: models, dependencies, sync endpoints, uploads, clients inside, GraphQL", arguments: loops)
   func fastAPI(loop: String) throws {
     try serve("fastapi_app", loop) { (url) throws in
       #expect(try Curl.get(url + "/", ["-H", "X-Token: t"]).text == "{\"ready\":true,\"token\":\"t\"}")
@@ -86,6 +86,8 @@ import Testing
         try Curl.get(url + "/later").text.contains("later") ? true : nil
       }
       #expect(try Curl.get(url + "/client?url=" + url).text == "[0,1,2]")
+      #expect(try Curl.get(url + "/aiohttp?url=" + url).text == "[0,1,2]")
+      #expect(try Curl.get(url + "/database/word").text == "[\"word\"]")
       let query = Self.json + ["{\"query\":\"{ hello }\"}"]
       #expect(try Curl.get(url + "/graphql", query).text.contains("GraphQL says hello"))
       #expect(try Curl.get(url + "/openapi.json").text.contains("\"/items\""))

@@ -65,6 +65,18 @@ import Testing
     #expect(said.contains("/fails\\n2026-01-01T00:00:00Z error: forged\\x1b[2J failed"), "\(said)")
   }
 
+  @Test("an application that accepts a WebSocket at once is told of it all the same")
+  func hasty() throws {
+    _ = try run { (server) throws in
+      let socket = try WebSocketClient(try server.address("http"), "/hasty")
+      try socket.send("x")
+      #expect(try socket.next() == .text("websocket.connect websocket.receive"))
+      #expect(try socket.next() == .close(1000, ""))
+      try socket.close(1000)
+      #expect(try socket.next() == .end)
+    }
+  }
+
   @Test("a text of more bytes than characters holds up nothing that comes after it", arguments: loops)
   func wideText(loop: String) throws {
     _ = try run(loop) { (server) throws in

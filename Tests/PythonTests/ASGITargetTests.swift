@@ -83,6 +83,10 @@ import Testing
       #expect(try server.get("/").text == "served")
     }
     #expect(failed.contains("the shutdown of its lifespan failed: the pool is stuck"), "\(failed)")
+    let early = try Python.run("asgi_targets:ends_early") { (server) throws in
+      #expect(try server.get("/").text == "served")
+    }
+    #expect(early.contains("its lifespan ended with") && early.contains("the pool is gone"), "\(early)")
     let hung = try Python.run("asgi_targets:shutdown_hangs", ["--worker-reload-mercy", "1"]) {
       (server) throws in
       #expect(try server.get("/").text == "served")

@@ -64,6 +64,28 @@ import Testing
     }
   }
 
+  @Test("server is the socket's own address, whatever the client calls it; on a unix socket its path")
+  func servers() throws {
+    let sockets = ["--http-socket", "127.0.0.1:0", "--http-socket", "DIR/s.sock"]
+    try Python.run("asgi_app", sockets) { (server) throws in
+      let port = Int(try server.address("http").port)
+      let socket = try server.connect()
+      try socket.send("GET /scope HTTP/1.1\r\nHost: example.test:1\r\n\r\n")
+      let own = try #require(try scope(try socket.receiveReply())["server"] as? [Any])
+      #expect(own[0] as? String == "127.0.0.1" && own[1] as? Int == port, "\(own)")
+      let other = try scope(try RawSocket(try server.address("http", 1)).ask("/scope"))
+      let pair = try #require(other["server"] as? [Any])
+      #expect((pair[0] as? String)?.hasSuffix("/s.sock") == true && pair[1] is NSNull, "\(pair)")
+      #expect(other["client"] is NSNull)
+      let stream = try HTTP2Client(try server.connect()).exchange("/scope")
+      let value = try JSONSerialization.jsonObject(with: Data(stream.body))
+      let seen = try #require(value as? [String: Any], "\(stream.text)")
+      #expect(seen["http_version"] as? String == "2" && seen["scheme"] as? String == "http")
+      #expect((seen["server"] as? [Any])?[1] as? Int == port)
+      #expect((seen["headers"] as? [[String]])?.first?.first == "host")
+    }
+  }
+
   @Test("bodies in pieces come and go, over every protocol", arguments: GatewayRequest.gateways)
   func bodies(gateway: String) throws {
     try Python.run("asgi_app", ["--\(gateway)-socket", "127.0.0.1:0"]) { (server) throws in
@@ -160,8 +182,39 @@ import Testing
     ("bad_status", "the status of 'http.response.start' is a number from 200 to 599, not '200 OK'"),
     ("bad_header", "the headers of 'http.response.start' are pairs of bytes"),
     ("bad_value", "a field value holds a control character"),
+    ("no_status", "the status of 'http.response.start' is a number from 200 to 599, not None"),
+    ("bad_name", "a field name is not a token"),
+    ("bad_path", "the path of 'http.response.pathsend' is an absolute one, not 'etc/hostname'"),
+    ("no_path", "FileNotFoundError"),
+    ("too_long", "Content-Length is not one number, or not that of the body's bytes"),
+    ("too_short", "Content-Length is not one number, or not that of the body's bytes"),
     ("bad_body", "the body of 'http.response.body' is bytes, not str"),
   ]
+
+  @Test("a body that is longer or shorter than its head says, or has no place, is never another answer's")
+  func lengths() throws {
+    let output = try Python.run("asgi_app") { (server) throws in
+      for (path, text, isComplete) in [
+        ("grows", "ab", true), ("shrinks", "abcd", false), ("fits", "ababcd", true), ("views", "acxy", true),
+      ] {
+        let reply = try server.get("/\(path)")
+        #expect(reply.status == 200 && reply.text == text, "\(path): \(reply)")
+        #expect(reply.isComplete == isComplete, "\(path)")
+      }
+      let socket = try server.connect()
+      for (path, status) in [("none", 204), ("none_in_pieces", 204), ("unchanged", 304)] {
+        try socket.send("GET /\(path) HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(try socket.receiveReply().status == status, "\(path)")
+      }
+      for path in ["stream", "views", "mirror"] {
+        try socket.send("HEAD /\(path) HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(try socket.receiveReply(toHead: true).status == 200, "\(path)")
+      }
+      #expect(try socket.ask("/").text == "hello from ASGI\n")
+      #expect(try server.get("/polls").text == "0")
+    }
+    #expect(output.contains("goes beyond the Content-Length"), "\(output)")
+  }
 
   @Test("an application that keeps to no order is a 500 and one sentence", arguments: faults)
   func fault(path: String, sentence: String) throws {

@@ -8,7 +8,7 @@ import Testing
 @Suite struct NativeFunctionTests {
   @Test(
     "numbers, bytes and how many of them: an exception each, and the server goes on",
-    arguments: [("numbers", 40), ("bytes", 88), ("arities", 30)])
+    arguments: [("numbers", 40), ("bytes", 88), ("arities", 31)])
   func mistakes(kind: String, count: Int) throws {
     try Python.run("native") { (server) throws in
       for _ in 0..<2 { #expect(try server.get("/\(kind)").text == "[] of \(count)") }

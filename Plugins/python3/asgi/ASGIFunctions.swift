@@ -10,7 +10,7 @@ enum ASGIFunctions {
     ("asgi_bell", bell), ("asgi_take", take), ("asgi_unheard", unheard), ("asgi_read", read),
     ("asgi_respond", respond), ("asgi_start", start), ("asgi_write", write), ("asgi_sendfile", sendfile),
     ("asgi_finish", finish), ("asgi_await", awaitReadiness), ("asgi_is_late", isLate), ("asgi_log", log),
-    ("asgi_leave", leave), ("asgi_interim", interim), ("asgi_trailers", trailers),
+    ("asgi_leave", leave), ("asgi_interim", interim), ("asgi_trailers", trailers), ("asgi_page", page),
   ]
 
   /// The most that `read` gives.
@@ -102,6 +102,22 @@ private let respond: PyCFunctionFast = { _, arguments, count in
     guard code == NSGI_OK.rawValue else { return result(code) }
     return result(host.pointee.finish(id, NSGI_OK.rawValue))
   }
+}
+
+/// asgi_page(id, heading, trace, sentence) -> a result: the page of --debug about an exception; the exchange
+/// is over if it is good.
+private let page: PyCFunctionFast = { _, arguments, count in
+  guard count == 4, let arguments else { return raise(py_type_error(), "asgi_page takes four") }
+  guard let id = Argument.id(arguments[0]), let heading = Argument.bytes(arguments[1]),
+    let trace = Argument.bytes(arguments[2]), let sentence = Argument.bytes(arguments[3])
+  else { return nil }
+  let code = ErrorPage.respond(host, id, string(heading), (trace: string(trace), sentence: string(sentence)))
+  guard code == NSGI_OK.rawValue else { return result(code) }
+  return result(host.pointee.finish(id, NSGI_OK.rawValue))
+}
+
+private func string(_ text: nsgi_str) -> String {
+  String(decoding: UnsafeRawBufferPointer(start: text.p, count: text.n), as: UTF8.self)
 }
 
 /// asgi_start(application, id, status, headers) -> a result.

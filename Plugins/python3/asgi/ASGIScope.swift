@@ -199,7 +199,12 @@ enum ASGIScope {
     return pair(text(view.remote_addr), PyLong_FromLong(number(variable(host, view.id, "REMOTE_PORT"))))
   }
 
+  /// The address and port of the socket, or the path of a unix socket and None; behind a front end, what that
+  /// one says of itself.
   private static func server(_ host: UnsafePointer<nsgi_host>, _ id: nsgi_id) -> Object? {
+    var place = nsgi_str()
+    let port = Functions.request.map { $0.pointee.local(id, &place) } ?? NSGI_MISUSE.rawValue
+    if port >= 0 { return pair(text(place), port > 0 ? PyLong_FromLong(Int(port)) : none()) }
     let name = variable(host, id, "SERVER_NAME")
     guard name.p != nil, name.n > 0 else { return none() }
     return pair(text(name), PyLong_FromLong(number(variable(host, id, "SERVER_PORT"))))

@@ -94,7 +94,13 @@ class Exchange:
         if self.waiters is None:
             self.waiters = []
         self.waiters.append(waiter)
-        await waiter
+        try:
+            await waiter
+        except BaseException:
+            # Given up, as by a time limit: a request may do so any number of times.
+            if self.waiters is not None and waiter in self.waiters:
+                self.waiters.remove(waiter)
+            raise
 
     # The request.
 
@@ -171,7 +177,7 @@ class Exchange:
             raise RuntimeError(f"expected the ASGI message 'http.response.body', but got {kind!r}")
 
     def start(self, message):
-        status = message["status"]
+        status = message.get("status")
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError("the status of 'http.response.start' is a number from 200 to 599, "
                              f"not {status!r}")
@@ -297,14 +303,22 @@ class Exchange:
         if self.stage is not OVER:
             self.finish(FAIL)
 
-    def give_up(self, page):
+    def give_up(self, trace="", sentence=""):
         '''Answers for an application that has failed: with a page as long as nothing has been sent; otherwise
         cuts the response.'''
         if self.stage is SENDING or self.stage is TRAILING:
             return self.finish(FAIL)
-        page = page.encode("utf-8", "backslashreplace")
-        headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        if native.asgi_respond(self.application, self.id, 500, headers, page) == OK:
+        encoded = lambda text: text.encode("utf-8", "backslashreplace")
+        if self.application.isDevelopment:
+            heading = f"{self.heading()} failed:"
+            result = native.asgi_page(self.id, encoded(heading), encoded(trace), encoded(sentence))
+        else:
+            page = FAILED
+            if sentence and self.application.showsTracebacks:
+                page = trace or sentence + "\n"
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            result = native.asgi_respond(self.application, self.id, 500, headers, encoded(page))
+        if result == OK:
             self.end()
         else:
             self.finish(FAIL)
@@ -321,8 +335,7 @@ class Exchange:
             return
         if self.isGone:
             return self.finish(GONE)
-        shown = (trace or sentence + "\n") if self.application.showsTracebacks else None
-        self.give_up(shown or FAILED)
+        self.give_up(trace, sentence)
 
     def incomplete(self):
         if self.isGone:
@@ -332,7 +345,7 @@ class Exchange:
                 TRAILING: "before the trailers of its response"}[self.stage]
         self.log("error", f"{self.heading()}: the application returned {what}: "
                           f"{place(self.application.name, self.application.callable, None)}")
-        self.give_up(FAILED)
+        self.give_up()
 
     def heading(self):
         return f"{self.scope.get('method')} {printable(self.scope.get('path'))}"

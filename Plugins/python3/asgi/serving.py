@@ -8,6 +8,8 @@ HELD_UP = 1
 # Requests that begin in one turn of the loop: its timers and other work must not wait for all.
 BATCH = 64
 EAGER = sys.version_info >= (3, 12)
+# Flags of the code of coroutines and of asynchronous generators.
+ROUTINE = 0x80 | 0x200
 
 # The request of a task, and of the tasks and threads that it starts: it tags their output in the log.
 request = contextvars.ContextVar("nsgi.request", default=0)
@@ -125,10 +127,26 @@ class Serving:
                     self.activity.set()
             elif unheard >= HELD_UP * 1000 and told != self.turns:
                 told = self.turns
+                where = stack(self.thread.ident).partition('  File "<server>')[0]
                 say("warning", "the event loop has been held up for more than a second by a call that does "
-                    "not await; other requests wait for it: run it in a thread (asyncio.to_thread). It is "
-                    "in\n"
-                    + stack(self.thread.ident).partition('  File "<server>')[0])
+                    f"not await{self.blocker()}; other requests wait for it: run it in a thread "
+                    f"(asyncio.to_thread)\n{where}")
+
+    def blocker(self):
+        '''Names the coroutine that the loop's thread is in, and its request, unless another task is that of
+        the request. Runs on the watching thread.'''
+        frame, found = sys._current_frames().get(self.thread.ident), []
+        while frame is not None:
+            code, name = frame.f_code, frame.f_globals.get("__name__")
+            if name == "_nsgi_asgi":
+                exchange = frame.f_locals.get("self") if code.co_name == "run" else None
+                if isinstance(exchange, Exchange):
+                    found.insert(0, exchange.heading())
+                    break
+            elif not found and code.co_flags & ROUTINE:
+                found.append(f'in {code.co_name}, File "{code.co_filename}", line {frame.f_lineno}')
+            frame = frame.f_back
+        return f" ({', '.join(found)})" if found else ""
 
     def call(self, coroutine, seconds):
         '''Runs a coroutine on the loop, from another thread, for at most this long; then a future's
@@ -275,8 +293,18 @@ class Lifespan:
         answers[phase].set_result(None if result == "complete" else str(message.get("message", "")))
 
     async def stop(self, seconds):
-        if not self.isSupported or self.task.done():
+        if not self.isSupported:
             return
+        # Else it has ended by itself, because there is nothing to shut down, or with an exception.
+        if not self.task.done():
+            await self.shut_down(seconds)
+        # What it does after its last message is short.
+        done, _ = await asyncio.wait([self.task], timeout=1)
+        error = self.task.result() if done else None
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            say("error", f"{self.application.name}: its lifespan ended with\n{describe(error)[0]}")
+
+    async def shut_down(self, seconds):
         self.push("lifespan.shutdown")
         await asyncio.wait([self.shutdown], timeout=seconds)
         if not self.shutdown.done():
@@ -286,11 +314,6 @@ class Lifespan:
         elif self.shutdown.result() is not None:
             say("error", f"{self.application.name}: the shutdown of its lifespan failed: "
                          f"{self.shutdown.result()}")
-        # What it does after its last message is short.
-        done, _ = await asyncio.wait([self.task], timeout=1)
-        error = self.task.result() if done else None
-        if error is not None and not isinstance(error, asyncio.CancelledError):
-            say("error", f"{self.application.name}: its lifespan ended with\n{describe(error)[0]}")
 
 def startup_limit(seconds):
     '''The master's own patience is --swap-timeout: a hanging application is reported before that is up.'''

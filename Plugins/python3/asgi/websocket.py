@@ -13,26 +13,26 @@ DENIAL = "websocket.http.response."
 
 class Phase(enum.Enum):
     '''How far a socket has come.'''
-    # The application does not know of it yet.
-    NEW = 1
-    # The application knows, but has not answered.
-    CONNECTING = 2
+    # The application has not answered.
+    CONNECTING = 1
     # It answers with a response instead of a socket.
-    DENYING = 3
-    OPEN = 4
+    DENYING = 2
+    OPEN = 3
     # The client has closed, or is gone; or the application has closed.
-    CLOSED = 5
+    CLOSED = 4
 
 class Socket(Exchange):
     '''What an application is called with for a WebSocket: receive and send.'''
-    __slots__ = ("phase", "socket", "messages", "size", "isPaused", "code", "reason", "isTold")
+    __slots__ = ("phase", "isAnnounced", "socket", "messages", "size", "isPaused", "code", "reason")
 
     def __init__(self, serving, application, id, scope, has_body):
         super().__init__(serving, application, id, scope, has_body)
-        self.phase, self.socket = Phase.NEW, 0
+        self.phase, self.socket = Phase.CONNECTING, 0
+        # The application has been told of it, which comes first even if it has answered already.
+        self.isAnnounced = False
         self.messages, self.size, self.isPaused = collections.deque(), 0, False
-        # How the client has closed; isTold: the application knows.
-        self.code, self.reason, self.isTold = ABNORMAL, "", False
+        # How the client has closed.
+        self.code, self.reason = ABNORMAL, ""
         del scope["method"]
         scope["type"] = "websocket"
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
@@ -60,8 +60,8 @@ class Socket(Exchange):
         self.wake()
 
     async def receive(self):
-        if self.phase is Phase.NEW:
-            self.phase = Phase.CONNECTING
+        if not self.isAnnounced:
+            self.isAnnounced = True
             return {"type": "websocket.connect"}
         while True:
             if self.messages:
@@ -73,7 +73,6 @@ class Socket(Exchange):
                 kind = "text" if type(message) is str else "bytes"
                 return {"type": "websocket.receive", kind: message}
             if self.phase is Phase.CLOSED or self.isGone or self.stage is OVER and not self.socket:
-                self.isTold = True
                 return {"type": "websocket.disconnect", "code": self.code, "reason": self.reason}
             if self.socket:
                 await self.news()
@@ -179,7 +178,7 @@ class Socket(Exchange):
         where = place(self.application.name, self.application.callable, None)
         self.log("error", f"{self.heading()}: the application returned without an answer to "
                           f"'websocket.connect': {where}")
-        self.give_up(FAILED)
+        self.give_up()
 
     async def run(self):
         await super().run()

@@ -17,6 +17,8 @@ struct Listener {
   let address: Address
   /// For SERVER_NAME when a client names no host; lives as long as the process.
   let name: Text
+  /// The host of its address, or what a unix socket is called; lives as long as the process.
+  let place: Text
   /// 0 for unix sockets.
   let port: UInt16
   let isTCP: Bool
@@ -51,15 +53,28 @@ struct Listener {
     self.address = address
     self.ownsFile = ownsFile
     var host = "localhost"
+    let place: String
     switch address {
     case .inet(let name, let port):
       (isTCP, self.port) = (true, port)
       if !name.isEmpty { host = name }
-    case .unix, .abstract, .descriptor: (isTCP, port) = (false, 0)
+      place = name.isEmpty ? "0.0.0.0" : name
+    case .unix(let path):
+      (isTCP, self.port) = (false, 0)
+      place = path
+    case .abstract, .descriptor:
+      (isTCP, self.port) = (false, 0)
+      place = address.description
     }
-    let text = UnsafeMutablePointer<UInt8>.allocate(capacity: host.utf8.count + 1)
-    for (index, byte) in (Array(host.utf8) + [0]).enumerated() { text[index] = byte }
-    name = Text(text, host.utf8.count)
+    name = Listener.permanent(host)
+    self.place = Listener.permanent(place)
+  }
+
+  /// A copy that lives as long as the process.
+  private static func permanent(_ string: String) -> Text {
+    let text = UnsafeMutablePointer<UInt8>.allocate(capacity: string.utf8.count + 1)
+    for (index, byte) in (Array(string.utf8) + [0]).enumerated() { text[index] = byte }
+    return Text(text, string.utf8.count)
   }
 
   /// Binds and listens. Replaces a socket file that nobody answers on, but not a live one.

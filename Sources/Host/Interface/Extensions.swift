@@ -26,6 +26,9 @@ private struct RequestTable {
   let deadline: @convention(c) (_ id: nsgi_id, _ seconds: UInt32) -> Int32
   /// Whether that time is up: 1 or 0; NSGI_GONE once it has finished.
   let late: @convention(c) (_ id: nsgi_id) -> Int32
+  /// Gives the host of the socket's address that the client has come to, lent for as long as the process
+  /// lives, and returns its port; for a unix socket its path and 0. NSGI_MISUSE: a front end is in between.
+  let local: @convention(c) (_ id: nsgi_id, _ host: UnsafeMutablePointer<nsgi_str>?) -> Int32
 }
 
 /// The extension `draft.handshake/1`: whether a request for a WebSocket is worth a call that may accept it.
@@ -117,7 +120,8 @@ enum Extensions {
         deadline: { id, seconds in
           Access.with(id) { $0.worker.bound($0, seconds: seconds) } ?? ForkedCopy.absent
         },
-        late: { id in Access.with(id) { $0.pointee.isLate ? 1 : 0 } ?? ForkedCopy.absent }))
+        late: { id in Access.with(id) { $0.pointee.isLate ? 1 : 0 } ?? ForkedCopy.absent },
+        local: { id, host in Access.with(id) { $0.local(host) } ?? ForkedCopy.absent }))
     return UnsafePointer(table)
   }()
 }
@@ -144,6 +148,16 @@ extension UnsafeMutablePointer where Pointee == Exchange {
         name: Text(nameStart, name.count), value: Text(valueStart, value.count), next: pointee.logvars))
     pointee.logvars = variable
     return NSGI_OK.rawValue
+  }
+
+  /// The address of the socket that it came by, if no front end speaks for its client.
+  fileprivate func local(_ host: UnsafeMutablePointer<nsgi_str>?) -> Int32 {
+    guard let host, connection.gateway.isHTTP else { return NSGI_MISUSE.rawValue }
+    let listeners = worker.listeners
+    let index = Int(connection.listener)
+    guard listeners.indices.contains(index) else { return NSGI_MISUSE.rawValue }
+    host.pointee = nsgi_str(listeners[index].place)
+    return Int32(listeners[index].port)
   }
 
   /// What was set under a name; nil for nothing.

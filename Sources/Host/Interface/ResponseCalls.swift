@@ -153,7 +153,7 @@ extension ResponseError {
     case .invalidName: "a field name is not a token"
     case .invalidValue: "a field value holds a control character such as CR or LF"
     case .reservedName: "a field belongs to the connection and is the server's to send"
-    case .invalidLength: "Content-Length is not one number"
+    case .invalidLength: "Content-Length is not one number, or not that of the body's bytes"
     case .headOnly: "a trailer is a field that has to stand in the head"
     case .sendfileTwice: "X-Sendfile is given twice"
     case .tooLarge: "the head is larger than --response-head-size"

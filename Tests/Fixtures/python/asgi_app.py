@@ -1,5 +1,5 @@
 # An ASGI application that says what it is called with, and does by its paths what the tests ask for.
-import asyncio, contextvars, json, logging, os, sys, threading, time
+import asyncio, contextvars, gc, json, logging, os, sys, threading, time
 
 begun = {"startup": False, "thread": None}
 told = []
@@ -109,6 +109,7 @@ async def wait_for_end(scope, receive, send):
     message = await receive()
     message = await receive()
     told.append(message["type"])
+    told.append("again " + (await receive())["type"])
     try:
         await answer(send, "nobody hears this")
     except OSError:
@@ -230,6 +231,50 @@ async def bad_header(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [("x-text", "no bytes")]})
     await send({"type": "http.response.body"})
 
+async def no_status(scope, receive, send):
+    await send({"type": "http.response.start", "headers": []})
+
+async def bad_name(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x y", b"z")]})
+    await send({"type": "http.response.body"})
+
+async def bad_path(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.pathsend", "path": "etc/hostname"})
+
+async def no_path(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.pathsend", "path": "/nowhere/at/all"})
+
+def sized(length, *pieces, status=200):
+    '''Answers with pieces of a body, whatever length its head names.'''
+    async def page(scope, receive, send):
+        headers = [] if length is None else [(b"content-length", b"%d" % length)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for piece in pieces[:-1]:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": pieces[-1]})
+    return page
+
+async def polls(scope, receive, send):
+    '''Looks again and again for a moment whether the client leaves; what that leaves behind.'''
+    await receive()
+    for _ in range(20):
+        try:
+            await asyncio.wait_for(receive(), 0.001)
+        except asyncio.TimeoutError:
+            pass
+    await answer(send, str(len(receive.__self__.waiters or ())))
+
+async def memory(scope, receive, send):
+    '''Blocks that Python has allocated, resident bytes, tasks and exchanges, after requests that are over.'''
+    told.clear()
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    await answer(send, json.dumps({
+        "blocks": sys.getallocatedblocks(), "resident": resident, "tasks": len(asyncio.all_tasks())}))
+
 async def bad_value(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"x-split", b"a\r\nb: c")]})
     await send({"type": "http.response.body"})
@@ -278,12 +323,25 @@ pages = {
     "start_twice": start_twice, "after_end": after_end, "bad_status": bad_status, "bad_header": bad_header,
     "bad_value": bad_value, "bad_body": bad_body, "leave": leave, "told": show_told, "flooded": flooded,
     "version": version, "slow_upload": slow_upload, "speak": speak, "debug": debug,
-    "marks": marks,
+    "marks": marks, "no_status": no_status, "bad_name": bad_name, "bad_path": bad_path, "no_path": no_path,
+    "polls": polls, "memory": memory, "too_long": sized(2, b"abc"), "too_short": sized(4, b"abc"),
+    "grows": sized(2, b"ab", b"cd"), "shrinks": sized(9, b"ab", b"cd"), "fits": sized(6, b"ab", b"", b"abcd"),
+    "none": sized(None, b"no body", status=204), "none_in_pieces": sized(None, b"no", b"body", status=204),
+    "unchanged": sized(7, b"", status=304), "views": sized(None, memoryview(b"abcd")[::2], bytearray(b"xy")),
 }
+
+async def echo(receive, send):
+    '''A WebSocket that says everything back.'''
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({**message, "type": "websocket.send"})
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         return await lifespan(scope, receive, send)
+    if scope["type"] == "websocket":
+        return await echo(receive, send)
     rest = scope["path"][len(scope["root_path"]):]
     page = pages.get(rest.split("/")[1])
     if page is not None:

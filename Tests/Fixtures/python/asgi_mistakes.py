@@ -100,11 +100,19 @@ async def lengths(receive, send):
     while (message := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": str(len(message["text"]))})
 
+async def hasty(receive, send):
+    '''Accepts before it has asked who is there.'''
+    await send({"type": "websocket.accept"})
+    kinds = [(await receive())["type"] for _ in range(2)]
+    await send({"type": "websocket.send", "text": " ".join(kinds)})
+
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         return
     if scope["type"] == "websocket" and scope["path"] == "/lengths":
         return await lengths(receive, send)
+    if scope["type"] == "websocket" and scope["path"] == "/hasty":
+        return await hasty(receive, send)
     if scope["type"] == "websocket":
         return await socket(scope, receive, send)
     name = scope["path"].strip("/").split("\n")[0]

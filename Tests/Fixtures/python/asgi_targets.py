@@ -78,6 +78,11 @@ async def startup_out_of_order(scope, receive, send):
     await send({"type": "lifespan.shutdown.complete"})
 
 @lifespan
+async def ends_early(scope, receive, send):
+    await send({"type": "lifespan.startup.complete"})
+    raise RuntimeError("the pool is gone")
+
+@lifespan
 async def shutdown_fails(scope, receive, send):
     await send({"type": "lifespan.startup.complete"})
     await receive()

@@ -37,7 +37,7 @@ ARITIES = [("TypeError", name) for name in (
   "asgi_take", "asgi_read", "asgi_respond", "asgi_start", "asgi_write", "asgi_sendfile", "asgi_finish",
   "asgi_await", "asgi_is_late", "asgi_log", "asgi_leave", "asgi_socket_accept", "asgi_socket_send",
   "asgi_socket_close", "asgi_socket_pause", "socket_accept", "socket_receive", "socket_send",
-  "asgi_interim", "asgi_trailers")]
+  "asgi_interim", "asgi_trailers", "asgi_page")]
 CALLS = {"/numbers": NUMBERS, "/bytes": BYTES, "/arities": ARITIES}
 
 

@@ -1,20 +1,39 @@
-# FastAPI: models, dependencies, sync and async endpoints, errors, uploads, background tasks, GraphQL.
+# FastAPI: models, dependencies, sync and async endpoints, errors, uploads, background tasks, GraphQL, and
+# asynchronous clients inside requests: httpx, aiohttp, SQLAlchemy.
 import asyncio
 from contextlib import asynccontextmanager
 
-import httpx, strawberry
+import aiohttp, httpx, strawberry
 from fastapi import BackgroundTasks, Depends, FastAPI, File, HTTPException, Request, UploadFile
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+from sqlalchemy import String, select
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import StaticPool
 from strawberry.fastapi import GraphQLRouter
 
 done = []
 
+class Base(DeclarativeBase):
+    pass
+
+class Word(Base):
+    __tablename__ = "words"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(String(30))
+
 @asynccontextmanager
 async def lifespan(app):
-    app.state.ready = True
-    yield
-    app.state.ready = False
+    engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    app.state.session = async_sessionmaker(engine, expire_on_commit=False)
+    async with aiohttp.ClientSession(trust_env=False) as app.state.client:
+        app.state.ready = True
+        yield
+        app.state.ready = False
+    await engine.dispose()
 
 application = FastAPI(lifespan=lifespan)
 
@@ -64,6 +83,21 @@ async def client(request: Request):
         url = request.query_params["url"]
         answers = await asyncio.gather(*(own.get(f"{url}/sync/{n}") for n in range(3)))
     return [one.json()["number"] for one in answers]
+
+@application.get("/aiohttp")
+async def other_client(url: str):
+    async def ask(number):
+        async with application.state.client.get(f"{url}/sync/{number}") as answer:
+            return (await answer.json())["number"]
+    return await asyncio.gather(*(ask(number) for number in range(3)))
+
+@application.get("/database/{text}")
+async def database(text: str):
+    async with application.state.session() as session:
+        session.add(Word(text=text))
+        await session.commit()
+        found = (await session.scalars(select(Word.text).where(Word.text == text))).all()
+    return sorted(set(found))
 
 @strawberry.type
 class Query:
