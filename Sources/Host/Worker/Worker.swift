@@ -35,7 +35,7 @@ final class Worker: @unchecked Sendable {
   let mounts: MountTable
   /// Files that are served without an app; nil for none.
   let files: StaticFiles?
-  /// Rules that apply before files and apps; nil for none.
+  /// Rules that apply before files and apps, or to answers; nil for none.
   let rules: RuleBook?
   /// Changes to the heads of answers.
   let edits: HeadEdits
@@ -116,12 +116,12 @@ final class Worker: @unchecked Sendable {
     self.mounts = mounts
     let servesFiles = !settings.files.roots.isEmpty || settings.rules.servesFiles
     files = servesFiles ? StaticFiles(settings.files, settings.limits) : nil
-    rules = settings.rules.rules.isEmpty ? nil : RuleBook(settings.rules, settings.limits)
+    rules = settings.rules.isEmpty ? nil : RuleBook(settings.rules, settings.limits)
     edits = HeadEdits(settings)
     editsHeads = rules != nil || !edits.isEmpty
     pages = (try? ErrorPages(settings)) ?? .none
     answersItself =
-      files != nil || rules != nil || settings.watch.asksForHealth
+      files != nil || !settings.rules.rules.isEmpty || settings.watch.asksForHealth
       || listeners.contains { $0.spoken == .redirect }
     self.log = log
     limits = settings.limits
