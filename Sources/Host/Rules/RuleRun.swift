@@ -224,7 +224,8 @@ struct RuleRun {
     // A path with extra slashes looked different to the rules before this one.
     let found =
       FilePath.isPlain(exchange.meta.pathInfo.bytes)
-      ? files.find(below: Array(directory.utf8), expand(rest).bytes, request, now: worker.now) : .nothing
+      ? files.find(below: Array(directory.utf8), expand(rest).bytes, request, at: worker.fileMoment)
+      : .nothing
     if case .nothing = found, goesOn { return .next }
     routing.end = .file(found)
     return .end

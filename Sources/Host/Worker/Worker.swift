@@ -57,6 +57,9 @@ final class Worker: @unchecked Sendable {
   var tenure: RingTenure
   /// Monotonic nanoseconds at the beginning of this turn of the loop.
   var now: UInt64
+  /// Counts turns, input and ends of exchanges with apps. What a look at a file finds in an epoch is what
+  /// every request of that epoch may expect: all of them had come before.
+  var epoch: UInt64 = 0
   var date: DateField
   var accessLog: AccessLog
   /// Decides which refusals get a line.
@@ -265,6 +268,7 @@ final class Worker: @unchecked Sendable {
       ring.isOpen
       ? try waitOnRing(milliseconds: waitMilliseconds) : try reactor.wait(milliseconds: waitMilliseconds)
     now = System.now()
+    epoch &+= 1
     if !rounds.arriving.isEmpty, serveNews() == .handedOff { return .handedOff }
     // Events left when a call is handed off come again: they are level-triggered.
     for index in 0..<count {

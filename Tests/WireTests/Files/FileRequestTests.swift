@@ -73,6 +73,8 @@ import Testing
     ("Range: bytes=0-1\r\nIf-Range: \(earlier)", .sendWhole),
     ("Range: bytes=0-1\r\nIf-Range: v1", .sendWhole), ("If-Range: \"v0\"", .send),
     ("If-None-Match: \"v1\"\r\nRange: bytes=0-1", .notModified),
+    // Other fields with names as long.
+    ("If-Matcx: \"v0\"\r\nIf-Any-Match1: *\r\nAf-None-Match: *", .send),
   ]
 
   /// Reads a head with these lines over HTTP, or the variables that a front end makes of them.
