@@ -146,6 +146,21 @@ import Testing
     try site.stop()
   }
 
+  @Test("a name may hold any byte but a slash and NUL") func names() throws {
+    let site = try Site(["--static-map", "/s=SITE/www"])
+    for (name, target) in [("a%62", "a%2562"), ("a?b", "a%3fb"), ("a b#", "a%20b%23"), ("\u{e4}", "%C3%A4")] {
+      try site.folder.write(name, to: "www/" + name)
+      #expect(try site.ask("/s/" + target).text == name, "\(name)")
+    }
+    let latin = site.folder.file("www/caf").utf8.map { CChar(bitPattern: $0) } + [CChar(bitPattern: 0xe9), 0]
+    let file = open(latin, O_CREAT | O_WRONLY, 0o644)
+    try #require(file >= 0 && write(file, "latin", 5) == 5)
+    close(file)
+    #expect(try site.ask("/s/caf%e9").text == "latin")
+    unlink(latin)
+    try site.stop()
+  }
+
   @Test("a directory for coded files is one, and no beginning of others")
   func codedBelow() throws {
     let site = try Site(["--static-map", "/s=SITE", "--static-gzip-dir", "SITE/www"])

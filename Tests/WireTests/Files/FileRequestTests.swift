@@ -168,6 +168,7 @@ import Testing
       }
     }
     #expect(location("/a/b") == "/a/b/" && location("/a", "x=1") == "/a/?x=1")
+    #expect(location("/a%b?c") == "/a%25b%3Fc/")
     #expect(location("//evil.example/a") == "/evil.example/a/")
     #expect(location("/\\evil.example") == "/evil.example/")
     #expect(location("/a\r\nX: y") == "/a%0D%0AX:%20y/" && location("/ä") == "/%C3%A4/")
