@@ -16,16 +16,34 @@ import Testing
 
   /// All options that the tests here give.
   static let names =
-    subjects.map(\.0) + [
-      "route-if", "route-if-not", "route-run", "route-label", "add-header", "del-header", "rem-header",
-      "error-page",
-    ]
+    ["", "response-"].flatMap { start -> [String] in
+      subjects.map { start + $0.0 }
+        + ["route-if", "route-if-not", "route-run", "route-label"].map { start + $0 }
+    } + ["response-route-status", "add-header", "del-header", "rem-header", "error-page"]
 
   @Test("a rule looks at a part of the request", arguments: subjects.indices) func parts(_ row: Int) throws {
     let (option, subject) = Self.subjects[row]
     let rule = try #require(try rules("--\(option)", "^a(.) redirect:/b/$1").rules.first)
     #expect(rule.condition == .matches(subject, try Pattern("^a(.)")))
     #expect(rule.action == .redirect(302, RuleText([.literal(Array("/b/".utf8)), .group(1)])))
+    let other = try rules("--response-\(option)", "^a(.) addheader:X-A: $1")
+    #expect(other.rules.isEmpty && other.answerRules.first?.condition == rule.condition)
+    #expect(other.answerRules.map(\.action) == [.addField(name: "X-A", RuleText([.group(1)]))])
+  }
+
+  @Test("rules about answers stand beside those about requests") func answers() throws {
+    let rules = try rules(
+      "--response-route-status", "404 addheader:X-A: ${uwsgi[status]}", "--route-run", "last:",
+      "--response-route-if", "equal:a;b goto:end", "--response-route-if-not", "empty:a donotlog:",
+      "--response-route-run", "delheader:X-B", "--response-route-label", "end", "--response-route-run",
+      "log:a")
+    #expect(rules.rules.map(\.action) == [.end])
+    #expect(
+      rules.answerRules.map(\.action) == [
+        .addField(name: "X-A", RuleText([.status])), .jump("end"), .silence, .removeField("X-B"),
+        .label("end"), .log(try Self.text("a")),
+      ])
+    #expect(rules.answerRules.first?.condition == .status(404) && !rules.isEmpty)
   }
 
   private static func text(_ text: String) throws -> RuleText { try RuleText(parsing: text, groups: -1) }
@@ -134,6 +152,15 @@ import Testing
       ["--del-header", "Transfer-Encoding", "server"],
       ["--error-page", "200=/a", "no status"], ["--error-page", "502=", "no status"],
       ["--route-run", "goto:nowhere", "no `route-label nowhere`"],
+      ["--response-route-run", "goto:nowhere", "no `response-route-label nowhere`"],
+      ["--response-route", "^/a redirect:/b", "\"redirect\" is not an action that rules about answers"],
+      ["--response-route-run", "break:403", "\"break\" is not"],
+      ["--response-route-run", "basicauth:S,/f", "not an action that rules about answers"],
+      ["--response-route-run", "addvar:A=b", "\"addvar\" is not"],
+      ["--response-route-run", "gzip:", "\"gzip\" is not"],
+      ["--response-route-status", "404", "no condition and action"],
+      ["--response-route-status", "4xx last:", "\"4xx\" is not a status"],
+      ["--response-route-status", "600 last:", "\"600\" is not a status"],
     ])
   func refused(words: [String]) {
     #expect {
@@ -142,7 +169,7 @@ import Testing
   }
 
   @Test("a jump leads forward alone") func jumps() {
-    #expect(throws: ConfigError.jumpToNowhere(label: "a")) {
+    #expect(throws: ConfigError.jumpToNowhere(label: "a", option: "route-label")) {
       try invoke(["--app", "a.so", "--http", ":1", "--route-label", "a", "--route-run", "goto:a"])
     }
   }
@@ -158,6 +185,7 @@ import Testing
       pull-header = X-Kept VARIABLE
       collect-header = X-Seen OTHER
       error-page-404 = /e.html
+      response-route-status = 404 addheader:X-Found: no
 
       """)
     #expect(
@@ -166,6 +194,7 @@ import Testing
       ])
     #expect(settings.rules.addedFields == [AnswerField(name: "X-A", value: "b")])
     #expect(settings.rules.removedFields == ["X-Kept"])
+    #expect(settings.rules.answerRules.map(\.condition) == [.status(404)])
     #expect(settings.rules.errorPages == [ErrorPage(statuses: 404...404, path: "/e.html")])
     #expect(UWSGIFileTests.said("route = ^/ rpc:f").contains { $0.contains("\"rpc\" is not an action") })
   }

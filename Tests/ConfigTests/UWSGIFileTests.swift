@@ -257,9 +257,9 @@ import Testing
       "set = x", ["/etc/app/site.ini:6: `set = …`: \"…\" has no name and value; write NAME=value"]
     ),
     (
-      "response-route = ^/admin break:403",
+      "error-route = ^/admin break:403",
       [
-        "/etc/app/site.ini:6: `response-route = ^/admin break:403`: it decides who may see what, and "
+        "/etc/app/site.ini:6: `error-route = ^/admin break:403`: it decides who may see what, and "
           + "nothing here does; "
           + "write the rule in the front end (nginx: deny, auth_basic), or in the application, and take "
           + "the line out"

@@ -93,12 +93,16 @@ import Testing
     "cron2": "minute=1 x", "smart-attach-daemon": "/p x", "smart-attach-daemon2": "/p x",
     "attach-daemon2": "cmd=x", "logger": "file:/l", "req-logger": "file:/l", "logger-req": "file:/l",
     "log-socket": "127.0.0.1:9", "env": "A=B", "ienv": "A=B", "add-header": "X-A: b",
-    "route-run": "last:", "route-if": "empty:x last:", "route-if-not": "empty:x last:",
-  ].merging(
-    ["", "-host", "-uri", "-qs", "-referer", "-user-agent", "-remote-addr", "-remote-user"].map {
-      ("route" + $0, "^/x last:")
-    }
-  ) { $1 }
+    "response-route-status": "404 last:",
+  ].merging(rules("route") + rules("response-route")) { $1 }
+
+  private static func rules(_ name: String) -> [(String, String)] {
+    let tests = [
+      (name + "-run", "last:"), (name + "-if", "empty:x last:"), (name + "-if-not", "empty:x last:"),
+    ]
+    let parts = ["", "-host", "-uri", "-qs", "-referer", "-user-agent", "-remote-addr", "-remote-user"]
+    return tests + parts.map { (name + $0, "^/x last:") }
+  }
 
   @Test func thePageIsMadeOfTheTable() throws {
     let path = "\(Self.root)/docs/UWSGI_OPTIONS.md"

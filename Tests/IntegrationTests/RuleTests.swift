@@ -78,7 +78,11 @@ import Testing
         "--static-map",
         "/s=SITE/www", "--error-page", "4xx=SITE/e.html", "--error-page", "410=SITE/gone.json", "--route",
         "^/app addheader:X-Path: ${PATH_INFO}", "--route", "^/app delheader:Content-Type", "--route",
-        "^/gone return:410", "--route", "^/teapot return:418",
+        "^/gone return:410", "--route", "^/teapot return:418", "--response-route-status",
+        "418 addheader:X-Status: ${uwsgi[status]}", "--response-route", "^/app/(.*)$ addheader:X-Rest: <$1>",
+        "--response-route-run", "delheader:accept-ranges", "--response-route-if",
+        "startswith:${PATH_INFO};/gone goto:end", "--response-route-run", "addheader:X-There: yes",
+        "--response-route-label", "end", "--response-route-run", "log:${uwsgi[status]} for ${PATH_INFO}",
       ], gateways: [gateway], app: Self.environ
     ) { folder in
       try folder.write("<p>no</p>", to: "e.html")
@@ -97,7 +101,15 @@ import Testing
     #expect(teapot["Content-Type"] == "text/html; charset=utf-8" && teapot["Content-Length"] == "9")
     let head = try site.ask("/gone", method: "HEAD", over: gateway)
     #expect(head.status == 410 && head.body.isEmpty)
+    // Rules about answers see what all of them have come to.
+    #expect(app["X-Rest"] == "<x>" && app["X-There"] == "yes" && app["X-Status"] == nil)
+    #expect(file["Accept-Ranges"] == nil && file["X-There"] == "yes" && file["X-Rest"] == nil)
+    #expect(teapot["X-Status"] == "418" && gone["X-There"] == nil && head["X-There"] == nil)
     try site.stop()
+    let output = site.server.process.output
+    for line in ["200 for /app/x", "200 for /s/ten.txt", "410 for /gone", "418 for /teapot"] {
+      #expect(output.contains(line), "\(line): \(output)")
+    }
   }
 
   @Test("no request ends a line of an answer, nor of the log", arguments: gateways)

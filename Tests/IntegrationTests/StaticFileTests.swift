@@ -146,6 +146,21 @@ import Testing
     try site.stop()
   }
 
+  @Test("a name may hold any byte but a slash and NUL") func names() throws {
+    let site = try Site(["--static-map", "/s=SITE/www"])
+    for (name, target) in [("a%62", "a%2562"), ("a?b", "a%3fb"), ("a b#", "a%20b%23"), ("\u{e4}", "%C3%A4")] {
+      try site.folder.write(name, to: "www/" + name)
+      #expect(try site.ask("/s/" + target).text == name, "\(name)")
+    }
+    let latin = site.folder.file("www/caf").utf8.map { CChar(bitPattern: $0) } + [CChar(bitPattern: 0xe9), 0]
+    let file = open(latin, O_CREAT | O_WRONLY, 0o644)
+    try #require(file >= 0 && write(file, "latin", 5) == 5)
+    close(file)
+    #expect(try site.ask("/s/caf%e9").text == "latin")
+    unlink(latin)
+    try site.stop()
+  }
+
   @Test("a directory for coded files is one, and no beginning of others")
   func codedBelow() throws {
     let site = try Site(["--static-map", "/s=SITE", "--static-gzip-dir", "SITE/www"])
@@ -214,6 +229,15 @@ import Testing
       try Site.age(path)
       #expect(try site.ask("/s/ten.txt").text == text)
     }
+    // On one connection too, where one look at the disk may serve the requests that have come before it.
+    let kept = try site.server.connect()
+    for text in ["123", "9876543210", "0"] {
+      try site.folder.write(text, to: "www/ten.txt")
+      try Site.age(path)
+      try kept.send(String(repeating: "GET /s/ten.txt HTTP/1.1\r\nHost: x\r\n\r\n", count: 3))
+      for _ in 0..<3 { #expect(try kept.receiveReply().text == text) }
+    }
+    kept.close()
     try FileManager.default.removeItem(atPath: path)
     #expect(try site.ask("/s/ten.txt")["ETag"] == nil)
     try site.folder.write("again", to: "www/ten.txt")
@@ -338,6 +362,8 @@ import Testing
         "/dev/null", "--offload-threads", "2", "--static-cache-paths", "1",
       ], process: ["-p", "1"])
     #expect(try site.ask("/favicon.ico").text == "0123456789")
+    // A file has one path here too.
+    #expect(try site.ask("/favicon.ico/")["ETag"] == nil)
     #expect(try site.ask("/www/a.css?v=1.css")["Cache-Control"] == "max-age=3600")
     let text = try site.ask("/www/ten.txt")
     #expect(text["Cache-Control"] == "max-age=60" && text["Expires"]?.hasSuffix(" GMT") == true, "\(text)")

@@ -40,7 +40,7 @@ struct Draft {
       if settings.apps.isEmpty { throw .noApplication }
       try checkSignatures()
     } catch { problems.append(error) }
-    if let label = settings.rules.lostLabel { problems.append(.jumpToNowhere(label: label)) }
+    if let problem = settings.rules.lostJump { problems.append(problem) }
     let hasSockets = !settings.listeners.isEmpty || hasInheritedSockets
     if wantsCGI, !settings.listeners.isEmpty { problems.append(.cgiWithSockets) }
     if let workers = settings.process.workers, workers > 1, !settings.process.hasMaster {

@@ -19,33 +19,47 @@ let ruleOptions = OptionGroup(
       .value(placeholder: "STATUS=FILE") { (draft, text) throws(ValueError) in
         draft.settings.rules.errorPages.append(try ErrorPage(parsing: text))
       }),
-  ] + RuleSubject.allCases.map(rule)
-    + [
-      OptionSpec(
-        "route-if", repeats: true, "do ACTION where a condition holds: equal:${HTTPS};on",
-        .value(placeholder: "\"TEST ACTION\"") { (draft, text) throws(ValueError) in
-          draft.settings.rules.rules.append(try Rule(parsing: text, isNegated: false))
-        }),
-      OptionSpec(
-        "route-if-not", repeats: true, "do ACTION where it does not",
-        .value(placeholder: "\"TEST ACTION\"") { (draft, text) throws(ValueError) in
-          draft.settings.rules.rules.append(try Rule(parsing: text, isNegated: true))
-        }),
-      OptionSpec(
-        "route-run", repeats: true, "do ACTION for each request",
-        .value(placeholder: "ACTION") { (draft, text) throws(ValueError) in
-          draft.settings.rules.rules.append(try Rule(always: text))
-        }),
-      OptionSpec(
-        "route-label", repeats: true, "where goto:NAME of a rule above goes on",
-        .value(placeholder: "NAME") { (draft, text) throws(ValueError) in
-          let name = try Value.text(text, example: "members")
-          draft.settings.rules.rules.append(Rule(condition: .always, action: .label(name)))
-        }),
-    ])
+  ] + rules(.request) + rules(.answer) + statusRules)
 
-/// `--route`, `--route-host` …
-private func rule(_ subject: RuleSubject) -> OptionSpec {
+private let statusRules = [
+  OptionSpec(
+    "response-route-status", repeats: true, "do ACTION for answers with this status",
+    .value(placeholder: "\"STATUS ACTION\"") { (draft, text) throws(ValueError) in
+      draft.settings.rules.answerRules.append(try Rule(status: text))
+    })
+]
+
+/// The options of one kind of rules: `--route…`, or `--response-route…`.
+private func rules(_ phase: RulePhase) -> [OptionSpec] {
+  let name = phase.rawValue
+  let others = [
+    OptionSpec(
+      name + "-if", repeats: true, "do ACTION where a condition holds: equal:${HTTPS};on",
+      .value(placeholder: "\"TEST ACTION\"") { (draft, text) throws(ValueError) in
+        draft.settings.rules.append(try Rule(parsing: text, isNegated: false, phase), phase)
+      }),
+    OptionSpec(
+      name + "-if-not", repeats: true, "do ACTION where it does not",
+      .value(placeholder: "\"TEST ACTION\"") { (draft, text) throws(ValueError) in
+        draft.settings.rules.append(try Rule(parsing: text, isNegated: true, phase), phase)
+      }),
+    OptionSpec(
+      name + "-run", repeats: true, "do ACTION for each request",
+      .value(placeholder: "ACTION") { (draft, text) throws(ValueError) in
+        draft.settings.rules.append(try Rule(always: text, phase), phase)
+      }),
+    OptionSpec(
+      name + "-label", repeats: true, "where goto:NAME of a rule above goes on",
+      .value(placeholder: "NAME") { (draft, text) throws(ValueError) in
+        let label = try Value.text(text, example: "members")
+        draft.settings.rules.append(Rule(condition: .always, action: .label(label)), phase)
+      }),
+  ]
+  return RuleSubject.allCases.map { rule($0, phase) } + others
+}
+
+/// `--route`, `--route-host` … and the same of answers.
+private func rule(_ subject: RuleSubject, _ phase: RulePhase) -> OptionSpec {
   let what =
     switch subject {
     case .path: "path"
@@ -58,10 +72,10 @@ private func rule(_ subject: RuleSubject) -> OptionSpec {
     case .userAgent: "User-Agent"
     }
   return OptionSpec(
-    subject == .path ? "route" : "route-\(subject.rawValue)", repeats: true,
+    phase.rawValue + (subject == .path ? "" : "-" + subject.rawValue), repeats: true,
     "do ACTION where the \(what) matches",
     .value(placeholder: "\"REGEXP ACTION\"") { (draft, text) throws(ValueError) in
-      draft.settings.rules.rules.append(try Rule(parsing: text, subject))
+      draft.settings.rules.append(try Rule(parsing: text, subject, phase), phase)
     })
 }
 
@@ -88,11 +102,27 @@ extension ErrorPage {
 }
 
 extension RuleSettings {
-  /// The label of a jump that leads nowhere, or back; nil if there is none.
-  var lostLabel: String? {
+  /// Adds a rule behind the others of its kind.
+  fileprivate mutating func append(_ rule: Rule, _ phase: RulePhase) {
+    switch phase {
+    case .request: rules.append(rule)
+    case .answer: answerRules.append(rule)
+    }
+  }
+
+  /// The error of a jump that leads nowhere, or back; nil if there is none.
+  var lostJump: ConfigError? { lostJump(.request) ?? lostJump(.answer) }
+
+  private func lostJump(_ phase: RulePhase) -> ConfigError? {
+    let rules =
+      switch phase {
+      case .request: self.rules
+      case .answer: answerRules
+      }
     for (index, rule) in rules.enumerated() {
       guard case .jump(let name) = rule.action else { continue }
-      if !rules[index...].contains(where: { $0.action == .label(name) }) { return name }
+      let isThere = rules[index...].contains { $0.action == .label(name) }
+      if !isThere { return .jumpToNowhere(label: name, option: phase.rawValue + "-label") }
     }
     return nil
   }

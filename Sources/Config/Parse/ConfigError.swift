@@ -35,7 +35,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
   case mountTwice(String, String, String)
   case optionForNoApp(mount: String)
   case unsignable(String, runtime: String)
-  case jumpToNowhere(label: String)
+  case jumpToNowhere(label: String, option: String)
   case endWithoutBlock(place: String)
   case unknownReference(place: String, name: String, suggestion: String?)
   case referenceCircle(place: String)
@@ -99,7 +99,7 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
     case .unsignable(let app, let runtime):
       "\(app) is made by \(runtime) of files that no signature covers, and --app-key lets only signed "
         + "builds load"
-    case .jumpToNowhere(let label): "`goto:\(label)`: no `route-label \(label)` stands further down"
+    case .jumpToNowhere(let label, let option): "`goto:\(label)`: no `\(option) \(label)` stands further down"
     case .endWithoutBlock(let place): "\(place): nothing is open that it could end"
     case .unknownReference(let place, let name, _): "\(place): no key is called \(name)"
     case .referenceCircle(let place): "\(place): the keys refer to each other"
@@ -160,8 +160,8 @@ public enum ConfigError: Error, Equatable, CustomStringConvertible {
       "write --app \(mount.isEmpty ? "" : mount + "=")PATH, or correct the mount"
     case .unsignable: "serve it by a server of its own without --app-key, or build it as a shared library"
     case .idlePlugin(_, let example), .optionOfIdleRuntime(_, _, let example): "add \(example)"
-    case .jumpToNowhere(let label):
-      "write one behind that rule, since rules only go forward: route-label = \(label)"
+    case .jumpToNowhere(let label, let option):
+      "write one behind that rule, since rules only go forward: \(option) = \(label)"
     case .endWithoutBlock: "take it out, or write the `if-…` or `for…` before it"
     case .unknownReference(_, _, let suggestion?): "did you mean %(\(suggestion))?"
     case .unknownReference(_, let name, nil): "write `\(name) = VALUE`, or the value in its place"

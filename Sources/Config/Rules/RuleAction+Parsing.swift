@@ -1,7 +1,7 @@
 // `redirect:/new/$1`: the actions of rules.
 
 extension RuleAction {
-  init(parsing text: Substring, groups: Int) throws(ValueError) {
+  init(parsing text: Substring, groups: Int, _ phase: RulePhase) throws(ValueError) {
     guard let (name, rest) = text.cut(at: Ascii.colon) else {
       throw .rule(
         String(text), problem: "names no action and its text", fix: "write it as in redirect:/new, or last:")
@@ -28,16 +28,34 @@ extension RuleAction {
     case "donotlog": self = .silence
     case "last", "continue": self = .end
     case "goto": self = .jump(try Value.text(String(rest), example: "goto:label"))
-    default: throw Self.unknown(name)
+    default: throw Self.unknown(name, phase)
+    }
+    if phase == .answer, !suitsAnswers { throw Self.unknown(name, phase) }
+  }
+
+  /// Whether it makes sense when there is an answer already.
+  private var suitsAnswers: Bool {
+    switch self {
+    case .addField, .removeField, .log, .silence, .end, .jump, .label: true
+    case .redirect, .file, .answer, .authenticate, .addVariable, .setScheme, .rewrite: false
     }
   }
 
-  private static func unknown(_ name: Substring) -> ValueError {
-    .rule(
-      String(name), problem: "is not an action that rules have here",
-      fix:
-        "use redirect, redirect-permanent, static, return, basicauth, addheader, delheader, addvar, "
-        + "setscheme, rewrite, log, donotlog, goto or last, or write the rule in the front end")
+  private static func unknown(_ name: Substring, _ phase: RulePhase) -> ValueError {
+    switch phase {
+    case .request:
+      .rule(
+        String(name), problem: "is not an action that rules have here",
+        fix:
+          "use redirect, redirect-permanent, static, return, basicauth, addheader, delheader, addvar, "
+          + "setscheme, rewrite, log, donotlog, goto or last, or write the rule in the front end")
+    case .answer:
+      .rule(
+        String(name), problem: "is not an action that rules about answers have here",
+        fix:
+          "use addheader, delheader, log, donotlog, goto or last, an option that begins with route for what "
+          + "has to come before the answer, or the front end")
+    }
   }
 
   /// A file: everything up to the last slash before a placeholder is the directory that it must stay in.

@@ -3,28 +3,42 @@
 
 extension Rule {
   /// A rule that looks at a part of the request: a pattern, a blank, an action.
-  init(parsing text: String, _ subject: RuleSubject) throws(ValueError) {
+  init(parsing text: String, _ subject: RuleSubject, _ phase: RulePhase) throws(ValueError) {
     guard let (pattern, action) = text.cut(at: 0x20) else { throw Self.incomplete(text) }
     let read = try Pattern(String(pattern))
     self.init(
-      condition: .matches(subject, read), action: try RuleAction(parsing: action.trimmed, groups: read.groups)
-    )
+      condition: .matches(subject, read),
+      action: try RuleAction(parsing: action.trimmed, groups: read.groups, phase))
+  }
+
+  /// `response-route-status`: a status, a blank, an action.
+  init(status text: String) throws(ValueError) {
+    guard let (word, action) = text.cut(at: 0x20) else { throw Self.incomplete(text) }
+    guard word.utf8.count == 3, word.utf8.allSatisfy(Ascii.isDigit), let status = Int(word),
+      (100...599).contains(status)
+    else {
+      throw .rule(
+        String(word), problem: "is not a status of an answer",
+        fix: "write one from 100 to 599, as in 404 addheader:X-Found: no")
+    }
+    self.init(
+      condition: .status(status), action: try RuleAction(parsing: action.trimmed, groups: -1, .answer))
   }
 
   /// `route-if` and `route-if-not`: `name:texts`, a blank, an action.
-  init(parsing text: String, isNegated: Bool) throws(ValueError) {
+  init(parsing text: String, isNegated: Bool, _ phase: RulePhase) throws(ValueError) {
     guard let (test, action) = text.cut(at: 0x20) else { throw Self.incomplete(text) }
     let read = try RuleTest(parsing: test)
     var groups = 0
     if case .matches(_, let pattern) = read, !isNegated { groups = pattern.groups }
     self.init(
       condition: .test(read, isNegated: isNegated),
-      action: try RuleAction(parsing: action.trimmed, groups: groups))
+      action: try RuleAction(parsing: action.trimmed, groups: groups, phase))
   }
 
   /// `route-run`: an action alone.
-  init(always text: String) throws(ValueError) {
-    self.init(condition: .always, action: try RuleAction(parsing: text.trimmed, groups: -1))
+  init(always text: String, _ phase: RulePhase) throws(ValueError) {
+    self.init(condition: .always, action: try RuleAction(parsing: text.trimmed, groups: -1, phase))
   }
 
   private static func incomplete(_ text: String) -> ValueError {

@@ -1,8 +1,8 @@
 // `/new/$1?host=${HTTP_HOST}`: the texts of rules.
 
 extension RuleText {
-  /// Reads a text: `$0` … `$9`, `${VARIABLE}`, `${cookie[name]}`, `${qs[name]}`; any other dollar sign stands
-  /// for itself.
+  /// Reads a text: `$0` … `$9`, `${VARIABLE}`, `${cookie[name]}`, `${qs[name]}`, `${uwsgi[status]}`; any
+  /// other dollar sign stands for itself.
   ///
   /// - Parameter groups: how many the rule's pattern has.
   init(parsing text: some StringProtocol, groups: Int) throws(ValueError) {
@@ -53,11 +53,12 @@ extension RuleText {
       switch String(decoding: text[..<open], as: UTF8.self) {
       case "cookie": return .cookie(name)
       case "qs": return .parameter(name)
+      case "uwsgi" where name.elementsEqual("status".utf8): return .status
       default: break
       }
     }
     throw .rule(
       "${\(String(decoding: text, as: UTF8.self))}", problem: "stands for nothing here",
-      fix: "use ${VARIABLE}, ${cookie[name]}, ${qs[name]}, or $1 for a group")
+      fix: "use ${VARIABLE}, ${cookie[name]}, ${qs[name]}, ${uwsgi[status]}, or $1 for a group")
   }
 }

@@ -4,6 +4,9 @@
 public struct RuleSettings: Sendable, Equatable {
   /// The rules that apply to each request, one after another.
   public var rules: [Rule] = []
+  /// The rules that apply to each answer when its head is complete, one after another. None of their actions
+  /// makes another answer.
+  public var answerRules: [Rule] = []
   /// Fields that each answer gets.
   public var addedFields: [AnswerField] = []
   /// Names of fields that are removed from the answers of applications.
@@ -13,6 +16,9 @@ public struct RuleSettings: Sendable, Equatable {
 
   /// No rules.
   public init() {}
+
+  /// There are no rules, though there may be fields and pages.
+  public var isEmpty: Bool { rules.isEmpty && answerRules.isEmpty }
 
   /// A rule may answer with a file.
   public var servesFiles: Bool {
@@ -50,12 +56,22 @@ public struct Rule: Sendable, Equatable {
   public var action: RuleAction
 }
 
+/// When rules are asked about a request, and how their options begin.
+public enum RulePhase: String, Sendable, Equatable, CaseIterable {
+  /// Before files and applications.
+  case request = "route"
+  /// When there is an answer, before its head leaves.
+  case answer = "response-route"
+}
+
 /// When a rule holds.
 public enum RuleCondition: Sendable, Equatable {
   case always
   /// A part of the request matches; its groups are $1 … $9.
   case matches(RuleSubject, Pattern)
   case test(RuleTest, isNegated: Bool)
+  /// The answer has this status, 100 … 599. In rules about answers alone.
+  case status(Int)
 }
 
 /// The part of a request that a rule looks at.
@@ -143,6 +159,8 @@ public struct RuleText: Sendable, Equatable {
     case cookie([UInt8])
     /// The value of a parameter of the query, decoded.
     case parameter([UInt8])
+    /// The status of the answer; 0 while there is none.
+    case status
   }
 
   /// The pieces, in order.

@@ -4,6 +4,7 @@ import Wire
 /// Completions of the ring: each is put in its place, and nothing is served yet.
 extension Worker {
   func takeCompletions() {
+    rounds.epoch &+= 1
     repeat {
       let count = ring.completed
       for index in 0..<count { heed(ring.completion(index)) }

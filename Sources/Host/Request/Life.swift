@@ -311,6 +311,7 @@ extension Worker {
     guard let exchange = connection.exchange else { return false }
     if exchange.socket != nil { return goOnAsSocket(connection, exchange) }
     let event = afterAnswer(connection, exchange)
+    if exchange.calls != nil { rounds.epoch &+= 1 }
     give(exchange)
     guard event != .closed, !connection.isClosing else {
       endWithOutput(connection)

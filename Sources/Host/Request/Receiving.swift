@@ -23,6 +23,7 @@ extension Worker {
   /// peer's end.
   @inline(__always)
   func takeInput(_ connection: ConnectionPointer) throws(SystemError) -> Int {
+    rounds.epoch &+= 1
     if connection.isSealed || connection.isStream { return try takeSealed(connection) }
     if connection.kept > 0 { takeKept(connection) }
     makeRoom(connection)
@@ -38,6 +39,7 @@ extension Worker {
   func takeBody(
     _ connection: ConnectionPointer, _ exchange: ExchangePointer, _ left: Int64
   ) throws(SystemError) -> Int {
+    rounds.epoch &+= 1
     if connection.kept > 0 { takeKept(connection) }
     let keeps = connection.keepsInput && connection.mayBeLast
     // For a long rest whose end has to stay in the socket, all but one byte is enough: that one is next.

@@ -5,7 +5,7 @@ import Config
 struct OwnAnswers {
   /// Files that are served without an app; nil for none.
   let files: StaticFiles?
-  /// Rules that apply before files and apps; nil for none.
+  /// Rules that apply before files and apps, or to answers; nil for none.
   let rules: RuleBook?
   /// Changes to the heads of answers.
   let edits: HeadEdits
@@ -21,9 +21,9 @@ struct OwnAnswers {
     let hasRules = !settings.rules.rules.isEmpty
     let edits = HeadEdits(settings)
     files = servesFiles ? StaticFiles(settings.files, settings.limits) : nil
-    rules = hasRules ? RuleBook(settings.rules, settings.limits) : nil
+    rules = settings.rules.isEmpty ? nil : RuleBook(settings.rules, settings.limits)
     self.edits = edits
-    editsHeads = hasRules || !edits.isEmpty
+    editsHeads = rules != nil || !edits.isEmpty
     pages = (try? ErrorPages(settings)) ?? .none
     exist =
       servesFiles || hasRules || settings.watch.asksForHealth

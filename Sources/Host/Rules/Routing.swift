@@ -2,7 +2,8 @@ import Config
 import Wire
 
 /// The result of the rules for one request: how it is answered, if no application does, and what is added to
-/// its answer and for its application. Made when the first rule has a result.
+/// its answer and for its application. Made when the first rule has a result, and added to by those about its
+/// answer.
 final class Routing {
   /// Who answers.
   enum End {
@@ -77,6 +78,22 @@ extension Worker {
     for name in routing?.removed ?? [] { name.withUnsafeBytes { exchange.response.remove($0) } }
     for field in ownAnswers.edits.added { add(field, to: exchange) }
     for field in routing?.added ?? [] { add(field, to: exchange) }
+    if let rules = ownAnswers.rules, rules.concernAnswers, exchange.isNormalized { edit(exchange, rules) }
+  }
+
+  /// Owner of the exchange: asks the rules about answers. Each name and field that they say concerns the head
+  /// as everything before has left it.
+  @inline(never)
+  private func edit(_ exchange: ExchangePointer, _ rules: RuleBook) {
+    let before = exchange.routing
+    let (removed, added) = (before?.removed.count ?? 0, before?.added.count ?? 0)
+    var run = RuleRun(self, rules, exchange)
+    run.allOfAnswer()
+    guard let routing = exchange.routing else { return }
+    for name in routing.removed[removed...] { name.withUnsafeBytes { exchange.response.remove($0) } }
+    for field in routing.added[added...] { add(field, to: exchange) }
+    // The request itself was not routed; a silent one is to be so until it has been accounted for.
+    if before == nil, !routing.isSilent { exchange.routing = nil }
   }
 
   /// Checks both once more: nothing may end a line here. A full head stays unchanged.

@@ -1,9 +1,12 @@
 import Config
 import Wire
 
-/// The rules of a worker, with the data that they look up. Belongs to the leader.
+/// The rules of a worker, with the data that they look up. Belongs to the leader, but for the settings, which
+/// the owners of exchanges read too.
 final class RuleBook {
   let settings: RuleSettings
+  /// Some of them are about answers.
+  let concernAnswers: Bool
   private let limits: Limits
   private var files: [String: AccountFile] = [:]
   /// Passwords that are checked beside the loop.
@@ -11,6 +14,7 @@ final class RuleBook {
 
   init(_ settings: RuleSettings, _ limits: Limits) {
     (self.settings, self.limits) = (settings, limits)
+    concernAnswers = !settings.answerRules.isEmpty
     questions = PasswordQuestions(limit: limits.waitingPasswords)
   }
 

@@ -73,6 +73,10 @@ extension RuleRun {
         PercentDecoding.decode(form: value, into: &decoded)
         take(decoded.bytes, true)
       }
+    case .status:
+      var digits = ByteBuffer()
+      digits.append(decimal: Int64(exchange.response.status))
+      take(digits.bytes, false)
     }
   }
 
@@ -100,7 +104,7 @@ extension RuleText.Part {
     switch self {
     case .variable(let name): name.elementsEqual("PATH_INFO".utf8) || name.elementsEqual("SCRIPT_NAME".utf8)
     case .parameter: true
-    case .literal, .group, .cookie: false
+    case .literal, .group, .cookie, .status: false
     }
   }
 }

@@ -3,7 +3,8 @@ import Config
 import Control
 import Wire
 
-/// One request on its way through the rules. Belongs to the leader, and lives for the length of a call.
+/// One request on its way through the rules, and its answer through those about answers. Belongs to the owner
+/// of the exchange, who is the leader before there is an answer, and lives for the length of a call.
 struct RuleRun {
   let worker: Worker
   let exchange: ExchangePointer
@@ -26,10 +27,15 @@ struct RuleRun {
     return routing
   }
 
+  /// Asks the rules about requests, from the one on whose question has been answered.
+  mutating func all() { ask(book.settings.rules, from: exchange.routing?.position ?? 0) }
+
+  /// Asks the rules about answers: the head of this one is complete.
+  mutating func allOfAnswer() { ask(book.settings.answerRules, from: 0) }
+
   /// Asks one rule after the other; they only go forward, so each is asked once at most.
-  mutating func all() {
-    let rules = book.settings.rules
-    var index = exchange.routing?.position ?? 0
+  private mutating func ask(_ rules: [Rule], from start: Int) {
+    var index = start
     while index < rules.count {
       let rule = rules[index]
       index += 1
@@ -65,6 +71,9 @@ struct RuleRun {
       isDecoded = part == .path
       return matches(pattern, text(of: part))
     case .test(let test, let isNegated): return holds(test) != isNegated
+    case .status(let status):
+      groups = []
+      return exchange.response.status == status
     }
   }
 
@@ -194,7 +203,8 @@ struct RuleRun {
   /// another. A value that has either is left out, with a log line.
   private func isOneLine(_ value: UnsafeRawBufferPointer, _ what: String) -> Bool {
     if value.allSatisfy(Ascii.isFieldValue) { return true }
-    if worker.requestLines.refusals.admits(at: worker.now) {
+    // What bounds such lines is the leader's.
+    if exchange.isDetached || worker.requestLines.refusals.admits(at: worker.now) {
       worker.log.warning(
         "\(what) of a rule is left out, since its value holds a control character: \(exchange.requestLine)")
     }
@@ -214,7 +224,8 @@ struct RuleRun {
     // A path with extra slashes looked different to the rules before this one.
     let found =
       FilePath.isPlain(exchange.meta.pathInfo.bytes)
-      ? files.find(below: Array(directory.utf8), expand(rest).bytes, request, now: worker.now) : .nothing
+      ? files.find(below: Array(directory.utf8), expand(rest).bytes, request, at: worker.fileMoment)
+      : .nothing
     if case .nothing = found, goesOn { return .next }
     routing.end = .file(found)
     return .end

@@ -64,7 +64,7 @@ extension Worker {
       let location = FilePath.location(ofDirectory: path.bytes, query: exchange.meta.query.bytes)
       let line = "Location: \(String(decoding: location, as: UTF8.self))\r\n"
       answer(exchange, 301, "this is a directory, whose name ends with a slash", lines: line)
-    case .file(let file): answer(exchange, file, files.settings)
+    case .file(let file): answer(exchange, file, files)
     }
   }
 
@@ -77,8 +77,11 @@ extension Worker {
     let request =
       files.settings.coded.isEmpty
       ? FileRequest() : FileRequest(&exchange.head, exchange.base)
-    return files.find(path.bytes, isRead: isRead(exchange), request, now: now)
+    return files.find(path.bytes, isRead: isRead(exchange), request, at: fileMoment)
   }
+
+  /// The present, for files that are looked for.
+  var fileMoment: FileMoment { FileMoment(now: now, epoch: rounds.epoch) }
 
   func add(_ exchange: ExchangePointer, _ lines: String) {
     var lines = lines
@@ -87,7 +90,7 @@ extension Worker {
 
   // MARK: A file
 
-  private func answer(_ exchange: ExchangePointer, _ file: ServedFile, _ settings: StaticSettings) {
+  private func answer(_ exchange: ExchangePointer, _ file: ServedFile, _ files: StaticFiles) {
     let request = FileRequest(&exchange.head, exchange.base)
     let now = clinux_realtime_s()
     let verdict = file.verdict(request, now: now)
@@ -98,7 +101,7 @@ extension Worker {
       return answer(exchange, 412, "the file is not the version that the request speaks of")
     case .notModified:
       try? exchange.response.begin(status: 304)
-      addLines(exchange, file, settings, now)
+      addLines(exchange, file, files, now)
       return encodeWhole(exchange, .none)
     case .sendWhole: break
     case .send:
@@ -110,24 +113,29 @@ extension Worker {
     case .unsatisfiable:
       answer(exchange, 416, "the file has no such part", lines: "Content-Range: bytes */\(size)\r\n")
     case .several(let parts) where parts.reduce(0, { $0 + Int64($1.count) }) <= limits.multipartBytes:
-      begin(exchange, 206, file, settings, now)
+      begin(exchange, 206, file, files, now)
       sendParts(exchange, file, parts)
     case .one(let range):
-      begin(exchange, 206, file, settings, now)
-      add(exchange, "Content-Type: \(file.typeField)\r\n\(Self.contentRange(range, size))")
+      begin(exchange, 206, file, files, now)
+      addType(exchange, file)
+      add(exchange, Self.contentRange(range, size))
       send(exchange, file, range)
     case .whole, .several:
-      begin(exchange, 200, file, settings, now)
-      add(exchange, "Content-Type: \(file.typeField)\r\n")
+      begin(exchange, 200, file, files, now)
+      addType(exchange, file)
       send(exchange, file, 0..<size)
     }
   }
 
   private func begin(
-    _ exchange: ExchangePointer, _ status: Int, _ file: ServedFile, _ settings: StaticSettings, _ now: Int64
+    _ exchange: ExchangePointer, _ status: Int, _ file: ServedFile, _ files: StaticFiles, _ now: Int64
   ) {
     try? exchange.response.begin(status: status)
-    addLines(exchange, file, settings, now)
+    addLines(exchange, file, files, now)
+  }
+
+  private func addType(_ exchange: ExchangePointer, _ file: ServedFile) {
+    file.typeLine.withUnsafeBytes { exchange.response.add(lines: $0) }
   }
 
   private static func contentRange(_ range: Range<Int64>, _ size: Int64) -> String {
@@ -136,10 +144,10 @@ extension Worker {
 
   /// The common part of 200, 206 and 304 (RFC 9110 §15.4.5).
   private func addLines(
-    _ exchange: ExchangePointer, _ file: ServedFile, _ settings: StaticSettings, _ now: Int64
+    _ exchange: ExchangePointer, _ file: ServedFile, _ files: StaticFiles, _ now: Int64
   ) {
     file.lines.withUnsafeBytes { exchange.response.add(lines: $0) }
-    guard let expiry = settings.expiries.first(where: { holds($0, exchange, file) }) else { return }
+    guard let expiry = files.settings.expiries.first(where: { holds($0, exchange, file) }) else { return }
     let end = (expiry.isFromChange ? file.version.date : now) + Int64(expiry.seconds)
     var lines = ByteBuffer()
     lines.append("Expires: ")
@@ -185,9 +193,9 @@ extension Worker {
   /// Several stretches, each with a head of its own (RFC 9110 §14.6).
   private func sendParts(_ exchange: ExchangePointer, _ file: ServedFile, _ parts: [Range<Int64>]) {
     let border = "nsgi" + String(UInt64.random(in: .min ... .max), radix: 16)
+    let type = String(decoding: file.typeLine, as: UTF8.self)
     let heads = parts.map {
-      "\r\n--\(border)\r\nContent-Type: \(file.typeField)\r\n"
-        + "\(Self.contentRange($0, file.version.size))\r\n"
+      "\r\n--\(border)\r\n\(type)\(Self.contentRange($0, file.version.size))\r\n"
     }
     let end = "\r\n--\(border)--\r\n"
     let length = zip(heads, parts).reduce(end.utf8.count) { $0 + $1.0.utf8.count + $1.1.count }

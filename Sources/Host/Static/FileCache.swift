@@ -1,8 +1,18 @@
 import Control
+import Glibc
 import Wire
 
+/// When a file is looked for.
+struct FileMoment {
+  /// Monotonic nanoseconds.
+  let now: UInt64
+  /// `Rounds.epoch`: what a look at the disk has found holds for all requests of the same epoch.
+  let epoch: UInt64
+}
+
 /// Recently requested files: small ones in memory, as many as there is room for, larger ones open. Belongs to
-/// the leader. Each use compares the file with the one on the disk, so that no change is missed.
+/// the leader. Each use compares the file with the one on the disk, unless it was compared after the request
+/// had come, so that no change is missed.
 struct FileCache {
   private var files: [UInt64: ServedFile] = [:]
   private var bytes = 0
@@ -24,22 +34,35 @@ struct FileCache {
 
   /// The file at a path that ends with NUL, which does not count, to be sent in a coding; nil if it is not
   /// here, or has changed.
-  mutating func find(_ path: UnsafeRawBufferPointer, _ coding: ContentCoding?, now: UInt64) -> ServedFile? {
+  mutating func find(
+    _ path: UnsafeRawBufferPointer, _ coding: ContentCoding?, at moment: FileMoment
+  ) -> ServedFile? {
     let key = Self.key(path, coding)
-    guard let file = files[key], file.coding == coding, file.path.elementsEqual(path) else { return nil }
-    file.usedAt = now
-    if now < file.trustedUntil { return file }
+    guard let file = files[key], file.coding == coding, Self.isSame(file.path, path) else { return nil }
+    file.usedAt = moment.now
+    if moment.epoch == file.epoch || moment.now < file.trustedUntil { return file }
     let name = path.baseAddress!.assumingMemoryBound(to: CChar.self)
     guard System.fileVersion(name) == file.version else {
       remove(key)
       return nil
     }
-    file.trustedUntil = now &+ trust
+    see(file, moment)
     return file
   }
 
+  /// The file is as it lies on the disk.
+  private func see(_ file: ServedFile, _ moment: FileMoment) {
+    file.epoch = moment.epoch
+    file.trustedUntil = moment.now &+ trust
+  }
+
+  private static func isSame(_ path: [UInt8], _ other: UnsafeRawBufferPointer) -> Bool {
+    guard path.count == other.count, let start = other.baseAddress else { return false }
+    return memcmp(path, start, path.count) == 0
+  }
+
   /// Keeps a file whose content is in memory, or one that is open.
-  mutating func add(_ file: ServedFile, now: UInt64) {
+  mutating func add(_ file: ServedFile, at moment: FileMoment) {
     let size = Self.size(file)
     guard size <= room, !file.isOpen || mostOpen > 0 else { return }
     let key = file.path.withUnsafeBytes { Self.key($0, file.coding) }
@@ -49,7 +72,8 @@ struct FileCache {
     if file.isOpen, openCount == mostOpen, let other = files.first(where: \.value.isOpen)?.key {
       remove(other)
     }
-    (file.trustedUntil, file.usedAt) = (now &+ trust, now)
+    file.usedAt = moment.now
+    see(file, moment)
     files[key] = file
     bytes += size
     if file.isOpen { openCount += 1 }
@@ -75,6 +99,6 @@ struct FileCache {
 
   /// Content, path and lines, and the memory of the record itself.
   private static func size(_ file: ServedFile) -> Int {
-    (file.content?.count ?? 0) + file.path.count + file.lines.count + 256
+    (file.content?.count ?? 0) + file.path.count + file.lines.count + file.typeLine.count + 288
   }
 }

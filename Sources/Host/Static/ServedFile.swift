@@ -10,8 +10,8 @@ final class ServedFile {
   let coding: ContentCoding?
   /// Its media type.
   let type: String
-  /// Content-Type as it is sent.
-  let typeField: String
+  /// Content-Type as it is sent, with its name and the end of its line.
+  let typeLine: [UInt8]
   /// The strong entity tag, with its quotes.
   private let tag: [UInt8]
   /// Last-Modified, ETag, Accept-Ranges, Content-Encoding and Vary.
@@ -20,8 +20,9 @@ final class ServedFile {
   private(set) var content: UnsafeMutableRawBufferPointer?
   /// Open for reading while the content is not in memory, and as long as anybody sends it; -1 otherwise.
   private var descriptor: Int32
-  /// Monotonic nanoseconds up to which it counts as unchanged.
+  /// Monotonic nanoseconds up to which it counts as unchanged, and the epoch in which it was last seen to be.
   var trustedUntil: UInt64 = 0
+  var epoch: UInt64 = 0
   /// Monotonic nanoseconds when it was last requested.
   var usedAt: UInt64 = 0
 
@@ -35,7 +36,7 @@ final class ServedFile {
   ) {
     (self.path, self.descriptor, self.version, self.type) = (Array(path), descriptor, version, type)
     self.coding = coding
-    typeField = MediaTypes.field(of: type)
+    typeLine = Array("Content-Type: \(MediaTypes.field(of: type))\r\n".utf8)
     var tag = ByteBuffer()
     tag.append(0x22)
     tag.append(hex: UInt64(bitPattern: version.modified))

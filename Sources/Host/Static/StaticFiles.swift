@@ -85,13 +85,15 @@ final class StaticFiles {
   ///
   /// - Parameter isRead: the method is GET or HEAD.
   func find(
-    _ wanted: UnsafeRawBufferPointer, isRead: Bool, _ request: FileRequest, now: UInt64
+    _ wanted: UnsafeRawBufferPointer, isRead: Bool, _ request: FileRequest, at moment: FileMoment
   ) -> Found {
     guard FilePath.isPlain(wanted) else { return .nothing }
     for root in roots where isRead || root.kind != .check {
       guard var rest = FilePath.rest(wanted, below: root.prefix), !FilePath.hasHiddenName(rest) else {
         continue
       }
+      // A root that is a file has no slash behind it: the kernel, which would say so, is not given one.
+      let mayBeFile = !rest.isEmpty || wanted.count <= max(1, root.prefix.count)
       if root.kind != .map { rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f }) }
       if settings.skippedEndings.contains(where: { ends(rest, in: $0) }) { continue }
       path.removeAll()
@@ -102,7 +104,8 @@ final class StaticFiles {
         path.append(rest)
       }
       let found = look(
-        root.directory, start, isDirectory: wanted.isEmpty || wanted.last == 0x2f, request, now)
+        root.directory, start, isDirectory: wanted.isEmpty || wanted.last == 0x2f, mayBeFile: mayBeFile,
+        request, moment)
       if case .nothing = found { continue }
       return found
     }
@@ -111,7 +114,7 @@ final class StaticFiles {
 
   /// Looks for a decoded path below one directory, which may be a file if there is no such directory.
   func find(
-    below directory: [UInt8], _ wanted: UnsafeRawBufferPointer, _ request: FileRequest, now: UInt64
+    below directory: [UInt8], _ wanted: UnsafeRawBufferPointer, _ request: FileRequest, at moment: FileMoment
   ) -> Found {
     guard FilePath.isPlain(wanted), !FilePath.hasHiddenName(wanted) else { return .nothing }
     let rest = UnsafeRawBufferPointer(rebasing: wanted.drop { $0 == 0x2f })
@@ -121,20 +124,22 @@ final class StaticFiles {
       path.append(0x2f)
       path.append(rest)
     }
-    return look(directory, directory.count, isDirectory: true, request, now)
+    return look(directory, directory.count, isDirectory: true, mayBeFile: true, request, moment)
   }
 
   private func look(
-    _ directory: [UInt8], _ start: Int, isDirectory: Bool, _ request: FileRequest, _ now: UInt64
+    _ directory: [UInt8], _ start: Int, isDirectory: Bool, mayBeFile: Bool, _ request: FileRequest,
+    _ moment: FileMoment
   ) -> Found {
-    switch open(directory, start, request, now) {
+    switch open(directory, start, request, moment) {
+    case .file where !mayBeFile: return .nothing
     case .directory:
       let end = path.count
       for index in settings.indexes {
         path.truncate(to: end)
         if path.bytes.last != 0x2f { path.append(0x2f) }
         path.append(string: index)
-        let found = open(directory, start, request, now)
+        let found = open(directory, start, request, moment)
         switch found {
         case .nothing, .directory: continue
         case .unavailable: return found
@@ -147,16 +152,18 @@ final class StaticFiles {
   }
 
   /// The file of `path` in the coding that the client likes best, or as it is.
-  private func open(_ directory: [UInt8], _ start: Int, _ request: FileRequest, _ now: UInt64) -> Found {
-    guard mayBeCoded else { return version(directory, start, nil, varies: false, now) }
+  private func open(
+    _ directory: [UInt8], _ start: Int, _ request: FileRequest, _ moment: FileMoment
+  ) -> Found {
+    guard mayBeCoded else { return version(directory, start, nil, varies: false, moment) }
     let count = path.count
     for coding in ContentCoding.accepted(request.acceptEncoding) {
       path.append(coding.ending)
-      let found = version(directory, start, coding, varies: true, now)
+      let found = version(directory, start, coding, varies: true, moment)
       path.truncate(to: count)
       if case .file = found { return found }
     }
-    return version(directory, start, nil, varies: true, now)
+    return version(directory, start, nil, varies: true, moment)
   }
 
   private var mayBeCoded: Bool {
@@ -172,13 +179,13 @@ final class StaticFiles {
 
   /// The file at `path` as it is, from memory or opened.
   private func version(
-    _ directory: [UInt8], _ start: Int, _ coding: ContentCoding?, varies: Bool, _ now: UInt64
+    _ directory: [UInt8], _ start: Int, _ coding: ContentCoding?, varies: Bool, _ moment: FileMoment
   ) -> Found {
     let count = path.count
     path.append(0)
     defer { path.truncate(to: count) }
     let name = UnsafeRawBufferPointer(rebasing: path.bytes[..<count])
-    if let file = cache.find(name, coding, now: now) { return .file(file) }
+    if let file = cache.find(name, coding, at: moment) { return .file(file) }
     guard let opened = descriptor(directory, start) ?? descriptorOfAnother(directory, start) else {
       return errno == EMFILE || errno == ENFILE ? .unavailable : .nothing
     }
@@ -197,7 +204,7 @@ final class StaticFiles {
       varies: varies)
     // A second write within one tick of the clock would not show: a file changed so recently is not kept.
     let isSettled = version.modified < clinux_realtime_s() - 2
-    if isSettled, version.size > limits.cachedFileBytes || file.load() { cache.add(file, now: now) }
+    if isSettled, version.size > limits.cachedFileBytes || file.load() { cache.add(file, at: moment) }
     return .file(file)
   }
 

@@ -17,6 +17,9 @@ struct Rounds: ~Copyable {
   var lastPeriod: UInt32 = 0
   /// Messages of threads off the loop that the leader has not handled yet.
   var messages = Round<Inbox.Message>()
+  /// Counts turns, input and ends of exchanges with apps. What a look at a file finds in an epoch is what
+  /// every request of that epoch may expect: all of them had come before.
+  var epoch: UInt64 = 0
 
   /// Some entry waits for the next turn, whatever the kernel has.
   @inline(__always)

@@ -233,6 +233,7 @@ final class Worker: @unchecked Sendable {
       ring.isOpen
       ? try waitOnRing(milliseconds: waitMilliseconds) : try reactor.wait(milliseconds: waitMilliseconds)
     now = System.now()
+    rounds.epoch &+= 1
     if !rounds.arriving.isEmpty, serveNews() == .handedOff { return .handedOff }
     // Events left when a call is handed off come again: they are level-triggered.
     for index in 0..<count {

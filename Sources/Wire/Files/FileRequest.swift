@@ -39,7 +39,7 @@ public struct FileRequest {
     if ranges > 1 { range = nil }
   }
 
-  private enum Name: CaseIterable {
+  private enum Name {
     case ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince, ifRange, range, acceptEncoding
 
     var field: StaticString {
@@ -61,18 +61,26 @@ public struct FileRequest {
       guard name.count > 5, Ascii.begins(name.baseAddress!, "HTTP"), name[4] == 0x5f else { return nil }
       name = UnsafeRawBufferPointer(rebasing: name[5...])
     }
-    guard (5...19).contains(name.count) else { return nil }
-    // Skips most fields by their first letter.
-    let first = name[0] | 0x20
-    guard first == 0x69 || first == 0x72 || first == 0x61 else { return nil }
-    return Name.allCases.first { known in
-      let text = known.field
-      guard name.count == text.utf8CodeUnitCount else { return false }
-      for index in 0..<name.count {
-        let byte = name[index] == 0x5f && form == .variables ? 0x2d : Ascii.lower(name[index])
-        if byte != text.utf8Start[index] { return false }
-      }
-      return true
+    guard let known = candidate(name) else { return nil }
+    let text = known.field
+    guard name.count == text.utf8CodeUnitCount else { return nil }
+    for index in 0..<name.count {
+      let byte = name[index] == 0x5f && form == .variables ? 0x2d : Ascii.lower(name[index])
+      if byte != text.utf8Start[index] { return nil }
+    }
+    return known
+  }
+
+  /// The only name that one of this length can be: every request for a file asks of each of its fields.
+  private static func candidate(_ name: UnsafeRawBufferPointer) -> Name? {
+    switch name.count {
+    case 5: .range
+    case 8: Ascii.lower(name[3]) == UInt8(ascii: "m") ? .ifMatch : .ifRange
+    case 13: .ifNoneMatch
+    case 15: .acceptEncoding
+    case 17: .ifModifiedSince
+    case 19: .ifUnmodifiedSince
+    default: nil
     }
   }
 }

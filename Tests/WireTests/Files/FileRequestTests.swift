@@ -73,6 +73,8 @@ import Testing
     ("Range: bytes=0-1\r\nIf-Range: \(earlier)", .sendWhole),
     ("Range: bytes=0-1\r\nIf-Range: v1", .sendWhole), ("If-Range: \"v0\"", .send),
     ("If-None-Match: \"v1\"\r\nRange: bytes=0-1", .notModified),
+    // Other fields with names as long.
+    ("If-Matcx: \"v0\"\r\nIf-Any-Match1: *\r\nAf-None-Match: *", .send),
   ]
 
   /// Reads a head with these lines over HTTP, or the variables that a front end makes of them.
@@ -166,6 +168,7 @@ import Testing
       }
     }
     #expect(location("/a/b") == "/a/b/" && location("/a", "x=1") == "/a/?x=1")
+    #expect(location("/a%b?c") == "/a%25b%3Fc/")
     #expect(location("//evil.example/a") == "/evil.example/a/")
     #expect(location("/\\evil.example") == "/evil.example/")
     #expect(location("/a\r\nX: y") == "/a%0D%0AX:%20y/" && location("/ä") == "/%C3%A4/")
