@@ -32,6 +32,9 @@ final class Worker: @unchecked Sendable {
   let spools: SpoolRoom
   var listeners: [Listener]
   var presented: Presented
+  let handshakes = Handshakes()
+  /// The last turn, by its time, in which the loop itself has used a key.
+  var lastToil: UInt64 = 0
   let mounts: MountTable
   /// Files that are served without an app; nil for none.
   let files: StaticFiles?
@@ -197,6 +200,7 @@ final class Worker: @unchecked Sendable {
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     System.readsSignals ? leadership.readSignals() : leadership.waitForEnd()
     watchdog.end()
+    handshakes.end()
     departure.isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
     if let failure = trouble.failure { throw failure }

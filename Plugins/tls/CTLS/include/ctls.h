@@ -2,14 +2,15 @@
    else loads that library, and `version` only detects a file left over from another build.
 
    A session never touches a descriptor. It is lent ciphertext, gives plaintext, and keeps ciphertext until it
-   has been sent. One thread at a time may seal and take sealed bytes; another may read at the same time. */
+   has been sent. One thread at a time may seal and take sealed bytes; another may read at the same time.
+   While a thread is in `toil`, no other may touch the session. */
 #ifndef CTLS_H
 #define CTLS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTLS_VERSION 3
+#define CTLS_VERSION 4
 
 /* The name of the function that gives the table: const ctls_table *nsgi_tls_table(void). */
 #define CTLS_ENTRY "nsgi_tls_table"
@@ -71,7 +72,10 @@ enum ctls_reading {
   /* Nothing can be read any more; `reason` tells why. */
   CTLS_FAILED = -2,
   /* The first bytes belong to an HTTP request without TLS. Nothing was consumed. */
-  CTLS_PLAIN = -3
+  CTLS_PLAIN = -3,
+  /* The handshake's next step uses the key, which takes long: `toil` takes it, and reading goes on after
+     that. What was lent and not read is kept. */
+  CTLS_TOILS = -4
 };
 
 /* A connection's session. These fields belong to the thread that seals. */
@@ -83,6 +87,8 @@ typedef struct ctls_session {
   int is_secure;
   /* The last result of a read that was not a number of bytes. */
   int reading;
+  /* After CTLS_TOILS: that step may take longer than a millisecond. */
+  int is_heavy;
 } ctls_session;
 
 typedef struct ctls_set ctls_set;
@@ -160,6 +166,9 @@ typedef struct ctls_table {
   int64_t (*staples)(ctls_set *set, size_t place, const char **name);
   /* Whether a name of the certificates of `before` is in none of those of `set`; if so, with a sentence. */
   int (*misses)(ctls_set *set, ctls_set *before, char *reason, size_t room);
+  /* Takes the step for which a read has given CTLS_TOILS, once. Any thread. The next read, before which
+     nothing is lent, tells how it went. */
+  void (*toil)(ctls_session *session);
 } ctls_table;
 
 #endif
