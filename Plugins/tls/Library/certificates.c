@@ -168,18 +168,21 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *c
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* RFC 6066 §3: a client that names no host, or none of ours, gets the default. */
+/* RFC 6066 §3: a client that names none of our hosts gets the default, and one that names none at all the
+   one that its session began with. */
 static int choose_name(SSL *ssl, int *alert, void *argument) {
   const ctls_set *set = argument;
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   (void)alert;
   if (!name) return SSL_TLSEXT_ERR_NOACK;
+  SSL_CTX *chosen = set->contexts[0];
   for (size_t i = 0; i < set->count; i++) {
     X509 *leaf = SSL_CTX_get0_certificate(set->contexts[i]);
     if (X509_check_host(leaf, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) != 1) continue;
-    SSL_set_SSL_CTX(ssl, set->contexts[i]);
+    chosen = set->contexts[i];
     break;
   }
+  SSL_set_SSL_CTX(ssl, chosen);
   return SSL_TLSEXT_ERR_OK;
 }
 

@@ -134,10 +134,18 @@ static int keep_rest(session *s) {
 
 /* MARK: Life */
 
-static ctls_session *open_session(ctls_set *set) {
+/* The context for an address, in case that the client names no host (RFC 6066 §3: an address is no name). */
+static SSL_CTX *context_of(const ctls_set *set, const char *reached) {
+  for (size_t i = 0; reached && i < set->count; i++)
+    if (X509_check_ip_asc(SSL_CTX_get0_certificate(set->contexts[i]), reached, 0) == 1)
+      return set->contexts[i];
+  return set->contexts[0];
+}
+
+static ctls_session *open_session(ctls_set *set, const char *reached) {
   session *s = calloc(1, sizeof *s);
   if (!s) return NULL;
-  s->ssl = SSL_new(set->contexts[0]);
+  s->ssl = SSL_new(context_of(set, reached));
   BIO *bio = s->ssl && SSL_set_app_data(s->ssl, s) ? BIO_new(set->blocks) : NULL;
   if (!bio) {
     SSL_free(s->ssl);

@@ -16,7 +16,7 @@ extension Worker {
     connection.preface.insert(.tls)
     // Without one nothing is read.
     let identities = presented.identities
-    connection.outlet.carrier = place < identities.count ? identities[place].open() : nil
+    connection.outlet.carrier = place < identities.count ? identities[place].open(for: connection.fd) : nil
     if clinux_realtime_s() >= presented.stapleEnd { lookAtStaples() }
   }
 

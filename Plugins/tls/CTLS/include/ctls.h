@@ -30,7 +30,7 @@ typedef struct ctls_identity {
 
 /* What a listening socket presents and requires. */
 typedef struct ctls_plan {
-  /* At least one; the first is for clients that name no host, or one that is in none of them. */
+  /* At least one; the first is for clients that name a host that is in none of them, or none. */
   const ctls_identity *identities;
   size_t count;
   /* Authorities of client certificates; absent: clients are not asked for one. */
@@ -134,8 +134,9 @@ typedef struct ctls_table {
   void (*drop)(ctls_set *set);
   /* Keys of tickets, newest first, CTLS_KEY_BYTES each. Called by the thread that reads. */
   void (*tickets)(ctls_set *set, const unsigned char *keys, size_t count);
-  /* NULL if there is no memory. Holds its set. */
-  ctls_session *(*open)(ctls_set *set);
+  /* NULL if there is no memory. Holds its set. `reached` is the address at which the client has reached the
+     server, as text, for a client that names no host; NULL: it gets the first certificate. */
+  ctls_session *(*open)(ctls_set *set, const char *reached);
   void (*close)(ctls_session *session);
   /* Lends ciphertext to the reads that follow, until one of them gives no bytes. */
   void (*lend)(ctls_session *session, const void *bytes, size_t count);
