@@ -83,6 +83,8 @@ public struct Scoreboard: @unchecked Sendable {
     case droppedMessages
     /// Heads of requests that it remembers for a replay.
     case remembered
+    /// TLS handshakes of which a step was taken beside the loop.
+    case handshakes
   }
 
   /// Counts for each application.

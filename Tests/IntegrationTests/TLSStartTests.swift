@@ -43,6 +43,24 @@ import Testing
     #expect(try sentence(clients, mode).contains("a.key hold no certificate"))
   }
 
+  @Test("so is what is not valid yet, what is empty, and what names nobody")
+  func furtherFaults() throws {
+    let mode = ["--no-master"]
+    try certificates.makeLater("later", of: "a")
+    #expect(try sentence(socket("later.pem", "a.key"), mode).contains("later.pem is not valid before"))
+    try "".write(toFile: file("empty"), atomically: true, encoding: .utf8)
+    #expect(try sentence(socket("empty", "a.key"), mode).contains("empty holds no certificate"))
+    #expect(try sentence(socket("a.pem", "empty"), mode).contains("empty holds no private key"))
+    try certificates.make("nobody", hosts: "", subject: "/O=Nobody")
+    let nobody = socket("nobody.pem", "nobody.key")
+    #expect(try sentence(nobody, mode).contains("nobody.pem names no host (subjectAltName)"))
+    let curves = socket("a.pem", "a.key") + ["--tls-curves", "P-257"]
+    #expect(try sentence(curves, mode).contains("--tls-curves: OpenSSL cannot use \"P-257\""))
+    let none = file("none.pem")
+    let clients = socket("a.pem", "a.key") + ["--tls-client-ca", none]
+    #expect(try sentence(clients, mode).contains("the file of client authorities \(none) cannot be read"))
+  }
+
   @Test("an encrypted key is opened by a password in a file, and by no other")
   func passwords() throws {
     try certificates.run(

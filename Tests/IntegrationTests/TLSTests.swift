@@ -120,12 +120,16 @@ import Testing
     #expect(try server.stop() == .status(0))
   }
 
-  @Test("the certificate is that of the name, and the first for a name that none has")
+  @Test("the certificate is that of the name or the address, and the first for a name that none has")
   func names() throws {
-    try certificates.make("b", hosts: "DNS:*.b.test,DNS:b.test")
+    // Clients know the authority alone: what lies between has to come from the certificate's file.
+    try certificates.make("between", hosts: "", subject: "/CN=Between", signs: true)
+    try certificates.make("b", hosts: "DNS:*.b.test,DNS:b.test", authority: "between")
+    try certificates.addAuthority(to: "b", authority: "between")
     try certificates.make("rsa", hosts: "DNS:a.test", key: "rsa")
+    try certificates.make("address", hosts: "IP:127.0.0.1")
     var options = ["--no-master"]
-    for name in ["b", "rsa"] {
+    for name in ["b", "rsa", "address"] {
       options += ["--tls-cert", certificates.folder.file("\(name).pem")]
       options += ["--tls-key", certificates.folder.file("\(name).key")]
     }
@@ -136,6 +140,10 @@ import Testing
     // A name that is nobody's gets the default, which curl does not take for it.
     #expect(throws: (any Error).self) { try ask(address, name: "c.test") }
     #expect(throws: (any Error).self) { try ask(address, name: "x.y.b.test") }
+    #expect(try certificates.presented(address, name: "c.test") == certificates.serial("a"))
+    // An address is no name: its client names none.
+    let byAddress = try Curl.get("https://\(address)", ["--cacert", certificates.authority])
+    #expect(try EnvironReport(byAddress)["SSL_TLS_SNI"] == nil)
     // Keys of both kinds for one name: a client that has RSA alone is served too.
     let rsa = try ask(address, "/", ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256"])
     #expect(try EnvironReport(rsa)["SSL_CIPHER"] == "ECDHE-RSA-AES128-GCM-SHA256")

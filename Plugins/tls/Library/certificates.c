@@ -168,18 +168,21 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *c
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* RFC 6066 §3: a client that names no host, or none of ours, gets the default. */
+/* RFC 6066 §3: a client that names none of our hosts gets the default, and one that names none at all the
+   one that its session began with. */
 static int choose_name(SSL *ssl, int *alert, void *argument) {
   const ctls_set *set = argument;
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   (void)alert;
   if (!name) return SSL_TLSEXT_ERR_NOACK;
+  SSL_CTX *chosen = set->contexts[0];
   for (size_t i = 0; i < set->count; i++) {
     X509 *leaf = SSL_CTX_get0_certificate(set->contexts[i]);
     if (X509_check_host(leaf, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) != 1) continue;
-    SSL_set_SSL_CTX(ssl, set->contexts[i]);
+    chosen = set->contexts[i];
     break;
   }
+  SSL_set_SSL_CTX(ssl, chosen);
   return SSL_TLSEXT_ERR_OK;
 }
 
@@ -199,6 +202,7 @@ static SSL_CTX *context_of(const ctls_plan *plan, ctls_set *set, complaint why) 
   SSL_CTX_set_tlsext_servername_arg(context, set);
   nsgi_tls_use_tickets(context);
   nsgi_tls_staple(context);
+  nsgi_tls_pause(context, 0);
   int is_good = use_ciphers(context, plan->ciphers, why) && nsgi_tls_use_clients(context, plan, why);
   if (is_good && !SSL_CTX_set1_groups_list(context, plan->curves ? plan->curves : usual_curves)) {
     snprintf(why.text, why.room, "--tls-curves: OpenSSL cannot use \"%s\"; write it as in %s",
@@ -223,6 +227,13 @@ int64_t nsgi_tls_ends(ctls_set *set, size_t place, const char **name) {
   return set->ends[place].at;
 }
 
+/* Whether one signature takes about as long as a call may hold the loop, or longer: RSA above 2048 bits takes
+   2 to 5 ms, and OpenSSL 3.0 has fast code for few curves above 256 bits. */
+static int is_heavy(const EVP_PKEY *key) {
+  const int is_rsa = EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS");
+  return EVP_PKEY_get_bits(key) > (is_rsa ? 2048 : 256);
+}
+
 static int add_identity(const ctls_plan *plan, const ctls_identity *identity, ctls_set *set, complaint why) {
   ERR_clear_error();
   const char *name = identity->certificate.name;
@@ -245,6 +256,7 @@ static int add_identity(const ctls_plan *plan, const ctls_identity *identity, ct
         !(is_good = SSL_CTX_use_certificate(context, leaf) && SSL_CTX_use_PrivateKey(context, key)))
       snprintf(why.text, why.room, "the certificate %s cannot be used (%s)", name, nsgi_tls_reason());
     is_good = is_good && add_chain(context, &identity->certificate, why);
+    if (is_good && is_heavy(key)) nsgi_tls_pause(context, 1);
   }
   if (is_good) note_end(set, nsgi_tls_seconds(X509_get0_notAfter(leaf)), name);
   X509_free(leaf);

@@ -1,10 +1,7 @@
 /* A connection's session: ciphertext comes through `lend`, and bytes to be sent are in the session's own
    buffer. OpenSSL sees both through a BIO of ours: there is no descriptor, and no copy but its own. */
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,6 +16,10 @@ typedef struct session {
   /* The lent bytes. */
   const unsigned char *in;
   size_t in_count;
+  /* A copy of those that came after a hello, while its key is used; NULL for none. */
+  unsigned char *rest;
+  /* The key may be used for the hello that was read last. */
+  int may_toil;
   /* OpenSSL's state: one thread may read while another seals. */
   pthread_mutex_t lock;
   /* A record that OpenSSL wrote while it read: it goes last, after what another thread is sealing. */
@@ -100,47 +101,52 @@ BIO_METHOD *nsgi_tls_blocks(void) {
   return method;
 }
 
-/* MARK: Tickets */
+/* MARK: The key */
 
-/* A ticket with the newest key, or the key with which one was made:
- * SSL_CTX_set_tlsext_ticket_key_evp_cb(3). */
-static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                      EVP_MAC_CTX *mac, int encrypts) {
-  const ctls_set *set = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-  size_t place = 0;
-  if (encrypts) {
-    if (!set->key_count || RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) <= 0) return 0;
-    memcpy(name, set->keys[0], 16);
-  } else {
-    while (place < set->key_count && memcmp(set->keys[place], name, 16) != 0) place++;
-    if (place == set->key_count) return 0;
+/* OpenSSL has read a hello that resumes no session, and is about to use the key: SSL_CTX_set_cert_cb(3).
+   After -1 it returns SSL_ERROR_WANT_X509_LOOKUP, and asks again when it goes on. */
+static int before_key(SSL *ssl, void *heavy) {
+  session *s = SSL_get_app_data(ssl);
+  if (s->may_toil) {
+    s->may_toil = 0;
+    return 1;
   }
-  unsigned char *key = (unsigned char *)set->keys[place];
-  OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key + 48, 32),
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0),
-      OSSL_PARAM_construct_end(),
-  };
-  if (!EVP_MAC_CTX_set_params(mac, parameters)) return -1;
-  if (!EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key + 16, iv, encrypts)) return -1;
-  return place == 0 ? 1 : 2;
+  s->face.is_heavy = heavy != NULL;
+  return -1;
 }
 
-void nsgi_tls_use_tickets(SSL_CTX *context) { SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key); }
+void nsgi_tls_pause(SSL_CTX *context, int is_heavy) {
+  static char heavy;
+  SSL_CTX_set_cert_cb(context, before_key, is_heavy ? &heavy : NULL);
+}
 
-static void use_keys(ctls_set *set, const unsigned char *keys, size_t count) {
-  set->key_count = count < CTLS_KEYS ? count : CTLS_KEYS;
-  OPENSSL_cleanse(set->keys, sizeof set->keys);
-  memcpy(set->keys, keys, set->key_count * CTLS_KEY_BYTES);
+/* Copies the lent bytes that were not read. A client that keeps to the protocol sends none before it has the
+   answer to its hello. */
+static int keep_rest(session *s) {
+  unsigned char *copy = s->in_count ? malloc(s->in_count) : NULL;
+  if (s->in_count && !copy) return 0;
+  if (copy) memcpy(copy, s->in, s->in_count);
+  free(s->rest);
+  s->rest = copy;
+  s->in = copy;
+  return 1;
 }
 
 /* MARK: Life */
 
-static ctls_session *open_session(ctls_set *set) {
+/* The context for an address, in case that the client names no host (RFC 6066 §3: an address is no name). */
+static SSL_CTX *context_of(const ctls_set *set, const char *reached) {
+  for (size_t i = 0; reached && i < set->count; i++)
+    if (X509_check_ip_asc(SSL_CTX_get0_certificate(set->contexts[i]), reached, 0) == 1)
+      return set->contexts[i];
+  return set->contexts[0];
+}
+
+static ctls_session *open_session(ctls_set *set, const char *reached) {
   session *s = calloc(1, sizeof *s);
   if (!s) return NULL;
-  s->ssl = SSL_new(set->contexts[0]);
-  BIO *bio = s->ssl ? BIO_new(set->blocks) : NULL;
+  s->ssl = SSL_new(context_of(set, reached));
+  BIO *bio = s->ssl && SSL_set_app_data(s->ssl, s) ? BIO_new(set->blocks) : NULL;
   if (!bio) {
     SSL_free(s->ssl);
     free(s);
@@ -160,6 +166,7 @@ static ctls_session *open_session(ctls_set *set) {
 static void close_session(ctls_session *face) {
   session *s = (session *)face;
   SSL_free(s->ssl);
+  free(s->rest);
   free(face->out);
   for (int i = 0; i < CTLS_FACTS; i++) free(s->facts[i]);
   pthread_mutex_destroy(&s->lock);
@@ -171,6 +178,10 @@ static void close_session(ctls_session *face) {
 
 static void lend(ctls_session *face, const void *bytes, size_t count) {
   session *s = (session *)face;
+  if (s->rest) {
+    free(s->rest);
+    s->rest = NULL;
+  }
   s->in = bytes;
   s->in_count = count;
 }
@@ -187,6 +198,10 @@ static long stopped(session *s, int result) {
   switch (SSL_get_error(s->ssl, result)) {
     case SSL_ERROR_WANT_READ: return CTLS_WANTS;
     case SSL_ERROR_ZERO_RETURN: return CTLS_ENDED;
+    case SSL_ERROR_WANT_X509_LOOKUP:
+      if (keep_rest(s)) return CTLS_TOILS;
+      s->reason = "there is no memory";
+      return CTLS_FAILED;
     default:
       s->reason = why_failed(s);
       ERR_clear_error();
@@ -218,10 +233,28 @@ static long read_plain(ctls_session *face, void *to, size_t room) {
   s->is_reading = 0;
   pthread_mutex_unlock(&s->lock);
   if (result <= 0) {
-    s->in_count = 0;
+    if (result != CTLS_TOILS) s->in_count = 0;
     face->reading = (int)result;
   }
   return result;
+}
+
+static void toil(ctls_session *face) {
+  session *s = (session *)face;
+  pthread_mutex_lock(&s->lock);
+  // It ends before anything is read: later messages may contain tickets, whose keys belong to the reader.
+  const size_t rest = s->in_count;
+  s->in_count = 0;
+  s->may_toil = 1;
+  ERR_clear_error();
+  const int result = SSL_do_handshake(s->ssl);
+  if (result <= 0 && SSL_get_error(s->ssl, result) != SSL_ERROR_WANT_READ) {
+    s->reason = why_failed(s);
+    face->reading = CTLS_FAILED;
+  }
+  ERR_clear_error();
+  s->in_count = rest;
+  pthread_mutex_unlock(&s->lock);
 }
 
 static const char *reason_of(ctls_session *face) {
@@ -336,10 +369,10 @@ static int speaks_http2(ctls_session *face) {
 
 __attribute__((visibility("default"))) const ctls_table *nsgi_tls_table(void) {
   static const ctls_table table = {
-      CTLS_VERSION, nsgi_tls_make, nsgi_tls_drop, use_keys, open_session, close_session, lend,
+      CTLS_VERSION, nsgi_tls_make, nsgi_tls_drop, nsgi_tls_use_keys, open_session, close_session, lend,
       read_plain,   seal,          end,           sent,     reason_of,    fact,
       nsgi_tls_ends, speaks_http2,  nsgi_tls_key_kind, nsgi_tls_verify,
-      nsgi_tls_staples, nsgi_tls_misses,
+      nsgi_tls_staples, nsgi_tls_misses, toil,
   };
   return &table;
 }

@@ -275,6 +275,7 @@ extension Worker {
     case .topics: heedTopics()
     case .replaces(let replacement): install(replacement)
     case .certificates(let others, let number): present(others, number: number)
+    case .toiled(let token, let carrier): return toiled(token, carrier)
     case .cameHome: return giveBack()
     case .threadLeft: break
     }

@@ -21,6 +21,8 @@ struct Acceptor {
   var left = Worker.acceptsInARow
   /// What its sockets with TLS present.
   var presented: Presented
+  /// The last turn, by its time, in which the loop itself has used a key of TLS.
+  var lastToil: UInt64 = 0
   /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
   let webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
     $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }

@@ -144,4 +144,6 @@ struct Preface: OptionSet {
   static let tls = Preface(rawValue: 4)
   /// The client may speak HTTP/2.
   static let http2 = Preface(rawValue: 8)
+  /// A step of the TLS handshake is taken beside the loop.
+  static let handshake = Preface(rawValue: 16)
 }

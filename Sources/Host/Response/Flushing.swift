@@ -179,8 +179,9 @@ extension Worker {
     if !connection.outlet.isBlocked { setInterest(connection, .read) }
   }
 
-  /// Waits for input, unless that is impossible.
+  /// Waits for input, unless that is impossible, or a step of the handshake comes first.
   func watchOrClose(_ connection: ConnectionPointer) {
+    if connection.preface.contains(.handshake) { return }
     let isOver = connection.isClosing && connection.state != .lingering
     if isOver, !connection.hasOutput { return close(connection) }
     watchInput(connection)

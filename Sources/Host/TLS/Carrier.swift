@@ -16,6 +16,8 @@ enum CarrierReading: Equatable {
   case failed
   /// These are the first bytes, and they belong to an HTTP request without TLS.
   case plain
+  /// The handshake's next step uses the key: `toil` takes it.
+  case toils
 }
 
 extension UnsafeMutablePointer where Pointee == ctls_session {
@@ -37,9 +39,16 @@ extension UnsafeMutablePointer where Pointee == ctls_session {
     case Int(CTLS_WANTS.rawValue): .wants
     case Int(CTLS_ENDED.rawValue): .ended
     case Int(CTLS_PLAIN.rawValue): .plain
+    case Int(CTLS_TOILS.rawValue): .toils
     default: .failed
     }
   }
+
+  /// The step that uses the key may take longer than a millisecond.
+  var isHeavy: Bool { pointee.is_heavy != 0 }
+
+  /// Takes that step. Any thread, while no other touches the session.
+  func toil() { table.toil(self) }
 
   /// Why it cannot be read: OpenSSL's words, nothing from the peer.
   var reason: String { table.reason(self).map { String(cString: $0) } ?? "" }

@@ -32,6 +32,8 @@ enum TLSLibrary {
 /// last of its sessions has ended.
 struct TLSIdentities: @unchecked Sendable {
   private let set: OpaquePointer
+  /// There is a choice.
+  private let hasSeveral: Bool
 
   /// - Parameters:
   ///   - files: contents of all files that the settings name.
@@ -77,6 +79,7 @@ struct TLSIdentities: @unchecked Sendable {
       throw ServerFailure(reason.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
     }
     set = made
+    hasSeveral = identities.count > 1
   }
 
   /// Keys of tickets in hexadecimal digits, newest first; called by the leader.
@@ -119,8 +122,13 @@ struct TLSIdentities: @unchecked Sendable {
   /// Lets no more sessions begin with it.
   func drop() { TLSLibrary.table?.pointee.drop(set) }
 
-  /// A connection's session; nil if there is no memory.
-  func open() -> Carrier? { TLSLibrary.table?.pointee.open(set) }
+  /// The session of a connection; nil if there is no memory.
+  func open(for fd: Int32) -> Carrier? {
+    guard hasSeveral, let address = try? System.localAddress(fd) else {
+      return TLSLibrary.table?.pointee.open(set, nil)
+    }
+    return PeerAddress(address).text.withCString { TLSLibrary.table?.pointee.open(set, $0) }
+  }
 
   /// The sets of all sockets with TLS, in their order.
   static func all(

@@ -6,7 +6,7 @@ import Wire
 /// TLS on the way in: the socket holds ciphertext, and the codec sees plaintext. Everything in one piece of
 /// ciphertext is taken at once, so that nothing is left in a session that no event would report. These
 /// connections belong to epoll on either loop: the ring brings blocks that would have to be opened between
-/// completions, and a handshake would hold up all of these.
+/// completions, and a handshake would hold up all of these. (Handshakes.swift: those that take long.)
 extension Worker {
   /// A connection has come to a TLS socket.
   func beginSealed(_ connection: ConnectionPointer, _ place: Int) {
@@ -16,7 +16,7 @@ extension Worker {
     connection.preface.insert(.tls)
     // Without one nothing is read.
     let identities = acceptor.presented.identities
-    connection.outlet.carrier = place < identities.count ? identities[place].open() : nil
+    connection.outlet.carrier = place < identities.count ? identities[place].open(for: connection.fd) : nil
     if clinux_realtime_s() >= acceptor.presented.stapleEnd { lookAtStaples() }
   }
 
@@ -41,10 +41,12 @@ extension Worker {
   }
 
   /// Opens ciphertext into the connection's input.
+  ///
+  /// - Parameter bytes: empty after a step beside the loop: the session still has what it was lent.
   private func unseal(
     _ connection: ConnectionPointer, _ carrier: Carrier, _ bytes: UnsafeRawBufferPointer
   ) throws(SystemError) -> Int {
-    carrier.lend(bytes)
+    if !bytes.isEmpty { carrier.lend(bytes) }
     var count = 0
     while true {
       blocks.fill(&connection.input)
@@ -59,6 +61,8 @@ extension Worker {
       case .wants:
         awaitCiphertext(connection, carrier)
         throw SystemError("recv", EAGAIN)
+      case .toils where leavesToil(connection, carrier): throw SystemError("recv", EAGAIN)
+      case .toils: carrier.toil()
       case let reading where reading != .plain:
         // Earlier input is served first; the end is reported again.
         System.shutdownReading(connection.fd)
@@ -113,13 +117,21 @@ extension Worker {
     defer { sealed.deallocate() }
     sealed.copyMemory(from: connection.input.bytes)
     connection.input.removeAll()
+    return goOnSealed(connection, carrier, UnsafeRawBufferPointer(sealed))
+  }
+
+  /// Goes on with a connection whose socket has not just been read; `bytes` as in `unseal`. True when the
+  /// codec may read on.
+  func goOnSealed(
+    _ connection: ConnectionPointer, _ carrier: Carrier, _ bytes: UnsafeRawBufferPointer
+  ) -> Bool {
     do throws(SystemError) {
-      let count = try unseal(connection, carrier, UnsafeRawBufferPointer(sealed))
+      let count = try unseal(connection, carrier, bytes)
       if count > 0, connection.outlet.carrier == nil { return readSealed(connection) }
       if count > 0 { return true }
       ended(connection)
     } catch {
-      if error.wouldBlock { watchInput(connection) } else { broke(connection) }
+      if error.wouldBlock { watchOrClose(connection) } else { broke(connection) }
     }
     return false
   }

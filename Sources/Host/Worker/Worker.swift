@@ -31,6 +31,7 @@ final class Worker: @unchecked Sendable {
   /// The place for bodies and answers that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
+  let handshakes = Handshakes()
   let mounts: MountTable
   /// Files, rules and pages: what is answered without an app.
   let ownAnswers: OwnAnswers
@@ -165,6 +166,7 @@ final class Worker: @unchecked Sendable {
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     System.readsSignals ? leadership.readSignals() : leadership.waitForEnd()
     callWatch.dog.end()
+    handshakes.end()
     departure.isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
     if let failure = trouble.failure { throw failure }

@@ -128,6 +128,7 @@ extension Master {
       ("connections", .int(board[.connections].count)),
       ("webSockets", .int(board[.webSockets].count)),
       ("droppedMessages", .int(board[.droppedMessages].count)),
+      ("handshakesBeside", .int(board[.handshakes].count)),
       (
         "serving",
         .array(

@@ -6,11 +6,15 @@
   tls_client.py load HOST:PORT CA NAME FILE       one request after the other until FILE is there
   tls_client.py handshakes HOST:PORT CA NAME FILE the same, each on a connection of its own; every other one
                                                   takes the session of the one before up again
+  tls_client.py bystander HOST:PORT CA NAME PLAIN PID
+                                                  hellos, and behind them a request to HOST:PORT PLAIN, meet
+                                                  the worker PID at once; which is answered first?
   tls_client.py relay HOST:PORT CA NAME ALPN      takes connections on a port of its own, which it prints, and
                                                   passes on what they say, sealed; see relay()
 """
 import os
 import select
+import signal
 import socket
 import ssl
 import struct
@@ -170,6 +174,41 @@ def handshakes(where: str, authority: str, name: str, end: str):
   for one in clients: one.start()
   for one in clients: one.join()
   print("done", counts["done"], "failed", counts["failed"], "resumed", counts["resumed"], failures[:3])
+
+
+def stop(pid: int):
+  os.kill(pid, signal.SIGSTOP)
+  tasks = f"/proc/{pid}/task"
+
+  def runs(task: str) -> bool:
+    with open(f"{tasks}/{task}/stat") as file: return file.read().rsplit(")", 1)[1].split()[0] != "T"
+
+  while any(runs(task) for task in os.listdir(tasks)): time.sleep(0.001)
+
+
+def bystander(where: str, authority: str, name: str, plain: str, pid: str):
+  made = context(authority)
+  peers = []
+  for _ in range(8):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = made.wrap_bio(incoming, outgoing, server_hostname=name)
+    peers.append((session, socket.create_connection(address(where), timeout=60), outgoing, incoming))
+  request = socket.create_connection(address(plain), timeout=60)
+  stop(int(pid))
+  try:
+    for session, peer, outgoing, _ in peers:
+      try: session.do_handshake()
+      except ssl.SSLWantReadError: peer.sendall(outgoing.read())
+    request.sendall(b"GET /?id=0 HTTP/1.1\r\nHost: a.test\r\n\r\n")
+  finally:
+    os.kill(int(pid), signal.SIGCONT)
+  select.select([peer for _, peer, _, _ in peers], [], [], 60)
+  is_answered = request in select.select([request], [], [], 0)[0]
+  # These give up while others of theirs wait for the key.
+  reset(*(peer for _, peer, _, _ in peers[6:]))
+  for one in peers[:6]: shake_hands(*one)
+  answer(request)
+  print("answered" if is_answered else "held up")
 
 
 def reset(*peers):

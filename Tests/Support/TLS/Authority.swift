@@ -61,6 +61,31 @@ extension Certificates {
     try Data(bytes).write(to: place)
   }
 
+  /// Makes NAME.pem from the request for another certificate: for the same key and hosts, valid from the year
+  /// 2040 on.
+  public func makeLater(_ name: String, of other: String) throws {
+    let place = folder.file("later-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+    try "".write(toFile: place + "/index", atomically: true, encoding: .utf8)
+    try """
+    [ca]
+    default_ca = here
+    [here]
+    database = \(place)/index
+    new_certs_dir = \(place)
+    rand_serial = yes
+    default_md = sha256
+    policy = any
+    [any]
+    commonName = supplied
+    """.write(toFile: place + "/conf", atomically: true, encoding: .utf8)
+    _ = try run([
+      "ca", "-batch", "-notext", "-config", place + "/conf", "-cert", authority, "-keyfile",
+      folder.file("ca.key"), "-extfile", folder.file("\(other).ext"), "-startdate", "20400101000000Z",
+      "-enddate", "20410101000000Z", "-in", folder.file("\(other).csr"), "-out", folder.file("\(name).pem"),
+    ])
+  }
+
   /// Puts the authority behind a certificate in its file, as chains are written.
   public func addAuthority(to name: String, authority: String = "ca") throws {
     let pem = folder.file("\(name).pem")

@@ -45,7 +45,7 @@ public final class Certificates: Sendable {
   ///
   /// - Parameters:
   ///   - hosts: subjectAltName, as `DNS:a.test,DNS:*.b.test`; empty for none.
-  ///   - key: "ec" or "rsa".
+  ///   - key: "ec", "rsa" or "rsa:BITS".
   ///   - days: how long it is valid from now on; 0: it has expired.
   ///   - authority: the name of its files; that of all tests, or one that was made here.
   ///   - signs: it is one itself.
@@ -57,7 +57,8 @@ public final class Certificates: Sendable {
       folder.file("\(name).pem"), folder.file("\(name).key"), folder.file("\(name).csr")
     )
     let kind =
-      key == "ec" ? ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] : ["rsa:2048"]
+      key == "ec"
+      ? ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] : [key == "rsa" ? "rsa:2048" : key]
     _ = try run(
       ["req", "-new", "-newkey"] + kind + ["-nodes", "-subj", subject, "-keyout", file, "-out", asked])
     let extensions = folder.file("\(name).ext")

@@ -2,14 +2,15 @@
    else loads that library, and `version` only detects a file left over from another build.
 
    A session never touches a descriptor. It is lent ciphertext, gives plaintext, and keeps ciphertext until it
-   has been sent. One thread at a time may seal and take sealed bytes; another may read at the same time. */
+   has been sent. One thread at a time may seal and take sealed bytes; another may read at the same time.
+   While a thread is in `toil`, no other may touch the session. */
 #ifndef CTLS_H
 #define CTLS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTLS_VERSION 3
+#define CTLS_VERSION 4
 
 /* The name of the function that gives the table: const ctls_table *nsgi_tls_table(void). */
 #define CTLS_ENTRY "nsgi_tls_table"
@@ -29,7 +30,7 @@ typedef struct ctls_identity {
 
 /* What a listening socket presents and requires. */
 typedef struct ctls_plan {
-  /* At least one; the first is for clients that name no host, or one that is in none of them. */
+  /* At least one; the first is for clients that name a host that is in none of them, or none. */
   const ctls_identity *identities;
   size_t count;
   /* Authorities of client certificates; absent: clients are not asked for one. */
@@ -71,7 +72,10 @@ enum ctls_reading {
   /* Nothing can be read any more; `reason` tells why. */
   CTLS_FAILED = -2,
   /* The first bytes belong to an HTTP request without TLS. Nothing was consumed. */
-  CTLS_PLAIN = -3
+  CTLS_PLAIN = -3,
+  /* The handshake's next step uses the key, which takes long: `toil` takes it, and reading goes on after
+     that. What was lent and not read is kept. */
+  CTLS_TOILS = -4
 };
 
 /* A connection's session. These fields belong to the thread that seals. */
@@ -83,6 +87,8 @@ typedef struct ctls_session {
   int is_secure;
   /* The last result of a read that was not a number of bytes. */
   int reading;
+  /* After CTLS_TOILS: that step may take longer than a millisecond. */
+  int is_heavy;
 } ctls_session;
 
 typedef struct ctls_set ctls_set;
@@ -128,8 +134,9 @@ typedef struct ctls_table {
   void (*drop)(ctls_set *set);
   /* Keys of tickets, newest first, CTLS_KEY_BYTES each. Called by the thread that reads. */
   void (*tickets)(ctls_set *set, const unsigned char *keys, size_t count);
-  /* NULL if there is no memory. Holds its set. */
-  ctls_session *(*open)(ctls_set *set);
+  /* NULL if there is no memory. Holds its set. `reached` is the address at which the client has reached the
+     server, as text, for a client that names no host; NULL: it gets the first certificate. */
+  ctls_session *(*open)(ctls_set *set, const char *reached);
   void (*close)(ctls_session *session);
   /* Lends ciphertext to the reads that follow, until one of them gives no bytes. */
   void (*lend)(ctls_session *session, const void *bytes, size_t count);
@@ -160,6 +167,9 @@ typedef struct ctls_table {
   int64_t (*staples)(ctls_set *set, size_t place, const char **name);
   /* Whether a name of the certificates of `before` is in none of those of `set`; if so, with a sentence. */
   int (*misses)(ctls_set *set, ctls_set *before, char *reason, size_t room);
+  /* Takes the step for which a read has given CTLS_TOILS, once. Any thread. The next read, before which
+     nothing is lent, tells how it went. */
+  void (*toil)(ctls_session *session);
 } ctls_table;
 
 #endif

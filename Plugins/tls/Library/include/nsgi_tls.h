@@ -1,5 +1,6 @@
 /* What the parts of the library share: certificates.c makes sets, also from what clients.c and stapling.c
-   read; names.c compares them, and session.c uses them. signatures.c is independent. */
+   read; names.c compares them, and session.c uses them, with the keys of tickets.c. signatures.c is
+   independent. */
 #ifndef NSGI_TLS_LIBRARY_H
 #define NSGI_TLS_LIBRARY_H
 
@@ -60,8 +61,12 @@ enum ctls_key_kind nsgi_tls_key_kind(const ctls_file *file, char *reason, size_t
 int nsgi_tls_verify(const ctls_signature *what, char *reason, size_t room);
 int64_t nsgi_tls_staples(ctls_set *set, size_t place, const char **name);
 int nsgi_tls_misses(ctls_set *set, ctls_set *before, char *reason, size_t room);
+/* Keys of tickets, newest first. */
+void nsgi_tls_use_keys(ctls_set *set, const unsigned char *keys, size_t count);
 /* Makes a context find the ticket keys in its set. */
 void nsgi_tls_use_tickets(SSL_CTX *context);
+/* Makes sessions of a context stop before they use its keys (CTLS_TOILS), one of which is heavy or none. */
+void nsgi_tls_pause(SSL_CTX *context, int is_heavy);
 /* The BIO through which sessions read what they were lent; NULL if there is no memory. */
 BIO_METHOD *nsgi_tls_blocks(void);
 

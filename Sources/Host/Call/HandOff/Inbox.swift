@@ -34,6 +34,9 @@ final class Inbox: @unchecked Sendable {
     case replaces(Replacement)
     /// Certificates that a master has handed over are ready to be presented.
     case certificates([TLSIdentities], number: Int)
+    /// The step of a handshake that uses the key was taken; the token shows whether its connection still
+    /// lives.
+    case toiled(Token, Carrier)
     /// The home thread has returned from a call that had left the loop.
     case cameHome
     /// A host thread has taken its leave of a retired app.
