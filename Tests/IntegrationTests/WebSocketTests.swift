@@ -171,6 +171,12 @@ import Testing
     #expect(try client.next() == .ping(Array("are you there".utf8)))
     try client.send("frame")
     #expect(try client.next() == .text("a frame") && client.next() == .text("a frame"))
+    // Lent messages arrive, and are given back, those for nobody as well.
+    for (count, back) in [(0, 2), (5, 4), (100_000, 6)] {
+      try client.send("lend \(count)")
+      #expect(try client.next() == .text(String(repeating: "y", count: count)))
+      #expect(try client.next() == .text("lent 0 -2 -3, \(back) back"))
+    }
     try client.send("close 4001 go away")
     #expect(try client.next() == .close(4001, "go away"))
     try client.close(4001)

@@ -355,7 +355,7 @@ class Topics {
   /// Throws an Error on a host without WebSockets, or without publish_all.
   explicit Topics(const nsgi_host *host)
       : table_(static_cast<const nsgi_websocket *>(host->extension("nsgi.websocket/1"))) {
-    if (!table_ || table_->size < sizeof(nsgi_websocket)) throw Error(NSGI_MISUSE);
+    if (!table_ || table_->size < offsetof(nsgi_websocket, lend)) throw Error(NSGI_MISUSE);
   }
 
   /// To those of this worker, but for one (0: none); how many took it.

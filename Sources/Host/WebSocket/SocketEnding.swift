@@ -47,6 +47,8 @@ extension Worker {
   func endSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     let isClosed = socket.pointee.endCode != WebSocketGrammar.broken
     letGo(connection, socket)
+    // What it was to be looked at for is over: in its turn it would be taken for one between two requests.
+    connection.isPostponed = false
     if connection.outlet.isLost || connection.incoming == .ended { return close(connection) }
     connection.expectsNoMore = isClosed
     if connection.isStream { endTunnel(connection) }
@@ -85,13 +87,37 @@ extension Worker {
     socketEnds(connection, socket, WebSocketGrammar.policy, "a message comes too slowly")
   }
 
+  /// Seconds until a WebSocket is looked after: until the next ping or, without pings, until its client has
+  /// to have gone on with what it owes, the rest of a message or room for what it was sent; nil: it owes
+  /// nothing.
+  func socketSeconds(_ connection: ConnectionPointer) -> Double? {
+    if limits.webSocketPingSeconds > 0 { return limits.webSocketPingSeconds }
+    guard let socket = connection.socket else { return nil }
+    let (isPaused, takesNothing) = socket.locked { (socket.pointee.isPaused, waiting(socket) > 0) }
+    let owesMessage = socket.pointee.reader.isInMessage && !isPaused
+    guard owesMessage || takesNothing else { return nil }
+    return min(
+      owesMessage ? bodySeconds(connection) : .infinity, takesNothing ? shortestWriteSeconds : .infinity)
+  }
+
+  /// Without pings, only a client that owes something is looked after.
+  func watchDebts(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
+    guard limits.webSocketPingSeconds == 0, connection.state == .upgraded else { return }
+    if socket.pointee.closesBy == 0, socket.pointee.endCode == 0 { setTimeout(connection, .socket) }
+  }
+
   /// Nothing has come for a while: asks the client once whether it is still there.
   func socketIsQuiet(_ connection: ConnectionPointer) {
     guard let socket = connection.socket else { return close(connection) }
+    guard socket.pointee.endCode == 0 else { return disarm(connection) }
     let takesNothing = socket.locked { waiting(socket) > 0 && !keepsPace(connection) }
     if takesNothing {
       log.info("the client of a WebSocket takes nothing (--write-timeout): \(socket.line)")
       return socketEnds(connection, socket, WebSocketGrammar.broken)
+    }
+    if limits.webSocketPingSeconds == 0 {
+      keepPace(connection, socket)
+      return watchDebts(connection, socket)
     }
     if socket.pointee.wasHeard || connection.state == .calling {
       (socket.pointee.wasHeard, socket.pointee.isPinged) = (false, false)
