@@ -73,10 +73,15 @@ import Testing
     #expect(try replacing("HTTP/1.1", "HTTP/1.0").status == 400)
     #expect(try replacing("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\nab").status == 400)
     #expect(try replacing("\r\n\r\n", "\r\nSec-WebSocket-Protocol: a b\r\n\r\n").status == 400)
+    #expect(try replacing("\r\n\r\n", "\r\nSec-WebSocket-Extensions: a;\r\n\r\n").status == 400)
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    #expect(try replacing(key, key + key).status == 400)
+    let none = try replacing("Sec-WebSocket-Version: 13\r\n", "")
+    #expect(none.status == 426 && none["Sec-WebSocket-Version"] == "13" && none["Upgrade"] == "websocket")
     #expect(try replacing("GET / ", "GET /wrong ").text == "misuse")
     #expect(try replacing("Upgrade: websocket", "Upgrade: h2c").text == "plain")
     let lines = server.process.output.split(separator: "\n").filter { $0.contains("request refused with") }
-    #expect(lines.count == 8 && lines[0].contains("Sec-WebSocket-Version is not 13: GET /"), "\(lines)")
+    #expect(lines.count == 11 && lines[0].contains("Sec-WebSocket-Version is not 13: GET /"), "\(lines)")
     #expect(server.process.output.contains("with a subprotocol that the client does not offer"))
   }
 

@@ -14,8 +14,8 @@ extension Worker {
 
   /// send(), lend() and ping(), under the lock.
   ///
-  /// - Parameter isLent: its application expects no copy, however few bytes there are: they are sent from where
-  ///   they are, unless others wait. What the client does not take at once is copied all the same.
+  /// - Parameter isLent: the bytes are sent from where they are, however few, unless others wait; what the
+  ///   client does not take at once is copied all the same.
   func send(
     _ socket: WebSocketPointer, _ opcode: WebSocketOpcode, _ bytes: UnsafeRawBufferPointer,
     isLent: Bool = false
