@@ -177,14 +177,24 @@ extension Worker {
   /// With each tick of a worker that leaves: sockets whose time is up are ended.
   func endSockets() {
     guard webSockets.slab.alive > 0, now >= departure.socketsUntil else { return }
-    closeSockets(of: nil, departure.isRetired ? WebSocketGrammar.restart : WebSocketGrammar.goingAway)
+    closeSockets(
+      of: nil, departure.isRetired ? WebSocketGrammar.restart : WebSocketGrammar.goingAway,
+      after: now &- departure.socketsUntil, spread: departure.socketsSpread)
   }
 
-  /// Closes all sockets, or those of an app that was replaced.
-  func closeSockets(of calls: AppCallsPointer?, _ code: UInt16) {
+  /// Closes all sockets, or those of an app that was replaced, whose turn has come.
+  ///
+  /// - Parameters:
+  ///   - passed: nanoseconds since the turn of the first.
+  ///   - spread: nanoseconds until that of the last.
+  func closeSockets(
+    of calls: AppCallsPointer?, _ code: UInt16, after passed: UInt64, spread: UInt64
+  ) {
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
-      guard let socket = connection.socket, calls == nil || socket.pointee.calls == calls else { continue }
+      guard let socket = connection.socket, calls == nil || socket.pointee.calls == calls,
+        Departure.turn(slot, of: spread) <= passed
+      else { continue }
       socket.locked { closeUnderLock(socket, code, .none) }
     }
   }
