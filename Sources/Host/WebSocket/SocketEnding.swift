@@ -95,9 +95,12 @@ extension Worker {
     guard let socket = connection.socket else { return nil }
     let (isPaused, takesNothing) = socket.locked { (socket.pointee.isPaused, waiting(socket) > 0) }
     let owesMessage = socket.pointee.reader.isInMessage && !isPaused
-    guard owesMessage || takesNothing else { return nil }
-    return min(
-      owesMessage ? bodySeconds(connection) : .infinity, takesNothing ? shortestWriteSeconds : .infinity)
+    switch (owesMessage, takesNothing) {
+    case (false, false): return nil
+    case (true, false): return bodySeconds(connection)
+    case (false, true): return shortestWriteSeconds
+    case (true, true): return min(bodySeconds(connection), shortestWriteSeconds)
+    }
   }
 
   /// Without pings, only a client that owes something is looked after.
