@@ -318,7 +318,7 @@ import Testing
 
   static let frontEnds: [(String, String)] = [
     ("nginx/websocket.conf", "/http"), ("nginx/websocket.conf", "/scgi"), ("nginx/websocket.conf", "/uwsgi"),
-    ("lighttpd/websocket.conf", "/"), ("haproxy/websocket.cfg", "/"),
+    ("lighttpd/websocket.conf", "/"), ("haproxy/websocket.cfg", "/"), ("apache/websocket.conf", "/"),
   ]
 
   @Test("front ends pass sockets on, in both directions and to their end", arguments: frontEnds)
