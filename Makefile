@@ -229,7 +229,7 @@ test-languages: ## build, serve, swap and crash the apps in Ada, D, Fortran, Go,
 	@$(MAKE) --no-print-directory -f apps/languages.mk
 	@cd Tests/Languages && /usr/bin/python3 -m unittest -v $(TEST)
 
-test-browser: ## look at the status page and at Django in headless Chromium; pictures in .build/screenshots (TEST=…)
+test-browser: ## look at the status page, Django and the chat in headless Chromium; pictures in .build/screenshots (TEST=…)
 	@scripts/install.sh browser
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps

@@ -50,7 +50,7 @@ declare -A languages_needs=(
 )
 
 # Hundreds of megabytes: apart from the rest, for `make test-browser`.
-declare -A browser_needs=([chromium]=chromium)
+declare -A browser_needs=([chromium]=chromium [nginx]=nginx-light [lighttpd]=lighttpd [openssl]=openssl)
 
 say() { echo "install: $*" >&2; }
 

@@ -101,7 +101,7 @@ AT(nsgi_ws_handlers, message, 8);
 AT(nsgi_ws_handlers, drain, 16);
 AT(nsgi_ws_handlers, closed, 24);
 
-SIZE(nsgi_websocket, 128);
+SIZE(nsgi_websocket, 136);
 AT(nsgi_websocket, size, 0);
 AT(nsgi_websocket, flags, 4);
 AT(nsgi_websocket, asked, 8);
@@ -119,3 +119,4 @@ AT(nsgi_websocket, subscribe, 96);
 AT(nsgi_websocket, unsubscribe, 104);
 AT(nsgi_websocket, publish, 112);
 AT(nsgi_websocket, publish_all, 120);
+AT(nsgi_websocket, lend, 128);

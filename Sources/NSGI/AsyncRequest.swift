@@ -26,7 +26,7 @@ public struct AsyncRequest: Sendable {
   /// What `AsyncResponseStream.end(trailers:)` is given reaches the client, behind a body.
   public let takesTrailers: Bool
 
-  private let exchange: AsyncExchange
+  let exchange: AsyncExchange
 
   init(_ view: UnsafePointer<nsgi_request>, _ exchange: AsyncExchange) {
     let view = view.pointee

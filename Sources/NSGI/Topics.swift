@@ -10,7 +10,9 @@ public struct Topics: @unchecked Sendable {
   init?(_ host: HostTable) {
     guard let found = host.pointee.extension("nsgi.websocket/1") else { return nil }
     table = found.assumingMemoryBound(to: nsgi_websocket.self)
-    guard Int(table.pointee.size) >= MemoryLayout<nsgi_websocket>.size else { return nil }
+    // Whatever came behind publish_all.
+    let least = MemoryLayout<nsgi_websocket>.offset(of: \.lend) ?? MemoryLayout<nsgi_websocket>.size
+    guard Int(table.pointee.size) >= least else { return nil }
   }
 
   /// Sends a text to the sockets of this worker; how many took it.

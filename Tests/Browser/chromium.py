@@ -14,9 +14,9 @@ SCREENSHOTS = PROJECT / ".build/screenshots"
 
 
 class Chromium:
-  """One browser with one page; a context manager."""
+  """One browser with one page, or with further tabs; a context manager. options: further ones of its own."""
 
-  def __init__(self):
+  def __init__(self, *options: str):
     program = shutil.which("chromium") or shutil.which("chromium-headless-shell")
     if not program:
       raise SystemExit("there is no Chromium; use: scripts/install.sh browser")
@@ -24,11 +24,11 @@ class Chromium:
     (take, self._to), (self._from, give) = os.pipe(), os.pipe()
     # Its end of the pipes are descriptors 3 and 4, whatever they are here. As root it has no sandbox.
     script = f'exec "$@" 3<&{take} 4>&{give}'
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-               "--disable-background-networking", "--remote-debugging-pipe", "--hide-scrollbars",
-               f"--user-data-dir={self._profile.name}"]
+    usual = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+             "--disable-background-networking", "--remote-debugging-pipe", "--hide-scrollbars",
+             f"--user-data-dir={self._profile.name}"]
     self._process = subprocess.Popen(
-      ["bash", "-c", script, "bash", program, *options, "about:blank"], pass_fds=(take, give),
+      ["bash", "-c", script, "bash", program, *usual, *options, "about:blank"], pass_fds=(take, give),
       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     os.close(take)
     os.close(give)
@@ -36,11 +36,25 @@ class Chromium:
     self.events: list[dict] = []
 
   def __enter__(self) -> "Chromium":
+    self.tab()
+    return self
+
+  def tab(self) -> str:
+    """Opens another tab, which is the page from now on; its name for `turn`."""
+    self._session = None
     target = self.ask("Target.createTarget", url="about:blank")["targetId"]
     self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
     for domain in ("Page", "Runtime", "Network", "Log"):
       self.ask(f"{domain}.enable")
-    return self
+    return self._session
+
+  def turn(self, tab: str):
+    """Makes a tab the page that everything else is about."""
+    self._session = tab
+
+  def leave(self):
+    """Goes to an empty page, as whoever closes the tab."""
+    self.ask("Page.navigate", url="about:blank")
 
   def __exit__(self, *_):
     try:

@@ -16,8 +16,7 @@ import Testing
     "streams and connections that break end their sockets with 1006, and only these",
     arguments: Doorway.ofStreams)
   func breaks(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind)
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind)
     let sockets = try (0..<5).map { _ in try HTTP2Socket(client) }
     try sockets[0].reset()
     try waitForEnds(1, 1006, door)
@@ -40,8 +39,7 @@ import Testing
 
   @Test("an application closes with code and reason, and its client answers", arguments: Doorway.ofStreams)
   func applicationCloses(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind)
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind)
     let socket = try HTTP2Socket(client)
     try socket.send("ping")
     #expect(try socket.next() == .ping(Array("are you there".utf8)))
@@ -55,15 +53,13 @@ import Testing
     #expect(try socket.next() == .end)
     #expect(socket.ending == .whole)
     try waitForEnds(1, 4001, door)
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test(
     "frames that are wrong close the socket with their code, and nothing else", arguments: Doorway.ofStreams)
   func refusesFrames(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind, ["--websocket-max-message", "1000"])
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind, ["--websocket-max-message", "1000"])
     let bystander = try HTTP2Socket(client)
     func code(_ bytes: [UInt8]) throws -> WebSocketClient.Frame {
       let socket = try HTTP2Socket(client)
@@ -79,14 +75,12 @@ import Testing
     #expect(try code(WebSocketClient.frame(1, [1], reserved: 0x40)) == .close(1002, ""))
     try bystander.send("here")
     #expect(try bystander.next() == .text("here") && client.goAways.isEmpty)
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test("a silent client is pinged; one that answers stays, one that does not loses its stream")
   func pings() throws {
-    let door = try Doorway.ofSockets(.h2c, ["--websocket-ping", "0.5"])
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(.h2c, ["--websocket-ping", "0.5"])
     let (silent, open) = (try HTTP2Socket(client), try HTTP2Socket(client))
     // PING of HTTP/2 is no sign of life of a socket.
     while silent.ending == .open {
@@ -101,16 +95,14 @@ import Testing
     while case .ping = frame { frame = try open.next() }
     #expect(frame == .text("here"))
     #expect(door.server.process.output.contains("has answered no ping (--websocket-ping): GET /"))
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test(
     "a stop closes sockets with 1001, and the connection behind the last of them",
     arguments: Doorway.ofStreams)
   func stops(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind)
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind)
     let sockets = try (0..<3).map { _ in try HTTP2Socket(client) }
     for socket in sockets {
       try socket.send("here")
@@ -143,8 +135,7 @@ import Testing
     try "".write(toFile: gate, atomically: true, encoding: .utf8)
     try waitForEnds(1, 1006, door)
     #expect(door.server.process.output.contains("takes too long for a message of GET /"))
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test(
@@ -166,15 +157,14 @@ import Testing
     }
     #expect(try half.next() == .close(1008, ""))
     try waitForEnds(1, 1008, door)
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test(
     "a client that never opens a window is let go, though it goes on talking", arguments: Doorway.ofStreams)
   func takesNothing(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind, ["--write-timeout", "1", "--write-min-rate", "0"])
-    let client = try door.client(window: 1000)
+    let (door, client) = try Doorway.connected(
+      kind, ["--write-timeout", "1", "--write-min-rate", "0"], window: 1000)
     let (shut, open) = (try HTTP2Socket(client), try HTTP2Socket(client))
     try shut.send("size 100000")
     try Deadline.usual.wait(for: "its end") {
@@ -189,14 +179,12 @@ import Testing
     try waitForEnds(1, 1006, door)
     try open.send("here")
     #expect(try open.next() == .text("here") && client.exchange("/").text == "plain")
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test("a client that does not answer the close frame is cut off in time")
   func answersNoClose() throws {
-    let door = try Doorway.ofSockets(.h2c, ["--websocket-ping", "0"])
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(.h2c, ["--websocket-ping", "0"])
     let socket = try HTTP2Socket(client)
     try socket.send("close 4001 enough")
     #expect(try socket.next() == .close(4001, "enough"))
@@ -211,7 +199,6 @@ import Testing
     try waitForEnds(1, 1006, door)
     #expect(!door.server.process.output.contains("flooded"))
     #expect(try client.exchange("/").text == "plain")
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 }

@@ -13,6 +13,20 @@ extension Doorway {
   ) throws -> Doorway {
     try Doorway(kind, app: FixtureApp.path("websockets", defines: defines), ["--no-master", "-L"] + options)
   }
+
+  /// The same, and a connection to it whose client lets so much of each stream come.
+  static func connected(
+    _ kind: Kind, _ options: [String] = [], defines: [String] = [], window: UInt32 = HTTP2Client.widest
+  ) throws -> (door: Doorway, client: HTTP2Client) {
+    let door = try ofSockets(kind, options, defines: defines)
+    return (door, try door.client(window: window))
+  }
+}
+
+/// Ends a connection and its server, which has nothing to complain of.
+func stop(_ door: Doorway, _ client: HTTP2Client) throws {
+  client.socket.close()
+  try stop(door)
 }
 
 @Suite struct HTTP2SocketTests {
@@ -50,8 +64,7 @@ extension Doorway {
       $0.contains("closed with 1000 'bye' late -2") ? () : nil
     }
     #expect(try client.exchange("/").text == "plain" && client.goAways.isEmpty)
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test("a client that is not ours says the same", arguments: Doorway.ofStreams)
@@ -73,8 +86,7 @@ extension Doorway {
   @Test(
     "the answer is 200 with what was agreed on, and early frames go both ways", arguments: Doorway.ofStreams)
   func handshake(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind)
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind)
     let fields = HTTP2Socket.fields + [(name: "sec-websocket-protocol", value: "chat")]
     let id = try client.connect("/early", fields: fields)
     // Before the answer is here.
@@ -91,30 +103,26 @@ extension Doorway {
       return client.soFar(id).body.count >= expected.count ? () : nil
     }
     #expect(client.soFar(id).body == expected)
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test("messages are compressed where the client can", arguments: Doorway.ofStreams)
   func deflates(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind)
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind)
     let socket = try HTTP2Socket(client, fields: [("sec-websocket-extensions", "permessage-deflate")])
     #expect(socket["sec-websocket-extensions"] != nil)
     try socket.send("size 100000")
     // FIN, RSV1 and text; shorter than it was.
     let head = try socket.receive(exactly: 2)
     #expect(head[0] == 0xc1 && head[1] < 127, "\(head)")
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   // MARK: Refusals
 
   @Test("a handshake that is wrong gets its status, and the log a line", arguments: Doorway.ofStreams)
   func refusesHandshakes(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind, ["--websocket-origin", "self"])
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind, ["--websocket-origin", "self"])
     func ask(_ fields: [(name: String, value: String)], _ target: String = "/") throws -> HTTP2Client.Answer {
       let answer = try client.answer(try client.connect(target, fields: fields))
       #expect(answer.ending == .whole && answer["upgrade"] == nil, "\(answer)")
@@ -133,16 +141,14 @@ extension Doorway {
     let own = try HTTP2Socket(client, fields: [("origin", "https://localhost")])
     try own.send("here")
     #expect(try own.next() == .text("here"))
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test(
     "CONNECT for something else is a 501, and a malformed one costs its stream alone",
     arguments: Doorway.ofStreams)
   func otherConnects(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind)
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(kind)
     let socket = try HTTP2Socket(client)
     func ask(
       _ method: String, without name: String = "", as other: String = "websocket"
@@ -162,8 +168,7 @@ extension Doorway {
     #expect(try ask("GET").ending == .reset(1))
     try socket.send("here")
     #expect(try socket.next() == .text("here") && client.goAways.isEmpty)
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test("an answer that is no WebSocket is never a success", arguments: Doorway.ofStreams)
@@ -181,8 +186,7 @@ extension Doorway {
     }
     #expect(door.server.process.output.contains("501: it asks for a WebSocket"))
     #expect(try client.exchange("/ok").text == "ok")
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test("no more sockets are open than may be, and the status shows how many there are")
@@ -233,8 +237,7 @@ extension Doorway {
     try "".write(toFile: gate, atomically: true, encoding: .utf8)
     try shut.say(Array(frame[(sent + more)...]))
     #expect(try shut.next() == .text("open") && shut.next() == .binary(bytes))
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test(
@@ -251,16 +254,14 @@ extension Doorway {
     try "".write(toFile: gate, atomically: true, encoding: .utf8)
     #expect(try first.next() == .text("open"))
     for message in messages { #expect(try second.next() == .binary(message)) }
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test(
     "a client that lets nothing come fills its queue, and no more; then there is room",
     arguments: Doorway.ofStreams)
   func backpressure(kind: Doorway.Kind) throws {
-    let door = try Doorway.ofSockets(kind, ["--websocket-queue", "100000"])
-    let client = try door.client(window: 20_000)
+    let (door, client) = try Doorway.connected(kind, ["--websocket-queue", "100000"], window: 20_000)
     let (shut, open) = (try HTTP2Socket(client), try HTTP2Socket(client))
     try shut.send("flood 10000")
     let taken = try door.server.process.waitForOutput("the flood") { output in
@@ -274,14 +275,12 @@ extension Doorway {
     for _ in 0..<taken { #expect(try shut.next() == .binary([UInt8](repeating: 0, count: 10_000))) }
     try shut.send("drains")
     #expect(try shut.next() == .text("drains 1"))
-    client.socket.close()
-    try stop(door)
+    try stop(door, client)
   }
 
   @Test("topics reach sockets of HTTP/1.1 and of HTTP/2", arguments: [[], ["ALONE"]])
   func topics(defines: [String]) throws {
-    let door = try Doorway.ofSockets(.h2c, defines: defines)
-    let client = try door.client()
+    let (door, client) = try Doorway.connected(.h2c, defines: defines)
     let streams = try (0..<2).map { _ in try HTTP2Socket(client) }
     let other = try WebSocketClient(try door.server.address("http"))
     for stream in streams {

@@ -80,6 +80,51 @@ enum Language: String, CaseIterable, CustomTestStringConvertible {
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
+  @Test(
+    "sockets are accepted, and their messages awaited, answered and lent", arguments: [Language.cpp, .swift])
+  func sockets(language: Language) throws {
+    let server = try server(language)
+    #expect(try get("/socket", server).status == 426)
+    let address = try server.address("http")
+    let client = try WebSocketClient(address, "/socket", fields: "Sec-WebSocket-Protocol: chat\r\n")
+    #expect(client.head.contains("Sec-WebSocket-Protocol: chat\r\n") && client.head.contains("X-Kit: 1\r\n"))
+    for count in [0, 5, 100_000] {
+      try client.send(TestBody.bytes(count))
+      #expect(try client.next() == .binary(TestBody.bytes(count)))
+    }
+    // More than is taken at a time.
+    var many: [UInt8] = []
+    for number in 0..<100 { many += WebSocketClient.frame(1, Array("\(number)".utf8)) }
+    try client.socket.send(many)
+    for number in 0..<100 { #expect(try client.next() == .text("\(number)")) }
+    try client.send("lend")
+    #expect(try client.next() == .text("lent"))
+    try client.send("join")
+    try client.send("joined")
+    #expect(try client.next() == .text("joined") && get("/publish", server).text == "1 1")
+    #expect(try client.next() == .text("to this worker") && client.next() == .text("to all"))
+    try client.close(1000)
+    #expect(try client.next() == .close(1000, "") && client.next() == .end)
+    _ = try server.process.waitForOutput("its end") { $0.contains("a socket has ended with 1000") ? () : nil }
+    let ends: [(String, WebSocketClient.Frame)] = [
+      ("close", .close(4001, "bye")), ("throw", .close(1011, "")),
+    ]
+    for (word, frame) in ends {
+      let other = try WebSocketClient(address, "/socket")
+      try other.send(word)
+      #expect(try other.next() == frame, "\(word)")
+      try other.close(1000)
+      #expect(try other.next() == .end)
+    }
+    #expect(server.process.output.contains("thrown on purpose"), "\(server.process.output)")
+    // The host answers a malformed handshake; the application does not notice.
+    let socket = try server.connect()
+    let fields = WebSocketClient.fields.replacingOccurrences(of: "13", with: "8")
+    try socket.send("GET /socket HTTP/1.1\r\n\(fields)\r\n")
+    #expect(try socket.receiveReply().status == 426)
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("hints before the response, and fields behind both bodies", arguments: Language.allCases)
   func trailers(language: Language) throws {
     let server = try server(language)

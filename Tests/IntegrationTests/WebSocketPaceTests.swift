@@ -41,6 +41,8 @@ import Testing
   enum Stall: CaseIterable, Sendable {
     /// Not at all, but it answers pings.
     case silent
+    /// Not at all, and there are no pings.
+    case mute
     /// With a byte now and then.
     case drips
     /// With pings of its own alone, which may stand between fragments.
@@ -57,12 +59,12 @@ import Testing
     try client.send("before")
     #expect(try client.next() == .text("before"))
     switch way {
-    case .silent, .drips: try client.socket.send(half(100_000))
+    case .silent, .mute, .drips: try client.socket.send(half(100_000))
     case .pings, .empty: try client.socket.send(WebSocketClient.frame(1, [0x61], isFinal: false))
     }
     let frame = try closing(client) {
       switch way {
-      case .silent: break
+      case .silent, .mute: break
       case .drips: try client.socket.send([0])
       case .pings: try client.socket.send(WebSocketClient.frame(9, [1]))
       case .empty: try client.socket.send(WebSocketClient.frame(0, [], isFinal: false))
@@ -100,12 +102,14 @@ import Testing
   }
 
   @Test(
-    "a client that takes nothing, or too little, of what it is sent is let go, though it goes on talking",
+    "a client that takes nothing, or too little, of what it is sent is let go, whether it talks or not",
     arguments: [
-      (0, ["--write-timeout", "1", "--write-min-rate", "0"]),
-      (2000, ["--write-min-rate", "5000000", "--min-rate-grace", "0.5"]),
+      (0, true, ["--write-timeout", "1", "--write-min-rate", "0"]),
+      (2000, true, ["--write-min-rate", "5000000", "--min-rate-grace", "0.5"]),
+      // Without pings and without a word nothing but time draws attention to it.
+      (0, false, ["--write-timeout", "1", "--write-min-rate", "0", "--websocket-ping", "0"]),
     ])
-  func takesTooLittle(taken: Int, options: [String]) throws {
+  func takesTooLittle(taken: Int, talks: Bool, options: [String]) throws {
     let server = try serve(options)
     let client = try WebSocketClient(try server.address("http"), receiveBuffer: 4096)
     // Beyond what the machine's own buffers hold.
@@ -114,7 +118,7 @@ import Testing
     while !server.process.output.contains("closed with 1006"), !deadline.isOver {
       if taken > 0 { _ = try? client.socket.receive(taken) }
       // It is heard: what ends it is not that it answers no ping.
-      try client.socket.send(WebSocketClient.frame(10, []))
+      if talks { try client.socket.send(WebSocketClient.frame(10, [])) }
       usleep(20_000)
     }
     let output = server.process.output

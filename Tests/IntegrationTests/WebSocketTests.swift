@@ -73,10 +73,15 @@ import Testing
     #expect(try replacing("HTTP/1.1", "HTTP/1.0").status == 400)
     #expect(try replacing("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\nab").status == 400)
     #expect(try replacing("\r\n\r\n", "\r\nSec-WebSocket-Protocol: a b\r\n\r\n").status == 400)
+    #expect(try replacing("\r\n\r\n", "\r\nSec-WebSocket-Extensions: a;\r\n\r\n").status == 400)
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    #expect(try replacing(key, key + key).status == 400)
+    let none = try replacing("Sec-WebSocket-Version: 13\r\n", "")
+    #expect(none.status == 426 && none["Sec-WebSocket-Version"] == "13" && none["Upgrade"] == "websocket")
     #expect(try replacing("GET / ", "GET /wrong ").text == "misuse")
     #expect(try replacing("Upgrade: websocket", "Upgrade: h2c").text == "plain")
     let lines = server.process.output.split(separator: "\n").filter { $0.contains("request refused with") }
-    #expect(lines.count == 8 && lines[0].contains("Sec-WebSocket-Version is not 13: GET /"), "\(lines)")
+    #expect(lines.count == 11 && lines[0].contains("Sec-WebSocket-Version is not 13: GET /"), "\(lines)")
     #expect(server.process.output.contains("with a subprotocol that the client does not offer"))
   }
 
@@ -171,6 +176,12 @@ import Testing
     #expect(try client.next() == .ping(Array("are you there".utf8)))
     try client.send("frame")
     #expect(try client.next() == .text("a frame") && client.next() == .text("a frame"))
+    // Lent messages arrive, and are given back, those for nobody as well.
+    for (count, back) in [(0, 2), (5, 4), (100_000, 6)] {
+      try client.send("lend \(count)")
+      #expect(try client.next() == .text(String(repeating: "y", count: count)))
+      #expect(try client.next() == .text("lent 0 -2 -3, \(back) back"))
+    }
     try client.send("close 4001 go away")
     #expect(try client.next() == .close(4001, "go away"))
     try client.close(4001)
@@ -307,7 +318,7 @@ import Testing
 
   static let frontEnds: [(String, String)] = [
     ("nginx/websocket.conf", "/http"), ("nginx/websocket.conf", "/scgi"), ("nginx/websocket.conf", "/uwsgi"),
-    ("lighttpd/websocket.conf", "/"), ("haproxy/websocket.cfg", "/"),
+    ("lighttpd/websocket.conf", "/"), ("haproxy/websocket.cfg", "/"), ("apache/websocket.conf", "/"),
   ]
 
   @Test("front ends pass sockets on, in both directions and to their end", arguments: frontEnds)

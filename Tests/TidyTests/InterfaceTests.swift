@@ -23,7 +23,7 @@ import Testing
     #expect(try members(of: "nsgi_host").count == 21)
     #expect(try members(of: "nsgi_app").count == 11)
     #expect(try members(of: "nsgi_ws_handlers").count == 4)
-    #expect(try members(of: "nsgi_websocket").count == 16)
+    #expect(try members(of: "nsgi_websocket").count == 17)
   }
 
   @Test("the interface stays small enough to be learnt in an hour")
@@ -32,7 +32,7 @@ import Testing
     let lines = try #require(header.first).lines
     // WebSockets, which most applications have none of, come behind it.
     let core = lines.prefix { !$0.hasPrefix("/* ==== nsgi.websocket") }
-    #expect(core.count <= 380 && lines.count <= 470)
+    #expect(core.count <= 380 && lines.count <= 480)
   }
 
   @Test("nsgi.h includes nothing but two headers of the language")

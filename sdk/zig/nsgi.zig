@@ -161,12 +161,14 @@ pub const WebSocket = extern struct {
     unsubscribe: *const fn (WsId, Str) callconv(.c) c_int,
     publish: *const fn (Str, c_int, [*]const u8, usize, WsId) callconv(.c) i64,
     publish_all: *const fn (Str, c_int, [*]const u8, usize, WsId) callconv(.c) i64,
+    /// Only if `size` reaches beyond it.
+    lend: *const fn (WsId, c_int, [*]const u8, usize, ?*const fn (?*anyopaque) callconv(.c) void, ?*anyopaque) callconv(.c) c_int,
 
     /// The host's table; null if it has none, or one that ends before publish_all.
     pub fn of(host: *const Host) ?*const WebSocket {
         const found = host.extension("nsgi.websocket/1") orelse return null;
         const table: *const WebSocket = @ptrCast(@alignCast(found));
-        return if (table.size >= @sizeOf(WebSocket)) table else null;
+        return if (table.size >= @offsetOf(WebSocket, "lend")) table else null;
     }
 };
 
@@ -182,6 +184,7 @@ comptime {
     std.debug.assert(@sizeOf(Host) == 184);
     std.debug.assert(@sizeOf(App) == 104);
     std.debug.assert(@sizeOf(WsHandlers) == 32);
-    std.debug.assert(@sizeOf(WebSocket) == 128);
+    std.debug.assert(@sizeOf(WebSocket) == 136);
     std.debug.assert(@offsetOf(WebSocket, "publish_all") == 120);
+    std.debug.assert(@offsetOf(WebSocket, "lend") == 128);
 }

@@ -355,7 +355,7 @@ class Topics {
   /// Throws an Error on a host without WebSockets, or without publish_all.
   explicit Topics(const nsgi_host *host)
       : table_(static_cast<const nsgi_websocket *>(host->extension("nsgi.websocket/1"))) {
-    if (!table_ || table_->size < sizeof(nsgi_websocket)) throw Error(NSGI_MISUSE);
+    if (!table_ || table_->size < offsetof(nsgi_websocket, lend)) throw Error(NSGI_MISUSE);
   }
 
   /// To those of this worker, but for one (0: none); how many took it.
@@ -372,6 +372,75 @@ class Topics {
 
  private:
   const nsgi_websocket *table_;
+};
+
+/// One WebSocket (nsgi.websocket/1). A handle: copies mean the same socket, late use is an Error. May be
+/// kept, and used from any thread.
+class Socket {
+ public:
+  Socket(const nsgi_websocket *table, nsgi_ws_id id) noexcept : table_(table), id_(id) {}
+
+  nsgi_ws_id id() const noexcept { return id_; }
+
+  /// Sends a message; false if too much waits for the client (--websocket-queue): drained() follows.
+  bool send(std::string_view message, nsgi_ws_kind kind = NSGI_WS_TEXT) const {
+    int result = table_->send(id_, kind, message.data(), message.size());
+    if (result == NSGI_AGAIN) return false;
+    Error::check(result);
+    return true;
+  }
+
+  /// The same without a copy where the host lends: the bytes are kept until it is done with them.
+  bool lend(std::shared_ptr<const std::string> message, nsgi_ws_kind kind = NSGI_WS_TEXT) const {
+    const std::string &text = *message;
+    if (table_->size <= offsetof(nsgi_websocket, lend)) return send(text, kind);
+    auto *kept = new std::shared_ptr<const std::string>(std::move(message));
+    auto release = [](void *arg) { delete static_cast<std::shared_ptr<const std::string> *>(arg); };
+    int result = table_->lend(id_, kind, text.data(), text.size(), release, kept);
+    if (result == NSGI_AGAIN) return false;
+    Error::check(result);
+    return true;
+  }
+
+  /// Sends a ping of at most 125 bytes.
+  void ping(std::string_view bytes = {}) const {
+    Error::check(table_->ping(id_, bytes.data(), bytes.size()));
+  }
+
+  /// Closes after everything that was sent; does nothing to one that is closing already.
+  void close(int code = 1000, std::string_view reason = {}) const {
+    int result = table_->close(id_, code, str(reason));
+    if (result != NSGI_GONE) Error::check(result);
+  }
+
+  /// Bytes that wait for the client.
+  int64_t buffered() const { return Error::check(table_->buffered(id_)); }
+
+  /// The client has to wait from now on, or need no longer.
+  void pause() const { Error::check(table_->pause(id_)); }
+  void resume() const { Error::check(table_->resume(id_)); }
+
+  /// From now on it gets what is published under this topic, or no longer.
+  void subscribe(std::string_view topic) const { Error::check(table_->subscribe(id_, str(topic))); }
+  void unsubscribe(std::string_view topic) const { Error::check(table_->unsubscribe(id_, str(topic))); }
+
+ private:
+  const nsgi_websocket *table_;
+  nsgi_ws_id id_;
+};
+
+/// What is done with a WebSocket: an object for each, which is deleted after closed(). One call at a time.
+/// What it throws is logged, and closes the socket with 1011.
+class SocketHandler {
+ public:
+  virtual ~SocketHandler() = default;
+
+  /// A whole message; its bytes are lent until this returns.
+  virtual void message(Socket socket, std::string_view bytes, nsgi_ws_kind kind) = 0;
+  /// There is room again behind a send() that was false.
+  virtual void drained(Socket) {}
+  /// The end, and the last call: 1005 if the client gave no code, 1006 if the connection broke.
+  virtual void closed(Socket, int /* code */, std::string_view /* reason */) {}
 };
 
 /// What an app learns when it starts; lent until its constructor returns.
@@ -557,6 +626,44 @@ inline void cancel(void *state, const nsgi_request *view) noexcept {
   guarded(service.host, ", in cancel", [&] { service.app->cancel(request); });
 }
 
+/// The `socket` of the C handlers.
+struct HeldSocket {
+  const nsgi_host *host;
+  const nsgi_websocket *table;
+  std::unique_ptr<SocketHandler> handler;
+
+  static HeldSocket &of(void *socket) noexcept { return *static_cast<HeldSocket *>(socket); }
+
+  /// Runs `body`; what it throws is logged, and closes the socket.
+  template <class Body>
+  void run(nsgi_ws_id id, std::string_view doing, Body body) noexcept {
+    try {
+      body(Socket(table, id));
+    } catch (...) {
+      failed(host, 0, doing);
+      table->close(id, 1011, nsgi_str{"", 0});
+    }
+  }
+};
+
+inline void socketMessage(void *socket, nsgi_ws_id id, int kind, const void *bytes, size_t n) noexcept {
+  HeldSocket &held = HeldSocket::of(socket);
+  held.run(id, ", in a message of a WebSocket", [&](Socket one) {
+    std::string_view message(static_cast<const char *>(bytes), n);
+    held.handler->message(one, message, static_cast<nsgi_ws_kind>(kind));
+  });
+}
+
+inline void socketDrained(void *socket, nsgi_ws_id id) noexcept {
+  HeldSocket &held = HeldSocket::of(socket);
+  held.run(id, ", in drained", [&](Socket one) { held.handler->drained(one); });
+}
+
+inline void socketClosed(void *socket, nsgi_ws_id id, int code, nsgi_str reason) noexcept {
+  std::unique_ptr<HeldSocket> held(static_cast<HeldSocket *>(socket));
+  held->run(id, ", in closed", [&](Socket one) { held->handler->closed(one, code, nsgi::view(reason)); });
+}
+
 template <class Type>
 constexpr nsgi_app table(const char *name, const char *version, uint32_t flags) noexcept {
   return {NSGI_APP_HEAD(flags), name, version, call, load<Type>, probe, save, drain, unload, thread, cancel,
@@ -564,6 +671,35 @@ constexpr nsgi_app table(const char *name, const char *version, uint32_t flags) 
 }
 
 }  // namespace detail
+
+/// The request asks for a WebSocket, well or badly.
+inline bool asksForSocket(const Request &request) noexcept {
+  auto *table = static_cast<const nsgi_websocket *>(request.host()->extension("nsgi.websocket/1"));
+  return table && table->asked(request.id()) == 1;
+}
+
+/// Accepts the WebSocket that a request asks for, and answers what its handler returns. A malformed handshake
+/// is answered by the host, and `handler` deleted. subprotocol: one that the client offers, or empty.
+inline Response acceptSocket(const Request &request, std::unique_ptr<SocketHandler> handler,
+                             std::string_view subprotocol = {}, const Headers &headers = {}) {
+  auto *table = static_cast<const nsgi_websocket *>(request.host()->extension("nsgi.websocket/1"));
+  if (!table) throw Error(NSGI_MISUSE);
+  auto held = std::make_unique<detail::HeldSocket>();
+  held->host = request.host();
+  held->table = table;
+  held->handler = std::move(handler);
+  const nsgi_ws_handlers handlers = {sizeof handlers, 0, detail::socketMessage, detail::socketDrained,
+                                     detail::socketClosed};
+  nsgi_ws_id id = 0;
+  int result = detail::withPairs(headers, [&](const nsgi_pair *pairs, size_t n) {
+    return table->accept(request.id(), str(subprotocol), pairs, n, &handlers, held.get(), &id);
+  });
+  // From here on closed() deletes it.
+  if (result == NSGI_OK) (void)held.release();
+  if (result != NSGI_GONE) Error::check(result);
+  return Response::streamed();
+}
+
 }  // namespace nsgi
 
 /// Registers a class derived from nsgi::App: NSGI_APP_CLASS(Shop, "shop", "1.2", NSGI_THREADSAFE)

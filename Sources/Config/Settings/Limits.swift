@@ -187,6 +187,10 @@ public struct Limits: Sendable, Equatable {
   /// Seconds that the sockets of a version that was replaced go on. No precedent.
   public var webSocketDrainSeconds = 0.0
 
+  /// Seconds over which these are then closed, so that their clients do not come again all at once: a fixed
+  /// part, and a share of the drain. No precedent.
+  public static let (webSocketSpreadSeconds, webSocketSpreadShare) = (1.0, 0.125)
+
   /// Whether messages are compressed, if clients can.
   public var webSocketDeflate = WebSocketCompression.shared
 

@@ -26,8 +26,10 @@ extension Worker {
     let app: App
     let whenOver: @Sendable (App) -> Void
     var isUnloading = false
-    /// The moment from which its WebSockets are closed, in monotonic nanoseconds.
+    /// The moment from which its WebSockets are closed, and the next one to look whose turn it is, in
+    /// monotonic nanoseconds.
     var socketsUntil: UInt64 = .max
+    var nextTurns: UInt64 = 0
   }
 
   /// Any thread: puts an app in another one's place; it gets requests whose head comes from now on.
@@ -62,10 +64,7 @@ extension Worker {
     for index in retiring.indices {
       let app = retiring[index].app
       if app.calls.uncalled == 0 { app.drain() }
-      if now >= retiring[index].socketsUntil {
-        retiring[index].socketsUntil = .max
-        closeSockets(of: app.calls, WebSocketGrammar.restart)
-      }
+      if now >= retiring[index].socketsUntil, now >= retiring[index].nextTurns { closeSockets(index) }
       guard app.calls.exchanges == 0, !retiring[index].isUnloading else { continue }
       if !app.isRetired.load(ordering: .relaxed) {
         app.isRetired.store(true, ordering: .releasing)
@@ -82,5 +81,15 @@ extension Worker {
       if !isStarted { retiring[index].isUnloading = false }
     }
     retiring.removeAll { $0.isUnloading }
+  }
+
+  /// Closes the WebSockets of a replaced app whose turn has come.
+  private func closeSockets(_ index: Int) {
+    let spread = UInt64(Departure.spread(limits.webSocketDrainSeconds) * 1e9)
+    let passed = now &- retiring[index].socketsUntil
+    closeSockets(
+      of: retiring[index].app.calls, WebSocketGrammar.restart, after: passed, spread: spread)
+    retiring[index].nextTurns = now &+ 1 << TimerWheel.tickShift
+    if passed >= spread { retiring[index].socketsUntil = .max }
   }
 }

@@ -76,7 +76,9 @@ extension Worker {
 
   /// The same for a message of a WebSocket, of which this many bytes have come.
   func messageKeepsPace(_ connection: ConnectionPointer, _ total: Int64) -> Bool {
-    connection.pace.goesOn(at: now, total: total, bodyFloor)
+    let pace = connection.pace
+    let hasStopped = !pace.hasMoved(total) && pace.isSilent(at: now, seconds: limits.bodyTimeoutSeconds)
+    return connection.pace.goesOn(at: now, total: total, bodyFloor) && !hasStopped
   }
 
   /// Seconds until a body that is waited for has to be checked.

@@ -47,6 +47,8 @@ extension Worker {
   func endSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     let isClosed = socket.pointee.endCode != WebSocketGrammar.broken
     letGo(connection, socket)
+    // What it was to be looked at for is over: in its turn it would be taken for one between two requests.
+    connection.isPostponed = false
     if connection.outlet.isLost || connection.incoming == .ended { return close(connection) }
     connection.expectsNoMore = isClosed
     if connection.isStream { endTunnel(connection) }
@@ -85,13 +87,40 @@ extension Worker {
     socketEnds(connection, socket, WebSocketGrammar.policy, "a message comes too slowly")
   }
 
+  /// Seconds until a WebSocket is looked after: until the next ping or, without pings, until its client has
+  /// to have gone on with what it owes, the rest of a message or room for what it was sent; nil: it owes
+  /// nothing.
+  func socketSeconds(_ connection: ConnectionPointer) -> Double? {
+    if limits.webSocketPingSeconds > 0 { return limits.webSocketPingSeconds }
+    guard let socket = connection.socket else { return nil }
+    let (isPaused, takesNothing) = socket.locked { (socket.pointee.isPaused, waiting(socket) > 0) }
+    let owesMessage = socket.pointee.reader.isInMessage && !isPaused
+    switch (owesMessage, takesNothing) {
+    case (false, false): return nil
+    case (true, false): return bodySeconds(connection)
+    case (false, true): return shortestWriteSeconds
+    case (true, true): return min(bodySeconds(connection), shortestWriteSeconds)
+    }
+  }
+
+  /// Without pings, only a client that owes something is looked after.
+  func watchDebts(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
+    guard limits.webSocketPingSeconds == 0, connection.state == .upgraded else { return }
+    if socket.pointee.closesBy == 0, socket.pointee.endCode == 0 { setTimeout(connection, .socket) }
+  }
+
   /// Nothing has come for a while: asks the client once whether it is still there.
   func socketIsQuiet(_ connection: ConnectionPointer) {
     guard let socket = connection.socket else { return close(connection) }
+    guard socket.pointee.endCode == 0 else { return disarm(connection) }
     let takesNothing = socket.locked { waiting(socket) > 0 && !keepsPace(connection) }
     if takesNothing {
       log.info("the client of a WebSocket takes nothing (--write-timeout): \(socket.line)")
       return socketEnds(connection, socket, WebSocketGrammar.broken)
+    }
+    if limits.webSocketPingSeconds == 0 {
+      keepPace(connection, socket)
+      return watchDebts(connection, socket)
     }
     if socket.pointee.wasHeard || connection.state == .calling {
       (socket.pointee.wasHeard, socket.pointee.isPinged) = (false, false)
@@ -151,14 +180,24 @@ extension Worker {
   /// With each tick of a worker that leaves: sockets whose time is up are ended.
   func endSockets() {
     guard webSockets.slab.alive > 0, now >= departure.socketsUntil else { return }
-    closeSockets(of: nil, departure.isRetired ? WebSocketGrammar.restart : WebSocketGrammar.goingAway)
+    closeSockets(
+      of: nil, departure.isRetired ? WebSocketGrammar.restart : WebSocketGrammar.goingAway,
+      after: now &- departure.socketsUntil, spread: departure.socketsSpread)
   }
 
-  /// Closes all sockets, or those of an app that was replaced.
-  func closeSockets(of calls: AppCallsPointer?, _ code: UInt16) {
+  /// Closes all sockets, or those of an app that was replaced, whose turn has come.
+  ///
+  /// - Parameters:
+  ///   - passed: nanoseconds since the turn of the first.
+  ///   - spread: nanoseconds until that of the last.
+  func closeSockets(
+    of calls: AppCallsPointer?, _ code: UInt16, after passed: UInt64, spread: UInt64
+  ) {
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
-      guard let socket = connection.socket, calls == nil || socket.pointee.calls == calls else { continue }
+      guard let socket = connection.socket, calls == nil || socket.pointee.calls == calls,
+        Departure.turn(slot, of: spread) <= passed
+      else { continue }
       socket.locked { closeUnderLock(socket, code, .none) }
     }
   }

@@ -137,6 +137,7 @@ extension Worker {
     handshake.key = field(exchange, "HTTP_SEC_WEBSOCKET_KEY")
     handshake.version = field(exchange, "HTTP_SEC_WEBSOCKET_VERSION")
     handshake.protocols = field(exchange, "HTTP_SEC_WEBSOCKET_PROTOCOL")
+    handshake.extensions = field(exchange, "HTTP_SEC_WEBSOCKET_EXTENSIONS")
     return handshake
   }
 

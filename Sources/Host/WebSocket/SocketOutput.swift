@@ -12,9 +12,13 @@ extension Worker {
   /// Messages up to this many bytes are copied after others; longer ones are sent from where they are.
   private static let mostCopied = 16 * 1024
 
-  /// send() and ping(), under the lock.
+  /// send(), lend() and ping(), under the lock.
+  ///
+  /// - Parameter isLent: the bytes are sent from where they are, however few, unless others wait; what the
+  ///   client does not take at once is copied all the same.
   func send(
-    _ socket: WebSocketPointer, _ opcode: WebSocketOpcode, _ bytes: UnsafeRawBufferPointer
+    _ socket: WebSocketPointer, _ opcode: WebSocketOpcode, _ bytes: UnsafeRawBufferPointer,
+    isLent: Bool = false
   ) -> Int32 {
     guard takesFrames(socket) else { return NSGI_GONE.rawValue }
     guard hasRoom(socket, bytes.count) else { return NSGI_AGAIN.rawValue }
@@ -25,7 +29,7 @@ extension Worker {
         return NSGI_OK.rawValue
       }
     }
-    put(socket, opcode, isCompressed: false, bytes)
+    put(socket, opcode, isCompressed: false, bytes, mostCopied: isLent ? 0 : Worker.mostCopied)
     return NSGI_OK.rawValue
   }
 
@@ -86,9 +90,10 @@ extension Worker {
 
   /// Writes a frame, and sends it unless more is to come.
   private func put(
-    _ socket: WebSocketPointer, _ opcode: WebSocketOpcode, isCompressed: Bool, _ bytes: UnsafeRawBufferPointer
+    _ socket: WebSocketPointer, _ opcode: WebSocketOpcode, isCompressed: Bool,
+    _ bytes: UnsafeRawBufferPointer, mostCopied: Int = Worker.mostCopied
   ) {
-    if bytes.count > Worker.mostCopied {
+    if bytes.count > mostCopied {
       withUnsafeTemporaryAllocation(byteCount: WebSocketWriter.headBytes, alignment: 8) { head in
         let count = WebSocketWriter.head(
           opcode, isCompressed: isCompressed, bytes.count, to: head.baseAddress!)
@@ -101,7 +106,7 @@ extension Worker {
     }
     let outlet = connection.outlet
     let waits = isCorked(socket)
-    if waits { blocks.fill(&outlet.output) }
+    if waits { fill(outlet, socket) }
     WebSocketWriter.write(opcode, isCompressed: isCompressed, bytes, into: &outlet.output)
     if !waits || outlet.output.count > BlockPool.blockBytes { trySend(socket) }
   }
@@ -136,9 +141,24 @@ extension Worker {
   /// This thread is inside a handler of this socket, on the loop: the handler's output leaves together when
   /// it returns.
   private func isCorked(_ socket: WebSocketPointer) -> Bool {
-    guard let current = clinux_get_current() else { return false }
+    ownCall(socket).map { !$0.isDetached } ?? false
+  }
+
+  /// The call of a handler of this socket that this thread is inside.
+  private func ownCall(_ socket: WebSocketPointer) -> ExchangePointer? {
+    guard let current = clinux_get_current() else { return nil }
     let exchange = current.assumingMemoryBound(to: Exchange.self)
-    return exchange.socket == socket && exchange.socketCall != .none && !exchange.isDetached
+    return exchange.socket == socket && exchange.socketCall != .none ? exchange : nil
+  }
+
+  /// Gives the output of a handler a block of the pool. That is the leader's, and this thread leads only for
+  /// as long as the watchdog leaves it alone: it does inside the host. Otherwise the output grows by itself.
+  private func fill(_ outlet: OutletPointer, _ socket: WebSocketPointer) {
+    guard outlet.output.block == nil, let exchange = ownCall(socket),
+      exchange.race(.entered, likely: .app) == .goOn
+    else { return }
+    blocks.fill(&outlet.output)
+    exchange.next(.left)
   }
 
   /// Sends what the kernel takes now.
@@ -263,6 +283,7 @@ extension Worker {
     if connection.isStream { giveWindow(connection) }
     flushSocket(connection, socket)
     keepPace(connection, socket)
+    watchDebts(connection, socket)
   }
 
   /// Answers a ping, unless its client takes nothing.

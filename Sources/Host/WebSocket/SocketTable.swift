@@ -64,6 +64,14 @@ enum SocketTable {
     table.publish_all = { topic, kind, bytes, count, except in
       SocketTable.publishToAll(topic, kind, bytes, count, except)
     }
+    table.lend = { id, kind, bytes, count, release, argument in
+      // Behind the socket's lock: it may call anything.
+      defer { release?(argument) }
+      guard let bytes = SocketTable.checked(bytes, count), let opcode = SocketTable.opcode(kind) else {
+        return NSGI_MISUSE.rawValue
+      }
+      return SocketTable.with(id) { $0.worker.send($0, opcode, bytes, isLent: true) }
+    }
     return table
   }
 
@@ -154,9 +162,15 @@ enum SocketTable {
     }
     if ForkedCopy.isThis { return Int64(ForkedCopy.absent) }
     let name = String(decoding: topic.bytes, as: UTF8.self)
-    let frame = SocketFrame(opcode, bytes)
-    var reached: Int64 = 0
-    WorkerRegistry.each { reached += $0.publish(name, frame, except: except) }
+    // As a rule there is one worker in a process.
+    var (reached, made): (Int64, SocketFrame?) = (0, nil)
+    WorkerRegistry.each { worker in
+      reached += worker.publish(name, except: except) {
+        let frame = made ?? SocketFrame(opcode, bytes)
+        made = frame
+        return frame
+      }
+    }
     return reached
   }
 
@@ -165,8 +179,12 @@ enum SocketTable {
   ) -> Int64 {
     guard (1...Limits.topicNameBytes).contains(topic.bytes.count) else { return Int64(NSGI_MISUSE.rawValue) }
     guard count <= Limits.topicMessageBytes else { return Int64(NSGI_TOOBIG.rawValue) }
+    // The others believe nothing, and would end their links.
+    guard let payload = checked(bytes, count), let opcode = opcode(kind),
+      TopicMessage.isSound(opcode, payload)
+    else { return Int64(NSGI_MISUSE.rawValue) }
     let reached = publish(topic, kind, bytes, count, except)
-    guard reached >= 0, let payload = checked(bytes, count), let opcode = opcode(kind) else { return reached }
+    guard reached >= 0 else { return reached }
     let message = TopicMessage(topic: topic.bytes, opcode: opcode, payload: payload)
     WorkerRegistry.each { $0.publishToOthers(message) }
     return reached

@@ -19,8 +19,9 @@ struct Departure {
   /// From this time on it no longer waits for the end of a call before it tells the apps that no more calls
   /// come.
   private(set) var drainFrom: UInt64 = .max
-  /// From this time on it closes WebSockets.
+  /// From this time on it closes WebSockets, and takes so many nanoseconds for all of them.
   private(set) var socketsUntil: UInt64 = .max
+  private(set) var socketsSpread: UInt64 = 0
   /// It will come soon: load balancers are told.
   var isUnready = false
   /// The apps know that no call will come.
@@ -55,14 +56,27 @@ struct Departure {
     // Other workers take over a retiring one's WebSockets; their time here has to end before the worker does.
     let drain = isRetired ? min(limits.webSocketDrainSeconds, max(0, seconds - 2)) : 0
     socketsUntil = now &+ UInt64(drain * 1e9)
+    let spread = isRetired ? min(Departure.spread(drain), max(0, seconds - 2 - drain)) : 0
+    socketsSpread = UInt64(spread * 1e9)
     drainFrom = now &+ UInt64(min(limits.drainSeconds, seconds / 2) * 1e9)
+  }
+
+  /// Seconds over which the WebSockets of a version that was replaced are closed, after a drain.
+  static func spread(_ drain: Double) -> Double {
+    Limits.webSocketSpreadSeconds + drain * Limits.webSocketSpreadShare
+  }
+
+  /// When it is the turn of a record, in nanoseconds since that of the first: multiples of the golden ratio
+  /// fill the time evenly, however many records there are.
+  static func turn(_ slot: UInt32, of spread: UInt64) -> UInt64 {
+    spread.multipliedFullWidth(by: UInt64(slot &* 0x9e37_79b9) << 32).high
   }
 
   mutating func retire() { isRetired = true }
 
   /// Connections that have been quiet for a while are closed.
   mutating func hurry(at now: UInt64, _ limits: Limits) {
-    socketsUntil = min(socketsUntil, now)
+    (socketsUntil, socketsSpread) = (min(socketsUntil, now), 0)
     lateFrom = min(lateFrom, now &+ UInt64(limits.quietSeconds * 1e9))
   }
 

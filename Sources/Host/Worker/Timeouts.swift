@@ -25,7 +25,7 @@ extension Worker {
   func setTimeout(_ connection: ConnectionPointer, _ timeout: Connection.Timeout) {
     if timeout == .head, connection.timeout == .head { return }
     guard timeout != .none else { return disarm(connection) }
-    if timeout == .socket, limits.webSocketPingSeconds == 0 { return disarm(connection) }
+    if timeout == .socket, socketSeconds(connection) == nil { return disarm(connection) }
     arm(connection, timeout, TimerWheel.tick(now, nanoseconds: nanoseconds(timeout, connection)))
   }
 
@@ -138,7 +138,7 @@ extension Worker {
     case .reset: limits.resetDelaySeconds
     case .request: limits.requestTimeoutSeconds
     case .stuck: limits.cancelGraceSeconds
-    case .socket: limits.webSocketPingSeconds
+    case .socket: socketSeconds(connection) ?? 0
     case .socketClose: limits.lingerSeconds
     }
   }

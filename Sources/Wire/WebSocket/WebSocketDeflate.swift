@@ -2,6 +2,7 @@
 public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
   /// Bits of a window: zlib takes all of the RFC's 8 … 15 except 8.
   private static let windows = 9...15
+  private static let allWindows = 8...15
 
   /// A message is compressed with the context of the previous one (§7.1.1): the server's, the client's.
   public var serverKeepsContext: Bool
@@ -63,14 +64,15 @@ public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
       return .clientContext
     }
     if Ascii.matches(name, "server_max_window_bits"), let value {
-      guard let bits = WebSocketDeflate.bits(value) else { return nil }
+      guard let bits = WebSocketDeflate.bits(value, WebSocketDeflate.windows) else { return nil }
       serverWindow = bits
       return .serverWindow
     }
     guard Ascii.matches(name, "client_max_window_bits") else { return nil }
     if let value {
-      guard let bits = WebSocketDeflate.bits(value) else { return nil }
-      clientWindow = bits
+      guard let bits = WebSocketDeflate.bits(value, WebSocketDeflate.allWindows) else { return nil }
+      // A client with the smallest needs not be told, and can be read with any.
+      if WebSocketDeflate.windows.contains(bits) { clientWindow = bits }
     }
     clientTakesWindow = true
     return .clientWindow
@@ -87,16 +89,41 @@ public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
     return text
   }
 
-  /// 9 … 15, perhaps in quotes (§7.1.2.1).
-  private static func bits(_ value: UnsafeRawBufferPointer) -> Int? {
-    var digits = value
-    if digits.count >= 2, digits[0] == 0x22, digits[digits.count - 1] == 0x22 {
-      digits = UnsafeRawBufferPointer(rebasing: digits[1..<(digits.count - 1)])
-    }
+  /// One of `windows`, perhaps in quotes (§7.1.2.1).
+  private static func bits(_ value: UnsafeRawBufferPointer, _ windows: ClosedRange<Int>) -> Int? {
+    let digits = unquoted(value)
     guard digits.count <= 2, digits.first != 0x30, let bits = Ascii.decimal(digits).map({ Int($0) }) else {
       return nil
     }
     return windows.contains(bits) ? bits : nil
+  }
+
+  /// A value without the quotes around it.
+  private static func unquoted(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    guard value.count >= 2, value[0] == 0x22, value[value.count - 1] == 0x22 else { return value }
+    return UnsafeRawBufferPointer(rebasing: value[1..<(value.count - 1)])
+  }
+
+  /// Whether Sec-WebSocket-Extensions is well-formed (RFC 6455 §9.1), whatever it offers. A value in quotes
+  /// has to be a token as well, so that commas and semicolons separate wherever they stand.
+  static func isList(_ extensions: UnsafeRawBufferPointer) -> Bool {
+    var position = 0
+    while let offer = MessageRules.member(extensions, &position) {
+      // Empty members are ignored (RFC 9110 §5.6.1.2).
+      guard offer.isEmpty || isOffer(offer) else { return false }
+    }
+    return true
+  }
+
+  private static func isOffer(_ offer: UnsafeRawBufferPointer) -> Bool {
+    var position = 0
+    guard let name = part(offer, &position), Ascii.isToken(name) else { return false }
+    while let text = part(offer, &position) {
+      let equals = text.firstIndex(of: 0x3d)
+      guard Ascii.isToken(FieldLine.trimmed(text[..<(equals ?? text.count)])) else { return false }
+      if let equals, !Ascii.isToken(unquoted(FieldLine.trimmed(text[(equals + 1)...]))) { return false }
+    }
+    return true
   }
 
   /// The next part between semicolons, without white space around it; nil after the last.

@@ -16,6 +16,8 @@ public struct WebSocketHandshake {
     case keyMalformed
     /// Sec-WebSocket-Protocol is not a list of tokens.
     case protocolMalformed
+    /// Sec-WebSocket-Extensions is not a list of names with parameters.
+    case extensionsMalformed
 
     public var status: Int { self == .version ? 426 : 400 }
 
@@ -28,6 +30,7 @@ public struct WebSocketHandshake {
       case .keyMissing: "Sec-WebSocket-Key is missing"
       case .keyMalformed: "Sec-WebSocket-Key is not one of 16 bytes in base64"
       case .protocolMalformed: "Sec-WebSocket-Protocol is not a list of names"
+      case .extensionsMalformed: "Sec-WebSocket-Extensions is not a list of names with parameters"
       }
     }
   }
@@ -43,6 +46,7 @@ public struct WebSocketHandshake {
   public var key: UnsafeRawBufferPointer?
   public var version: UnsafeRawBufferPointer?
   public var protocols: UnsafeRawBufferPointer?
+  public var extensions: UnsafeRawBufferPointer?
 
   public init() {}
 
@@ -59,12 +63,19 @@ public struct WebSocketHandshake {
       guard let key, !key.isEmpty else { throw .keyMissing }
       guard WebSocketHandshake.isKey(key) else { throw .keyMalformed }
     }
-    if let protocols {
-      var position = 0
-      while let name = MessageRules.member(protocols, &position) {
-        guard Ascii.isToken(name) else { throw .protocolMalformed }
-      }
+    if let protocols, !WebSocketHandshake.isNameList(protocols) { throw .protocolMalformed }
+    if let extensions, !WebSocketDeflate.isList(extensions) { throw .extensionsMalformed }
+  }
+
+  /// One token at least; empty members are ignored (RFC 9110 §5.6.1.2).
+  private static func isNameList(_ list: UnsafeRawBufferPointer) -> Bool {
+    var (position, count) = (0, 0)
+    while let name = MessageRules.member(list, &position) {
+      if name.isEmpty { continue }
+      guard Ascii.isToken(name) else { return false }
+      count += 1
     }
+    return count > 0
   }
 
   /// The status that answers an error in it; without Upgrade, there is no 426.

@@ -120,5 +120,6 @@ int main(void) {
   MEMBER(nsgi_websocket, unsubscribe);
   MEMBER(nsgi_websocket, publish);
   MEMBER(nsgi_websocket, publish_all);
+  MEMBER(nsgi_websocket, lend);
   return 0;
 }

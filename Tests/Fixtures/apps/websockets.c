@@ -61,6 +61,25 @@ static void flood(nsgi_ws_id id, size_t n) {
   host->log(0, NSGI_INFO, (nsgi_str){line, strlen(line)});
 }
 
+static _Atomic int released;
+
+static void release(void *bytes) {
+  free(bytes);
+  released++;
+}
+
+/* Lends two messages of n bytes, of which the second one's socket is none, and says how many came back. */
+static void lend(nsgi_ws_id id, size_t n) {
+  char line[64];
+  char *bytes = malloc(n + 1), *more = malloc(n + 1);
+  memset(bytes, 'y', n);
+  int result = ws->lend(id, NSGI_WS_TEXT, bytes, n, release, bytes);
+  int late = ws->lend(id ^ ((nsgi_ws_id)1 << 40), NSGI_WS_TEXT, more, n, release, more);
+  int bad = ws->lend(id, 7, "z", 1, NULL, NULL);
+  snprintf(line, sizeof line, "lent %d %d %d, %d back", result, late, bad, released);
+  say(id, line);
+}
+
 static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, size_t n) {
   peer *one = socket;
   char text[256] = "", word[64] = "";
@@ -106,6 +125,13 @@ static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, si
     char line[32];
     snprintf(line, sizeof line, "measured %d", measure((size_t)number, (size_t)more));
     say(id, line);
+  } else if (sscanf(text, "garble %63s", word) == 1) {
+    char line[32];
+    int64_t reached = ws->publish_all((nsgi_str){word, strlen(word)}, NSGI_WS_TEXT, "\xff", 1, 0);
+    snprintf(line, sizeof line, "garbled %d", (int)reached);
+    say(id, line);
+  } else if (sscanf(text, "lend %d", &number) == 1) {
+    lend(id, (size_t)number);
   } else if (strcmp(text, "pid") == 0) {
     char line[32];
     snprintf(line, sizeof line, "pid %d", (int)getpid());

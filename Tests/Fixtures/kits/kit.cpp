@@ -17,6 +17,30 @@ std::string checksum(std::string_view bytes, uint64_t hash = 0xcbf29ce484222325u
   return text;
 }
 
+/// Says everything back.
+class Echo final : public nsgi::SocketHandler {
+ public:
+  explicit Echo(const nsgi_host *host) : host_(host) {}
+
+  void message(nsgi::Socket socket, std::string_view bytes, nsgi_ws_kind kind) override {
+    if (bytes == "throw") throw std::runtime_error("thrown on purpose");
+    if (bytes == "close") return socket.close(4001, "bye");
+    if (bytes == "join") return socket.subscribe("kit");
+    if (bytes == "lend") {
+      socket.lend(std::make_shared<const std::string>("lent"));
+      return;
+    }
+    socket.send(bytes, kind);
+  }
+
+  void closed(nsgi::Socket, int code, std::string_view) override {
+    host_->log(0, NSGI_WARNING, nsgi::str("a socket has ended with " + std::to_string(code)));
+  }
+
+ private:
+  const nsgi_host *host_;
+};
+
 class Kit final : public nsgi::App {
  public:
   explicit Kit(const nsgi::Boot &boot) : host_(boot.host()), color_(boot.option("color").value_or("none")) {
@@ -42,6 +66,7 @@ class Kit final : public nsgi::App {
     if (path == "/variables") return variables(request);
     if (path == "/file") return file(request);
     if (path == "/publish") return publish();
+    if (path == "/socket") return socket(request);
     if (path == "/trailers") return trailers(request);
     if (path == "/later") return later(request);
     if (path == "/later-lost") {
@@ -61,6 +86,12 @@ class Kit final : public nsgi::App {
     auto first = topics.publish("kit", "to this worker");
     auto second = topics.publishAll("kit", "to all");
     return nsgi::Response::text(std::to_string(first) + " " + std::to_string(second));
+  }
+
+  nsgi::Response socket(const nsgi::Request &request) const {
+    if (!nsgi::asksForSocket(request)) throw nsgi::Abort(426);
+    auto offered = request.header("sec-websocket-protocol").value_or("");
+    return nsgi::acceptSocket(request, std::make_unique<Echo>(host_), offered, {{"X-Kit", "1"}});
   }
 
   static nsgi::Response variables(nsgi::Request &request) {

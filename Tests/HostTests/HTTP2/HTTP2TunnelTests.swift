@@ -16,6 +16,15 @@ extension WorkerSuites {
       }
     }
 
+    /// A worker that wants this of its clients, one with a small window, and a socket of it.
+    private func opened(
+      _ settings: (inout Settings) -> Void
+    ) throws -> (bench: WorkerBench, client: HTTP2Client, socket: HTTP2Socket) {
+      let bench = try WorkerBench(app: "websockets", settings: settings)
+      let client = try HTTP2Client(bench.connect(), window: 10_000)
+      return (bench, client, try HTTP2Socket(client))
+    }
+
     @Test("each is a record, which is free again however its socket ends", arguments: [false, true])
     func records(onUnixSockets: Bool) throws {
       let bench = try WorkerBench(app: "websockets", onUnixSockets: onUnixSockets)
@@ -41,14 +50,10 @@ extension WorkerSuites {
 
     @Test("a client that takes its messages too slowly is let go, and its connection goes on")
     func slow() throws {
-      let bench = try WorkerBench(
-        app: "websockets",
-        settings: {
-          $0.limits.writeMinRate = 5_000_000
-          $0.limits.minRateGraceSeconds = 0.5
-        })
-      let client = try HTTP2Client(bench.connect(), window: 10_000)
-      let socket = try HTTP2Socket(client)
+      let (bench, client, socket) = try opened {
+        $0.limits.writeMinRate = 5_000_000
+        $0.limits.minRateGraceSeconds = 0.5
+      }
       try socket.send("size 3000000")
       try Deadline.usual.wait(for: "its end") {
         try client.takeIn()
@@ -67,14 +72,10 @@ extension WorkerSuites {
 
     @Test("one that takes them slowly, but fast enough, has all of them")
     func steady() throws {
-      let bench = try WorkerBench(
-        app: "websockets",
-        settings: {
-          $0.limits.writeMinRate = 1000
-          $0.limits.writeTimeoutSeconds = 2
-        })
-      let client = try HTTP2Client(bench.connect(), window: 10_000)
-      let socket = try HTTP2Socket(client)
+      let (bench, client, socket) = try opened {
+        $0.limits.writeMinRate = 1000
+        $0.limits.writeTimeoutSeconds = 2
+      }
       try socket.send("size 300000")
       let text = try socket.receive(exactly: 10_000)
       for _ in 0..<30 {

@@ -85,6 +85,7 @@ extension WorkerSuites {
         ([0xff, 0xff, 0xff, 0xff, 4, 0, 1, 0], "a payload of 4294967295 bytes"),
         ([1, 0, 0, 0, 0, 0, 1, 0], "a topic of 0 bytes"), ([1, 0, 0, 0, 1, 2, 1, 0], "a topic of 513 bytes"),
         ([1, 0, 0, 0, 1, 0, 9, 0], "kind 9"), ([1, 0, 0, 0, 1, 0, 1, 1], "1 at the end of a head"),
+        ([1, 0, 0, 0, 1, 0, 1, 0, 0x78, 0xff], "a text that is not UTF-8"),
       ]
       for (head, words) in heads {
         let log = try capturingErrors {
@@ -158,6 +159,9 @@ extension WorkerSuites {
         #expect(try measure(0, 1) == "measured -3" && measure(257, 1) == "measured -3")
         #expect(try measure(256, 0) == "measured 0" && measure(1, 1 << 20) == "measured 0")
         #expect(try measure(1, 1 << 20 + 1) == "measured -4")
+        // Nor is text that is none.
+        try client.send("garble room")
+        #expect(try client.next() == .text("garbled -3"))
         _ = try bench.introduce(Self.title)
       }
       try stop(bench, client)

@@ -80,6 +80,18 @@ import Testing
     #expect(read([bytes(payload: 1, topic: 1, last: 1, 2)]).fault == .reserved(1))
   }
 
+  @Test("a text that is not UTF-8 is a fault; the same bytes as a binary message are none")
+  func texts() {
+    for payload in [[0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xc0, 0x80]] as [[UInt8]] {
+      func read(kind: UInt8) -> (messages: [String], fault: TopicFault?) {
+        self.read([bytes(payload: UInt32(payload.count), topic: 1, kind: kind, 1) + payload])
+      }
+      let (text, binary) = (read(kind: 1), read(kind: 2))
+      #expect(text.messages.isEmpty && text.fault == .text, "\(payload)")
+      #expect(binary.messages.count == 1 && binary.fault == nil, "\(payload)")
+    }
+  }
+
   @Test("a fault is found with the head, at whatever cut, and good messages before it count")
   func faults() {
     let good = TopicText.bytes("room", "good")

@@ -59,9 +59,40 @@ import Wire
     ]
     for key in keys { #expect(failure { $0.key = held.text(key) } == .keyMalformed, "\(key)") }
     #expect(failure { $0.protocols = held.text("chat, super chat") } == .protocolMalformed)
-    #expect(failure { $0.protocols = held.text("chat, superchat") } == nil)
+    for list in ["", ",", "chat;", "chat=1", "\"chat\"", "chat,(soap)", "ch\u{e4}t"] {
+      #expect(failure { $0.protocols = held.text(list) } == .protocolMalformed, "\(list)")
+    }
+    // Empty members are ignored.
+    for list in ["chat, superchat", "chat,", ", chat ,,soap"] {
+      #expect(failure { $0.protocols = held.text(list) } == nil, "\(list)")
+    }
+    for connection in ["upgrade", "UPGRADE", "close,upgrade", " , Upgrade ,", "keep-alive,\tUpgrade"] {
+      #expect(failure { $0.connection = held.text(connection) } == nil, "\(connection)")
+    }
+    for connection in ["", "upgrade keep-alive", "upgraded", "\"upgrade\"", "keep-alive"] {
+      #expect(failure { $0.connection = held.text(connection) } == .connection, "\(connection)")
+    }
+    #expect(failure { $0.method = held.text("get") } == .method)
     #expect(WebSocketHandshake.Failure.version.status == 426)
     #expect(WebSocketHandshake.Failure.keyMissing.status == 400)
+  }
+
+  /// RFC 6455 §9.1: an offer that cannot be met is passed over, and one that cannot be read is an error.
+  @Test func refusesExtensionsThatCannotBeRead() {
+    let bad = [
+      "permessage-deflate;", ";", "a b", "a; b c", "a;=1", "a; b=", "a; b=\"c", "a; b=\"\"", "a; b=\"c d\"",
+      "a; b=\"c,d\"", "=1", "a=1", "a;;b", "permessage-deflate, x;", "a; b=c=d", "(a)",
+    ]
+    for list in bad {
+      #expect(failure { $0.extensions = held.text(list) } == .extensionsMalformed, "\(list)")
+    }
+    let good = [
+      "", "permessage-deflate", "a, b", "a,,b,", "a;b", "a ; b = c", "a; b=\"c\"; d",
+      "bzip2; level=9, permessage-deflate", "permessage-deflate; unknown",
+      "permessage-deflate; server_max_window_bits=99",
+    ]
+    for list in good { #expect(failure { $0.extensions = held.text(list) } == nil, "\(list)") }
+    #expect(WebSocketHandshake.Failure.extensionsMalformed.status == 400)
   }
 
   /// RFC 8441 §5: by extended CONNECT there is neither a key nor Connection, and nothing to upgrade to.
@@ -111,6 +142,23 @@ import Wire
         "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=15",
         "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
       ),
+      (
+        "permessage-deflate; client_max_window_bits=8",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+      ),
+      (
+        "permessage-deflate; server_max_window_bits=9; client_max_window_bits=15",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+          + "; server_max_window_bits=9"
+      ),
+      (
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+      ),
+      ("permessage-deflate; server_no_context_takeover; server_no_context_takeover", nil),
+      ("permessage-deflate; server_max_window_bits=+9", nil),
+      ("permessage-deflate; server_max_window_bits=\"\"", nil),
+      ("permessage-deflate; client_max_window_bits=16", nil),
       ("permessage-deflate; server_max_window_bits", nil),
       ("permessage-deflate; server_max_window_bits=16", nil),
       ("permessage-deflate; server_max_window_bits=09", nil),

@@ -36,6 +36,56 @@ import Wire
     #expect(_isPOD(WebSocketEvent.self))
   }
 
+  /// RFC 6455 §5.2: which first bytes a client's message or control frame may begin with.
+  @Test func takesTheFirstBytesThatMayBe() {
+    for first in UInt8.min...UInt8.max {
+      let (bits, isFinal) = (first & 0x70, first & 0x80 != 0)
+      for inflates in [false, true] {
+        let isGood =
+          switch first & 0x0f {
+          case 1, 2: bits == 0 || bits == 0x40 && inflates
+          case 8, 9, 10: bits == 0 && isFinal
+          default: false
+          }
+        let lines = WebSocketTranscript([first, 0x80, 1, 2, 3, 4], inflates: inflates).lines
+        #expect(lines.contains { $0.hasPrefix("error 1002 ") } != isGood, "\(first), \(inflates): \(lines)")
+      }
+    }
+  }
+
+  /// RFC 6455 §7.4 and IANA's registry.
+  @Test func takesTheCloseCodesThatMayBeSent() {
+    let good: [UInt16] = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999]
+    let bad: [UInt16] = [0, 1, 500, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 0xffff]
+    for code in good + [4000, 4999] + bad {
+      let lines = WebSocketTranscript(
+        [0x88, 0x82, 0, 0, 0, 0, UInt8(code >> 8), UInt8(code & 0xff)]
+      ).lines
+      let expected = bad.contains(code) ? "error 1002 closeCode(\(code))" : "close \(code) \"\""
+      #expect(lines == [expected])
+    }
+  }
+
+  /// RFC 6455 §8.1: a character may be cut by fragments anywhere, and what is none is found in the fragment
+  /// that shows it.
+  @Test func checksTextAcrossFragments() {
+    let text = Array("aü€😀".utf8)
+    for cut in 0...text.count {
+      for bad in [nil, 0xff, 0xc0] as [UInt8?] {
+        let rest = Array(text[cut...]) + (bad.map { [$0] } ?? [])
+        let frames =
+          WebSocketClient.frame(1, Array(text[..<cut]), isFinal: false)
+          + WebSocketClient.frame(9, [0xff]) + WebSocketClient.frame(0, rest)
+        let lines = WebSocketTranscript(frames).lines
+        #expect(lines.first?.hasPrefix("ping") == true)
+        #expect((lines.last == "error 1007 textMalformed") == (bad != nil), "\(cut): \(lines)")
+      }
+      // Its end, in the middle of a character.
+      let lines = WebSocketTranscript(WebSocketClient.frame(1, Array(text[..<cut]))).lines
+      #expect(lines.last?.hasPrefix("text") == [0, 1, 3, 6, 10].contains(cut), "\(cut): \(lines)")
+    }
+  }
+
   /// Whatever comes, how it comes does not matter.
   @Test(arguments: 1...400 as ClosedRange<UInt64>)
   func noise(_ seed: UInt64) {

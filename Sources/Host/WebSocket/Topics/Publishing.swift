@@ -8,9 +8,14 @@ import Wire
 extension Worker {
   /// Any thread: sends a message to the sockets of this worker that have subscribed, except one (0: none);
   /// how many took it.
-  func publish(_ topic: String, _ frame: SocketFrame, except: nsgi_ws_id = 0) -> Int64 {
+  ///
+  /// - Parameter encode: makes the message; not called if nobody has subscribed.
+  func publish(_ topic: String, except: nsgi_ws_id = 0, encode: () -> SocketFrame) -> Int64 {
+    let subscribers = webSockets.subscribers(topic)
+    guard !subscribers.isEmpty else { return 0 }
+    let frame = encode()
     var reached: Int64 = 0
-    for id in webSockets.subscribers(topic) where id != except {
+    for id in subscribers where id != except {
       let result = SocketTable.with(id) { $0.worker.send($0, frame) }
       if result == NSGI_OK.rawValue { reached += 1 }
     }
@@ -101,8 +106,7 @@ extension Worker {
 
   private func deliver(_ message: TopicMessage) {
     let topic = String(decoding: message.topic, as: UTF8.self)
-    guard !webSockets.subscribers(topic).isEmpty else { return }
-    _ = publish(topic, SocketFrame(message.opcode, message.payload))
+    _ = publish(topic) { SocketFrame(message.opcode, message.payload) }
   }
 
   /// Receives once; false if nothing has come, or the other worker is gone.

@@ -18,6 +18,13 @@ struct TopicMessage {
   /// Bytes of the head.
   static let headBytes = 8
 
+  /// Bytes of any kind, or text that is UTF-8 (RFC 6455 §5.6).
+  static func isSound(_ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer) -> Bool {
+    guard opcode == .text else { return true }
+    var check = UTF8Check()
+    return check.accepts(payload) && check.isComplete
+  }
+
   /// The message as bytes.
   var bytes: [UInt8] {
     let count = TopicMessage.headBytes + topic.count + payload.count
@@ -43,6 +50,8 @@ enum TopicFault: Error, Equatable, CustomStringConvertible {
   case kind(UInt8)
   /// The last byte of a head is not zero.
   case reserved(UInt8)
+  /// A text is not UTF-8.
+  case text
 
   var description: String {
     switch self {
@@ -50,6 +59,7 @@ enum TopicFault: Error, Equatable, CustomStringConvertible {
     case .topicLength(let count): "a topic of \(count) bytes"
     case .kind(let kind): "kind \(kind)"
     case .reserved(let byte): "\(byte) at the end of a head"
+    case .text: "a text that is not UTF-8"
     }
   }
 }
@@ -85,12 +95,14 @@ struct TopicReader: ~Copyable {
     guard reserved == 0 else { throw .reserved(reserved) }
     let whole = TopicMessage.headBytes + topic + payload
     guard waiting.count >= whole else { return nil }
-    waiting.consume(whole)
     // The block stays where it is until there has to be room in it.
     let start = UnsafeRawPointer(base + TopicMessage.headBytes)
-    return TopicMessage(
+    let message = TopicMessage(
       topic: UnsafeRawBufferPointer(start: start, count: topic), opcode: opcode,
       payload: UnsafeRawBufferPointer(start: start + topic, count: payload))
+    guard TopicMessage.isSound(opcode, message.payload) else { throw .text }
+    waiting.consume(whole)
+    return message
   }
 
   private static func opcode(_ kind: UInt8) -> WebSocketOpcode? {

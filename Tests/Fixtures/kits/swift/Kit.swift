@@ -65,6 +65,13 @@ struct Kit: AsyncApp {
       let first = try topics.publish("to this worker", to: "kit")
       let second = try topics.publishToAll("to all", to: "kit")
       return .text("\(first) \(second)")
+    case "/socket":
+      guard request.asksForSocket else { throw Abort(426) }
+      let offered = request.header("Sec-WebSocket-Protocol") ?? ""
+      return try request.accept(subprotocol: offered, headers: ["X-Kit": "1"]) { socket in
+        for try await message in socket { try await serve(message, socket) }
+        log.warning("a socket has ended with \(socket.closing?.code ?? 0)")
+      }
     case "/abort": throw Abort(404, "nothing here")
     case "/throw", "/later-lost": throw Refusal(description: "thrown on purpose")
     case "/throw-after":
@@ -78,6 +85,16 @@ struct Kit: AsyncApp {
       try await Task.sleep(for: .milliseconds(1))
       return .text("later")
     default: throw Abort(404)
+    }
+  }
+
+  private func serve(_ message: AsyncSocket.Message, _ socket: AsyncSocket) async throws {
+    switch message {
+    case .text("throw"): throw Refusal(description: "thrown on purpose")
+    case .text("close"): socket.close(4001, "bye")
+    case .text("join"): try socket.subscribe(to: "kit")
+    case .text("lend"): try await socket.send("lent")
+    case .text, .binary: try await socket.send(message)
     }
   }
 
