@@ -26,59 +26,68 @@ status=0
 crowded=()
 : >"$log"
 # Python in the server's own program with one loop, and as the worker's program with the other.
-run() { # IO PYTHON [OPTION…]
+run() { # NAME IO PYTHON [OPTION…]
   rm -f ".build/test-$1-swift-testing.xml"
   set +e
-  NSGI_IO=$1 PYTHON_UNDER_TEST=$2 swift test --ignore-lock --skip-build \
-    --xunit-output ".build/test-$1.xml" "${@:3}" 2>&1 </dev/null \
+  NSGI_IO=$2 PYTHON_UNDER_TEST=$3 swift test --ignore-lock --skip-build \
+    --xunit-output ".build/test-$1.xml" "${@:4}" 2>&1 </dev/null \
     | tee ".build/test-$1.log" | grep --line-buffered -Ev "$quiet" | sed -u "s/^/$1: /"
   local result=${PIPESTATUS[0]}
   set -e
+  [ "$result" = 0 ] || echo "$1 $2 $3" >>.build/test-failed
   return "$result"
 }
 # Runs each of a few failed tests once more, by itself: hundreds of servers share the machine in a whole run,
 # and what fails only among them is told apart from what is broken. The summary names it, to be mended.
-alone() { # IO PYTHON
+alone() { # NAME IO PYTHON
   local failed
   failed=$(scripts/failed_tests.py ".build/test-$1-swift-testing.xml") || return 1
   while read -r name; do
-    step "once more, alone: $name (--io $1)"
-    NSGI_IO=$1 PYTHON_UNDER_TEST=$2 swift test --skip-build --filter "^$name\\(" \
+    step "once more, alone: $name (--io $2)"
+    NSGI_IO=$2 PYTHON_UNDER_TEST=$3 swift test --skip-build --filter "^$name\\(" \
       >.build/alone.log 2>&1 </dev/null \
       || { grep -Ev "$quiet" .build/alone.log; return 1; }
     grep -q 'Test run with [1-9]' .build/alone.log || return 1
-    crowded+=("$name (--io $1)")
+    crowded+=("$name (--io $2)")
   done <<<"$failed"
 }
 if [ $# -gt 0 ]; then
-  run "${NSGI_IO:-auto}" "${PYTHON_UNDER_TEST:-embedded}" --filter "$1"
+  run some "${NSGI_IO:-auto}" "${PYTHON_UNDER_TEST:-embedded}" --filter "$1"
   exit
 fi
 # With the second loop only what runs on a loop, and on that which it is told.
-looped='^(HostTests|ConformanceTests|IntegrationTests|SwapTests|PythonTests)\.'
+looped='^(HostTests|ConformanceTests|IntegrationTests|PythonTests)\.'
 once='\.(AppPath|Benchmark|BrokenBody|CGIArgument|Check|Fleet|Guide|Install|Launcher|Loader|Migrate'
 once+='|ModuleCheck|New|NewPython|ProgramSignal|Readme|SharedLibrary|Staleness|Table|TinyHost)Tests'
+# Few tests run at a time in a process, and most of them wait for what they have started. Those of swaps run one
+# after the other: beside all the others.
+swaps='^SwapTests\.'
+others() {
+  run auto auto embedded --skip "$swaps" || true
+  run epoll epoll program --filter "$looped" --skip "$once" || true
+}
+drills() {
+  run swaps-auto auto embedded --filter "$swaps" || true
+  run swaps-epoll epoll program --filter "$swaps" --skip "$once" || true
+}
 step "tests"
-# Both at once: few tests run at a time in a process, and most of them wait for what they have started.
-run auto embedded &
-first=$!
-run epoll program --filter "$looped" --skip "$once" &
-second=$!
+rm -f .build/test-failed
+others &
+ways=($!)
+drills &
+ways+=($!)
 # What the fuzzing needs is compiled when a core has nothing else to do.
 (
   chrt --idle --pid 0 "$BASHPID"
   swift build --sanitize=address --scratch-path .build/sanitize-address --product server
 ) >.build/sanitize.log 2>&1 &
 prepared=$!
-halves=()
-wait "$first" || halves+=("auto embedded")
-wait "$second" || halves+=("epoll program")
+wait "${ways[@]}" || status=1
 wait "$prepared" || { tail .build/sanitize.log; status=1; }
-for half in "${halves[@]}"; do
-  # shellcheck disable=SC2086 # two words
-  alone $half || status=1
-done
-cat .build/test-auto.log .build/test-epoll.log >"$log"
+if [ -e .build/test-failed ]; then
+  while read -r name io python; do alone "$name" "$io" "$python" || status=1; done <.build/test-failed
+fi
+for name in auto epoll swaps-auto swaps-epoll; do cat ".build/test-$name.log"; done >"$log"
 
 # Instructions, allocations and system calls of a request: counted, so a busy machine counts the same.
 step "budgets"

@@ -68,8 +68,24 @@ extension ParentSystem {
   /// The next packet; empty when the other end is gone. Nobody has descriptors to give to a parent: any that
   /// come along are closed. The corresponding C function is `recvmsg`.
   public static func receivePacket(_ fd: Int32) throws(SystemError) -> [UInt8] {
+    try receive(fd, nil)
+  }
+
+  /// The next packet, and the descriptor that came along, or -1; the caller closes it. For what a process that
+  /// gives its place up hands to the one after it. The corresponding C function is `recvmsg`.
+  public static func receiveHanded(
+    _ fd: Int32
+  ) throws(SystemError) -> (bytes: [UInt8], descriptor: Int32) {
+    var descriptor: Int32 = -1
+    let bytes = try receive(fd, &descriptor)
+    return (bytes, descriptor)
+  }
+
+  private static func receive(
+    _ fd: Int32, _ descriptor: UnsafeMutablePointer<Int32>?
+  ) throws(SystemError) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: Message.packetBytes)
-    let count = clinux_receive_packet(fd, &buffer, buffer.count, nil)
+    let count = clinux_receive_packet(fd, &buffer, buffer.count, descriptor)
     if count < 0 { throw SystemError("recvmsg") }
     return Array(buffer[..<count])
   }

@@ -83,6 +83,29 @@ extension Master {
     controlSocket = -1
   }
 
+  /// The server belongs to the master after this one: the socket that they share, or -1. It stays bound, so
+  /// that clients wait in its backlog until that master has it.
+  func giveControlUp() -> Int32 {
+    guard controlSocket >= 0, plan.settings.supervision.controlSocket != nil else {
+      closeControl()
+      return -1
+    }
+    hearNoMore(controlSocket)
+    defer { controlSocket = -1 }
+    return controlSocket
+  }
+
+  /// What the master before has given up, or -1. Takes it over.
+  func inheritControl(_ descriptor: Int32) {
+    guard descriptor >= 0 else { return }
+    defer { System.close(descriptor) }
+    guard controlSocket < 0, let copy = try? System.duplicate(descriptor) else { return }
+    do throws(SystemError) {
+      try watch(copy, .control)
+      controlSocket = copy
+    } catch { System.close(copy) }
+  }
+
   func acceptClient() {
     do throws(SystemError) {
       let fd = try System.accept(controlSocket)

@@ -84,7 +84,8 @@ extension Master {
   func handOver(to ticket: Int) {
     guard let heir = heirs[ticket] else { return }
     hasHandedOver = true
-    closeControl()
+    let control = giveControlUp()
+    defer { System.close(control) }
     closeCommandPipes(isLast: false)
     let seen = workers.values.map {
       (id: $0.id, board: $0.board, mounts: $0.release.builds.map(\.mount))
@@ -95,7 +96,8 @@ extension Master {
     let last = Message(.retiring, needed + statistics.legacy(seen)).bytes
     // Figures that do not fit are lost; the server is handed over all the same.
     let fits = last.count <= Message.packetBytes
-    try? System.sendPacket(heir.link, fits ? last : Message(.retiring, needed).bytes)
+    let message = fits ? last : Message(.retiring, needed).bytes
+    try? System.sendPacket(heir.link, message, descriptor: control)
     sources[heir.processDescriptor] = nil
     System.unwatch(epoll, heir.processDescriptor)
     for socket in sockets { System.close(socket.descriptor) }
@@ -137,11 +139,12 @@ extension Master {
   /// Reads the messages of the process that started this master: the previous master hands over, or is gone
   /// without having done so.
   func parentSpeaks(_ fd: Int32) {
-    var bytes: [UInt8] = []
-    do throws(SystemError) { bytes = try System.receivePacket(fd) } catch {
+    var (bytes, control): ([UInt8], Int32) = ([], -1)
+    do throws(SystemError) { (bytes, control) = try System.receiveHanded(fd) } catch {
       // Any other error means its end.
       if error.isMomentary { return }
     }
+    inheritControl(control)
     guard let message = Message(bytes) else {
       unwatch(fd)
       heedPrograms(nil)

@@ -141,7 +141,11 @@ final class Leadership: @unchecked Sendable {
     reader = pthread_self()
     while !isOver {
       mutex.unlock()
-      if let signal = System.awaitSignal() { System.passSignal(signal) }
+      if let signal = System.awaitSignal() {
+        // Before the loop is woken: until this thread waits again, the next signal is for a handler.
+        System.retakeSignals()
+        System.passSignal(signal)
+      }
       mutex.lock()
     }
     reader = nil
