@@ -76,6 +76,20 @@ import Testing
     #expect(output.split(separator: "\n").count == 1, "\(output)")
   }
 
+  @Test(
+    "a broken configuration of uWSGI's is told in one sentence with its line",
+    arguments: [
+      ("open.ini", "[uwsgi\n", "open.ini:1: "), ("open.xml", "<uwsgi>\n<a>", "open.xml:2: "),
+      ("flat.yaml", "module\n", "flat.yaml:1: "), ("open.json", "{\n", "line 2: "),
+    ])
+  func brokenFiles(_ name: String, _ text: String, _ place: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(text, to: name)
+    let (exit, output) = try ChildProcess.run(Repository.server, ["migrate", folder.file(name)])
+    #expect(exit == .status(1) && output.contains(place), "\(output)")
+    #expect(output.split(separator: "\n").count == 1, "\(output)")
+  }
+
   @Test("a file that is not there, and none") func nothing() throws {
     for words in [
       ["migrate"], ["migrate", "/nope.ini"], ["migrate", "/nope.py"], ["migrate", "/nope.json"],

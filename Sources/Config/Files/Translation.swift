@@ -146,6 +146,8 @@ struct Translator {
       return told(
         option, isLow ? lowest[...] : highest[...],
         because: "that is the \(isLow ? "least" : "most") here")
+    case .address where text.hasSuffix(";"):
+      return told(option, text.dropLast(), because: "uWSGI reads no further than the digits of a port")
     default: return option
     }
   }

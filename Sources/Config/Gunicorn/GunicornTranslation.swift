@@ -2,12 +2,14 @@
 
 struct GunicornTranslation {
   typealias Given = (option: GunicornOption, written: String, value: String)
+  /// An option of this server with the words that it comes from: a name of gunicorn's, a variable, or none.
+  private typealias Pair = (written: String, name: String, value: String?)
 
   private let given: [Given]
   private let environment: [String: String]
   private(set) var findings = Findings()
   private(set) var accepted: [String] = []
-  private var pairs: [(written: String, name: String, value: String?)] = []
+  private var pairs: [Pair] = []
 
   init(_ given: [Given], _ environment: [String: String]) {
     (self.given, self.environment) = (given, environment)
@@ -35,26 +37,36 @@ struct GunicornTranslation {
     func isGiven(_ name: String) -> Bool {
       pairs.contains { $0.name == name } || others.contains { $0.spec.name == name }
     }
-    var all = [(written: "", name: "module", value: String?.some(application))]
+    var all: [Pair] = [("", "module", application)]
     let hasSocket =
       pairs.contains { $0.name.hasSuffix("socket") }
       || others.contains { $0.spec.name.hasSuffix("socket") }
+    // What is no number is an error with the variable's name, except the links of clusters (tcp://…).
     if !hasSocket {
-      let port = environment["PORT"].flatMap { UInt16($0) }
-      all.append(("", "http-socket", port.map { "0.0.0.0:\($0)" } ?? "127.0.0.1:8000"))
+      let port = environment["PORT"] ?? ""
+      let isGiven = !port.isEmpty && !port.holds("://")
+      let pair: Pair =
+        isGiven ? ("PORT", "http-socket", "0.0.0.0:" + port) : ("", "http-socket", "127.0.0.1:8000")
+      all.append(pair)
     }
     if !isGiven("processes") {
-      all.append(
-        (
-          "", "processes",
-          environment["WEB_CONCURRENCY"].flatMap { UInt16($0) }.map { "\($0)" } ?? "1"
-        ))
+      let count = environment["WEB_CONCURRENCY"] ?? ""
+      let pair: Pair = count.isEmpty ? ("", "processes", "1") : ("WEB_CONCURRENCY", "processes", count)
+      all.append(pair)
     }
+    if !isGiven("trusted-proxy") {
+      for peer in GunicornOption.peers(environment["FORWARDED_ALLOW_IPS"] ?? "") {
+        all.append(("FORWARDED_ALLOW_IPS", "trusted-proxy", peer))
+      }
+    }
+    let speaksUWSGI = last("protocol")?.value == "uwsgi"
     return (all + pairs).compactMap { written, name, value in
-      OptionTable.index(named: name).map {
+      let option = speaksUWSGI && name == "http-socket" ? "uwsgi-socket" : name
+      let isVariable = !written.isEmpty && environment[written] != nil
+      return OptionTable.index(named: option).map {
         Occurrence(
-          index: $0, written: written.isEmpty ? "--" + name : written, value: value,
-          origin: .commandLine)
+          index: $0, written: written.isEmpty ? "--" + option : written, value: value,
+          origin: isVariable ? .environment : .commandLine)
       }
     }
   }
@@ -66,7 +78,7 @@ struct GunicornTranslation {
     let kind = last("worker_class")
     let threads = last("threads")
     let timeout = last("timeout")
-    let name = kind?.value.split(separator: ".").last.map(String.init) ?? "sync"
+    let name = kind?.value.split { $0 == "." || $0 == "#" }.last.map(String.init) ?? "sync"
     var isSync = false
     switch name {
     case "sync", "SyncWorker":
@@ -74,6 +86,8 @@ struct GunicornTranslation {
       pairs.append((threads?.written ?? "--threads", "threads", threads?.value ?? "1"))
     case "gthread", "ThreadWorker":
       pairs.append((threads?.written ?? "--threads", "threads", threads?.value ?? "1"))
+    case "asgi", "ASGIWorker":
+      pairs.append((kind!.written, "interface", "asgi"))
     case _ where name.lowercased().contains("uvicorn") || kind!.value.hasPrefix("uvicorn"):
       pairs.append((kind!.written, "interface", "asgi"))
     default:
