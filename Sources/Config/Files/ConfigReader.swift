@@ -90,7 +90,9 @@ struct ConfigReader {
   ) throws(ConfigError) -> (Dialect, [ConfigText.Section]) {
     let names = text.sections.map(\.name)
     let hasOwn = Self.ownSections.contains(where: names.contains)
-    let accepted = wanted.map { [$0] } ?? (hasOwn ? Self.ownSections : ["uwsgi"])
+    // In XML the first element counts, whatever its id.
+    let first = format == .xml && !names.contains("uwsgi") ? names.first : nil
+    let accepted = wanted.map { [$0] } ?? (hasOwn ? Self.ownSections : [first ?? "uwsgi"])
     guard accepted.contains(where: names.contains) else {
       if wanted == nil, let stray = text.strays.first {
         throw .iniWithoutSection(place: "\(path):\(stray.number)", line: stray.text)
