@@ -67,10 +67,24 @@ import Testing
       { $0.warnings.count == 1 && $0.limits.threads == 1 }
     ),
     ("shop:app -b 0.0.0.0", { $0.listeners[0].address.description == "0.0.0.0:8000" }),
-    ("shop:app --access-logfile /a", { $0.log.requests && $0.log.file == "/a" }),
+    (
+      "shop:app --access-logfile /a",
+      {
+        $0.log.requests && $0.log.file == nil
+          && $0.log.routing.requestDestinations.map(\.text) == ["file:/a"]
+      }
+    ),
     (
       "shop:app --error-logfile /e --access-logfile /a",
-      { $0.log.file == "/e" && $0.warnings.count == 1 }
+      { $0.log.file == "/e" && $0.log.routing.requestDestinations.count == 1 && $0.warnings.isEmpty }
+    ),
+    (
+      "shop:app --error-logfile /e --access-logfile /e",
+      { $0.log.file == "/e" && !$0.log.routing.isCollected && $0.warnings.isEmpty }
+    ),
+    (
+      "shop:app --error-logfile /e --access-logfile -",
+      { $0.log.requests && $0.log.file == "/e" && $0.warnings.count == 1 }
     ),
     (
       "shop:app --reload",

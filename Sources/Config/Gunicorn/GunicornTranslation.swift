@@ -118,27 +118,26 @@ struct GunicornTranslation {
         sentence: "there is no \(lost.joined(separator: ", ")) here, and - stands in its place"))
   }
 
-  /// One log gets the lines of errors and, if they are asked for, of requests.
+  /// Errors and requests have a log each; requests have none unless it is asked for.
   private mutating func takeLogs() {
     takeLogFormat()
     let access = last("accesslog")
-    let errors = last("errorlog")
+    let errors: Given? = last("errorlog").flatMap { Self.isFile($0.value) ? $0 : nil }
     if access == nil || access?.value == "None" {
       pairs.append(("--access-logfile", "disable-logging", nil))
     }
-    guard
-      let file = [errors, access].compactMap({ $0 }).first(where: {
-        !["-", "None"].contains($0.value)
-      })
-    else {
-      return
-    }
-    pairs.append((file.written, "logto", file.value))
-    if let access, access.value != file.value, access.value != "None" {
+    if let errors { pairs.append((errors.written, "logto", errors.value)) }
+    guard let access, access.value != "None", access.value != errors?.value else { return }
+    if Self.isFile(access.value) {
+      pairs.append((access.written, "req-logger", "file:" + access.value))
+    } else if let errors {
       findings.losses.append(
         Loss(
           place: "`\(access.written) \(access.value)`",
-          sentence: "requests are logged where errors are, in \(file.value)"))
+          sentence: "requests are logged where errors are, in \(errors.value)"))
     }
   }
+
+  /// Whether a log is a file, and neither left out nor the terminal.
+  private static func isFile(_ log: String) -> Bool { log != "-" && log != "None" }
 }
