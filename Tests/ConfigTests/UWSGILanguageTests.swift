@@ -7,7 +7,7 @@ import Testing
   /// The value of `logto` in a file, and what it comes to.
   static let values: [(String, String)] = [
     ("$(EMPTY-other)x", "x"), ("$(EMPTY:-other)", "other"), ("$(NOPE-other)", "other"),
-    ("$(NOPE:-127.0.0.1:80)", "127.0.0.1:80"), ("$(NOPE:-a-b)", "a-b"),
+    ("$(NOPE:-/a:1-b)", "/a:1-b"), ("$(NOPE:-a-b)", "a-b"),
     ("%((%k * 2) + 1)", "9"), ("%(2 * (3 + (4 - 1)))", "12"), ("%(k (1 + 1))", "v2"),
   ]
 
@@ -33,6 +33,22 @@ import Testing
       arguments: ["/etc/app/site.ini", "--threads", "3"])
     #expect(settings.log.file == "3-2-2-shop")
     #expect(settings.warnings.isEmpty, "\(settings.warnings)")
+  }
+
+  @Test(
+    "what opens a block in a block may say what the outer one is at",
+    arguments: [
+      ("for = a b\nfor = %(_)1 %(_)2", "endfor\nendfor", ["a1", "a2", "b1", "b2"]),
+      ("for = a b\nfor = 1 2", "endfor\nendfor", ["1", "2", "1", "2"]),
+      ("for = A B\nif-env = HAS_%(_)", "endif\nendfor", ["yes"]),
+      ("for = A B\nif-not-env = HAS_%(_)\nfor = 1 2", "endfor\nendif\nendfor", ["1", "2"]),
+      ("for-times = 2\nfor-times = %(_)", "endfor\nendfor", ["1", "1", "2"]),
+    ])
+  func nestedBlocks(_ begin: String, _ end: String, _ expected: [String]) throws {
+    let settings = try UWSGIFileTests.read(
+      "\(begin)\nenv = X=%(_)\n\(end)\n", environment: ["HAS_B": "yes"])
+    let values = settings.apps[0].options.filter { $0.key == "env" }.map(\.value)
+    #expect(values == expected.map { "X=" + $0 })
   }
 
   @Test("a variable that wins over a file of uWSGI's, as it would not there, is told of")

@@ -159,9 +159,7 @@ struct ConfigReader {
       return
     }
     if let kind = BlockKind(key: key) {
-      let condition = try place.blocks.first(of: value ?? "", needs.budget, origin.quote(key))
-      let turns = place.blocks.isSkipped ? [] : try turns(of: kind, condition, place: quoted)
-      place.blocks.begin(Block(kind: kind, origin: origin, turns: turns))
+      place.blocks.begin(try block(kind, value ?? "", in: place.blocks, origin, key: key))
       return
     }
     for value in try place.blocks.values(of: value, needs.budget, origin.quote(key)) {
