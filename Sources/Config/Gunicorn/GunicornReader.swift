@@ -76,7 +76,7 @@ struct GunicornReader {
     behind option: GunicornOption, _ joined: String, _ rest: inout ArraySlice<String>, _ word: String
   ) {
     if !word.hasPrefix("--") {
-      rest = (["-" + joined] + rest)[...]
+      rest.insert("-" + joined, at: rest.startIndex)
     } else if option.setting != "proxy_protocol" {
       let name = String(word.prefix { $0 != "=" })
       problems.append(.unwantedValue(place: "`\(word)`", written: name))
