@@ -100,6 +100,7 @@ import Testing
         "mount = /p=shop.wsgi\n"
       ),
       ("nested.xml", "<x><uwsgi><threads>7</threads><master/></uwsgi></x>", "threads = 7\n"),
+      ("groups.yaml", "uwsgi:\n- threads: 7\n  master: true\n- processes: 2\n", "threads = 7\n"),
       ("list.yaml", "uwsgi:\n  env: [A=1, 'B=#2']\n  threads: 7 # seven\n", "env = B=#2\nthreads = 7\n"),
     ])
   func formats(_ name: String, _ text: String, _ line: String) throws {

@@ -99,7 +99,19 @@ struct YAMLFile {
       records.append(Record(section: section, line: line, key: "", value: nil))
       switch try next() {
       case (.mapping, _): try keys(of: section)
+      case (.list, _): try groups(of: section)
       case (.scalar(let text, _), _) where text.isEmpty || text == "null" || text == "~": continue
+      case (_, let line): throw Malformed(line: line, "keys stand below \(section):, each with its value")
+      }
+    }
+  }
+
+  /// The keys of a section that is a list, with some in each element.
+  private mutating func groups(of section: String) throws(Malformed) {
+    while true {
+      switch try next() {
+      case (.mapping, _): try keys(of: section)
+      case (.listEnd, _): return
       case (_, let line): throw Malformed(line: line, "keys stand below \(section):, each with its value")
       }
     }
