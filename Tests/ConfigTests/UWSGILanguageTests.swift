@@ -99,6 +99,18 @@ import Testing
       "socket = localhost:8080;",
       { $0.listeners[1].address == .inet(host: "localhost", port: 8080) && $0.warnings.count == 2 }
     ),
+    (
+      "shared-socket = 127.0.0.1:9\nshared-socket = :8\nsocket = =1",
+      { $0.listeners.map(\.address.description) == [":1", ":8"] }
+    ),
+    (
+      "http-socket = =0\nshared-socket = 127.0.0.1:9",
+      { $0.listeners[1].address == .inet(host: "127.0.0.1", port: 9) }
+    ),
+    (
+      "mount = /=other:app",
+      { $0.apps.map(\.path) == ["m"] && $0.warnings.contains { $0.hasPrefix("m answers at /, and other") } }
+    ),
     ("<<<<<<< HEAD\n=======\nthreads = 2\n>>>>>>> other", { $0.limits.threads == 2 }),
     (
       "gevent = 400  # one each",

@@ -48,6 +48,10 @@ struct Reading {
       variables.keys.contains { referenced.contains($0.key) && loss.place == $0.origin.quote($0.key) }
     }
     var translator = Translator(referenced: referenced)
+    for entry in reader.entries where entry.value?.hasPrefix("=") == true || entry.key.hasSuffix("-socket") {
+      guard case .ini = entry.origin else { continue }
+      translator.sharedSockets.note((try? references.resolve(entry)) ?? entry)
+    }
     for entry in reader.entries {
       guard case .ini = entry.origin, !needs.budget.isSpent else { continue }
       do throws(ConfigError) { translator.take(try references.resolve(entry)) } catch {
