@@ -122,6 +122,7 @@ import Testing
     ("threads = 4# no blank", { $0.limits.threads == 4 }), ("threads = 4;", { $0.limits.threads == 4 }),
     ("disable-logging = NO", { $0.log.requests }), ("disable-logging = off ; why", { $0.log.requests }),
     ("disable-logging = 0", { $0.log.requests }), ("disable-logging = Yes", { !$0.log.requests }),
+    ("logger = own fd:2", { $0.log.routing.destinations.map(\.place) == [.standard] }),
     ("log-date = true", { $0.log.dateFormat == "%a %b %e %H:%M:%S %Y" }),
     ("log-date = %%Y-%%m-%%d", { $0.log.dateFormat == "%Y-%m-%d" }),
     ("log-format = %(werr) %(rerr)", { $0.log.format != nil }),

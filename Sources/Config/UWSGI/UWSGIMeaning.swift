@@ -199,7 +199,9 @@ enum UWSGIMeaning {
   }
 
   /// A destination of lines; for an unsupported kind, where they go instead.
-  private static func logger(_ value: String, as name: String) -> UWSGIMeaning {
+  private static func logger(_ text: String, as name: String) -> UWSGIMeaning {
+    // Descriptor 2 is standard error.
+    let value = text.hasSuffix("fd:2") ? String(text.dropLast(4)) + "stdio" : text
     if (try? LogDestination(parsing: value)) != nil { return .options([(name, value)]) }
     return .warned(
       "lines go to standard error, or to the file of logto; write logger = file:PATH, stdio, syslog:NAME, "
