@@ -28,7 +28,9 @@ enum MigrateCommand {
       return 1
     }
     do {
-      print(try migrate(path, environment).text, terminator: "")
+      let migration = try migrate(path, environment)
+      if let obstacle = migration.obstacle { throw ProgramSystem.Failure(description: obstacle) }
+      print(migration.text, terminator: "")
       return 0
     } catch {
       Server.announce("\(path) cannot be migrated: \(error)")

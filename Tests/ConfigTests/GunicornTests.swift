@@ -52,11 +52,39 @@ import Testing
       "shop:app -k gevent --worker-connections 200",
       { $0.limits.threads == 200 && $0.warnings.count == 1 }
     ),
+    ("-Rw4 shop:app", { $0.process.workers == 4 && $0.warnings.count == 1 }),
+    ("shop:app -w=4", { $0.process.workers == 4 }),
+    ("shop:app -k egg:gunicorn#gthread --threads 3", { $0.limits.threads == 3 && $0.warnings.isEmpty }),
+    ("shop:app -kasgi", { $0.apps[0].options.contains(AppOption(key: "interface", value: "asgi")) }),
+    ("shop:app -b unix:///run/x.sock", { $0.listeners[0].address == .unix(path: "/run/x.sock") }),
+    (
+      "shop:app -b tcp://127.0.0.1:9 -b [::1]",
+      { $0.listeners.map(\.address.description) == ["127.0.0.1:9", "[::1]:8000"] }
+    ),
+    ("shop:app --protocol uwsgi", { $0.listeners.map(\.gateway) == [.uwsgi] }),
+    (
+      "shop:app --http-parser fast --permit-unconventional-http-method",
+      { $0.warnings.count == 1 && $0.limits.threads == 1 }
+    ),
     ("shop:app -b 0.0.0.0", { $0.listeners[0].address.description == "0.0.0.0:8000" }),
-    ("shop:app --access-logfile /a", { $0.log.requests && $0.log.file == "/a" }),
+    (
+      "shop:app --access-logfile /a",
+      {
+        $0.log.requests && $0.log.file == nil
+          && $0.log.routing.requestDestinations.map(\.text) == ["file:/a"]
+      }
+    ),
     (
       "shop:app --error-logfile /e --access-logfile /a",
-      { $0.log.file == "/e" && $0.warnings.count == 1 }
+      { $0.log.file == "/e" && $0.log.routing.requestDestinations.count == 1 && $0.warnings.isEmpty }
+    ),
+    (
+      "shop:app --error-logfile /e --access-logfile /e",
+      { $0.log.file == "/e" && !$0.log.routing.isCollected && $0.warnings.isEmpty }
+    ),
+    (
+      "shop:app --error-logfile /e --access-logfile -",
+      { $0.log.requests && $0.log.file == "/e" && $0.warnings.count == 1 }
     ),
     (
       "shop:app --reload",
@@ -87,6 +115,19 @@ import Testing
     #expect(holds(settings), "\(line): \(settings)")
   }
 
+  @Test("what a variable says that is no number is an error, and no default takes its place")
+  func variables() throws {
+    let count = complaint("shop:app", environment: ["WEB_CONCURRENCY": "many"])
+    #expect(count.hasPrefix("`WEB_CONCURRENCY=many`: \"many\" is not a number"), "\(count)")
+    let port = complaint("shop:app", environment: ["PORT": "web"])
+    #expect(port.hasPrefix("`PORT=0.0.0.0:web`: \"web\" is not a port number"), "\(port)")
+    let empty = try Self.run("shop:app", ["PORT": "", "WEB_CONCURRENCY": ""])
+    #expect(empty.listeners.map(\.address.description) == ["127.0.0.1:8000"] && empty.process.workers == 1)
+    #expect(try Self.run("shop:app", ["FORWARDED_ALLOW_IPS": "*"]).trustedProxies.count == 3)
+    let told = try Self.run("shop:app --forwarded-allow-ips 10.0.0.1", ["FORWARDED_ALLOW_IPS": "*"])
+    #expect(told.trustedProxies.count == 1)
+  }
+
   @Test func uvicornsWorkersServeASGI() throws {
     let settings = try Self.run("shop:app -k uvicorn.workers.UvicornWorker", [:])
     #expect(settings.apps[0].options.contains(AppOption(key: "interface", value: "asgi")))
@@ -104,6 +145,7 @@ import Testing
     ("shop:app --certfile a", "write https-socket = ADDR,CERT,KEY"),
     ("shop:app -c gunicorn.conf.py", "`server migrate FILE` prints what it comes to"),
     ("shop:app -D", "add --daemonize FILE"), ("shop:app -w", "`-w`: the value is missing"),
+    ("shop:app --preload=false", "`--preload=false`: this option takes no value"),
     ("shop:app -w many", "`-w many`: \"many\" is not a number"),
     ("shop:app --frobnicate", "is not an option"),
     ("shop:app x", "`x` is not expected here"),

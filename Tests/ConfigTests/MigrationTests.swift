@@ -65,6 +65,44 @@ import Testing
     #expect(try options("m.ini", migration) == before, "\(migration)")
   }
 
+  @Test("a file that cannot be read is no migration, and one that it names is something to do")
+  func obstacles() {
+    let broken = Migration.uwsgi("u.ini", environment: [:]) { _ in "[uwsgi\n" }
+    #expect(broken.obstacle == "u.ini:1: `[uwsgi` has no closing bracket; write it as in [server]")
+    let missing = Migration.uwsgi("u.ini", environment: [:]) { _ in throw NoSuchFile() }
+    #expect(missing.obstacle?.contains("cannot read u.ini: no such file") == true)
+    let files = ["u.ini": "[uwsgi]\nini = more.ini\n"]
+    let part = Migration.uwsgi("u.ini", environment: [:]) { (path) throws in
+      guard let text = files[path] else { throw NoSuchFile() }
+      return text
+    }
+    #expect(part.obstacle == nil && part.text.contains("; TO DO u.ini:2: `ini = more.ini`: cannot read"))
+  }
+
+  @Test("Unit's defaults are written out, and the application is the one that requests are passed to")
+  func unitsDefaults() {
+    let text = Migration.unit(
+      "c.json",
+      converted: "unit\t1\tapplications\\nblog\\nmodule\tblog\n"
+        + "unit\t2\tapplications\\nshop\\nmodule\tshop\n"
+        + "unit\t3\tlisteners\\n*:80\\npass\tapplications/shop/site\n"
+    ).text
+    for line in ["module = shop\n", "processes = 1\n", "threads = 1\n", "disable-logging = true\n"] {
+      #expect(text.contains(line), "\(line)\n\(text)")
+    }
+    #expect(text.contains("; TO DO the application blog needs a server of its own"), "\(text)")
+  }
+
+  @Test("a class in gunicorn's file is told of, where an option would be lost")
+  func gunicornsClasses() {
+    let text = Migration.gunicorn(
+      [("logger_class", ["\u{1}"]), ("worker_class", ["\u{1}"]), ("helper", ["\u{1}"])], path: "g.py",
+      source: "\nlogger_class = Quiet\n"
+    ).text
+    #expect(text.contains("; LOST g.py:2: `logger_class`: it is a class or function of the file; lines go"))
+    #expect(text.contains("; LOST g.py: `worker_class`: ") && !text.contains("helper"), "\(text)")
+  }
+
   @Test("Unit's least number of processes is ours, where it is below the most")
   func spare() {
     func migrate(_ spare: String) -> String {
@@ -159,7 +197,8 @@ import Testing
       (["applications", "shop", "processes", "spare"], "1"),
       (["applications", "shop", "environment", "STAGE"], "live"),
       (["applications", "shop", "limits", "timeout"], "20"),
-      (["applications", "blog", "module"], "blog"), (["settings", "http", "max_body_size"], "1"),
+      (["applications", "blog", "module"], "blog"), (["settings", "http", "server_version"], "false"),
+      (["settings", "http", "max_body_size"], "1000"), (["access_log"], "/var/log/unit.log"),
     ]
     let text = rows.enumerated().map { index, row in
       "unit\t\(index + 1)\t\(row.0.joined(separator: "\\n"))\t\(row.1)\n"
@@ -170,7 +209,8 @@ import Testing
       "module = shop.wsgi:app\n",
       "pythonpath = /srv/shop\n", "processes = 4\n", "env = STAGE=live\n", "harakiri = 20\n",
       "; LOST c.json:6:",
-      "cheaper = 1\n", "; LOST c.json:17:", "; TO DO the application blog",
+      "cheaper = 1\n", "; LOST c.json:17:", "; TO DO the application blog", "limit-post = 1000\n",
+      "req-logger = file:/var/log/unit.log\n", "; Unit's default\nthreads = 1\n",
     ] { #expect(migration.contains(line), "\(line)\n\(migration)") }
     let settings = try served(try invoke(["m.ini"], files: ["m.ini": migration]))
     #expect(settings.process.workers == 4 && settings.files.roots.count == 1)

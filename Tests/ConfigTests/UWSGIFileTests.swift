@@ -96,8 +96,8 @@ import Testing
   @Test func theHashOfThePathIsUWSGIs() throws {
     let settings = try served(
       try invoke(["/a.ini"], files: ["/a.ini": "[uwsgi]\nmodule = m\nhttp = :1\nlogto = %j\n"]))
-    let sum = "/a.ini".utf8.reduce(UInt32(5381)) { ($0 &* 33) ^ UInt32($1) }
-    #expect(settings.log.file == String(sum, radix: 16))
+    // The number is 0xc6c09eeb; uWSGI writes its bytes as they lie in memory.
+    #expect(settings.log.file == "EB9EC0C6")
   }
 
   /// Lines, and what `logto` is then; "" where it is not set.

@@ -76,6 +76,40 @@ import Testing
     #expect(output.split(separator: "\n").count == 1, "\(output)")
   }
 
+  @Test(
+    "a broken configuration of uWSGI's is told in one sentence with its line",
+    arguments: [
+      ("open.ini", "[uwsgi\n", "open.ini:1: "), ("open.xml", "<uwsgi>\n<a>", "open.xml:2: "),
+      ("flat.yaml", "module\n", "flat.yaml:1: "), ("open.json", "{\n", "line 2: "),
+    ])
+  func brokenFiles(_ name: String, _ text: String, _ place: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(text, to: name)
+    let (exit, output) = try ChildProcess.run(Repository.server, ["migrate", folder.file(name)])
+    #expect(exit == .status(1) && output.contains(place), "\(output)")
+    #expect(output.split(separator: "\n").count == 1, "\(output)")
+  }
+
+  @Test(
+    "what other formats than ini have of their own comes out as uWSGI reads it",
+    arguments: [
+      ("a.json", "{\"uwsgi\": {\"disable-logging\": null, \"vacuum\": true}}", "disable-logging = false\n"),
+      ("mark.json", "\u{feff}{\"uwsgi\": {\"threads\": 7}}", "threads = 7\n"),
+      (
+        "a.xml", "<uwsgi id=\"shop\"><app mountpoint=\"/p\">\n<script> shop.wsgi </script>\n</app></uwsgi>",
+        "mount = /p=shop.wsgi\n"
+      ),
+      ("nested.xml", "<x><uwsgi><threads>7</threads><master/></uwsgi></x>", "threads = 7\n"),
+      ("groups.yaml", "uwsgi:\n- threads: 7\n  master: true\n- processes: 2\n", "threads = 7\n"),
+      ("list.yaml", "uwsgi:\n  env: [A=1, 'B=#2']\n  threads: 7 # seven\n", "env = B=#2\nthreads = 7\n"),
+    ])
+  func formats(_ name: String, _ text: String, _ line: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(text, to: name)
+    let (exit, output) = try ChildProcess.run(Repository.server, ["migrate", folder.file(name)])
+    #expect(exit == .status(0) && output.contains(line), "\(output)")
+  }
+
   @Test("a file that is not there, and none") func nothing() throws {
     for words in [
       ["migrate"], ["migrate", "/nope.ini"], ["migrate", "/nope.py"], ["migrate", "/nope.json"],

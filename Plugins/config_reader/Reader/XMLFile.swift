@@ -1,11 +1,15 @@
 import CExpat
 
-/// An XML file: `<uwsgi>` elements, whose `id` names the section, with an element for each key.
+/// An XML file: `<uwsgi>` elements, whose `id` names the section, with an element for each key. An element
+/// `<app mountpoint="/path">` holds what is mounted there, in an element of any name.
 final class XMLFile {
   private let parser: XML_Parser
   private var records: [Record] = []
   private var section: String?
   private var key: (name: String, line: Int, text: String)?
+  /// The mount point of an `<app>` that is open, and how many elements of it have begun and are open.
+  private var mount: String?
+  private var parts = (begun: 0, open: 0)
   private var failure: Malformed?
 
   static func records(of bytes: [UInt8]) throws(Malformed) -> [Record] {
@@ -55,20 +59,27 @@ final class XMLFile {
   private static func text(_ text: UnsafePointer<CChar>?) -> String { text.map { String(cString: $0) } ?? "" }
 
   private func start(_ name: String, _ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?) {
-    if key != nil { return fail("an element of a key has no elements in it") }
-    if section != nil {
+    if key != nil {
+      guard mount != nil else { return fail("an element of a key has no elements in it") }
+      guard parts.begun == 0 else { return fail("an <app> has one element in it; write callable beside it") }
+      parts = (1, 1)
+    } else if section != nil {
       key = (name, line, "")
+      mount = name == "app" ? Self.value(of: "mountpoint", attributes) : nil
+      parts = (0, 0)
     } else if name == "uwsgi" || name == "server" {
-      section = Self.identifier(attributes) ?? name
+      section = Self.value(of: "id", attributes) ?? name
       records.append(Record(section: section!, line: line, key: "", value: nil))
     }
   }
 
-  /// The value of `id` among names and values.
-  private static func identifier(_ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?) -> String? {
+  /// The value of an attribute among names and values.
+  private static func value(
+    of wanted: String, _ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+  ) -> String? {
     var at = 0
     while let attributes, let name = attributes[at] {
-      if text(name) == "id" { return text(attributes[at + 1]) }
+      if text(name) == wanted { return text(attributes[at + 1]) }
       at += 2
     }
     return nil
@@ -80,13 +91,20 @@ final class XMLFile {
 
   private func end() {
     guard let section else { return }
+    if parts.open > 0 {
+      parts.open = 0
+      return
+    }
     guard let key else {
       self.section = nil
       return
     }
     let text = Self.trimmed(key.text)
-    records.append(Record(section: section, line: key.line, key: key.name, value: text.isEmpty ? nil : text))
+    let value = mount.map { "\($0)=\(text)" } ?? (text.isEmpty ? nil : text)
+    let name = mount == nil ? key.name : "mount"
+    records.append(Record(section: section, line: key.line, key: name, value: value))
     self.key = nil
+    mount = nil
   }
 
   private static func trimmed(_ text: String) -> String {

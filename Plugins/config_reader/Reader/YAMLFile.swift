@@ -5,6 +5,8 @@ import CYaml
 struct YAMLFile {
   private var parser = yaml_parser_t()
   private var records: [Record] = []
+  /// The value of a key that has none.
+  private var nothing: String?
 
   /// Names that lead to a value at most.
   private static let depthMaximum = 64
@@ -15,8 +17,12 @@ struct YAMLFile {
     case scalar(String, isPlain: Bool)
   }
 
-  static func records(of bytes: [UInt8]) throws(Malformed) -> [Record] {
-    try reading(bytes) { (file) throws(Malformed) in try file.read() }
+  /// - Parameter nothing: the value of a key that has none.
+  static func records(of bytes: [UInt8], nothing: String? = nil) throws(Malformed) -> [Record] {
+    try reading(bytes) { (file) throws(Malformed) in
+      file.nothing = nothing
+      try file.read()
+    }
   }
 
   private static func reading(
@@ -93,7 +99,19 @@ struct YAMLFile {
       records.append(Record(section: section, line: line, key: "", value: nil))
       switch try next() {
       case (.mapping, _): try keys(of: section)
+      case (.list, _): try groups(of: section)
       case (.scalar(let text, _), _) where text.isEmpty || text == "null" || text == "~": continue
+      case (_, let line): throw Malformed(line: line, "keys stand below \(section):, each with its value")
+      }
+    }
+  }
+
+  /// The keys of a section that is a list, with some in each element.
+  private mutating func groups(of section: String) throws(Malformed) {
+    while true {
+      switch try next() {
+      case (.mapping, _): try keys(of: section)
+      case (.listEnd, _): return
       case (_, let line): throw Malformed(line: line, "keys stand below \(section):, each with its value")
       }
     }
@@ -126,7 +144,7 @@ struct YAMLFile {
 
   private mutating func add(_ section: String, _ line: Int, _ key: String, _ text: String, _ isPlain: Bool) {
     let isNothing = isPlain && ["", "~", "null"].contains(text)
-    records.append(Record(section: section, line: line, key: key, value: isNothing ? nil : text))
+    records.append(Record(section: section, line: line, key: key, value: isNothing ? nothing : text))
   }
 
   private mutating func next() throws(Malformed) -> (Event, line: Int) {

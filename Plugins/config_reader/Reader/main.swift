@@ -38,7 +38,9 @@ func bytes(of path: String) -> [UInt8] {
   let count = fread(&bytes, 1, bytes.count, file)
   if ferror(file) != 0 { fail("it is no file that can be read to its end") }
   if count > most { fail("it is longer than 1 MiB, which no configuration is; name the file that is one") }
-  return Array(bytes[..<count])
+  let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+  let text = bytes[..<count]
+  return Array(text.starts(with: mark) ? text.dropFirst(mark.count) : text)
 }
 
 guard CommandLine.arguments.count == 3 else { fail("config_reader is started by a server only") }
@@ -51,7 +53,8 @@ do {
   case "json", "unit":
     try JSONChecker.check(input)
     let isUnit = CommandLine.arguments[1] == "unit"
-    records = isUnit ? try YAMLFile.paths(of: input) : try YAMLFile.records(of: input)
+    // What is null there is off for uWSGI, which takes a key without a value for on.
+    records = isUnit ? try YAMLFile.paths(of: input) : try YAMLFile.records(of: input, nothing: "0")
   default: fail("config_reader is started by a server only")
   }
   let text = records.map { $0.text + "\n" }.joined()

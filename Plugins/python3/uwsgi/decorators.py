@@ -17,8 +17,19 @@ def get_free_signal():
 
 
 def postfork(function):
-    '''Calls the function once in each worker, when the application is loaded there.'''
+    '''Calls the function once in each worker, when the application is loaded there; @postfork(N) in that
+    worker alone.'''
+    if not callable(function):
+        return functools.partial(_postfork_in, function)
     _uwsgi_shared.at_fork.append(function)
+    return function
+
+
+def _postfork_in(worker, function):
+    def call():
+        if worker in (0, uwsgi.worker_id()):
+            function()
+    _uwsgi_shared.at_fork.append(call)
     return function
 
 
@@ -125,6 +136,7 @@ _INSTEAD = {
     "mulefunc": "make it a program beside the server (attach-daemon), and use a queue",
     "mule": "make it a program beside the server (attach-daemon), and use a queue",
     "mule_brain": "make it a program beside the server (attach-daemon)",
+    "muleloop": "make it a program beside the server (attach-daemon)",
     "mule_brainloop": "make it a program beside the server (attach-daemon)",
     "mulemsg": "make it a program beside the server (attach-daemon), and use a queue",
     "mulemsg_loop": "make it a program beside the server (attach-daemon), and use a queue",

@@ -16,10 +16,10 @@ numproc = int(_shared.told("workers") or 1)
 cores = int(_shared.told("threads") or 1)
 has_threads = 1
 started_on = int(_shared.time.time())
-is_a_reload = False
-loop = None
+is_a_reload = unbit = False
+loop = mode = None
 applications = {}
-SPOOL_RETRY, SPOOL_OK, SPOOL_IGNORE = -1, -2, 0
+SPOOL_RETRY, SPOOL_OK, SPOOL_IGNORE, spoolers = -1, -2, 0, ()
 # Set by applications: a function for the worker's end, and one for when the application is loaded.
 atexit = None
 post_fork_hook = None
@@ -371,9 +371,9 @@ _INSTEAD = {
     "change the configuration", "request_id": "read environ['REQUEST_ID'] (request-id = true)",
     "set_warning_message": "write a line (uwsgi.log)", "embedded_data": "read a file", "extract":
     "read a file", "add_var": "change environ", "cl": "read environ['CONTENT_LENGTH']", "fcgi": "use HTTP",
-    "has_hook": "set uwsgi.atexit", "grunt": "start a thread, or a process (multiprocessing)",
+    "ready_fd": "systemd is told (sd_notify)", "grunt": "start a thread, or a process (multiprocessing)",
     "sorry_i_need_to_block": "wait as usual", "route": "use route of the configuration",
-    "micros": "use time.time_ns", "get_cookie": "use http.cookies", "cancel": "raise an exception",
+    "micros": "use time.time_ns", "request_context": "use contextvars", "cancel": "raise an exception",
 }
 
 

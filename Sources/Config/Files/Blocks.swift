@@ -47,6 +47,8 @@ struct Block {
   let kind: BlockKind
   let origin: Origin
   let turns: [String]
+  /// The turns are those of the blocks around it too, because what opens it has their `%(_)`.
+  var standsForAll = false
 }
 
 /// The open blocks at one place of a file, the outermost first.
@@ -82,24 +84,12 @@ struct Blocks {
         }
       }
       values = next
+      if block.standsForAll { break }
     }
     return values
   }
 
-  /// The value that it gets first.
-  func first(
-    of value: String, _ budget: ReadingBudget, _ place: @autoclosure () -> String
-  ) throws(ConfigError) -> String {
-    var value = value
-    for block in open.reversed() {
-      guard let turn = block.turns.first else { return "" }
-      try budget.check(keys: 0, bytes: Self.size(value, turn), place())
-      value = Self.replacing(value, turn)
-    }
-    return value
-  }
-
-  private static let mark = "%(_)"
+  fileprivate static let mark = "%(_)"
 
   /// Bytes of a value in this turn.
   private static func size(_ value: String, _ turn: String) -> Int {
@@ -123,6 +113,27 @@ struct Blocks {
 }
 
 extension ConfigReader {
+  /// The block that a key opens. If its value has `%(_)`, each turn of the blocks around it has turns of its
+  /// own.
+  func block(
+    _ kind: BlockKind, _ value: String, in blocks: Blocks, _ origin: Origin, key: String
+  ) throws(ConfigError) -> Block {
+    let place = Occurrence.place(key, value, origin)
+    if blocks.isSkipped { return Block(kind: kind, origin: origin, turns: []) }
+    guard !blocks.open.isEmpty, value.holds(Blocks.mark) else {
+      return Block(kind: kind, origin: origin, turns: try turns(of: kind, value, place: place))
+    }
+    var all: [String] = []
+    var bytes = 0
+    for condition in try blocks.values(of: value, needs.budget, origin.quote(key)) {
+      let turns = try turns(of: kind, condition ?? "", place: place)
+      bytes += turns.reduce(0) { $0 + $1.utf8.count }
+      try needs.budget.check(keys: all.count + turns.count, bytes: bytes, origin.quote(key))
+      all += turns
+    }
+    return Block(kind: kind, origin: origin, turns: all, standsForAll: true)
+  }
+
   /// The turns of a block: one or none for a condition.
   func turns(of kind: BlockKind, _ value: String, place: String) throws(ConfigError) -> [String] {
     switch kind {

@@ -90,7 +90,9 @@ struct ConfigReader {
   ) throws(ConfigError) -> (Dialect, [ConfigText.Section]) {
     let names = text.sections.map(\.name)
     let hasOwn = Self.ownSections.contains(where: names.contains)
-    let accepted = wanted.map { [$0] } ?? (hasOwn ? Self.ownSections : ["uwsgi"])
+    // In XML the first element counts, whatever its id.
+    let first = format == .xml && !names.contains("uwsgi") ? names.first : nil
+    let accepted = wanted.map { [$0] } ?? (hasOwn ? Self.ownSections : [first ?? "uwsgi"])
     guard accepted.contains(where: names.contains) else {
       if wanted == nil, let stray = text.strays.first {
         throw .iniWithoutSection(place: "\(path):\(stray.number)", line: stray.text)
@@ -157,9 +159,7 @@ struct ConfigReader {
       return
     }
     if let kind = BlockKind(key: key) {
-      let condition = try place.blocks.first(of: value ?? "", needs.budget, origin.quote(key))
-      let turns = place.blocks.isSkipped ? [] : try turns(of: kind, condition, place: quoted)
-      place.blocks.begin(Block(kind: kind, origin: origin, turns: turns))
+      place.blocks.begin(try block(kind, value ?? "", in: place.blocks, origin, key: key))
       return
     }
     for value in try place.blocks.values(of: value, needs.budget, origin.quote(key)) {

@@ -15,7 +15,7 @@ struct FilePlaceholders {
   let surroundings: Surroundings
 
   init(path given: String, section: String?, workingDirectory: String, _ surroundings: Surroundings) {
-    path = given.hasPrefix("/") || workingDirectory.isEmpty ? given : workingDirectory + "/" + given
+    path = Self.absolute(given, workingDirectory)
     asked = section.map { "\(given):\($0)" } ?? given
     self.section = section ?? ""
     if let slash = path.utf8.lastIndex(of: Ascii.slash) {
@@ -27,6 +27,24 @@ struct FilePlaceholders {
     }
     self.workingDirectory = workingDirectory
     self.surroundings = surroundings
+  }
+
+  /// The path from the root, without `.` and without the `..` that it begins with. One behind a name stays,
+  /// because the name may be that of a link.
+  private static func absolute(_ given: String, _ workingDirectory: String) -> String {
+    let isAbsolute = given.hasPrefix("/")
+    if !isAbsolute, workingDirectory.isEmpty { return given }
+    var parts = isAbsolute ? [] : workingDirectory.split(separator: "/")
+    var isBeginning = !isAbsolute
+    for part in given.split(separator: "/") where part != "." {
+      if part == "..", isBeginning {
+        _ = parts.popLast()
+      } else {
+        isBeginning = false
+        parts.append(part)
+      }
+    }
+    return "/" + parts.joined(separator: "/")
   }
 
   /// The text with its placeholders replaced; nil if it has more than `most` bytes.
@@ -103,12 +121,13 @@ struct FilePlaceholders {
 
   private var directories: [String] { directory.split(separator: "/").map(String.init) }
 
-  /// Eight hexadecimal digits of the path (Bernstein's hash with XOR).
+  /// Eight hexadecimal digits of the path (Bernstein's hash with XOR), the lowest byte first, as uWSGI writes
+  /// the number of a little-endian machine.
   private var hash: String {
     let sum = path.utf8.reduce(UInt32(5381)) {
       ($0 &* 33) ^ UInt32(truncatingIfNeeded: Int8(bitPattern: $1))
     }
-    let digits = String(sum, radix: 16)
+    let digits = String(sum.byteSwapped, radix: 16, uppercase: true)
     return String(repeating: "0", count: 8 - digits.utf8.count) + digits
   }
 }

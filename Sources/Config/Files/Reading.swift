@@ -35,14 +35,23 @@ struct Reading {
     findings.add(given.findings)
     accepted = variables.accepted + given.accepted
     let words = variables.options + given.options
-    var reader = ConfigReader(needs, variables: words.compactMap(\.asVariable))
+    var reader = ConfigReader(
+      needs, variables: words.compactMap(\.asVariable) + variables.keys + words.flatMap(\.asKeys))
     for word in words {
       guard case .configuration(_, let format) = word.spec.shape else { continue }
       reader.read(word.value ?? "", format: format, place: word.place)
     }
     findings.add(reader.findings)
     var references = References(entries: reader.entries, reader: reader)
-    var translator = Translator(referenced: references.names)
+    let referenced = references.names
+    findings.losses.removeAll { loss in
+      variables.keys.contains { referenced.contains($0.key) && loss.place == $0.origin.quote($0.key) }
+    }
+    var translator = Translator(referenced: referenced)
+    for entry in reader.entries where entry.value?.hasPrefix("=") == true || entry.key.hasSuffix("-socket") {
+      guard case .ini = entry.origin else { continue }
+      translator.sharedSockets.note((try? references.resolve(entry)) ?? entry)
+    }
     for entry in reader.entries {
       guard case .ini = entry.origin, !needs.budget.isSpent else { continue }
       do throws(ConfigError) { translator.take(try references.resolve(entry)) } catch {
@@ -59,11 +68,24 @@ struct Reading {
       }
       ?? false
     if findings.speaksUWSGI {
+      tellOrder(translator.options, variables.options)
       takeForeignDefaults()
       offerModule()
     }
     if !accepted.isEmpty {
       notes.append("always so here, or without meaning: \(accepted.joined(separator: ", "))")
+    }
+  }
+
+  /// In uWSGI a file's value counts, and not that of a variable: here the variable's does, and is told where
+  /// they differ.
+  private mutating func tellOrder(_ inFiles: [Occurrence], _ inVariables: [Occurrence]) {
+    for option in inVariables where option.isForeign && !option.spec.repeats {
+      guard let other = inFiles.last(where: { $0.index == option.index }), other.value != option.value
+      else { continue }
+      findings.warnings.append(
+        "`UWSGI_\(option.written.uppercased().exchanging(Ascii.dash, for: Ascii.underscore))` in the "
+          + "environment counts, and \(other.place) does not; in uWSGI the file's value would")
     }
   }
 
@@ -112,6 +134,21 @@ struct Reading {
 }
 
 extension Occurrence {
+  /// Given by a variable `UWSGI_…`, whose options have the name in its small letters.
+  fileprivate var isForeign: Bool { origin == .environment && !written.hasPrefix(EnvironmentReader.prefix) }
+
+  /// What `%(name)` and `if-opt` of files find of an option outside of them: its own name, and the one that
+  /// was written.
+  fileprivate var asKeys: [Entry] {
+    switch spec.shape {
+    case .configuration, .variable, .action: return []
+    case .flag, .value, .optionalValue: break
+    }
+    let alias = String(written.drop { $0 == "-" })
+    let names = [spec.name] + (spec.aliases.contains(alias) ? [alias] : [])
+    return names.map { Entry(key: $0, value: value ?? "true", origin: origin, dialect: .server) }
+  }
+
   /// The variable defined by `--set NAME=VALUE`.
   fileprivate var asVariable: Entry? {
     guard case .variable = spec.shape, let (name, value) = (value ?? "").cut(at: Ascii.equals),

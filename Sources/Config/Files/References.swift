@@ -125,8 +125,8 @@ struct References {
 
   private mutating func variable(_ text: String, _ entry: Entry) throws(ConfigError) -> String? {
     if let value = reader.needs.environment[text] { return value }
-    let (name, other) = Self.fallback(text)
-    if let value = reader.needs.environment[name], !value.isEmpty || other == nil { return value }
+    let (name, other, coversEmpty) = Self.fallback(text)
+    if let value = reader.needs.environment[name], !value.isEmpty || !coversEmpty { return value }
     if let other { return other }
     let error = ConfigError.unsetVariable(place: entry.place, name: name)
     if entry.dialect == .server { throw error }
@@ -134,12 +134,13 @@ struct References {
     return nil
   }
 
-  /// `NAME:-other` or `NAME-other`; a name has no dash.
-  private static func fallback(_ text: String) -> (name: String, other: String?) {
-    guard let dash = text.utf8.firstIndex(of: Ascii.dash) else { return (text, nil) }
+  /// `NAME:-other`, which also covers an empty variable, or `NAME-other`; a name has no dash.
+  private static func fallback(_ text: String) -> (name: String, other: String?, coversEmpty: Bool) {
+    guard let dash = text.utf8.firstIndex(of: Ascii.dash) else { return (text, nil, false) }
     let name = text[..<dash]
     let other = String(text[text.utf8.index(after: dash)...])
-    return (String(name.hasSuffix(":") ? name.dropLast() : name), other)
+    let coversEmpty = name.hasSuffix(":")
+    return (String(coversEmpty ? name.dropLast() : name), other, coversEmpty)
   }
 
   private func file(_ path: String, _ entry: Entry) throws(ConfigError) -> String? {
@@ -156,7 +157,14 @@ struct References {
     if let other = firsts?[name] {
       return try resolve(other.value ?? "", entry, depth: depth + 1)
     }
-    if name.utf8.contains(0x20) { return try calculate(name, entry, depth) }
+    if name.utf8.contains(0x20) {
+      if name.utf8.contains(UInt8(ascii: "(")), entry.dialect == .uwsgi {
+        warnings.append(
+          "\(entry.place): uWSGI has no brackets in calculations, and takes the words beside them for 0; "
+            + "here what is in brackets is calculated first")
+      }
+      return try calculate(name, entry, depth)
+    }
     if Self.formats.contains(entry.key) { return nil }
     throw .unknownReference(
       place: entry.place, name: name, suggestion: Suggestion.key(name, entries.prefix(1000).map(\.key)))
@@ -167,6 +175,7 @@ struct References {
   private mutating func calculate(_ text: String, _ entry: Entry, _ depth: Int) throws(ConfigError)
     -> String
   {
+    let text = try withoutBrackets(text, entry, depth)
     var result = ""
     var sign: Substring?
     for word in text.split(separator: " ") {
@@ -186,6 +195,21 @@ struct References {
       }
     }
     return result
+  }
+
+  /// Replaces what is in brackets by its result.
+  private mutating func withoutBrackets(_ text: String, _ entry: Entry, _ depth: Int) throws(ConfigError)
+    -> String
+  {
+    var text = text
+    while let open = text.utf8.firstIndex(of: UInt8(ascii: "(")) {
+      let after = text[text.utf8.index(after: open)...]
+      guard let end = Self.closing(after) else { break }
+      try reader.needs.budget.take(bytes: text.utf8.count, entry.origin.quote(entry.key))
+      let inner = try calculate(String(after[..<end]), entry, depth)
+      text = "\(text[..<open])\(inner)\(after[after.utf8.index(after: end)...])"
+    }
+    return text
   }
 
   /// The operand of an operator; an empty one, as before the first word, is 0. uWSGI reads any other text as

@@ -11,6 +11,7 @@ struct Translator {
   var options: [Occurrence] = []
   /// What else applications find in `uwsgi.opt`.
   var tellings: [Occurrence] = []
+  var sharedSockets = SharedSockets()
 
   /// Adds the options that an entry stands for.
   mutating func take(_ entry: Entry) {
@@ -35,7 +36,9 @@ struct Translator {
   /// harmless there must not show tracebacks to everybody here.
   private static let ownWords: Set<String> = ["debug"]
 
-  private mutating func foreign(_ entry: Entry) {
+  private mutating func foreign(_ given: Entry) {
+    if sharedSockets.takes(given) { return accept(given.key) }
+    let entry = sharedSockets.addressed(given)
     switch UWSGIMeaning(of: entry) {
     case .options(let pairs): add(pairs, entry)
     case .changed(let pairs, let sentence):
@@ -146,6 +149,8 @@ struct Translator {
       return told(
         option, isLow ? lowest[...] : highest[...],
         because: "that is the \(isLow ? "least" : "most") here")
+    case .address where text.hasSuffix(";"):
+      return told(option, text.dropLast(), because: "uWSGI reads no further than the digits of a port")
     default: return option
     }
   }
@@ -167,6 +172,55 @@ struct Translator {
         && Ascii.isBlank(bytes[bytes.index(before: index)])
     }
     return mark.map { String(text[..<$0].trimmed) }
+  }
+}
+
+extension Translator {
+  /// Sockets of uWSGI's that are bound first, and that other options name by their numbers: `http = =0`.
+  struct SharedSockets {
+    private var addresses: [String] = []
+    private var named: Set<Int> = []
+    /// How many have been met.
+    private var met = 0
+
+    /// Takes notice of an entry before any is translated.
+    mutating func note(_ entry: Entry) {
+      guard entry.dialect == .uwsgi, let value = entry.value else { return }
+      if Self.isShared(entry.key) { addresses.append(value) }
+      if let (number, _) = Self.number(value), Self.isSocket(entry.key) { named.insert(number) }
+    }
+
+    /// Whether it is a socket that another option names.
+    mutating func takes(_ entry: Entry) -> Bool {
+      guard Self.isShared(entry.key), entry.value != nil else { return false }
+      met += 1
+      return named.contains(met - 1)
+    }
+
+    /// The entry with the address of the socket that it names.
+    func addressed(_ entry: Entry) -> Entry {
+      guard let value = entry.value, let (number, rest) = Self.number(value), Self.isSocket(entry.key),
+        addresses.indices.contains(number)
+      else { return entry }
+      var result = entry
+      result.value = addresses[number] + rest
+      return result
+    }
+
+    private static func isShared(_ key: String) -> Bool {
+      key == "shared-socket" || key == "undeferred-shared-socket"
+    }
+
+    private static func isSocket(_ key: String) -> Bool {
+      !isShared(key) && (key.hasSuffix("socket") || key.hasPrefix("http"))
+    }
+
+    /// `=0`, and what follows.
+    private static func number(_ value: String) -> (Int, rest: Substring)? {
+      guard value.hasPrefix("=") else { return nil }
+      let digits = value.dropFirst().prefix { ("0"..."9").contains($0) }
+      return Int(digits).map { ($0, value[digits.endIndex...]) }
+    }
   }
 }
 

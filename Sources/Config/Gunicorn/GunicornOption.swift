@@ -56,6 +56,19 @@ struct GunicornOption: Sendable {
       "--proxy-protocol", flag: true,
       .lost("PROXY headers are believed from the peers of --trusted-proxy")),
     GunicornOption("--reuse-port", flag: true, .accepted),
+    GunicornOption("--protocol", .option("protocol", single)),
+    GunicornOption(
+      "--uwsgi-allow-from", setting: "uwsgi_allow_ips",
+      .lost("whoever reaches a socket may speak its protocol; use a unix socket, or a firewall")),
+    GunicornOption(
+      "--http-protocols", .lost("HTTP/1.1 and HTTP/2 are spoken; http2 = off leaves the second out")),
+    GunicornOption("--http2-cleartext", .accepted),
+    GunicornOption("--http2-max-concurrent-streams", .accepted),
+    GunicornOption("--http2-initial-window-size", .accepted),
+    GunicornOption("--http2-max-frame-size", .accepted),
+    GunicornOption("--http2-max-header-list-size", .accepted),
+    GunicornOption("--suppress-ragged-eofs", flag: true, .accepted),
+    GunicornOption("--do-handshake-on-connect", flag: true, .accepted),
     GunicornOption("--certfile", .refused(tls)), GunicornOption("--keyfile", .refused(tls)),
     GunicornOption("--ca-certs", .refused(tls)), GunicornOption("--ssl-version", .refused(tls)),
     GunicornOption("--cert-reqs", .refused(tls)), GunicornOption("--ciphers", .refused(tls)),
@@ -72,6 +85,13 @@ struct GunicornOption: Sendable {
     GunicornOption("--max-requests-jitter", .option("max-requests-delta", single)),
     GunicornOption("--preload", setting: "preload_app", flag: true, .flag("preload")),
     GunicornOption("--worker-tmp-dir", .accepted),
+    GunicornOption("", setting: "tmp_upload_dir", .option("spool-dir", single)),
+    GunicornOption("--asgi-loop", .option("asgi-loop", single)),
+    GunicornOption("--asgi-lifespan", .lost("lifespan events are sent to whoever takes them")),
+    GunicornOption("--asgi-disconnect-grace-period", .accepted),
+    GunicornOption("--dirty-app", setting: "dirty_apps", .lost(dirty)),
+    GunicornOption("--dirty-workers", .lost(dirty)), GunicornOption("--dirty-timeout", .lost(dirty)),
+    GunicornOption("--dirty-threads", .lost(dirty)), GunicornOption("--dirty-graceful-timeout", .lost(dirty)),
     GunicornOption("--no-sendfile", setting: "sendfile", flag: true, .accepted),
   ]
 
@@ -88,6 +108,15 @@ struct GunicornOption: Sendable {
       "--header-map",
       .lost("fields with underscores are refused or passed over, see docs/PROTOCOLS.md")),
     GunicornOption("--forwarder-headers", .accepted),
+    GunicornOption("--http-parser", .accepted),
+    GunicornOption("--permit-unconventional-http-method", flag: true, .accepted),
+    GunicornOption(
+      "--permit-unconventional-http-version", flag: true,
+      .lost("another version of HTTP is refused with 505")),
+    GunicornOption(
+      "--casefold-http-method", flag: true, .lost("applications get methods as clients write them")),
+    GunicornOption(
+      "--root-path", .lost("write mount = /PREFIX=MODULE:APP, which makes it SCRIPT_NAME or root_path")),
     GunicornOption(
       "--permit-obsolete-folding", flag: true, .lost("such a field is refused with 400")),
     GunicornOption(
@@ -143,6 +172,7 @@ struct GunicornOption: Sendable {
     GunicornOption(
       "--statsd-host", .lost("read `server ctl --json status` from the service's agent")),
     GunicornOption("--statsd-prefix", .accepted), GunicornOption("--dogstatsd-tags", .accepted),
+    GunicornOption("--enable-backlog-metric", flag: true, .lost("write metrics = ADDR, which shows it")),
   ]
 
   private static let rest = [
@@ -153,10 +183,17 @@ struct GunicornOption: Sendable {
       "--paste --paster",
       .refused(
         "write a module with `application = paste.deploy.loadapp(\"config:/path/site.ini\")`")),
+    GunicornOption("--paste-global", setting: "raw_paste_global_conf", .accepted),
+    GunicornOption("", setting: "default_proc_name", .accepted),
+    GunicornOption("--control-socket", .option("control-socket", single)),
+    GunicornOption("--control-socket-mode", .accepted),
+    GunicornOption("--no-control-socket", setting: "control_socket_disable", flag: true, .accepted),
     GunicornOption("--check-config", flag: true, .flag("check-config")),
     GunicornOption("--print-config", flag: true, .flag("show-config")),
     GunicornOption("-v --version", flag: true, .flag("version")),
   ]
+
+  private static let dirty = "make it a program beside the server (attach-daemon), or a queue of tasks"
 
   private static let tls =
     "write https-socket = ADDR,CERT,KEY (docs/TLS.md), and take these options and bind out"
@@ -166,14 +203,16 @@ struct GunicornOption: Sendable {
   /// Addresses separated by commas; the default port is 8000.
   @Sendable private static func addresses(_ value: String) -> [String] {
     value.split(separator: ",").map { text in
-      let text = text.trimmed
-      let hasPort = text.utf8.contains(Ascii.colon) || text.utf8.contains(Ascii.slash)
-      return hasPort ? String(text) : "\(text):8000"
+      var text = text.trimmed
+      if text.hasPrefix("unix://") { return "unix:\(text.dropFirst(7))" }
+      if text.hasPrefix("tcp://") { text = text.dropFirst(6) }
+      let isWhole = text.utf8.contains(Ascii.colon) || text.utf8.contains(Ascii.slash)
+      return isWhole && !text.hasSuffix("]") ? String(text) : "\(text):8000"
     }
   }
 
   /// Networks separated by commas; `*` is everybody.
-  @Sendable private static func peers(_ value: String) -> [String] {
+  @Sendable static func peers(_ value: String) -> [String] {
     value.split(separator: ",").flatMap { text -> [String] in
       text.trimmed == "*" ? ["0.0.0.0/0", "::/0", "unix"] : [String(text.trimmed)]
     }

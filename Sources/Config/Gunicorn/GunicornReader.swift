@@ -59,6 +59,7 @@ struct GunicornReader {
       }
       guard option.takesValue else {
         given.append((option, name, ""))
+        if let joined, !joined.isEmpty { take(behind: option, joined, &rest, word) }
         continue
       }
       if let value = joined ?? rest.popFirst() {
@@ -66,6 +67,19 @@ struct GunicornReader {
       } else {
         problems.append(.missingValue(place: "`\(name)`", written: name, "VALUE"))
       }
+    }
+  }
+
+  /// Takes what is joined to a flag: further options of one letter, as in `-Rw4`, or a value that it does not
+  /// have.
+  private mutating func take(
+    behind option: GunicornOption, _ joined: String, _ rest: inout ArraySlice<String>, _ word: String
+  ) {
+    if !word.hasPrefix("--") {
+      rest.insert("-" + joined, at: rest.startIndex)
+    } else if option.setting != "proxy_protocol" {
+      let name = String(word.prefix { $0 != "=" })
+      problems.append(.unwantedValue(place: "`\(word)`", written: name))
     }
   }
 

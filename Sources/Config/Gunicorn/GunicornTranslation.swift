@@ -2,12 +2,14 @@
 
 struct GunicornTranslation {
   typealias Given = (option: GunicornOption, written: String, value: String)
+  /// An option of this server with the words that it comes from: a name of gunicorn's, a variable, or none.
+  private typealias Pair = (written: String, name: String, value: String?)
 
   private let given: [Given]
   private let environment: [String: String]
   private(set) var findings = Findings()
   private(set) var accepted: [String] = []
-  private var pairs: [(written: String, name: String, value: String?)] = []
+  private var pairs: [Pair] = []
 
   init(_ given: [Given], _ environment: [String: String]) {
     (self.given, self.environment) = (given, environment)
@@ -35,26 +37,36 @@ struct GunicornTranslation {
     func isGiven(_ name: String) -> Bool {
       pairs.contains { $0.name == name } || others.contains { $0.spec.name == name }
     }
-    var all = [(written: "", name: "module", value: String?.some(application))]
+    var all: [Pair] = [("", "module", application)]
     let hasSocket =
       pairs.contains { $0.name.hasSuffix("socket") }
       || others.contains { $0.spec.name.hasSuffix("socket") }
+    // What is no number is an error with the variable's name, except the links of clusters (tcp://…).
     if !hasSocket {
-      let port = environment["PORT"].flatMap { UInt16($0) }
-      all.append(("", "http-socket", port.map { "0.0.0.0:\($0)" } ?? "127.0.0.1:8000"))
+      let port = environment["PORT"] ?? ""
+      let isGiven = !port.isEmpty && !port.holds("://")
+      let pair: Pair =
+        isGiven ? ("PORT", "http-socket", "0.0.0.0:" + port) : ("", "http-socket", "127.0.0.1:8000")
+      all.append(pair)
     }
     if !isGiven("processes") {
-      all.append(
-        (
-          "", "processes",
-          environment["WEB_CONCURRENCY"].flatMap { UInt16($0) }.map { "\($0)" } ?? "1"
-        ))
+      let count = environment["WEB_CONCURRENCY"] ?? ""
+      let pair: Pair = count.isEmpty ? ("", "processes", "1") : ("WEB_CONCURRENCY", "processes", count)
+      all.append(pair)
     }
+    if !isGiven("trusted-proxy") {
+      for peer in GunicornOption.peers(environment["FORWARDED_ALLOW_IPS"] ?? "") {
+        all.append(("FORWARDED_ALLOW_IPS", "trusted-proxy", peer))
+      }
+    }
+    let speaksUWSGI = last("protocol")?.value == "uwsgi"
     return (all + pairs).compactMap { written, name, value in
-      OptionTable.index(named: name).map {
+      let option = speaksUWSGI && name == "http-socket" ? "uwsgi-socket" : name
+      let isVariable = !written.isEmpty && environment[written] != nil
+      return OptionTable.index(named: option).map {
         Occurrence(
-          index: $0, written: written.isEmpty ? "--" + name : written, value: value,
-          origin: .commandLine)
+          index: $0, written: written.isEmpty ? "--" + option : written, value: value,
+          origin: isVariable ? .environment : .commandLine)
       }
     }
   }
@@ -66,7 +78,7 @@ struct GunicornTranslation {
     let kind = last("worker_class")
     let threads = last("threads")
     let timeout = last("timeout")
-    let name = kind?.value.split(separator: ".").last.map(String.init) ?? "sync"
+    let name = kind?.value.split { $0 == "." || $0 == "#" }.last.map(String.init) ?? "sync"
     var isSync = false
     switch name {
     case "sync", "SyncWorker":
@@ -74,6 +86,8 @@ struct GunicornTranslation {
       pairs.append((threads?.written ?? "--threads", "threads", threads?.value ?? "1"))
     case "gthread", "ThreadWorker":
       pairs.append((threads?.written ?? "--threads", "threads", threads?.value ?? "1"))
+    case "asgi", "ASGIWorker":
+      pairs.append((kind!.written, "interface", "asgi"))
     case _ where name.lowercased().contains("uvicorn") || kind!.value.hasPrefix("uvicorn"):
       pairs.append((kind!.written, "interface", "asgi"))
     default:
@@ -104,27 +118,26 @@ struct GunicornTranslation {
         sentence: "there is no \(lost.joined(separator: ", ")) here, and - stands in its place"))
   }
 
-  /// One log gets the lines of errors and, if they are asked for, of requests.
+  /// Errors and requests have a log each; requests have none unless it is asked for.
   private mutating func takeLogs() {
     takeLogFormat()
     let access = last("accesslog")
-    let errors = last("errorlog")
+    let errors: Given? = last("errorlog").flatMap { Self.isFile($0.value) ? $0 : nil }
     if access == nil || access?.value == "None" {
       pairs.append(("--access-logfile", "disable-logging", nil))
     }
-    guard
-      let file = [errors, access].compactMap({ $0 }).first(where: {
-        !["-", "None"].contains($0.value)
-      })
-    else {
-      return
-    }
-    pairs.append((file.written, "logto", file.value))
-    if let access, access.value != file.value, access.value != "None" {
+    if let errors { pairs.append((errors.written, "logto", errors.value)) }
+    guard let access, access.value != "None", access.value != errors?.value else { return }
+    if Self.isFile(access.value) {
+      pairs.append((access.written, "req-logger", "file:" + access.value))
+    } else if let errors {
       findings.losses.append(
         Loss(
           place: "`\(access.written) \(access.value)`",
-          sentence: "requests are logged where errors are, in \(file.value)"))
+          sentence: "requests are logged where errors are, in \(errors.value)"))
     }
   }
+
+  /// Whether a log is a file, and neither left out nor the terminal.
+  private static func isFile(_ log: String) -> Bool { log != "-" && log != "None" }
 }

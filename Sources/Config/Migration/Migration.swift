@@ -8,6 +8,8 @@ public struct Migration {
   /// The lines of `[server]`, including comments.
   private var lines: [String] = []
   private let path: String
+  /// Why nothing of the file could be read: one sentence; nil where it could.
+  public private(set) var obstacle: String?
 
   init(of path: String) { self.path = path }
 
@@ -56,6 +58,10 @@ extension Migration {
           environment: environment, workingDirectory: workingDirectory, surroundings: surroundings,
           isFile: isFile, readFile: $0))
     }
+    let isEmpty = reading.options.allSatisfy {
+      if case .configuration = $0.spec.shape { true } else { false }
+    }
+    if isEmpty { migration.obstacle = reading.findings.problems.first?.description }
     for problem in reading.findings.problems { migration.note("TO DO \(problem)") }
     for warning in reading.findings.warnings { migration.note(warning) }
     for loss in Loss.sentences(reading.findings.losses) { migration.note("LOST \(loss)") }
@@ -101,9 +107,13 @@ extension Migration {
         if hooks.contains(name) {
           migration.note(
             "LOST \(line)`\(name)`: nothing calls it; do its work in the application's module")
+        } else if let option = GunicornOption.find(setting: name) {
+          var fix = "write its name as a text"
+          if case .lost(let sentence) = option.meaning { fix = sentence }
+          migration.note("LOST \(line)`\(name)`: it is a class or function of the file; \(fix)")
         }
       } else if let option = GunicornOption.find(setting: name) {
-        let isOff = !option.takesValue && (values == ["false"] || values.isEmpty)
+        let isOff = !option.takesValue && (values == ["false"] || values == ["off"] || values.isEmpty)
         if !isOff { given += values.map { (option, line + name + " =", $0) } }
       }
     }
@@ -133,7 +143,8 @@ extension Migration {
     "worker_int",
     "worker_abort", "pre_exec", "pre_request", "post_request", "child_exit", "worker_exit",
     "nworkers_changed",
-    "on_exit", "ssl_context",
+    "on_exit", "ssl_context", "on_dirty_starting", "dirty_post_fork", "dirty_worker_init",
+    "dirty_worker_exit",
   ]
 
   private static func lineNumber(of name: String, in source: String) -> Int? {

@@ -23,6 +23,15 @@ struct JSONPaths {
     }
     return names
   }
+
+  /// The application that a listener or a route passes requests to, else the first.
+  func served(of applications: [String]) -> String? {
+    let prefix = "applications/"
+    let passed = values.filter { $0.path.last == "pass" && $0.value.hasPrefix(prefix) }.map { value in
+      String(value.value.dropFirst(prefix.count).prefix { $0 != "/" })
+    }
+    return passed.first { applications.contains($0) } ?? applications.first
+  }
 }
 
 extension Migration {
@@ -37,8 +46,8 @@ extension Migration {
     var migration = Migration(of: path)
     let paths = JSONPaths(converted: text)
     let applications = paths.names(below: "applications")
-    let served = applications.first
-    for name in applications.dropFirst() {
+    let served = paths.served(of: applications)
+    for name in applications where name != served {
       migration.note(
         "TO DO the application \(name) needs a server of its own, or a mount here, as in mount = "
           + "/\(name)=MODULE:APP"
@@ -52,14 +61,47 @@ extension Migration {
         migration.serve(Array(names.dropFirst(2)), value, quoted, paths, served ?? "")
       case "applications": continue
       case "routes": continue
-      default: migration.note("LOST \(quoted): nothing here does that")
+      default: migration.set(names, value, quoted)
       }
     }
     migration.route(paths, path)
-    if served == nil {
+    if let served {
+      migration.takeDefaults(of: served, paths)
+    } else {
       migration.note("TO DO write the application's module below, as in module = shop.wsgi")
     }
     return migration
+  }
+
+  /// Unit's defaults, which are not this server's: one process, one thread, and no line for a request.
+  private mutating func takeDefaults(of application: String, _ paths: JSONPaths) {
+    let isCounted =
+      paths.names(below: "applications", application, "processes").contains("max")
+      || paths.values.contains { $0.path == ["applications", application, "processes"] }
+    if !isCounted { add("processes", "1", from: "Unit's default") }
+    if !paths.names(below: "applications", application).contains("threads") {
+      add("threads", "1", from: "Unit's default")
+    }
+    if !paths.values.contains(where: { $0.path.first == "access_log" }) {
+      add("disable-logging", nil, from: "Unit's default")
+    }
+  }
+
+  /// What limits of Unit's `settings.http` are called here.
+  private static let limits = [
+    "header_read_timeout": "header-timeout", "body_read_timeout": "body-timeout",
+    "send_timeout": "write-timeout", "idle_timeout": "keep-alive-timeout", "max_body_size": "limit-post",
+  ]
+
+  /// Settings of the server, and its log.
+  private mutating func set(_ names: [String], _ value: String, _ quoted: String) {
+    if names == ["access_log"] || names == ["access_log", "path"] {
+      add("req-logger", "file:\(value)", from: "was \(quoted)")
+    } else if names.count == 3, names.starts(with: ["settings", "http"]), let name = Self.limits[names[2]] {
+      add(name, value, from: "was \(quoted)")
+    } else {
+      note("LOST \(quoted): nothing here does that")
+    }
   }
 
   private mutating func listen(_ names: [String], _ value: String, _ quoted: String) {
@@ -114,6 +156,8 @@ extension Migration {
       }
     case "limits" where names.dropFirst().first == "timeout": add("harakiri", value, from: was)
     case "limits" where names.dropFirst().first == "requests": add("max-requests", value, from: was)
+    case "targets":
+      note("TO DO \(quoted): each target is a mount here, as in mount = /PREFIX=MODULE:CALLABLE")
     case "protocol" where value == "wsgi" || value == "asgi": add("interface", value, from: was)
     case "protocol": note("TO DO \(quoted): this server serves WSGI and ASGI")
     default: note("LOST \(quoted): nothing here does that")

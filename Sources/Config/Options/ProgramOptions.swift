@@ -81,10 +81,15 @@ private func step(
     })
 }
 
+/// So many words between blanks at most; the last has all that follows.
+private func words(_ text: String, _ count: Int) -> [String] {
+  text.split(maxSplits: count - 1) { $0 == " " || $0 == "\t" }.map { String($0.trimmed) }
+}
+
 extension AttachedProgram {
   /// `PIDFILE COMMAND`.
   fileprivate init(pidFile text: String, isInBackground: Bool) throws(ValueError) {
-    let parts = text.split(separator: " ", maxSplits: 1).map(String.init)
+    let parts = words(text, 2)
     guard parts.count == 2 else { throw .programWithout(text, "/run/x.pid COMMAND") }
     self.init(command: parts[1])
     (pidFile, self.isInBackground) = (parts[0], isInBackground)
@@ -132,7 +137,7 @@ extension AttachedProgram {
 extension TimedProgram {
   /// `MINUTE HOUR DAY MONTH WEEKDAY COMMAND`.
   fileprivate init(fieldsOf text: String) throws(ValueError) {
-    let parts = text.split(separator: " ", maxSplits: 5).map(String.init)
+    let parts = words(text, 6)
     guard parts.count == 6 else { throw .programWithout(text, "-1 -1 -1 -1 -1 COMMAND") }
     var fields: [Int] = []
     for (place, part) in parts.prefix(5).enumerated() { fields.append(try Self.field(part, place)) }
@@ -141,7 +146,7 @@ extension TimedProgram {
 
   /// `key=value,… COMMAND`.
   fileprivate init(keysOf text: String) throws(ValueError) {
-    let parts = text.split(separator: " ", maxSplits: 1).map(String.init)
+    let parts = words(text, 2)
     guard parts.count == 2 else { throw .programWithout(text, "minute=0 COMMAND") }
     self.init(fields: Array(repeating: -1, count: 5), command: parts[1])
     for word in parts[0].split(separator: ",") {

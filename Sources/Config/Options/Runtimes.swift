@@ -174,6 +174,7 @@ extension Draft {
     }
     for (mount, target, text) in runtimes.mounts { try resolve(mount, target, text) }
     preferModule()
+    if settings.shared.offersModule { preferFirst() }
     for plugin in runtimes.plugins {
       let name = plugin.reference.name
       let row = RuntimeTable.row(named: name)
@@ -236,6 +237,21 @@ extension Draft {
     settings.warnings.append(
       "the module \(module.option.value) answers at /, and \(file.option.value) is not loaded; take one of "
         + "module and wsgi-file out, or mount the file, as in --mount /other=\(file.option.value)")
+  }
+
+  /// In uWSGI's words, `module` or `wsgi-file` answers at the root, and not what `mount` has there too.
+  private mutating func preferFirst() {
+    let roots = runtimes.made.indices.filter { index in
+      let made = runtimes.made[index]
+      return made.mount.isEmpty && ["module", "wsgi", "asgi", "wsgi-file"].contains(made.option.key)
+    }
+    guard let kept = roots.first.map({ runtimes.made[$0].option.value }) else { return }
+    for index in roots.dropFirst().reversed() {
+      let lost = runtimes.made.remove(at: index).option.value
+      settings.warnings.append(
+        "\(kept) answers at /, and \(lost) is not loaded; take one of them out, or mount it elsewhere, as in "
+          + "mount = /other=\(lost)")
+    }
   }
 
   private func app(_ made: RuntimeDraft.Made) -> AppSettings {

@@ -9,6 +9,8 @@ struct EnvironmentOptions {
   var findings = Findings()
   /// uWSGI's options that change nothing here.
   var accepted: [String] = []
+  /// The variables `UWSGI_…` as keys that files may refer to.
+  var keys: [Entry] = []
 }
 
 enum EnvironmentReader {
@@ -54,16 +56,17 @@ enum EnvironmentReader {
   /// The options of uWSGI's variables. One that neither uWSGI nor this server knows is reported as a loss.
   private static func foreign(_ environment: [String: String]) -> EnvironmentOptions {
     var translator = Translator(referenced: [])
+    var keys: [Entry] = []
     for (name, value) in variables(environment, foreignPrefix) {
       if internals.contains(where: name.hasPrefix) || isServiceLink(name, value) { continue }
-      translator.take(
-        Entry(
-          key: optionName(of: name, foreignPrefix), value: value, origin: .environment,
-          dialect: .uwsgi))
+      let entry = Entry(
+        key: optionName(of: name, foreignPrefix), value: value, origin: .environment, dialect: .uwsgi)
+      keys.append(entry)
+      translator.take(entry)
     }
     translator.findings.speaksUWSGI = !translator.options.isEmpty
     return EnvironmentOptions(
-      options: translator.options, findings: translator.findings, accepted: translator.accepted)
+      options: translator.options, findings: translator.findings, accepted: translator.accepted, keys: keys)
   }
 
   private static func variables(

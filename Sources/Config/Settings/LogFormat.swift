@@ -92,7 +92,7 @@ public enum LogValue: Sendable, Equatable {
     case method, uri, proto, status, size, rsize, hsize, addr, host, uagent, referer, user
     case ltime, ctime, ftime, time, tmsecs, tmicros, epoch, micros, msecs, secs
     case pid, wid, cl, vars, pktsize, headers, rss, rssM, vsz, vszM, switches, core
-    case ioerr, modifier1, modifier2
+    case ioerr, werr, rerr, modifier1, modifier2
     // Our own names.
     case id, traceparent, iso, app, appid, req, generation, gateway, scheme, path, query, received
   }

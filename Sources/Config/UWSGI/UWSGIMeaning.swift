@@ -111,6 +111,10 @@ enum UWSGIMeaning {
     "httprouter": { .options([("http-socket", address($0))]) },
     "fastcgi-socket": { .options([("fastcgi-socket", address($0))]) },
     "scgi-socket": { .options([("scgi-socket", address($0))]) },
+    "http-headers-timeout": { value in isOff(value) ? .off : .options([("header-timeout", value)]) },
+    "plugin": { plugins($0, as: "plugin") }, "plugins": { plugins($0, as: "plugin") },
+    "need-plugin": { plugins($0, as: "need-plugin") }, "need-plugins": { plugins($0, as: "need-plugin") },
+    "plugins-dir": pluginDirectory, "plugin-dir": pluginDirectory,
     "http-keepalive": keepAlive,
     "http-timeout": { value in
       isOff(value) ? .off : .options([("body-timeout", value), ("write-timeout", value)])
@@ -148,6 +152,31 @@ enum UWSGIMeaning {
     return isName && !text.holds(".0.") && IPAddress(parsing: text) == nil ? "unix:" + text : text
   }
 
+  /// uWSGI's own plugins, written as paths, become the names of those that replace them here: a path without
+  /// `.so` is one of them, and so is any in a directory of uWSGI's.
+  private static func plugins(_ value: String, as option: String) -> UWSGIMeaning {
+    let words = value.split(separator: ",", omittingEmptySubsequences: false).map { word -> String in
+      let path = word.trimmed
+      guard let slash = path.utf8.lastIndex(of: Ascii.slash),
+        !path.hasSuffix(".so") || isOfUWSGI(path[..<slash])
+      else { return String(path) }
+      var name = path[path.utf8.index(after: slash)...]
+      for end in [".so", "_plugin"] where name.hasSuffix(end) { name = name.dropLast(end.count) }
+      return String(name)
+    }
+    return .options([(option, words.joined(separator: ","))])
+  }
+
+  /// In uWSGI's directory are plugins with the same names that this server cannot load.
+  @Sendable private static func pluginDirectory(_ value: String) -> UWSGIMeaning {
+    isOfUWSGI(value[...]) ? .accepted : .options([("plugins-dir", value)])
+  }
+
+  /// Whether a directory is called uwsgi, or is below one.
+  private static func isOfUWSGI(_ directory: Substring) -> Bool {
+    directory.split(separator: "/").contains("uwsgi")
+  }
+
   /// Seconds, or a word that turns on what is always on here.
   @Sendable private static func keepAlive(_ value: String) -> UWSGIMeaning {
     let digits = Substring(value.utf8.prefix(while: Ascii.isDigit))
@@ -164,12 +193,15 @@ enum UWSGIMeaning {
 
   /// This many concurrent requests: becomes threads.
   @Sendable private static func greenThreads(_ value: String) -> UWSGIMeaning {
-    .changed(
-      [("threads", value)], "as many requests at once have a thread each; write threads = \(value)")
+    let digits = Substring(value.utf8.prefix(while: Ascii.isDigit))
+    return .changed(
+      [("threads", value)], "as many requests at once have a thread each; write threads = \(digits)")
   }
 
   /// A destination of lines; for an unsupported kind, where they go instead.
-  private static func logger(_ value: String, as name: String) -> UWSGIMeaning {
+  private static func logger(_ text: String, as name: String) -> UWSGIMeaning {
+    // Descriptor 2 is standard error.
+    let value = text.hasSuffix("fd:2") ? String(text.dropLast(4)) + "stdio" : text
     if (try? LogDestination(parsing: value)) != nil { return .options([(name, value)]) }
     return .warned(
       "lines go to standard error, or to the file of logto; write logger = file:PATH, stdio, syslog:NAME, "

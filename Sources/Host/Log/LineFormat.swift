@@ -194,7 +194,7 @@ extension AccessLog {
     case .generation: Int64(exchange.calls?.app.generation.number ?? 0)
     case .req: process.count
     // Whether its client could not be told the answer.
-    case .ioerr: exchange.outlet.isLost ? 1 : 0
+    case .ioerr, .werr: exchange.outlet.isLost ? 1 : 0
     case .modifier1: Int64(exchange.connection.codec.modifiers.first)
     case .modifier2: Int64(exchange.connection.codec.modifiers.second)
     default: 0

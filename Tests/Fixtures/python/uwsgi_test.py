@@ -282,5 +282,26 @@ class Signals(unittest.TestCase):
         os.read(signals.reading, 1 << 16)
 
 
+class Names(unittest.TestCase):
+    def test_what_is_not_there_says_what_to_use(self):
+        for name in ("ready_fd", "request_context", "chunked_read_nb", "spooler_jobs", "mule_get_msg",
+                     "rpc_list", "sharedarea_read8", "metric_set_max", "in_farm",
+                     "add_ms_timer", "wait_fd_read"):
+            with self.assertRaisesRegex(NotImplementedError, f"uwsgi.{name} is not there in this server"):
+                getattr(uwsgi, name)()
+        self.assertEqual((uwsgi.unbit, uwsgi.mode, uwsgi.spoolers), (False, None, ()))
+
+    def test_a_function_may_be_for_one_worker(self):
+        import uwsgidecorators
+        calls, before = [], len(shared.at_fork)
+        for number in 0, shared.worker, shared.worker + 1:
+            uwsgidecorators.postfork(number)(lambda number=number: calls.append(number))
+        uwsgidecorators.postfork(lambda: calls.append("each"))
+        for call in shared.at_fork[before:]:
+            call()
+        del shared.at_fork[before:]
+        self.assertEqual(calls, [0, shared.worker, "each"])
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=1)
