@@ -1,7 +1,12 @@
 /// HPACK encoder (RFC 7541 §6) of answers: indexed if the static table has the field, otherwise literal
-/// without indexing. It has no state: no client has to keep a table for this server, and any thread may
-/// encode.
+/// without indexing, or never indexed (Set-Cookie). It has no state: no client has to keep a table for this
+/// server, and any thread may encode (docs/decisions/011).
 enum HPACKEncoder {
+  /// A dynamic table size update (§6.3): to 0, since no answer uses the table.
+  static let noTable: UInt8 = 0x20
+  /// The place of Set-Cookie in the static table.
+  private static let setCookie = 55
+
   /// Writes :status.
   static func status(_ status: Int, into out: inout ByteBuffer) {
     switch status {
@@ -51,7 +56,10 @@ enum HPACKEncoder {
     _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, into out: inout ByteBuffer
   ) {
     let known = fixedName(name)
-    if known > 0 {
+    if known == setCookie {
+      // Nobody on the way is to keep in a table what says who a client is (§7.1.3).
+      integer(known, bits: 4, 0x10, into: &out)
+    } else if known > 0 {
       index(known, into: &out)
     } else {
       out.append(0)
@@ -100,7 +108,7 @@ enum HPACKEncoder {
     case 6: Ascii.matches(name, "server") ? 54 : 0
     case 7: Ascii.matches(name, "expires") ? 36 : Ascii.matches(name, "refresh") ? 52 : 0
     case 8: Ascii.matches(name, "location") ? 46 : 0
-    case 10: Ascii.matches(name, "set-cookie") ? 55 : 0
+    case 10: Ascii.matches(name, "set-cookie") ? setCookie : 0
     case 11: Ascii.matches(name, "retry-after") ? 53 : 0
     case 12: Ascii.matches(name, "content-type") ? 31 : 0
     case 13:

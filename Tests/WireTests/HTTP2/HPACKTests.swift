@@ -60,6 +60,15 @@ import Testing
       ])
   }
 
+  // RFC 7541 §6.2.3, and §6.2.2 for all others.
+  @Test func cookiesAreNeverIndexed() {
+    for (name, first) in [("Set-Cookie", 0x1f), ("Location", 0x0f)] as [(String, UInt8)] {
+      var out = ByteBuffer()
+      name.withContiguous { name in "a=b".withContiguous { HPACKEncoder.field(name, $0, into: &out) } }
+      #expect(out.bytes.first == first)
+    }
+  }
+
   // RFC 7541 C.1.
   @Test func integers() throws {
     for (value, bits, coded) in [(10, 5, [10]), (1337, 5, [31, 154, 10]), (42, 8, [42])]
