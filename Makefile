@@ -94,7 +94,7 @@ soak: ## ten minutes of mixed load with clients that go away, and how memory gro
 	@$(MAKE) --no-print-directory build
 	SOAK_SECONDS=$(or $(SECONDS),600) swift test --filter 'SwapTests.Swaps/SoakTests'
 
-fuzz: ## made-up input for the parsers of every border, then for whole servers (SECONDS=60 each, SEED=…)
+fuzz: ## made-up input for parsers, HTTP/2 beside libnghttp2, then whole servers (SECONDS=60 each, SEED=…)
 	@scripts/install.sh test
 	Tests/Fuzz/fuzz.sh all $(or $(SECONDS),60)
 	@$(MAKE) --no-print-directory apps

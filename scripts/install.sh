@@ -28,7 +28,7 @@ declare -A apps_needs=(
 )
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [caddy]=caddy [curl]=curl
-  [h2load]=nghttp2-client
+  [h2load]=nghttp2-client [libnghttp2.pc]=libnghttp2-dev
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
   [strace]=strace [valgrind]=valgrind [promtool]=prometheus [perl]=perl [openssl]=openssl [minisign]=minisign
   [litmus]=litmus [logrotate]=logrotate [tmux]=tmux
