@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
 .PHONY: bench-budget bench-wsgi bench-history bench-compare tsan asan stress clean
-.PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
+.PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser test-tls
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -222,6 +222,12 @@ test-browser: ## look at the status page and at Django in headless Chromium; pic
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/Browser && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-tls: ## scan a socket with TLS by testssl.sh and sslyze, and speak to it with GnuTLS; minutes (TEST=…)
+	@scripts/install.sh tls
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@cd Tests/TLS && /usr/bin/python3 -m unittest -v $(TEST)
 
 clean: ## remove everything that was built
 	rm -rf .build

@@ -197,7 +197,7 @@ private struct Events {
   /// The stream of the last event, if that was bytes of a body.
   private var dataStream: UInt32 = 0
 
-  /// Takes an event; false for one that refuses something, and for a WebSocket, which the oracle does not know.
+  /// Takes an event; false for one that refuses something, and for a WebSocket, unknown to the oracle.
   mutating func note(
     _ event: HTTP2Session.Event, _ input: UnsafeRawBufferPointer, _ session: inout HTTP2Session
   ) throws(HTTP2Error) -> Bool {
