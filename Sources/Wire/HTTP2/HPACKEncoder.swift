@@ -34,6 +34,20 @@ enum HPACKEncoder {
     (out.base! + mark).storeBytes(of: UInt8(out.count - mark - 1), as: UInt8.self)
   }
 
+  /// Writes Date and Server, as far as the app has not given them itself: their names need no look-up.
+  static func own(_ fields: ServerFields, hasDate: Bool, hasServer: Bool, into out: inout ByteBuffer) {
+    if !hasDate { short(33, fields.date, into: &out) }
+    let server = fields.server
+    if !hasServer, !server.isEmpty { short(54, server, into: &out) }
+  }
+
+  /// Writes a field whose name is an entry of the static table, and its value as it is.
+  private static func short(_ name: Int, _ value: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
+    index(name, into: &out)
+    integer(value.count, bits: 7, 0, into: &out)
+    out.append(value)
+  }
+
   /// Writes fields given as lines of HTTP/1.1, `Name: value CR LF` each.
   static func lines(_ lines: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
     guard let base = lines.baseAddress else { return }
@@ -41,13 +55,17 @@ enum HPACKEncoder {
     while start < lines.count {
       var colon = start
       while lines[colon] != HTTP1Grammar.colon { colon &+= 1 }
-      let value = colon &+ 2
+      var value = colon &+ 2
       var end = value
       while lines[end] != HTTP1Grammar.carriageReturn { end &+= 1 }
+      let next = end &+ 2
+      // In HTTP/1.1 no part of the value (RFC 9110 §5.5), here it would be malformed (RFC 9113 §8.2.1).
+      while value < end, HTTP1Grammar.isBlank(lines[value]) { value &+= 1 }
+      while end > value, HTTP1Grammar.isBlank(lines[end &- 1]) { end &-= 1 }
       field(
         UnsafeRawBufferPointer(start: base + start, count: colon &- start),
         UnsafeRawBufferPointer(start: base + value, count: end &- value), into: &out)
-      start = end &+ 2
+      start = next
     }
   }
 
