@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
 .PHONY: bench-budget bench-wsgi bench-history bench-compare tsan asan stress clean
-.PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser test-tls
+.PHONY: install dist deb rpm wheel image site release test-fresh test-packages test-languages test-browser
+.PHONY: test-tls test-h2spec
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -217,7 +218,7 @@ test-languages: ## build, serve, swap and crash the apps in Ada, D, Fortran, Go,
 	@$(MAKE) --no-print-directory -f apps/languages.mk
 	@cd Tests/Languages && /usr/bin/python3 -m unittest -v $(TEST)
 
-test-browser: ## look at the status page and at Django in headless Chromium; pictures in .build/screenshots (TEST=…)
+test-browser: ## the status page, Django and HTTP/2 in headless Chromium; pictures in .build/screenshots (TEST=…)
 	@scripts/install.sh browser
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
@@ -228,6 +229,11 @@ test-tls: ## scan a socket with TLS by testssl.sh and sslyze, and speak to it wi
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/TLS && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-h2spec: ## test HTTP/2 with h2spec, with TLS and without (H2SPEC=program)
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@cd Tests/H2spec && H2SPEC='$(H2SPEC)' /usr/bin/python3 -m unittest -v $(TEST)
 
 clean: ## remove everything that was built
 	rm -rf .build

@@ -85,7 +85,7 @@ import Testing
       let event = try session.next(bytes, &offset, into: &out)
       #expect(event == .needMore)
     }
-    let answers = [[0x20], []].map { $0 + [UInt8](repeating: 0x80, count: count) }
+    let answers = [[UInt8(0x20)], []].map { $0 + [UInt8](repeating: 0x80, count: count) }
     for (id, expected) in zip([UInt32(1), 3], answers) {
       out.removeAll()
       var answer = answer(id, count, ends: true)
