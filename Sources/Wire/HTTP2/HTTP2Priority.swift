@@ -12,9 +12,9 @@ struct HTTP2Priority: Equatable, Sendable {
 
   /// Reads a list, whose members replace those of lists before it.
   mutating func read(_ text: UnsafeRawBufferPointer) {
-    for member in text.split(separator: HTTP1Grammar.comma) {
-      let end = member.firstIndex(of: HTTP1Grammar.semicolon) ?? member.endIndex
-      let member = FieldLine.trimmed(member[..<end])
+    for part in text.split(separator: HTTP1Grammar.comma) {
+      let end = part.firstIndex(of: HTTP1Grammar.semicolon) ?? part.endIndex
+      let member = FieldLine.trimmed(part[..<end])
       switch member.count {
       case 3 where member[0] == UInt8(ascii: "u") && member[1] == UInt8(ascii: "="):
         if 0x30...0x37 ~= member[2] { urgency = member[2] - 0x30 }
