@@ -217,6 +217,9 @@
   /// Bytes of bodies that pay for one more of these frames. Go's client sends two WINDOW_UPDATE for every 4
   /// KiB, Python's h2 two for every 1 KiB at most.
   public var bytesForFrame = 512
+  /// Bytes of an answer that its client wants whole, for which others of its urgency wait; then it shares. A
+  /// long download would hold them up for as long as it takes.
+  public var wholeBytes = 1 << 20
 
   public init(head: HeadLimits) {
     self.head = head

@@ -155,6 +155,7 @@ extension HTTP2Session {
         pay(for: count, isWhole: count == frame.length)
       }
       contentMoved += Int64(count)
+      streams[place].moved += count
       moved += HTTP2Grammar.headerBytes + count
       if frame.type == HTTP2Type.headers, owesTableSize {
         owesTableSize = false
@@ -192,6 +193,7 @@ extension HTTP2Session {
       streams[place].sendWindow -= count
       pay(for: count, isWhole: count == whole)
       contentMoved += Int64(count)
+      streams[place].moved += count
       moved += HTTP2Grammar.headerBytes + count
       HTTP2Frame(HTTP2Type.data, id: id, length: count).write(into: &out)
       out.append(UnsafeRawBufferPointer(start: from.base, count: count))
@@ -267,11 +269,12 @@ extension HTTP2Session {
   public func hasWindow(_ id: UInt32) -> Bool { streams.find(id).map { streams[$0].sendWindow > 0 } ?? false }
 
   /// When a stream's turn is (RFC 9218 §10): the lower the urgency, the sooner. Of equal ones, those whose
-  /// client has said that it wants them whole go one after another; all others share.
+  /// client has said that it wants them whole go one after another, up to `HTTP2Limits.wholeBytes`; all
+  /// others share.
   public func rank(_ id: UInt32) -> (urgency: UInt8, isWhole: Bool) {
     guard let place = streams.find(id), let priority = streams[place].priority else {
       return (HTTP2Priority().urgency, false)
     }
-    return (priority.urgency, !priority.isIncremental)
+    return (priority.urgency, !priority.isIncremental && streams[place].moved < limits.wholeBytes)
   }
 }

@@ -66,6 +66,8 @@ struct HTTP2Stream: Sendable {
   var isTunnel = false
   /// What its client has said of it (RFC 9218); nil if nothing.
   var priority: HTTP2Priority?
+  /// Bytes of its answer that have moved.
+  var moved = 0
 
   init(id: UInt32, ends: Bool, sendWindow: Int, receiveWindow: Int) {
     self.id = id
