@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
 .PHONY: bench-budget bench-wsgi bench-asgi bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release
-.PHONY: test-fresh test-packages test-reproducible test-languages test-browser
+.PHONY: test-fresh test-packages test-reproducible test-languages test-browser test-tls test-h2spec
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -95,7 +95,7 @@ soak: ## ten minutes of mixed load with clients that go away, and how memory gro
 	@$(MAKE) --no-print-directory build
 	SOAK_SECONDS=$(or $(SECONDS),600) swift test --filter 'SwapTests.Swaps/SoakTests'
 
-fuzz: ## made-up input for the parsers of every border, then for whole servers (SECONDS=60 each, SEED=…)
+fuzz: ## made-up input for parsers, HTTP/2 beside libnghttp2, then whole servers (SECONDS=60 each, SEED=…)
 	@scripts/install.sh test
 	Tests/Fuzz/fuzz.sh all $(or $(SECONDS),60)
 	@$(MAKE) --no-print-directory apps
@@ -229,11 +229,22 @@ test-languages: ## build, serve, swap and crash the apps in Ada, D, Fortran, Go,
 	@$(MAKE) --no-print-directory -f apps/languages.mk
 	@cd Tests/Languages && /usr/bin/python3 -m unittest -v $(TEST)
 
-test-browser: ## look at the status page, Django and the chat in headless Chromium; pictures in .build/screenshots (TEST=…)
+test-browser: ## look at pages, Django, the chat and HTTP/2 in headless Chromium; pictures in .build/screenshots (TEST=…)
 	@scripts/install.sh browser
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/Browser && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-tls: ## scan a socket with TLS by testssl.sh and sslyze, and speak to it with GnuTLS; minutes (TEST=…)
+	@scripts/install.sh tls
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@cd Tests/TLS && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-h2spec: ## test HTTP/2 with h2spec, with TLS and without (H2SPEC=program)
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@cd Tests/H2spec && H2SPEC='$(H2SPEC)' /usr/bin/python3 -m unittest -v $(TEST)
 
 clean: ## remove everything that was built
 	rm -rf .build

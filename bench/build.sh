@@ -18,6 +18,7 @@ compile -o "$out/openload" openload/*.c load/requests.c load/responses.c load/hi
 for name in limit_http limit_gw limit_cgi; do compile -o "$out/$name" "reference/$name.c"; done
 compile -shared -fPIC -o "$out/counter.so" counter.c
 optional limit_uring compile -o "$out/limit_uring" reference/limit_uring.c -luring
+optional limit_h2 compile -o "$out/limit_h2" reference/limit_h2.c -lnghttp2
 
 # Apps of peers, where the peer is installed.
 if [ -e /usr/include/fcgiapp.h ]; then

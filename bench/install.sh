@@ -45,7 +45,11 @@ budget)
   need strace strace
   need /usr/share/doc/python3-venv python3-venv
   ;;
-peers | tools) need /usr/include/liburing.h liburing-dev ;;
+peers | tools)
+  need /usr/include/liburing.h liburing-dev
+  need /usr/include/nghttp2/nghttp2.h libnghttp2-dev
+  need h2load nghttp2-client
+  ;;
 esac
 if [ ${#missing[@]} -gt 0 ]; then
   say "installing ${missing[*]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what a verb of the Makefile needs is installed:
-#   scripts/install.sh build|plugins|apps|test|browser|install|packages|languages|fleet
+#   scripts/install.sh build|plugins|apps|test|browser|tls|install|packages|languages|fleet
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,7 +28,7 @@ declare -A apps_needs=(
 )
 declare -A test_needs=(
   [lighttpd]=lighttpd [nginx]=nginx-light [apache2]=apache2-bin [haproxy]=haproxy [caddy]=caddy [curl]=curl
-  [h2load]=nghttp2-client
+  [h2load]=nghttp2-client [libnghttp2.pc]=libnghttp2-dev
   [cgi-fcgi]=libfcgi-bin [spawn-fcgi]=spawn-fcgi [multiwatch]=multiwatch [python3]=python3
   [strace]=strace [valgrind]=valgrind [promtool]=prometheus [perl]=perl [openssl]=openssl [minisign]=minisign
   [litmus]=litmus [logrotate]=logrotate [tmux]=tmux
@@ -51,6 +51,12 @@ declare -A languages_needs=(
 
 # Hundreds of megabytes: apart from the rest, for `make test-browser`.
 declare -A browser_needs=([chromium]=chromium [nginx]=nginx-light [lighttpd]=lighttpd [openssl]=openssl)
+
+# What scans sockets with TLS, for `make test-tls`; sslyze comes from PyPI.
+declare -A tls_needs=(
+  [testssl]=testssl.sh [gnutls-cli]=gnutls-bin [openssl]=openssl
+  [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
+)
 
 say() { echo "install: $*" >&2; }
 
@@ -139,6 +145,13 @@ install_fleet_tools() {
   echo "${fleet_tools[*]} ${fleet_kubectl%% *}" >.build/fleet/complete
 }
 
+sslyze_packages=(sslyze==6.3.1)
+install_sslyze() {
+  ! is_complete sslyze "${sslyze_packages[*]}" || return 0
+  make_environment sslyze "${sslyze_packages[@]}"
+  echo "${sslyze_packages[*]}" >.build/sslyze/complete
+}
+
 install_zig() {
   local version=0.17.1
   [ ! -e ".build/ziglang/complete-$version" ] || return 0
@@ -176,6 +189,10 @@ if [ "$verb" = browser ]; then
   for need in "${!browser_needs[@]}"; do has "$need" || missing+=("${browser_needs[$need]}"); done
 fi
 
+if [ "$verb" = tls ]; then
+  for need in "${!tls_needs[@]}"; do has "$need" || missing+=("${tls_needs[$need]}"); done
+fi
+
 if [ ${#missing[@]} -gt 0 ]; then
   if ! command -v apt-get >/dev/null; then
     say "please install the equivalents of these Debian packages: ${missing[*]}"
@@ -202,3 +219,4 @@ done
 [ "$verb" != test ] && [ "$verb" != browser ] || install_python_frameworks
 [ "$verb" != languages ] || install_zig
 [ "$verb" != test ] && [ "$verb" != fleet ] || install_fleet_tools
+[ "$verb" != tls ] || install_sslyze

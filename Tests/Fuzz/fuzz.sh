@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the libFuzzer targets of the codecs (HTTP/2 and WebSocket among them), of CGI arguments, and of what
-# workers say to their master:
+# workers say to their master. `oracle` compares HTTP/2 with libnghttp2, a million times if it has a minute:
 # fuzz.sh [TARGET|all] [SECONDS]      (all targets, 60 s each)
 # TARGET is the name of a folder in Tests/Fuzz/corpus, and of a file FuzzTARGET.swift whatever its case.
 # An input that breaks an invariant is left in .build/fuzz/; put it into the corpus: `make test` replays that.
@@ -28,7 +28,8 @@ build() {
       embed Sources/Config/UWSGI/options.tsv >$out/resources.swift
       files+=($out/resources.swift)
     fi
-    swiftc $common -sanitize=fuzzer -wmo -I $out -module-name $module \
+    # The oracle looks at parts of Wire that it does not show.
+    swiftc $common -sanitize=fuzzer -enable-testing -wmo -I $out -module-name $module \
       -emit-module -emit-module-path $out/$module.swiftmodule -c "${files[@]}" -o $out/$module.o
   done
   mapfile -t support < <(find Tests/Support -name '*.swift')
@@ -37,15 +38,24 @@ build() {
 }
 
 fuzz() {
-  local target=$1 seconds=$2 source corpus=$out/corpus/$1
+  local target=$1 seconds=$2 source corpus=$out/corpus/$1 extra=() most
   source=$(find Tests/Fuzz -iname "Fuzz$target.swift")
   [ -n "$source" ] || { echo "no Tests/Fuzz/Fuzz*.swift for $target" >&2; exit 1; }
   mkdir -p "$corpus"
-  swiftc $common -sanitize=fuzzer -I $out "$source" $out/{Support,Wire,Config,Control}.o -o "$out/$target"
+  if [ "$target" = oracle ]; then
+    gcc -O2 -g -Wall -Wextra -c Tests/Fuzz/oracle/nghttp2_oracle.c -o $out/nghttp2_oracle.o
+    extra=(-I Tests/Fuzz/oracle $out/nghttp2_oracle.o -lnghttp2)
+  fi
+  swiftc $common -sanitize=fuzzer -I $out "${extra[@]}" "$source" $out/{Support,Wire,Config,Control}.o \
+    -o "$out/$target"
   if [ "$seconds" = merge ]; then
     "$out/$target" -set_cover_merge=1 "Tests/Fuzz/corpus/$target" "$corpus"
   else
-    "$out/$target" -max_total_time="$seconds" -max_len=1024 -timeout=10 -artifact_prefix="$out/$target-" \
+    most=(-max_total_time="$seconds")
+    if [ "$target" = oracle ] && [ "$seconds" -ge 60 ]; then
+      most=(-runs=1000000 -max_total_time=$((10 * seconds)))
+    fi
+    "$out/$target" "${most[@]}" -max_len=1024 -timeout=10 -artifact_prefix="$out/$target-" \
       -print_final_stats=1 "$corpus" "Tests/Fuzz/corpus/$target"
   fi
 }

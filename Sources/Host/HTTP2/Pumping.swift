@@ -84,19 +84,11 @@ extension Worker {
   private func pump(_ multiplexer: MultiplexerPointer, _ carrier: ConnectionPointer) -> Bool {
     var hasMoved = false
     while true {
-      var best: (place: Int, urgency: UInt8)?
-      let count = multiplexer.pointee.streams.count
-      for step in 0..<count {
-        let place = (multiplexer.pointee.turn &+ step) % count
-        guard multiplexer.pointee.streams[place].waits else { continue }
-        let urgency = multiplexer.pointee.session.urgency(multiplexer.pointee.streams[place].id)
-        if urgency < best?.urgency ?? .max { best = (place, urgency) }
-      }
-      guard let best else { return hasMoved }
+      guard let next = nextInTurn(multiplexer) else { return hasMoved }
       guard carrier.outlet.output.count < Worker.mostAhead else { return true }
-      let stream = multiplexer.pointee.streams[best.place]
-      multiplexer.pointee.turn = best.place &+ 1
-      multiplexer.pointee.streams[best.place].waits = false
+      let stream = multiplexer.pointee.streams[next.place]
+      multiplexer.pointee.turn = next.turn
+      multiplexer.pointee.streams[next.place].waits = false
       if moveBeside(stream.record) == .more {
         if let place = multiplexer.pointee.place(of: stream.id) {
           multiplexer.pointee.streams[place].waits = true
@@ -104,6 +96,28 @@ extension Worker {
       }
       hasMoved = true
     }
+  }
+
+  /// Which of the streams that wait is the next (RFC 9218 §10), and at which the turn after it begins. Of
+  /// equal urgency, each has its turn; in those of answers that their client wants whole, it is the first
+  /// of these that moves, so that they leave in the order of their requests.
+  private func nextInTurn(_ multiplexer: MultiplexerPointer) -> (place: Int, turn: Int)? {
+    var best: (place: Int, urgency: UInt8, isWhole: Bool)?
+    var turn = 0
+    let count = multiplexer.pointee.streams.count
+    for step in 0..<count {
+      let place = (multiplexer.pointee.turn &+ step) % count
+      guard multiplexer.pointee.streams[place].waits else { continue }
+      let (urgency, isWhole) = multiplexer.pointee.session.rank(multiplexer.pointee.streams[place].id)
+      if let found = best, urgency >= found.urgency {
+        let isEarlier = isWhole && found.isWhole && urgency == found.urgency && place < found.place
+        if isEarlier { best = (place, urgency, isWhole) }
+      } else {
+        best = (place, urgency, isWhole)
+        turn = place &+ 1
+      }
+    }
+    return best.map { ($0.place, turn) }
   }
 
   /// Its answer has something to send, and waits for its turn or for a window.

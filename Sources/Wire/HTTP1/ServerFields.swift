@@ -41,10 +41,12 @@ public struct ServerFields {
     UnsafeRawBufferPointer(start: start + 6, count: HTTPDate.count)
   }
 
-  /// Passes on the lines that the app has not given itself.
-  func each(besides response: inout ResponseHead, _ body: (UnsafeRawBufferPointer) -> Void) {
-    if !response.hasDate { body(dateLine) }
-    if !response.hasServer { body(serverLine) }
+  /// The value of Server; empty without one.
+  var server: UnsafeRawBufferPointer {
+    let line = serverLine
+    // Behind `Server: `, and in front of the line's end.
+    guard line.count > 10 else { return .none }
+    return UnsafeRawBufferPointer(rebasing: line[8..<(line.count - 2)])
   }
 
   @inline(__always)

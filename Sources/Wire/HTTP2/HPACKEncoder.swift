@@ -1,7 +1,12 @@
 /// HPACK encoder (RFC 7541 §6) of answers: indexed if the static table has the field, otherwise literal
-/// without indexing. It has no state: no client has to keep a table for this server, and any thread may
-/// encode.
+/// without indexing, or never indexed (Set-Cookie). It has no state: no client has to keep a table for this
+/// server, and any thread may encode (docs/decisions/011).
 enum HPACKEncoder {
+  /// A dynamic table size update (§6.3): to 0, since no answer uses the table.
+  static let noTable: UInt8 = 0x20
+  /// The place of Set-Cookie in the static table.
+  private static let setCookie = 55
+
   /// Writes :status.
   static func status(_ status: Int, into out: inout ByteBuffer) {
     switch status {
@@ -29,6 +34,20 @@ enum HPACKEncoder {
     (out.base! + mark).storeBytes(of: UInt8(out.count - mark - 1), as: UInt8.self)
   }
 
+  /// Writes Date and Server, as far as the app has not given them itself: their names need no look-up.
+  static func own(_ fields: ServerFields, hasDate: Bool, hasServer: Bool, into out: inout ByteBuffer) {
+    if !hasDate { short(33, fields.date, into: &out) }
+    let server = fields.server
+    if !hasServer, !server.isEmpty { short(54, server, into: &out) }
+  }
+
+  /// Writes a field whose name is an entry of the static table, and its value as it is.
+  private static func short(_ name: Int, _ value: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
+    index(name, into: &out)
+    integer(value.count, bits: 7, 0, into: &out)
+    out.append(value)
+  }
+
   /// Writes fields given as lines of HTTP/1.1, `Name: value CR LF` each.
   static func lines(_ lines: UnsafeRawBufferPointer, into out: inout ByteBuffer) {
     guard let base = lines.baseAddress else { return }
@@ -36,13 +55,17 @@ enum HPACKEncoder {
     while start < lines.count {
       var colon = start
       while lines[colon] != HTTP1Grammar.colon { colon &+= 1 }
-      let value = colon &+ 2
+      var value = colon &+ 2
       var end = value
       while lines[end] != HTTP1Grammar.carriageReturn { end &+= 1 }
+      let next = end &+ 2
+      // In HTTP/1.1 no part of the value (RFC 9110 §5.5), here it would be malformed (RFC 9113 §8.2.1).
+      while value < end, HTTP1Grammar.isBlank(lines[value]) { value &+= 1 }
+      while end > value, HTTP1Grammar.isBlank(lines[end &- 1]) { end &-= 1 }
       field(
         UnsafeRawBufferPointer(start: base + start, count: colon &- start),
         UnsafeRawBufferPointer(start: base + value, count: end &- value), into: &out)
-      start = end &+ 2
+      start = next
     }
   }
 
@@ -51,7 +74,10 @@ enum HPACKEncoder {
     _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, into out: inout ByteBuffer
   ) {
     let known = fixedName(name)
-    if known > 0 {
+    if known == setCookie {
+      // Nobody on the way is to keep in a table what says who a client is (§7.1.3).
+      integer(known, bits: 4, 0x10, into: &out)
+    } else if known > 0 {
       index(known, into: &out)
     } else {
       out.append(0)
@@ -100,7 +126,7 @@ enum HPACKEncoder {
     case 6: Ascii.matches(name, "server") ? 54 : 0
     case 7: Ascii.matches(name, "expires") ? 36 : Ascii.matches(name, "refresh") ? 52 : 0
     case 8: Ascii.matches(name, "location") ? 46 : 0
-    case 10: Ascii.matches(name, "set-cookie") ? 55 : 0
+    case 10: Ascii.matches(name, "set-cookie") ? setCookie : 0
     case 11: Ascii.matches(name, "retry-after") ? 53 : 0
     case 12: Ascii.matches(name, "content-type") ? 31 : 0
     case 13:

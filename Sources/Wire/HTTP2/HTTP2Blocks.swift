@@ -67,7 +67,7 @@ extension HTTP2Session {
     var stream = HTTP2Stream(
       id: id, ends: blockEnds, sendWindow: peer.window, receiveWindow: limits.streamWindow)
     if let (announced, priority) = announcedPriority, announced == id {
-      (stream.urgency, stream.isIncremental) = (priority.urgency, priority.isIncremental)
+      stream.priority = priority
     }
     streams.add(stream)
     isHeadWaiting = true
@@ -87,9 +87,8 @@ extension HTTP2Session {
     let id = blockID
     let fields = try readBlock(&head, .request)
     guard let place = streams.find(id) else { return fields.error }
-    if fields.urgency != 3 || fields.isIncremental {
-      (streams[place].urgency, streams[place].isIncremental) = (fields.urgency, fields.isIncremental)
-    }
+    // PRIORITY_UPDATE goes before the field (RFC 9218 §7).
+    if streams[place].priority == nil { streams[place].priority = fields.priority }
     if let error = fields.error { return error }
     let ends = !streams[place].state.receives
     guard !ends || fields.contentLength <= 0 else { return .lengthMalformed }

@@ -55,7 +55,7 @@
   case teMalformed
   /// A pseudo field that is unknown, given twice, or after a regular field (§8.3).
   case pseudoField
-  /// :method, :scheme or :path is missing or empty (§8.3.1).
+  /// :method, :scheme or :path is missing or empty, or is no method or scheme (§8.3.1).
   case pseudoMissing
   /// :path is none of the forms that its method allows (§8.3.1).
   case pathMalformed
@@ -143,7 +143,7 @@
     case .connectionField: "field of a connection of HTTP/1.1 in an HTTP/2 request"
     case .teMalformed: "TE is not trailers"
     case .pseudoField: "pseudo field that is unknown, given twice, or not in front"
-    case .pseudoMissing: ":method, :scheme or :path is missing"
+    case .pseudoMissing: ":method, :scheme or :path is missing or malformed"
     case .pathMalformed: ":path is in none of the forms that its method allows"
     case .authorityMalformed: ":authority or Host is not a host with an optional port, or they differ"
     case .connectUnsupported: "CONNECT is for proxies, which this server is not"
@@ -217,6 +217,9 @@
   /// Bytes of bodies that pay for one more of these frames. Go's client sends two WINDOW_UPDATE for every 4
   /// KiB, Python's h2 two for every 1 KiB at most.
   public var bytesForFrame = 512
+  /// Bytes of an answer that its client wants whole, for which others of its urgency wait; then it shares. A
+  /// long download would hold them up for as long as it takes.
+  public var wholeBytes = 1 << 20
 
   public init(head: HeadLimits) {
     self.head = head

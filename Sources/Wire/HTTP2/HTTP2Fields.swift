@@ -32,9 +32,8 @@ struct HTTP2Fields {
   private(set) var contentLength: Int64 = -1
   /// The place of the first Cookie in the table; -1 if there is none.
   private var cookie = -1
-  /// RFC 9218: 0 ... 7, 3 by default.
-  private(set) var urgency: UInt8 = 3
-  private(set) var isIncremental = false
+  /// What Priority says; nil without it.
+  private(set) var priority: HTTP2Priority?
   /// Bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them (§6.5.2).
   private var size = 0
   /// What each field counts in addition to its bytes.
@@ -98,7 +97,7 @@ struct HTTP2Fields {
     guard HTTP2Fields.isName(nameBytes) else { return fail(.nameMalformed) }
     guard HTTP2Fields.isValue(valueBytes) else { return fail(.valueMalformed) }
     let known = KnownName.field(nameBytes)
-    guard purpose == .request else { return noteTrailer(known) }
+    guard purpose == .request else { return noteTrailer(known, nameBytes, valueBytes) }
     switch known {
     case .connection, .transferEncoding, .upgrade, .keepAlive: return fail(.connectionField)
     case .te where !Ascii.matches(valueBytes, "trailers"): return fail(.teMalformed)
@@ -129,9 +128,14 @@ struct HTTP2Fields {
   }
 
   /// A field behind the body.
-  private mutating func noteTrailer(_ known: KnownName) {
+  private mutating func noteTrailer(
+    _ known: KnownName, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) {
     switch known {
     case .connection, .transferEncoding, .upgrade, .keepAlive: return fail(.connectionField)
+    case .te where !Ascii.matches(value, "trailers"): return fail(.teMalformed)
+    case .other where name.count == 16 && Ascii.equals(name, "proxy-connection"):
+      return fail(.connectionField)
     default: break
     }
     trailers += 1
@@ -156,7 +160,7 @@ struct HTTP2Fields {
       (head.target, head.path) = (delimited, delimited)
     } else if Ascii.equals(name, ":scheme"), !hasScheme {
       hasScheme = true
-      if value.isEmpty { fail(.pseudoMissing) }
+      if !HTTP2Fields.isScheme(value) { fail(.pseudoMissing) }
     } else if Ascii.equals(name, ":authority"), !hasAuthority {
       hasAuthority = true
       guard Authority.isValid(value) else { return fail(.authorityMalformed) }
@@ -226,34 +230,27 @@ struct HTTP2Fields {
     Ascii.isToken(name) && !name.contains { $0 &- 0x41 < 26 }
   }
 
+  /// A letter, and behind it letters, digits, "+", "-" and "." (RFC 3986 §3.1).
+  private static func isScheme(_ scheme: UnsafeRawBufferPointer) -> Bool {
+    guard let first = scheme.first, Ascii.lower(first) &- 0x61 < 26 else { return false }
+    return scheme.allSatisfy { byte in
+      switch Ascii.lower(byte) {
+      case 0x61...0x7a, 0x30...0x39, 0x2b, 0x2d, 0x2e: true
+      default: false
+      }
+    }
+  }
+
   /// No control characters, and no white space at either end (§8.2.1).
   private static func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
     guard let first = value.first, let last = value.last else { return true }
     return !HTTP1Grammar.isBlank(first) && !HTTP1Grammar.isBlank(last) && Ascii.isFieldValue(value)
   }
 
+  /// Several of them are one list.
   private mutating func prioritise(_ value: UnsafeRawBufferPointer) {
-    let said = HTTP2Priority(value)
-    (urgency, isIncremental) = (said.urgency, said.isIncremental)
-  }
-}
-
-/// A stream's priority as the client gives it (RFC 9218 §4): `u=0` … `u=7`, `i`; unknown members are ignored.
-struct HTTP2Priority: Equatable {
-  private(set) var urgency: UInt8 = 3
-  private(set) var isIncremental = false
-
-  init(_ text: UnsafeRawBufferPointer) {
-    for member in text.split(separator: HTTP1Grammar.comma) {
-      let member = FieldLine.trimmed(member)
-      switch member.count {
-      case 3 where member[0] == UInt8(ascii: "u") && member[1] == UInt8(ascii: "="):
-        if 0x30...0x37 ~= member[2] { urgency = member[2] - 0x30 }
-      case 1 where member[0] == UInt8(ascii: "i"): isIncremental = true
-      case 4 where Ascii.equals(member, "i=?1"): isIncremental = true
-      case 4 where Ascii.equals(member, "i=?0"): isIncremental = false
-      default: break
-      }
-    }
+    var said = priority ?? HTTP2Priority()
+    said.read(value)
+    priority = said
   }
 }

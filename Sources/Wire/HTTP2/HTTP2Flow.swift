@@ -12,7 +12,7 @@ extension HTTP2Session {
     _ frame: HTTP2Frame, _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ out: inout ByteBuffer
   ) throws(HTTP2Error) -> Event? {
     guard frame.id != 0 else { throw .streamNumber }
-    guard frame.id <= lastID else { throw .streamIdle }
+    guard !isIdle(frame.id) else { throw .streamIdle }
     var data = DataFrame(
       id: frame.id, left: frame.length, padding: 0, ends: frame.has(HTTP2Flags.endStream))
     var used = HTTP2Grammar.headerBytes
@@ -155,8 +155,14 @@ extension HTTP2Session {
         pay(for: count, isWhole: count == frame.length)
       }
       contentMoved += Int64(count)
+      streams[place].moved += count
       moved += HTTP2Grammar.headerBytes + count
-      HTTP2Session.cut(frame, at: count, from: &from, into: &out)
+      if frame.type == HTTP2Type.headers, owesTableSize {
+        owesTableSize = false
+        HTTP2Session.moveBehindTableSize(frame, from: &from, into: &out)
+      } else {
+        HTTP2Session.cut(frame, at: count, from: &from, into: &out)
+      }
       if count == frame.length, endsAnswer(frame) {
         answerEnded(place)
         return .all
@@ -187,6 +193,7 @@ extension HTTP2Session {
       streams[place].sendWindow -= count
       pay(for: count, isWhole: count == whole)
       contentMoved += Int64(count)
+      streams[place].moved += count
       moved += HTTP2Grammar.headerBytes + count
       HTTP2Frame(HTTP2Type.data, id: id, length: count).write(into: &out)
       out.append(UnsafeRawBufferPointer(start: from.base, count: count))
@@ -232,6 +239,26 @@ extension HTTP2Session {
     rest.write(at: from.base!)
   }
 
+  /// Moves a frame that begins a head, and in front of its fields what a client that has made its table
+  /// smaller must find there (RFC 7541 §4.2): that this side uses none.
+  private static func moveBehindTableSize(
+    _ frame: HTTP2Frame, from: inout ByteBuffer, into out: inout ByteBuffer
+  ) {
+    let header = HTTP2Grammar.headerBytes
+    let hasRoom = frame.length < HTTP2Grammar.frameBytes
+    var first = frame
+    first.length = 1 + (hasRoom ? frame.length : 0)
+    if !hasRoom { first.flags &= ~HTTP2Flags.endHeaders }
+    first.write(into: &out)
+    out.append(HPACKEncoder.noTable)
+    if !hasRoom {
+      let flags = frame.flags & HTTP2Flags.endHeaders
+      HTTP2Frame(HTTP2Type.continuation, flags: flags, id: frame.id, length: frame.length).write(into: &out)
+    }
+    out.append(UnsafeRawBufferPointer(start: from.base! + header, count: frame.length))
+    from.consume(header + frame.length)
+  }
+
   /// END_STREAM has left.
   private mutating func answerEnded(_ place: Int) {
     streams[place].next(.answerEnded)
@@ -241,6 +268,13 @@ extension HTTP2Session {
   /// The client takes more on this stream, apart from the connection's window.
   public func hasWindow(_ id: UInt32) -> Bool { streams.find(id).map { streams[$0].sendWindow > 0 } ?? false }
 
-  /// RFC 9218: the lower, the sooner.
-  public func urgency(_ id: UInt32) -> UInt8 { streams.find(id).map { streams[$0].urgency } ?? 3 }
+  /// When a stream's turn is (RFC 9218 §10): the lower the urgency, the sooner. Of equal ones, those whose
+  /// client has said that it wants them whole go one after another, up to `HTTP2Limits.wholeBytes`; all
+  /// others share.
+  public func rank(_ id: UInt32) -> (urgency: UInt8, isWhole: Bool) {
+    guard let place = streams.find(id), let priority = streams[place].priority else {
+      return (HTTP2Priority().urgency, false)
+    }
+    return (priority.urgency, !priority.isIncremental && streams[place].moved < limits.wholeBytes)
+  }
 }

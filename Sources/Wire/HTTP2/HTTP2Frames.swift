@@ -4,7 +4,7 @@ extension HTTP2Session {
   mutating func reset(_ frame: HTTP2Frame, _ payload: UnsafeRawBufferPointer) throws(HTTP2Error) -> Event? {
     guard frame.id != 0 else { throw .streamNumber }
     guard frame.length == 4 else { throw .frameSize }
-    guard frame.id <= lastID else { throw .streamIdle }
+    guard !isIdle(frame.id) else { throw .streamIdle }
     guard resets.take() else { throw .flood(.resets) }
     guard let place = streams.find(frame.id) else { return nil }
     streams[place].next(.reset)
@@ -46,7 +46,10 @@ extension HTTP2Session {
 
   private mutating func set(_ name: UInt16, _ value: Int) throws(HTTP2Error) {
     switch name {
-    case HTTP2Setting.enablePush, HTTP2Setting.enableConnectProtocol:
+    case HTTP2Setting.headerTableSize:
+      if value < peer.tableBytes { owesTableSize = true }
+      peer.tableBytes = value
+    case HTTP2Setting.enablePush, HTTP2Setting.enableConnectProtocol, HTTP2Setting.noRFC7540Priorities:
       guard value <= 1 else { throw .settingMalformed }
     case HTTP2Setting.initialWindowSize:
       guard value <= HTTP2Grammar.windowAtMost else { throw .settingWindow }
@@ -85,7 +88,7 @@ extension HTTP2Session {
       guard sendWindow <= HTTP2Grammar.windowAtMost else { throw .windowOfConnection }
       return .window(id: 0)
     }
-    guard frame.id <= lastID else { throw .streamIdle }
+    guard !isIdle(frame.id) else { throw .streamIdle }
     guard let place = streams.find(frame.id) else { return nil }
     guard more > 0 else { return try fail(frame.id, .windowEmptyOfStream, &out) }
     streams[place].sendWindow += more
@@ -102,12 +105,12 @@ extension HTTP2Session {
     guard frame.id != 0 else { throw .streamNumber }
     guard idleFrames.take() else { throw .flood(.idleFrames) }
     guard frame.length == 5 else {
-      guard frame.id <= lastID else { throw .frameSize }
+      guard !isIdle(frame.id) else { throw .frameSize }
       return try fail(frame.id, .frameSize, &out)
     }
     guard HTTP2Session.number(payload, 0) & 0x7fff_ffff != frame.id else {
       // RST_STREAM may not be sent for a stream that was not begun.
-      guard frame.id <= lastID else { throw .dependsOnItself }
+      guard !isIdle(frame.id) else { throw .dependsOnItself }
       return try fail(frame.id, .dependsOnItself, &out)
     }
     return nil
@@ -124,8 +127,7 @@ extension HTTP2Session {
     guard id & 1 == 1 else { throw .streamNumber }
     let priority = HTTP2Priority(UnsafeRawBufferPointer(rebasing: payload[4...]))
     if let place = streams.find(id) {
-      streams[place].urgency = priority.urgency
-      streams[place].isIncremental = priority.isIncremental
+      streams[place].priority = priority
     } else if id > lastID {
       announcedPriority = (id, priority)
     }

@@ -15,6 +15,8 @@ enum HTTP2Grammar {
   static let window = 65535
   /// No window is larger (§6.9.1), no stream has a higher number (§5.1.1).
   static let windowAtMost = 1 << 31 - 1
+  /// SETTINGS_HEADER_TABLE_SIZE by default (§6.5.2).
+  static let tableBytes = 4096
   /// Bytes of an entry of SETTINGS (§6.5.1).
   static let settingBytes = 6
 }
@@ -43,8 +45,9 @@ enum HTTP2Flags {
   static let priority: UInt8 = 0x20
 }
 
-/// Entries of SETTINGS (§6.5.2, RFC 8441 §3).
+/// Entries of SETTINGS (§6.5.2, RFC 8441 §3, RFC 9218 §2.1).
 enum HTTP2Setting {
+  static let headerTableSize: UInt16 = 1
   static let enablePush: UInt16 = 2
   static let maxConcurrentStreams: UInt16 = 3
   static let initialWindowSize: UInt16 = 4
@@ -52,6 +55,8 @@ enum HTTP2Setting {
   static let maxHeaderListSize: UInt16 = 6
   /// Extended CONNECT may come (RFC 8441 §3).
   static let enableConnectProtocol: UInt16 = 8
+  /// Priorities of RFC 7540 are not used; without it a client leaves PRIORITY_UPDATE out (RFC 9218 §2.1.1).
+  static let noRFC7540Priorities: UInt16 = 9
 }
 
 /// Error codes (§7).

@@ -18,7 +18,7 @@ public enum HTTP2ResponseWriter {
     out.commit(HTTP2Grammar.headerBytes)
     HPACKEncoder.status(response.status, into: &out)
     HPACKEncoder.lines(response.paddedFields(), into: &out)
-    own.each(besides: &response) { HPACKEncoder.lines($0, into: &out) }
+    HPACKEncoder.own(own, hasDate: response.hasDate, hasServer: response.hasServer, into: &out)
     if plan.contentLength >= 0 { HPACKEncoder.length(plan.contentLength, into: &out) }
     close(mark, id, ends ? HTTP2Flags.endStream : 0, into: &out)
   }

@@ -53,6 +53,8 @@ public struct HTTP2Session: ~Copyable {
     var window = HTTP2Grammar.window
     /// SETTINGS_MAX_FRAME_SIZE.
     var frameBytes = HTTP2Grammar.frameBytes
+    /// SETTINGS_HEADER_TABLE_SIZE.
+    var tableBytes = HTTP2Grammar.tableBytes
   }
 
   let limits: HTTP2Limits
@@ -84,6 +86,8 @@ public struct HTTP2Session: ~Copyable {
   /// The stream whose head has left in part only, 0 for none; whether it ends the stream.
   var movingHead: UInt32 = 0
   var movingHeadEnds = false
+  /// The client has made its table smaller: the next head says that this side follows (§4.3.1).
+  var owesTableSize = false
   var sendWindow = HTTP2Grammar.window
   var receiveWindow: Int
   /// Bytes that have come, for which the client has not been given window again.
@@ -133,6 +137,7 @@ public struct HTTP2Session: ~Copyable {
       (HTTP2Setting.initialWindowSize, limits.streamWindow),
       (HTTP2Setting.maxHeaderListSize, limits.head.headBytes),
       (HTTP2Setting.enableConnectProtocol, 1),
+      (HTTP2Setting.noRFC7540Priorities, 1),
     ]
     let length = settings.count * HTTP2Grammar.settingBytes
     HTTP2Frame(HTTP2Type.settings, length: length).write(into: &out)
@@ -305,6 +310,9 @@ public struct HTTP2Session: ~Copyable {
     let broken: HTTP2Code = streams[place].isTunnel ? .cancel : .internalError
     reset(id, streams[place].state == .halfClosedLocal ? .none : broken, into: &out)
   }
+
+  /// Nobody has begun this stream (§5.1): it is above all that came, or even, and this side begins none.
+  func isIdle(_ id: UInt32) -> Bool { id > lastID || id & 1 == 0 }
 
   /// Whether the stream is open.
   public func has(_ id: UInt32) -> Bool { streams.find(id) != nil }

@@ -64,9 +64,10 @@ struct HTTP2Stream: Sendable {
   var received: Int64 = 0
   /// Its request was an extended CONNECT: only DATA comes after the head (§8.5, RFC 8441 §5).
   var isTunnel = false
-  /// RFC 9218.
-  var urgency: UInt8 = 3
-  var isIncremental = false
+  /// What its client has said of it (RFC 9218); nil if nothing.
+  var priority: HTTP2Priority?
+  /// Bytes of its answer that have moved.
+  var moved = 0
 
   init(id: UInt32, ends: Bool, sendWindow: Int, receiveWindow: Int) {
     self.id = id

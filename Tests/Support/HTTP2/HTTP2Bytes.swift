@@ -94,8 +94,9 @@ public enum HTTP2Bytes {
         fields.append((":status", "\(statuses[Int(first) - 0x88])"))
         continue
       }
-      guard first < 0x10 else { throw .malformedReply("a field that begins with \(first) in \(block)") }
-      let index = integer(Int(first), prefix: 15, &rest)
+      // Without indexing, or never indexed.
+      guard first < 0x20 else { throw .malformedReply("a field that begins with \(first) in \(block)") }
+      let index = integer(Int(first & 15), prefix: 15, &rest)
       let name = index == 0 ? text(&rest) : names[index] ?? "#\(index)"
       fields.append((name, text(&rest)))
     }

@@ -60,6 +60,36 @@ import Testing
       ])
   }
 
+  // RFC 9113 §8.2.1: what clients refuse.
+  @Test func whiteSpaceAroundValuesIsLeftOut() throws {
+    var out = ByteBuffer()
+    let lines = "X-A:  b \t\r\nX-C: \t \r\nX-D: e f\r\n"
+    lines.withContiguous { HPACKEncoder.lines($0, into: &out) }
+    #expect(try HPACKTests.decode([Array(out.bytes)]) == [["x-a: b", "x-c: ", "x-d: e f"]])
+  }
+
+  @Test func ownFieldsAreThoseThatTheAppHasNotGiven() throws {
+    let given = [(false, false), (true, false), (false, true), (true, true)]
+    let (date, server) = ("date: Sun, 06 Nov 1994 08:49:37 GMT", "server: nsgi")
+    let expected = [[date, server], [server], [date], []]
+    for ((hasDate, hasServer), fields) in zip(given, expected) {
+      var out = ByteBuffer()
+      withServerFields("nsgi") {
+        HPACKEncoder.own($0, hasDate: hasDate, hasServer: hasServer, into: &out)
+      }
+      #expect(try HPACKTests.decode([Array(out.bytes)]) == [fields])
+    }
+  }
+
+  // RFC 7541 §6.2.3, and §6.2.2 for all others.
+  @Test func cookiesAreNeverIndexed() {
+    for (name, first) in [("Set-Cookie", 0x1f), ("Location", 0x0f)] as [(String, UInt8)] {
+      var out = ByteBuffer()
+      name.withContiguous { name in "a=b".withContiguous { HPACKEncoder.field(name, $0, into: &out) } }
+      #expect(out.bytes.first == first)
+    }
+  }
+
   // RFC 7541 C.1.
   @Test func integers() throws {
     for (value, bits, coded) in [(10, 5, [10]), (1337, 5, [31, 154, 10]), (42, 8, [42])]

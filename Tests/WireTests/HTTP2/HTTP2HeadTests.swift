@@ -60,6 +60,45 @@ import Testing
     return frames
   }
 
+  /// The fields of all frames of an output.
+  private func fields(_ out: borrowing ByteBuffer) -> [UInt8] {
+    var (fields, offset) = ([UInt8](), HTTP2Grammar.headerBytes)
+    for frame in frames(out) {
+      fields += out.bytes[offset..<(offset + frame.length)]
+      offset += HTTP2Grammar.headerBytes + frame.length
+    }
+    return fields
+  }
+
+  // RFC 9113 §4.3.1: a client that finds nothing of it there ends the connection.
+  @Test(
+    "a client that has made its table smaller is told once that none is used",
+    arguments: [100, 16_383, 16_384, 20_000])
+  func tableSize(count: Int) throws {
+    var session = try session(streams: 2)
+    var out = ByteBuffer()
+    let settings = [UInt32(0), 65536].flatMap { size in
+      HTTP2Bytes.frame(HTTP2Type.settings, 0, 0, [0, 1] + HTTP2Bytes.number(size))
+    }
+    var offset = 0
+    try settings.withUnsafeBytes { bytes in
+      let event = try session.next(bytes, &offset, into: &out)
+      #expect(event == .needMore)
+    }
+    let answers = [[UInt8(0x20)], []].map { $0 + [UInt8](repeating: 0x80, count: count) }
+    for (id, expected) in zip([UInt32(1), 3], answers) {
+      out.removeAll()
+      var answer = answer(id, count, ends: true)
+      let moved = session.move(id, &answer, most: 1, into: &out)
+      let (heads, found) = (frames(out), fields(out))
+      #expect(moved == .all && found == expected)
+      #expect(heads.allSatisfy { $0.id == id && $0.length <= HTTP2Grammar.frameBytes })
+      #expect(heads.map { $0.has(HTTP2Flags.endHeaders) } == heads.indices.map { $0 == heads.count - 1 })
+    }
+    let open = session.count
+    #expect(open == 0)
+  }
+
   @Test("a head that has begun to leave leaves whole, however little its turn is", arguments: [false, true])
   func whole(ends: Bool) throws {
     var session = try session(streams: 2)
