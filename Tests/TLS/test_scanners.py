@@ -17,8 +17,6 @@ HOST = "a.test"
 # What Mozilla asks for with its intermediate list.
 HSTS = "63072000"
 
-# Findings of testssl.sh above low that are no fault of the server, and why.
-ACCEPTED = {"cipher_order": "Mozilla's intermediate list leaves the choice to clients: all of it is strong"}
 SEVERE = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
 
 
@@ -94,7 +92,7 @@ class ScannerTests(unittest.TestCase):
     for one in findings:
       if one["severity"] == "WARN": print(f"not tested: {one['id']}: {one['finding']}")
     severe = [f"{one['severity']} {one['id']}: {one['finding']}" for one in findings
-              if one["severity"] in SEVERE and one["id"] not in ACCEPTED]
+              if one["severity"] in SEVERE]
     self.assertEqual(severe, [], output)
 
   def test_sslyze_finds_mozillas_intermediate_configuration(self):

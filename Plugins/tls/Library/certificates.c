@@ -192,6 +192,8 @@ static SSL_CTX *context_of(const ctls_plan *plan, ctls_set *set, complaint why) 
   if (!context) return NULL;
   SSL_CTX_set_min_proto_version(context, plan->minimum >= 3 ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  /* The order is ours, but whose first choice is ChaCha20 has no hardware for AES. */
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(context, set->context_id, set->context_id_count);
