@@ -74,9 +74,30 @@ void clinux_retake_signals(void) {
 
 int clinux_has_taken_signals(void) { return signal_pipe[1] >= 0; }
 
+static _Atomic int is_waiting;
+
 int clinux_wait_signal(void) {
   pthread_sigmask(SIG_BLOCK, &taken_signals, NULL);
+  is_waiting = 1;
   return sigtimedwait(&taken_signals, NULL, NULL);
+}
+
+/* Whether the first thread sleeps; without /proc it is taken to. */
+static int first_thread_sleeps(void) {
+  char text[256];
+  int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 1;
+  ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  text[count > 0 ? count : 0] = 0;
+  /* The name in brackets may hold anything (proc(5)). */
+  const char *end = strrchr(text, ')');
+  return !end || end[1] != ' ' || end[2] == 'S';
+}
+
+void clinux_await_reader(void) {
+  enum { TRIES = 5000, MICROSECONDS = 20 };
+  for (int i = 0; i < TRIES && !(is_waiting && first_thread_sleeps()); i++) usleep(MICROSECONDS);
 }
 
 int clinux_taken_signal(int milliseconds) {

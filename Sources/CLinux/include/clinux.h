@@ -98,6 +98,9 @@ int clinux_has_taken_signals(void);
  * handler of another signal has run. The first thread of a process that waits like this gets a signal before
  * any handler, whoever has set it: the kernel offers it to that thread before all others. */
 int clinux_wait_signal(void);
+/* For the thread that will call apps: returns when the first thread waits, so that no app takes a signal from
+ * it; after a tenth of a second in any case. */
+void clinux_await_reader(void);
 /* Waits for one that a handler delivers; returns its number, 0 if none comes in time. */
 int clinux_taken_signal(int milliseconds);
 /* Unblocks signals and stops ignoring them, whatever the launcher has left, except those that are meant for

@@ -158,17 +158,23 @@ extension Worker {
   func startLeader() -> Bool {
     guard let home = leading.home else {
       return startCounted {
-        $0.reportReady()
+        $0.begin()
         $0.serve(.lead([]))
       }
     }
     leadership.threadStarts()
     home.begin { [unowned(unsafe) self] in
-      self.reportReady()
+      self.begin()
       self.serve(.lead([]), isHome: true)
       self.leadership.threadEnded()
     }
     return true
+  }
+
+  /// The first leader, before it serves.
+  private func begin() {
+    if System.readsSignals { System.awaitReader() }
+    reportReady()
   }
 
   /// Another thread has to lead: `exchange` has left the loop, or this thread leaves it for an errand.

@@ -26,6 +26,9 @@ extension System {
     return number > 0 ? number : nil
   }
 
+  /// Waits until the first thread of the process is in `awaitSignal`.
+  static func awaitReader() { clinux_await_reader() }
+
   /// Waits for a signal to come; nil if none comes in time. The corresponding C functions are `poll` and
   /// `read`.
   static func takenSignal(milliseconds: Int32) -> Int32? {
