@@ -74,8 +74,10 @@ void clinux_retake_signals(void) {
 
 int clinux_has_taken_signals(void) { return signal_pipe[1] >= 0; }
 
+void clinux_hold_signals(void) { pthread_sigmask(SIG_BLOCK, &taken_signals, NULL); }
+
 int clinux_wait_signal(void) {
-  pthread_sigmask(SIG_BLOCK, &taken_signals, NULL);
+  clinux_hold_signals();
   return sigtimedwait(&taken_signals, NULL, NULL);
 }
 
