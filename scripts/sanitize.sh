@@ -55,11 +55,15 @@ skipped='OwnProgramTests|PreloadTests|PreloadSwapTests'
 # These are about what `make build` and `make apps` have built.
 skipped+='|InstallTests|ReadmeTests'
 
+# A function: the shell would let a bare pipeline in the background, and all that it starts, ignore Ctrl-C.
+run() { # SHARD LOG
+  swift test "${build[@]}" --ignore-lock --skip-build --no-parallel --filter "$1" --skip "$skipped" \
+    2>&1 </dev/null | tee "$2"
+}
 status=0
 runs=()
 for shard in "${shards[@]}"; do
-  swift test "${build[@]}" --ignore-lock --skip-build --no-parallel --filter "$shard" --skip "$skipped" \
-    2>&1 </dev/null | tee "$place/tests-${#runs[@]}.log" &
+  run "$shard" "$place/tests-${#runs[@]}.log" &
   runs+=($!)
 done
 for run in "${runs[@]}"; do wait "$run" || status=$?; done

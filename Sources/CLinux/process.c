@@ -74,10 +74,12 @@ void clinux_retake_signals(void) {
 
 int clinux_has_taken_signals(void) { return signal_pipe[1] >= 0; }
 
+void clinux_hold_signals(void) { pthread_sigmask(SIG_BLOCK, &taken_signals, NULL); }
+
 static _Atomic int is_waiting;
 
 int clinux_wait_signal(void) {
-  pthread_sigmask(SIG_BLOCK, &taken_signals, NULL);
+  clinux_hold_signals();
   is_waiting = 1;
   return sigtimedwait(&taken_signals, NULL, NULL);
 }

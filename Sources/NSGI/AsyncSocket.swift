@@ -95,6 +95,8 @@ public final class AsyncSocket: AsyncSequence, Sendable {
 
   private func next() async throws -> Message? {
     while true {
+      // Looked at first: messages come before the end.
+      let closing = closing
       if let message = take() { return message }
       if let closing {
         if closing.code == 1006 { throw HostError.gone }

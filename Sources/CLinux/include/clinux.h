@@ -92,6 +92,8 @@ int clinux_take_signals(const int *signals, int count);
 /* Sets the handlers of those signals again, whoever else has set one, and unblocks them in the calling thread
  * and those that it starts. Does nothing if none were taken. */
 void clinux_retake_signals(void);
+/* Blocks those signals in the calling thread: one that is sent to it stays until it waits. */
+void clinux_hold_signals(void);
 /* Whether some were taken. */
 int clinux_has_taken_signals(void);
 /* Waits for one of them, which are blocked in the calling thread from now on; returns its number, -1 if a

@@ -82,7 +82,7 @@ extension SystemError {
 
 /// Lets one line a second through, for lines that clients could cause as often as they like.
 struct LinePace {
-  private static let period: UInt64 = 1_000_000_000
+  static let period: UInt64 = 1_000_000_000
   private var next: UInt64 = 0
 
   /// Whether a line may be written at `now`, in monotonic nanoseconds.

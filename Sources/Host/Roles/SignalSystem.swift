@@ -16,6 +16,9 @@ extension System {
   /// corresponding C functions are `sigaction` and `pthread_sigmask`.
   static func retakeSignals() { clinux_retake_signals() }
 
+  /// Keeps what is sent to this thread until it waits for it. C function: `pthread_sigmask`.
+  static func holdSignals() { clinux_hold_signals() }
+
   /// Whether this process reads signals itself.
   static var readsSignals: Bool { clinux_has_taken_signals() != 0 }
 

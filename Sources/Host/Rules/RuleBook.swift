@@ -1,14 +1,17 @@
 import Config
+import Synchronization
 import Wire
 
-/// The rules of a worker, with the data that they look up. Belongs to the leader, but for the settings, which
-/// the owners of exchanges read too.
+/// The rules of a worker, with the data that they look up. Belongs to the leader, but for the settings and
+/// `admitsLine`, which are for the owners of exchanges too.
 final class RuleBook {
   let settings: RuleSettings
   /// Some of them are about answers.
   let concernAnswers: Bool
   private let limits: Limits
   private var files: [String: AccountFile] = [:]
+  /// Monotonic nanoseconds: no line of `admitsLine` before this time. For any thread.
+  private let nextLine = Atomic<UInt64>(0)
   /// Passwords that are checked beside the loop.
   let questions: PasswordQuestions
 
@@ -46,6 +49,17 @@ final class RuleBook {
       if let problem = file.readIfChanged() { log.error(problem) }
       return file.verdict(of: credentials)
     }
+  }
+
+  /// Any thread: whether a line that clients could cause may be written at `now`, in monotonic nanoseconds;
+  /// one a second.
+  func admitsLine(at now: UInt64) -> Bool {
+    let next = nextLine.load(ordering: .relaxed)
+    guard now >= next else { return false }
+    let isFirst = nextLine.compareExchange(
+      expected: next, desired: now &+ LinePace.period, ordering: .relaxed
+    ).exchanged
+    return isFirst
   }
 
   /// A password was right: it is not checked again while its account stays unchanged.

@@ -203,8 +203,11 @@ struct RuleRun {
   /// another. A value that has either is left out, with a log line.
   private func isOneLine(_ value: UnsafeRawBufferPointer, _ what: String) -> Bool {
     if value.allSatisfy(Ascii.isFieldValue) { return true }
-    // What bounds such lines is the leader's.
-    if exchange.isDetached || worker.requestLines.refusals.admits(at: worker.now) {
+    // What bounds lines about requests is the leader's.
+    let isTold =
+      exchange.isDetached
+      ? book.admitsLine(at: System.now()) : worker.requestLines.refusals.admits(at: worker.now)
+    if isTold {
       worker.log.warning(
         "\(what) of a rule is left out, since its value holds a control character: \(exchange.requestLine)")
     }

@@ -139,6 +139,8 @@ final class Leadership: @unchecked Sendable {
   func readSignals() {
     mutex.lock()
     reader = pthread_self()
+    // Under the lock: a handler must not get what `end` sends, before this thread waits for it.
+    System.holdSignals()
     while !isOver {
       mutex.unlock()
       if let signal = System.awaitSignal() {
@@ -147,6 +149,7 @@ final class Leadership: @unchecked Sendable {
         System.passSignal(signal)
       }
       mutex.lock()
+      System.holdSignals()
     }
     reader = nil
     mutex.unlock()

@@ -37,6 +37,8 @@ public enum StageRole {
   /// load the key again.
   public static func run(_ settings: Settings, _ assignment: Assignment, isGuest: Bool = false) {
     assignment.begin()
+    // The kernel forgets it if the program's file has capabilities.
+    if isGuest { System.dieWithParent() }
     let orders = assignment.orders
     ProcessSetup.show(.helper("trial"), settings.process)
     do throws(ServerFailure) {
