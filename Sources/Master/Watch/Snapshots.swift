@@ -82,6 +82,7 @@ extension Master {
     entry.started = result.now - Int((now &- worker.began) / 1_000_000_000)
     entry.respawns = statistics.respawns(worker.seat)
     for place in 0...Scoreboard.own { entry.tally += board.tally(place) }
+    entry.late = Int(clamping: statistics.late(worker.seat) &+ entry.tally.late)
     result.workers.append(entry)
     result.omitted += max(0, entries.count - Master.shownRequests)
     for request in entries.prefix(Master.shownRequests) {
