@@ -104,6 +104,10 @@ struct Metrics {
       "nsgi_worker_dropped_messages_total", "counter",
       "Messages of topics that another worker took too slowly.", snapshot.workers
     ) { $0.droppedMessages }
+    add(
+      "nsgi_worker_tls_handshakes_beside_total", "counter",
+      "TLS handshakes of which a step was taken beside the loop.", snapshot.workers
+    ) { $0.handshakes }
     addZygotes(snapshot)
   }
 

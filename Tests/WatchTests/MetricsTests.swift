@@ -27,6 +27,7 @@ import Testing
     #expect(lines.contains("nsgi_change_phase_seconds_sum{phase=\"rolling\"} 1.5"))
     #expect(lines.contains("nsgi_worker_websockets{worker=\"2\",pid=\"102\"} 6"))
     #expect(lines.contains("nsgi_worker_dropped_messages_total{worker=\"2\",pid=\"102\"} 22"))
+    #expect(lines.contains("nsgi_worker_tls_handshakes_beside_total{worker=\"2\",pid=\"102\"} 14"))
     #expect(lines.contains("nsgi_static_requests_total 1"))
     #expect(lines.contains("nsgi_late_requests_total{app=\"/\"} 4"))
     #expect(lines.contains("nsgi_zygotes{state=\"ready\"} 1"))

@@ -24,7 +24,7 @@ func exampleSnapshot() -> Snapshot {
     (worker.place, worker.pid, worker.state) = (place, 100 + place, place == 1 ? "serving" : "starting")
     (worker.generations, worker.underWay, worker.connections) = ([4], place - 1, 5)
     (worker.webSockets, worker.droppedMessages) = (3 * place, 11 * place)
-    worker.late = 5 * place
+    (worker.handshakes, worker.late) = (7 * place, 5 * place)
     (worker.resident, worker.virtual, worker.started) = (14 << 20, 200 << 20, 1_000_000 + place)
     worker.tally = tally(200, UInt64(20 * place), 150)
     snapshot.workers.append(worker)

@@ -78,6 +78,7 @@ extension Master {
     entry.generations = generations(of: worker).map { UInt64($0) }
     (entry.underWay, entry.connections) = (entries.count, board[.connections].count)
     (entry.webSockets, entry.droppedMessages) = (board[.webSockets].count, board[.droppedMessages].count)
+    entry.handshakes = board[.handshakes].count
     (entry.virtual, entry.resident) = System.memory(of: worker.pid)
     entry.started = result.now - Int((now &- worker.began) / 1_000_000_000)
     entry.respawns = statistics.respawns(worker.seat)
