@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 import os
+import subprocess
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CPU_SERVER, CPU_LOAD = "0", "1"
@@ -104,6 +105,14 @@ class NoiseMeter:
     busy, steal = self._read()
     foreign = busy - self._before[0] - own
     return Noise((steal - self._before[1]) / seconds, max(foreign, 0) / seconds)
+
+
+def commit() -> str:
+  """The commit of this checkout, with a plus if files differ from it."""
+  words = ["git", "-C", str(Path(__file__).resolve().parent)]
+  name = subprocess.run([*words, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True).stdout
+  changed = subprocess.run([*words, "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout
+  return name.strip() + ("+" if changed else "")
 
 
 def describe() -> str:

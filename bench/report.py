@@ -2,6 +2,7 @@
 import json
 from pathlib import Path
 from statistics import median, quantiles
+import time
 
 import machine
 import plot
@@ -95,7 +96,8 @@ class Document:
   def markdown(self) -> str:
     """Everything."""
     noise = [row["noise"] for row in self.rows_of(Kind.LOAD)]
-    lines = [f"{machine.describe()}; {self.rounds} rounds of {self.seconds:g} s."]
+    lines = [f"{time.strftime('%Y-%m-%d')}, commit {machine.commit()}: {machine.describe()}; "
+             f"{self.rounds} rounds of {self.seconds:g} s."]
     if noise:
       lines[0] += f" CPU taken by others: median {median(noise):.1%} of one, at most {max(noise):.1%}."
     lines += [""] + (self._load_table() if noise else []) + self._other_tables()

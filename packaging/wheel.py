@@ -44,10 +44,19 @@ def contents(stage: pathlib.Path, version: str) -> dict[str, tuple[bytes, bool]]
           path.read_bytes(), bool(path.stat().st_mode & 0o111))
   text(f"{info}/METADATA", HERE / "wheel/METADATA.in")
   text(f"{info}/licenses/LICENSE", PROJECT / "LICENSE")
-  found[f"{info}/sboms/nsgi-server.spdx.json"] = (said(HERE / "sbom.py", stage).encode(), False)
   found[f"{info}/WHEEL"] = (
     f"Wheel-Version: 1.0\nGenerator: nsgi-server\nRoot-Is-Purelib: false\nTag: {TAG}\n".encode(), False)
+  found[f"{info}/sboms/nsgi-server.spdx.json"] = (bill(found, stage.parent / "wheel"), False)
   return found
+
+
+def bill(found: dict[str, tuple[bytes, bool]], tree: pathlib.Path) -> bytes:
+  """The bill of materials of what is in the wheel, by its names there."""
+  for name, (content, _) in found.items():
+    path = tree / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+  return said(HERE / "sbom.py", tree).encode()
 
 
 def record(found: dict[str, tuple[bytes, bool]], name: str) -> bytes:

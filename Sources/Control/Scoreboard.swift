@@ -29,7 +29,7 @@ public struct Scoreboard: @unchecked Sendable {
 
   private static let slotBytes = 256
   private static let appsAt = 1024
-  private static let appBytes = 320
+  private static let appBytes = 384
   private static let entriesAt = 8192
   private let base: UnsafeMutableRawPointer
 
@@ -121,7 +121,7 @@ public struct Scoreboard: @unchecked Sendable {
   public func count(
     app: Int?, gateway: Int, status: Int, received: Int64, sent: Int64, microseconds: UInt64
   ) {
-    let place = app.map { min(max($0, 0), Scoreboard.apps - 1) } ?? Scoreboard.own
+    let place = Scoreboard.place(app)
     let digit = min(max(status / 100, 1), 5)
     tallyCell(place, Tally.Cell.classes + digit - 1).increment()
     tallyCell(place, Tally.Cell.gateways + min(max(gateway, 0), 3)).increment()
@@ -130,6 +130,16 @@ public struct Scoreboard: @unchecked Sendable {
     tallyCell(place, Tally.Cell.microseconds).add(microseconds)
     tallyCell(place, Tally.Cell.buckets + Latency.bucket(microseconds)).increment()
   }
+
+  /// Counts an answer as a file of the server's own, in addition to `count`.
+  public func countFile() { tallyCell(Scoreboard.own, Tally.Cell.files).increment() }
+
+  /// Counts a request, or a message of a WebSocket, whose time (`--harakiri`) is over.
+  public func countLate(app: Int?) { tallyCell(Scoreboard.place(app), Tally.Cell.late).increment() }
+
+  /// The place of an application's numbers; nil stands for the server.
+  @inline(__always)
+  private static func place(_ app: Int?) -> Int { app.map { min(max($0, 0), apps - 1) } ?? own }
 
   /// The answers of an application, by its place, or at `own` the server's.
   public func tally(_ place: Int) -> Tally {

@@ -69,6 +69,10 @@ public struct Snapshot: Equatable, Sendable {
     public var webSockets = 0
     /// Messages of topics that were dropped because another worker takes them too slowly.
     public var droppedMessages = 0
+    /// TLS handshakes of which a step was taken beside the loop.
+    public var handshakes = 0
+    /// Requests whose time (`--harakiri`) was over, those of earlier processes in its seat included.
+    public var late = 0
     /// Resident bytes, and those of its address space.
     public var resident = 0
     public var virtual = 0
@@ -252,8 +256,8 @@ extension Snapshot {
         ("place", "\(worker.place)"), ("pid", "\(worker.pid)"), ("state", worker.state),
         ("generations", text(worker.generations)), ("under", "\(worker.underWay)"),
         ("connections", "\(worker.connections)"), ("websockets", "\(worker.webSockets)"),
-        ("dropped", "\(worker.droppedMessages)"), ("resident", "\(worker.resident)"),
-        ("virtual", "\(worker.virtual)"),
+        ("dropped", "\(worker.droppedMessages)"), ("handshakes", "\(worker.handshakes)"),
+        ("late", "\(worker.late)"), ("resident", "\(worker.resident)"), ("virtual", "\(worker.virtual)"),
         ("started", "\(worker.started)"), ("respawns", "\(worker.respawns)"),
         ("tally", text(worker.tally.values)),
       ])
@@ -296,6 +300,7 @@ extension Snapshot {
       (worker.state, worker.generations) = (record["state"], record.numbers("generations"))
       (worker.underWay, worker.connections) = (record.number("under"), record.number("connections"))
       (worker.webSockets, worker.droppedMessages) = (record.number("websockets"), record.number("dropped"))
+      (worker.handshakes, worker.late) = (record.number("handshakes"), record.number("late"))
       (worker.resident, worker.virtual) = (record.number("resident"), record.number("virtual"))
       (worker.started, worker.respawns) = (record.number("started"), record.number("respawns"))
       worker.tally = Tally(record.numbers("tally"))

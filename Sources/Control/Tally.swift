@@ -4,7 +4,7 @@ public struct Tally: Equatable, Sendable {
   /// The protocols of front ends and clients, in the order of the cells.
   public static let gateways = ["http", "scgi", "uwsgi", "fastcgi"]
   /// How many numbers there are.
-  public static let cells = Cell.buckets + Latency.bounds.count + 1
+  public static let cells = Cell.late + 1
 
   /// The place of each number.
   public enum Cell {
@@ -20,6 +20,10 @@ public struct Tally: Equatable, Sendable {
     public static let microseconds = 11
     /// Requests by the time they took: one cell for each of `Latency.bounds`, and one for longer ones.
     public static let buckets = 12
+    /// Answers that were files.
+    public static let files = buckets + Latency.bounds.count + 1
+    /// Requests whose time (`--harakiri`) was over before their end.
+    public static let late = files + 1
   }
 
   /// The numbers, `cells` of them.
@@ -47,7 +51,11 @@ public struct Tally: Equatable, Sendable {
   /// Microseconds of all requests together.
   public var microseconds: UInt64 { values[Cell.microseconds] }
   /// Requests by the time they took, by `Latency.bounds`, plus one more number.
-  public var buckets: ArraySlice<UInt64> { values[Cell.buckets...] }
+  public var buckets: ArraySlice<UInt64> { values[Cell.buckets..<Cell.files] }
+  /// Answers that were files.
+  public var files: UInt64 { values[Cell.files] }
+  /// Requests whose time (`--harakiri`) was over before their end.
+  public var late: UInt64 { values[Cell.late] }
 
   /// Adds another's numbers.
   public static func += (left: inout Tally, right: Tally) {

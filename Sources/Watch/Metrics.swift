@@ -60,6 +60,10 @@ struct Metrics {
         add("nsgi_protocol_requests_total", [("app", app), ("protocol", name)], tally.spoken(place))
       }
     }
+    family("nsgi_static_requests_total", "counter", "Requests answered with files.")
+    add("nsgi_static_requests_total", [], snapshot.own.files)
+    family("nsgi_late_requests_total", "counter", "Requests whose time (--harakiri) was over.")
+    for app in snapshot.apps { add("nsgi_late_requests_total", [("app", app.mount)], app.tally.late) }
     family("nsgi_received_bytes_total", "counter", "Bytes of request bodies.")
     for (app, tally) in all { add("nsgi_received_bytes_total", [("app", app)], tally.received) }
     family("nsgi_sent_bytes_total", "counter", "Bytes of response bodies.")
@@ -95,20 +99,28 @@ struct Metrics {
       ("nsgi_worker_resident_bytes", "Resident memory.", { $0.resident }),
       ("nsgi_worker_start_time_seconds", "When it was started, in seconds of the calendar.", { $0.started }),
     ]
-    for (name, help, value) in gauges {
-      family(name, "gauge", help)
-      for worker in snapshot.workers {
-        let labels = [("worker", "\(worker.place)"), ("pid", "\(worker.pid)")]
-        add(name, labels, UInt64(max(0, value(worker))))
-      }
-    }
-    let dropped = "nsgi_worker_dropped_messages_total"
-    family(dropped, "counter", "Messages of topics that another worker took too slowly.")
-    for worker in snapshot.workers {
-      let labels = [("worker", "\(worker.place)"), ("pid", "\(worker.pid)")]
-      add(dropped, labels, UInt64(max(0, worker.droppedMessages)))
-    }
+    for (name, help, value) in gauges { add(name, "gauge", help, snapshot.workers, value) }
+    add(
+      "nsgi_worker_dropped_messages_total", "counter",
+      "Messages of topics that another worker took too slowly.", snapshot.workers
+    ) { $0.droppedMessages }
+    add(
+      "nsgi_worker_tls_handshakes_beside_total", "counter",
+      "TLS handshakes of which a step was taken beside the loop.", snapshot.workers
+    ) { $0.handshakes }
     addZygotes(snapshot)
+  }
+
+  /// A family with a number of each worker process.
+  private mutating func add(
+    _ name: String, _ type: String, _ help: String, _ workers: [Snapshot.Worker],
+    _ value: (Snapshot.Worker) -> Int
+  ) {
+    family(name, type, help)
+    for worker in workers {
+      let labels = [("worker", "\(worker.place)"), ("pid", "\(worker.pid)")]
+      add(name, labels, UInt64(max(0, value(worker))))
+    }
   }
 
   /// Processes that fork workers; no family without `--preload`.

@@ -34,7 +34,7 @@ enum UWSGIStats {
       ("id", .int(worker.place)), ("pid", .int(worker.pid)),
       ("accepting", .int(worker.state == "serving" ? 1 : 0)), ("requests", .int(requests)),
       ("delta_requests", .int(requests)), ("exceptions", .int(Int(clamping: tally.answers(5)))),
-      ("harakiri_count", .int(0)), ("signals", .int(0)), ("signal_queue", .int(0)),
+      ("harakiri_count", .int(worker.late)), ("signals", .int(0)), ("signal_queue", .int(0)),
       ("status", .string(status)), ("rss", .int(worker.resident)), ("vsz", .int(worker.virtual)),
       ("running_time", .int(Int(clamping: tally.microseconds))), ("last_spawn", .int(worker.started)),
       ("respawn_count", .int(worker.respawns + 1)), ("tx", .int(Int(clamping: tally.sent))),
@@ -55,7 +55,8 @@ enum UWSGIStats {
 
   private static func core(_ worker: Snapshot.Worker, _ requests: Int) -> JSON {
     .object([
-      ("id", .int(0)), ("requests", .int(requests)), ("static_requests", .int(0)),
+      ("id", .int(0)), ("requests", .int(requests)),
+      ("static_requests", .int(Int(clamping: worker.tally.files))),
       ("routed_requests", .int(0)), ("offloaded_requests", .int(0)), ("write_errors", .int(0)),
       ("read_errors", .int(0)), ("in_request", .int(worker.underWay > 0 ? 1 : 0)), ("vars", .array([])),
       ("req_info", .object([])),

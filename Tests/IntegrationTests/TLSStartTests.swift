@@ -78,6 +78,25 @@ import Testing
     #expect(try server.stop() == .status(0))
   }
 
+  @Test("a key that the server's user may not read is named", arguments: [["--no-master"], ["-p", "1"]])
+  func unreadable(mode: [String]) throws {
+    try Root.require()
+    // Where that user finds them; the library has to be beside the server.
+    _ = try Reachable.path(try Certificates.library.get(), in: certificates.folder)
+    let program = try Reachable.path(Repository.server, in: certificates.folder)
+    let app = try Reachable.path(Repository.app("environ"), in: certificates.folder)
+    chmod(file("a.pem"), 0o644)
+    chmod(file("a.key"), 0o600)
+    let (exit, output) = try ChildProcess.run(
+      "/usr/bin/setpriv",
+      ["--reuid", "54321", "--regid", "54321", "--clear-groups", "--", program, "--app", app]
+        + socket("a.pem", "a.key") + mode)
+    #expect(exit == .status(1), "\(output)")
+    #expect(output.split(separator: "\n").count == 1, "\(output)")
+    let reason = "the key \(file("a.key")) cannot be read (Permission denied)"
+    #expect(output.contains(reason), "\(output)")
+  }
+
   @Test("keys that only root reads are served by workers of another user")
   func users() throws {
     try Root.require()

@@ -35,7 +35,9 @@ import Testing
     #expect(report["SSL_PROTOCOL"] == "TLSv1.3" && report["SSL_TLS_SNI"] == "a.test")
     #expect(report["SSL_CIPHER"]?.hasPrefix("TLS_") ?? false)
     #expect(report["SSL_SESSION_RESUMED"] == "Initial")
-    #expect(report["SSL_CLIENT_VERIFY"] == nil && report["SSL_CLIENT_S_DN"] == nil)
+    for name in ["SSL_CLIENT_VERIFY", "SSL_CLIENT_S_DN", "HTTPS_CC", "HTTPS_CLIENT_CERTIFICATE"] {
+      #expect(report[name] == nil, "\(name)")
+    }
     #expect(report["SERVER_PORT"] == "\(address.port)" && report["QUERY_STRING"] == "x=1")
     let older = try EnvironReport(try ask(address, "/", ["--tls-max", "1.2"]))
     #expect(older["SSL_PROTOCOL"] == "TLSv1.2")
@@ -158,15 +160,19 @@ import Testing
     let own = [
       "--cert", certificates.folder.file("client.pem"), "--key", certificates.folder.file("client.key"),
     ]
+    let pem = try String(contentsOfFile: certificates.folder.file("client.pem"), encoding: .utf8).trimmed
     for mark in ["", "!"] {
       let (server, address) = try server(
         socket: certificates.socket("a", ",,\(mark)\(certificates.authority)"))
-      let report = try EnvironReport(try ask(address, "/", own))
+      let reply = try ask(address, "/", own)
+      let report = try EnvironReport(reply)
       #expect(report["SSL_CLIENT_VERIFY"] == "SUCCESS")
       #expect(report["SSL_CLIENT_S_DN"] == "CN=evil\\1B[31m,O=Tests" && report["HTTPS_DN"] != nil)
       #expect(report["SSL_CLIENT_I_DN"] == "CN=Authority of the tests")
       #expect(report["SSL_CLIENT_M_SERIAL"] != nil)
-      #expect(report["SSL_CLIENT_CERT"] == "-----BEGIN CERTIFICATE-----")
+      for name in ["SSL_CLIENT_CERT", "HTTPS_CC", "HTTPS_CLIENT_CERTIFICATE"] {
+        #expect(reply.text.contains("\n\(name)=\(pem)\n"), "\(name): \(reply.text)")
+      }
       if mark.isEmpty {
         #expect(try EnvironReport(try ask(address))["SSL_CLIENT_VERIFY"] == "NONE")
       } else {

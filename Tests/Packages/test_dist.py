@@ -1,7 +1,10 @@
 """The tarball on machines that have never seen Swift: `make test-packages`."""
+import pathlib
 import subprocess
+import tempfile
 import unittest
 
+import bills
 from roots import COMPILER, PLAIN, PROJECT, PYTHON, SERVE, Root
 
 URL = "http://127.0.0.1:8080"
@@ -141,6 +144,15 @@ cgi.assign = ( ".cgi" => "" )
         for i in $(seq 100); do curl -sS {URL}/hello.cgi 2>/dev/null && break; sleep 0.1; done
         kill $PID; wait $PID || true""")
       self.assertEqual(said, "Hello World!\n")
+
+  def test_bill_of_materials(self):
+    release = bills.version()
+    with tempfile.TemporaryDirectory() as folder:
+      subprocess.run(["tar", "-C", folder, "-xzf", self.tar, "--no-same-owner"], check=True)
+      [tree] = pathlib.Path(folder).iterdir()
+      self.assertTrue(tree.name.startswith(f"nsgi-server-{release}-linux-"), tree.name)
+      files = bills.below(tree)
+    bills.hold(self, files.pop("share/doc/nsgi-server/sbom.spdx.json"), release, files)
 
   def test_same_bytes_twice(self):
     first = PROJECT / ".build/dist-again"

@@ -1,5 +1,6 @@
 """`make release`, in a clone of the project: `make test-packages`."""
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -37,6 +38,21 @@ class ReleaseTest(unittest.TestCase):
     self.assertRegex(changes, r"## Unreleased\n\n## 98\.7\.6 \(\d{4}-\d\d-\d\d\)\n\n- ")
     program = (self.clone / "Sources/Config/Settings/Program.swift").read_text()
     self.assertIn('"nsgi-server/98.7.6"', program)
+
+  def test_documents_name_the_images_of_the_release(self):
+    tag = re.compile(r"nsgi-server(?:-python3)?(?::|, newTag: )(\d[\w.-]*)")
+    def tags() -> dict[str, set[str]]:
+      paths = self.git("ls-files", "docs").splitlines()
+      found = {path: set(tag.findall((self.clone / path).read_text(errors="replace"))) for path in paths}
+      return {path: some for path, some in found.items() if some}
+    before = tags()
+    self.assertGreaterEqual(len(before), 3)
+    # All of them, wherever they stand: a new place has to be one of those that the script writes.
+    self.assertEqual(before, {path: {self.version()} for path in before})
+    done = self.release("98.7.6-rc.1")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(tags(), {path: {"98.7.6-rc.1"} for path in before})
+    self.assertEqual(self.git("status", "--porcelain"), "")
 
   def test_refuses_in_one_sentence(self):
     for words, reason in (([], "is no version"), (["1"], "is no version"), (["0.0.1"], "is before")):

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
+import bills
 from roots import PLAIN, PROJECT, SERVE, Root
 
 # What any distribution with rpm has under these names.
@@ -40,6 +41,7 @@ class RpmTest(unittest.TestCase):
       # The root is Debian's, whose libraries rpm does not know; its own requirements are looked at above.
       install = ["--root", str(root.path), "--nodeps", "--noscripts"]
       self.rpm(*install, "-i", *self.packages)
+      self.hold_bill(root)
       said = root.check(SERVE + """
         serve nsgi-server --app /usr/lib/nsgi-server/apps/hello_world_app.so --http-socket 127.0.0.1:8080 -p 1
         curl -sS http://127.0.0.1:8080/; finish
@@ -55,6 +57,16 @@ class RpmTest(unittest.TestCase):
       self.assertEqual(len(names), 4)
       self.rpm(*install, "-e", *names)
       self.assertEqual(set(root.check("find /usr /etc").splitlines()) ^ before, set())
+
+  def hold_bill(self, root: Root):
+    """One, in nsgi-server, for all four."""
+    for package in self.packages:
+      self.assertEqual(self.rpm("-qp", "--qf", "%{VERSION}", package), bills.version(), package.name)
+    names = {name for package in self.packages for name in self.rpm("-qpl", package).splitlines()}
+    paths = {name.lstrip("/"): root.path / name.lstrip("/") for name in names}
+    files = {name: path.read_bytes() for name, path in paths.items()
+             if path.is_file() and not path.is_symlink()}
+    bills.hold(self, files.pop("usr/share/doc/nsgi-server/sbom.spdx.json"), bills.version(), files)
 
   def test_units_and_their_surroundings(self):
     server = next(path for path in self.packages if re.match(r"nsgi-server-\d", path.name))

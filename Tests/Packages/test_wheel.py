@@ -5,7 +5,9 @@ import subprocess
 import sys
 import unittest
 import venv
+import zipfile
 
+import bills
 from roots import PLAIN, PROJECT, PYTHON, SERVE, Root
 
 RELEASES = ("bookworm", "trixie")
@@ -66,9 +68,7 @@ class WheelTest(unittest.TestCase):
         serve /tmp/own/bin/python /srv/site.py
         curl -sS http://127.0.0.1:8081/; finish
         /tmp/own/bin/python -c 'import nsgi_server; print(nsgi_server.__version__, nsgi_server.program())'""")
-      made = subprocess.run([PROJECT / "packaging/version.sh"], capture_output=True, text=True)
-      version = made.stdout.strip()
-      self.assertEqual(said, f"/tmp/own /\n/tmp/own /\n{version} /tmp/own/bin/nsgi-server\n")
+      self.assertEqual(said, f"/tmp/own /\n/tmp/own /\n{bills.version()} /tmp/own/bin/nsgi-server\n")
 
   def test_native_apps_and_new(self):
     with self.root("bookworm") as root:
@@ -124,6 +124,16 @@ class WheelTest(unittest.TestCase):
     command = [place / "bin/mypy", "--strict", "--python-executable", place / "bin/python", source]
     typed = subprocess.run(command, capture_output=True, text=True)
     self.assertEqual(typed.returncode, 0, typed.stdout)
+
+  def test_bill_of_materials(self):
+    release = bills.version()
+    self.assertTrue(self.wheel.name.startswith(f"nsgi_server-{release}-py3-"), self.wheel.name)
+    with zipfile.ZipFile(self.wheel) as archive:
+      files = {name: archive.read(name) for name in archive.namelist()}
+    info = f"nsgi_server-{release}.dist-info"
+    # The list of the format has the bill, which cannot have the list.
+    del files[f"{info}/RECORD"]
+    bills.hold(self, files.pop(f"{info}/sboms/nsgi-server.spdx.json"), release, files)
 
   def test_same_bytes_twice(self):
     again = self.make(PROJECT / ".build/wheel-again")

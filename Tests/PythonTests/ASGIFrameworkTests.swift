@@ -1,5 +1,5 @@
 // The frameworks that people write ASGI applications with, from PyPI, each driven by a real client, directly
-// and behind lighttpd, on asyncio's loop and on uvloop.
+// and behind lighttpd, on asyncio's loop and on uvloop; FastAPI behind nginx too.
 import Foundation
 import Support
 import Testing
@@ -10,6 +10,16 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   static let loops = ["asyncio", "uvloop"]
+  private static let home = "\(Repository.root)/.build/frameworks"
+
+  /// A server for a module of Tests/Fixtures/python/frameworks.
+  private func start(_ module: String, _ loop: String, _ sockets: [String]) throws -> ServerProcess {
+    guard access(Self.home + "/pyvenv.cfg", R_OK) == 0 else { throw SupportError.pythonMissing(Self.home) }
+    return try ServerProcess(
+      app: nil,
+      ["--no-master", "-L", "-w", module, "-H", Self.home, "--asgi-loop", loop, "--pythonpath"]
+        + [Python.folder + "/frameworks"] + sockets)
+  }
 
   /// Serves a module of Tests/Fixtures/python/frameworks; `body` gets the URL, directly and then behind
   /// lighttpd. Nothing may be wrong in the log but `failures`. Returns what the server said.
@@ -17,12 +27,8 @@ import Testing
   private func serve(
     _ module: String, _ loop: String, failures: [String] = [], _ body: (String) throws -> Void
   ) throws -> String {
-    let home = "\(Repository.root)/.build/frameworks"
-    guard access(home + "/pyvenv.cfg", R_OK) == 0 else { throw SupportError.pythonMissing(home) }
-    let server = try ServerProcess(
-      app: nil,
-      ["--no-master", "-L", "-w", module, "-H", home, "--asgi-loop", loop, "--pythonpath"]
-        + [Python.folder + "/frameworks", "--http-socket", "127.0.0.1:0", "--fastcgi-socket", "DIR/f.sock"])
+    let server = try start(
+      module, loop, ["--http-socket", "127.0.0.1:0", "--fastcgi-socket", "DIR/f.sock"])
     let frontEnd = try Python.lighttpd(
       before: server, in: folder, settings: "server.stream-response-body = 1")
     do {
@@ -92,6 +98,19 @@ import Testing
       #expect(try Curl.get(url + "/graphql", query).text.contains("GraphQL says hello"))
       #expect(try Curl.get(url + "/openapi.json").text.contains("\"/items\""))
     }
+  }
+
+  @Test("FastAPI behind nginx, over HTTP and over uwsgi, asked by httpx")
+  func behindNginx() throws {
+    let server = try start(
+      "fastapi_app", "uvloop", ["--http-socket", "127.0.0.1:0", "--uwsgi-socket", "127.0.0.1:0"])
+    let frontEnds = try ["proxy", "uwsgi"].map { try FrontEnd("nginx/\($0)-tcp.conf", before: server) }
+    let client = "\(Repository.root)/Tests/Fixtures/clients/httpx_client.py"
+    let (exit, output) = try ChildProcess.run(Self.home + "/bin/python", [client] + frontEnds.map(\.url))
+    #expect(exit == .status(0), "\(output)\n\(server.process.output)")
+    for frontEnd in frontEnds { try frontEnd.stop() }
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+    #expect(!server.process.output.contains(" error: "), "\(server.process.output)")
   }
 
   @Test("Django: sync and async views, streams, files, uploads", arguments: loops)

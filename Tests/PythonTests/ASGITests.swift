@@ -15,7 +15,7 @@ import Testing
     try Python.run("asgi_app", ["--\(gateway)-socket", "127.0.0.1:0"]) { (server) throws in
       let scope = try scope(try server.ask(gateway, "/scope?a=%20b&c"))
       #expect(scope["type"] as? String == "http" && scope["method"] as? String == "GET")
-      #expect(scope["asgi"] as? [String: String] == ["version": "3.0", "spec_version": "2.4"])
+      #expect(scope["asgi"] as? [String: String] == ["version": "3.0", "spec_version": "2.5"])
       #expect(scope["http_version"] as? String == "1.1" && scope["scheme"] as? String == "http")
       #expect(scope["path"] as? String == "/scope" && scope["root_path"] as? String == "")
       #expect(scope["raw_path"] as? String == "/scope" && scope["query_string"] as? String == "a=%20b&c")

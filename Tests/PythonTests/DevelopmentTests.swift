@@ -26,6 +26,18 @@ import Testing
     """
   }
 
+  /// An ASGI application of the same answer.
+  private static func coroutine(_ text: String) -> String {
+    """
+    import changing_part
+    async def application(scope, receive, send):
+        if scope['type'] == 'http':
+            await send({'type': 'http.response.start', 'status': 200, 'headers': []})
+            await send({'type': 'http.response.body', 'body': b'\(text)' + changing_part.text})
+
+    """
+  }
+
   private func serve(_ options: [String]) throws -> ServerProcess {
     try folder.write("text = b'!'\n", to: "changing_part.py")
     return try Python.serve("changing", ["--pp", folder.path] + options)
@@ -94,8 +106,10 @@ import Testing
 
   @Test(
     "what is saved is served, however it is saved, and what is no Python is not",
-    arguments: [["--debug"], ["--py-autoreload", "3600"]])
-  func saves(_ options: [String]) throws {
+    arguments: [(false, ["--debug"]), (false, ["--py-autoreload", "3600"]), (true, ["--debug"])])
+  func saves(isASGI: Bool, options: [String]) throws {
+    let source = isASGI ? Self.coroutine : Self.source
+    try folder.write(source("one"), to: "changing.py")
     let server = try serve(["--http-socket", "127.0.0.1:\(try FreePort.any())"] + options)
     func expect(_ text: String) throws {
       try Deadline.usual.wait(for: "the answer \(text)", output: { server.process.output }) {
@@ -106,7 +120,7 @@ import Testing
     try folder.write("this is no Python (", to: "changing.py")
     _ = try server.process.waitForOutput("the refusal") { $0.contains("is not loaded: ") ? true : nil }
     try expect("one!")
-    try folder.write(Self.source("two"), to: "changing.py")
+    try folder.write(source("two"), to: "changing.py")
     try expect("two!")
     // An editor that writes beside and renames; a module that the application imports.
     try folder.write("text = b'?'\n", to: "changing_part.py~")

@@ -162,6 +162,46 @@ extension Swaps {
       #expect(try server.stop() == .status(0))
     }
 
+    @Test("files, and requests beyond their time, are counted, and the counts outlive the worker")
+    func filesAndLate() throws {
+      let folder = try TemporaryFolder()
+      try folder.write("a note", to: "note.txt")
+      let server = try SupervisedServer(
+        FixtureApp.path("late"), workers: 1,
+        Self.watched + ["--harakiri", "0.5", "--static-map", "/note=DIR/note.txt"], folder: folder)
+      func wait(late: Double) throws {
+        _ = try Deadline.usual.wait(for: "the counts", output: { server.log }) {
+          let samples = try metrics(server)
+          let told = samples["nsgi_late_requests_total{app=\"/\"}"]
+          return told == late && samples["nsgi_static_requests_total"] == 2 ? true : nil
+        }
+      }
+      func hold(late: Int, files: Int) throws {
+        let text = try RawSocket(server.watchAddress("stats")).receiveAll()
+        let json = try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any]
+        let worker = try #require((json?["workers"] as? [[String: Any]])?.first)
+        #expect(worker["harakiri_count"] as? Int == late, "\(worker)")
+        let core = (worker["cores"] as? [[String: Any]])?.first
+        #expect(core?["static_requests"] as? Int == files, "\(worker)")
+      }
+      #expect(try server.get("/quick").status == 200)
+      for _ in 0..<2 { #expect(try server.get("/note").text == "a note") }
+      try wait(late: 0)
+      try hold(late: 0, files: 2)
+      let pid = try #require(try server.status().serving.first).pid
+      #expect(try server.get("/sleep").status == 504)
+      try wait(late: 1)
+      // It would leave by itself, two seconds later.
+      kill(pid, SIGKILL)
+      try server.wait(for: "a successor") {
+        $0.workers.count == 1 && $0.serving.count == 1 && $0.serving[0].pid != pid
+      }
+      try wait(late: 1)
+      // uWSGI counts what ran too long for the place of a worker, and files for its process.
+      try hold(late: 1, files: 0)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("whoever kills or abuses the process that shows figures harms no request")
     func abuse() throws {
       let server = try SupervisedServer(Fixture.good, workers: 1, Self.watched)

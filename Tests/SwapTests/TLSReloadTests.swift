@@ -123,6 +123,23 @@ extension Swaps {
       #expect(try server.ctl("stop").exit == 0)
     }
 
+    @Test("SIGHUP reads certificates anew, and refuses one that is bad")
+    func hangUp() throws {
+      let server = try server(workers: 1)
+      #expect(try presented(server) == certificates.serial("one"))
+      let serial = try certificates.serial("two")
+      try install("two")
+      server.server.process.send(SIGHUP)
+      try Deadline.usual.wait(for: "the other certificate", output: { server.log }) {
+        try presented(server) == serial ? () : nil
+      }
+      try install("one", key: "two")
+      server.server.process.send(SIGHUP)
+      try server.waitForLog("a.key does not belong to the certificate")
+      #expect(try presented(server) == serial)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("without a socket for TLS there is nothing to read")
     func without() throws {
       let server = try SupervisedServer(Fixture.good, workers: 1)

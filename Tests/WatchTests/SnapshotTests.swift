@@ -24,6 +24,7 @@ func exampleSnapshot() -> Snapshot {
     (worker.place, worker.pid, worker.state) = (place, 100 + place, place == 1 ? "serving" : "starting")
     (worker.generations, worker.underWay, worker.connections) = ([4], place - 1, 5)
     (worker.webSockets, worker.droppedMessages) = (3 * place, 11 * place)
+    (worker.handshakes, worker.late) = (7 * place, 5 * place)
     (worker.resident, worker.virtual, worker.started) = (14 << 20, 200 << 20, 1_000_000 + place)
     worker.tally = tally(200, UInt64(20 * place), 150)
     snapshot.workers.append(worker)
@@ -54,6 +55,7 @@ func tally(_ status: Int, _ count: UInt64, _ microseconds: UInt64) -> Tally {
   values[Tally.Cell.sent] = 10 * count
   values[Tally.Cell.microseconds] = count * microseconds
   values[Tally.Cell.buckets + Latency.bucket(microseconds)] = count
+  (values[Tally.Cell.files], values[Tally.Cell.late]) = (count / 2, count / 10)
   return Tally(values)
 }
 
@@ -122,6 +124,15 @@ func tally(_ status: Int, _ count: UInt64, _ microseconds: UInt64) -> Tally {
     let bare = json.indented.filter { !$0.isNewline }.replacing("  ", with: "")
     #expect(bare.replacing(": ", with: ":") == json.description)
     #expect(json.description.utf8.allSatisfy { $0 >= 0x20 })
+  }
+
+  @Test("uWSGI's statistics have the files of a process, and the requests beyond their time of its seat")
+  func filesAndLate() {
+    let text = UWSGIStats.json(exampleSnapshot()).description
+    for place in 1...2 {
+      #expect(text.contains("\"harakiri_count\":\(5 * place),"), "\(text)")
+      #expect(text.contains("\"static_requests\":\(10 * place),"), "\(text)")
+    }
   }
 
   @Test("uWSGI's statistics have the lines of logs that were dropped")

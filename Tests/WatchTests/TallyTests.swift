@@ -49,6 +49,11 @@ import Testing
     #expect(board.tally(15).answers(5) == 2 && board.tally(15).spoken(3) == 2 && board.tally(15).sent == 7)
     #expect(board.tally(Scoreboard.own).answers(4) == 1 && board.tally(Scoreboard.own).spoken(1) == 1)
     #expect(board.tally(1) == Tally() && board.tally(-1) == Tally() && board.tally(99) == Tally())
+    for app in [0, 15, 99, nil] { board.countLate(app: app) }
+    board.countFile()
+    #expect(board.tally(0).late == 1 && board.tally(15).late == 2)
+    let own = board.tally(Scoreboard.own)
+    #expect(own.late == 1 && own.files == 1 && own.requests == 1 && own.buckets.reduce(0, +) == 1)
     #expect(board.entries.isEmpty)
     board.begin(
       0, at: 7, app: 0, generation: 1, UnsafeRawBufferPointer(start: nil, count: 0),

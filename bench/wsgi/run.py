@@ -17,21 +17,12 @@ import time
 
 import machine
 from running import ServerError
-from servers import ROOT
 from wsgi import check, page, plan
 from wsgi.measure import References, Sweep
 from wsgi.servers import ENVIRONMENT, SERVERS, python_version
 from wsgi.summary import read_rows
 
 ROWS = ENVIRONMENT / "rows.jsonl"
-
-
-def commit() -> str:
-  """Of this checkout, with a plus if files differ from it."""
-  words = ["git", "-C", str(ROOT)]
-  name = subprocess.run([*words, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True).stdout
-  changed = subprocess.run([*words, "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout
-  return name.strip() + ("+" if changed else "")
 
 
 def front_versions() -> dict[str, str]:
@@ -86,8 +77,8 @@ class Run:
   def describe(self):
     """The first row."""
     servers = {name: server.version() for name, server in SERVERS.items() if not server.lacks()}
-    self.keep(kind="run", time=time.strftime("%Y-%m-%d %H:%M"), machine=machine.describe(), commit=commit(),
-              python=python_version(), servers=servers, fronts=front_versions(),
+    self.keep(kind="run", time=time.strftime("%Y-%m-%d %H:%M"), machine=machine.describe(),
+              commit=machine.commit(), python=python_version(), servers=servers, fronts=front_versions(),
               system=platform.freedesktop_os_release().get("PRETTY_NAME", "Linux"),
               quick=self.arguments.quick, seconds=self.arguments.seconds, rounds=self.arguments.rounds,
               noise=self.arguments.noise)

@@ -43,7 +43,7 @@ enum ASGIScope {
   static func prepare(isDevelopment: Bool) -> Bool {
     if template != nil { return true }
     guard let keys = Keys(), let template = dict(["type": "http", "scheme": "http", "http_version": "1.1"]),
-      let versions = dict(["version": "3.0", "spec_version": "2.4"]),
+      let versions = dict(["version": "3.0", "spec_version": "2.5"]),
       let sendsPaths = PyUnicode_InternFromString("http.response.pathsend"),
       let debugs = PyUnicode_InternFromString("http.response.debug"),
       let hints = PyUnicode_InternFromString("http.response.early_hint"),

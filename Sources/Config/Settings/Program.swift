@@ -1,4 +1,5 @@
-/// The program's name and version. `make release` changes the version here and nowhere else.
+/// The program's name and version. `make release` changes the version here, and in documents that name an
+/// image.
 public enum Program {
   /// The version, by semver.org.
   public static let version: StaticString = "0.1.0"

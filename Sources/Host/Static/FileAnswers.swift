@@ -64,7 +64,9 @@ extension Worker {
       let location = FilePath.location(ofDirectory: path.bytes, query: exchange.meta.query.bytes)
       let line = "Location: \(String(decoding: location, as: UTF8.self))\r\n"
       answer(exchange, 301, "this is a directory, whose name ends with a slash", lines: line)
-    case .file(let file): answer(exchange, file, files)
+    case .file(let file):
+      board?.countFile()
+      answer(exchange, file, files)
     }
   }
 

@@ -11,6 +11,7 @@ extension Worker {
     connection.deadline = 0
     guard let exchange = connection.exchange else { return close(connection) }
     guard connection.isDetached else { return waitedTooLong(connection, exchange) }
+    board?.countLate(app: exchange.calls?.place)
     if let socket = connection.socket { return handlerIsLate(connection, exchange, socket) }
     log.warning("\(app(exchange).name) takes too long for \(exchange.requestLine)")
     // Done first, since the answer may be what the call waits for.
@@ -70,6 +71,7 @@ extension Worker {
   /// A request whose turn has not come.
   private func waitedTooLong(_ connection: ConnectionPointer, _ exchange: ExchangePointer) {
     guard let calls = exchange.calls, calls.pointee.remove(exchange) else { return }
+    board?.countLate(app: calls.place)
     if let socket = connection.socket { return handlerWaitedTooLong(connection, exchange, socket) }
     log.warning("\(app(exchange).name) has no turn in time for \(exchange.requestLine)")
     refuse(connection, 504, "the application did not answer in time")

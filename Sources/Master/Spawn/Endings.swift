@@ -25,7 +25,7 @@ extension Master {
     let requests = board[.requests].count
     let (mounts, count) = (worker.release.builds.map(\.mount), "exits_\(cause(worker, phase))")
     if hasHandedOver { tellFollower(of: id, board, mounts: mounts, count: count) }
-    statistics.keep(board, mounts: mounts)
+    statistics.keep(board, mounts: mounts, seat: worker.seat)
     statistics.count(count)
     workers[id] = nil
     introductions.forget(id)

@@ -78,10 +78,12 @@ extension Master {
     entry.generations = generations(of: worker).map { UInt64($0) }
     (entry.underWay, entry.connections) = (entries.count, board[.connections].count)
     (entry.webSockets, entry.droppedMessages) = (board[.webSockets].count, board[.droppedMessages].count)
+    entry.handshakes = board[.handshakes].count
     (entry.virtual, entry.resident) = System.memory(of: worker.pid)
     entry.started = result.now - Int((now &- worker.began) / 1_000_000_000)
     entry.respawns = statistics.respawns(worker.seat)
     for place in 0...Scoreboard.own { entry.tally += board.tally(place) }
+    entry.late = Int(clamping: statistics.late(worker.seat) &+ entry.tally.late)
     result.workers.append(entry)
     result.omitted += max(0, entries.count - Master.shownRequests)
     for request in entries.prefix(Master.shownRequests) {

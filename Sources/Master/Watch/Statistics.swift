@@ -9,6 +9,8 @@ struct Statistics {
   private(set) var counts: [String: Int] = [:]
   /// Processes that each seat has had.
   private var processes: [Int: Int] = [:]
+  /// Requests beyond their time in the earlier processes of each seat.
+  private var pastLate: [Int: UInt64] = [:]
   /// How the last changes ended.
   private(set) var changes: [Snapshot.Happening] = []
   /// The phase of the change in progress, and since when, in monotonic nanoseconds.
@@ -27,6 +29,9 @@ struct Statistics {
   /// How many processes a seat had before its current one.
   func respawns(_ seat: Int) -> Int { max(0, processes[seat, default: 1] - 1) }
 
+  /// Requests beyond their time (`--harakiri`) in the earlier processes of a seat.
+  func late(_ seat: Int) -> UInt64 { pastLate[seat] ?? 0 }
+
   /// A change has ended.
   mutating func changed(_ text: String, at seconds: Int64) {
     changes.append(Snapshot.Happening(at: Int(seconds), text: text))
@@ -44,7 +49,8 @@ struct Statistics {
   }
 
   /// A worker has ended: keeps the counts of its answers.
-  mutating func keep(_ board: Scoreboard, mounts: [String]) {
+  mutating func keep(_ board: Scoreboard, mounts: [String], seat: Int) {
+    pastLate[seat, default: 0] &+= (0...Scoreboard.own).reduce(0) { $0 &+ board.tally($1).late }
     // The places after the last one are the server's own, and belong to no application.
     for (place, mount) in mounts.prefix(Scoreboard.apps).enumerated() {
       past[mount, default: Tally()] += board.tally(place)
