@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
 .PHONY: bench-budget bench-wsgi bench-asgi bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release
-.PHONY: test-fresh test-packages test-reproducible test-languages test-browser
+.PHONY: test-fresh test-packages test-reproducible test-languages test-browser test-autobahn
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -234,6 +234,12 @@ test-browser: ## look at the status page, Django and the chat in headless Chromi
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/Browser && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-autobahn: ## run Autobahn's cases of WebSockets, in C and over ASGI (ARGS=--all: compression too; --parts, --ways)
+	@scripts/install.sh autobahn
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@/usr/bin/python3 Tests/Autobahn/run.py $(ARGS)
 
 clean: ## remove everything that was built
 	rm -rf .build
