@@ -107,7 +107,8 @@ install_python_clients() {
 python_frameworks=(
   Flask==3.1.3 Django==5.2.19 bottle==0.13.4 falcon==4.4.0 pyramid==2.1 WsgiDAV==4.4.0 httpbin==0.10.4
   gevent==23.9.0.post1 eventlet==0.41.3 fastapi==0.165.0 a2wsgi==1.10.10
-  websockets==17.4 python-socketio==5.18.1 websocket-client==1.9.2 requests==2.34.2
+  websockets==17.4 wsproto==1.3.2 picows==2.3.1
+  python-socketio==5.18.1 websocket-client==1.9.2 requests==2.34.2
   Quart==0.22.0 litestar==2.25.0 uvloop==0.23.0 httpx==0.28.1 sanic==25.12.1 channels==4.3.2
   python-multipart==0.0.34 strawberry-graphql==0.341.2 aiohttp==3.14.5
   'SQLAlchemy[asyncio]==2.0.58' aiosqlite==0.22.1
