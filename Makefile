@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
-.PHONY: bench-budget bench-wsgi bench-asgi bench-history bench-compare tsan asan stress clean
+.PHONY: bench-budget bench-wsgi bench-asgi bench-websocket bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release
 .PHONY: test-fresh test-packages test-reproducible test-languages test-browser test-autobahn
 
@@ -159,6 +159,13 @@ bench-asgi: ## measure ASGI, Starlette, FastAPI and 1,000 streams of events besi
 	@bench/install.sh asgi
 	@bench/run.sh --only asgi asgi-starlette asgi-fastapi $(ARGS)
 	@python3 bench/sse.py
+
+bench-websocket: ## measure WebSockets beside bare C, picows, websockets, uvicorn and others: echo, memory, broadcast (ARGS=…)
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/install.sh websocket
+	@bench/build.sh
+	@python3 bench/websocket.py $(ARGS)
 
 bench-history: ## record what this release costs in bench/history, out of the budgets and the last `make bench`
 	@$(MAKE) --no-print-directory build plugins
