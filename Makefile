@@ -3,9 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
-.PHONY: bench-budget bench-wsgi bench-asgi bench-history bench-compare tsan asan stress clean
+.PHONY: bench-budget bench-wsgi bench-asgi bench-websocket bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release
-.PHONY: test-fresh test-packages test-reproducible test-languages test-browser test-tls test-h2spec
+.PHONY: test-fresh test-packages test-reproducible test-languages test-browser test-tls test-h2spec test-autobahn
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -160,6 +160,13 @@ bench-asgi: ## measure ASGI, Starlette, FastAPI and 1,000 streams of events besi
 	@bench/run.sh --only asgi asgi-starlette asgi-fastapi $(ARGS)
 	@python3 bench/sse.py
 
+bench-websocket: ## measure WebSockets beside bare C, picows, websockets, uvicorn and others: echo, memory, broadcast (ARGS=…)
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/install.sh websocket
+	@bench/build.sh
+	@python3 bench/websocket.py $(ARGS)
+
 bench-history: ## record what this release costs in bench/history, out of the budgets and the last `make bench`
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
@@ -245,6 +252,12 @@ test-h2spec: ## test HTTP/2 with h2spec, with TLS and without (H2SPEC=program)
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/H2spec && H2SPEC='$(H2SPEC)' /usr/bin/python3 -m unittest -v $(TEST)
+
+test-autobahn: ## run Autobahn's cases of WebSockets, in C and over ASGI (ARGS=--all: compression too; --parts, --ways)
+	@scripts/install.sh autobahn
+	@$(MAKE) --no-print-directory build plugins
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@/usr/bin/python3 Tests/Autobahn/run.py $(ARGS)
 
 clean: ## remove everything that was built
 	rm -rf .build

@@ -16,9 +16,12 @@ optional() { # NAME COMMAND…
 compile -o "$out/gwload" load/*.c
 compile -o "$out/openload" openload/*.c load/requests.c load/responses.c load/histogram.c load/address.c
 for name in limit_http limit_gw limit_cgi; do compile -o "$out/$name" "reference/$name.c"; done
+compile -o "$out/wsload" wsload/wsload.c load/histogram.c load/address.c
 compile -shared -fPIC -o "$out/counter.so" counter.c
+compile -shared -fPIC -I ../Sources/CNSGI/include -o "$out/room.so" room.c
 optional limit_uring compile -o "$out/limit_uring" reference/limit_uring.c -luring
 optional limit_h2 compile -o "$out/limit_h2" reference/limit_h2.c -lnghttp2
+optional limit_ws compile -o "$out/limit_ws" reference/limit_ws.c -lcrypto
 
 # Apps of peers, where the peer is installed.
 if [ -e /usr/include/fcgiapp.h ]; then

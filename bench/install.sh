@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers|asgi
+# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers|asgi|websocket
 # Debian and its relatives get packages through apt; elsewhere the list is printed. A peer that cannot be
 # installed is named and left out.
 set -euo pipefail
@@ -45,6 +45,7 @@ budget)
   need strace strace
   need /usr/share/doc/python3-venv python3-venv
   ;;
+websocket) need /usr/include/openssl/sha.h libssl-dev ;;
 peers | tools)
   need /usr/include/liburing.h liburing-dev
   need /usr/include/nghttp2/nghttp2.h libnghttp2-dev
@@ -61,6 +62,8 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 [ "${1:-tools}" != budget ] || python_packages flask
 [ "${1:-tools}" != asgi ] || python_packages uvloop httptools uvicorn granian starlette fastapi
+[ "${1:-tools}" != websocket ] ||
+  python_packages uvloop httptools uvicorn granian websockets picows socketify
 [ "${1:-tools}" = peers ] || exit 0
 
 # One by one: a package that this release does not have costs its own rows only.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what a verb of the Makefile needs is installed:
-#   scripts/install.sh build|plugins|apps|test|browser|tls|install|packages|languages|fleet
+#   scripts/install.sh build|plugins|apps|test|browser|tls|autobahn|install|packages|languages|fleet
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -113,7 +113,8 @@ install_python_clients() {
 python_frameworks=(
   Flask==3.1.3 Django==5.2.19 bottle==0.13.4 falcon==4.4.0 pyramid==2.1 WsgiDAV==4.4.0 httpbin==0.10.4
   gevent==23.9.0.post1 eventlet==0.41.3 fastapi==0.165.0 a2wsgi==1.10.10
-  websockets==17.4 python-socketio==5.18.1 websocket-client==1.9.2 requests==2.34.2
+  websockets==17.4 wsproto==1.3.2 picows==2.3.1
+  python-socketio==5.18.1 websocket-client==1.9.2 requests==2.34.2
   Quart==0.22.0 litestar==2.25.0 uvloop==0.23.0 httpx==0.28.1 sanic==25.12.1 channels==4.3.2
   python-multipart==0.0.34 strawberry-graphql==0.341.2 aiohttp==3.14.5
   'SQLAlchemy[asyncio]==2.0.58' aiosqlite==0.22.1
@@ -162,7 +163,38 @@ install_zig() {
   touch ".build/ziglang/complete-$version"
 }
 
+# Autobahn's test suite of WebSockets is a program of Python 2.7, which Debian 12 does not have.
+autobahn_suite=autobahntestsuite==0.8.2
+find_python27() {
+  local candidate
+  for candidate in "${PYTHON27:-}" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7*/bin/python2.7 python2.7; do
+    # The program itself: what lies on PATH may be a script of pyenv.
+    "$candidate" -c 'import sys, pip; assert sys.version_info[:2] == (2, 7); print(sys.executable)' \
+      2>/dev/null && return
+  done
+  return 1
+}
+install_autobahn() {
+  local python
+  if ! python=$(find_python27); then
+    say "Autobahn's test suite needs Python 2.7 with pip: install it with \`pyenv install 2.7.18\`" \
+      "(https://github.com/pyenv/pyenv), or name one in PYTHON27"
+    exit 1
+  fi
+  mkdir -p .build/autobahn
+  ln -sfn "$python" .build/autobahn/python
+  ! is_complete autobahn "$autobahn_suite $python" || return 0
+  say "installing $autobahn_suite with pip in .build/autobahn"
+  rm -rf .build/autobahn/packages
+  "$python" -m pip install -q --disable-pip-version-check --target .build/autobahn/packages "$autobahn_suite"
+  # Its namespace is declared in a .pth file, which Python reads in its own folder of packages only.
+  touch .build/autobahn/packages/zope/__init__.py
+  echo "$autobahn_suite $python" >.build/autobahn/complete
+}
+
 verb=${1:-build}
+# Before anything takes its time.
+[ "$verb" != autobahn ] || install_autobahn
 missing=()
 for need in "${!toolchain_needs[@]}"; do has "$need" || missing+=("${toolchain_needs[$need]}"); done
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done

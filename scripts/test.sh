@@ -59,8 +59,8 @@ fi
 looped='^(HostTests|ConformanceTests|IntegrationTests|PythonTests)\.'
 once='\.(AppPath|Benchmark|BrokenBody|CGIArgument|Check|Fleet|Guide|Install|Launcher|Loader|Migrate'
 once+='|ModuleCheck|New|NewPython|ProgramSignal|Readme|SharedLibrary|Staleness|Table|TinyHost)Tests'
-# Few tests run at a time in a process, and most of them wait for what they have started. Those of swaps run one
-# after the other: beside all the others.
+# Few tests run at a time in a process, and most of them wait for what they have started. Those of swaps run
+# one after the other: beside all the others.
 swaps='^SwapTests\.'
 others() {
   run auto auto embedded --skip "$swaps" || true

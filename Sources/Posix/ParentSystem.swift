@@ -71,8 +71,8 @@ extension ParentSystem {
     try receive(fd, nil)
   }
 
-  /// The next packet, and the descriptor that came along, or -1; the caller closes it. For what a process that
-  /// gives its place up hands to the one after it. The corresponding C function is `recvmsg`.
+  /// The next packet, and the descriptor that came along, or -1; the caller closes it. For what a process
+  /// that gives its place up hands to the one after it. The corresponding C function is `recvmsg`.
   public static func receiveHanded(
     _ fd: Int32
   ) throws(SystemError) -> (bytes: [UInt8], descriptor: Int32) {

@@ -80,8 +80,7 @@ enum Language: String, CaseIterable, CustomTestStringConvertible {
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
-  @Test(
-    "sockets are accepted, and their messages awaited, answered and lent", arguments: [Language.cpp, .swift])
+  @Test("sockets are accepted, and their messages awaited, answered and lent", arguments: Language.allCases)
   func sockets(language: Language) throws {
     let server = try server(language)
     #expect(try get("/socket", server).status == 426)

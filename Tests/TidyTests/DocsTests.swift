@@ -1,4 +1,4 @@
-// Docs that hold: what they link to, name by its path or call by its name is there, and the site has them all.
+// Docs that hold: what they link to, name by its path or call by its name is there, and the site has them.
 import Foundation
 import Testing
 

@@ -196,6 +196,16 @@ pub mod sys {
         pub unsubscribe: unsafe extern "C" fn(Id, Str) -> c_int,
         pub publish: unsafe extern "C" fn(Str, c_int, *const c_void, usize, Id) -> i64,
         pub publish_all: unsafe extern "C" fn(Str, c_int, *const c_void, usize, Id) -> i64,
+        // Not there in a host whose table ends before it.
+        pub lend:
+            unsafe extern "C" fn(Id, c_int, *const c_void, usize, Release, *mut c_void) -> c_int,
+    }
+
+    impl WebSocket {
+        /// It has the function that came last.
+        pub fn has_lend(&self) -> bool {
+            self.size as usize >= std::mem::size_of::<WebSocket>()
+        }
     }
 
     // The tables are constant, and their functions are for any thread.
@@ -408,17 +418,24 @@ impl<'a> Boot<'a> {
     }
     /// Nothing on a host without WebSockets, or without publish_all.
     pub fn topics(&self) -> Option<Topics> {
-        let name = b"nsgi.websocket/1\0".as_ptr() as *const c_char;
-        let found = unsafe { ((*self.boot.host).extension)(name) } as *const sys::WebSocket;
-        let least = std::mem::size_of::<sys::WebSocket>();
-        if found.is_null() || (unsafe { ptr::addr_of!((*found).size).read() } as usize) < least {
-            return None;
-        }
-        Some(Topics { table: unsafe { &*found } })
+        let table = sockets(unsafe { &*self.boot.host })?;
+        Some(Topics { table })
     }
 }
 
-/// A message for WebSockets.
+/// The table of WebSockets, on a host that has it up to publish_all.
+fn sockets(host: &sys::Host) -> Option<&'static sys::WebSocket> {
+    let name = b"nsgi.websocket/1\0".as_ptr() as *const c_char;
+    let found = unsafe { (host.extension)(name) } as *const sys::WebSocket;
+    // One function came after publish_all.
+    let least = std::mem::size_of::<sys::WebSocket>() - std::mem::size_of::<usize>();
+    if found.is_null() || (unsafe { ptr::addr_of!((*found).size).read() } as usize) < least {
+        return None;
+    }
+    Some(unsafe { &*found })
+}
+
+/// A message of a WebSocket, or for some.
 #[derive(Clone, Copy)]
 pub enum Message<'a> {
     Text(&'a str),
@@ -454,6 +471,98 @@ impl Topics {
         let (topic, start) = (sys::Str::of(topic.as_bytes()), bytes.as_ptr() as *const c_void);
         Error::check(unsafe { (self.table.publish_all)(topic, kind, start, bytes.len(), 0) })
     }
+}
+
+/// One WebSocket. A handle: copies mean the same socket, and late use is an error. May be kept, and used from
+/// any thread.
+#[derive(Clone, Copy)]
+pub struct Socket {
+    table: &'static sys::WebSocket,
+    id: sys::Id,
+}
+
+impl Socket {
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+    /// Sends a message; false if too much waits for the client (`--websocket-queue`): `drained` follows.
+    pub fn send(&self, message: Message) -> Result<bool, Error> {
+        let (kind, bytes) = message.parts();
+        let start = bytes.as_ptr() as *const c_void;
+        Socket::taken(unsafe { (self.table.send)(self.id, kind, start, bytes.len()) })
+    }
+    /// Sends a text without a copy where the host lends: it is kept until the host is done with it.
+    pub fn lend_text(&self, text: impl Into<String>) -> Result<bool, Error> {
+        self.lend(sys::WS_TEXT, text.into().into_bytes())
+    }
+    /// The same for bytes.
+    pub fn lend_binary(&self, bytes: impl Into<Vec<u8>>) -> Result<bool, Error> {
+        self.lend(sys::WS_BINARY, bytes.into())
+    }
+    fn lend(&self, kind: c_int, bytes: Vec<u8>) -> Result<bool, Error> {
+        let bytes = Box::new(bytes);
+        let (start, n) = (bytes.as_ptr() as *const c_void, bytes.len());
+        if !self.table.has_lend() {
+            return Socket::taken(unsafe { (self.table.send)(self.id, kind, start, n) });
+        }
+        let kept = Box::into_raw(bytes) as *mut c_void;
+        Socket::taken(unsafe { (self.table.lend)(self.id, kind, start, n, Some(release), kept) })
+    }
+    /// Sends a ping of at most 125 bytes; nobody has to.
+    pub fn ping(&self, bytes: &[u8]) -> Result<(), Error> {
+        let start = bytes.as_ptr() as *const c_void;
+        Socket::done(unsafe { (self.table.ping)(self.id, start, bytes.len()) })
+    }
+    /// Closes after everything that was sent; does nothing to one that is closing already.
+    pub fn close(&self, code: u16, reason: &str) -> Result<(), Error> {
+        let reason = sys::Str::of(reason.as_bytes());
+        match unsafe { (self.table.close)(self.id, c_int::from(code), reason) } {
+            sys::GONE => Ok(()),
+            result => Socket::done(result),
+        }
+    }
+    /// Bytes that wait for the client.
+    pub fn buffered(&self) -> Result<usize, Error> {
+        Error::check(unsafe { (self.table.buffered)(self.id) })
+    }
+    /// The client has to wait from now on, until `resume`.
+    pub fn pause(&self) -> Result<(), Error> {
+        Socket::done(unsafe { (self.table.pause)(self.id) })
+    }
+    pub fn resume(&self) -> Result<(), Error> {
+        Socket::done(unsafe { (self.table.resume)(self.id) })
+    }
+    /// From now on it gets what is published under this topic, until `unsubscribe`.
+    pub fn subscribe(&self, topic: &str) -> Result<(), Error> {
+        Socket::done(unsafe { (self.table.subscribe)(self.id, sys::Str::of(topic.as_bytes())) })
+    }
+    pub fn unsubscribe(&self, topic: &str) -> Result<(), Error> {
+        Socket::done(unsafe { (self.table.unsubscribe)(self.id, sys::Str::of(topic.as_bytes())) })
+    }
+
+    fn done(result: c_int) -> Result<(), Error> {
+        Error::check(result.into()).map(|_| ())
+    }
+    fn taken(result: c_int) -> Result<bool, Error> {
+        if result == sys::AGAIN { Ok(false) } else { Socket::done(result).map(|_| true) }
+    }
+}
+
+/// What is done with a WebSocket: a value for each, which is dropped after `closed`. One call at a time. A
+/// call that panics, or returns an error, is logged, and closes the socket with 1011.
+pub trait SocketHandler: Send + 'static {
+    /// It was just accepted; what is sent now follows the answer of the handshake.
+    fn opened(&mut self, _socket: Socket) -> Result<(), Error> {
+        Ok(())
+    }
+    /// A whole message, lent until this returns.
+    fn message(&mut self, socket: Socket, message: Message) -> Result<(), Error>;
+    /// There is room again behind a `send` that was false.
+    fn drained(&mut self, _socket: Socket) -> Result<(), Error> {
+        Ok(())
+    }
+    /// The end, and the last call: 1005 if the client gave no code, 1006 if the connection broke.
+    fn closed(&mut self, _socket: Socket, _code: u16, _reason: &str) {}
 }
 
 /// Lines for the host's log; may be kept, and used from any thread.
@@ -589,6 +698,18 @@ impl<'a> Request<'a> {
     /// Begins a response whose body follows through the writer; end it with `Ok(Response::sent())`.
     pub fn start(&mut self, status: u16, headers: &Headers) -> Result<Writer<'a>, Error> {
         start(self.host, self.view.id, status, headers)
+    }
+    /// The client asks for a WebSocket, well or badly.
+    pub fn asks_for_socket(&self) -> bool {
+        sockets(self.host).map_or(false, |table| unsafe { (table.asked)(self.view.id) } == 1)
+    }
+    /// Accepts the WebSocket that is asked for, and gives what the app returns then. The host answers a
+    /// malformed handshake itself, and drops `handler`. subprotocol: one that the client offers, or "".
+    pub fn accept_socket(
+        &mut self, subprotocol: &str, headers: &Headers, handler: impl SocketHandler,
+    ) -> Result<Response, Error> {
+        let table = sockets(self.host).ok_or(Error::Host(sys::MISUSE))?;
+        edge::accept((self.host, table), self.view.id, subprotocol, headers, handler)
     }
     /// Takes the answer away from the handler, which returns `Response::sent()`; from then on what it
     /// returns does not count. Needs `sys::MAY_ASYNC`.
@@ -937,6 +1058,85 @@ pub mod edge {
         let request = Request { view: &*view, host: service.host, is_later: false };
         if let Err(panic) = caught(|| service.app.cancel(&request)) {
             request.log().error(&format!("{}, in cancel", panic));
+        }
+    }
+
+    /// The `socket` of the C handlers.
+    struct HeldSocket<H> {
+        host: &'static sys::Host,
+        table: &'static sys::WebSocket,
+        handler: H,
+    }
+
+    /// Accepts a WebSocket for a request; the handler is dropped if there is none.
+    pub fn accept<H: SocketHandler>(
+        (host, table): (&'static sys::Host, &'static sys::WebSocket), request: sys::Id, subprotocol: &str,
+        headers: &Headers, handler: H,
+    ) -> Result<Response, Error> {
+        let handlers = sys::WsHandlers {
+            size: std::mem::size_of::<sys::WsHandlers>() as u32,
+            flags: 0,
+            message: Some(socket_message::<H>),
+            drain: Some(socket_drained::<H>),
+            closed: Some(socket_closed::<H>),
+        };
+        let mut id: sys::Id = 0;
+        let held = Box::into_raw(Box::new(HeldSocket { host, table, handler }));
+        let (name, socket) = (sys::Str::of(subprotocol.as_bytes()), held as *mut c_void);
+        let result = with_pairs(headers, |pairs, n| unsafe {
+            (table.accept)(request, name, pairs, n, &handlers, socket, &mut id)
+        });
+        if result != sys::OK {
+            drop(unsafe { Box::from_raw(held) });
+            if result != sys::GONE {
+                Error::check(result.into())?;
+            }
+            return Ok(Response::sent());
+        }
+        // From here on `closed` drops it. No handler runs before the request is over.
+        unsafe { run::<H>(socket, id, "opening a WebSocket", |handler, one| handler.opened(one)) };
+        Ok(Response::sent())
+    }
+
+    /// Runs `body`; its panic or error is logged, and closes the socket.
+    unsafe fn run<H: SocketHandler>(
+        socket: *mut c_void, id: sys::Id, doing: &str,
+        body: impl FnOnce(&mut H, Socket) -> Result<(), Error>,
+    ) {
+        let held = &mut *(socket as *mut HeldSocket<H>);
+        let (host, table) = (held.host, held.table);
+        let reason = match caught(|| body(&mut held.handler, Socket { table, id })) {
+            // A client that has left is no fault of the app.
+            Ok(Ok(())) | Ok(Err(Error::Host(sys::GONE))) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => panic,
+        };
+        Log { host, id: 0 }.error(&format!("{}, {}", reason, doing));
+        (table.close)(id, 1011, sys::Str::of(b""));
+    }
+
+    unsafe extern "C" fn socket_message<H: SocketHandler>(
+        socket: *mut c_void, id: sys::Id, kind: c_int, bytes: *const c_void, n: usize,
+    ) {
+        let bytes = sys::Str { p: bytes as *const c_char, n }.bytes();
+        let text = if kind == sys::WS_TEXT { std::str::from_utf8(bytes).ok() } else { None };
+        let message = text.map_or(Message::Binary(bytes), Message::Text);
+        run::<H>(socket, id, "in a message of a WebSocket", |handler, one| handler.message(one, message))
+    }
+
+    unsafe extern "C" fn socket_drained<H: SocketHandler>(socket: *mut c_void, id: sys::Id) {
+        run::<H>(socket, id, "in drained", |handler, one| handler.drained(one))
+    }
+
+    unsafe extern "C" fn socket_closed<H: SocketHandler>(
+        socket: *mut c_void, id: sys::Id, code: c_int, reason: sys::Str,
+    ) {
+        let held = *Box::from_raw(socket as *mut HeldSocket<H>);
+        let HeldSocket { host, table, mut handler } = held;
+        let reason = String::from_utf8_lossy(reason.bytes());
+        let end = caught(move || handler.closed(Socket { table, id }, code as u16, &reason));
+        if let Err(panic) = end {
+            Log { host, id: 0 }.error(&format!("{}, in closed", panic));
         }
     }
 }

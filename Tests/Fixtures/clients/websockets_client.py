@@ -1,10 +1,16 @@
-# Drives sockets_app.py with the client of PyPI's websockets, and Socket.IO with its own: websockets_client.py
-# URL [CERTIFICATE]. Says what is wrong by an exception.
-import asyncio, json, ssl, sys, urllib.request
+# Drives sockets_app.py with the clients of PyPI's websockets, wsproto and picows, and Socket.IO with its own:
+# websockets_client.py URL [CERTIFICATE]. Says what is wrong by an exception.
+import asyncio, json, socket as sockets, ssl, sys, urllib.request
+from urllib.parse import urlsplit
 
 import socketio
+from picows import WSCloseCode, WSListener, WSMsgType, ws_connect
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection, BytesMessage, CloseConnection, Message, Ping, Pong, Request, TextMessage)
+from wsproto.extensions import PerMessageDeflate
 
 url = sys.argv[1]
 base = url.replace("http", "ws", 1)
@@ -97,6 +103,66 @@ async def frameworks():
             "method": False}, found
         assert await end_of(socket) == (1000, "")
 
+def wsproto():
+    place = urlsplit(url)
+    raw = sockets.create_connection((place.hostname, place.port), 20)
+    if "ssl" in options:
+        raw = options["ssl"].wrap_socket(raw, server_hostname=place.hostname)
+    protocol = WSConnection(ConnectionType.CLIENT)
+
+    def send(*events):
+        raw.sendall(b"".join(protocol.send(event) for event in events))
+
+    def incoming():
+        while True:
+            yield from protocol.events()
+            protocol.receive_data(raw.recv(65536) or None)
+
+    with raw:
+        heard = incoming()
+        deflate = PerMessageDeflate()
+        send(Request(host=place.netloc, target="/echo", subprotocols=["other", "chat"], extensions=[deflate]))
+        accepted = next(heard)
+        assert isinstance(accepted, AcceptConnection) and accepted.subprotocol == "chat", accepted
+        for size in 0, 126, 70_000:
+            for kind, message in (TextMessage, "ü" * size), (BytesMessage, bytes(size)):
+                send(kind(data=message))
+                pieces = [next(heard)]
+                while isinstance(pieces[-1], Message) and not pieces[-1].message_finished:
+                    pieces.append(next(heard))
+                assert all(isinstance(piece, kind) for piece in pieces), pieces
+                assert message[:0].join(piece.data for piece in pieces) == message, size
+        # A ping between two fragments is answered before the message is complete.
+        send(TextMessage(data="in two ", message_finished=False), Ping(payload=b"between"),
+             TextMessage(data="frames"))
+        pong, whole = next(heard), next(heard)
+        assert isinstance(pong, Pong) and pong.payload == b"between", pong
+        assert isinstance(whole, TextMessage) and whole.data == "in two frames", whole
+        send(CloseConnection(code=1000, reason="done"))
+        end = next(heard)
+        assert isinstance(end, CloseConnection) and end.code == 1000, end
+
+async def picows():
+    heard = asyncio.Queue()
+
+    class Listener(WSListener):
+        def on_ws_frame(self, transport, frame):
+            heard.put_nowait((frame.msg_type, frame.get_payload_as_bytes()))
+
+    context = options.get("ssl")
+    transport, _ = await ws_connect(Listener, base + "/echo", ssl_context=context, use_aiofastnet=False)
+    for size in 0, 126, 70_000:
+        for kind, message in (WSMsgType.TEXT, "ü".encode() * size), (WSMsgType.BINARY, bytes(size)):
+            transport.send(kind, message)
+            assert await heard.get() == (kind, message), size
+    transport.send(WSMsgType.TEXT, b"in two ", fin=False)
+    transport.send(WSMsgType.CONTINUATION, b"frames")
+    assert await heard.get() == (WSMsgType.TEXT, b"in two frames")
+    transport.send_close(WSCloseCode.OK, b"done")
+    kind, payload = await heard.get()
+    assert kind == WSMsgType.CLOSE and payload[:2] == b"\x03\xe8", payload
+    await transport.wait_disconnected()
+
 def socket_io(transports):
     client = socketio.Client(ssl_verify=False)
     heard = []
@@ -118,8 +184,10 @@ async def main():
     await denials()
     await pressure()
     await frameworks()
+    await picows()
 
 asyncio.run(asyncio.wait_for(main(), 100))
+wsproto()
 if url.startswith("http:"):
     socket_io(["polling"])
     socket_io(["websocket"])

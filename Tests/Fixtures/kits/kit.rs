@@ -1,7 +1,28 @@
 // What the tests ask of every language's kit, in Rust.
 #[path = "../../../sdk/rust/nsgi.rs"]
 mod nsgi;
-use nsgi::{sys, App, Boot, Error, Log, Message, Request, Response, Topics};
+use nsgi::{sys, App, Boot, Error, Log, Message, Request, Response, Socket, SocketHandler, Topics};
+
+/// A WebSocket that says everything back, and does what some words ask for.
+struct Echo {
+    log: Log,
+}
+
+impl SocketHandler for Echo {
+    fn message(&mut self, socket: Socket, message: Message) -> Result<(), Error> {
+        match message {
+            Message::Text("throw") => panic!("thrown on purpose"),
+            Message::Text("close") => socket.close(4001, "bye"),
+            Message::Text("join") => socket.subscribe("kit"),
+            Message::Text("lend") => socket.lend_text("lent").map(|_| ()),
+            Message::Text(_) | Message::Binary(_) => socket.send(message).map(|_| ()),
+        }
+    }
+
+    fn closed(&mut self, _: Socket, code: u16, _: &str) {
+        self.log.warning(&format!("a socket has ended with {}", code))
+    }
+}
 
 struct Kit {
     color: String,
@@ -72,6 +93,14 @@ impl App for Kit {
                 let first = topics.publish("kit", Message::Text("to this worker"))?;
                 let second = topics.publish_all("kit", Message::Text("to all"))?;
                 Ok(Response::text(format!("{} {}", first, second)))
+            }
+            "/socket" => {
+                if !request.asks_for_socket() {
+                    return Err(Error::Abort(426, String::new()));
+                }
+                let offered = request.header("sec-websocket-protocol").unwrap_or_default();
+                let headers = vec![("X-Kit".into(), "1".into())];
+                request.accept_socket(&offered, &headers, Echo { log: self.log })
             }
             "/abort" => Err(Error::Abort(404, "nothing here".into())),
             "/throw" => panic!("thrown on purpose"),
