@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run build plugins apps test check format lint swap-proof fleet-proof fleet-sim drills soak leaks tidy fuzz
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
-.PHONY: bench-budget bench-wsgi bench-asgi bench-websocket bench-history bench-compare tsan asan stress clean
+.PHONY: bench-budget bench-wsgi bench-asgi bench-websocket bench-front-door bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release
 .PHONY: test-fresh test-packages test-reproducible test-languages test-browser test-tls test-h2spec test-autobahn
 
@@ -166,6 +166,13 @@ bench-websocket: ## measure WebSockets beside bare C, picows, websockets, uvicor
 	@bench/install.sh websocket
 	@bench/build.sh
 	@python3 bench/websocket.py $(ARGS)
+
+bench-front-door: ## measure TLS and HTTP/2 beside OpenSSL and libnghttp2 in bare C, and nginx (ARGS=…)
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
+	@bench/install.sh front-door
+	@bench/build.sh
+	@python3 bench/front_door.py $(ARGS)
 
 bench-history: ## record what this release costs in bench/history, out of the budgets and the last `make bench`
 	@$(MAKE) --no-print-directory build plugins

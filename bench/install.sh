@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers|asgi|websocket
+# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers|asgi|websocket|front-door
 # Debian and its relatives get packages through apt; elsewhere the list is printed. A peer that cannot be
 # installed is named and left out.
 set -euo pipefail
@@ -46,11 +46,15 @@ budget)
   need /usr/share/doc/python3-venv python3-venv
   ;;
 websocket) need /usr/include/openssl/sha.h libssl-dev ;;
-peers | tools)
-  need /usr/include/liburing.h liburing-dev
+front-door)
+  need /usr/include/openssl/ssl.h libssl-dev
   need /usr/include/nghttp2/nghttp2.h libnghttp2-dev
   need h2load nghttp2-client
+  need wrk wrk
+  need nginx nginx-light
+  need openssl openssl
   ;;
+peers | tools) need /usr/include/liburing.h liburing-dev ;;
 esac
 if [ ${#missing[@]} -gt 0 ]; then
   say "installing ${missing[*]}"

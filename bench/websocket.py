@@ -16,12 +16,12 @@ import subprocess
 import time
 
 import machine
+import paired
 import peers
 from report import spread
 from running import Running, ServerError
-from servers import APPS, BIN, SERVER, SPECS, Spec, nsgi, wsgi
+from servers import BIN, SERVER, SPECS, Spec, nsgi, wsgi
 
-AGAIN = "bare C, epoll (A/A)"
 # While sockets are opened and held, nobody is pinged.
 QUIET = "--websocket-ping 3600"
 MODULE = "asgi_socket"
@@ -132,48 +132,18 @@ class Bench:
 
   def present(self, specs: list[Spec]) -> list[Spec]:
     """Those of the command line for which nothing lacks."""
-    found = []
-    for spec in specs:
-      if self.options.servers and spec.name not in self.options.servers:
-        continue
-      lacks = spec.lacks()
-      if lacks:
-        self.missing[spec.title] = f"no {lacks[0]}"
-      else:
-        found.append(spec)
-    return found
+    return paired.present(specs, self.options.servers, self.missing)
 
-  def step(self, spec: Spec | None, work: Work, reference: Running) -> dict:
-    """Reference, server, reference; without a spec the reference is the server."""
-    seconds = self.options.seconds
-    before = load(reference, work, seconds)["us"]
-    if spec is None:
-      found = load(reference, work, seconds)
-    else:
-      with start(spec) as running:
-        answer(running)
-        found = load(running, work, seconds)
-    after = load(reference, work, seconds)["us"]
-    return {**found, "ratio": found["us"] / ((before + after) / 2)}
-
-  def rounds(self, reference_spec: Spec, specs: list[Spec], work: Work) -> dict[str, list[dict]]:
+  def rounds(self, reference: Spec, specs: list[Spec], work: Work) -> dict[str, list[dict]]:
     """The steps of each server, by its title."""
-    rows: list[tuple[str, Spec | None]] = [(AGAIN, None), *((spec.title, spec) for spec in specs)]
-    found: dict[str, list[dict]] = {title: [] for title, _ in rows}
-    failed: set[str] = set()
-    with start(reference_spec) as reference:
-      answer(reference)
-      for number in range(self.options.rounds):
-        turn = number % len(rows)
-        for title, spec in rows[turn:] + rows[:turn]:
-          if title in failed:
-            continue
-          try:
-            found[title].append(self.step(spec, work, reference))
-          except ServerError as error:
-            failed.add(title)
-            self.missing[title] = str(error)
-    return {title: steps for title, steps in found.items() if steps}
+    def loaded(running: Running, spec: Spec | None) -> dict:
+      if spec:
+        answer(running)
+      return load(running, work, self.options.seconds)
+
+    found = paired.rounds(self.options.rounds, reference, self.present(specs), start, loaded, self.missing)
+    self.noise += [step["foreign"] for steps in found.values() for step in steps]
+    return found
 
   def echo(self) -> list[str]:
     """The table of echoes."""
@@ -181,11 +151,10 @@ class Bench:
     lines = [f"Echoes of {work.size} bytes over {work.connections} connections:", "",
              "| server | CPU µs/message | ratio to bare C (quartiles) | messages/s | p50 µs | p99 µs |",
              "|---|--:|--:|--:|--:|--:|"]
-    for title, steps in self.rounds(ECHO, self.present(ECHOES), work).items():
+    for title, steps in self.rounds(ECHO, ECHOES, work).items():
       of = {key: median(step[key] for step in steps) for key in ("us", "mps", "p50_us", "p99_us")}
       lines.append(f"| {title} | {of['us']:.2f} | {spread([step['ratio'] for step in steps])} "
                    f"| {of['mps']:,.0f} | {of['p50_us']:,.0f} | {of['p99_us']:,.0f} |")
-      self.noise += [step["foreign"] for step in steps]
     return lines
 
   def memory(self) -> list[str]:
@@ -203,11 +172,10 @@ class Bench:
     work = Work(self.options.sockets, 100, is_broadcast=True)
     lines = [f"| one message of {work.size} bytes for {work.connections:,} sockets | CPU ms/broadcast "
              "| µs/socket | ratio to bare sends (quartiles) |", "|---|--:|--:|--:|"]
-    for title, steps in self.rounds(BROADCAST, self.present(ROOMS), work).items():
+    for title, steps in self.rounds(BROADCAST, ROOMS, work).items():
       us = median(step["us"] for step in steps)
       lines.append(f"| {title} | {us / 1e3:.2f} | {us / work.connections:.2f} "
                    f"| {spread([step['ratio'] for step in steps])} |")
-      self.noise += [step["foreign"] for step in steps]
     return lines
 
   def go(self):
