@@ -23,7 +23,6 @@ optional limit_uring compile -o "$out/limit_uring" reference/limit_uring.c -luri
 optional limit_h2 compile -o "$out/limit_h2" reference/limit_h2.c -lnghttp2
 optional limit_ws compile -o "$out/limit_ws" reference/limit_ws.c -lcrypto
 optional limit_tls compile -o "$out/limit_tls" reference/limit_tls.c -lssl -lcrypto
-optional limit_h2 compile -o "$out/limit_h2" reference/limit_h2.c -lnghttp2
 
 # Apps of peers, where the peer is installed.
 if [ -e /usr/include/fcgiapp.h ]; then
