@@ -177,9 +177,13 @@ extension Swaps {
         }
       }
       func hold(late: Int, files: Int) throws {
-        let text = try RawSocket(server.watchAddress("stats")).receiveAll()
-        let json = try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any]
-        let worker = try #require((json?["workers"] as? [[String: Any]])?.first)
+        let pid = try #require(try server.status().serving.first).pid
+        let worker = try Deadline.usual.wait(for: "the worker's figures") { () -> [String: Any]? in
+          let text = try RawSocket(server.watchAddress("stats")).receiveAll()
+          let json = try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any]
+          let worker = (json?["workers"] as? [[String: Any]])?.first
+          return worker?["pid"] as? Int == Int(pid) ? worker : nil
+        }
         #expect(worker["harakiri_count"] as? Int == late, "\(worker)")
         let core = (worker["cores"] as? [[String: Any]])?.first
         #expect(core?["static_requests"] as? Int == files, "\(worker)")
