@@ -239,6 +239,15 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("an app in Swift is loaded twice more, and compared like any other")
+    func inSwift() throws {
+      let server = try server("rolling", [], Repository.app("hello_swift"))
+      try ask(server, ["/"])
+      let (exit, output) = try swap(server, Repository.app("hello_world_app"))
+      #expect(exit == 0 && output.contains("replay: / 1 request replayed, "), "\(output)")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("what is remembered is bounded, and so is the memory of a worker")
     func bounded() throws {
       let server = try SupervisedServer(
