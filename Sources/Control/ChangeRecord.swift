@@ -48,7 +48,7 @@ public struct ChangeRecord: Equatable, Sendable {
   public struct Build: Equatable, Sendable {
     /// Counts the builds of its application from 1; 0: none.
     public var generation = 0
-    /// The GNU build-id; empty without.
+    /// The GNU build-id, or a hash of what a runtime made it from; empty without.
     public var id = ""
 
     /// No build.

@@ -74,12 +74,16 @@ public struct ReplayReport: Equatable, Sendable {
   /// A report without anything in it.
   public init() {}
 
-  /// Adds a difference; beyond the bound one that is not worse gives way to one that is.
+  /// Adds a difference. Beyond the bound one that is not worse gives way to one that is; the first one of
+  /// each kind stays, so that a gate that names a kind finds it, whatever else differs.
   public mutating func add(_ difference: Difference) {
     counts[difference.kind, default: 0] += 1
     let place = difference.isWorse ? differences.prefix { $0.isWorse }.count : differences.count
     differences.insert(difference, at: place)
-    if differences.count > ReplayReport.mostDifferences { differences.removeLast() }
+    guard differences.count > ReplayReport.mostDifferences else { return }
+    var seen: Set<Kind> = []
+    let others = differences.map { !seen.insert($0.kind).inserted }
+    differences.remove(at: others.lastIndex(of: true) ?? differences.count - 1)
   }
 }
 

@@ -30,23 +30,25 @@ public enum ReplayRole {
     do throws(SystemError) {
       let before = copyOrders(orders, replay.arguments, replay.builds, replay.files)
       let new = copyOrders(orders, orders.arguments, orders.builds, orders.files)
-      for wanted in [before, before, new] { copies.append(try BuildCopy(wanted, role: role)) }
+      // The new one between the others: the time of a start is noise if it is another by then.
+      for wanted in [before, new, before] { copies.append(try BuildCopy(wanted, role: role)) }
     } catch {
       for copy in copies { copy.awaitEnd(until: 0) }
       return unreplayed(assignment, "no process for a copy: \(error)")
     }
     defer { endAll(copies) }
     let end = System.now() &+ UInt64(settings.supervision.startSeconds * 1e9)
-    for copy in copies { copy.awaitReady(until: end) }
+    // The new one last: if it takes all the time, that is its own fault alone.
+    for copy in [copies[0], copies[2], copies[1]] { copy.awaitReady(until: end) }
     let failures = copies.map(\.failure)
-    if let reason = failures[0] ?? failures[1] {
+    if let reason = failures[0] ?? failures[2] {
       return unreplayed(assignment, "another copy of the serving build does not start: \(reason)")
     }
-    if let reason = failures[2] {
+    if let reason = failures[1] {
       return assignment.fail("a copy of it to replay requests to does not start: \(reason)", code: 22)
     }
     var course = ReplayCourse(
-      usual: Array(copies[..<2]), new: copies[2], apps: replay.builds.map(\.app),
+      usual: [copies[0], copies[2]], new: copies[1], apps: replay.builds.map(\.app),
       settings.supervision.replay.gate, clock: { System.now() })
     course.run(requests)
     for (build, report) in zip(orders.builds, course.reports) {

@@ -215,17 +215,21 @@ import Testing
     let control = folder.file("ctl")
     let file = try folder.write("library libm.so.6 pure\nfloor(x: f64) -> f64\n", to: "math.sig")
     let server = try server([
-      "--call-file", file, "-p", "1", "--control-socket", control, "--swap-soak", "0",
+      "--call-file", file, "-p", "1", "--control-socket", control, "--swap-soak", "0", "--swap-replay", "9",
     ])
     let url = try server.url
-    func ctl(_ verb: String) throws -> String {
-      let (exit, output) = try ServerProcess.run(["ctl", "--control-socket", control, verb])
-      #expect(exit == .status(0), "\(verb): \(output)")
+    func ctl(_ words: String..., code: Int32 = 0) throws -> String {
+      let (exit, output) = try ServerProcess.run(["ctl", "--control-socket", control] + words)
+      #expect(exit == .status(code), "\(words): \(output)")
       return output
     }
     #expect(try ctl("swap").contains("nothing to do"))
+    #expect(try Curl.get("\(url)/floor?x=1.5").text == "{\"result\":1}")
     try folder.write("library libm.so.6 pure\nceil(x: f64) -> f64\n", to: "math.sig")
-    #expect(try ctl("swap").contains("generation 2"))
+    // A replay finds what the new signatures lack.
+    let refusal = "GET /floor?x=1.5 was answered with 404, and with 200 by the build before"
+    #expect(try ctl("swap", code: 1).contains(refusal))
+    #expect(try ctl("swap", "--replay", "0").contains("serving "))
     #expect(try Curl.get("\(url)/ceil?x=1.5").text == "{\"result\":2}")
     #expect(try Curl.get("\(url)/floor?x=1.5").status == 404)
     #expect(try ctl("rollback").contains("generation 1"))

@@ -60,6 +60,21 @@ import Testing
     #expect(report.lines("").last == "  differences that are not shown: 22")
   }
 
+  @Test("of each kind one is kept, whatever the number of others: a gate that names it finds it")
+  func kinds() {
+    var report = ReplayReport()
+    for number in 0..<40 { report.add(.init(.fields, request: "GET /\(number)", text: "a")) }
+    report.add(.init(.body, request: "GET /late", text: "b"))
+    report.add(.init(.memory, request: "", text: "c"))
+    #expect(report.differences.count == ReplayReport.mostDifferences)
+    #expect(report.differences.suffix(2).map(\.kind) == [.body, .memory])
+    for _ in 0..<40 { report.add(.init(.status, isWorse: true, request: "GET /w", text: "d")) }
+    #expect(report.differences.count == ReplayReport.mostDifferences)
+    #expect(report.differences.suffix(3).map(\.kind) == [.fields, .body, .memory])
+    #expect(report.differences.prefix(17).allSatisfy(\.isWorse) && report.counts[.status] == 40)
+    #expect(read(report.fields) == report)
+  }
+
   @Test("it is shown with the worst first, and for programs")
   func shown() throws {
     var report = self.report

@@ -191,6 +191,9 @@ import Testing
     try install("B")
     #expect(try server.ctl("swap").exit == 0)
     try expect("B", server)
+    let generations = try server.ctl("generations").output
+    let builds = generations.matches(of: /build [0-9a-f]{12}/).map { String($0.output) }
+    #expect(builds.count == 2 && Set(builds).count == 2, "\(generations)")
     try remove()
     let (exit, output) = try server.ctl("rollback")
     #expect(exit == 0, "\(output)")

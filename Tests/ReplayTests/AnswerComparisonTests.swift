@@ -157,6 +157,14 @@ import Testing
     #expect(try compared((broken, broken, page(1, 12))).findings.map(\.kind) == [.body])
   }
 
+  @Test("noise in a coding that is not read here is noise; where there is none any other byte is told")
+  func otherCodings() {
+    func coded(_ text: String) -> ReplayAnswer { answer(text, [("Content-Encoding", "br")]) }
+    let noisy = compared((coded("ab 12345"), coded("ab 98765"), coded("zz 55555")))
+    #expect(noisy.findings.isEmpty && noisy.isNoisy)
+    #expect(compared((coded("same"), coded("same"), coded("other"))).findings.map(\.kind) == [.body])
+  }
+
   @Test("long bodies are compared by their beginnings and their hashes")
   func long() {
     let body = [UInt8](repeating: 0x61, count: 1_049_000)

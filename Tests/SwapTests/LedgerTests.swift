@@ -23,12 +23,16 @@ extension Swaps {
         try ledger.waitForAnswers(.random(in: 1...200))
         try server.install(builds[swap % 2])
         let began = DispatchTime.now().uptimeNanoseconds
-        let (exit, output) = try server.ctl("swap")
+        // The last one replays some of the load, of whatever protocol, beside it.
+        let isLast = swap == Self.swaps
+        let (exit, output) = try server.ctl(
+          ["swap"] + (isLast ? ["--replay", "20"] : []), Deadline(seconds: 120))
         ledger.expect(generation: swap + 1)
         milliseconds.append(Double(DispatchTime.now().uptimeNanoseconds - began) / 1e6)
         #expect(exit == 0, "\(output)")
         #expect(output.contains("serving ledger generation \(swap + 1)"), "\(output)")
         if mode == "in-place" { #expect(output.contains("(in place)"), "\(output)") }
+        #expect(output.contains(" requests replayed, ") == isLast, "\(output)")
         if swap == max(2, Self.swaps / 5) { before = try Self.usage(server) }
       }
       try ledger.waitForAnswers(100)

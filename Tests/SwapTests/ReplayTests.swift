@@ -217,6 +217,37 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("of several apps the one with a new build is given its own requests, and has its own report")
+    func several() throws {
+      let folder = try TemporaryFolder()
+      let second = folder.file("b.so")
+      try SupervisedServer.replace(second, with: try build())
+      let server = try SupervisedServer(
+        try build(),
+        [
+          "--swap-soak", "0", "--swap-probation", "0", "--swap-replay", "50", "--mount", "/b=\(second)",
+        ], folder: folder)
+      try ask(server, ["/plain", "/status", "/b/status"])
+      try SupervisedServer.replace(second, with: try build("FAILS"))
+      let (exit, output) = try server.ctl(["swap"], Deadline(seconds: 120))
+      #expect(exit == 1, "\(output)")
+      #expect(output.contains("replayed to /b: GET /b/status was answered with 500"), "\(output)")
+      let report = try report(server)
+      #expect(report["mount"] as? String == "/b" && report["remembered"] as? Int == 1, "\(report)")
+      #expect(try server.ctl("diff", "/").output.contains("nothing was replayed yet"))
+      #expect(try server.get("/b/status").status == 200)
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
+    @Test("an app in Swift is loaded twice more, and compared like any other")
+    func inSwift() throws {
+      let server = try server("rolling", [], Repository.app("hello_swift"))
+      try ask(server, ["/"])
+      let (exit, output) = try swap(server, Repository.app("hello_world_app"))
+      #expect(exit == 0 && output.contains("replay: / 1 request replayed, "), "\(output)")
+      #expect(try server.stop() == .status(0), "\(server.log)")
+    }
+
     @Test("what is remembered is bounded, and so is the memory of a worker")
     func bounded() throws {
       let server = try SupervisedServer(

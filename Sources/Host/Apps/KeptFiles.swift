@@ -49,6 +49,24 @@ enum KeptFiles {
     return (try? System.writeAll(output, bytes)) != nil
   }
 
+  /// What tells the builds of a runtime's app apart, as hexadecimal digits: a hash of its kept files, and of
+  /// its modules without their first line, which says when they were copied; empty if nothing of it is kept.
+  /// The build-id of a runtime's library is the same for all of them.
+  static func identifier(_ app: AppSettings, beside copy: String) -> String {
+    var hash = FNV1a.basis
+    for name in app.copyNames.dropFirst() {
+      guard let file = try? System.openForReading("\(Paths.directory(of: copy))/\(name)") else { continue }
+      defer { System.close(file) }
+      guard let bytes = try? System.contents(file) else { continue }
+      let isDated = name == AppSettings.modulesName
+      let start = isDated ? bytes.firstIndex(of: UInt8(ascii: "\n")) ?? 0 : 0
+      hash = FNV1a.hash(bytes[start...], from: hash)
+    }
+    guard hash != FNV1a.basis else { return "" }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
   /// Whether two generations have the same files.
   static func areSame(_ app: AppSettings, _ one: String, _ other: String) -> Bool {
     app.keptFiles.allSatisfy { index in

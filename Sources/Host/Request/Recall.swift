@@ -96,12 +96,15 @@ private enum RecalledVariable {
   /// They say who the client is, or prove it.
   private static let credentials: [StaticString] = [
     "HTTP_COOKIE", "HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION", "REMOTE_USER", "AUTH_TYPE",
-    "HTTP_X_API_KEY", "HTTP_X_AUTH_TOKEN", "HTTP_X_CSRF_TOKEN",
+    "HTTP_X_API_KEY", "HTTP_X_AUTH_TOKEN", "HTTP_X_CSRF_TOKEN", "HTTPS_DN", "HTTPS_CC",
+    "HTTPS_CLIENT_CERTIFICATE",
   ]
   private static let clientCertificate: StaticString = "SSL_CLIENT_"
 
-  static func isCredential(_ name: UnsafeRawBufferPointer) -> Bool {
+  static func isCredential(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
     if credentials.contains(where: { Ascii.equals(name, $0) }) { return true }
+    // The client has none: Apache and nginx say so of each that has shown none.
+    if Ascii.equals(name, "SSL_CLIENT_VERIFY"), Ascii.equals(value, "NONE") { return false }
     let count = clientCertificate.utf8CodeUnitCount
     return name.count > count
       && Ascii.equals(UnsafeRawBufferPointer(rebasing: name[..<count]), clientCertificate)
@@ -143,7 +146,7 @@ extension Worker {
     block.reserveCapacity(1024)
     for index in 0..<exchange.pointee.lists.environCount {
       let (name, value) = (list[index].name.bytes, list[index].value.bytes)
-      if !keepsCredentials, !value.isEmpty, RecalledVariable.isCredential(name) { return nil }
+      if !keepsCredentials, !value.isEmpty, RecalledVariable.isCredential(name, value) { return nil }
       guard !name.isEmpty, RecalledVariable.isKept(name, hasID: hasID, isRouted: routing != nil),
         !(routing?.variables.contains { $0.name.bytes.elementsEqual(name) } ?? false)
       else { continue }

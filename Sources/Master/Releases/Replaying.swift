@@ -60,7 +60,9 @@ extension Releases {
     switch result {
     case .failed(let reason): refuse(reason)
     case .skipped(let reason):
-      goOn(prepared, "nothing was replayed: \(reason)")
+      let words = "nothing was replayed: \(reason)"
+      journal.course?.replay = words
+      goOn(prepared, words)
     case .compared(let reports): judge(prepared, reports)
     }
   }

@@ -12,7 +12,7 @@ struct Build {
   /// The private copy: its number, and its path for those who load it.
   let copy: Int
   let path: String
-  /// The GNU build-id; empty without.
+  /// The GNU build-id, or a hash of what a runtime made it from; empty without.
   let buildID: String
   /// The application's own name and version, once a worker or the trial has loaded it.
   var name: String

@@ -200,7 +200,8 @@ static int load(const nsgi_boot *boot, void **state) {
   own->held_by = "";
   for (const char *const *option = boot->options; option && *option; option += 2) {
     if (!strcmp(*option, "held")) own->held_by = strdup(option[1]);
-    if (!strcmp(*option, "ledger"))
+    /* A request that is only replayed is in the ledger already. */
+    if (!strcmp(*option, "ledger") && !getenv("NSGI_REPLAY"))
       own->served = open(option[1], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
 #ifdef CLOSABLE
     if (!strcmp(*option, "closed") && !access(option[1], F_OK)) {

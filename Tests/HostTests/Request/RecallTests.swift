@@ -107,6 +107,20 @@ extension WorkerSuites {
       #expect(try bench.stop())
     }
 
+    @Test("a client's certificate is a credential by each of its names; that there is none is not")
+    func certificates() throws {
+      let bench = try bench([.scgi])
+      let variables = [
+        ("SSL_CLIENT_VERIFY", "NONE"), ("SSL_CLIENT_VERIFY", "SUCCESS"), ("SSL_CLIENT_S_DN", "CN=a"),
+        ("HTTPS_DN", "CN=a"), ("HTTPS_CC", "a"), ("HTTPS_CLIENT_CERTIFICATE", "a"), ("HTTPS_DN", ""),
+      ]
+      for (number, (name, value)) in variables.enumerated() {
+        try serve(bench, [GatewayRequest.bytes("scgi", "/ok?\(number)", extra: [name: value])])
+      }
+      #expect(try recalled(bench).map { $0.text("REQUEST_URI") }.sorted() == ["/ok?0", "/ok?6"])
+      #expect(try bench.stop())
+    }
+
     @Test("with the option those with credentials are, and without a number none is")
     func options() throws {
       let close = "Connection: close\r\n"

@@ -101,6 +101,9 @@ import Testing
     script.soak()
     script.settle()
     #expect(script.outcome(1).hasPrefix("done"))
+    // Nor does the record keep quiet about it.
+    let record = script.releases.journal.records.last
+    #expect(record?.figures == "nothing was replayed: the workers remember nothing")
     script.swap([script.build()], by: 2)
     script.take(.replayed(ticket: try #require(replay(script)).ticket, .failed("it does not start")))
     #expect(script.outcome(2).hasPrefix("refused: it does not start; still serving a generation 2"))

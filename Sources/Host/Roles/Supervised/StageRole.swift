@@ -80,12 +80,14 @@ public enum StageRole {
         && KeptFiles.areSame(wanted, Paths.directory(of: build.path), Paths.directory(of: build.current))
         && (AppKey.shared == nil || AppKey.areSame(build.path, build.current))
       let isKept = wanted.keepsModules && keepModules(build, wanted, settings, assignment.orders)
+      let isOwn = wanted.runtime == nil
+      let buildID = isOwn ? image.buildID ?? "" : KeptFiles.identifier(wanted, beside: build.path)
       link.send(
         Message(
           .copied,
           [
             place, .init("same", isSame ? "1" : "0"), .init("kept", isKept ? "1" : "0"),
-            .init("build", image.buildID ?? ""),
+            .init("build", buildID),
           ]))
     } catch { throw error.failure(of: wanted) }
   }
