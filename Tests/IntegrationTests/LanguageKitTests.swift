@@ -13,7 +13,9 @@ enum Language: String, CaseIterable, CustomTestStringConvertible {
 
 @Suite struct LanguageKitTests {
   private func server(_ language: Language) throws -> ServerProcess {
-    let options = ["--app-option", "color=red", "--http-socket", "127.0.0.1:0", "--threads", "4"]
+    let options = [
+      "--app-option", "color=red", "--http-socket", "127.0.0.1:0", "--threads", "4", "-p", "1",
+    ]
     return try ServerProcess(app: language.app, options)
   }
 
