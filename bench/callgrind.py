@@ -71,16 +71,9 @@ class _Names:
     return self._known[match[1]]
 
 
-def read(*paths: str) -> Profile:
-  """Files of `valgrind --tool=callgrind --callgrind-out-file=path`, of all processes of one life."""
-  profile = Profile()
-  for path in paths:
-    _add(path, profile)
-  return profile
-
-
-def _add(path: str, profile: Profile):
-  functions, objects = _Names(), _Names()
+def read(path: str) -> Profile:
+  """A file of `valgrind --tool=callgrind --callgrind-out-file=path`."""
+  profile, functions, objects = Profile(), _Names(), _Names()
   where = caller = callee = ""
   is_call = False
   with open(path) as file:
@@ -103,6 +96,7 @@ def _add(path: str, profile: Profile):
         if not is_call and len(words) > 1:
           profile.own[where, caller] += int(words[1])
         is_call = False
+  return profile
 
 
 def demangled(names: list[str]) -> list[str]:

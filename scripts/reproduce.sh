@@ -5,6 +5,7 @@
 # checkout here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+[ -d .build/checkouts/swift-log ] || swift package resolve
 work=$(mktemp -d "$(mkdir -p .build && cd .build && pwd)/reproduce-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 git clone -q --bare . "$work/project"

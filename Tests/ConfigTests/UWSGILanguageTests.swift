@@ -93,6 +93,23 @@ import Testing
     #expect(own.apps.map(\.runtime) == [RuntimeReference(name: "python3", path: "./python3_plugin.so")])
   }
 
+  @Test("references in the address of a socket are told of once, and are bounded like any others")
+  func sockets() {
+    let said = UWSGIFileTests.said("uwsgi-socket = /run/$(NOPE).sock\n")
+    #expect(said.count == 1 && said[0].contains("$(NOPE)"), "\(said)")
+    let long = String(repeating: "x", count: 1 << 16)
+    let much = UWSGIFileTests.said(
+      "a = \(long)\nscgi-socket = " + String(repeating: "%(a)", count: 200) + "\n")
+    #expect(much.contains { $0.contains("comes to more than") }, "\(much.map(\.count))")
+  }
+
+  @Test("a format of the command line leaves the options of a file what they are")
+  func formats() throws {
+    let settings = try UWSGIFileTests.read(
+      "app = /x=/srv/x.so\n", arguments: ["/etc/app/site.ini", "--log-format", "%(app) %(uri)"])
+    #expect(settings.apps.contains { $0.path == "/srv/x.so" })
+  }
+
   /// Lines as they are in repositories, in the fourth line of a file, and what holds of the settings.
   static let lines: [(String, @Sendable (Settings) -> Bool)] = [
     (

@@ -48,10 +48,7 @@ struct Reading {
       variables.keys.contains { referenced.contains($0.key) && loss.place == $0.origin.quote($0.key) }
     }
     var translator = Translator(referenced: referenced)
-    for entry in reader.entries where entry.value?.hasPrefix("=") == true || entry.key.hasSuffix("-socket") {
-      guard case .ini = entry.origin else { continue }
-      translator.sharedSockets.note((try? references.resolve(entry)) ?? entry)
-    }
+    if let error = Self.note(reader.entries, references, &translator) { findings.problems.append(error) }
     for entry in reader.entries {
       guard case .ini = entry.origin, !needs.budget.isSpent else { continue }
       do throws(ConfigError) { translator.take(try references.resolve(entry)) } catch {
@@ -75,6 +72,23 @@ struct Reading {
     if !accepted.isEmpty {
       notes.append("always so here, or without meaning: \(accepted.joined(separator: ", "))")
     }
+  }
+
+  /// Notes the sockets of uWSGI's that options name by their numbers. What is wrong with their references is
+  /// said when the options are taken; only the error after which none is taken any more is returned.
+  private static func note(
+    _ entries: [Entry], _ references: References, _ translator: inout Translator
+  ) -> ConfigError? {
+    var references = references
+    let budget = references.reader.needs.budget
+    for entry in entries where entry.value?.hasPrefix("=") == true || entry.key.hasSuffix("-socket") {
+      guard case .ini = entry.origin, entry.dialect == .uwsgi, !budget.isSpent else { continue }
+      do throws(ConfigError) { translator.sharedSockets.note(try references.resolve(entry)) } catch {
+        if budget.isSpent { return error }
+        translator.sharedSockets.note(entry)
+      }
+    }
+    return nil
   }
 
   /// In uWSGI a file's value counts, and not that of a variable: here the variable's does, and is told where

@@ -29,6 +29,10 @@ struct References {
     var names: Set<String> = []
     for entry in entries {
       guard let value = entry.value, value.utf8.contains(Ascii.percent) else { continue }
+      // A format of the command line says nothing about the keys of files.
+      if Self.formats.contains(entry.key), entry.origin == .commandLine || entry.origin == .environment {
+        continue
+      }
       var rest = value[...]
       while let found = rest.range(ofBytes: "%(") {
         rest = rest[found.upperBound...]
