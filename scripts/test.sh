@@ -56,25 +56,25 @@ if [ $# -gt 0 ]; then
   exit
 fi
 # With the second loop only what runs on a loop, and on that which it is told.
-looped='^(HostTests|ConformanceTests|IntegrationTests|PythonTests)\.'
+looped='^(ConformanceTests|IntegrationTests|PythonTests)\.'
 once='\.(AppPath|Benchmark|BrokenBody|CGIArgument|Check|Fleet|Guide|Install|Launcher|Loader|Migrate'
 once+='|ModuleCheck|New|NewPython|ProgramSignal|Readme|SharedLibrary|Staleness|Table|TinyHost)Tests'
-# Few tests run at a time in a process, and most of them wait for what they have started. Those of swaps run
-# one after the other: beside all the others.
-swaps='^SwapTests\.'
+# Few tests run at a time in a process, and most of them wait for what they have started. Those of swaps, and
+# those with a worker in the test, run one after the other: beside all the others.
+serial='^(SwapTests|HostTests)\.'
 others() {
-  run auto auto embedded --skip "$swaps" || true
+  run auto auto embedded --skip "$serial" || true
   run epoll epoll program --filter "$looped" --skip "$once" || true
 }
-drills() {
-  run swaps-auto auto embedded --filter "$swaps" || true
-  run swaps-epoll epoll program --filter "$swaps" --skip "$once" || true
+rows() {
+  run serial-auto auto embedded --filter "$serial" || true
+  run serial-epoll epoll program --filter "$serial" --skip "$once" || true
 }
 step "tests"
 rm -f .build/test-failed
 others &
 ways=($!)
-drills &
+rows &
 ways+=($!)
 # What the fuzzing needs is compiled when a core has nothing else to do.
 (
@@ -87,7 +87,7 @@ wait "$prepared" || { tail .build/sanitize.log; status=1; }
 if [ -e .build/test-failed ]; then
   while read -r name io python; do alone "$name" "$io" "$python" || status=1; done <.build/test-failed
 fi
-for name in auto epoll swaps-auto swaps-epoll; do cat ".build/test-$name.log"; done >"$log"
+for name in auto epoll serial-auto serial-epoll; do cat ".build/test-$name.log"; done >"$log"
 
 # Instructions, allocations and system calls of a request: counted, so a busy machine counts the same.
 step "budgets"
