@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that what the measurements need is installed:  bench/install.sh tools|budget|peers|asgi|websocket|front-door
+# Makes sure that what the measurements need is installed:
+#   bench/install.sh tools|budget|peers|asgi|websocket|front-door
 # Debian and its relatives get packages through apt; elsewhere the list is printed. A peer that cannot be
 # installed is named and left out.
 set -euo pipefail

@@ -146,8 +146,10 @@ struct Exchange: ~Copyable {
     if head.assembled.block != nil { head.assembled = ByteBuffer() }
     body.reset()
     response.end()
-    if isHeld { held.removeAll() }
-    isHeld = false
+    if isHeld {
+      held.removeAll()
+      isHeld = false
+    }
     (sendsFile, isUnderway, isLate) = (false, false, false)
     (isCounted, earlyResult, neverWaits) = (false, nil, false)
     if ready.what != 0 { ready = ReadyCall() }

@@ -103,7 +103,7 @@ extension Worker {
         offset = 0
         fallthrough
       case .end:
-        connection.input.consume(offset)
+        if offset > 0 { connection.input.consume(offset) }
         // The ring may have brought the rest of a long body.
         if connection.lowWater > 1 { expect(connection, 0) }
         // Nobody announced the length of a chunked body; now it is known.
@@ -311,7 +311,6 @@ extension Worker {
     guard let exchange = connection.exchange else { return false }
     if exchange.socket != nil { return goOnAsSocket(connection, exchange) }
     let event = afterAnswer(connection, exchange)
-    if exchange.calls != nil { rounds.epoch &+= 1 }
     give(exchange)
     guard event != .closed, !connection.isClosing else {
       endWithOutput(connection)
@@ -379,6 +378,7 @@ extension Worker {
     let freed = exchange.body.memory.capacity &+ exchange.stream.bytes.capacity
     if freed > BlockPool.blockBytes { churn.add(freed, ordering: .relaxed) }
     if let calls = exchange.calls {
+      rounds.epoch &+= 1
       calls.exchanges -= 1
       exchange.calls = nil
     }

@@ -181,10 +181,10 @@ extension Worker {
 
   /// Waits for input, unless that is impossible, or a step of the handshake comes first.
   func watchOrClose(_ connection: ConnectionPointer) {
-    if connection.preface.contains(.handshake) { return }
     let isOver = connection.isClosing && connection.state != .lingering
-    if isOver, !connection.hasOutput { return close(connection) }
-    watchInput(connection)
+    if isOver, !connection.hasOutput, !connection.preface.contains(.handshake) { return close(connection) }
+    if connection.isWatched, connection.interest == .read { return }
+    if !connection.preface.contains(.handshake) { watchInput(connection) }
   }
 
   func setInterest(_ connection: ConnectionPointer, _ interest: Interest) {
