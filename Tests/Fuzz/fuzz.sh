@@ -62,7 +62,14 @@ fuzz() {
 
 build
 if [ "${1:-all}" = all ]; then
-  for folder in Tests/Fuzz/corpus/*/; do fuzz "$(basename "$folder")" "${2:-60}"; done
+  # One on each processor: compiling them takes longer than a short run.
+  targets=()
+  for folder in Tests/Fuzz/corpus/*/; do
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do sleep 0.2; done
+    fuzz "$(basename "$folder")" "${2:-60}" &
+    targets+=($!)
+  done
+  for target in "${targets[@]}"; do wait "$target"; done
 else
   fuzz "$1" "${2:-60}"
 fi

@@ -149,11 +149,9 @@ extension Swaps {
       try ledger.waitForAnswers(20)
       try server.install(try Fixture.ledger("FAILS"))
       let (exit, output) = try server.ctl("swap")
-      if soak == "0" {
-        #expect(exit == 0, "\(output)")
-      } else {
-        #expect(exit == 1 && output.contains("5xx"), "\(output)")
-      }
+      let isRefused = exit == 1 && output.contains("5xx")
+      // Without a soak too, if the second place takes long to get ready: the first has answered meanwhile.
+      #expect(isRefused || soak == "0" && exit == 0, "\(output)")
       let status = try server.wait(for: "the build before") { status in
         status.generations == [1] && status.workers.allSatisfy { $0.generations == [1] }
       }
