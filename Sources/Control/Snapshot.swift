@@ -164,6 +164,8 @@ public struct Snapshot: Equatable, Sendable {
   public var droppedLines = 0
   /// The server will stop, and load balancers should send it no more clients.
   public var isLeaving = false
+  /// The server's sockets are closed, and its workers give their last answers.
+  public var hasClosed = false
   /// Monotonic milliseconds of this look; only differences are meaningful.
   public var clock = 0
   /// Microseconds that all requests have taken up to now, including running ones.
@@ -209,6 +211,7 @@ extension Snapshot {
           ("directory", directory), ("phase", phase), ("started", "\(started)"),
           ("now", "\(now)"), ("respawns", "\(respawns)"), ("dropped", "\(droppedLines)"), ("change", change),
           ("certificate-end", "\(certificateEnd)"), ("leaving", isLeaving ? "1" : "0"),
+          ("closed", hasClosed ? "1" : "0"),
           ("clock", "\(clock)"), ("busy", "\(busy)"), ("capacity", "\(capacity)"),
           ("omitted", "\(omitted)"), ("omitted-stacks", "\(omittedStacks)"),
           ("tally", Snapshot.text(own.values)),
@@ -280,8 +283,9 @@ extension Snapshot {
       (pid, started, now) = (record.number("pid"), record.number("started"), record.number("now"))
       (respawns, droppedLines) = (record.number("respawns"), record.number("dropped"))
       certificateEnd = record.number("certificate-end")
-      (isLeaving, clock) = (record.number("leaving") > 0, record.number("clock"))
-      (busy, capacity) = (record.number("busy"), record.number("capacity"))
+      (isLeaving, hasClosed) = (record.number("leaving") > 0, record.number("closed") > 0)
+      (clock, busy) = (record.number("clock"), record.number("busy"))
+      capacity = record.number("capacity")
       (omitted, omittedStacks) = (record.number("omitted"), record.number("omitted-stacks"))
       own = Tally(record.numbers("tally"))
     case "socket":

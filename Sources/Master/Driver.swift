@@ -92,13 +92,14 @@ extension Master {
     MasterLog.announce(reason)
   }
 
-  /// The server stops: the kernel refuses connections from now on.
+  /// The server stops: the kernel refuses connections from now on. Those who watch see it leave; without a
+  /// process that answers them they are refused as well.
   private func closeSockets() {
     plan.notify("STOPPING=1")
     for job in jobs.values { System.signal(job.pid, SIGKILL) }
     for socket in sockets { System.close(socket.descriptor) }
     sockets = []
-    closeWatchSockets()
+    if watcher == nil { endWatching() }
     stopPrograms()
   }
 

@@ -290,6 +290,7 @@ public final class Master {
       LogSink.shared.flush()
       waitForLast()
     }
+    endWatching()
     flushClients()
     if !hasHandedOver {
       // Those who wait for the server's end can see that it takes no more orders.

@@ -10,16 +10,20 @@ struct AgentCheck {
     case up(weight: Int)
     /// It will stop, and answers what still comes: nothing new should be sent.
     case drain
+    /// Its sockets are closed, and its workers give their last answers: nobody can connect.
+    case maintenance
     /// No worker serves.
     case stopped
 
     /// The line for HAProxy. HAProxy changes only the states that a line names, and only the agent may take
     /// back what the agent has said, so each line names both the operational and the administrative state if
-    /// they have to change together.
+    /// they have to change together. In maintenance HAProxy asks for nothing but the agent: "up ready" of the
+    /// server that is started next ends it, and whether this one was up no longer matters.
     var line: String {
       switch self {
       case .up(let weight): "up ready \(weight)%\n"
       case .drain: "up drain\n"
+      case .maintenance: "maint\n"
       case .stopped: "stopped#no worker serves\n"
       }
     }
@@ -39,6 +43,7 @@ struct AgentCheck {
   /// How the server should be used.
   mutating func state(_ snapshot: Snapshot) -> State {
     measure(snapshot)
+    if snapshot.hasClosed { return .maintenance }
     if snapshot.isLeaving { return .drain }
     return snapshot.workers.contains { $0.state == "serving" } ? .up(weight: weight) : .stopped
   }

@@ -3,7 +3,8 @@
  *   FLEET_HOST     the host's name
  *   FLEET_REFUSES  the letter of a build that cannot be loaded there
  *   FLEET_BROKEN   while this file is there, no build can be loaded
- *   FLEET_SLOW     while this file is there, each answer takes five seconds */
+ *   FLEET_SLOW     while this file is there, each answer takes five seconds
+ *   FLEET_HELD     while this file is there, there is no answer */
 #include <nsgi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ static int call(void *state, const nsgi_request *request) {
   static const nsgi_pair fields[] = {{NSGI_STR("Content-Type"), NSGI_STR("text/plain")}};
   char text[128];
   if (!access(said("FLEET_SLOW"), F_OK)) sleep(5);
+  while (!access(said("FLEET_HELD"), F_OK)) usleep(10000);
   int n = snprintf(text, sizeof text, "%c %s\n", BUILD, said("FLEET_HOST"));
   return host->respond(request->id, STATUS, fields, 1, text, (size_t)n);
 }

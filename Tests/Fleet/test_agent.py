@@ -16,12 +16,12 @@ class AgentTest(unittest.TestCase):
     folder = tempfile.TemporaryDirectory(prefix="nsgi-fleet-")
     self.addCleanup(folder.cleanup)
     self.folder = pathlib.Path(folder.name)
-    self.slow, self.broken = self.folder / "slow", self.folder / "broken"
+    self.slow, self.broken, self.held = (self.folder / name for name in ("slow", "broken", "held"))
     words = ["--app", build(self.folder, "A"), "--http-socket", "127.0.0.1:0", "-p", "1", "--threads", "2",
              "-L", "--health-path", "/healthz", "--shutdown-delay", "60", "--agent-check", "127.0.0.1:0",
              "--agent-check", self.folder / "agent.sock"]
     self.server = Server("one", self.folder, words, FLEET_SLOW=str(self.slow),
-                         FLEET_BROKEN=str(self.broken))
+                         FLEET_BROKEN=str(self.broken), FLEET_HELD=str(self.held))
     self.addCleanup(self.server.stop)
     self.addCleanup(self.announce_the_stop)
     self.server.start()
@@ -69,14 +69,29 @@ class AgentTest(unittest.TestCase):
     self.slow.unlink()
     asked.join()
 
-  def test_a_server_that_is_to_stop_drains(self):
+  def test_a_server_that_is_to_stop_drains_then_is_in_maintenance_and_comes_back(self):
     self.server.process.send_signal(signal.SIGTERM)
     until("HAProxy drains it", lambda: self.row()["status"].startswith("DRAIN"))
     self.assertEqual(self.agent(), "up drain\n")
     # Requests that still come are answered.
     self.assertEqual(ask(f"http://{self.server.address()}/"), (200, "A one\n"))
+    self.held.touch()
+    last = []
+    asked = threading.Thread(target=lambda: last.append(ask(f"http://{self.server.address()}/", 60)))
+    asked.start()
+    until("the last request", lambda: self.server.status()["workers"][0]["serving"])
     self.server.process.send_signal(signal.SIGTERM)
+    until("HAProxy has it in maintenance", lambda: self.row()["status"].startswith("MAINT"))
+    self.held.unlink()
+    asked.join()
+    self.assertEqual(last, [(200, "A one\n")])
     self.assertEqual(self.server.process.wait(60), 0)
+    # Started again where it was: its agent's first line takes it out of maintenance.
+    places = iter([self.server.address(), self.server.address("agent-check")])
+    self.server.words = [next(places) if word == "127.0.0.1:0" else word for word in self.server.words]
+    self.server.start()
+    until("HAProxy sends again", lambda: self.row()["status"].startswith("UP"))
+    self.assertEqual(ask(f"http://127.0.0.1:{self.port}/"), (200, "A one\n"))
 
   def agent(self) -> str:
     """The unix socket's line, as HAProxy has it from the other one."""

@@ -92,5 +92,62 @@ extension Swaps {
       #expect(String(decoding: bytes, as: UTF8.self).hasPrefix("HTTP/1.1 431") && !isReset)
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
+
+    @Test("who watches is answered until the last worker has left, and the address is free at once")
+    func leaving() throws {
+      let folder = try TemporaryFolder()
+      let server = try SupervisedServer(
+        FixtureApp.path("pressure"), workers: 1,
+        ["--shutdown-delay", "60", "--agent-check", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
+        folder: folder)
+      let (agent, metrics) = (try server.watchAddress("agent-check"), try server.watchAddress("metrics"))
+      func wait(for line: String) throws {
+        try Deadline.usual.wait(for: line, output: { server.log }) {
+          String(decoding: try RawSocket(agent).receiveAll(), as: UTF8.self) == line ? () : nil
+        }
+      }
+      let held = try server.server.connect()
+      try held.send("GET /up?\(folder.file("gate")) HTTP/1.1\r\nHost: a\r\n\r\n")
+      try server.wait(for: "the request") { $0.text.contains("GET ") }
+      server.server.process.send(SIGTERM)
+      try wait(for: "up drain\n")
+      server.server.process.send(SIGTERM)
+      try wait(for: "maint\n")
+      let figures = try ask(metrics, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(figures.status == 200 && figures.text.contains("nsgi_worker_requests_in_progress{"))
+      try folder.write("open", to: "gate")
+      #expect(try held.receiveReply().status == 200)
+      #expect(try server.server.process.wait() == .status(0), "\(server.log)")
+      let next = try SupervisedServer(Fixture.good, workers: 1, ["--agent-check", "\(agent)"])
+      _ = try next.watchAddress("agent-check")
+      let line = String(decoding: try RawSocket(agent).receiveAll(), as: UTF8.self)
+      #expect(line == "up ready 100%\n")
+      #expect(try next.stop() == .status(0), "\(next.log)")
+    }
+
+    @Test("a process that shows figures and dies while the server stops leaves nobody waiting")
+    func diesLeaving() throws {
+      let folder = try TemporaryFolder()
+      let server = try SupervisedServer(
+        FixtureApp.path("pressure"), workers: 1, ["--agent-check", "127.0.0.1:0"], folder: folder)
+      let agent = try server.watchAddress("agent-check")
+      let held = try server.server.connect()
+      try held.send("GET /up?\(folder.file("gate")) HTTP/1.1\r\nHost: a\r\n\r\n")
+      try server.wait(for: "the request") { $0.text.contains("GET ") }
+      server.server.process.send(SIGTERM)
+      try Deadline.usual.wait(for: "the stop", output: { server.log }) {
+        String(decoding: try RawSocket(agent).receiveAll(), as: UTF8.self) == "maint\n" ? () : nil
+      }
+      let (_, output) = try ChildProcess.run(
+        "/usr/bin/pgrep", ["-P", "\(server.pid)", "-f", "supervised-child watch"])
+      kill(try #require(pid_t(output.filter(\.isNumber)), "\(output)"), SIGKILL)
+      try Deadline.usual.wait(for: "the end of its socket", output: { server.log }) {
+        (try? RawSocket(agent)) == nil ? () : nil
+      }
+      try folder.write("open", to: "gate")
+      #expect(try held.receiveReply().status == 200)
+      #expect(try server.server.process.wait() == .status(0), "\(server.log)")
+      #expect(!server.log.contains("another is started"), "\(server.log)")
+    }
   }
 }

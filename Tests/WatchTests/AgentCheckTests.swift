@@ -58,4 +58,17 @@ import Testing
     }
     #expect(agent.line(look(200, busy: 0)) == "up ready 100%\n")
   }
+
+  @Test(
+    "a server whose sockets are closed is in maintenance, whoever still answers", arguments: [true, false])
+  func closed(isAnswering: Bool) {
+    var closed = look(0, busy: 0, "retiring")
+    (closed.isLeaving, closed.hasClosed) = (true, true)
+    if !isAnswering { closed.workers = [] }
+    var agent = AgentCheck()
+    #expect(agent.line(closed) == "maint\n")
+    // The server that follows it has another agent, whose first line takes it back.
+    var next = AgentCheck()
+    #expect(next.line(look(0, busy: 0)) == "up ready 100%\n")
+  }
 }

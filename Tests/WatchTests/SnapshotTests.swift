@@ -35,6 +35,7 @@ func exampleSnapshot() -> Snapshot {
   ]
   (snapshot.omitted, snapshot.omittedStacks) = (3, 1)
   (snapshot.clock, snapshot.busy, snapshot.capacity) = (5_000, 9_500_000, 16)
+  (snapshot.isLeaving, snapshot.hasClosed) = (true, false)
   snapshot.change = "swap of / is on trial"
   snapshot.counts = ["exits_crash": 2, "swap_done": 1, "phase_rolling": 2, "phase_rolling_us": 1_500_000]
   snapshot.counts["gate_p99"] = 1
@@ -66,6 +67,9 @@ func tally(_ status: Int, _ count: UInt64, _ microseconds: UInt64) -> Tally {
     let lines = snapshot.records.map(\.line)
     #expect(lines.allSatisfy { $0.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f } }, "\(lines)")
     #expect(Snapshot(lines.map { Record(line: $0) }) == snapshot)
+    var closed = snapshot
+    (closed.isLeaving, closed.hasClosed) = (false, true)
+    #expect(Snapshot(closed.records) == closed && closed != snapshot)
   }
 
   @Test("requests under way have their share of a snapshot, the eldest first", arguments: [40, 600])

@@ -219,10 +219,10 @@ extension Master {
     unwatch(client.descriptor)
   }
 
-  /// The server ends: tells everybody who waits.
+  /// The server ends: tells everybody who waits. A viewer would take it for figures.
   func flushClients() {
-    for id in Array(clients.keys) {
-      tell(id, .end(.done("stopped", changed: true)))
+    for (id, client) in clients {
+      if !client.isViewer { tell(id, .end(.done("stopped", changed: true))) }
       if clients[id] != nil { drop(id) }
     }
   }

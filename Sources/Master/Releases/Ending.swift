@@ -52,6 +52,12 @@ extension Releases {
     return isStopAnnounced
   }
 
+  /// Nobody can connect any more: the server stops, rather than going on in another master.
+  var hasClosed: Bool {
+    if case .stopping(_, let isHandedOver) = state { return !isHandedOver }
+    return false
+  }
+
   /// An impatient operator has stopped the server already.
   mutating func announcedStopIsDue() {
     if case .stopping = state { return }

@@ -11,7 +11,7 @@ extension Master {
     let seen = list.map { (worker: $0, board: $0.board) }
     var result = Snapshot()
     (result.version, result.pid) = ("\(Program.version)", Int(System.ownPID))
-    result.isLeaving = releases.isLeaving
+    (result.isLeaving, result.hasClosed) = (releases.isLeaving, releases.hasClosed && !hasHandedOver)
     (result.phase, result.change) = (releases.state.word, releases.changeText ?? "")
     result.now = Int(System.seconds())
     result.started = result.now - Int((System.now() &- began) / 1_000_000_000)

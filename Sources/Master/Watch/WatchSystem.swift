@@ -25,6 +25,10 @@ extension System {
     return (Int(getuid()), Int(getgid()), path.map { String(cString: $0) } ?? "")
   }
 
+  /// Ends listening on a socket for all processes that have it; its address can be bound again at once. The
+  /// corresponding C function is `shutdown`, which does so on Linux.
+  static func endListening(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_RDWR)) }
+
   /// Connections that wait on a TCP socket to be accepted, and how many may; nil for other sockets. The
   /// corresponding C function is `getsockopt` with TCP_INFO (tcp(7)).
   static func listenQueue(_ fd: Int32) -> (waiting: Int, bound: Int)? {

@@ -28,8 +28,8 @@ struct Watcher {
   var hearing = Hearing()
 }
 
-/// Its life: started when the server serves, and restarted when it has ended. The server does not depend on
-/// it.
+/// Its life: started when the server serves, restarted when it has ended, and there until the last worker has
+/// left, so that load balancers hear of a stop to its end. The server does not depend on it.
 extension Master {
   /// Starts it, if anybody may watch.
   func startWatcher() {
@@ -66,22 +66,33 @@ extension Master {
     MasterLog.error("nobody can watch the server: \(message["reason"] ?? "")")
   }
 
-  /// It has ended; the server goes on, and another one is started.
+  /// It has ended; the server goes on, and another one is started. A server that stops starts none, and
+  /// closes the sockets on which nobody answers.
   func watcherEnded() {
     guard let watcher, let ending = System.ending(of: watcher.pid) else { return }
     watcherSpeaks()
     self.watcher = nil
     unwatch(watcher.link)
     unwatch(watcher.processDescriptor)
-    guard servesOn else { return }
+    guard servesOn else { return endWatching() }
     MasterLog.warning("the process that shows figures ended with \(ending.description); another is started")
     alarms.set(.watcher, seconds: Master.watcherPause)
   }
 
-  /// The server's sockets belong to another master, or to nobody: so do these.
+  /// The server belongs to another master, and these sockets too.
   func closeWatchSockets() {
     for socket in watchSockets { System.close(socket.descriptor) }
     watchSockets = []
     if let watcher { System.signal(watcher.pid, SIGTERM) }
+  }
+
+  /// The server ends. Nobody waits for the end of that process: its addresses are free at once, for a server
+  /// that is started next, although it has the sockets too. A launcher's socket is the launcher's to close.
+  func endWatching() {
+    if !plan.settings.watch.listeners.contains(where: \.address.isDescriptor) {
+      for socket in watchSockets { System.endListening(socket.descriptor) }
+    }
+    if let watcher { System.signal(watcher.pid, SIGKILL) }
+    closeWatchSockets()
   }
 }

@@ -43,8 +43,9 @@ import Testing
   func impatience() {
     var script = delayed()
     script.take(.stopSignal)
-    #expect(!isStopping(script))
+    #expect(!isStopping(script) && script.releases.isLeaving && !script.releases.hasClosed)
     script.take(.stopSignal)
+    #expect(script.releases.hasClosed)
     #expect(isStopping(script) && script.did { if case .dismiss = $0 { true } else { false } })
     script.take(.alarm(.stop), after: 5)
     #expect(!script.did { if case .quit = $0 { true } else { false } }, "the alarm is no signal")
@@ -59,6 +60,7 @@ import Testing
     script.take(.heirReady(ticket: script.releases.request!.ticket, pid: 4711))
     let id = script.leaving[0]
     #expect(script.did { if case .retire(id) = $0 { true } else { false } })
+    #expect(!script.releases.hasClosed, "the server goes on")
     script.take(.stopSignal)
     #expect(script.did { if case .dismiss(id) = $0 { true } else { false } })
     #expect(!script.did { if case .quit = $0 { true } else { false } }, "what is under way is answered")
