@@ -149,6 +149,7 @@ enum Head {
     case 6: isSame(bytes, "status")
     case 7: isSame(bytes, "trailer") || isSame(bytes, "upgrade")
     case 8: isSame(bytes, "trailers")
+    case 16: isSame(bytes, "proxy-connection")
     case 17: isSame(bytes, "transfer-encoding")
     case 18: isSame(bytes, "proxy-authenticate")
     case 19: isSame(bytes, "proxy-authorization")

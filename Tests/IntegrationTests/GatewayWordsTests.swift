@@ -180,6 +180,12 @@ struct GatewayWords: Sendable, CustomTestStringConvertible {
       let absent = GatewayRequest.bytes(gateway, variables: words.variables, statesLength: false)
       requests += [absent + chunks, absent]
     }
+    // A field that came twice, whichever of the two the protocol takes for a single value.
+    for codings in [["identity", "chunked"], ["chunked", "identity"]] {
+      let fields = codings.map { (name: "HTTP_TRANSFER_ENCODING", value: $0) }
+      let post = GatewayWords("", ["REQUEST_METHOD": "POST"], [:]).variables
+      requests.append(GatewayRequest.bytes(gateway, variables: post + fields) + chunks)
+    }
     for request in requests {
       let socket = try server.connect(gateway)
       try socket.send(request)

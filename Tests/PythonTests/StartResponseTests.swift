@@ -21,7 +21,7 @@ import Testing
       for (name, answer) in answers where !(types + values + left).contains(name) {
         #expect(answer == "AssertionError", "\(name) belongs to the connection")
       }
-      #expect(answers.count == 25)
+      #expect(answers.count == 26)
     }
   }
 

@@ -306,11 +306,16 @@ def take(number):
 
 def run(number):
     running.add(number)
+    process, status = os.getpid(), 0
     try:
         handlers[number][1](number)
-    except BaseException:
-        import traceback
-        say("error", f"the handler of signal {number} failed:\n" + traceback.format_exc())
+    except BaseException as error:
+        status = 1
+        if isinstance(error, SystemExit) and os.getpid() != process:
+            status = _nsgi.exit_status(error)
+        else:
+            import traceback
+            say("error", f"the handler of signal {number} failed:\n" + traceback.format_exc())
     finally:
         running.discard(number)
         for stream in (sys.stdout, sys.stderr):
@@ -318,6 +323,10 @@ def run(number):
                 stream.flush()
             except Exception:
                 pass
+        if os.getpid() != process:
+            # A copy that the handler has made by os.fork() ends with it: going on, it would take signals that
+            # are the workers'.
+            os._exit(status)
 
 
 def is_busy(number):

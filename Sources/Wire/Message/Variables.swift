@@ -119,8 +119,13 @@ extension RequestHead {
   /// The client has sent its body in a transfer coding, which a front end removes before it states the
   /// length; without a length nobody knows it.
   func saysCoding(base: UnsafeRawPointer) -> Bool {
-    guard let coding = first(.transferEncoding), !coding.isEmpty else { return false }
-    return !Ascii.matches(coding.bytes(in: base), "identity")
+    guard first(.transferEncoding) != nil else { return false }
+    // Repeated fields are one list (RFC 9110 §5.3), whichever of them a protocol takes for a single value.
+    for index in 0..<count where self[index].known == .transferEncoding {
+      let coding = self[index].value.bytes(in: base)
+      if !coding.isEmpty, !Ascii.matches(coding, "identity") { return true }
+    }
+    return false
   }
 
   /// Notes that variables have stated a length of the body.

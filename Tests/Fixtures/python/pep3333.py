@@ -209,7 +209,7 @@ BAD_HEADS = {
   "length": ("200 OK", [("Content-Length", "ten")]),
 }
 HOP_BY_HOP = ["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailers",
-              "Transfer-Encoding", "Upgrade", "Status", "transfer-ENCODING"]
+              "Transfer-Encoding", "Upgrade", "Status", "transfer-ENCODING", "Proxy-Connection"]
 
 
 def refusals(environ, start):

@@ -257,6 +257,18 @@ class Signals(unittest.TestCase):
         self.end(pid)
         signals.run_waiting()
 
+    def test_a_copy_that_a_handler_makes_ends_with_the_handler(self):
+        for error, status in (None, 0), (SystemExit(3), 3), (ValueError("in the copy"), 1):
+            copies = []
+
+            def handler(number):
+                copies.append(os.fork())
+                if not copies[0] and error is not None:
+                    raise error
+            uwsgi.register_signal(7, "", handler)
+            signals.run(7)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(copies[0], 0)[1]), status)
+
     def test_what_is_lost_is_told_once(self):
         pid = self.hold()
         signals.COUNT.pack_into(shared.memory, signals.WAITING + 4 * 5, signals.MOST_WAITING)

@@ -17,6 +17,7 @@ def begin(folder=sys.argv[1]):
     module.log = lambda level, data: lines.append(bytes(data).decode()) or len(data)
     module.facts, module.hooks, module.tally = (0, 1, "test"), [], lambda *_: True
     module.renew = lambda reason: False
+    module.exit_status = lambda error: error.code
     module.said = [("server.workers", "2"), ("server.uwsgi", "true"),
                    ("server.cache", f"{FIRST} 4096 10 64 32 0 small"),
                    ("server.cache", f"{FIRST + 4096} 20480 100 64 32 1 lru"),
