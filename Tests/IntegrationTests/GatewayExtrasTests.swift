@@ -140,7 +140,10 @@ import Testing
 
   @Test(
     "FCGI_WEB_SERVER_ADDRS shuts others out",
-    arguments: [("192.0.2.1", false), ("192.0.2.1,127.0.0.1", true)])
+    arguments: [
+      ("192.0.2.1", false), ("192.0.2.1,127.0.0.1", true), ("192.0.2.1 , 127.0.0.1 ", true),
+      ("1 27.0.0.1", false),
+    ])
   func webServerAddresses(list: String, isServed: Bool) throws {
     let server = try ServerProcess(
       app: try app(), ["--fastcgi-socket", "127.0.0.1:0"], environment: ["FCGI_WEB_SERVER_ADDRS": list])

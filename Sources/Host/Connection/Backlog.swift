@@ -25,7 +25,14 @@ struct Acceptor {
   var lastToil: UInt64 = 0
   /// FCGI_WEB_SERVER_ADDRS (FastCGI §3.2): the only peers that may speak FastCGI to us; nil for all.
   let webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
-    $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
+    $0.split(separator: ",").compactMap { IPAddress(parsing: Acceptor.trimmed($0)) }
+  }
+
+  /// A member of that list without the blanks around it: one with a blank inside is no address.
+  private static func trimmed(_ member: Substring) -> String {
+    var text = member.drop { $0 == " " }
+    while text.last == " " { text.removeLast() }
+    return String(text)
   }
 }
 
