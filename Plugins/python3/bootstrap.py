@@ -182,7 +182,7 @@ def parse_call(name, where):
         if None in options:
             raise ValueError
         return ".".join([target.id] + parts), arguments, options
-    except (SyntaxError, ValueError, AttributeError):
+    except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError, MemoryError):
         raise CannotLoad(f"{name} of {where} is no call that can be made here: write a name and, in "
                          "brackets, literals such as create_app('prod', debug=True)") from None
 

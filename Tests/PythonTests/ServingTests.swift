@@ -177,6 +177,7 @@ import Testing
       (["--wsgi-file", "absent.py"], "there is no file absent.py"),
       (["-w", "pep3333:make(name)"], "make(name) of module pep3333 is no call that can be made here"),
       (["-w", "pep3333:make(*[1])"], "literals such as create_app('prod', debug=True)"),
+      (["-w", "pep3333:make({[1]: 2})"], "literals such as create_app('prod', debug=True)"),
       (["-w", "pep3333:make(1)"], "does not fit its parameters: too many positional arguments"),
       (["-w", "pep3333:make("], "module pep3333 has no make(: write -w pep3333:application"),
     ])
