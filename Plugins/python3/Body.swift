@@ -158,6 +158,8 @@ enum Body {
 
   /// The end of the iteration: a head without a body is sent now.
   private static func finish(_ start: StartResponse.Record) -> Bool {
+    // A copy that ends before its first block has done all that it had to.
+    if Copy.isThis { return true }
     Output.settle(start)
     if start.pointee.isSent | start.pointee.isReplaced != 0 { return true }
     guard start.pointee.status != 0 else {

@@ -11,7 +11,7 @@ import Testing
     let output = try Python.run("forks", ["--io", io]) { (server) throws in
       for (path, status) in [
         ("/return", 0), ("/exit", 0), ("/exit3", 3), ("/exit_text", 1), ("/raise", 1), ("/os_exit", 7),
-        ("/exec", 4), ("/write", 1), ("/block_return", 0), ("/block_exit", 5),
+        ("/exec", 4), ("/write", 1), ("/block_return", 0), ("/block_exit", 5), ("/block_end", 0),
       ] {
         #expect(try server.textOfOneAnswer(path) == "\(status)", "\(path): \(server.process.output)")
       }
