@@ -45,10 +45,12 @@ enum PythonApplication {
   /// The application, with one reference, its name and its interface; its hooks have run, and its files are
   /// watched if that is asked for.
   private static func find(_ options: PythonOptions) -> (Object, String, PythonInterface)? {
-    guard let found = call("load", arguments(options)), call("run_hooks", PyTuple_New(0)) != nil else {
-      return nil
-    }
+    guard let found = call("load", arguments(options)) else { return nil }
     defer { py_release(found) }
+    // Hooks begin what a worker needs: signals of the module `uwsgi` and threads of the application.
+    if Copy.isThis { Copy.end() }
+    guard let done = call("run_hooks", PyTuple_New(0)) else { return nil }
+    py_release(done)
     if options.autoreload > 0, let arguments = PyTuple_New(2), let added = py_tuple_item(found, 1) {
       py_retain(added)
       PyTuple_SetItem(arguments, 0, PyLong_FromLong(options.autoreload))

@@ -121,8 +121,13 @@ there = None
 
 def preload(*wanted):
     '''Loads an application for workers that are yet to be forked: returns None, or why that failed.'''
+    import os
+    own = os.getpid()
     try:
         found = load_now(*wanted)
+        if os.getpid() != own:
+            # A copy that the application has made meanwhile, which its caller ends.
+            return None
         run_hooks()
     except BaseException as error:
         return error

@@ -132,6 +132,8 @@ import Testing
       #expect(try server.stop() == .status(0), "\(server.process.output)")
       #expect(server.process.output.contains("atexit of the server"))
       #expect(!server.process.output.contains("atexit of a copy"), "\(server.process.output)")
+      #expect(server.process.output.contains("hook after 2 copies"), "\(server.process.output)")
+      #expect(!server.process.output.contains("hook after 1 copies"), "\(server.process.output)")
     }
   }
 }

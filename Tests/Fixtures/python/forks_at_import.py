@@ -3,7 +3,10 @@ import atexit
 import os
 import sys
 
+import nsgi
+
 ends = []
+nsgi.post_load(lambda: print(f"hook after {len(ends)} copies"))
 atexit.register(lambda: print(f"atexit of {'the server' if ends else 'a copy'}"))
 for leaves in (True, False):
     copy = os.fork()
