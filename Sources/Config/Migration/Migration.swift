@@ -120,6 +120,7 @@ extension Migration {
     let translation = GunicornTranslation(given, [:])
     for problem in translation.findings.problems { migration.note("TO DO \(problem)") }
     for loss in Loss.sentences(translation.findings.losses) { migration.note("LOST \(loss)") }
+    for warning in translation.findings.warnings { migration.note(warning) }
     let accepted = given.map(\.option).filter(\.isAccepted).map(\.setting)
     if !accepted.isEmpty {
       migration.note("always so, or without meaning: \(accepted.joined(separator: ", "))")
