@@ -487,7 +487,7 @@ def keep_threads_over_fork():
 class OwnModules:
     '''Finds modules that are embedded in the plugin, if the server offers them.'''
     names = ("uwsgi", "uwsgidecorators", "_uwsgi_shared", "_uwsgi_cache", "_uwsgi_table", "_uwsgi_signals",
-             "_uwsgi_clock")
+             "_uwsgi_clock", "_uwsgi_absent")
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         if name not in cls.names or ("server.uwsgi", "true") not in globals().get("said", ()):

@@ -114,6 +114,58 @@ import Testing
     #expect(!migrate("3").contains("cheaper"))
   }
 
+  @Test("a pattern of Unit's that is no prefix, and a fallback that is no application, are told of")
+  func unitsRoutes() {
+    func migrate(_ uri: String, _ rest: String) -> String {
+      Migration.unit(
+        "c.json",
+        converted: "unit\t1\tapplications\\ns\\nmodule\ts\nunit\t2\troutes\\n0\\nmatch\\nuri\t\(uri)\n"
+          + "unit\t3\troutes\\n0\\naction\\nshare\t/srv$uri\n"
+          + "unit\t4\troutes\\n0\\naction\\nfallback\\n\(rest)\n"
+      ).text
+    }
+    let plain = migrate("/static/*", "pass\tapplications/s")
+    #expect(plain.contains("static-map2 = /static=/srv\n") && !plain.contains("LOST"), "\(plain)")
+    for pattern in ["!/api/*", "*.css", "/a/*/b"] {
+      let text = migrate(pattern, "pass\tapplications/s")
+      #expect(text.contains("; LOST c.json:3: ") && text.contains("`\(pattern)`"), "\(text)")
+      #expect(!text.contains("static-map2"), "\(text)")
+    }
+    #expect(migrate("/s/*", "share\t/other$uri").contains("; LOST c.json:4: `routes.0.action.fallback.share"))
+  }
+
+  /// The settings of gunicorn's manual, with values as files have them.
+  static let gunicornSettings = """
+    bind backlog workers worker_class threads worker_connections max_requests max_requests_jitter timeout
+    graceful_timeout keepalive limit_request_line limit_request_fields limit_request_field_size reload
+    reload_engine reload_extra_files spew check_config print_config preload_app sendfile reuse_port chdir
+    daemon raw_env pidfile worker_tmp_dir user group umask initgroups tmp_upload_dir secure_scheme_headers
+    forwarded_allow_ips accesslog disable_redirect_access_to_syslog access_log_format errorlog loglevel
+    capture_output logger_class logconfig logconfig_dict logconfig_json syslog_addr syslog syslog_prefix
+    syslog_facility enable_stdio_inheritance statsd_host dogstatsd_tags statsd_prefix proc_name
+    default_proc_name pythonpath paste proxy_protocol proxy_allow_ips keyfile certfile ssl_version cert_reqs
+    ca_certs suppress_ragged_eofs do_handshake_on_connect ciphers raw_paste_global_conf
+    permit_obsolete_folding strip_header_spaces permit_unconventional_http_method
+    permit_unconventional_http_version casefold_http_method forwarder_headers header_map
+    """
+
+  @Test("each of gunicorn's settings becomes a line that names it, is told of, or is named as needless")
+  func everySetting() {
+    for name in Self.gunicornSettings.split(whereSeparator: \.isWhitespace).map(String.init) {
+      guard let option = GunicornOption.find(setting: name) else {
+        Issue.record("\(name) is unknown")
+        continue
+      }
+      // These say something together with others alone.
+      if ["worker_class", "worker_connections", "accesslog", "errorlog"].contains(name) { continue }
+      let value = option.takesValue ? "5" : "true"
+      let text = Migration.gunicorn([(name, [value])], path: "g.py", source: "\(name) = x\n").text
+      let isNamed = text.contains("g.py:1: \(name) =") || text.contains("meaning: \(name)\n")
+      #expect(isNamed, "\(name)\n\(text)")
+      #expect(!text.contains("\ncheck-config") && !text.contains("\nshow-config"), "\(text)")
+    }
+  }
+
   @Test func gunicorn() throws {
     let source =
       "import os\nbind = '0.0.0.0:8000'\nworkers = 3\nworker_class = 'gthread'\ndef post_fork(s, w): pass\n"

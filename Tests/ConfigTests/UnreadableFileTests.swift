@@ -18,6 +18,15 @@ import Testing
     #expect(error.description == sentence)
   }
 
+  @Test("files that include each other in several ways are told of once")
+  func circles() {
+    let files = [
+      "a.ini": "[uwsgi]\nini = b.ini\nini = a.ini\n", "b.ini": "[uwsgi]\ninclude = a.ini\ninclude = b.ini\n",
+    ]
+    let said = complaint("a.ini", files: files)
+    #expect(said.contains("the files include each other") && !said.contains("\n"), "\(said)")
+  }
+
   @Test("development is asked for in this server's own words: `debug` is a variable in those of uWSGI")
   func debug() throws {
     let file = "debug = true\nmodule = x\nhttp-socket = :1\n"

@@ -50,6 +50,19 @@ def _make_options():
 opt = _make_options()
 
 
+def _option(name, default=None):
+    '''The last value of an option, as bytes; the default for one without a value.'''
+    found = opt.get(name)
+    found = found[-1] if isinstance(found, list) else found
+    return found if isinstance(found, bytes) else default
+
+
+# The bytes of a head that fit; without the option the server's own bound.
+buffer_size = int(_option("buffer-size", b"65536")) if _option("buffer-size", b"0").isdigit() else 65536
+if "pidfile" in opt:
+    pidfile = _option("pidfile")
+
+
 def masterpid():
     '''The number of the master's process; 0 if there is none.'''
     return int(_shared.told("master") or 0)
@@ -334,62 +347,11 @@ def websocket_send_binary(message):
     _websocket_send(_BINARY, _bytes(message, "a message"))
 
 
-# What does not exist here, and what to use instead.
-_INSTEAD = {
-    "websocket_": "use websocket_handshake, websocket_recv, websocket_recv_nb, websocket_send and "
-    "websocket_send_binary",
-    "spool": "use a queue (Celery, RQ, Huey)", "send_to_spooler": "use a queue (Celery, RQ, Huey)",
-    "set_spooler_frequency": "use a queue (Celery, RQ, Huey)",
-    "mule_": "make it a program beside the server (attach-daemon), and use a queue",
-    "farm_": "make it a program beside the server (attach-daemon), and use a queue",
-    "in_farm": "make it a program beside the server (attach-daemon), and use a queue",
-    "install_mule_msg_hook": "make it a program beside the server (attach-daemon), and use a queue",
-    "queue_": "use a queue (Celery, RQ, Huey), or the cache (cache2)",
-    "sharedarea_": "use the cache (cache2), or multiprocessing.shared_memory",
-    "metric_": "use prometheus_client, or %(metric.requests) in log-format",
-    "rpc": "use HTTP", "register_rpc": "use HTTP", "call": "use HTTP", "send_message": "use HTTP",
-    "async_": "each request has a thread of its own: wait as usual",
-    "wait_fd_": "each request has a thread of its own: wait with select",
-    "suspend": "each request has a thread of its own: wait as usual",
-    "green_schedule": "each request has a thread of its own: wait as usual",
-    "sendfile": "return environ['wsgi.file_wrapper'](file)",
-    "offload": "return environ['wsgi.file_wrapper'](file)",
-    "chunked_read": "read environ['wsgi.input']: a chunked body is whole there",
-    "signal_wait": "use register_signal", "signal_received": "use register_signal",
-    "add_ms_timer": "use a thread that sleeps", "add_probe": "use a timer",
-    "listen_queue": "server ctl --json status has it", "logsize": "log-maxsize rotates the log",
-    "log_this_request": "log-5xx, log-slow or log-route choose lines",
-    "setprocname": "use procname or procname-prefix in the configuration",
-    "stop": "server ctl stop", "accepting": "a worker accepts from its start to its end",
-    "disconnect": "start a thread, and return", "close": "use socket", "connect": "use socket",
-    "connection_fd": "the connection is the server's", "is_connected": "use socket", "send": "use socket",
-    "recv": "use socket", "i_am_the_lord": "run one server, or choose by the database",
-    "lord_": "run one server, or choose by the database", "scrolls": "run one server",
-    "alarm": "write a line (uwsgi.log), and send it on with log-route", "snmp_": "use stats or metrics",
-    "parsefile": "use a format of Python's (json, pickle)", "get_option": "read uwsgi.opt",
-    "getoption": "read uwsgi.opt", "set_option": "change the configuration", "setoption":
-    "change the configuration", "request_id": "read environ['REQUEST_ID'] (request-id = true)",
-    "set_warning_message": "write a line (uwsgi.log)", "embedded_data": "read a file", "extract":
-    "read a file", "add_var": "change environ", "cl": "read environ['CONTENT_LENGTH']", "fcgi": "use HTTP",
-    "ready_fd": "systemd is told (sd_notify)", "grunt": "start a thread, or a process (multiprocessing)",
-    "sorry_i_need_to_block": "wait as usual", "route": "use route of the configuration",
-    "micros": "use time.time_ns", "request_context": "use contextvars", "cancel": "raise an exception",
-}
-
-
 def __getattr__(name):
     if name.startswith("cache_") and name[6:] in _CACHES:
         raise AttributeError(f"uwsgi.{name} needs a cache: add cache2 = name=default,items=1000")
-    word = next((one for one in sorted(_INSTEAD, key=len, reverse=True)
-                 if name == one or name.startswith(one) and (one[-1] == "_" or name[len(one)] == "_"
-                                                             or one == "spool")), None)
-    if word is None:
-        raise AttributeError(f"module 'uwsgi' has no attribute {name!r}")
-
-    def absent(*_, **__):
-        raise NotImplementedError(f"uwsgi.{name} is not there in this server: {_INSTEAD[word]}")
-    absent.__name__ = absent.__qualname__ = name
-    return absent
+    import _uwsgi_absent
+    return _uwsgi_absent.find(name)
 
 
 def _load_hook():

@@ -7,6 +7,9 @@ struct ConfigReader {
   /// The entries read, in order.
   var entries: [Entry] = []
   var findings = Findings()
+  /// Files include each other. No further ones are opened: each way into the circle would be told of again,
+  /// thousands of times where a file includes itself twice.
+  var isCircular = false
 
   /// How deep files may include each other; deeper counts as a circle. Precedent: OpenSSH `Include` 16.
   private static let depthMaximum = 16
@@ -32,6 +35,7 @@ struct ConfigReader {
   private mutating func open(
     _ value: String, _ wanted: ConfigFormat?, place: String, from parent: Place?
   ) {
+    if isCircular, parent != nil { return }
     do throws(ConfigError) {
       var (path, section) = Self.split(value)
       if path.isEmpty, section != nil, let parent { path = parent.path }
@@ -49,7 +53,10 @@ struct ConfigReader {
       take(
         sections.flatMap(\.lines),
         Place(path: path, section: section, format: format, dialect: dialect, depth: depth))
-    } catch { findings.problems.append(error) }
+    } catch {
+      if case .iniCircle = error { isCircular = true }
+      findings.problems.append(error)
+    }
   }
 
   /// `FILE:section`, unless what follows the last colon is part of the path.

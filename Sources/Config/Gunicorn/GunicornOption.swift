@@ -36,6 +36,11 @@ struct GunicornOption: Sendable {
     self.meaning = meaning
   }
 
+  /// Whether it has no effect here and needs none.
+  var isAccepted: Bool {
+    if case .accepted = meaning { true } else { false }
+  }
+
   /// The row of a name with its dashes.
   static func find(_ written: String) -> GunicornOption? {
     all.first { $0.names.contains(written) }

@@ -101,6 +101,11 @@ struct GunicornTranslation {
     }
     if let timeout {
       pairs.append((timeout.written, "harakiri", timeout.value))
+      if !isSync, timeout.value != "0" {
+        findings.warnings.append(
+          "`\(timeout.written) \(timeout.value)`: a request that takes longer is cancelled and gets 504; in "
+            + "such workers gunicorn lets it go on; --timeout 0 does too")
+      }
     } else if isSync {
       pairs.append(("--timeout", "harakiri", "30"))
     }

@@ -120,10 +120,19 @@ extension Migration {
     let translation = GunicornTranslation(given, [:])
     for problem in translation.findings.problems { migration.note("TO DO \(problem)") }
     for loss in Loss.sentences(translation.findings.losses) { migration.note("LOST \(loss)") }
+    for warning in translation.findings.warnings { migration.note(warning) }
+    let accepted = given.map(\.option).filter(\.isAccepted).map(\.setting)
+    if !accepted.isEmpty {
+      migration.note("always so, or without meaning: \(accepted.joined(separator: ", "))")
+    }
     if application == nil {
       migration.note("TO DO write the application's module below, as in module = shop.wsgi")
     }
     for option in translation.options(serving: application ?? "MODULE:APP", beside: []) {
+      if case .action = option.spec.shape {
+        migration.note("LOST \(option.written) …: write --\(option.spec.name) on the command line")
+        continue
+      }
       let isOwn = option.written.hasPrefix("--")
       migration.add(option.spec.name, option.value, from: isOwn ? nil : "was \(option.written) …")
     }

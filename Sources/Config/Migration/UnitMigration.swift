@@ -175,22 +175,22 @@ extension Migration {
         let directory =
           share.value.range(ofBytes: "$uri").map { String(share.value[..<$0.lowerBound]) }
           ?? share.value
-        let quoted =
-          "was \(path):\(share.line): `\(share.path.joined(separator: ".")) = \(share.value)`"
-        if uris.isEmpty { add("check-static", directory, from: quoted) }
+        let quoted = "\(path):\(share.line): `\(share.path.joined(separator: ".")) = \(share.value)`"
+        if uris.isEmpty { add("check-static", directory, from: "was \(quoted)") }
         for uri in uris {
+          guard Self.isPrefix(uri.value) else {
+            note("LOST \(quoted): no prefix stands for `\(uri.value)`; write it in the front end")
+            continue
+          }
           var prefix = uri.value
           while prefix.hasSuffix("*") || prefix.hasSuffix("/") { prefix.removeLast() }
-          add("static-map2", "\(prefix.isEmpty ? "/" : prefix)=\(directory)", from: quoted)
+          add("static-map2", "\(prefix.isEmpty ? "/" : prefix)=\(directory)", from: "was \(quoted)")
         }
       }
       for value in values where !shares.contains(where: { $0.path == value.path }) {
-        let place = value.path.dropFirst(2).prefix(2)
-        if shares.isEmpty == false, ["match", "action"].contains(place.first ?? ""),
-          ["uri", "fallback"].contains(place.last ?? "")
-        {
-          continue
-        }
+        let place = value.path.dropFirst(2)
+        let isTaken = place.starts(with: ["match", "uri"]) || place == ["action", "fallback", "pass"]
+        if !shares.isEmpty && isTaken { continue }
         if place == ["action", "pass"] { continue }
         note(
           "LOST \(path):\(value.line): `\(value.path.joined(separator: ".")) = \(value.value)`: write "
@@ -198,5 +198,11 @@ extension Migration {
         )
       }
     }
+  }
+
+  /// Whether a pattern of Unit's stands for all paths below one: `/static/*`, and not `!/api/*` or `*.css`.
+  private static func isPrefix(_ pattern: String) -> Bool {
+    let bytes = pattern.utf8
+    return bytes.first == Ascii.slash && !bytes.dropLast().contains(UInt8(ascii: "*"))
   }
 }

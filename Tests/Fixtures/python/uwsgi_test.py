@@ -294,6 +294,30 @@ class Signals(unittest.TestCase):
         os.read(signals.reading, 1 << 16)
 
 
+# The functions of uWSGI 2.0 and 2.1's module, with and without its optional parts.
+NAMES = """
+    accepting add_cron add_file_monitor add_ms_timer add_rb_timer add_timer add_var alarm async_connect
+    async_sleep cache_clear cache_dec cache_del cache_div cache_exists cache_get cache_inc cache_keys
+    cache_mul cache_num cache_set cache_update call chunked_read chunked_read_nb cl close connect
+    connection_fd disconnect embedded_data extract farm_get_msg farm_msg get_logvar green_schedule
+    headers_sent i_am_the_lord i_am_the_spooler in_farm install_mule_msg_hook is_connected is_locked
+    listen_queue lock log log_this_request logsize lord_scroll masterpid mem metric_dec metric_div
+    metric_get metric_inc metric_mul metric_set metric_set_max metric_set_min micros mule_get_msg
+    mule_id mule_msg mule_msg_recv_size offload parsefile queue_get queue_last queue_pop queue_pull
+    queue_pull_slot queue_push queue_set queue_slot ready ready_fd recv register_rpc register_signal
+    reload request_id route rpc rpc_list scrolls send send_to_spooler sendfile set_logvar
+    set_spooler_frequency set_user_harakiri set_warning_message setprocname sharedarea_dec16
+    sharedarea_inc64 sharedarea_memoryview sharedarea_object sharedarea_read sharedarea_read32
+    sharedarea_readfast sharedarea_rlock sharedarea_unlock sharedarea_update sharedarea_wait
+    sharedarea_wlock sharedarea_write signal signal_received signal_registered signal_wait
+    snmp_set_community snmp_set_counter32 snmp_set_counter64 snmp_set_gauge sorry_i_need_to_block spool
+    spooler_get_task spooler_jobs spooler_pid spooler_pids stop suspend total_requests unlock
+    wait_fd_read wait_fd_write websocket_handshake websocket_recv websocket_recv_nb websocket_send
+    websocket_send_binary websocket_send_binary_from_sharedarea websocket_send_from_sharedarea worker_id
+    workers
+"""
+
+
 class Names(unittest.TestCase):
     def test_what_is_not_there_says_what_to_use(self):
         for name in ("ready_fd", "request_context", "chunked_read_nb", "spooler_jobs", "mule_get_msg",
@@ -302,6 +326,26 @@ class Names(unittest.TestCase):
             with self.assertRaisesRegex(NotImplementedError, f"uwsgi.{name} is not there in this server"):
                 getattr(uwsgi, name)()
         self.assertEqual((uwsgi.unbit, uwsgi.mode, uwsgi.spoolers), (False, None, ()))
+
+    def test_every_function_of_uwsgis_is_there_or_says_what_to_use(self):
+        for name in NAMES.split():
+            found = getattr(uwsgi, name)
+            self.assertTrue(callable(found), name)
+            if name in vars(uwsgi):
+                continue
+            with self.assertRaisesRegex(NotImplementedError, f"uwsgi.{name} is not there in this server: ."):
+                found()
+        with self.assertRaisesRegex(AttributeError, "no attribute 'no_such_name'"):
+            uwsgi.no_such_name
+
+    def test_values_are_those_of_the_configuration_or_say_what_to_use(self):
+        self.assertEqual(uwsgi.buffer_size, 32768)
+        self.assertEqual(uwsgi.pidfile, b"/run/x.pid")
+        for name in "magic_table", "sockets", "env", "start_response", "applist", "fastfuncs":
+            self.assertFalse(hasattr(uwsgi, name), name)
+            self.assertEqual(getattr(uwsgi, name, 5), 5)
+            with self.assertRaisesRegex(NotImplementedError, f"uwsgi.{name} is not there in this server: ."):
+                getattr(uwsgi, name)
 
     def test_a_function_may_be_for_one_worker(self):
         import uwsgidecorators

@@ -7,7 +7,7 @@ import types
 
 FILES = {"uwsgi": "module.py", "uwsgidecorators": "decorators.py", "_uwsgi_shared": "shared.py",
          "_uwsgi_cache": "cache.py", "_uwsgi_table": "table.py", "_uwsgi_signals": "signals.py",
-         "_uwsgi_clock": "clock.py"}
+         "_uwsgi_clock": "clock.py", "_uwsgi_absent": "absent.py"}
 FIRST = 90112
 lines = []
 
@@ -25,7 +25,8 @@ def begin(folder=sys.argv[1]):
                    ("server.cache", f"{FIRST + 180224} 2961408 20000 64 32 0 big"),
                    ("server.cache", f"{FIRST + 3141632} 2961408 20000 64 32 1 biglru"),
                    ("server.opt", "processes=2"), ("server.opt", "a=b"), ("server.opt", "a=c"),
-                   ("server.opt", "vacuum")]
+                   ("server.opt", "vacuum"), ("server.opt", "buffer-size=32768"),
+                   ("server.opt", "pidfile=/run/x.pid")]
     sys.modules["_nsgi"] = module
 
     class Finder:
