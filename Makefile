@@ -115,6 +115,7 @@ bench-quick: ## the same, a few workloads in less than two minutes: a look, no c
 
 bench-swap: ## time swaps under load, rolling and in place, and what requests notice of them
 	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@bench/build.sh
 	@python3 bench/swap.py $(ARGS)
 

@@ -1,5 +1,7 @@
 """How long a swap takes from command to commit, and what requests notice: the generator's percentiles with
-and without swaps, interleaved. Rolling and in place; run by `make bench-swap`.
+and without swaps, interleaved. Rolling and in place; run by `make bench-swap`. Then what a replay of 200
+requests adds to a swap, and what a request costs while replays are off and on (bench/budget.py). Ends with 1
+if a replay adds more than 2 s, or a budget does not hold.
 
 The two builds are apps/bench compiled twice. The server has one worker on CPU 0 beside its master, the
 generator is on CPU 1 with `server ctl`.
@@ -9,6 +11,7 @@ import json
 import shlex
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -86,6 +89,10 @@ def row(mode: str, result: dict) -> str:
 
 
 REPLAYED = 200
+# A replay of so many may add so many milliseconds to a swap.
+MOST_MORE = 2000
+# Of bench/budgets: a request while nothing is remembered, and while it is.
+BUDGETS = ["http_keep_full", "http_keep_replay"]
 
 
 def replays(mode: str, rounds: int, directory: Path) -> tuple[list[float], list[float]]:
@@ -118,23 +125,47 @@ def replay_row(mode: str, plain: list[float], replayed: list[float]) -> str:
   return f"| {mode} | {len(replayed)} | {without:.0f} | {given:.0f} | {given - without:.0f} |"
 
 
-def main() -> None:
-  """Prints the table."""
-  parser = argparse.ArgumentParser(description=__doc__)
-  parser.add_argument("--rounds", type=int, default=5)
-  parser.add_argument("--seconds", type=float, default=4, help="of load in each half of a round")
-  arguments = parser.parse_args()
+def show_load(rounds: int, seconds: float) -> None:
+  """The first table."""
   print("| swap | swaps | ms (median) | ms (most) | p50 µs without / with | p99 µs | p999 µs | errors |")
   print("|---|--:|--:|--:|--:|--:|--:|--:|")
   for mode in ("rolling", "in-place"):
     with tempfile.TemporaryDirectory() as directory:
-      print(row(mode, measure(mode, arguments.rounds, arguments.seconds, Path(directory))), flush=True)
+      print(row(mode, measure(mode, rounds, seconds, Path(directory))), flush=True)
+
+
+def show_replays(rounds: int) -> bool:
+  """The second table; whether a replay adds no more than it may."""
+  most = 0.0
   print(f"\n| swap, {REPLAYED} requests replayed | swaps | ms without | ms with | ms more |")
   print("|---|--:|--:|--:|--:|")
   for mode in ("rolling", "in-place"):
     with tempfile.TemporaryDirectory() as directory:
-      print(replay_row(mode, *replays(mode, arguments.rounds, Path(directory))), flush=True)
+      plain, replayed = replays(mode, rounds, Path(directory))
+      most = max(most, statistics.median(replayed) - statistics.median(plain))
+      print(replay_row(mode, plain, replayed), flush=True)
+  if most > MOST_MORE:
+    print(f"a replay adds {most:.0f} ms, and may add {MOST_MORE}")
+  return most <= MOST_MORE
+
+
+def main() -> int:
+  """Prints the tables; 1 if a limit does not hold."""
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument("--rounds", type=int, default=5)
+  parser.add_argument("--seconds", type=float, default=4, help="of load in each half of a round")
+  parser.add_argument("--only", choices=["load", "replay", "budgets"], help="one of the three parts")
+  arguments = parser.parse_args()
+  holds = True
+  if arguments.only in (None, "load"):
+    show_load(arguments.rounds, arguments.seconds)
+  if arguments.only in (None, "replay"):
+    holds = show_replays(arguments.rounds)
+  if arguments.only in (None, "budgets"):
+    print(flush=True)
+    holds = subprocess.run([str(ROOT / "bench/budget.sh"), *BUDGETS]).returncode == 0 and holds
+  return 0 if holds else 1
 
 
 if __name__ == "__main__":
-  main()
+  sys.exit(main())

@@ -6,8 +6,8 @@ import Glibc
 
 /// The extension `draft.keep/1` (docs/NSGI.md).
 private struct KeepTable {
-  /// Writes what the application is made from to a descriptor: 1; 0 if that cannot be kept, with the reason
-  /// in `boot.error`, which is empty if no part of it is there.
+  /// Writes what the application is made from to a descriptor: 1, with what is left out in `boot.error`; 0 if
+  /// that cannot be kept, with the reason there, which is empty if no part of it is there.
   let keep: @convention(c) (UnsafePointer<nsgi_boot>?, Int32) -> Int32
 }
 
@@ -20,7 +20,8 @@ enum Keep {
       to: KeepTable { boot, descriptor in
         guard let boot else { return 0 }
         do throws(LoadFailure) {
-          try Keep.write(PythonOptions(boot.pointee.options), to: descriptor)
+          let leftOut = try Keep.write(PythonOptions(boot.pointee.options), to: descriptor)
+          LoadFailure(leftOut).write(to: boot.pointee.error, boot.pointee.error_cap)
           return 1
         } catch {
           error.write(to: boot.pointee.error, boot.pointee.error_cap)
@@ -34,8 +35,9 @@ enum Keep {
   static let mostFiles = 10_000
   static let mostBytes = 32 << 20
 
-  /// Writes the files below the directories in which the application's modules are searched for.
-  private static func write(_ options: PythonOptions, to descriptor: Int32) throws(LoadFailure) {
+  /// Writes the files below the directories in which the application's modules are searched for; returns what
+  /// is left out, in words.
+  private static func write(_ options: PythonOptions, to descriptor: Int32) throws(LoadFailure) -> String {
     let script = options.file.map { absolute(file(in: $0)) }
     let roots = roots(options, script)
     let module = (options.module ?? "").prefix { $0 != ":" && $0 != "." }
@@ -43,17 +45,32 @@ enum Keep {
       script.map { System.parent($0) == root }
         ?? ["\(root)/\(module).py", "\(root)/\(module)/"].contains { System.status($0) != nil }
     }
-    // An installed package, or nothing at all, which loading it will report.
-    guard let home else { throw LoadFailure("") }
+    guard let home else {
+      // An installed package, or nothing at all, which loading it will report.
+      guard let archive = roots.first(where: isFile) else { throw LoadFailure("") }
+      throw LoadFailure("modules in archives are not copied: \(archive)")
+    }
     var collection = ModuleCollection()
+    var leftOut: [String] = []
     if let script { collection.add(script) }
     // The one with the application comes first: others are left out if they are too much.
     for root in [home] + roots.filter({ $0 != home }) {
+      guard !isFile(root) else {
+        leftOut.append("the archive \(root)")
+        continue
+      }
       do throws(LoadFailure) { try collection.add(below: root) } catch {
         if root == home { throw error }
+        leftOut.append("modules below \(root), because \(error.sentence)")
       }
     }
     try collection.write(to: descriptor)
+    if collection.others > 0 { leftOut.append("\(collection.others) files that are no modules in Python") }
+    return leftOut.joined(separator: ", ")
+  }
+
+  private static func isFile(_ path: String) -> Bool {
+    System.status(path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
   }
 
   /// Where Python searches for modules first, as bootstrap.py arranges it (`add_path`).
@@ -95,6 +112,8 @@ private struct ModuleCollection {
   private var known: Set<String> = []
   /// Where the paths of each tree begin; the first tree is the application's own, with its script.
   private var starts = [0]
+  /// Files of other kinds in the directories of the trees: templates, data, modules in C.
+  private(set) var others = 0
 
   /// The most directory entries that are examined below one root.
   private static let mostEntries = 20_000
@@ -112,7 +131,7 @@ private struct ModuleCollection {
   mutating func add(below root: String) throws(LoadFailure) {
     guard root != "/" else { throw LoadFailure("its directory is /, of which no copies are kept") }
     var (rest, entries, seen) = ([(root, 0)], 0, Set<[Int]>())
-    var found: [String] = []
+    var (found, besides) = ([String](), 0)
     while let (directory, depth) = rest.popLast() {
       guard let status = System.status(directory),
         seen.insert([Int(status.st_dev), Int(status.st_ino)]).inserted
@@ -128,12 +147,15 @@ private struct ModuleCollection {
       for name in names.sorted() where !name.hasPrefix(".") && !Self.foreign.contains(name) {
         if name.hasSuffix(".py") {
           found.append("\(directory)/\(name)")
-        } else if depth < Self.mostDepth, !name.contains("."), isDirectory("\(directory)/\(name)") {
+        } else if !isDirectory("\(directory)/\(name)") {
+          besides += 1
+        } else if depth < Self.mostDepth, !name.contains(".") {
           rest.append(("\(directory)/\(name)", depth + 1))
         }
       }
     }
     for path in found { add(path) }
+    others += besides
     starts.append(paths.count)
   }
 

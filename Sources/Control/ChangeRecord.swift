@@ -22,7 +22,8 @@ public struct ChangeRecord: Equatable, Sendable {
     public var kind: Kind
     /// The signal or the path; empty without.
     public var detail: String
-    /// For `ctl`: user and process at the socket's other end when it connected; -1 for others.
+    /// For `ctl`: user and process at the socket's other end when it connected. For a signal: those that
+    /// have sent it, if the kernel vouches for them. -1 for others.
     public var (user, process): (Int, Int)
 
     /// A cause without a process that can be named.
@@ -37,10 +38,10 @@ public struct ChangeRecord: Equatable, Sendable {
       (self.user, self.process) = (user, process)
     }
 
-    /// "ctl of user 0 (pid 4711)".
+    /// "ctl of user 0 (pid 4711)", "signal SIGHUP of user 0 (pid 1)", "touch /srv/reload".
     public var words: String {
-      if kind == .ctl, process >= 0 { return "ctl of user \(user) (pid \(process))" }
-      return detail.isEmpty ? kind.rawValue : "\(kind.rawValue) \(detail)"
+      let name = detail.isEmpty ? kind.rawValue : "\(kind.rawValue) \(detail)"
+      return process >= 0 ? "\(name) of user \(user) (pid \(process))" : name
     }
   }
 

@@ -99,6 +99,17 @@ enum System: ParentSystem {
     return number == 0 ? nil : number
   }
 
+  /// The next signal, and the user and the process that have sent it, if the kernel vouches for them; nil
+  /// when none is there. The corresponding C function is `read` (signalfd(2)).
+  static func nextSignalAndSender(_ fd: Int32) -> (number: Int32, sender: (user: Int, process: Int)?)? {
+    var (user, process): (uid_t, pid_t) = (0, 0)
+    let number = clinux_next_signal_from(fd, &user, &process)
+    guard number != 0 else { return nil }
+    let sender: (user: Int, process: Int)? =
+      process > 0 ? (user: Int(user), process: Int(process)) : nil
+    return (number: number, sender: sender)
+  }
+
   /// A descriptor that reports files that appear in directories. EMFILE from this call means the user's limit
   /// (inotify(7)); if this process has no descriptor left, `fcntl` reports it. The corresponding C function
   /// is `inotify_init1`.

@@ -43,6 +43,7 @@ struct ReplayCourse {
   mutating func run(_ requests: [ReplayRequest]) {
     let end = clock() &+ UInt64(Limits.replaySeconds * 1e9)
     var before = targets.map(\.residentBytes)
+    var last: (request: String, place: Int)?
     for (index, request) in requests.enumerated() {
       guard let place = apps.firstIndex(of: request.app) else { continue }
       reports[place].remembered += 1
@@ -53,8 +54,22 @@ struct ReplayCourse {
       // Memory is touched for the first time by the first ones.
       if index == requests.count / 4 { before = targets.map(\.residentBytes) }
       replay(request, place)
+      last = (request.line, place)
     }
+    if let last, !new.isAlive { noteEnd(after: last.request, last.place) }
     if targets.allSatisfy(\.isAlive) { weigh(since: before) }
+  }
+
+  /// The new build's process has ended. If it did so while it was answering, that is known already; if the
+  /// others have ended too, it says nothing about the new build.
+  private mutating func noteEnd(after request: String, _ place: Int) {
+    let isKnown = reports.contains { $0.differences.contains(where: \.isWorse) }
+    guard !isKnown, usual.allSatisfy(\.isAlive) else { return }
+    reports[place].differing += 1
+    reports[place].add(
+      .init(
+        .status, isWorse: true, request: request,
+        text: "is as far as it came: its process ended afterwards, while nothing was asked of it"))
   }
 
   private mutating func replay(_ request: ReplayRequest, _ place: Int) {

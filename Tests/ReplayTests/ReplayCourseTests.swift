@@ -96,6 +96,25 @@ import Testing
     #expect(refusal?.hasPrefix("GET /b was answered with nothing (its process died") == true, "\(report)")
   }
 
+  @Test("so is one whose process ends while nothing is asked of it, unless those of the others end too")
+  func diesBetweenRequests() {
+    for isAlone in [true, false] {
+      let (other, new) = (build(), build())
+      let one = build { line, _ in
+        if line == "GET /b" { (new.isAlive, other.isAlive) = (false, isAlone) }
+        return nil
+      }
+      var course = course(one, other, new)
+      course.run(requests)
+      let report = course.reports[0]
+      #expect(report.replayed == 2 && report.skipped == 2, "\(report)")
+      #expect(report.differing == (isAlone ? 1 : 0), "\(report)")
+      let refusal = ReplayGate().refusal(report)
+      #expect((refusal != nil) == isAlone, "\(report)")
+      if isAlone { #expect(refusal?.hasPrefix("GET /b is as far as it came") == true, "\(report)") }
+    }
+  }
+
   @Test("what the previous build does not answer is left out")
   func unanswered() {
     let other = build { line, _ in line == "GET /b" ? noAnswer("not within 5000 ms") : nil }

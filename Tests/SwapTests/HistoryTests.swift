@@ -39,6 +39,10 @@ extension Swaps {
       #expect(causes(records[2])[0]["kind"] as? String == "watch")
       #expect(causes(records[2])[0]["detail"] as? String == server.app)
       #expect(causes(records[3])[0]["detail"] as? String == "SIGHUP")
+      // The kernel says who has sent it: this process.
+      #expect(causes(records[3])[0]["uid"] as? Int == Int(getuid()), "\(records[3])")
+      #expect(causes(records[3])[0]["pid"] as? Int == Int(getpid()), "\(records[3])")
+      #expect(causes(records[2])[0]["pid"] is NSNull, "a file has no process: \(records[2])")
       for record in records {
         let at = record["at"] as? Int ?? 0
         #expect((began...Int(Date().timeIntervalSince1970)).contains(at), "\(record)")
@@ -55,6 +59,7 @@ extension Swaps {
       #expect(try history(server, ["/"]).count < records.count, "only what changed the application")
       let text = try server.ctl("history").output
       #expect(text.contains("rollback by ctl of user \(getuid()) (pid "), "\(text)")
+      #expect(text.contains("by signal SIGHUP of user \(getuid()) (pid \(getpid())): "), "\(text)")
       #expect(
         text.contains("  / generation 1 (build ") && text.contains(" -> generation 2 (build "), "\(text)")
       #expect(try server.stop() == .status(0), "\(server.log)")

@@ -115,6 +115,19 @@ static inline int clinux_next_signal(int fd) {
   struct signalfd_siginfo info;
   return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
+/* The same, with who has sent it: only where the kernel has filled that in (kill, tgkill), because sigqueue
+ * lets the sender write what it likes. The process is 0 where it is unknown, or in no namespace of ours. */
+static inline int clinux_next_signal_from(int fd, uid_t *user, pid_t *process) {
+  struct signalfd_siginfo info;
+  *user = 0;
+  *process = 0;
+  if (read(fd, &info, sizeof info) != (ssize_t)sizeof info) return 0;
+  if (info.ssi_code == SI_USER || info.ssi_code == SI_TKILL) {
+    *user = (uid_t)info.ssi_uid;
+    *process = (pid_t)info.ssi_pid;
+  }
+  return (int)info.ssi_signo;
+}
 /* Makes a peer that is gone (SIGPIPE) and a file at its maximum size (SIGXFSZ, `ulimit -f`) errors of the
  * call. Uses a handler that does nothing: started programs then find both signals at their defaults, which
  * they would not if they were ignored. */

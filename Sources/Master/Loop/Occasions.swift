@@ -5,7 +5,8 @@ extension Master {
   /// A descriptor is ready.
   func handle(_ fd: Int32) {
     switch sources[fd] {
-    case .signals: while let signal = System.nextSignal(fd) { signalled(signal) }
+    case .signals:
+      while let signal = System.nextSignalAndSender(fd) { signalled(signal.number, by: signal.sender) }
     case .workerEnd(let id): workerEnded(id)
     case .workerLink(let id): workerSpeaks(id)
     case .zygoteEnd(let number): zygoteEnded(number)

@@ -4,9 +4,13 @@ import Glibc
 
 /// What signals ask the master to do.
 extension Master {
-  func signalled(_ signal: Int32) {
+  /// `sender`: nil if nobody vouches for it.
+  func signalled(_ signal: Int32, by sender: (user: Int, process: Int)?) {
     switch signal {
-    case SIGHUP: inform(.asked(.reload(cause: "SIGHUP"), by: nil, cause: .init(.signal, "SIGHUP")))
+    case SIGHUP:
+      var cause = ChangeRecord.Cause(.signal, "SIGHUP")
+      if let sender { (cause.user, cause.process) = (sender.user, sender.process) }
+      inform(.asked(.reload(cause: "SIGHUP"), by: nil, cause: cause))
     case SIGUSR1: _ = reopenLogs()
     default:
       if hasHandedOver { stopPrograms() }

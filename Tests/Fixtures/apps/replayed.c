@@ -6,6 +6,7 @@
  *   /page     a page with a token              SLOW=n         /slow waits n microseconds
  *   /field    a field with a random value      FIELD='"b"'    the value of another one
  *   /status   200                              CRASHES        /crash aborts
+ *   /gzip     the page, as gzip has it
  *   /slow, /crash   a text                     FAILS_IN_REPLAY   load() fails where it is only tried
  *   /count    how many requests this process   GROWS=n        each request fills n KiB more
  *             has answered
@@ -57,6 +58,21 @@ static int page(char *text, size_t cap) {
     token, rest, PRICE, now);
 }
 
+/* RFC 1952: a head, one block that is stored as it is (RFC 1951), and eight bytes that nobody checks. */
+static int gzip_page(char *text, size_t cap) {
+  char plain[512];
+  int n = page(plain, sizeof plain);
+  unsigned char head[] = {
+    0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, (unsigned char)n, (unsigned char)(n >> 8), (unsigned char)~n,
+    (unsigned char)(~n >> 8),
+  };
+  if (sizeof head + (size_t)n + 8 > cap) return 0;
+  memcpy(text, head, sizeof head);
+  memcpy(text + sizeof head, plain, (size_t)n);
+  memset(text + sizeof head + n, 0, 8);
+  return (int)sizeof head + n + 8;
+}
+
 static int answer(const nsgi_request *request, int status, const char *type, const char *text, int n) {
   char value[32];
   int count = snprintf(value, sizeof value, "%llx", number());
@@ -66,6 +82,10 @@ static int answer(const nsgi_request *request, int status, const char *type, con
   };
   /* Only one path has noise in its head. */
   size_t number_of_fields = strcmp(request->path_info.p, "/field") ? 2 : 3;
+  if (!strcmp(request->path_info.p, "/gzip")) {
+    fields[2] = (nsgi_pair){NSGI_STR("Content-Encoding"), NSGI_STR("gzip")};
+    number_of_fields = 3;
+  }
   return host->respond(request->id, status, fields, number_of_fields, text, (size_t)n);
 }
 
@@ -91,6 +111,8 @@ static int call(void *state, const nsgi_request *request) {
   if (!strcmp(path, "/json"))
     return answer(request, status, "application/json", text, json(text, sizeof text));
   if (!strcmp(path, "/page")) return answer(request, status, "text/html", text, page(text, sizeof text));
+  if (!strcmp(path, "/gzip"))
+    return answer(request, status, "text/html", text, gzip_page(text, sizeof text));
   int n = strcmp(path, "/count") ? snprintf(text, sizeof text, "It costs %d.\n", PRICE)
                                  : snprintf(text, sizeof text, "%ld requests\n", count);
   return answer(request, status, "text/plain", text, n);

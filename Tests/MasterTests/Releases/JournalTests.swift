@@ -83,9 +83,13 @@ import Testing
   @Test("records cross to the next master as they are, whatever is in them")
   func crossing() throws {
     let strange = "a \u{1b}[2J=%20\n\"x\" ü"
+    var signal = ChangeRecord.Cause(.signal, "SIGHUP")
+    #expect(signal.words == "signal SIGHUP")
+    (signal.user, signal.process) = (0, 1)
+    #expect(signal.words == "signal SIGHUP of user 0 (pid 1)")
     var records = [
       ChangeRecord(
-        change: "swap", at: 1_800_000_000, causes: [client, .init(.touch, "/srv/\(strange)")],
+        change: "swap", at: 1_800_000_000, causes: [client, .init(.touch, "/srv/\(strange)"), signal],
         moves: [
           .init(mount: "/\(strange)", from: .init(1, ""), to: .init(2, "3f2a")),
           .init(mount: "", from: .init(), to: .init(1, "77")),

@@ -78,6 +78,12 @@ enum Drill {
     }
   }
 
+  /// Processes that a process has started and that have not ended.
+  static func children(of pid: pid_t) throws -> [pid_t] {
+    let (_, output) = try ChildProcess.run("/bin/ps", ["-o", "pid=", "--ppid", "\(pid)"])
+    return output.split(whereSeparator: \.isWhitespace).compactMap { pid_t($0) }
+  }
+
   static func waitForEnd(of pid: pid_t, _ server: SupervisedServer) throws {
     try Deadline.usual.wait(for: "the end of \(pid)", output: { server.log }) {
       ProcessUsage.isAlive(pid) ? nil : ()

@@ -6,12 +6,6 @@ import Testing
 
 extension Swaps {
   @Suite struct LeftBehindDrills {
-    /// Processes that a process has started and that have not ended.
-    private static func children(of pid: pid_t) throws -> [pid_t] {
-      let (_, output) = try ChildProcess.run("/bin/ps", ["-o", "pid=", "--ppid", "\(pid)"])
-      return output.split(whereSeparator: \.isWhitespace).compactMap { pid_t($0) }
-    }
-
     @Test(
       "a stop while the new server still loads ends it with its workers, and all names go",
       arguments: Drill.loops)
@@ -35,7 +29,7 @@ extension Swaps {
       try Deadline.usual.wait(for: "a worker of the new server", output: { server.log }) {
         access(held + ".here", F_OK) == 0 ? () : nil
       }
-      let others = try Self.children(of: heir)
+      let others = try Drill.children(of: heir)
       #expect(!others.isEmpty)
       #expect(try server.stop() == .status(0), "\(server.log)")
       // Who connects while the last of them ends meets that end.

@@ -207,19 +207,19 @@ struct RuntimeProgram {
     }
   }
 
-  /// Has the runtime of an application copy what it would make it from into a file; if it cannot, a remark
-  /// says why.
+  /// Has the runtime of an application copy what it would make it from into a file; a remark says what is
+  /// left out, or why nothing is kept.
   func keep(_ build: Orders.Build, into output: Int32) -> (isKept: Bool, remark: String) {
     guard let asked = Asked(build, settings, search) else { return (false, "its runtime is not there") }
     let words = answer(asked, "draft.keep/1") { found, boot, words in
-      // The reason follows the first byte, which says whether there is one.
+      // The remark follows the first byte, which says which of the two it is.
+      words[1] = 0
       var told = boot.pointee
       (told.error, told.error_cap) = (words.baseAddress! + 1, words.count - 2)
       let isKept = withUnsafePointer(to: told) {
         found.assumingMemoryBound(to: KeepTable.self).pointee.keep($0, output) != 0
       }
       words[0] = CChar(bitPattern: isKept ? UInt8(ascii: "+") : UInt8(ascii: "-"))
-      if isKept { words[1] = 0 }
       return strlen(words.baseAddress!) + 1
     }
     let word = words.first ?? ""

@@ -105,6 +105,11 @@ public enum StageRole {
         "no copies of the modules of \(wanted.path) are kept (\(kept.remark)): workers that are started "
           + "later load what lies there then, and no build of it can be brought back")
     }
+    if kept.isKept, !kept.remark.isEmpty {
+      Log.shared.info(
+        "the modules of \(wanted.path) are kept with its build; read from where they lie, after a rollback "
+          + "too: \(kept.remark)")
+    }
     return kept.isKept
   }
 
