@@ -24,7 +24,6 @@ final class Worker: @unchecked Sendable {
   var blocks: BlockPool
   /// Bytes that were freed outside the pool, counted by any thread; decides when memory is given back.
   let churn = Atomic<Int>(0)
-  var relief = Relief()
   let webSockets: WebSockets
   /// Links to other workers, for messages of topics.
   let topicLinks: TopicLinks
