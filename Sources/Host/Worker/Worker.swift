@@ -39,9 +39,7 @@ final class Worker: @unchecked Sendable {
   /// Work for this turn or the next.
   var rounds = Rounds()
   /// io_uring, while the leader has a ring.
-  var ring = Ring()
-  /// When there is one.
-  var tenure: RingTenure
+  var ring: Ring
   /// Monotonic nanoseconds at the beginning of this turn of the loop.
   var now: UInt64
   var date: DateField
@@ -102,8 +100,10 @@ final class Worker: @unchecked Sendable {
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
     if settings.eventLoop == .ioUring { try Ring.probe() }
-    tenure = RingTenure(
-      isAllowed: settings.eventLoop != .epoll && !settings.isCGI, restSeconds: limits.ringRestSeconds / 2)
+    ring = Ring(
+      RingTenure(
+        isAllowed: settings.eventLoop != .epoll && !settings.isCGI,
+        restSeconds: limits.ringRestSeconds / 2))
     timers = TimerWheel(now: now)
     callWatch = try CallWatch(settings.limits)
     inbox = try Inbox()
@@ -228,7 +228,7 @@ final class Worker: @unchecked Sendable {
     if !rounds.messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
     if leading.hasQueues, serveQueues() == .handedOff { return .handedOff }
     if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
-    if now >= tenure.due { takeUpRing() }
+    if now >= ring.tenure.due { takeUpRing() }
     if !rounds.carriers.isEmpty { sendCarriers() }
     let count =
       ring.isOpen
