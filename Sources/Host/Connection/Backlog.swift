@@ -27,6 +27,18 @@ struct Acceptor {
   let webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
     $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
   }
+  /// Records of connections that are HTTP/2 streams: nobody accepted them.
+  private var streams = 0
+
+  init(presented: Presented) { self.presented = presented }
+
+  mutating func streamBegan() { streams += 1 }
+
+  mutating func streamEnded() { streams -= 1 }
+
+  /// How many of so many records are accepted connections.
+  @inline(__always)
+  func accepted(of records: Int) -> Int { records - streams }
 }
 
 /// There is no room for more clients: they stay in the backlog, where the kernel holds them, until there is.

@@ -129,7 +129,7 @@ extension Worker {
     record.multiplexer = multiplexer
     record.outlet.pointee.isStream = true
     multiplexer.pointee.streams.append(Multiplexer.Stream(id: id, record: record))
-    streams += 1
+    acceptor.streamBegan()
     let exchange = begin(record)
     let fault: HTTP2Error?
     do { fault = try multiplexer.pointee.session.takeHead(&exchange.head) } catch {

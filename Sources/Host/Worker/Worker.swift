@@ -34,8 +34,6 @@ final class Worker: @unchecked Sendable {
   let mounts: MountTable
   /// Files, rules and pages: what is answered without an app.
   let ownAnswers: OwnAnswers
-  /// Records of connections that are HTTP/2 streams.
-  var streams = 0
   /// Work for this turn or the next.
   var rounds = Rounds()
   /// io_uring, while the leader has a ring.
@@ -251,7 +249,7 @@ final class Worker: @unchecked Sendable {
     if LogBacklog.isWaiting { flushLog() }
     if !retiring.isEmpty { tendRetiring() }
     if let board {
-      board[.connections].value = UInt64(connections.alive - streams)
+      board[.connections].value = UInt64(acceptor.accepted(of: connections.alive))
       supervisor?.look(now)
     }
     return .goesOn
