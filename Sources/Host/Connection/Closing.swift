@@ -45,7 +45,7 @@ extension Worker {
   /// The last byte is sent: ends our side; the connection ends when the peer ends its own.
   func finish(_ connection: ConnectionPointer) {
     if !connection.gateway.hasSocket {
-      cgi.hasFailed = connection.outlet.isLost
+      departure.cgi.hasFailed = connection.outlet.isLost
       connection.next(.closed)
       return
     }

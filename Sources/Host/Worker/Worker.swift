@@ -71,8 +71,6 @@ final class Worker: @unchecked Sendable {
   var supervisor: Supervisor?
   /// Its scoreboard, kept separately, because each request needs it.
   let board: Scoreboard?
-  /// CGI: its only connection.
-  var cgi = CGIRun()
   /// The requests that it remembers for a replay; nil: none.
   var recall: Recall?
 
@@ -209,7 +207,7 @@ final class Worker: @unchecked Sendable {
 
   /// Runs the loop until the worker is done, or until a call of this thread is taken off it.
   func lead() -> Tenure {
-    while !isDone {
+    while !departure.isOver(at: now, connections.alive) {
       do {
         if try turn() == .handedOff { return .handedOff }
         trouble.count = 0
@@ -334,14 +332,6 @@ final class Worker: @unchecked Sendable {
       try? reactor.remove(listeners[index].fd)
       acceptWaiting(index)
       System.close(listeners[index].fd)
-    }
-  }
-
-  private var isDone: Bool {
-    switch departure.stage {
-    case .serving: cgi.connection.map { $0.state == .closed } ?? false
-    case .now: true
-    case .leaving(let deadline): connections.alive <= departure.stuckCalls || now > deadline
     }
   }
 
