@@ -376,7 +376,7 @@ extension Worker {
     if connection.pace.isBegun { connection.pace = Pace() }
     if exchange.isCounted { count(exchange) }
     let freed = exchange.body.memory.capacity &+ exchange.stream.bytes.capacity
-    if freed > BlockPool.blockBytes { churn.add(freed, ordering: .relaxed) }
+    if freed > BlockPool.blockBytes { common.free(freed) }
     if let calls = exchange.calls {
       rounds.epoch &+= 1
       calls.exchanges -= 1

@@ -232,7 +232,7 @@ extension Worker {
   private func encodeByPieces(
     _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool
   ) -> Int32 {
-    churn.add(bytes.count, ordering: .relaxed)
+    common.free(bytes.count)
     var rest = bytes[...]
     while !rest.isEmpty {
       let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(limits.responseBufferBytes))

@@ -24,7 +24,7 @@ extension Worker {
   }
 
   func beginToLeave() {
-    isStopping.store(true, ordering: .releasing)
+    common.stop()
     departure.begin(at: now, limits)
     announceLeaving()
     for app in apps { app.leave() }
@@ -72,7 +72,7 @@ extension Worker {
   /// FastCGI announces nothing: the leader decides at the end.
   @inline(__always)
   func saysClose(_ exchange: ExchangePointer) -> Bool {
-    if exchange.stream.isComplete, !isStopping.load(ordering: .relaxed) { return false }
+    if exchange.stream.isComplete, !common.isStopping { return false }
     if exchange.connection.gateway.keepsWithoutWord { return false }
     if !exchange.stream.isComplete { return true }
     return exchange.isDetached || exchange.connection.input.isEmpty

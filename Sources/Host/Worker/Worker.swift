@@ -4,7 +4,6 @@ import Config
 import Control
 import Glibc
 import Posix
-import Synchronization
 import Wire
 
 /// The process that serves: one reactor, its listeners, connections and applications.
@@ -22,8 +21,6 @@ final class Worker: @unchecked Sendable {
   let connections: Slab<Connection>
   let exchanges: Slab<Exchange>
   var blocks: BlockPool
-  /// Bytes that were freed outside the pool, counted by any thread; decides when memory is given back.
-  let churn = Atomic<Int>(0)
   let webSockets: WebSockets
   /// Links to other workers, for messages of topics.
   let topicLinks: TopicLinks
@@ -55,8 +52,8 @@ final class Worker: @unchecked Sendable {
   /// How long a connection waits for the next request, and for the head of one.
   let requestWaits: RequestWaits
   let inbox: Inbox
-  /// Responses say `Connection: close`; read by any thread.
-  let isStopping = Atomic<Bool>(false)
+  /// What any thread may read and change.
+  let common = CommonFacts()
   /// How it ends.
   var departure = Departure()
   /// Failures of the kernel.
@@ -65,8 +62,6 @@ final class Worker: @unchecked Sendable {
   var acceptor: Acceptor
   /// Facts about the bytes that were received last.
   var intake = Intake()
-  /// Generations that were replaced in place and have not left memory, or cannot.
-  let leftOver = Atomic<Int>(0)
   /// Under a master: its link and its scoreboard; nil in a plain process.
   var supervisor: Supervisor?
   /// Its scoreboard, kept separately, because each request needs it.

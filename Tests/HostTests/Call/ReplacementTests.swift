@@ -222,7 +222,7 @@ extension WorkerSuites {
       try book.awaitCall("g")
       bench.send(SIGTERM)
       try Deadline.usual.wait(for: "the stop") {
-        bench.worker.isStopping.load(ordering: .acquiring) ? () : nil
+        bench.worker.common.hasBegunToStop ? () : nil
       }
       #expect(!book.lines(1).contains("drain"))
       try half.send("abcdef")
