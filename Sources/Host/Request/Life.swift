@@ -236,7 +236,7 @@ extension Worker {
         return false
       }
     } else {
-      guard let calls = mounts.find(&exchange.pointee) else {
+      guard let calls = apps.mounts.find(&exchange.pointee) else {
         refuse(connection, 404, "no application is mounted here")
         return false
       }

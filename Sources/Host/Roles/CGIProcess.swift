@@ -84,7 +84,7 @@ extension Worker {
       leadership.waitForEnd()
       departure.isQuiet = leadership.waitForThreads(seconds: 1)
     }
-    for app in apps { app.drain() }
+    for app in apps.all { app.drain() }
     thread.leave(all: true)
   }
 }

@@ -27,7 +27,7 @@ extension Worker {
     common.stop()
     departure.begin(at: now, limits)
     announceLeaving()
-    for app in apps { app.leave() }
+    for app in apps.all { app.leave() }
   }
 
   /// Too many retired workers wait, or the master is gone: closes connections that are quiet for a while.
@@ -101,10 +101,10 @@ extension Worker {
   func drainWhenQuiet() {
     guard !departure.isDrained else { return }
     if isLate { closeIdle() }
-    guard mounts.apps.allSatisfy({ $0.calls.uncalled == 0 }) else { return }
+    guard !apps.haveUncalled else { return }
     for slot in 0..<UInt32(connections.capacity) where mayAsk(connections.record(slot)) { return }
     departure.isDrained = true
-    for app in mounts.apps { app.drain() }
+    for app in apps.mounts.apps { app.drain() }
   }
 
   /// Nobody has told the client of a call that its connection ends with the answer.

@@ -28,7 +28,8 @@ final class Worker: @unchecked Sendable {
   let spools: SpoolRoom
   var listeners: [Listener]
   let handshakes = Handshakes()
-  let mounts: MountTable
+  /// Those that it calls.
+  var apps: Applications
   /// Files, rules and pages: what is answered without an app.
   let ownAnswers: OwnAnswers
   /// Work for this turn or the next.
@@ -45,8 +46,6 @@ final class Worker: @unchecked Sendable {
   let leadership = Leadership()
   /// Who leads.
   var leading = Leading()
-  /// Apps that were replaced and still have exchanges, or threads that they know of.
-  var retiring: [Retiring] = []
   /// Sees calls that run too long.
   let callWatch: CallWatch
   /// How long a connection waits for the next request, and for the head of one.
@@ -83,7 +82,7 @@ final class Worker: @unchecked Sendable {
     self.settings = settings
     self.listeners = listeners.numbered
     acceptor = Acceptor(presented: presented)
-    self.mounts = mounts
+    apps = Applications(mounts)
     ownAnswers = OwnAnswers(settings, listeners)
     self.log = log
     limits = settings.limits
@@ -178,7 +177,7 @@ final class Worker: @unchecked Sendable {
         for exchange in detached { takeOver(exchange) }
         if lead() == .ended {
           endCGIInCall()
-          for app in apps { app.drain() }
+          for app in apps.all { app.drain() }
           leadership.end()
         }
         thread.runErrands()
@@ -240,7 +239,7 @@ final class Worker: @unchecked Sendable {
     if acceptor.admission == .full, hasRoom { acceptAgain() }
     requestLines.access.flush()
     if LogBacklog.isWaiting { flushLog() }
-    if !retiring.isEmpty { tendRetiring() }
+    if !apps.retiring.isEmpty { tendRetiring() }
     if let board {
       board[.connections].value = UInt64(acceptor.accepted(of: connections.alive))
       supervisor?.look(now)
@@ -252,7 +251,7 @@ final class Worker: @unchecked Sendable {
     if rounds.isWaiting { return 0 }
     if departure.isUnderWay || LogBacklog.isWaiting || !trouble.unwatched.isEmpty { return 50 }
     return timers.count > 0 || acceptor.admission != .open || hasRelief || requestLines.refusals.held > 0
-      || !retiring.isEmpty
+      || !apps.retiring.isEmpty
       ? 250 : -1
   }
 

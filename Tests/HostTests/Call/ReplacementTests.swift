@@ -202,7 +202,7 @@ extension WorkerSuites {
       try book.open("g")
       #expect(try socket.receiveReply().text == "1")
       #expect(try bench.waitForEnd())
-      for app in bench.worker.apps { app.generation.unload() }
+      for app in bench.worker.apps.all { app.generation.unload() }
       for version in [1, 2] {
         try Deadline.usual.wait(for: "the unloading of \(version)") {
           book.lines(version).last == "unload" ? () : nil

@@ -7,14 +7,14 @@ extension Worker {
   /// on meanwhile, except with `--threads 1`, where apps are loaded on the thread that calls them.
   func swapInPlace(_ message: Message) {
     guard let link = supervisor?.link, let wanted = SwapOrder(message, apps: settings.apps.count),
-      let index = mounts.index(of: wanted.app)
+      let index = apps.mounts.index(of: wanted.app)
     else { return }
     guard !departure.isUnderWay else { return refuse(wanted, "the worker leaves", link) }
     guard !common.isFull else {
       return refuse(
         wanted, "\(CommonFacts.mostLeftOver) replaced generations are still in memory", link, isFull: true)
     }
-    let old = mounts[index]
+    let old = apps.mounts[index]
     let isStarted = doAtHome { [unowned(unsafe) self] in
       do throws(ServerFailure) {
         if common.hasBegunToStop { throw ServerFailure("the worker leaves") }
