@@ -17,7 +17,7 @@ final class Worker: @unchecked Sendable {
   let limits: Limits
   let log: Log
   var reactor: Reactor
-  var timers: TimerWheel
+  var timers: Timers
   let connections: Slab<Connection>
   let exchanges: Slab<Exchange>
   var blocks: BlockPool
@@ -48,8 +48,6 @@ final class Worker: @unchecked Sendable {
   var leading = Leading()
   /// Sees calls that run too long.
   let callWatch: CallWatch
-  /// How long a connection waits for the next request, and for the head of one.
-  let requestWaits: RequestWaits
   let inbox: Inbox
   /// What any thread may read and change.
   let common = CommonFacts()
@@ -86,7 +84,6 @@ final class Worker: @unchecked Sendable {
     ownAnswers = OwnAnswers(settings, listeners)
     self.log = log
     limits = settings.limits
-    requestWaits = RequestWaits(settings.limits)
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
     if settings.eventLoop == .ioUring { try Ring.probe() }
@@ -94,7 +91,7 @@ final class Worker: @unchecked Sendable {
       RingTenure(
         isAllowed: settings.eventLoop != .epoll && !settings.isCGI,
         restSeconds: limits.ringRestSeconds / 2))
-    timers = TimerWheel(now: now)
+    timers = Timers(now: now, limits)
     callWatch = try CallWatch(settings.limits)
     inbox = try Inbox()
     date = DateField(server: settings.namesServer ? Program.software : "")
@@ -250,7 +247,7 @@ final class Worker: @unchecked Sendable {
   private var waitMilliseconds: Int32 {
     if rounds.isWaiting { return 0 }
     if departure.isUnderWay || LogBacklog.isWaiting || !trouble.unwatched.isEmpty { return 50 }
-    return timers.count > 0 || acceptor.admission != .open || hasRelief || requestLines.refusals.held > 0
+    return timers.wheel.count > 0 || acceptor.admission != .open || hasRelief || requestLines.refusals.held > 0
       || !apps.retiring.isEmpty
       ? 250 : -1
   }
