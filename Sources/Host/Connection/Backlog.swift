@@ -27,6 +27,8 @@ struct Acceptor {
   let webServers = System.environmentValue("FCGI_WEB_SERVER_ADDRS").map {
     $0.split(separator: ",").compactMap { IPAddress(parsing: $0.filter { $0 != " " }) }
   }
+  /// Those whose next step is taken off the loop.
+  let handshakes = Handshakes()
   /// Records of connections that are HTTP/2 streams: nobody accepted them.
   private var streams = 0
 

@@ -28,7 +28,7 @@ extension Worker {
     if connection.onRing != .no, ring.isOpen { endReceiving(connection) }
     letGoOfInput(connection)
     if outlet.carrier != nil { endSealed(connection) }
-    if connection.preface.contains(.handshake) { handshakes.withdraw(connection.token) }
+    if connection.preface.contains(.handshake) { acceptor.handshakes.withdraw(connection.token) }
     if connection.fd >= 0 { System.close(connection.fd) }
     outlet.pointee.clear()
     connection.pointee.clear()

@@ -27,7 +27,6 @@ final class Worker: @unchecked Sendable {
   /// The place for bodies and answers that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
-  let handshakes = Handshakes()
   /// Those that it calls.
   var apps: Applications
   /// Files, rules and pages: what is answered without an app.
@@ -152,7 +151,7 @@ final class Worker: @unchecked Sendable {
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     System.readsSignals ? leadership.readSignals() : leadership.waitForEnd()
     callWatch.dog.end()
-    handshakes.end()
+    acceptor.handshakes.end()
     departure.isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
     if let failure = trouble.failure { throw failure }
@@ -247,8 +246,8 @@ final class Worker: @unchecked Sendable {
   private var waitMilliseconds: Int32 {
     if rounds.isWaiting { return 0 }
     if departure.isUnderWay || LogBacklog.isWaiting || !trouble.unwatched.isEmpty { return 50 }
-    return timers.wheel.count > 0 || acceptor.admission != .open || hasRelief || requestLines.refusals.held > 0
-      || !apps.retiring.isEmpty
+    return timers.wheel.count > 0 || acceptor.admission != .open || hasRelief
+      || requestLines.refusals.held > 0 || !apps.retiring.isEmpty
       ? 250 : -1
   }
 
