@@ -170,7 +170,7 @@ extension Worker {
     // There is no socket in which more could be.
     intake.hasReadAll = false
     // Only new bytes are a sign of life.
-    if let socket = record.socket, !record.input.isEmpty { socket.pointee.wasHeard = true }
+    if let socket = record.socket, !record.input.isEmpty { socket.wasHeard = true }
     switch record.state {
     // It is looked at in its turn.
     case .upgraded where record.isPostponed: break

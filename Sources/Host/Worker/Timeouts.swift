@@ -38,7 +38,7 @@ extension Worker {
   /// For a WebSocket whose handlers rest: waits for signs of life, or for the client's close frame, but no
   /// longer than the time given when ours was sent.
   func setTimeout(_ connection: ConnectionPointer, of socket: WebSocketPointer) {
-    let end = socket.pointee.closesBy
+    let end = socket.closesBy
     guard end > 0 else { return setTimeout(connection, .socket) }
     arm(connection, .socketClose, TimerWheel.tick(max(end, now), seconds: 0))
   }
