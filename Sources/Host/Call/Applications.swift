@@ -1,7 +1,7 @@
 /// The applications of a worker: those that are mounted, and those that were replaced and are not over yet.
 ///
 /// For the leader, or when nobody leads.
-struct Applications {
+struct Applications: ~Copyable {
   /// An app that was replaced and is not over yet.
   struct Retiring {
     let app: App

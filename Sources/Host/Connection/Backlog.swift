@@ -12,7 +12,7 @@ enum Admission {
 }
 
 /// How a worker takes connections.
-struct Acceptor {
+struct Acceptor: ~Copyable {
   /// Whether it accepts connections that wait in the backlogs.
   var admission = Admission.open
   /// When it last said that clients wait there.

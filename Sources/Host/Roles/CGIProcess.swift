@@ -96,6 +96,7 @@ struct CGIRun {
   var hasFailed = false
 
   /// The answer has left, or cannot; false in any other process.
+  @inline(__always)
   var isOver: Bool { connection.map { $0.state == .closed } ?? false }
 }
 
