@@ -45,7 +45,7 @@ import Testing
       ($0.hasPrefix("  let ") || $0.hasPrefix("  var ")) && !$0.hasSuffix("{")
     }
     let count = fields.count
-    #expect(count > 10 && count <= 41, "\(count) stored fields; put those that belong together into a part")
+    #expect(count > 10 && count <= 32, "\(count) stored fields; put those that belong together into a part")
   }
 
   @Test("bytes are read without a word about where records lie")

@@ -12,7 +12,7 @@ enum Admission {
 }
 
 /// How a worker takes connections.
-struct Acceptor {
+struct Acceptor: ~Copyable {
   /// Whether it accepts connections that wait in the backlogs.
   var admission = Admission.open
   /// When it last said that clients wait there.
@@ -34,6 +34,20 @@ struct Acceptor {
     while text.last == " " { text.removeLast() }
     return String(text)
   }
+  /// Those whose next step is taken off the loop.
+  let handshakes = Handshakes()
+  /// Records of connections that are HTTP/2 streams: nobody accepted them.
+  private var streams = 0
+
+  init(presented: Presented) { self.presented = presented }
+
+  mutating func streamBegan() { streams += 1 }
+
+  mutating func streamEnded() { streams -= 1 }
+
+  /// How many of so many records are accepted connections.
+  @inline(__always)
+  func accepted(of records: Int) -> Int { records - streams }
 }
 
 /// There is no room for more clients: they stay in the backlog, where the kernel holds them, until there is.

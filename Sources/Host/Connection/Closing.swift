@@ -28,7 +28,7 @@ extension Worker {
     if connection.onRing != .no, ring.isOpen { endReceiving(connection) }
     letGoOfInput(connection)
     if outlet.carrier != nil { endSealed(connection) }
-    if connection.preface.contains(.handshake) { handshakes.withdraw(connection.token) }
+    if connection.preface.contains(.handshake) { acceptor.handshakes.withdraw(connection.token) }
     if connection.fd >= 0 { System.close(connection.fd) }
     outlet.pointee.clear()
     connection.pointee.clear()
@@ -45,7 +45,7 @@ extension Worker {
   /// The last byte is sent: ends our side; the connection ends when the peer ends its own.
   func finish(_ connection: ConnectionPointer) {
     if !connection.gateway.hasSocket {
-      cgi.hasFailed = connection.outlet.isLost
+      departure.cgi.hasFailed = connection.outlet.isLost
       connection.next(.closed)
       return
     }

@@ -129,7 +129,7 @@ extension Worker {
     record.multiplexer = multiplexer
     record.outlet.pointee.isStream = true
     multiplexer.pointee.streams.append(Multiplexer.Stream(id: id, record: record))
-    streams += 1
+    acceptor.streamBegan()
     let exchange = begin(record)
     let fault: HTTP2Error?
     do { fault = try multiplexer.pointee.session.takeHead(&exchange.head) } catch {
@@ -170,7 +170,7 @@ extension Worker {
     // There is no socket in which more could be.
     intake.hasReadAll = false
     // Only new bytes are a sign of life.
-    if let socket = record.socket, !record.input.isEmpty { socket.pointee.wasHeard = true }
+    if let socket = record.socket, !record.input.isEmpty { socket.wasHeard = true }
     switch record.state {
     // It is looked at in its turn.
     case .upgraded where record.isPostponed: break

@@ -11,7 +11,7 @@ extension Worker {
     let id = record.streamID
     if let place = multiplexer.pointee.place(of: id) { multiplexer.pointee.streams.remove(at: place) }
     record.multiplexer = nil
-    streams -= 1
+    acceptor.streamEnded()
     record.outlet.pointee.isStream = false
     record.outlet.pointee.front.removeAll()
     record.given = 0

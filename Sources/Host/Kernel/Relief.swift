@@ -1,5 +1,4 @@
 import CLinux
-import Synchronization
 
 /// Gives the memory of a load back to the system when the load is over. Freed memory otherwise stays with the
 /// allocator, in whichever of its heaps, and a worker would hold for ever what it held once.
@@ -33,21 +32,16 @@ struct Relief {
 }
 
 extension Worker {
-  /// Blocks that stay with the pool in any case.
-  private static let leastBlocks = 64
-
   /// The loop has to turn, so that memory and descriptors are given back.
   var hasRelief: Bool {
     ownAnswers.files?.holdsFiles == true
-      || relief.isPending(freed: blocks.released &+ churn.load(ordering: .relaxed), underway: exchanges.alive)
+      || blocks.awaitsRelief(freed: common.freed, underway: exchanges.alive)
   }
 
   /// Leader, once per tick: checks whether a load is over.
   func relieve() {
     if let files = ownAnswers.files, files.holdsFiles { files.closeIdleFiles(now: now) }
-    let more = blocks.takeReleased() &+ churn.exchange(0, ordering: .relaxed)
-    guard relief.isDue(at: now, freed: more, underway: exchanges.alive) else { return }
-    blocks.shrink(to: Worker.leastBlocks)
-    clinux_trim()
+    let freed = common.takeFreed()
+    if blocks.relieve(at: now, freed: freed, underway: exchanges.alive) { clinux_trim() }
   }
 }

@@ -35,8 +35,11 @@ struct Ring: ~Copyable {
   private static let mostFailures = 100
   /// An eventfd for the Reactor to watch, edge-triggered; -1 until there is a ring.
   private(set) var bell: Int32 = -1
+  /// When a leader may set one up.
+  var tenure: RingTenure
 
-  init() {
+  init(_ tenure: RingTenure = RingTenure(isAllowed: false, restSeconds: 0)) {
+    self.tenure = tenure
     ring = .allocate(capacity: 1)
     ring.initialize(to: clinux_ring())
     lent = .allocate(capacity: Ring.blocks)

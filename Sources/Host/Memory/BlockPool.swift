@@ -11,7 +11,11 @@ struct BlockPool: ~Copyable {
   private var count = 0
   private let kept: Int
   /// Bytes that went back to the allocator since the last question.
-  private(set) var released = 0
+  private var released = 0
+  /// When a load is over.
+  private var relief = Relief()
+  /// Blocks that stay here when a load is over.
+  private static let leastBlocks = 64
 
   /// - Parameter kept: free blocks that are kept at most; more go back to the allocator.
   init(kept: Int) {
@@ -59,14 +63,27 @@ struct BlockPool: ~Copyable {
     count &+= 1
   }
 
-  /// Bytes that went back to the allocator since the last time.
-  mutating func takeReleased() -> Int {
-    defer { released = 0 }
-    return released
+  /// Memory will go back to the system soon, since a load is over.
+  ///
+  /// - Parameters:
+  ///   - elsewhere: bytes that were freed outside the pool since it was last relieved.
+  ///   - underway: requests that are under way.
+  func awaitsRelief(freed elsewhere: Int, underway: Int) -> Bool {
+    relief.isPending(freed: released &+ elsewhere, underway: underway)
+  }
+
+  /// Gives blocks back to the allocator if a load is over; true if it was: the allocator should give its
+  /// memory back to the system.
+  mutating func relieve(at now: UInt64, freed elsewhere: Int, underway: Int) -> Bool {
+    let freed = released &+ elsewhere
+    released = 0
+    guard relief.isDue(at: now, freed: freed, underway: underway) else { return false }
+    shrink(to: BlockPool.leastBlocks)
+    return true
   }
 
   /// Gives free blocks back to the allocator, except the `most` that were used last.
-  mutating func shrink(to most: Int) {
+  private mutating func shrink(to most: Int) {
     guard count > most else { return }
     for index in 0..<(count - most) { free[index].deallocate() }
     for index in 0..<most { free[index] = free[count - most + index] }

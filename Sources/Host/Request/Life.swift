@@ -236,7 +236,7 @@ extension Worker {
         return false
       }
     } else {
-      guard let calls = mounts.find(&exchange.pointee) else {
+      guard let calls = apps.mounts.find(&exchange.pointee) else {
         refuse(connection, 404, "no application is mounted here")
         return false
       }
@@ -376,7 +376,7 @@ extension Worker {
     if connection.pace.isBegun { connection.pace = Pace() }
     if exchange.isCounted { count(exchange) }
     let freed = exchange.body.memory.capacity &+ exchange.stream.bytes.capacity
-    if freed > BlockPool.blockBytes { churn.add(freed, ordering: .relaxed) }
+    if freed > BlockPool.blockBytes { common.free(freed) }
     if let calls = exchange.calls {
       rounds.epoch &+= 1
       calls.exchanges -= 1

@@ -101,7 +101,7 @@ extension Worker {
   /// client being told: then the leader sends both at once.
   func pushOutLast(_ exchange: ExchangePointer) {
     if exchange.socketCall != .none { return }
-    if !exchange.plan.persists || !isStopping.load(ordering: .relaxed) { pushOutBeside(exchange) }
+    if !exchange.plan.persists || !common.isStopping { pushOutBeside(exchange) }
   }
 
   @inline(never)

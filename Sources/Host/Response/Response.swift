@@ -146,7 +146,7 @@ extension Worker {
     var question = ResponsePlan.Question(
       gateway: connection.gateway, isHead: exchange.isHead || isRefused,
       minorVersion: exchange.head.minorVersion,
-      persists: exchange.head.persists && requestWaits.keepAlive > 0
+      persists: exchange.head.persists && timers.keepAlive > 0
         && !saysClose(exchange),
       status: exchange.response.status, declaredLength: exchange.response.contentLength,
       knownLength: isRefused ? -1 : knownLength)
@@ -232,7 +232,7 @@ extension Worker {
   private func encodeByPieces(
     _ exchange: ExchangePointer, _ bytes: UnsafeRawBufferPointer, isWhole: Bool
   ) -> Int32 {
-    churn.add(bytes.count, ordering: .relaxed)
+    common.free(bytes.count)
     var rest = bytes[...]
     while !rest.isEmpty {
       let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(limits.responseBufferBytes))

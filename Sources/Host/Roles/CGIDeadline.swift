@@ -50,7 +50,8 @@ final class CGIDeadline: Sendable {
 extension Worker {
   /// The leader of a CGI process whose answer has left while its call goes on: nobody waits for it.
   func endCGIInCall() {
-    guard let connection = cgi.connection, let exchange = connection.exchange, connection.isDetached
+    guard let connection = departure.cgi.connection, let exchange = connection.exchange,
+      connection.isDetached
     else { return }
     account(exchange)
     requestLines.access.flush()

@@ -24,7 +24,7 @@ extension Worker {
     exchange.head.reset(form: .variables)
     CGIEnvironment.copy(into: &exchange.head.assembled)
     blocks.fill(&connection.input)
-    cgi.connection = connection
+    departure.cgi.connection = connection
     do { try reactor.add(inbox.bell, .read, Token(.inbox, slot: 0)) } catch {
       log.error("the event loop cannot be made: \(error)")
       return 1
@@ -55,7 +55,7 @@ extension Worker {
     awaitAnswer(connection, turn, thread)
     if unread > 0 { readOver(streams) }
     requestLines.access.flush()
-    return cgi.hasFailed || trouble.failure != nil ? 1 : 0
+    return departure.cgi.hasFailed || trouble.failure != nil ? 1 : 0
   }
 
   /// The answer came before the end of the request. Apache's mod_cgid makes both streams from one socket, and
@@ -84,7 +84,7 @@ extension Worker {
       leadership.waitForEnd()
       departure.isQuiet = leadership.waitForThreads(seconds: 1)
     }
-    for app in apps { app.drain() }
+    for app in apps.all { app.drain() }
     thread.leave(all: true)
   }
 }
@@ -94,6 +94,10 @@ struct CGIRun {
   var connection: ConnectionPointer?
   /// The answer did not reach the web server.
   var hasFailed = false
+
+  /// The answer has left, or cannot; false in any other process.
+  @inline(__always)
+  var isOver: Bool { connection.map { $0.state == .closed } ?? false }
 }
 
 /// The web server's two streams. Apps do not get them: what they print must not become part of the answer,

@@ -22,7 +22,7 @@ extension Server {
     defer { watch.end() }
     let unloadAll = {
       for errand in worker.leading.errands { errand() }
-      for app in worker.apps { app.generation.unload() }
+      for app in worker.apps.all { app.generation.unload() }
     }
     worker.leading.home?.perform(unloadAll) ?? unloadAll()
     isGraceful = !worker.departure.isAtOnce

@@ -60,7 +60,7 @@ extension Worker {
       answer(exchange, 503, "no file can be opened now")
     case _ where !isRead(exchange): answer(exchange, 405, "this is a file", lines: "Allow: GET, HEAD\r\n")
     case .directory:
-      let path = mounts.wholePath(&exchange.pointee)
+      let path = apps.mounts.wholePath(&exchange.pointee)
       let location = FilePath.location(ofDirectory: path.bytes, query: exchange.meta.query.bytes)
       let line = "Location: \(String(decoding: location, as: UTF8.self))\r\n"
       answer(exchange, 301, "this is a directory, whose name ends with a slash", lines: line)
@@ -75,7 +75,7 @@ extension Worker {
   }
 
   private func look(_ files: StaticFiles, _ exchange: ExchangePointer) -> StaticFiles.Found {
-    let path = mounts.wholePath(&exchange.pointee)
+    let path = apps.mounts.wholePath(&exchange.pointee)
     let request =
       files.settings.coded.isEmpty
       ? FileRequest() : FileRequest(&exchange.head, exchange.base)

@@ -7,7 +7,7 @@ extension Worker {
   func health(_ exchange: ExchangePointer) -> (status: Int, sentence: String)? {
     let paths = settings.watch
     guard paths.asksForHealth else { return nil }
-    let path = mounts.wholePath(&exchange.pointee).bytes
+    let path = apps.mounts.wholePath(&exchange.pointee).bytes
     if Self.equals(path, paths.readyPath) {
       return departure.isUnready || departure.isUnderWay ? (503, "the server is to stop") : (200, "ready")
     }

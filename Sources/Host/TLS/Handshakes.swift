@@ -83,7 +83,7 @@ extension Worker {
       return false
     }
     let token = connection.token
-    guard handshakes.add(token, carrier, startThread: { startCounted { $0.shakeHands() } }) else {
+    guard acceptor.handshakes.add(token, carrier, startThread: { startCounted { $0.shakeHands() } }) else {
       return false
     }
     connection.outlet.carrier = nil
@@ -96,7 +96,7 @@ extension Worker {
 
   /// Runs on a thread of its own.
   private func shakeHands() {
-    while let (token, carrier) = handshakes.next() {
+    while let (token, carrier) = acceptor.handshakes.next() {
       carrier.toil()
       inbox.post(.toiled(token, carrier))
     }

@@ -5,14 +5,14 @@ import Wire
 extension Worker {
   /// For close(), and for the leader when the worker leaves: under the lock; the frame follows what was sent.
   func closeUnderLock(_ socket: WebSocketPointer, _ code: UInt16, _ reason: UnsafeRawBufferPointer) {
-    switch socket.pointee.state {
+    switch socket.state {
     case .free, .closing, .closed: return
     case .opening: WebSocketWriter.close(code, reason, into: &socket.pointee.early)
     case .open:
-      guard let connection = socket.pointee.connection else { return }
+      guard let connection = socket.connection else { return }
       WebSocketWriter.close(code, reason, into: &connection.outlet.output)
     }
-    socket.pointee.state = .closing
+    socket.state = .closing
     announce(socket)
   }
 
@@ -22,8 +22,8 @@ extension Worker {
     _ reason: UnsafeRawBufferPointer
   ) {
     socket.locked {
-      if socket.pointee.state == .open { WebSocketWriter.close(code, .none, into: &connection.outlet.output) }
-      socket.pointee.state = .closed
+      if socket.state == .open { WebSocketWriter.close(code, .none, into: &connection.outlet.output) }
+      socket.state = .closed
     }
     socketEnds(connection, socket, code, reason: Array(reason))
   }
@@ -33,19 +33,19 @@ extension Worker {
     _ connection: ConnectionPointer, _ socket: WebSocketPointer, _ code: UInt16, _ sentence: String = "",
     reason: [UInt8] = []
   ) {
-    guard socket.pointee.endCode == 0 else { return }
-    socket.pointee.endCode = code
+    guard socket.endCode == 0 else { return }
+    socket.endCode = code
     socket.pointee.endReason = sentence.isEmpty ? reason : Array(sentence.utf8)
     socket.locked {
       if code == WebSocketGrammar.broken, !connection.outlet.isLost { connection.outlet.lose() }
-      socket.pointee.state = .closed
+      socket.state = .closed
     }
     if connection.state == .upgraded { lookSoon(connection) }
   }
 
   /// closed() has returned: the connection ends when everything is sent.
   func endSocket(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
-    let isClosed = socket.pointee.endCode != WebSocketGrammar.broken
+    let isClosed = socket.endCode != WebSocketGrammar.broken
     letGo(connection, socket)
     // What it was to be looked at for is over: in its turn it would be taken for one between two requests.
     connection.isPostponed = false
@@ -57,7 +57,7 @@ extension Worker {
 
   /// Gives the record back; its connection is an ordinary one again, and ends.
   func letGo(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
-    socket.locked { socket.pointee.connection = nil }
+    socket.locked { socket.connection = nil }
     connection.socket = nil
     if let calls = socket.pointee.calls {
       calls.exchanges -= 1
@@ -71,16 +71,16 @@ extension Worker {
 
   /// Our close frame is out.
   func awaitClose(_ socket: WebSocketPointer) {
-    guard socket.pointee.closesBy == 0 else { return }
-    socket.pointee.closesBy = now &+ UInt64(limits.lingerSeconds * 1e9)
+    guard socket.closesBy == 0 else { return }
+    socket.closesBy = now &+ UInt64(limits.lingerSeconds * 1e9)
   }
 
   /// An incomplete message takes memory: its client has to continue it, as with a body (`--body-min-rate`).
   func keepPace(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
-    guard socket.pointee.reader.isInMessage, socket.pointee.endCode == 0 else {
+    guard socket.pointee.reader.isInMessage, socket.endCode == 0 else {
       return connection.pace = Pace()
     }
-    if socket.locked({ socket.pointee.isPaused }) { return connection.pace.rests() }
+    if socket.locked({ socket.isPaused }) { return connection.pace.rests() }
     if messageKeepsPace(connection, socket.pointee.received) { return }
     log.info("WebSocket closed: a message comes too slowly (--body-min-rate): \(socket.line)")
     socket.locked { closeUnderLock(socket, WebSocketGrammar.policy, .none) }
@@ -93,7 +93,7 @@ extension Worker {
   func socketSeconds(_ connection: ConnectionPointer) -> Double? {
     if limits.webSocketPingSeconds > 0 { return limits.webSocketPingSeconds }
     guard let socket = connection.socket else { return nil }
-    let (isPaused, takesNothing) = socket.locked { (socket.pointee.isPaused, waiting(socket) > 0) }
+    let (isPaused, takesNothing) = socket.locked { (socket.isPaused, waiting(socket) > 0) }
     let owesMessage = socket.pointee.reader.isInMessage && !isPaused
     switch (owesMessage, takesNothing) {
     case (false, false): return nil
@@ -106,13 +106,13 @@ extension Worker {
   /// Without pings, only a client that owes something is looked after.
   func watchDebts(_ connection: ConnectionPointer, _ socket: WebSocketPointer) {
     guard limits.webSocketPingSeconds == 0, connection.state == .upgraded else { return }
-    if socket.pointee.closesBy == 0, socket.pointee.endCode == 0 { setTimeout(connection, .socket) }
+    if socket.closesBy == 0, socket.endCode == 0 { setTimeout(connection, .socket) }
   }
 
   /// Nothing has come for a while: asks the client once whether it is still there.
   func socketIsQuiet(_ connection: ConnectionPointer) {
     guard let socket = connection.socket else { return close(connection) }
-    guard socket.pointee.endCode == 0 else { return disarm(connection) }
+    guard socket.endCode == 0 else { return disarm(connection) }
     let takesNothing = socket.locked { waiting(socket) > 0 && !keepsPace(connection) }
     if takesNothing {
       log.info("the client of a WebSocket takes nothing (--write-timeout): \(socket.line)")
@@ -122,15 +122,15 @@ extension Worker {
       keepPace(connection, socket)
       return watchDebts(connection, socket)
     }
-    if socket.pointee.wasHeard || connection.state == .calling {
-      (socket.pointee.wasHeard, socket.pointee.isPinged) = (false, false)
+    if socket.wasHeard || connection.state == .calling {
+      (socket.wasHeard, socket.isPinged) = (false, false)
       return setTimeout(connection, .socket)
     }
-    if socket.pointee.isPinged {
+    if socket.isPinged {
       log.info("the client of a WebSocket has answered no ping (--websocket-ping): \(socket.line)")
       return socketEnds(connection, socket, WebSocketGrammar.broken)
     }
-    socket.pointee.isPinged = true
+    socket.isPinged = true
     // For a client that takes nothing, the waiting output is the question.
     socket.locked { if waiting(socket) == 0 { _ = send(socket, .ping, .none) } }
     setTimeout(connection, .socket)

@@ -95,7 +95,7 @@ extension Worker {
       let bounds = WebSocketLimits(
         messageBytes: Int64(limits.webSocketMessageBytes), fragments: limits.webSocketFragments)
       socket.pointee.reader = WebSocketReader(limits: bounds, inflates: deflate != nil)
-      socket.pointee.state = .opening
+      socket.state = .opening
       socket.pointee.deflate = deflate
       socket.pointee.calls = exchange.calls
       socket.pointee.handlers = wish.handlers

@@ -22,14 +22,14 @@ extension Worker {
     if connection.keepsInput { stopKeeping(connection) }
     if connection.onRing == .receiving { leaveRing(connection) }
     let isClosing = socket.locked {
-      socket.pointee.connection = connection
-      if socket.pointee.state == .opening { socket.pointee.state = .open }
+      socket.connection = connection
+      if socket.state == .opening { socket.state = .open }
       if connection.isStream { connection.outlet.pointee.beginTunnel() }
       blocks.fill(&connection.outlet.output)
       connection.outlet.output.append(socket.pointee.early.bytes)
       socket.pointee.early = ByteBuffer()
-      let isClosing = socket.pointee.state == .closing
-      if isClosing { socket.pointee.isAnnounced = false }
+      let isClosing = socket.state == .closing
+      if isClosing { socket.isAnnounced = false }
       return isClosing
     }
     if isClosing { awaitClose(socket) }
@@ -50,7 +50,7 @@ extension Worker {
       connection.next(.upgraded)
       socket.pointee.lent = .none
       socket.pointee.message = ByteBuffer()
-      let isClosing = socket.pointee.closesBy > 0
+      let isClosing = socket.closesBy > 0
       if connection.timeout != (isClosing ? .socketClose : .socket) { setTimeout(connection, of: socket) }
       return true
     case .closed:
@@ -91,7 +91,7 @@ extension Worker {
         return .goesOn
       }
       // Only new bytes are a sign of life: an incomplete frame may stay here and be looked at again for ever.
-      socket.pointee.wasHeard = true
+      socket.wasHeard = true
     } catch {
       if !error.wouldBlock { socketEnds(connection, socket, WebSocketGrammar.broken) }
       return .goesOn
@@ -127,13 +127,13 @@ extension Worker {
   }
 
   private func nextStep(_ connection: ConnectionPointer, _ socket: WebSocketPointer) -> SocketStep {
-    let code = socket.pointee.endCode
+    let code = socket.endCode
     if code != 0, code != WebSocketGrammar.broken { return .call(.closed) }
-    if socket.pointee.owesDrain, code == 0 {
-      socket.pointee.owesDrain = false
+    if socket.owesDrain, code == 0 {
+      socket.owesDrain = false
       return .call(.drain)
     }
-    if code == 0, socket.locked({ socket.pointee.isPaused }) { return .rest }
+    if code == 0, socket.locked({ socket.isPaused }) { return .rest }
     // Messages that a client sent before it left are served.
     let step = readSocket(connection, socket)
     guard case .rest = step else { return step }
@@ -173,7 +173,7 @@ extension Worker {
       case .piece(let piece):
         socket.pointee.received += Int64(piece.range.count)
         // The application has sent its last message, and gets no more (RFC 6455 §1.4).
-        if socket.pointee.closesBy > 0 { return .again }
+        if socket.closesBy > 0 { return .again }
         return try take(piece, connection, socket, base)
       }
     } catch {
@@ -264,7 +264,7 @@ extension Worker {
       socket.pointee.endReason.withUnsafeBytes { reason in
         let start = reason.baseAddress ?? UnsafeRawPointer(Text.empty.start!)
         let text = nsgi_str(p: start.assumingMemoryBound(to: CChar.self), n: reason.count)
-        handlers.closed?(argument, id, Int32(socket.pointee.endCode), text)
+        handlers.closed?(argument, id, Int32(socket.endCode), text)
       }
     }
     return NSGI_OK.rawValue

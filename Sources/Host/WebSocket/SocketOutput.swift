@@ -50,12 +50,12 @@ extension Worker {
 
   /// Bytes that wait for the client, under the lock.
   func waiting(_ socket: WebSocketPointer) -> Int64 {
-    guard let connection = socket.pointee.connection else { return Int64(socket.pointee.early.count) }
+    guard let connection = socket.connection else { return Int64(socket.pointee.early.count) }
     return connection.outlet.waiting
   }
 
   private func takesFrames(_ socket: WebSocketPointer) -> Bool {
-    switch socket.pointee.state {
+    switch socket.state {
     case .opening, .open: true
     case .free, .closing, .closed: false
     }
@@ -68,7 +68,7 @@ extension Worker {
     trySend(socket)
     let left = self.waiting(socket)
     if left == 0 || left + Int64(count) <= Int64(limits.webSocketQueueBytes) { return true }
-    socket.pointee.wantsDrain = true
+    socket.wantsDrain = true
     return false
   }
 
@@ -101,7 +101,7 @@ extension Worker {
       }
       return
     }
-    guard let connection = socket.pointee.connection else {
+    guard let connection = socket.connection else {
       return WebSocketWriter.write(opcode, isCompressed: isCompressed, bytes, into: &socket.pointee.early)
     }
     let outlet = connection.outlet
@@ -115,7 +115,7 @@ extension Worker {
   private func pass(
     _ socket: WebSocketPointer, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer = .none
   ) {
-    guard let connection = socket.pointee.connection else {
+    guard let connection = socket.connection else {
       socket.pointee.early.append(first)
       return socket.pointee.early.append(second)
     }
@@ -163,7 +163,7 @@ extension Worker {
 
   /// Sends what the kernel takes now.
   private func trySend(_ socket: WebSocketPointer) {
-    guard let connection = socket.pointee.connection else { return }
+    guard let connection = socket.connection else { return }
     let outlet = connection.outlet
     guard !outlet.isLost else { return }
     do throws(SystemError) {
@@ -178,15 +178,15 @@ extension Worker {
 
   private func lose(_ socket: WebSocketPointer, _ outlet: OutletPointer) {
     outlet.lose()
-    socket.pointee.state = .closed
-    socket.pointee.isLost = true
+    socket.state = .closed
+    socket.isLost = true
     announce(socket)
   }
 
   /// Asks the leader to look at it.
   func announce(_ socket: WebSocketPointer) {
-    guard !socket.pointee.isAnnounced else { return }
-    socket.pointee.isAnnounced = true
+    guard !socket.isAnnounced else { return }
+    socket.isAnnounced = true
     inbox.post(.socket(socket.id))
   }
 
@@ -196,8 +196,8 @@ extension Worker {
   func heedSocket(_ id: nsgi_ws_id) -> Turn {
     guard let socket = WorkerRegistry.socket(id), socket.id == id else { return .goesOn }
     let (connection, isClosing) = socket.locked {
-      socket.pointee.isAnnounced = false
-      return (socket.pointee.connection, socket.pointee.state == .closing)
+      socket.isAnnounced = false
+      return (socket.connection, socket.state == .closing)
     }
     guard let connection, connection.socket == socket else { return .goesOn }
     if isClosing { awaitClose(socket) }
@@ -258,18 +258,18 @@ extension Worker {
     case .part: outlet.next(.filled)
     case .nothing:
       outlet.lose()
-      socket.pointee.state = .closed
-      socket.pointee.isLost = true
+      socket.state = .closed
+      socket.isLost = true
     }
-    if socket.pointee.wantsDrain, outlet.waiting <= Int64(limits.webSocketQueueBytes / 2) {
-      socket.pointee.wantsDrain = false
-      socket.pointee.owesDrain = true
+    if socket.wantsDrain, outlet.waiting <= Int64(limits.webSocketQueueBytes / 2) {
+      socket.wantsDrain = false
+      socket.owesDrain = true
     }
-    let isLost = socket.pointee.isLost
-    let isPaused = socket.pointee.isPaused
+    let isLost = socket.isLost
+    let isPaused = socket.isPaused
     socket.pointee.lock.unlock()
     if isLost { socketEnds(connection, socket, WebSocketGrammar.broken) }
-    if socket.pointee.owesDrain, connection.state == .upgraded { lookSoon(connection) }
+    if socket.owesDrain, connection.state == .upgraded { lookSoon(connection) }
     // Of a stream, windows and turns are reported, and input is brought.
     if connection.isStream { return connection.interest = [] }
     guard !isLost else { return setInterest(connection, []) }
@@ -289,7 +289,7 @@ extension Worker {
   /// Answers a ping, unless its client takes nothing.
   func pong(_ socket: WebSocketPointer, _ payload: UnsafeRawBufferPointer) {
     socket.locked {
-      guard takesFrames(socket), let connection = socket.pointee.connection else { return }
+      guard takesFrames(socket), let connection = socket.connection else { return }
       guard connection.outlet.output.count <= Outlet.repliesBound + limits.webSocketQueueBytes else { return }
       blocks.fill(&connection.outlet.output)
       WebSocketWriter.write(.pong, payload, into: &connection.outlet.output)

@@ -80,7 +80,7 @@ enum SocketTable {
     if ForkedCopy.isThis { return ForkedCopy.absent }
     guard let socket = WorkerRegistry.socket(id) else { return NSGI_GONE.rawValue }
     return socket.locked {
-      guard socket.id == id, socket.pointee.state != .free else { return NSGI_GONE.rawValue }
+      guard socket.id == id, socket.state != .free else { return NSGI_GONE.rawValue }
       return body(socket)
     }
   }
@@ -120,7 +120,7 @@ enum SocketTable {
     let wanted = code == 0 ? WebSocketGrammar.absent : UInt16(code)
     guard code == 0 || WebSocketGrammar.isSendable(wanted) else { return NSGI_MISUSE.rawValue }
     return SocketTable.with(id) { socket in
-      switch socket.pointee.state {
+      switch socket.state {
       case .free, .closing, .closed: return NSGI_GONE.rawValue
       case .opening, .open: socket.worker.closeUnderLock(socket, wanted, text)
       }
@@ -129,8 +129,8 @@ enum SocketTable {
   }
 
   private static func pause(_ socket: WebSocketPointer, _ isPaused: Bool) -> Int32 {
-    guard socket.pointee.isPaused != isPaused else { return NSGI_OK.rawValue }
-    socket.pointee.isPaused = isPaused
+    guard socket.isPaused != isPaused else { return NSGI_OK.rawValue }
+    socket.isPaused = isPaused
     socket.worker.announce(socket)
     return NSGI_OK.rawValue
   }

@@ -30,6 +30,8 @@ struct Departure {
   var stuckCalls = 0
   /// No call of an application outlasts the loop: they may be unloaded.
   var isQuiet = true
+  /// CGI: the only connection, with whose answer it ends.
+  var cgi = CGIRun()
 
   @inline(__always)
   var isUnderWay: Bool {
@@ -44,6 +46,16 @@ struct Departure {
     switch stage {
     case .now: true
     case .serving, .leaving: false
+    }
+  }
+
+  /// The loop ends: at `now`, with so many connections.
+  @inline(__always)
+  func isOver(at now: UInt64, _ connections: Int) -> Bool {
+    switch stage {
+    case .serving: cgi.isOver
+    case .now: true
+    case .leaving(let deadline): connections <= stuckCalls || now > deadline
     }
   }
 

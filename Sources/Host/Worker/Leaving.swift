@@ -24,10 +24,10 @@ extension Worker {
   }
 
   func beginToLeave() {
-    isStopping.store(true, ordering: .releasing)
+    common.stop()
     departure.begin(at: now, limits)
     announceLeaving()
-    for app in apps { app.leave() }
+    for app in apps.all { app.leave() }
   }
 
   /// Too many retired workers wait, or the master is gone: closes connections that are quiet for a while.
@@ -72,7 +72,7 @@ extension Worker {
   /// FastCGI announces nothing: the leader decides at the end.
   @inline(__always)
   func saysClose(_ exchange: ExchangePointer) -> Bool {
-    if exchange.stream.isComplete, !isStopping.load(ordering: .relaxed) { return false }
+    if exchange.stream.isComplete, !common.isStopping { return false }
     if exchange.connection.gateway.keepsWithoutWord { return false }
     if !exchange.stream.isComplete { return true }
     return exchange.isDetached || exchange.connection.input.isEmpty
@@ -101,10 +101,10 @@ extension Worker {
   func drainWhenQuiet() {
     guard !departure.isDrained else { return }
     if isLate { closeIdle() }
-    guard mounts.apps.allSatisfy({ $0.calls.uncalled == 0 }) else { return }
+    guard !apps.haveUncalled else { return }
     for slot in 0..<UInt32(connections.capacity) where mayAsk(connections.record(slot)) { return }
     departure.isDrained = true
-    for app in mounts.apps { app.drain() }
+    for app in apps.mounts.apps { app.drain() }
   }
 
   /// Nobody has told the client of a call that its connection ends with the answer.

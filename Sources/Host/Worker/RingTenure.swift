@@ -30,7 +30,7 @@ struct RingTenure {
 extension Worker {
   /// For the leader, when idle: sets up its own ring.
   func takeUpRing() {
-    tenure.forgo()
+    ring.tenure.forgo()
     do throws(SystemError) {
       let isFirst = ring.bell < 0
       try ring.open(&blocks)
@@ -40,7 +40,7 @@ extension Worker {
       log.info("io_uring is not available (\(error.reason)): serving with epoll")
       return
     }
-    tenure.since = now
+    ring.tenure.since = now
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       guard connection.state == .idle, connection.isRegistered,
@@ -61,7 +61,7 @@ extension Worker {
     // Completed operations are in memory; the rest will not complete.
     takeCompletions()
     closeRing()
-    tenure.end(at: now, limits)
+    ring.tenure.end(at: now, limits)
     for slot in 0..<UInt32(connections.capacity) {
       let connection = connections.record(slot)
       guard connection.onRing != .no else { continue }

@@ -25,10 +25,10 @@ extension Worker {
       settleOutgoing()
     }
     if !rounds.arriving.isEmpty {
-      tenure.turns &+= 1
-      if tenure.turns < Worker.turnsInARow { return 0 }
+      ring.tenure.turns &+= 1
+      if ring.tenure.turns < Worker.turnsInARow { return 0 }
     }
-    tenure.turns = 0
+    ring.tenure.turns = 0
     guard rounds.arriving.isEmpty, milliseconds != 0, ring.mayWait() else {
       ring.hasWaited()
       return try reactor.wait(milliseconds: 0)

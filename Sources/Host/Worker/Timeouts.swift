@@ -2,17 +2,23 @@ import CNSGI
 import Config
 import Wire
 
-/// How long a connection waits for the next request, and for the head of one, in nanoseconds: every request
-/// needs both.
-struct RequestWaits {
-  /// 0: a connection ends with its first answer.
+/// Deadlines of connections: when they run out, and how long those waits are that every request needs.
+struct Timers: ~Copyable {
+  var wheel: TimerWheel
+  /// Nanoseconds that a connection waits for the next request; 0: it ends with its first answer.
   let keepAlive: UInt64
+  /// Nanoseconds that it waits for the head of one.
   let head: UInt64
 
-  init(_ limits: Limits) {
+  init(now: UInt64, _ limits: Limits) {
+    wheel = TimerWheel(now: now)
     keepAlive = UInt64(limits.keepAliveTimeoutSeconds * 1e9)
     head = UInt64(limits.headerTimeoutSeconds * 1e9)
   }
+
+  /// A tick has passed since the wheel was last moved.
+  @inline(__always)
+  func hasTicked(at now: UInt64) -> Bool { now >> TimerWheel.tickShift > wheel.current }
 }
 
 /// Deadlines: the only place that arms a connection's timer, and the only one that decides what happens when
@@ -32,7 +38,7 @@ extension Worker {
   /// For a WebSocket whose handlers rest: waits for signs of life, or for the client's close frame, but no
   /// longer than the time given when ours was sent.
   func setTimeout(_ connection: ConnectionPointer, of socket: WebSocketPointer) {
-    let end = socket.pointee.closesBy
+    let end = socket.closesBy
     guard end > 0 else { return setTimeout(connection, .socket) }
     arm(connection, .socketClose, TimerWheel.tick(max(end, now), seconds: 0))
   }
@@ -106,22 +112,22 @@ extension Worker {
   @inline(__always)
   private func arm(_ connection: ConnectionPointer, _ timeout: Connection.Timeout, _ tick: UInt64) {
     connection.timeout = timeout
-    timers.set(connection.slot, tick, timer)
+    timers.wheel.set(connection.slot, tick, timer)
   }
 
   /// Nothing has a deadline.
   @inline(__always)
   func disarm(_ connection: ConnectionPointer) {
     connection.timeout = .none
-    timers.cancel(connection.slot, timer)
+    timers.wheel.cancel(connection.slot, timer)
   }
 
   /// Those that every request needs are kept in nanoseconds.
   @inline(__always)
   private func nanoseconds(_ timeout: Connection.Timeout, _ connection: ConnectionPointer) -> UInt64 {
     switch timeout {
-    case .keepAlive: requestWaits.keepAlive
-    case .head: requestWaits.head
+    case .keepAlive: timers.keepAlive
+    case .head: timers.head
     default: UInt64(seconds(timeout, connection) * 1e9)
     }
   }
@@ -146,19 +152,19 @@ extension Worker {
   // MARK: Running out
 
   @inline(__always)
-  func advanceTimers() { if now >> TimerWheel.tickShift > timers.current { timePasses() } }
+  func advanceTimers() { if timers.hasTicked(at: now) { timePasses() } }
 
   private func timePasses() {
     if acceptor.admission == .short { acceptAgain() }
     if requestLines.refusals.held > 0 { tellOfHeldRefusals() }
-    timers.advance(to: now, timer)
+    timers.wheel.advance(to: now, timer)
     if departure.isUnderWay {
       drainWhenQuiet()
       endLingering()
       endSockets()
     }
     relieve()
-    while let slot = timers.nextExpired() { expired(connections.record(slot)) }
+    while let slot = timers.wheel.nextExpired() { expired(connections.record(slot)) }
   }
 
   private func expired(_ connection: ConnectionPointer) {

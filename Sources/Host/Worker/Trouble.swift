@@ -27,7 +27,7 @@ extension Worker {
     if ring.isOpen, ring.hasFailed, !isTaken {
       log.warning("io_uring has failed (\(error.reason)): serving with epoll")
       leaveRing()
-      tenure.forgo()
+      ring.tenure.forgo()
       return true
     }
     guard error.isMomentary, trouble.count <= Worker.mostTroubles else {

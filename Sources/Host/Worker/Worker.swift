@@ -4,7 +4,6 @@ import Config
 import Control
 import Glibc
 import Posix
-import Synchronization
 import Wire
 
 /// The process that serves: one reactor, its listeners, connections and applications.
@@ -18,31 +17,24 @@ final class Worker: @unchecked Sendable {
   let limits: Limits
   let log: Log
   var reactor: Reactor
-  var timers: TimerWheel
+  var timers: Timers
   let connections: Slab<Connection>
   let exchanges: Slab<Exchange>
   var blocks: BlockPool
-  /// Bytes that were freed outside the pool, counted by any thread; decides when memory is given back.
-  let churn = Atomic<Int>(0)
-  var relief = Relief()
   let webSockets: WebSockets
   /// Links to other workers, for messages of topics.
   let topicLinks: TopicLinks
   /// The place for bodies and answers that are too long for memory.
   let spools: SpoolRoom
   var listeners: [Listener]
-  let handshakes = Handshakes()
-  let mounts: MountTable
+  /// Those that it calls.
+  var apps: Applications
   /// Files, rules and pages: what is answered without an app.
   let ownAnswers: OwnAnswers
-  /// Records of connections that are HTTP/2 streams.
-  var streams = 0
   /// Work for this turn or the next.
   var rounds = Rounds()
   /// io_uring, while the leader has a ring.
-  var ring = Ring()
-  /// When there is one.
-  var tenure: RingTenure
+  var ring: Ring
   /// Monotonic nanoseconds at the beginning of this turn of the loop.
   var now: UInt64
   var date: DateField
@@ -53,15 +45,11 @@ final class Worker: @unchecked Sendable {
   let leadership = Leadership()
   /// Who leads.
   var leading = Leading()
-  /// Apps that were replaced and still have exchanges, or threads that they know of.
-  var retiring: [Retiring] = []
   /// Sees calls that run too long.
   let callWatch: CallWatch
-  /// How long a connection waits for the next request, and for the head of one.
-  let requestWaits: RequestWaits
   let inbox: Inbox
-  /// Responses say `Connection: close`; read by any thread.
-  let isStopping = Atomic<Bool>(false)
+  /// What any thread may read and change.
+  let common = CommonFacts()
   /// How it ends.
   var departure = Departure()
   /// Failures of the kernel.
@@ -70,14 +58,10 @@ final class Worker: @unchecked Sendable {
   var acceptor: Acceptor
   /// Facts about the bytes that were received last.
   var intake = Intake()
-  /// Generations that were replaced in place and have not left memory, or cannot.
-  let leftOver = Atomic<Int>(0)
   /// Under a master: its link and its scoreboard; nil in a plain process.
   var supervisor: Supervisor?
   /// Its scoreboard, kept separately, because each request needs it.
   let board: Scoreboard?
-  /// CGI: its only connection.
-  var cgi = CGIRun()
   /// The requests that it remembers for a replay; nil: none.
   var recall: Recall?
 
@@ -95,17 +79,18 @@ final class Worker: @unchecked Sendable {
     self.settings = settings
     self.listeners = listeners.numbered
     acceptor = Acceptor(presented: presented)
-    self.mounts = mounts
+    apps = Applications(mounts)
     ownAnswers = OwnAnswers(settings, listeners)
     self.log = log
     limits = settings.limits
-    requestWaits = RequestWaits(settings.limits)
     now = System.now()
     reactor = try Reactor(capacity: limits.eventsPerTurn)
     if settings.eventLoop == .ioUring { try Ring.probe() }
-    tenure = RingTenure(
-      isAllowed: settings.eventLoop != .epoll && !settings.isCGI, restSeconds: limits.ringRestSeconds / 2)
-    timers = TimerWheel(now: now)
+    ring = Ring(
+      RingTenure(
+        isAllowed: settings.eventLoop != .epoll && !settings.isCGI,
+        restSeconds: limits.ringRestSeconds / 2))
+    timers = Timers(now: now, limits)
     callWatch = try CallWatch(settings.limits)
     inbox = try Inbox()
     date = DateField(server: settings.namesServer ? Program.software : "")
@@ -166,7 +151,7 @@ final class Worker: @unchecked Sendable {
     guard startWatchdog(), startLeader() else { throw SystemError("pthread_create", EAGAIN) }
     System.readsSignals ? leadership.readSignals() : leadership.waitForEnd()
     callWatch.dog.end()
-    handshakes.end()
+    acceptor.handshakes.end()
     departure.isQuiet = leadership.waitForThreads(seconds: 1)
     closeAll()
     if let failure = trouble.failure { throw failure }
@@ -188,7 +173,7 @@ final class Worker: @unchecked Sendable {
         for exchange in detached { takeOver(exchange) }
         if lead() == .ended {
           endCGIInCall()
-          for app in apps { app.drain() }
+          for app in apps.all { app.drain() }
           leadership.end()
         }
         thread.runErrands()
@@ -212,7 +197,7 @@ final class Worker: @unchecked Sendable {
 
   /// Runs the loop until the worker is done, or until a call of this thread is taken off it.
   func lead() -> Tenure {
-    while !isDone {
+    while !departure.isOver(at: now, connections.alive) {
       do {
         if try turn() == .handedOff { return .handedOff }
         trouble.count = 0
@@ -229,7 +214,7 @@ final class Worker: @unchecked Sendable {
     if !rounds.messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
     if leading.hasQueues, serveQueues() == .handedOff { return .handedOff }
     if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
-    if now >= tenure.due { takeUpRing() }
+    if now >= ring.tenure.due { takeUpRing() }
     if !rounds.carriers.isEmpty { sendCarriers() }
     let count =
       ring.isOpen
@@ -250,9 +235,9 @@ final class Worker: @unchecked Sendable {
     if acceptor.admission == .full, hasRoom { acceptAgain() }
     requestLines.access.flush()
     if LogBacklog.isWaiting { flushLog() }
-    if !retiring.isEmpty { tendRetiring() }
+    if !apps.retiring.isEmpty { tendRetiring() }
     if let board {
-      board[.connections].value = UInt64(connections.alive - streams)
+      board[.connections].value = UInt64(acceptor.accepted(of: connections.alive))
       supervisor?.look(now)
     }
     return .goesOn
@@ -261,8 +246,8 @@ final class Worker: @unchecked Sendable {
   private var waitMilliseconds: Int32 {
     if rounds.isWaiting { return 0 }
     if departure.isUnderWay || LogBacklog.isWaiting || !trouble.unwatched.isEmpty { return 50 }
-    return timers.count > 0 || acceptor.admission != .open || hasRelief || requestLines.refusals.held > 0
-      || !retiring.isEmpty
+    return timers.wheel.count > 0 || acceptor.admission != .open || hasRelief
+      || requestLines.refusals.held > 0 || !apps.retiring.isEmpty
       ? 250 : -1
   }
 
@@ -337,14 +322,6 @@ final class Worker: @unchecked Sendable {
       try? reactor.remove(listeners[index].fd)
       acceptWaiting(index)
       System.close(listeners[index].fd)
-    }
-  }
-
-  private var isDone: Bool {
-    switch departure.stage {
-    case .serving: cgi.connection.map { $0.state == .closed } ?? false
-    case .now: true
-    case .leaving(let deadline): connections.alive <= departure.stuckCalls || now > deadline
     }
   }
 

@@ -124,7 +124,7 @@ final class WorkerBench {
   func order(_ verb: Message.Verb) throws {
     try master?.send(verb)
     try Deadline.usual.wait(for: "the worker to leave") {
-      worker.isStopping.load(ordering: .acquiring) ? () : nil
+      worker.common.hasBegunToStop ? () : nil
     }
   }
 

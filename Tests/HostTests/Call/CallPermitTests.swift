@@ -15,7 +15,7 @@ extension WorkerSuites {
     }
 
     private func absent(_ bench: WorkerBench, _ count: Int) throws {
-      let calls = bench.worker.apps[0].calls
+      let calls = bench.worker.apps.all[0].calls
       try Deadline.usual.wait(for: "\(count) calls that wait for their clients") {
         calls.pointee.absent == count && calls.pointee.active == 0 ? () : nil
       }
@@ -96,7 +96,7 @@ extension WorkerSuites {
         app: "streams", threads: 2, settings: { $0.limits.waitingCalls = 3 })
       let body = TestBody.bytes(1000)
       let uploads = try (0..<5).map { _ in try upload(bench, body) }
-      let calls = bench.worker.apps[0].calls
+      let calls = bench.worker.apps.all[0].calls
       try Deadline.usual.wait(for: "all to wait") {
         calls.pointee.absent == 3 && calls.pointee.active == 2 ? () : nil
       }

@@ -202,7 +202,7 @@ extension WorkerSuites {
       try book.open("g")
       #expect(try socket.receiveReply().text == "1")
       #expect(try bench.waitForEnd())
-      for app in bench.worker.apps { app.generation.unload() }
+      for app in bench.worker.apps.all { app.generation.unload() }
       for version in [1, 2] {
         try Deadline.usual.wait(for: "the unloading of \(version)") {
           book.lines(version).last == "unload" ? () : nil
@@ -222,7 +222,7 @@ extension WorkerSuites {
       try book.awaitCall("g")
       bench.send(SIGTERM)
       try Deadline.usual.wait(for: "the stop") {
-        bench.worker.isStopping.load(ordering: .acquiring) ? () : nil
+        bench.worker.common.hasBegunToStop ? () : nil
       }
       #expect(!book.lines(1).contains("drain"))
       try half.send("abcdef")

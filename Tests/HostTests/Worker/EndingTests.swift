@@ -266,7 +266,7 @@ extension WorkerSuites {
         bench.worker.connections.alive == 0 ? () : nil
       }
       #expect(bench.worker.exchanges.alive == 0)
-      #expect(bench.worker.timers.count == 0)
+      #expect(bench.worker.timers.wheel.count == 0)
       // Records are made a few at a time, and used again: thousands of connections need no more than these.
       #expect(bench.worker.connections.capacity <= 256)
       #expect(try bench.stop())

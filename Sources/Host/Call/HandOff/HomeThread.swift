@@ -105,7 +105,7 @@ extension Worker {
 
   /// Leader, at home again: calls for the requests that have come meanwhile.
   func serveQueues() -> Turn {
-    for app in apps where serveQueue(app.calls) == .handedOff { return .handedOff }
+    for app in apps.all where serveQueue(app.calls) == .handedOff { return .handedOff }
     leading.hasQueues = false
     return .goesOn
   }

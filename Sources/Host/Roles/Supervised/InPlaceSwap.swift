@@ -1,31 +1,27 @@
 import Config
 import Control
-import Synchronization
 
 /// A new build in place of the serving one, in the same process.
 extension Worker {
-  /// How many generations may be left over before a new process has to replace this one.
-  static let mostLeftOver = 8
-
   /// Leader: begins what the master asks for. Loading takes its time, on a thread of its own; requests go
   /// on meanwhile, except with `--threads 1`, where apps are loaded on the thread that calls them.
   func swapInPlace(_ message: Message) {
     guard let link = supervisor?.link, let wanted = SwapOrder(message, apps: settings.apps.count),
-      let index = mounts.index(of: wanted.app)
+      let index = apps.mounts.index(of: wanted.app)
     else { return }
     guard !departure.isUnderWay else { return refuse(wanted, "the worker leaves", link) }
-    guard leftOver.load(ordering: .relaxed) < Worker.mostLeftOver else {
+    guard !common.isFull else {
       return refuse(
-        wanted, "\(Worker.mostLeftOver) replaced generations are still in memory", link, isFull: true)
+        wanted, "\(CommonFacts.mostLeftOver) replaced generations are still in memory", link, isFull: true)
     }
-    let old = mounts[index]
+    let old = apps.mounts[index]
     let isStarted = doAtHome { [unowned(unsafe) self] in
       do throws(ServerFailure) {
-        if isStopping.load(ordering: .acquiring) { throw ServerFailure("the worker leaves") }
+        if common.hasBegunToStop { throw ServerFailure("the worker leaves") }
         let app = try load(wanted, from: old.generation)
-        leftOver.add(1, ordering: .relaxed)
+        common.leaveOver()
         replace(index, with: app) { [unowned(unsafe) self] old in
-          if old.generation.close() { leftOver.subtract(1, ordering: .relaxed) }
+          if old.generation.close() { common.removeLeftOver() }
         }
       } catch { refuse(wanted, error.description, link, isFull: error.needsNewProcess) }
     }

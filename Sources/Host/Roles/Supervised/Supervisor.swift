@@ -64,7 +64,7 @@ extension Worker {
     if !acceptor.presented.identities.isEmpty { lookAtCertificates() }
     guard let supervisor else { return }
     var fields: [Message.Field] = []
-    for app in mounts.apps.sorted(by: { $0.place < $1.place }) {
+    for app in apps.mounts.apps.sorted(by: { $0.place < $1.place }) {
       supervisor.board[.generation, app: app.place].value = UInt64(app.generation.number)
       fields.append(.init("app", "\(app.place)"))
       fields.append(.init("generation", "\(app.generation.number)"))
@@ -146,7 +146,7 @@ extension Worker {
   /// thread that is in an app. With `--threads 1` the app knows only one thread, and the loop waits.
   private func save(_ message: Message, _ descriptor: Int32) {
     guard let place = message.number("app"), let link = supervisor?.link else { return }
-    let generation = mounts.apps.first { $0.place == place }?.generation
+    let generation = apps.mounts.apps.first { $0.place == place }?.generation
     let answer = { @Sendable (count: Int?) in
       link.send(Message(.saved, [.init("app", "\(place)"), .init("bytes", "\(count ?? -1)")]))
     }
