@@ -15,7 +15,7 @@ enum LedLoop {
   }
 
   private struct Table {
-    let lead: @convention(c) (UnsafeMutablePointer<Record>?) -> Int32
+    let lead: @convention(c) (UnsafeMutableRawPointer?) -> Int32
   }
 
   private nonisolated(unsafe) static var record: UnsafeMutablePointer<Record>?

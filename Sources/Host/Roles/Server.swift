@@ -60,7 +60,7 @@ public enum Server {
     let apps = try load(settings, runtime, files, home)
     try serve(at: home) { home throws(ServerFailure) in
       let worker: Worker
-      do {
+      do throws(SystemError) {
         worker = try Worker(
           settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared, spools: spools,
           presented: Presented(identities, tickets: TicketKeys([]).keys))
@@ -68,7 +68,7 @@ public enum Server {
       try checkRoom()
       worker.leading.settle(home)
       announceReady(settings, apps, listeners)
-      do {
+      do throws(SystemError) {
         // Apps cannot be unloaded under calls that have not returned.
         if try worker.run(signals: signals) { unload(worker) }
       } catch { throw ServerFailure("the event loop failed: \(error)") }

@@ -18,7 +18,8 @@ struct GuestLoop {
 /// own. Its applications are called, from then on, only on the thread that has loaded them.
 struct GuestLoopTable {
   /// Call it in load(). NSGI_MISUSE: another loop is led already.
-  let lead: @convention(c) (UnsafeMutablePointer<GuestLoop>?) -> Int32
+  /// The argument is a `GuestLoop`.
+  let lead: @convention(c) (UnsafeMutableRawPointer?) -> Int32
 }
 
 /// Whether a loop may be led in this process, and which one is.
@@ -34,7 +35,7 @@ enum GuestLoops {
     table.initialize(
       to: GuestLoopTable { loop in
         guard let loop, GuestLoops.led == nil, !ForkedCopy.isThis else { return NSGI_MISUSE.rawValue }
-        GuestLoops.led = loop
+        GuestLoops.led = loop.assumingMemoryBound(to: GuestLoop.self)
         return NSGI_OK.rawValue
       })
     return UnsafeRawPointer(table)

@@ -43,7 +43,7 @@ extension Server {
     HeldFiles.release()
     try serve(at: home) { home throws(ServerFailure) in
       let worker: Worker
-      do {
+      do throws(SystemError) {
         worker = try Worker(
           settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
           supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools,
@@ -51,7 +51,7 @@ extension Server {
       } catch { throw ServerFailure(loop: error) }
       try checkRoom()
       worker.leading.settle(home)
-      do {
+      do throws(SystemError) {
         if try worker.run(signals: signals) { unload(worker) }
       } catch { throw ServerFailure("the event loop failed: \(error)") }
     }
