@@ -28,6 +28,7 @@ enum Functions {
     ("_nsgi_asgi.exchange", PackageResources.exchange_py),
     ("_nsgi_asgi.websocket", PackageResources.websocket_py),
     ("_nsgi_asgi.serving", PackageResources.serving_py),
+    ("_nsgi_asgi.led", PackageResources.led_py),
   ]
 
   private static let list: [(StaticString, PyCFunctionFast)] =
@@ -35,7 +36,7 @@ enum Functions {
       ("log", writeToLog), ("reload", reload), ("renew", renew), ("embedded", embedded), ("tally", tally),
       ("note", note), ("noted", noted), ("harakiri", harakiri), ("notice", notice),
       ("tell_leave", tellLeave),
-    ] + ASGIFunctions.list + ASGISockets.list + WSGISockets.list
+    ] + ASGIFunctions.list + LedLoop.list + ASGISockets.list + WSGISockets.list
 
   /// Memory into which CPython keeps pointers.
   private nonisolated(unsafe) static let methods = Types.permanent(

@@ -285,7 +285,7 @@ def serve_asgi(callable, name, settings):
         asgi.native, asgi.CannotLoad, asgi.place = own_module, CannotLoad, place
         asgi.describe, asgi.stack, asgi.awaiting = describe, stack, awaiting
         asgi.exit_status = exit_status
-        for part in "copies", "exchange", "websocket", "serving":
+        for part in "copies", "exchange", "websocket", "serving", "led":
             exec(compile(embedded(f"_nsgi_asgi.{part}"), f"<server>/{part}.py", "exec"), asgi.__dict__)
     return asgi.serve(callable, name, settings)
 
@@ -361,6 +361,8 @@ def task_stack(id):
     '''Where the task of an ASGI request is, or what it awaits, in the same words; else nothing.'''
     serving = asgi.serving if asgi is not None else None
     exchange = serving.exchanges.get(id) if serving is not None else None
+    if exchange is not None and serving.stepping == id:
+        return stack(serving.thread.ident)
     if exchange is None or exchange.task is None:
         return ""
     routine = exchange.task.get_coro()

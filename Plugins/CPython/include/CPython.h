@@ -132,6 +132,12 @@ static inline PyObject *py_call2(PyObject *callable, PyObject *first, PyObject *
   return PyObject_VectorcallDict(callable, arguments + 1, 2 | PY_OFFSET, NULL);
 }
 
+static inline PyObject *py_call4(
+    PyObject *callable, PyObject *first, PyObject *second, PyObject *third, PyObject *fourth) {
+  PyObject *arguments[5] = {NULL, first, second, third, fourth};
+  return PyObject_VectorcallDict(callable, arguments + 1, 4 | PY_OFFSET, NULL);
+}
+
 static inline PyObject *PyObject_CallMethodNoArgs(PyObject *o, PyObject *name) {
   PyObject *arguments[2] = {NULL, o};
   return PyObject_VectorcallMethod(name, arguments + 1, 1 | PY_OFFSET, NULL);

@@ -1,5 +1,6 @@
 // One ASGI application, as load() makes it (ASGI 3: HTTP and lifespan). Its coroutines run on the thread of
-// the event loop, which is in serving.py; the server's threads only hand over requests.
+// the event loop, which is in serving.py. The server leads that one (LedLoop.swift), or it is a thread of its
+// own, to which the server's threads hand requests over.
 import CNSGI
 import CPython
 
@@ -68,9 +69,13 @@ struct ASGIApp {
 
   // MARK: The server's side
 
-  /// Hands a request to the event loop.
+  /// Takes the first step of a request on the thread of the event loop, if that is this one; otherwise hands
+  /// it over. Handshakes of WebSockets are always handed over.
   static func call(_ state: UnsafeMutableRawPointer, _ request: UnsafePointer<nsgi_request>) -> Int32 {
     let app = state.assumingMemoryBound(to: ASGIApp.self)
+    if LedLoop.isLed, !ASGISockets.isAskedFor(request.pointee.id), LedLoop.begin(app, request) {
+      return NSGI_ASYNC.rawValue
+    }
     ASGIInbox.add(WaitingRequest(app: app, id: request.pointee.id, request: request))
     return NSGI_ASYNC.rawValue
   }

@@ -33,6 +33,8 @@ enum ASGIInbox {
   private nonisolated(unsafe) static var bell: Int32 = -1
   /// When the bell was rung, until the loop hears it; 0: it is silent.
   private nonisolated(unsafe) static var rungAt: UInt64 = 0
+  /// No bell was rung for it: the loop's own thread has put it here.
+  private nonisolated(unsafe) static var isSilent = false
   private nonisolated(unsafe) static let lock: UnsafeMutablePointer<pthread_mutex_t> = {
     let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     pthread_mutex_init(lock, nil)
@@ -119,7 +121,8 @@ enum ASGIInbox {
   private static func ring() {
     guard rungAt == 0 else { return }
     rungAt = System.nanoseconds
-    System.ring(bell)
+    isSilent = LedLoop.ring()
+    if !isSilent { System.ring(bell) }
   }
 
   /// Takes signals, and at most this many requests; `isMore` if others wait.
@@ -127,8 +130,8 @@ enum ASGIInbox {
     requests most: Int, _ isMore: inout Bool
   ) -> (requests: [WaitingRequest], signals: [(id: nsgi_id, signal: ASGISignal)]) {
     locked {
-      System.silence(bell)
-      rungAt = 0
+      if !isSilent { System.silence(bell) }
+      (rungAt, isSilent) = (0, false)
       let end = taken + min(requests.count - taken, max(0, most))
       let found = Array(requests[taken..<end])
       taken = end

@@ -1,6 +1,7 @@
-# The thread of the event loop, on which all ASGI applications of a worker run, and their lifespans. The
-# messages of the server's threads are in the plugin's inbox, whose bell is a descriptor that the loop
-# watches. Started by the first such application, in the serving process: never in a zygote.
+# The event loop on which all ASGI applications of a worker run, and their lifespans. The server leads it, on
+# the thread that has loaded the application (led.py), or it has a thread of its own. The messages of the
+# server's threads are in the plugin's inbox, whose bell is a descriptor that the loop watches. Started by the
+# first such application, in the serving process: never in a zygote.
 import asyncio, collections, concurrent.futures, contextvars, sys, threading, time
 
 # Seconds after which an application that holds up the loop is reported.
@@ -19,10 +20,12 @@ def log_of_request(log):
     return lambda level, data: log(level, data, request.get())
 
 class Serving:
-    '''The event loop and its thread.'''
-    def __init__(self, settings):
+    '''The event loop on a thread of its own.'''
+    isLed = False
+
+    def __init__(self, loop, settings):
         native.log = log_of_request(native.log)
-        self.loop = make_loop(settings["loop"])
+        self.loop = loop
         # Running exchanges by their ids, and all tasks: a task may go on after its response is complete.
         self.exchanges, self.tasks, self.most = {}, set(), int(settings["tasks"])
         # WebSockets by their ids, from the accept to the end.
@@ -35,10 +38,18 @@ class Serving:
         self.turns, self.isWatched, self.activity = 0, False, threading.Event()
         self.applications = 0
         self.bell = native.asgi_bell()
+        # The loop's thread is in code of an application.
+        self.isInside = False
+        # The request whose first step it takes, where the loop is led.
+        self.stepping = 0
         watch_forks(self.loop)
+        self.settle()
+        threading.Thread(target=self.watch, name="nsgi-asgi-watch", daemon=True).start()
+
+    def settle(self):
+        '''Gives the loop its thread.'''
         self.thread = threading.Thread(target=self.live, name="nsgi-asgi", daemon=True)
         self.thread.start()
-        threading.Thread(target=self.watch, name="nsgi-asgi-watch", daemon=True).start()
 
     def live(self):
         asyncio.set_event_loop(self.loop)
@@ -51,20 +62,35 @@ class Serving:
                 error = raised
             if isCopy:
                 leave(error)
-            # asyncio passes SystemExit and KeyboardInterrupt of any task on to the caller of the loop.
             if error is not None:
-                say("error", "a task or callback of an application would have ended the event loop, which "
-                             f"goes on:\n{describe(error)[0]}")
+                self.goes_on_after(error)
             elif not self.isStopping:
-                say("warning", "an application has stopped the event loop, which is the server's: it goes on")
+                self.refuse_stop()
 
-    def drain(self):
-        '''Takes the messages of the server's threads.'''
-        self.isDue = False
+    def goes_on_after(self, error):
+        '''asyncio passes SystemExit and KeyboardInterrupt of any task on to the caller of the loop.'''
+        say("error", "a task or callback of an application would have ended the event loop, which goes on:\n"
+                     f"{describe(error)[0]}")
+
+    def refuse_stop(self):
+        say("warning", "an application has stopped the event loop, which is the server's: it goes on")
+
+    def stop(self):
+        self.isStopping = True
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(1)
+
+    def count_turn(self):
+        '''The watching thread sees that the loop goes on.'''
         self.turns += 1
         if not self.isWatched:
             self.isWatched = True
             self.activity.set()
+
+    def drain(self):
+        '''Takes the messages of the server's threads.'''
+        self.isDue = False
+        self.count_turn()
         requests, signals, self.isMore, news = native.asgi_take(
             min(BATCH, self.most - len(self.tasks)))
         for application, id, scope, has_body, asks in requests:
@@ -88,17 +114,19 @@ class Serving:
 
     def begin(self, exchange):
         self.exchanges[exchange.id] = exchange
-        # Tasks of our own, whatever factory an application has set.
-        if EAGER:
-            task = asyncio.Task(exchange.run(), loop=self.loop, eager_start=True)
-        else:
-            task = asyncio.Task(exchange.run(), loop=self.loop)
+        task = self.start_task(exchange.run())
         if task.done():
             return self.settled(task, exchange)
         exchange.task = task
         self.tasks.add(task)
         task.application = exchange.application
         task.add_done_callback(lambda task: self.ended(task, exchange))
+
+    def start_task(self, routine):
+        '''A task of our own, whatever factory an application has set.'''
+        if EAGER:
+            return asyncio.Task(routine, loop=self.loop, eager_start=True)
+        return asyncio.Task(routine, loop=self.loop)
 
     def ended(self, task, exchange):
         self.tasks.discard(task)
@@ -120,12 +148,12 @@ class Serving:
             turns = self.turns
             time.sleep(HELD_UP)
             unheard = native.asgi_unheard()
-            if unheard == 0 and self.turns == turns:
+            if unheard == 0 and self.turns == turns and not self.isInside:
                 self.activity.clear()
                 self.isWatched = False
                 if self.turns != turns:
                     self.activity.set()
-            elif unheard >= HELD_UP * 1000 and told != self.turns:
+            elif (unheard >= HELD_UP * 1000 or self.isInside and self.turns == turns) and told != self.turns:
                 told = self.turns
                 where = stack(self.thread.ident).partition('  File "<server>')[0]
                 say("warning", "the event loop has been held up for more than a second by a call that does "
@@ -148,9 +176,9 @@ class Serving:
             frame = frame.f_back
         return f" ({', '.join(found)})" if found else ""
 
-    def call(self, coroutine, seconds):
+    def call(self, coroutine, seconds, words, status=0):
         '''Runs a coroutine on the loop, from another thread, for at most this long; then a future's
-        TimeoutError.'''
+        TimeoutError. (A loop that is led ends the process then, with these words in the log.)'''
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result(seconds)
@@ -158,7 +186,7 @@ class Serving:
             future.cancel()
             raise
 
-    async def settle(self, application, seconds):
+    async def end_tasks(self, application, seconds):
         '''Waits for an application's tasks, and ends those that take too long.'''
         own = {task for task in self.tasks if task.application is application}
         if not own:
@@ -189,29 +217,33 @@ class Application:
     def start(self):
         serving.applications += 1
         try:
-            serving.call(self.lifespan.start(), self.limit + 2)
+            serving.call(self.lifespan.start(), self.limit + 2, self.held_up, 22)
         except concurrent.futures.TimeoutError:
-            where = stack(serving.thread.ident).partition('  File "<server>')[0].rstrip()
-            say("error", f"{self.name} holds the event loop up by a call that does not await:\n{where}")
-            raise CannotLoad("the startup of its lifespan has not come to an end within "
-                             f"{self.limit:g} s (--swap-timeout): it holds the event loop up; its stack is "
-                             "in the log") from None
+            raise CannotLoad(self.held_up()) from None
+
+    def held_up(self):
+        '''Logs where the startup holds the loop up; returns the sentence about it.'''
+        where = stack(serving.thread.ident).partition('  File "<server>')[0].rstrip()
+        say("error", f"{self.name} holds the event loop up by a call that does not await:\n{where}")
+        return ("the startup of its lifespan has not come to an end within "
+                f"{self.limit:g} s (--swap-timeout): it holds the event loop up; its stack is in the log")
 
     def stop(self):
         '''No more requests come: ends running tasks, and the lifespan. Not called on the loop's thread.'''
         begun = time.monotonic()
         left = lambda: max(1.0, self.mercy - (time.monotonic() - begun))
         try:
-            serving.call(serving.settle(self, self.mercy), self.mercy + 2)
-            serving.call(self.lifespan.stop(left()), left() + 3)
+            serving.call(serving.end_tasks(self, self.mercy), self.mercy + 2, self.not_shut_down)
+            serving.call(self.lifespan.stop(left()), left() + 3, self.not_shut_down)
             serving.applications -= 1
             if serving.applications == 0:
-                serving.call(serving.close(), 1)
-                serving.isStopping = True
-                serving.loop.call_soon_threadsafe(serving.loop.stop)
-                serving.thread.join(1)
+                serving.call(serving.close(), 1, self.not_shut_down)
+                serving.stop()
         except concurrent.futures.TimeoutError:
-            say("error", f"{self.name}: the event loop is held up, and its lifespan was not shut down")
+            say("error", self.not_shut_down())
+
+    def not_shut_down(self):
+        return f"{self.name}: the event loop is held up, and its lifespan was not shut down"
 
     def warn_of_connection(self, name):
         if not self.warned:
@@ -344,7 +376,10 @@ def serve(callable, name, settings):
     '''Starts an application; raises CannotLoad if its lifespan fails.'''
     global serving
     if serving is None:
-        serving = Serving(settings)
+        kind = settings["loop"]
+        leads = kind != "uvloop" and native.asgi_may_lead()
+        loop = asyncio.new_event_loop() if leads else make_loop(kind)
+        serving = (Led if leads and Led.takes(loop) else Serving)(loop, settings)
     application = Application(callable, name, settings)
     application.start()
     return application

@@ -88,7 +88,7 @@ let pythonOptions = OptionGroup(
       }),
     OptionSpec(
       "asgi-loop", default: "auto",
-      "the event loop of ASGI applications: auto is uvloop where it is installed",
+      "the event loop of ASGI: auto is asyncio's where the server leads it, otherwise uvloop if installed",
       .value(placeholder: "KIND") { (draft, text) throws(ValueError) in
         draft.tell("python3", "asgi-loop", try PythonTarget.word(text, of: ["auto", "asyncio", "uvloop"]))
       }),

@@ -16,8 +16,11 @@ struct AppCalls {
   var caller: UInt64 = 0
   /// `threads` for an app that is thread-safe, otherwise 1.
   let limit: Int
-  /// NSGI_NONBLOCKING: the app stays on the loop.
+  /// NSGI_NONBLOCKING: the app never waits in a host function.
   let neverWaits: Bool
+  /// Its calls may be slow, and are taken off the loop then. Those of an app that never waits stay on it, but
+  /// for an app with a guest loop, whose code is not its own.
+  let isWatched: Bool
   /// NSGI_MAY_ASYNC: call() may answer NSGI_ASYNC.
   let mayAsync: Bool
   /// NSGI_STREAMS_IN: call() comes before the whole body.
@@ -48,6 +51,7 @@ struct AppCalls {
     self.generation = generation.number
     limit = generation.isThreadSafe ? threads : 1
     neverWaits = generation.flags & NSGI_NONBLOCKING.rawValue != 0
+    isWatched = !neverWaits || GuestLoops.led != nil
     mayAsync = generation.flags & NSGI_MAY_ASYNC.rawValue != 0
     streamsIn = generation.streamsIn
     switch generation.form {

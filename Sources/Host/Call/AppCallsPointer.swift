@@ -31,6 +31,7 @@ extension UnsafeMutablePointer where Pointee == AppCalls {
   }
   @inline(__always) var limit: Int { pointee.limit }
   @inline(__always) var neverWaits: Bool { pointee.neverWaits }
+  @inline(__always) var isWatched: Bool { pointee.isWatched }
   @inline(__always) var mayAsync: Bool { pointee.mayAsync }
   @inline(__always) var streamsIn: Bool { pointee.streamsIn }
   @inline(__always) var place: Int { pointee.place }

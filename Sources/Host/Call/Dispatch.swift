@@ -51,8 +51,8 @@ extension Worker {
         name: exchange.pointee.hasName ? exchange.pointee.requestID().bytes : Text.empty.bytes)
     }
     // An app that promised never to wait is watched only for its deadline.
-    if !calls.neverWaits || callWatch.coversAll,
-      callWatch.call.pointee.began(exchange, neverWaits: calls.neverWaits)
+    if calls.isWatched || callWatch.coversAll,
+      callWatch.call.pointee.began(exchange, neverWaits: !calls.isWatched)
     {
       callWatch.dog.wake()
     }
@@ -218,7 +218,7 @@ extension Worker {
     let connection = exchange.connection
     if let socket = connection.socket {
       flushSocket(connection, socket)
-      if exchange.neverWaits { deadlinePassed(connection) }
+      if isLeftAlone(exchange) { deadlinePassed(connection) }
       return
     }
     // Bytes that the call has flushed and the socket has not taken leave without another word from the app.
@@ -227,8 +227,12 @@ extension Worker {
     exchange.lock.unlock()
     if hasOutput { watchOutput(connection) }
     if connection.streamsBody { resumeStream(connection, exchange) }
-    // An app that never waits has been left alone up to its deadline.
-    if exchange.neverWaits { deadlinePassed(connection) }
+    if isLeftAlone(exchange) { deadlinePassed(connection) }
+  }
+
+  /// The app has promised never to wait, and was left alone up to the deadline of its call.
+  private func isLeftAlone(_ exchange: ExchangePointer) -> Bool {
+    exchange.neverWaits && exchange.calls?.isWatched != true
   }
 
   /// The exchange leaves the loop: its head keeps the block, its connection rests.

@@ -18,7 +18,7 @@ extension Worker {
     switch completion.token.kind {
     case .connection: take(completion)
     case .answer: fellShort(Int(completion.token.slot), completion.result)
-    case .nobody, .listener, .signal, .inbox, .control, .ring, .topics, nil: break
+    case .nobody, .listener, .signal, .inbox, .control, .ring, .topics, .guest, nil: break
     }
   }
 

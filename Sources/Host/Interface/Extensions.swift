@@ -1,5 +1,5 @@
-// What a runtime may ask of the server beyond nsgi.h: `nsgi.reload/1`, `draft.request/1` and
-// `draft.handshake/1` (docs/NSGI.md).
+// What a runtime may ask of the server beyond nsgi.h: `nsgi.reload/1`, `draft.request/1`,
+// `draft.handshake/1` and `draft.loop/1` (docs/NSGI.md).
 import CNSGI
 import Config
 import Control
@@ -66,6 +66,7 @@ enum Extensions {
     }
     if strcmp(name, "draft.request/1") == 0 { return UnsafeRawPointer(request) }
     if strcmp(name, "draft.handshake/1") == 0 { return UnsafeRawPointer(handshake) }
+    if strcmp(name, "draft.loop/1") == 0, GuestLoops.isOffered { return GuestLoops.table }
     if strcmp(name, "nsgi.reload/1") == 0, master != nil || servesAlone { return UnsafeRawPointer(reload) }
     return nil
   }

@@ -16,6 +16,8 @@ struct Token: Equatable {
     case ring
     /// A link to another worker; the slot is its number.
     case topics
+    /// The event loop of a language, which the leader runs (GuestLoop.swift).
+    case guest
   }
   let raw: UInt64
 

@@ -56,15 +56,40 @@ public enum Server {
     let spools = try SpoolRoom.prepare(settings)
     let home = try HomeThread.start(threads: settings.limits.threads)
     Extensions.servesAlone = true
+    GuestLoops.isOffered = settings.apps.count == 1
     let apps = try load(settings, runtime, files, home)
-    let worker: Worker
-    do {
-      worker = try Worker(
-        settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared, spools: spools,
-        presented: Presented(identities, tickets: TicketKeys([]).keys))
-    } catch { throw ServerFailure(loop: error) }
-    try checkRoom()
-    worker.leading.home = home
+    try serve(at: home) { home throws(ServerFailure) in
+      let worker: Worker
+      do throws(SystemError) {
+        worker = try Worker(
+          settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared, spools: spools,
+          presented: Presented(identities, tickets: TicketKeys([]).keys))
+      } catch { throw ServerFailure(loop: error) }
+      try checkRoom()
+      worker.leading.settle(home)
+      announceReady(settings, apps, listeners)
+      do throws(SystemError) {
+        // Apps cannot be unloaded under calls that have not returned.
+        if try worker.run(signals: signals) { unload(worker) }
+      } catch { throw ServerFailure("the event loop failed: \(error)") }
+    } abandoned: {
+      runtime.remove()
+      files.remove()
+    }
+  }
+
+  /// Runs a worker whose applications are loaded: on this thread, unless this one is their home from now on.
+  ///
+  /// - Parameter abandoned: called before the process ends because an application does not return.
+  static func serve(
+    at home: HomeThread?, _ run: @escaping (HomeThread?) throws(ServerFailure) -> Void,
+    abandoned: @escaping () -> Void = {}
+  ) throws(ServerFailure) {
+    guard home == nil, GuestLoops.led != nil else { return try run(home) }
+    try HomeThread.host({ home throws(ServerFailure) in try run(home) }, abandoned: abandoned)
+  }
+
+  private static func announceReady(_ settings: Settings, _ apps: [App], _ listeners: [Listener]) {
     if let warning = ProcessSetup.warning(settings.process) { announce(warning) }
     for app in apps {
       let mount = String(decoding: app.mount, as: UTF8.self)
@@ -72,10 +97,6 @@ public enum Server {
     }
     for listener in listeners { announce(listener.readyLine) }
     ProcessSetup.notify("READY=1")
-    do {
-      // Apps cannot be unloaded under calls that have not returned.
-      if try worker.run(signals: signals) { unload(worker) }
-    } catch { throw ServerFailure("the event loop failed: \(error)") }
   }
 
   /// Descriptors that a worker needs besides those that it has: the ring, a connection and its spool.

@@ -190,6 +190,7 @@ final class Worker: @unchecked Sendable {
   /// This thread makes the calls from now on.
   func lead(as thread: HostThread) {
     leading.begin(thread)
+    watchGuest()
   }
 
   /// How a time as leader ends.
@@ -216,9 +217,10 @@ final class Worker: @unchecked Sendable {
     if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
     if now >= ring.tenure.due { takeUpRing() }
     if !rounds.carriers.isEmpty { sendCarriers() }
+    let patience = leading.guest.milliseconds(waitMilliseconds, now: now)
     let count =
       ring.isOpen
-      ? try waitOnRing(milliseconds: waitMilliseconds) : try reactor.wait(milliseconds: waitMilliseconds)
+      ? try waitOnRing(milliseconds: patience) : try reactor.wait(milliseconds: patience)
     now = System.now()
     rounds.epoch &+= 1
     if !rounds.arriving.isEmpty, serveNews() == .handedOff { return .handedOff }
@@ -229,6 +231,7 @@ final class Worker: @unchecked Sendable {
     }
     if !trouble.unwatched.isEmpty { watchAgain() }
     if rounds.hasPostponed, servePostponed() == .handedOff { return .handedOff }
+    if leading.guest.loop != nil, serveGuest() == .handedOff { return .handedOff }
     // With a ring, its next wait takes them.
     if !ring.isOpen { sendOutgoing() }
     advanceTimers()
@@ -272,6 +275,7 @@ final class Worker: @unchecked Sendable {
     case .inbox: return serveInbox()
     case .control: serveControl()
     case .topics: topicEvent(event.token.slot, event)
+    case .guest: leading.guest.hasNews = true
     case .signal: signalled(Int32(event.token.slot))
     case .nobody, .answer, .ring, nil: break
     }

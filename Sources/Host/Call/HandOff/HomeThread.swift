@@ -1,16 +1,19 @@
 import Glibc
 
-/// With `--threads 1`: the one thread on which applications run, from load() over all calls to unload(), as
-/// under servers that have only one. Objects that belong to the thread that made them can live there.
+/// With `--threads 1`, and for an application whose event loop is led (GuestLoop.swift): the one thread on
+/// which applications run, from load() over all calls to unload(), as under servers that have only one.
+/// Objects that belong to the thread that made them can live there.
 ///
 /// It is not the process's first thread, which has to stay free to end the process; to Python it is the main
 /// one. In a program that is not the server's own it is the first one, and another ends the process. It never
 /// ends: things that belong to it outlive the last task.
 ///
-/// Unchecked: the task is guarded by `mutex`.
+/// Unchecked: the task and `isOver` are guarded by `mutex`.
 final class HomeThread: @unchecked Sendable {
   private let mutex = Monitor()
   private var task: (() -> Void)?
+  /// No more tasks come.
+  private var isOver = false
 
   private init() {}
 
@@ -23,7 +26,40 @@ final class HomeThread: @unchecked Sendable {
     let home = HomeThread()
     lent = home
     guard System.startThread(work) else { throw noThread }
+    while true { home.run() }
+  }
+
+  /// Makes this thread, which has loaded the applications, the home thread while another one does `work`;
+  /// then it goes on here.
+  ///
+  /// - Parameter abandoned: called before the process ends because an application does not return.
+  static func host(
+    _ work: @escaping (HomeThread) throws(ServerFailure) -> Void, abandoned: @escaping () -> Void = {}
+  ) throws(ServerFailure) {
+    let home = HomeThread()
+    nonisolated(unsafe) var failure: ServerFailure?
+    nonisolated(unsafe) let (work, abandoned) = (work, abandoned)
+    let isStarted = System.startThread {
+      do throws(ServerFailure) { try work(home) } catch { failure = error }
+      guard !home.end() else { return }
+      abandoned()
+      if let failure { Server.announce("\(failure)") }
+      Server.leave(failure?.exitCode ?? 0)
+    }
+    guard isStarted else { throw noThread }
     home.run()
+    if let failure { throw failure }
+  }
+
+  /// No more tasks come; false if the last one does not return.
+  private func end() -> Bool {
+    mutex.lock()
+    defer { mutex.unlock() }
+    isOver = true
+    mutex.broadcast()
+    let deadline = Monitor.deadline(seconds: 1)
+    while task != nil { guard mutex.wait(until: deadline) else { break } }
+    return task == nil
   }
 
   private static var noThread: ServerFailure {
@@ -39,11 +75,12 @@ final class HomeThread: @unchecked Sendable {
     return home
   }
 
-  private func run() -> Never {
+  /// Does what comes; returns when no more does.
+  private func run() {
     while true {
       mutex.lock()
-      while task == nil { mutex.wait() }
-      let current = task!
+      while task == nil, !isOver { mutex.wait() }
+      guard let current = task else { return mutex.unlock() }
       mutex.unlock()
       current()
       mutex.lock()

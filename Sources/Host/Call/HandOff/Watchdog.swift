@@ -7,8 +7,12 @@ struct WatchedCall: ~Copyable {
   /// Counts calls: a number that stands still with a call under way means that this call is slow.
   fileprivate let calls = Atomic<UInt64>(0)
   /// Address of the exchange that the leader is calling for; 0 for none. The lowest bit says that its app
-  /// has promised never to wait.
+  /// has promised never to wait; the second one alone stands for a turn of the guest loop.
   fileprivate let current = Atomic<UInt>(0)
+  fileprivate static let turnMark: UInt = 2
+  /// What a turn of the guest loop is about: of the home thread, but for one step of the watchdog's.
+  fileprivate enum GuestTurn: UInt8, AtomicRepresentable { case none, underWay, offLoop }
+  fileprivate let turn = Atomic<GuestTurn>(.none)
   fileprivate let isAsleep = Atomic<Bool>(false)
   /// Counts the watchdog's periods while calls are made.
   fileprivate let periods = Atomic<UInt32>(0)
@@ -28,6 +32,26 @@ struct WatchedCall: ~Copyable {
   /// The call is over.
   @inline(__always)
   func ended() { current.store(0, ordering: .relaxed) }
+
+  /// The leader begins a turn of the guest loop; true when the watchdog has to be woken.
+  func beganTurn() -> Bool {
+    turn.store(.underWay, ordering: .relaxed)
+    current.store(Self.turnMark, ordering: .relaxed)
+    calls.store(calls.load(ordering: .relaxed) &+ 1, ordering: .releasing)
+    return isAsleep.load(ordering: .relaxed)
+  }
+
+  /// The turn is over; false if it was taken off the loop: another thread leads.
+  func endedTurn() -> Bool {
+    guard turn.exchange(.none, ordering: .acquiringAndReleasing) == .underWay else { return false }
+    ended()
+    return true
+  }
+
+  /// Watchdog: takes a turn off the loop; false if it is over.
+  fileprivate func takeTurn() -> Bool {
+    turn.compareExchange(expected: .underWay, desired: .offLoop, ordering: .acquiringAndReleasing).exchanged
+  }
 }
 
 /// The leader's side of the watchdog: where it says which call is under way, and whom to wake.
@@ -93,9 +117,9 @@ final class Watchdog: @unchecked Sendable {
     wake()
   }
 
-  /// The thread's life. Tells `detached` about each call that was taken off the loop; calls `tend` once per
-  /// period, which says whether to come again before anything else.
-  func run(_ detached: (ExchangePointer) -> Void, tending tend: () -> Bool) {
+  /// The thread's life. Tells `detached` about each call that was taken off the loop, nil for a turn of the
+  /// guest loop; calls `tend` once per period, which says whether to come again before anything else.
+  func run(_ detached: (ExchangePointer?) -> Void, tending tend: () -> Bool) {
     var (seen, since): (UInt64, UInt64) = (0, 0)
     while !isOver.load(ordering: .acquiring) {
       System.pause(microseconds: microseconds)
@@ -105,6 +129,8 @@ final class Watchdog: @unchecked Sendable {
       let current = watched.pointee.current.load(ordering: .relaxed)
       if count != seen {
         (seen, since) = (count, System.now())
+      } else if current == WatchedCall.turnMark {
+        if watched.pointee.takeTurn() { detached(nil) }
       } else if let exchange = ExchangePointer(bitPattern: current & ~1) {
         if current & 1 != 0, System.now() &- since < patience { continue }
         if exchange.race(.overdue, likely: .app) == .vacate { detached(exchange) }

@@ -38,20 +38,23 @@ extension Server {
     } catch { throw ServerFailure("the scoreboard cannot be mapped: \(error)") }
     let home = try HomeThread.start(threads: settings.limits.threads)
     Extensions.master = assignment.link
+    GuestLoops.isOffered = settings.apps.count == 1
     let apps = try load(settings, orders, assignment.link, home)
     HeldFiles.release()
-    let worker: Worker
-    do {
-      worker = try Worker(
-        settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
-        supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools,
-        presented: Presented(identities, tickets: orders.tickets))
-    } catch { throw ServerFailure(loop: error) }
-    try checkRoom()
-    worker.leading.home = home
-    do {
-      if try worker.run(signals: signals) { unload(worker) }
-    } catch { throw ServerFailure("the event loop failed: \(error)") }
+    try serve(at: home) { home throws(ServerFailure) in
+      let worker: Worker
+      do throws(SystemError) {
+        worker = try Worker(
+          settings: settings, listeners: listeners, mounts: MountTable(apps), log: .shared,
+          supervisor: Supervisor(assignment, Scoreboard(board), settings.supervision), spools: spools,
+          presented: Presented(identities, tickets: orders.tickets))
+      } catch { throw ServerFailure(loop: error) }
+      try checkRoom()
+      worker.leading.settle(home)
+      do throws(SystemError) {
+        if try worker.run(signals: signals) { unload(worker) }
+      } catch { throw ServerFailure("the event loop failed: \(error)") }
+    }
   }
 
   /// Makes listeners of sockets that a master hands over; it owns their files.
