@@ -142,6 +142,17 @@ class Exchange:
     async def send(self, message):
         kind = message["type"]
         stage = self.stage
+        # The two messages of most responses come first: they are a good part of what a request costs.
+        if kind == "http.response.body":
+            if stage is STARTED and self.trailers is None and not self.isGone and not isCopy:
+                body = message.get("body", b"")
+                if type(body) is bytes and not message.get("more_body"):
+                    if native.asgi_respond(self.application, self.id, self.status, self.headers, body) == OK:
+                        return self.end()
+                    return self.respond(body)
+        elif kind == "http.response.start":
+            if stage is WAITING and not self.isGone and not isCopy:
+                return self.start(message)
         if isCopy:
             # It answers nothing: frameworks make a response from anything that it returns.
             return None
@@ -167,14 +178,17 @@ class Exchange:
             if type(body) is not bytes:
                 body = as_bytes(body)
             if stage is STARTED and not more and self.trailers is None:
-                self.checked(self.with_head(native.asgi_respond, body))
-                self.end()
+                self.respond(body)
             else:
                 await self.send_piece(body, more)
         elif kind == "http.response.pathsend" and stage is STARTED:
             await self.send_path(message["path"])
         else:
             raise RuntimeError(f"expected the ASGI message 'http.response.body', but got {kind!r}")
+
+    def respond(self, body):
+        self.checked(self.with_head(native.asgi_respond, body))
+        self.end()
 
     def start(self, message):
         status = message.get("status")
@@ -296,7 +310,8 @@ class Exchange:
     def end(self):
         self.stage = OVER
         self.serving.exchanges.pop(self.id, None)
-        self.wake()
+        if self.waiters is not None:
+            self.wake()
 
     def abandon(self):
         '''Its task has ended, whether or not anything was sent.'''

@@ -5,7 +5,7 @@
 import asyncio, sys, threading
 
 # Cancelled timers after which the loop gets a turn, in which it removes them.
-CANCELLED = 100
+STALE = 100
 
 class Led(Serving):
     '''The event loop on the thread that the server calls.'''
@@ -54,13 +54,15 @@ class Led(Serving):
             return -1
         if application.state is not None:
             scope["state"] = application.state.copy()
-        self.count_turn()
-        self.isInside, self.stepping = True, id
+        self.turns += 1
+        if not self.isWatched:
+            self.count_turn()
+        self.stepping = id
         try:
             self.begin(Exchange(self, application, id, scope, has_body))
         except BaseException as error:
             self.goes_on_after(error)
-        self.isInside, self.stepping = False, 0
+        self.stepping = 0
         return self.due()
 
     def turn(self, is_rung):
@@ -89,15 +91,16 @@ class Led(Serving):
         if not timers:
             return 0
         cancelled = loop._timer_cancelled_count
-        if cancelled > CANCELLED and 2 * cancelled > len(timers):
+        if cancelled > STALE and 2 * cancelled > len(timers):
             return 1
         return int(timers[0]._when * 1e9)
 
     def start_task(self, routine):
+        # A name of its own costs an old Python as much as starting the task.
         if EAGER:
-            return asyncio.Task(routine, loop=self.loop, eager_start=True)
+            return asyncio.Task(routine, loop=self.loop, name="request", eager_start=True)
         # The first step of a task is the last thing that was scheduled.
-        task = asyncio.Task(routine, loop=self.loop)
+        task = asyncio.Task(routine, loop=self.loop, name="request")
         self.loop._ready.pop()._run()
         return task
 
@@ -116,7 +119,7 @@ class Led(Serving):
             self.enter()
 
     def end_late(self, is_over, seconds, words, status):
-        '''Ends the process when the thread does not come back from a call that is the last one, or the first.'''
+        '''Ends the process when the thread does not come back from the first call or the last.'''
         if not is_over.wait(seconds):
             say("error", words())
             native.asgi_give_up(status)

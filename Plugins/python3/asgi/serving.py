@@ -38,7 +38,7 @@ class Serving:
         self.turns, self.isWatched, self.activity = 0, False, threading.Event()
         self.applications = 0
         self.bell = native.asgi_bell()
-        # The loop's thread is in code of an application.
+        # The server has given the loop a turn.
         self.isInside = False
         # The request whose first step it takes, where the loop is led.
         self.stepping = 0
@@ -71,6 +71,10 @@ class Serving:
         '''asyncio passes SystemExit and KeyboardInterrupt of any task on to the caller of the loop.'''
         say("error", "a task or callback of an application would have ended the event loop, which goes on:\n"
                      f"{describe(error)[0]}")
+
+    def is_inside(self):
+        '''The thread that leads the loop is in code of an application.'''
+        return self.isInside or self.stepping != 0
 
     def refuse_stop(self):
         say("warning", "an application has stopped the event loop, which is the server's: it goes on")
@@ -136,6 +140,8 @@ class Serving:
     def settled(self, task, exchange):
         '''The task of an exchange is over: so is the exchange, whatever went wrong on the way.'''
         error = None if task.cancelled() else task.exception()
+        if error is None and exchange.stage is OVER:
+            return
         if error is not None:
             say("error", f"a request could not be ended in good order: {type(error).__name__}")
         exchange.abandon()
@@ -148,12 +154,12 @@ class Serving:
             turns = self.turns
             time.sleep(HELD_UP)
             unheard = native.asgi_unheard()
-            if unheard == 0 and self.turns == turns and not self.isInside:
+            if unheard == 0 and self.turns == turns and not self.is_inside():
                 self.activity.clear()
                 self.isWatched = False
                 if self.turns != turns:
                     self.activity.set()
-            elif (unheard >= HELD_UP * 1000 or self.isInside and self.turns == turns) and told != self.turns:
+            elif told != self.turns and (unheard >= HELD_UP * 1000 or self.is_inside() and self.turns == turns):
                 told = self.turns
                 where = stack(self.thread.ident).partition('  File "<server>')[0]
                 say("warning", "the event loop has been held up for more than a second by a call that does "
