@@ -67,6 +67,17 @@ import Testing
     }
   }
 
+  @Test("a new server whose master has died goes on with the places that can start")
+  func lonelyHeir() {
+    var script = Script(workers: 2, follows: true)
+    script.ready(script.loading[0])
+    // Nobody else serves any more.
+    script.releases.follows = false
+    script.die(script.loading[0], .exited(22), requests: 0)
+    if case .serving = script.releases.state {} else { Issue.record("it is \(script.releases.state)") }
+    #expect(script.running == [[1], []])
+  }
+
   @Test("a start does not wait for a place whose worker has served and died; a new server's does")
   func restlessStart() {
     for follows in [false, true] {
