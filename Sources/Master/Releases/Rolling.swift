@@ -44,7 +44,7 @@ extension Releases {
     state = .starting([])
     for failure in failures { failedToServe(failure.seat, current.plan, failure.reason) }
     let missing = (0..<seats(of: current)).filter { !serves($0, current) }
-    guard missing.allSatisfy({ seats[$0]?.failedStarts ?? 0 > 0 }) else { return }
+    guard missing.allSatisfy({ hasHadItsTurn($0) }) else { return }
     state = .serving
     if !missing.isEmpty {
       let wanted = seats(of: current)
@@ -53,6 +53,14 @@ extension Releases {
     for build in current.builds { _ = history.commit(build) }
     act(.announceReady)
     act(.watchFiles)
+  }
+
+  /// A start does not wait for a place whose worker could not start, nor for one whose worker has served and
+  /// died: where workers die often, there may be no moment in which all serve. A master that follows another
+  /// takes over with all of them.
+  private func hasHadItsTurn(_ seat: Int) -> Bool {
+    guard let known = seats[seat] else { return false }
+    return known.failedStarts > 0 || !follows && !known.deaths.isEmpty
   }
 
   private func serves(_ seat: Int, _ release: Release) -> Bool {

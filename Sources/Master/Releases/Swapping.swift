@@ -6,9 +6,15 @@ extension Releases {
   mutating func proceed(_ before: InPlace) {
     guard before.asked == nil, let swap = soaking(before) else { return }
     let open = workers.filter { $0.value.phase == .serving && !swap.target.runs($0.value) }
-    if let id = open.filter({ canTake(swap, $0.value) }).keys.min() { return ask(id, swap) }
+    if let id = open.filter({ canTake(swap, $0.value) }).keys.min() {
+      if swap.asks < InPlace.rounds * max(1, swap.target.workers) { return ask(id, swap) }
+      rollInstead(swap, "workers are replaced faster than they take it")
+      return proceed()
+    }
     // Waits for those that cannot be asked to answer first, or to be replaced; and somebody has to run it.
-    guard open.isEmpty, workers.values.contains(where: { $0.phase == .serving && swap.target.runs($0) })
+    // A connection opened after the commit never meets the build before.
+    guard open.isEmpty, !oldMayAccept(swap),
+      workers.values.contains(where: { $0.phase == .serving && swap.target.runs($0) })
     else { return wait(swap) }
     let previous = current
     current = swap.target
@@ -54,6 +60,20 @@ extension Releases {
     refuse(reason)
   }
 
+  /// A worker that leaves, and has not said yet that it no longer accepts, has the build before.
+  private func oldMayAccept(_ swap: InPlace) -> Bool {
+    workers.values.contains { worker in
+      worker.phase == .leaving && !worker.isDeaf && worker.running != nil && !swap.target.runs(worker)
+    }
+  }
+
+  /// New processes get the build: nothing of what stands in the way in those that serve is in them.
+  private mutating func rollInstead(_ swap: InPlace, _ reason: String) {
+    tell(swap.request, .progress("\(reason); worker by worker"))
+    roll(
+      swap.request, to: swap.target, [swap.build], soaks: swap.target.settings.supervision.soakSeconds > 0)
+  }
+
   /// With the build the worker runs the target, and it has answered earlier requests: if it says that it runs
   /// the build, it runs nothing else.
   private func canTake(_ swap: InPlace, _ worker: Worker) -> Bool {
@@ -69,6 +89,7 @@ extension Releases {
     var swap = swap
     if swap.isWaiting { act(.cancel(.change(swap.request.ticket))) }
     (swap.asked, swap.isWaiting) = (id, false)
+    swap.asks += 1
     state = .swapping(swap)
     workers[id]!.asked = Worker.Asked(app: swap.app, generation: swap.build.generation)
     act(.swap(id, app: swap.app, swap.build))
@@ -80,7 +101,7 @@ extension Releases {
     var swap = swap
     swap.isWaiting = true
     state = .swapping(swap)
-    setDeadline(swap.request)
+    setDeadline(swap.request, more: graceSeconds + Double(Worker.mostKills))
   }
 
   mutating func swapped(_ id: Int, _ app: Int, _ generation: Int) {
@@ -112,9 +133,7 @@ extension Releases {
     }
     // Too many generations are left over in the process, or it has another library: a new process has neither
     // problem.
-    tell(swap.request, .progress("\(reason); worker by worker"))
-    roll(
-      swap.request, to: swap.target, [swap.build], soaks: swap.target.settings.supervision.soakSeconds > 0)
+    rollInstead(swap, reason)
   }
 
   /// Whether a worker was told to put this to work, and has not answered.
@@ -146,7 +165,11 @@ extension Releases {
   mutating func swappingTimedOut(_ swap: InPlace) {
     if swap.isSoaking { return takeBack(swap, "its soak did not end in time (--swap-timeout)") }
     guard swap.isWaiting else { return }
-    refuse("no worker could be asked to load it in time (--swap-timeout)")
+    let isLoaded = workers.values.contains { $0.phase == .serving && swap.target.runs($0) }
+    refuse(
+      isLoaded && oldMayAccept(swap)
+        ? "the workers before did not leave in time"
+        : "no worker could be asked to load it in time (--swap-timeout)")
   }
 
   // MARK: Generations that workers show

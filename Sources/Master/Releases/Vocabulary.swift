@@ -204,12 +204,18 @@ struct InPlace {
   let app: Int
   /// The worker that is loading it.
   var asked: Int?
-  /// Nobody can be asked yet: an alarm bounds the wait.
+  /// How often a worker was asked.
+  var asks = 0
+  /// Somebody has to be asked, or to stop accepting, and cannot be asked yet: an alarm bounds the wait.
   var isWaiting = false
   /// The first worker that has it serves beside the others, to be compared with them.
   var isSoaking = false
   /// It has done so.
   var hasSoaked = false
+
+  /// So often each worker of the release may be asked, or those that follow it, which begin with the build
+  /// before: if workers leave faster than they load, there is always another to ask.
+  static let rounds = 4
 }
 
 /// A worker, as far as it is known.

@@ -165,6 +165,9 @@ extension Master {
     defer { startPrograms() }
     guard !hasTakenOver else { return }
     hasTakenOver = true
+    // The master before may have died while this one's workers load: nobody else serves, and a place that
+    // cannot start ends nothing any more.
+    releases.follows = false
     plan.takeOver()
     if controlSocket < 0 { lookForControl() }
     _ = openCommandPipes()

@@ -56,6 +56,22 @@ import Testing
     }
   }
 
+  @Test("while no other place serves, a place waits a second at most")
+  func lastPlace() {
+    var script = Script(workers: 1)
+    script.settle()
+    script.die(script.serving[0])
+    var waits: [Double] = []
+    for _ in 0..<8 {
+      guard let id = script.loading.first else { break }
+      script.die(id, .exited(1), requests: 0)
+      let wait = pause(script) ?? 99
+      waits.append(wait)
+      script.take(.alarm(.seat(0)), after: wait)
+    }
+    #expect(waits.count == 8 && waits.allSatisfy { $0 < Seat.lastSeatPause + 0.01 }, "\(waits)")
+  }
+
   @Test("the pause of the build before does not hold up the new one, and the new one's not the way back")
   func otherBuild() {
     var script = Script(workers: 2)
