@@ -159,7 +159,8 @@ class Serving:
                 self.isWatched = False
                 if self.turns != turns:
                     self.activity.set()
-            elif told != self.turns and (unheard >= HELD_UP * 1000 or self.is_inside() and self.turns == turns):
+            elif told != self.turns and (
+                    unheard >= HELD_UP * 1000 or self.is_inside() and self.turns == turns):
                 told = self.turns
                 where = stack(self.thread.ident).partition('  File "<server>')[0]
                 say("warning", "the event loop has been held up for more than a second by a call that does "

@@ -16,7 +16,7 @@ async def index(request):
     return HttpResponse("Django says hello, asynchronously")
 
 def sync(request):
-    return JsonResponse({"other": threading.current_thread().name != "nsgi-asgi"})
+    return JsonResponse({"other": threading.current_thread().name not in ("nsgi-asgi", "MainThread")})
 
 async def stream(request):
     async def lines():
