@@ -67,6 +67,14 @@ for shard in "${shards[@]}"; do
   runs+=($!)
 done
 for run in "${runs[@]}"; do wait "$run" || status=$?; done
+# A fault of greenlet's at the end of a process (WORKAROUNDS.md): kept, and not counted.
+mkdir -p "$place/known"
+for report in "$reports"/report*; do
+  if grep -q '^SUMMARY' "$report" 2>/dev/null &&
+    ! grep '^SUMMARY' "$report" | grep -qv 'in GreenletGlobals::queue_to_destroy'; then
+    mv "$report" "$place/known/"
+  fi
+done
 if compgen -G "$reports/report*" >/dev/null; then
   echo "== reports of the $kind sanitizer in $reports"
   grep -h '^SUMMARY' "$reports"/report* | sed 's/0x[0-9a-f]*//g' | sort | uniq -c | sort -rn
