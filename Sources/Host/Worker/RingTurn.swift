@@ -8,7 +8,8 @@ extension Worker {
   /// A body with more bytes to come than this is received directly into its place, which the ring cannot do.
   private static let longBody: Int64 = 4 * Int64(BlockPool.blockBytes)
 
-  /// Turns after which the Reactor is asked, however much the ring brings.
+  /// Turns after which the Reactor is asked, however much the ring brings; at once if it watches a guest loop,
+  /// whose news are as urgent as requests.
   private static let turnsInARow: UInt8 = 8
 
   /// Sends pending output, and puts input where it belongs; waits if there is none. Returns how many events
@@ -26,7 +27,7 @@ extension Worker {
     }
     if !rounds.arriving.isEmpty {
       ring.tenure.turns &+= 1
-      if ring.tenure.turns < Worker.turnsInARow { return 0 }
+      if ring.tenure.turns < (leading.guest.loop == nil ? Worker.turnsInARow : 1) { return 0 }
     }
     ring.tenure.turns = 0
     guard rounds.arriving.isEmpty, milliseconds != 0, ring.mayWait() else {

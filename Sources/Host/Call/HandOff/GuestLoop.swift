@@ -89,7 +89,7 @@ extension Worker {
   /// Leader: has the guest loop do what there is to do. Like a call, it is taken off the loop when it takes
   /// long: another thread leads then, which calls nothing.
   func serveGuest() -> Turn {
-    guard leading.guest.isDue(now), !leading.isAway, let loop = leading.guest.loop else { return .goesOn }
+    guard !leading.isAway, leading.guest.isDue(now), let loop = leading.guest.loop else { return .goesOn }
     if !leading.guest.isWatched { watchGuest() }
     leading.guest.hasNews = false
     if callWatch.call.pointee.beganTurn() { callWatch.dog.wake() }
