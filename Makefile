@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .PHONY: examples bench bench-static bench-quick bench-swap bench-crashes bench-preload bench-autoreload bench-dispatch
 .PHONY: bench-budget bench-wsgi bench-asgi bench-websocket bench-front-door bench-history bench-compare tsan asan stress clean
 .PHONY: install dist deb rpm wheel image site release
-.PHONY: test-fresh test-packages test-reproducible test-languages test-browser test-tls test-h2spec test-autobahn
+.PHONY: test-fresh test-packages test-python-next test-reproducible test-languages
+.PHONY: test-browser test-tls test-h2spec test-autobahn
 
 # The command that `make run` starts; other apps and sockets: make run APP=.build/apps/environ.so HTTP=:8090
 APP ?= .build/apps/hello_world_app.so
@@ -233,6 +234,11 @@ test-packages: ## install what is delivered into empty roots of Debian 12 and 13
 	@$(MAKE) --no-print-directory build plugins
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/Packages && /usr/bin/python3 -m unittest -v $(TEST)
+
+test-python-next: ## serve with Python 3.14 in an empty root of Debian's testing suite: part of test-packages
+	@scripts/install.sh packages
+	@$(MAKE) --no-print-directory build plugins
+	@cd Tests/Packages && /usr/bin/python3 -m unittest -v test_python_next
 
 test-reproducible: ## build a clone of HEAD twice from nothing, and compare the tarballs and the wheels
 	@scripts/install.sh install

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the images as OCI archives, without a daemon:  image.sh [OUT]      (default: .build/image)
-#   nsgi-server.tar           the server for native applications and functions of C: nothing else, not even a shell
+#   nsgi-server.tar           the server for native applications and functions of C, without a shell
 #   nsgi-server-python3.tar   and Debian's Python
 #   nsgi-server.spdx.json     the bill of materials of what is not Debian's in them
 # The same sources and the same mirror give the same bytes: times are SOURCE_DATE_EPOCH's, or the commit's.
@@ -59,8 +59,10 @@ packaging/stage.sh /usr "$work/own" >/dev/null
 rm -rf "$work"/own/usr/share/{doc,man,bash-completion,zsh,fish,pkgconfig} "$work"/own/usr/{include,lib/systemd}
 packaging/sbom.py "$work/own" >"$out/nsgi-server.spdx.json"
 pack "$work/own" "$work/own.tar"
-base "$work/small.tar" libc6,libgcc-s1,base-files
+# What the server loads when it is asked for: OpenSSL for TLS, zlib for compressed WebSockets, passwords of rules.
+asked=libssl3,zlib1g,libcrypt1
+base "$work/small.tar" "libc6,libgcc-s1,base-files,$asked"
 image nsgi-server "$work/small.tar"
-base "$work/python.tar" libc6,libgcc-s1,base-files,ca-certificates,python3,libpython3.11
+base "$work/python.tar" "libc6,libgcc-s1,base-files,$asked,ca-certificates,python3,libpython3.11"
 image nsgi-server-python3 "$work/python.tar"
 (cd "$out" && sha256sum ./*.tar ./*.spdx.json >SHA256SUMS)

@@ -147,13 +147,14 @@ def literal(text: str) -> list[str]:
   return [".Bd -literal", *(escaped(line) if line else "" for line in text.splitlines()), ".Ed"]
 
 
-def server_page(date: str, groups: list[Group], usage: str, check: str, new: str) -> str:
+def server_page(date: str, groups: list[Group], usage: dict[str, str]) -> str:
   body = [".Sh SYNOPSIS"]
   for index, words in enumerate((
     "Fl Fl app Ar PATH Fl Fl http\\-socket Ar ADDR Op Ar OPTION ...",
     "Fl Fl plugin Ar python3 Fl w Ar MODULE Fl Fl http\\-socket Ar ADDR Op Ar OPTION ...",
     "Fl Fl ini Ar FILE Op Ar OPTION ...", "Cm check Ar FILE.so Op Ar OPTION ...",
-    "Cm new Ar NAME Fl Fl language Ar LANGUAGE Op Ar OPTION ...", "Cm ctl Ar VERB Op Ar ARGUMENT ...")):
+    "Cm new Ar NAME Fl Fl language Ar LANGUAGE Op Ar OPTION ...", "Cm ctl Ar VERB Op Ar ARGUMENT ...",
+    "Cm migrate Ar FILE", "Cm top Op Ar OPTION ...")):
     body += [".Nm", "." + words]
   body += [
     ".Sh DESCRIPTION",
@@ -167,8 +168,9 @@ def server_page(date: str, groups: list[Group], usage: str, check: str, new: str
     ".Sh OPTIONS"]
   for group in groups:
     body += [f".Ss {escaped(group.title)}", *option_list(group)]
-  body += [".Sh COMMANDS", ".Ss check", *literal(check), ".Ss new", *literal(new), ".Ss ctl",
-           "See", f".Xr {NAME}\\-ctl 8 .",
+  body += [".Sh COMMANDS", ".Ss check", *literal(usage["check"]), ".Ss new", *literal(usage["new"]),
+           ".Ss ctl", "See", f".Xr {NAME}\\-ctl 8 .",
+           ".Ss migrate", *literal(usage["migrate"]), ".Ss top", *literal(usage["top"]),
            ".Sh SIGNALS", ".Bl -tag -width Ds",
            ".It Dv SIGTERM , SIGINT , SIGQUIT",
            *sentences("End when what is under way is answered. A second one ends at once."),
@@ -275,8 +277,15 @@ def commands(groups: list[Group], verbs: list[Verb]) -> dict[str, str]:
 
 FILES = ("PATH", "FILE", "TARGET", "PROGRAM")
 FOLDERS = ("DIR",)
-LANGUAGES = "c cpp go rust swift zig"
+LANGUAGES = "c cpp go python rust swift zig"
+FRAMEWORKS = "django fastapi flask"
 CHECK = "--load --exercise --path --json --time-limit --app-option"
+TOP = "--control-socket --delay --batch --count"
+COMMANDS = {
+  "check": "what is in an application", "ctl": "ask a running server",
+  "migrate": "another server's configuration in the words of this one", "new": "an application to begin with",
+  "top": "what a running server does",
+}
 
 
 def taking(groups: list[Group], words: tuple[str, ...] | None) -> list[Option]:
@@ -297,14 +306,15 @@ _nsgi_server() {{
       case $before in
       --runtime-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
       --control-socket | -s | swap | upgrade) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
-      *) COMPREPLY=($(compgen -W "--control-socket --runtime-dir --json {words['verbs']}" -- "$word")) ;;
+      *) COMPREPLY=($(compgen -W "--control-socket --runtime-dir --json --replay {words['verbs']}" -- "$word")) ;;
       esac
       return ;;
     new)
       case $before in
       --language) COMPREPLY=($(compgen -W "{LANGUAGES}" -- "$word")) ;;
+      --framework) COMPREPLY=($(compgen -W "{FRAMEWORKS}" -- "$word")) ;;
       --directory) compopt -o filenames; COMPREPLY=($(compgen -d -- "$word")) ;;
-      *) COMPREPLY=($(compgen -W "--language --directory" -- "$word")) ;;
+      *) COMPREPLY=($(compgen -W "--language --framework --directory" -- "$word")) ;;
       esac
       return ;;
     check)
@@ -313,7 +323,14 @@ _nsgi_server() {{
       *) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
       esac
       return ;;
-    help) COMPREPLY=($(compgen -W "check ctl new" -- "$word")); return ;;
+    migrate) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    top)
+      case $before in
+      --control-socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")) ;;
+      *) COMPREPLY=($(compgen -W "{TOP}" -- "$word")) ;;
+      esac
+      return ;;
+    help) COMPREPLY=($(compgen -W "{" ".join(COMMANDS)}" -- "$word")); return ;;
     esac
   fi
   case " {words['folders']} " in
@@ -326,7 +343,7 @@ _nsgi_server() {{
   *" $before "*) return ;;
   esac
   local first=
-  ((COMP_CWORD > 1)) || first="check ctl new help"
+  ((COMP_CWORD > 1)) || first="{" ".join(COMMANDS)} help"
   COMPREPLY=($(compgen -W "$first {words['all']}" -- "$word"))
 }}
 complete -F _nsgi_server {NAME}
@@ -362,18 +379,22 @@ _nsgi_server() {{
   verbs=({described})
   if (( CURRENT > 2 )); then
     case $words[2] in
-    ctl) _arguments '--control-socket[ask this server]:socket:_files' '--runtime-dir[ask the server of this directory]:directory:_files -/' '--json[one object a line]' '2:verb:->verb' '*:argument:_files'
+    ctl) _arguments '--control-socket[ask this server]:socket:_files' '--runtime-dir[ask the server of this directory]:directory:_files -/' '--json[one object a line]' '--replay[if it answers so many requests as the build before]:number: ' '2:verb:->verb' '*:argument:_files'
       [[ $state == verb ]] && _describe verb verbs
       return ;;
-    new) _arguments '--language[of the application]:language:({LANGUAGES})' '--directory[where to]:directory:_files -/' '*:name: '
+    new) _arguments '--language[of the application]:language:({LANGUAGES})' '--framework[of one in Python]:framework:({FRAMEWORKS})' '--directory[where to]:directory:_files -/' '*:name: '
       return ;;
     check) _arguments {" ".join(quoted(word) for word in CHECK.split())} '*:library:_files'
       return ;;
-    help) compadd check ctl new; return ;;
+    migrate) _arguments '*:configuration:_files'
+      return ;;
+    top) _arguments '--control-socket[ask this server]:socket:_files' '--delay[between two looks]:seconds: ' '--batch[one look below the other]' '--count[so many looks]:number: '
+      return ;;
+    help) compadd {" ".join(COMMANDS)}; return ;;
     esac
   fi
   if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
-    compadd check ctl new help
+    compadd {" ".join(COMMANDS)} help
   fi
   _arguments \\
 {lines}
@@ -386,14 +407,19 @@ def fish(groups: list[Group], verbs: list[Verb]) -> str:
   lines = [f"# Completion of {NAME} for fish. Made by packaging/manual.py; do not edit.",
            f"complete -c {NAME} -f"]
   files, folders = taking(groups, FILES), taking(groups, FOLDERS)
-  none = "-n 'not __fish_seen_subcommand_from check ctl new help'"
-  for command, text in (("check", "what is in an application"), ("ctl", "ask a running server"),
-                        ("new", "an application to begin with"), ("help", "usage of a command")):
+  none = f"-n 'not __fish_seen_subcommand_from {' '.join(COMMANDS)} help'"
+  for command, text in (*COMMANDS.items(), ("help", "usage of a command")):
     lines.append(f"complete -c {NAME} -n __fish_use_subcommand -a {command} -d {quoted(text)}")
   for verb in verbs:
     lines.append(f"complete -c {NAME} -n '__fish_seen_subcommand_from ctl' -a {verb.name} -d {quoted(verb.help)}")
-  lines.append(f"complete -c {NAME} -n '__fish_seen_subcommand_from new' -l language -x -a {quoted(LANGUAGES)}")
-  lines.append(f"complete -c {NAME} -n '__fish_seen_subcommand_from check' -F")
+  lines.append(f"complete -c {NAME} -n '__fish_seen_subcommand_from ctl' -l replay -x")
+  for name, words in (("language", LANGUAGES), ("framework", FRAMEWORKS)):
+    lines.append(f"complete -c {NAME} -n '__fish_seen_subcommand_from new' -l {name} -x -a {quoted(words)}")
+  for name in TOP.split():
+    takes = {"--batch": "", "--control-socket": " -r -F"}.get(name, " -x")
+    lines.append(f"complete -c {NAME} -n '__fish_seen_subcommand_from top' -l {name[2:]}{takes}")
+  for command in ("check", "migrate"):
+    lines.append(f"complete -c {NAME} -n '__fish_seen_subcommand_from {command}' -F")
   for group in groups:
     for option in group.options:
       takes = ""
@@ -412,10 +438,10 @@ def main(server: str, contract: str, out: str):
   epoch = os.environ.get("SOURCE_DATE_EPOCH")
   day = datetime.datetime.fromtimestamp(int(epoch) if epoch else datetime.datetime.now().timestamp(), datetime.timezone.utc)
   date = f"{day:%B} {day.day}, {day.year}"
-  usage = {name: say("help", name).split("\n\n", 1)[1].replace("Usage: server", f"Usage: {NAME}")
-           for name in ("check", "new")}
+  usage = {name: re.sub(r"\bserver (?=migrate|--check-config)", f"{NAME} ", say("help", name).split("\n\n", 1)[1])
+           for name in COMMANDS if name != "ctl"}
   files = {
-    f"man8/{NAME}.8": server_page(date, groups, "", usage["check"], usage["new"]),
+    f"man8/{NAME}.8": server_page(date, groups, usage),
     f"man8/{NAME}-ctl.8": ctl_page(date, verbs),
     f"man5/{NAME}.ini.5": ini_page(date, groups),
     "man3/nsgi.h.3": contract_page(date, pathlib.Path(contract).read_text()),

@@ -25,5 +25,5 @@ done
 sed -i "s|^## Unreleased\$|## Unreleased\n\n## $version ($(date -u +%Y-%m-%d))|" CHANGELOG.md
 git commit -q -m "Release $version" -- "$program" "${images[@]}" CHANGELOG.md
 git tag -a "v$version" -m "nsgi-server $version"
-echo "v$version is committed and tagged: make dist deb wheel image, make bench-history on a quiet machine," \
+echo "v$version is committed and tagged: make dist deb rpm wheel image, make bench-history on a quiet machine," \
   "then git push --follow-tags"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the wheel out of what was built:  wheel.py [OUT]      (default: .build/wheel)
+"""Makes the wheel out of what was built, and its checksum:  wheel.py [OUT]      (default: .build/wheel)
 
 The program goes to the scripts of an environment and the plugins to its lib, so the server finds them as in any
 other place. The same sources give the same bytes: times are SOURCE_DATE_EPOCH's, or the commit's.
@@ -87,6 +87,7 @@ def main(out: pathlib.Path):
       entry.external_attr = (0o100755 if is_program else 0o100644) << 16
       entry.compress_type = zipfile.ZIP_DEFLATED
       archive.writestr(entry, content)
+  (out / "SHA256SUMS").write_text(f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  {wheel.name}\n")
   print(wheel)
 
 

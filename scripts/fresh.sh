@@ -9,6 +9,7 @@ what=${1:-test}
 [ "$(id -u)" = 0 ] || { echo "fresh: a root is made and entered: run this as root" >&2; exit 1; }
 swift=$(readlink -f "$(command -v swift)")
 toolchain=${swift%/usr/bin/*}
+[ -d .build/checkouts/swift-log ] || swift package resolve
 root=$(mktemp -d "$(mkdir -p .build/roots && cd .build/roots && pwd)/fresh-XXXXXX")
 trap 'rm -rf "$root"' EXIT
 
@@ -18,6 +19,8 @@ import roots; print(roots.tarball('bookworm', ('ca-certificates', 'curl', 'git',
 tar -C "$root" -xf "$base" --exclude='./dev/*'
 chmod 755 "$root"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+# The authorities that this machine trusts, too: a proxy of its network may stand before PyPI.
+cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 mkdir -p "$root/opt/swift" "$root/mirror/apple"
 git clone -q --bare . "$root/project"
 git clone -q --bare --no-local .build/checkouts/swift-log "$root/mirror/apple/swift-log"
@@ -25,6 +28,7 @@ chmod 700 "$root/root"
 cat >"$root/root/steps.sh" <<'STEPS'
 set -euo pipefail
 export PATH=/opt/swift/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI=true
+export PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 git config --global url./mirror/.insteadOf https://github.com/
 git config --global --add safe.directory '*'
 git clone -q /project /root/app

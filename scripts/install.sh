@@ -40,8 +40,11 @@ declare -A install_needs=([patchelf]=patchelf [strip]=binutils [python3]=python3
 declare -A packages_needs=(
   [mmdebstrap]=mmdebstrap [mandoc]=mandoc [bash]=bash [zsh]=zsh [fish]=fish [ip]=iproute2 [readelf]=binutils
   [umoci]=umoci [lintian]=lintian [dh]=debhelper [dh_python3]=dh-python [dpkg-buildpackage]=dpkg-dev
-  [fakeroot]=fakeroot [rpmbuild]=rpm
+  [fakeroot]=fakeroot [rpmbuild]=rpm [curl]=curl [ps]=procps
+  # Without it dpkg-buildpackage refuses to begin.
+  ["/usr/share/doc/build-essential/*"]=build-essential
   [/usr/lib/python3/dist-packages/pexpect/__init__.py]=python3-pexpect
+  [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
 # The compilers of apps/languages.mk; that of Zig comes from PyPI.
 declare -A languages_needs=(

@@ -5,13 +5,16 @@ import Glibc
 
 /// The full form's one symbol (nsgi.h): the same table for every application.
 @c(nsgi_entry) public func entry(_ host: UnsafePointer<nsgi_host>?) -> UnsafePointer<nsgi_app>? {
-  Plugin.table
+  Plugin.version = host?.pointee.version
+  return Plugin.table
 }
 
 /// The table that the server calls.
 enum Plugin {
   private static let name: StaticString = "python3"
-  private static let version: StaticString = "0.1.0"
+  /// The server's, which the plugin comes with; its text lives as long as the server's table. Written before
+  /// the tables are made.
+  nonisolated(unsafe) fileprivate static var version: UnsafePointer<CChar>?
 
   nonisolated(unsafe) static let table: UnsafePointer<nsgi_app> = {
     let table = make(NSGI_THREADSAFE.rawValue)
@@ -66,7 +69,7 @@ enum Plugin {
       magic: UInt32(NSGI_MAGIC), major: UInt16(NSGI_MAJOR), minor: 0,
       size: UInt32(MemoryLayout<nsgi_app>.size), flags: flags)
     table.pointee.name = text(name)
-    table.pointee.version = text(version)
+    table.pointee.version = version
     table.pointee.load = { boot, state in Plugin.load(boot!, state!) }
     table.pointee.extension = { name in
       guard let name else { return nil }

@@ -15,7 +15,12 @@ import tempfile
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = PROJECT / ".build/roots"
 MIRROR = "http://deb.debian.org/debian"
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+
+
+# A suite that still moves says until when its lists are good, and a mirror may stand still for longer.
+MOVING = {"forky": ['--aptopt=Acquire::Check-Valid-Until "false"']}
 
 
 def tarball(release: str, packages: tuple[str, ...]) -> pathlib.Path:
@@ -30,6 +35,7 @@ def tarball(release: str, packages: tuple[str, ...]) -> pathlib.Path:
     print(f"making {path.name}: {release} with {' '.join(names)}", flush=True)
     new = CACHE / f"new-{os.getpid()}-{path.name}"
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(names)}"]
+    command += MOVING.get(release, [])
     subprocess.run([*command, release, new, MIRROR], check=True, timeout=1800)
     new.rename(path)
   return path
@@ -40,6 +46,7 @@ PLAIN = ("curl",)
 PYTHON = {
   "bookworm": ("curl", "lighttpd", "python3", "python3-venv", "libpython3.11"),
   "trixie": ("curl", "lighttpd", "python3", "python3-venv", "libpython3.13"),
+  "forky": ("curl", "libpython3.14", "python3.14", "python3.14-venv"),
 }
 COMPILER = ("curl", "gcc", "libc6-dev", "make")
 
@@ -79,7 +86,9 @@ class Root:
              f"mount --rbind /dev {place}/dev", f"mount -t tmpfs -o mode=1777 tmpfs {place}/tmp",
              f"mount -t tmpfs -o mode=755 tmpfs {place}/run"]
     if not network: steps.append("ip link set lo up")
-    else: steps.append(f"cp /etc/resolv.conf {place}/etc/resolv.conf")
+    else:
+      # The authorities that this machine trusts, too: a proxy of its network may stand before PyPI.
+      steps += [f"cp {file} {place}{file}" for file in ("/etc/resolv.conf", AUTHORITIES)]
     if read_only: steps.append(f"mount -o remount,bind,ro {place}")
     variables = " ".join(shlex.quote(f"{name}={value}") for name, value in
                          (ENVIRONMENT if environment is None else environment).items())

@@ -2,13 +2,36 @@
 import hashlib
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
 
-from roots import PROJECT
+import bills
+import containers
+from roots import PROJECT, Root
 
 MIB = 1 << 20
+FILES = PROJECT / "packaging/image"
+# A project of Django, as small as they come.
+DJANGO = {
+  "requirements.txt": "Django==5.2.19\n",
+  "mysite/__init__.py": "",
+  "mysite/settings.py": "SECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\nALLOWED_HOSTS = ['127.0.0.1']\n",
+  "mysite/urls.py": "import sys\nfrom django.http import HttpResponse\nfrom django.urls import path\n"
+                    "urlpatterns = [path('', lambda request: HttpResponse(f'Django in {sys.prefix}\\n'))]\n",
+  "mysite/wsgi.py": "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+                    "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')\n"
+                    "application = get_wsgi_application()\n",
+  "static/style.css": "body {}\n",
+}
+
+
+class Unpacked(Root):
+  """The root of an image that is in a folder already."""
+
+  def __init__(self, path: pathlib.Path):
+    self.path = path
 
 
 class ImageTest(unittest.TestCase):
@@ -45,6 +68,9 @@ class ImageTest(unittest.TestCase):
     self.assertEqual(kind, "CMD")
     user = config["User"].split(":")[0]
     words = " ".join(f"'{word}'" for word in config["Entrypoint"] + command)
+    # chroot leaves the working directory, and the small image, which has no shell, has none of its own.
+    place = config.get("WorkingDir", "/")
+    if place != "/": words = f'/bin/sh -c "cd {place} && exec {words}"'
     script = f"""set -e
       ip link set lo up
       mount --bind {root} {root}; mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev
@@ -73,6 +99,62 @@ class ImageTest(unittest.TestCase):
     root, config = self.unpack("nsgi-server")
     self.assertFalse((root / "bin/sh").exists())
     self.assertEqual(self.serve(root, config, config["Cmd"]), "Hello World!\n")
+
+  def test_small_has_what_the_server_loads_when_it_is_asked_for(self):
+    root, _ = self.unpack("nsgi-server")
+    linker = "/lib64/ld-linux-x86-64.so.2"
+    command = ["chroot", root, linker, "--list", "/usr/lib/nsgi-server/libnsgi_tls.so"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    self.assertIn("libssl.so.3 => /", said)
+    for name in ("libz.so.1", "libcrypt.so.1"):
+      self.assertTrue(list(root.glob(f"usr/lib/*/{name}")) + list(root.glob(f"lib/*/{name}")), name)
+
+  def base(self, name: str) -> containers.Image:
+    """What stands for an image that a Containerfile begins with."""
+    if name.startswith("nsgi-server:"):
+      path, config = self.unpack("nsgi-server")
+      return Unpacked(path), config
+    if name == "debian:bookworm-slim": root = Root("bookworm")
+    else:
+      # Debian's Python where the image has its own.
+      self.assertEqual(name, "python:3.13-slim")
+      root = Root("trixie", "python3", "python3-venv")
+      (root.path / "usr/local/bin/python").symlink_to("/usr/bin/python3")
+    self.addCleanup(shutil.rmtree, root.path, ignore_errors=True)
+    return root, {}
+
+  def project(self, files: dict[str, str]) -> pathlib.Path:
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    for name, text in files.items():
+      path = pathlib.Path(folder.name, name)
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_text(text)
+    return pathlib.Path(folder.name)
+
+  def test_containerfile(self):
+    """Of the tarballs that lie there, it takes the one of its version."""
+    context = self.project({"nsgi-server-0.0.1-linux-x86_64.tar.gz": "another\n"})
+    subprocess.run([PROJECT / "packaging/dist.sh", context], check=True, stdout=subprocess.DEVNULL)
+    root, config = containers.build(FILES / "Containerfile", context, self.base, VERSION=bills.version())
+    self.assertEqual(config["Cmd"], ["--help"])
+    root.copy(".build/apps/hello_world_app.so", "/srv/hello.so")
+    said = self.serve(root.path, config, ["--app", "/srv/hello.so", "--http-socket", ":8080"])
+    self.assertEqual(said, "Hello World!\n")
+
+  def test_containerfile_of_an_application_in_c(self):
+    context = self.project({}) / "my_app"
+    new = [PROJECT / ".build/release/server", "new", "my_app", "--language", "c", "--directory", context]
+    subprocess.run(new, check=True, stdout=subprocess.DEVNULL, cwd=PROJECT)
+    root, config = containers.build(FILES / "Containerfile.c", context, self.base, VERSION=bills.version())
+    self.assertEqual(self.serve(root.path, config, config["Cmd"]), "Hello World!\n")
+
+  def test_containerfile_of_a_django_project(self):
+    context = self.project(DJANGO)
+    subprocess.run([PROJECT / "packaging/wheel.py", context], check=True, stdout=subprocess.DEVNULL)
+    root, config = containers.build(FILES / "Containerfile.django", context, self.base)
+    self.assertEqual(self.serve(root.path, config, config["Cmd"]), "Django in /venv\n")
+    self.assertEqual(self.serve(root.path, config, config["Cmd"], "/static/style.css"), "body {}\n")
 
   def test_bill_of_materials(self):
     root, _ = self.unpack("nsgi-server")

@@ -47,6 +47,7 @@ class ManualTest(unittest.TestCase):
     shown = re.sub(".\b", "", page)
     self.assertGreater(len(self.options()), 100)
     for name in self.options(): self.assertIn(name, shown)
+    for command in ("check", "ctl", "migrate", "new", "top"): self.assertIn(f"nsgi-server {command} ", shown)
 
   def complete(self, shell: str, typed: str) -> str:
     """What a shell shows when a word is completed."""
@@ -94,7 +95,10 @@ class ManualTest(unittest.TestCase):
         for verb in ("status", "swap", "rollback", "upgrade", "log-reopen"): self.assertIn(verb, shown)
       with self.subTest(shell=shell, of="a language"):
         shown = self.complete(shell, "nsgi-server new mine --language ")
-        for language in ("cpp", "rust", "swift"): self.assertIn(language, shown)
+        for language in ("cpp", "python", "rust", "swift"): self.assertIn(language, shown)
+      with self.subTest(shell=shell, of="a framework"):
+        shown = self.complete(shell, "nsgi-server new mine --language python --framework ")
+        for framework in ("django", "fastapi", "flask"): self.assertIn(framework, shown)
 
   def test_completions_know_every_option(self):
     for name in ("bash-completion/completions/nsgi-server", "zsh/site-functions/_nsgi-server",

@@ -54,6 +54,11 @@ class ReleaseTest(unittest.TestCase):
     self.assertEqual(tags(), {path: {"98.7.6-rc.1"} for path in before})
     self.assertEqual(self.git("status", "--porcelain"), "")
 
+  def test_no_other_source_states_the_version(self):
+    pattern = rf'StaticString = "(nsgi-server/)?{re.escape(self.version())}"'
+    found = self.git("grep", "-lE", pattern, "--", "Sources", "Plugins").splitlines()
+    self.assertEqual(found, ["Sources/Config/Settings/Program.swift"])
+
   def test_refuses_in_one_sentence(self):
     for words, reason in (([], "is no version"), (["1"], "is no version"), (["0.0.1"], "is before")):
       done = self.release(*words)

@@ -35,6 +35,10 @@ class RpmTest(unittest.TestCase):
       versions = [int(minor) for minor in re.findall(r"GLIBC_2\.(\d+)", "\n".join(needs))]
       self.assertLessEqual(max(versions, default=0), 35)
 
+  def test_names_what_is_loaded_when_it_is_asked_for(self):
+    [server] = [package for package in self.packages if re.match(r"nsgi-server-\d", package.name)]
+    self.assertIn("libssl.so.3()(64bit)", self.rpm("-qp", "--recommends", server).split())
+
   def test_install_serve_remove(self):
     with Root("bookworm", *PLAIN) as root:
       before = set(root.check("find /usr /etc").splitlines())

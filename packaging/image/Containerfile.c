@@ -1,5 +1,6 @@
-# An application in C: built in one stage, served in the next by the small image (`make image`):
-#   buildah build -f Containerfile.c --build-arg VERSION=… .      the version is the tag of that image
+# An application in C, as `nsgi-server new my_app --language c` writes it: built in one stage, served in the next by
+# the small image (`make image`). In its folder:
+#   buildah build -f Containerfile.c --build-arg VERSION=… -t my_app .      the version is the tag of that image
 ARG VERSION
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make

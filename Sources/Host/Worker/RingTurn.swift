@@ -8,8 +8,8 @@ extension Worker {
   /// A body with more bytes to come than this is received directly into its place, which the ring cannot do.
   private static let longBody: Int64 = 4 * Int64(BlockPool.blockBytes)
 
-  /// Turns after which the Reactor is asked, however much the ring brings; at once if it watches a guest loop,
-  /// whose news are as urgent as requests.
+  /// Turns after which the Reactor is asked, however much the ring brings; one if it watches a guest loop,
+  /// whose events are as urgent as requests.
   private static let turnsInARow: UInt8 = 8
 
   /// Sends pending output, and puts input where it belongs; waits if there is none. Returns how many events
