@@ -65,7 +65,6 @@ enum Keep {
       }
     }
     try collection.write(to: descriptor)
-    if collection.others > 0 { leftOut.append("\(collection.others) files that are no modules in Python") }
     return leftOut.joined(separator: ", ")
   }
 
@@ -112,8 +111,6 @@ private struct ModuleCollection {
   private var known: Set<String> = []
   /// Where the paths of each tree begin; the first tree is the application's own, with its script.
   private var starts = [0]
-  /// Files of other kinds in the directories of the trees: templates, data, modules in C.
-  private(set) var others = 0
 
   /// The most directory entries that are examined below one root.
   private static let mostEntries = 20_000
@@ -131,7 +128,7 @@ private struct ModuleCollection {
   mutating func add(below root: String) throws(LoadFailure) {
     guard root != "/" else { throw LoadFailure("its directory is /, of which no copies are kept") }
     var (rest, entries, seen) = ([(root, 0)], 0, Set<[Int]>())
-    var (found, besides) = ([String](), 0)
+    var found: [String] = []
     while let (directory, depth) = rest.popLast() {
       guard let status = System.status(directory),
         seen.insert([Int(status.st_dev), Int(status.st_ino)]).inserted
@@ -147,20 +144,13 @@ private struct ModuleCollection {
       for name in names.sorted() where !name.hasPrefix(".") && !Self.foreign.contains(name) {
         if name.hasSuffix(".py") {
           found.append("\(directory)/\(name)")
-        } else if !isDirectory("\(directory)/\(name)") {
-          besides += 1
         } else if depth < Self.mostDepth, !name.contains(".") {
           rest.append(("\(directory)/\(name)", depth + 1))
         }
       }
     }
     for path in found { add(path) }
-    others += besides
     starts.append(paths.count)
-  }
-
-  private func isDirectory(_ path: String) -> Bool {
-    System.status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
   }
 
   /// How often all are checked until none has changed since it was read: a deployment in progress must not
