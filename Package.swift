@@ -104,7 +104,8 @@ let package = Package(
         "bootstrap.py", "worker.py", "zygote.py", "development.py", "check.py", "keep.py", "uwsgi/module.py",
         "uwsgi/decorators.py", "uwsgi/shared.py", "uwsgi/cache.py", "uwsgi/table.py", "uwsgi/signals.py",
         "uwsgi/clock.py", "uwsgi/absent.py",
-        "asgi/copies.py", "asgi/exchange.py", "asgi/websocket.py", "asgi/serving.py", "asgi/led.py",
+        "asgi/copies.py", "asgi/messages.py", "asgi/exchange.py", "asgi/websocket.py", "asgi/serving.py",
+        "asgi/led.py",
       ].map { Resource.embedInCode($0) },
       // Its records are guarded by the interpreter's lock.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))],

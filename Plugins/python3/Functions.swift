@@ -25,6 +25,7 @@ enum Functions {
     ("_uwsgi_clock", PackageResources.clock_py), ("_uwsgi_absent", PackageResources.absent_py),
     ("_nsgi_development", PackageResources.development_py), ("_nsgi_keep", PackageResources.keep_py),
     ("_nsgi_asgi.copies", PackageResources.copies_py),
+    ("_nsgi_asgi.messages", PackageResources.messages_py),
     ("_nsgi_asgi.exchange", PackageResources.exchange_py),
     ("_nsgi_asgi.websocket", PackageResources.websocket_py),
     ("_nsgi_asgi.serving", PackageResources.serving_py),

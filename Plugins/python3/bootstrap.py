@@ -285,7 +285,7 @@ def serve_asgi(callable, name, settings):
         asgi.native, asgi.CannotLoad, asgi.place = own_module, CannotLoad, place
         asgi.describe, asgi.stack, asgi.awaiting = describe, stack, awaiting
         asgi.exit_status = exit_status
-        for part in "copies", "exchange", "websocket", "serving", "led":
+        for part in "copies", "messages", "exchange", "websocket", "serving", "led":
             exec(compile(embedded(f"_nsgi_asgi.{part}"), f"<server>/{part}.py", "exec"), asgi.__dict__)
     return asgi.serve(callable, name, settings)
 
