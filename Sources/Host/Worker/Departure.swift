@@ -51,11 +51,11 @@ struct Departure {
 
   /// The loop ends: at `now`, with so many connections.
   @inline(__always)
-  func isOver(at now: UInt64, _ connections: Int) -> Bool {
+  func isOver(at now: UInt64, _ connections: @autoclosure () -> Int) -> Bool {
     switch stage {
     case .serving: cgi.isOver
     case .now: true
-    case .leaving(let deadline): connections <= stuckCalls || now > deadline
+    case .leaving(let deadline): connections() <= stuckCalls || now > deadline
     }
   }
 

@@ -27,7 +27,7 @@ extension Worker {
     }
     if !rounds.arriving.isEmpty {
       ring.tenure.turns &+= 1
-      if ring.tenure.turns < (leading.guest.loop == nil ? Worker.turnsInARow : 1) { return 0 }
+      if ring.tenure.turns < Worker.turnsInARow, leading.guest.loop == nil { return 0 }
     }
     ring.tenure.turns = 0
     guard rounds.arriving.isEmpty, milliseconds != 0, ring.mayWait() else {

@@ -217,7 +217,7 @@ final class Worker: @unchecked Sendable {
     if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
     if now >= ring.tenure.due { takeUpRing() }
     if !rounds.carriers.isEmpty { sendCarriers() }
-    let patience = leading.guest.milliseconds(waitMilliseconds, now: now)
+    let patience = leading.guest.loop == nil ? waitMilliseconds : guestPatience
     let count =
       ring.isOpen
       ? try waitOnRing(milliseconds: patience) : try reactor.wait(milliseconds: patience)
@@ -245,6 +245,9 @@ final class Worker: @unchecked Sendable {
     }
     return .goesOn
   }
+
+  @inline(never)
+  private var guestPatience: Int32 { leading.guest.milliseconds(waitMilliseconds, now: now) }
 
   private var waitMilliseconds: Int32 {
     if rounds.isWaiting { return 0 }
