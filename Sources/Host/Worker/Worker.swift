@@ -213,7 +213,10 @@ final class Worker: @unchecked Sendable {
     if !leading.errands.isEmpty, goOnErrands() == .handedOff { return .handedOff }
     // Work begun by the last leader comes first: its order matters.
     if !rounds.messages.isEmpty, serveInbox() == .handedOff { return .handedOff }
-    if leading.hasQueues, serveQueues() == .handedOff { return .handedOff }
+    if leading.hasQueues {
+      if leading.guest.goesFirst(), serveGuest() == .handedOff { return .handedOff }
+      if serveQueues() == .handedOff { return .handedOff }
+    }
     if !rounds.fresh.isEmpty, serveNews() == .handedOff { return .handedOff }
     if now >= ring.tenure.due { takeUpRing() }
     if !rounds.carriers.isEmpty { sendCarriers() }

@@ -2,6 +2,8 @@
 import asyncio, sqlite3, threading, time
 
 local = threading.local()
+# Requests that have blocked.
+blocked = 0
 
 async def answer(send, text):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
@@ -36,6 +38,8 @@ async def application(scope, receive, send):
         text = await timers()
     elif path == "/blocks":
         time.sleep(float(scope["query_string"]))
+        global blocked
+        blocked += 1
         text = "blocked"
     elif path == "/blocks_later":
         await asyncio.sleep(0.01)
@@ -45,7 +49,7 @@ async def application(scope, receive, send):
         ready = asyncio.Event()
         asyncio.get_running_loop().call_later(0.2, ready.set)
         await ready.wait()
-        text = "soon"
+        text = f"soon {blocked}"
     elif path == "/stop":
         asyncio.get_running_loop().stop()
         text = "asked"

@@ -48,8 +48,20 @@ struct GuestSeat {
   var loop: UnsafeMutablePointer<GuestLoop>?
   /// The reactor watches its descriptor.
   fileprivate(set) var isWatched = false
-  /// Its descriptor is readable.
+  /// Its descriptor is readable, or may be.
   var hasNews = false
+  /// It had a turn when the home thread last came home.
+  private var wentFirst = false
+
+  /// The home thread leads again, and requests may wait: whether the loop comes before them. Every other time,
+  /// since either may take the thread away again.
+  mutating func goesFirst() -> Bool {
+    guard loop != nil else { return false }
+    wentFirst.toggle()
+    // Nobody has watched it meanwhile.
+    hasNews = true
+    return wentFirst
+  }
 
   /// It has something to do at this time.
   @inline(__always)
