@@ -53,8 +53,8 @@ struct GuestSeat {
   /// It had a turn when the home thread last came home.
   private var wentFirst = false
 
-  /// The home thread leads again, and requests may wait: whether the loop comes before them. Every other time,
-  /// since either may take the thread away again.
+  /// The home thread leads again, and requests may wait: whether the loop comes before them. Every other
+  /// time, since either may take the thread away again.
   mutating func goesFirst() -> Bool {
     guard loop != nil else { return false }
     wentFirst.toggle()
