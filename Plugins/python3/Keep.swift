@@ -144,13 +144,17 @@ private struct ModuleCollection {
       for name in names.sorted() where !name.hasPrefix(".") && !Self.foreign.contains(name) {
         if name.hasSuffix(".py") {
           found.append("\(directory)/\(name)")
-        } else if depth < Self.mostDepth, !name.contains(".") {
+        } else if depth < Self.mostDepth, !name.contains("."), isDirectory("\(directory)/\(name)") {
           rest.append(("\(directory)/\(name)", depth + 1))
         }
       }
     }
     for path in found { add(path) }
     starts.append(paths.count)
+  }
+
+  private func isDirectory(_ path: String) -> Bool {
+    System.status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
   }
 
   /// How often all are checked until none has changed since it was read: a deployment in progress must not
