@@ -110,13 +110,9 @@ int clinux_taken_signal(int milliseconds);
 void clinux_reset_signals(void);
 /* Sends one to the descriptor of clinux_take_signals. */
 void clinux_pass_signal(int number);
-/* The number of the next signal, 0 if there is none. */
-static inline int clinux_next_signal(int fd) {
-  struct signalfd_siginfo info;
-  return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
-}
-/* The same, with who has sent it: only where the kernel has filled that in (kill, tgkill), because sigqueue
- * lets the sender write what it likes. The process is 0 where it is unknown, or in no namespace of ours. */
+/* The number of the next signal, 0 if there is none, and who has sent it: only where the kernel has filled
+ * that in (kill, tgkill), because sigqueue lets the sender write what it likes. The process is 0 where it is
+ * unknown, or in no namespace of ours. */
 static inline int clinux_next_signal_from(int fd, uid_t *user, pid_t *process) {
   struct signalfd_siginfo info;
   *user = 0;
@@ -127,6 +123,12 @@ static inline int clinux_next_signal_from(int fd, uid_t *user, pid_t *process) {
     *process = (pid_t)info.ssi_pid;
   }
   return (int)info.ssi_signo;
+}
+/* The number alone. */
+static inline int clinux_next_signal(int fd) {
+  uid_t user;
+  pid_t process;
+  return clinux_next_signal_from(fd, &user, &process);
 }
 /* Makes a peer that is gone (SIGPIPE) and a file at its maximum size (SIGXFSZ, `ulimit -f`) errors of the
  * call. Uses a handler that does nothing: started programs then find both signals at their defaults, which
