@@ -69,17 +69,9 @@ class Led(Serving):
         '''Does what is there to do.'''
         self.count_turn()
         self.isInside = True
-        error = None
-        try:
-            if is_rung:
-                self.drain()
-            self.loop._run_once()
-        except BaseException as raised:
-            error = raised
-        if isCopy:
-            leave(error)
-        if error is not None:
-            self.goes_on_after(error)
+        if is_rung:
+            self.survives(self.drain)
+        self.survives(self.loop._run_once)
         self.isInside = False
         return self.due()
 

@@ -55,17 +55,21 @@ class Serving:
         asyncio.set_event_loop(self.loop)
         self.loop.add_reader(self.bell, self.drain)
         while not self.isStopping:
-            error = None
-            try:
-                self.loop.run_forever()
-            except BaseException as raised:
-                error = raised
-            if isCopy:
-                leave(error)
-            if error is not None:
-                self.goes_on_after(error)
-            elif not self.isStopping:
+            if self.survives(self.loop.run_forever) and not self.isStopping:
                 self.refuse_stop()
+
+    def survives(self, work):
+        '''Runs the loop, or a turn of it; False if it was broken off. A copy ends here.'''
+        error = None
+        try:
+            work()
+        except BaseException as raised:
+            error = raised
+        if isCopy:
+            leave(error)
+        if error is not None:
+            self.goes_on_after(error)
+        return error is None
 
     def goes_on_after(self, error):
         '''asyncio passes SystemExit and KeyboardInterrupt of any task on to the caller of the loop.'''
