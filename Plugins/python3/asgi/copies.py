@@ -30,8 +30,9 @@ def enter_copy(loop, frame):
         follow(work)
 
 def frame_of_work(frame):
-    '''The outermost frame that is not the loop's or an executor's, or the innermost of these; None on a
-    thread of the application's own, which ends as threads do.'''
+    '''The outermost frame inside the loop or an executor that is not theirs, or the innermost of these; None
+    on a thread of the application's own, which ends as threads do. The thread that leads the loop may have
+    frames of the interpreter's own program below.'''
     frames = []
     while frame is not None:
         frames.append(frame)
@@ -40,7 +41,8 @@ def frame_of_work(frame):
     for found in reversed(frames):
         name = found.f_globals.get("__name__") or ""
         isOurs = isOurs or name == OWN or name in EXECUTORS
-        if not (name in (OWN, "threading") or name in EXECUTORS or name.partition(".")[0] == "asyncio"):
+        isTheirs = name in (OWN, "threading") or name in EXECUTORS or name.partition(".")[0] == "asyncio"
+        if isOurs and not isTheirs:
             break
     return found if isOurs else None
 
