@@ -249,7 +249,7 @@ test-browser: ## look at pages, Django, the chat and HTTP/2 in headless Chromium
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/Browser && /usr/bin/python3 -m unittest -v $(TEST)
 
-test-tls: ## scan a socket with TLS by testssl.sh and sslyze, and speak to it with GnuTLS; minutes (TEST=…)
+test-tls: ## scan a socket with TLS by testssl.sh and sslyze, speak GnuTLS and ACME; minutes (TEST=test_acme)
 	@scripts/install.sh tls
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps

@@ -52,9 +52,10 @@ declare -A languages_needs=(
 # Hundreds of megabytes: apart from the rest, for `make test-browser`.
 declare -A browser_needs=([chromium]=chromium [nginx]=nginx-light [lighttpd]=lighttpd [openssl]=openssl)
 
-# What scans sockets with TLS, for `make test-tls`; sslyze comes from PyPI.
+# What scans sockets with TLS and gets certificates for them, for `make test-tls`; sslyze comes from PyPI.
 declare -A tls_needs=(
   [testssl]=testssl.sh [gnutls-cli]=gnutls-bin [openssl]=openssl
+  [pebble]=pebble [lego]=lego [certbot]=certbot
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
 
