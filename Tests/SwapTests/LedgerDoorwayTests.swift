@@ -19,10 +19,8 @@ extension Swaps {
       let server = try SupervisedServer(
         builds[0], gateways: isSealed ? [] : ["http"],
         options + ["--swap-soak", "0.05", "--swap-probation", "1"])
-      let relay =
-        try isSealed
-        ? TLSRelay(server.server.address("https"), certificates, speaking: kind == .h2 ? "h2" : "http/1.1")
-        : nil
+      let name = kind == .h2 ? "h2" : "http/1.1"
+      let relay = try isSealed ? TLSRelay(server.server.address("https"), certificates, speaking: name) : nil
       let address = try relay?.address ?? server.server.address("http")
       let ways: [Ledger.Way] =
         kind.isHTTP2
