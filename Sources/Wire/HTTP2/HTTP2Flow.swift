@@ -28,7 +28,7 @@ extension HTTP2Session {
     if data.left == 0, !data.ends, !idleFrames.take() { throw .flood(.idleFrames) }
     guard frame.length <= receiveWindow else { throw .windowOfConnection }
     receiveWindow -= frame.length
-    received += Int64(frame.length)
+    self.received += Int64(frame.length)
     release(frame.length, &out)
     offset += used
     reading = .data(data)
