@@ -7,14 +7,14 @@ import Testing
   func table(kind: Doorway.Kind) throws {
     let apps = [try FixtureApp.path("conformance"), "/plain=\(try FixtureApp.path("plain"))"]
     let door = try Doorway(kind, app: apps[0], ["--app", apps[1]])
-    // One connection for all streams: what is misuse, or is cut, costs the others nothing.
+    // One connection for all streams: what is misuse costs the others nothing.
     let client = try kind.isHTTP2 ? door.client() : nil
-    for row in Row.heads + Row.bodies + Row.misuse + Row.plainForm {
+    // Behind a reset nothing is sure to be read: of what is cut `BrokenBodyDoorwayTests` tells.
+    let rows = (Row.heads + Row.bodies + Row.misuse + Row.plainForm).filter(\.expected.isComplete)
+    for row in rows {
       var expected = row.expected
       // HTTP/2 has no phrases (RFC 9113 §8.3.2).
       if kind.isHTTP2 { expected.reason = nil }
-      // What is cut ends in a reset by the relay, behind which nothing is sure to be read.
-      if !kind.isHTTP2, !expected.isComplete { continue }
       do {
         let reply = try client.map { try stream(row.call, $0) } ?? plain(row.call, door)
         for problem in expected.problems(reply) { Issue.record("\(row.name) over \(kind): \(problem)") }
