@@ -1,6 +1,6 @@
 """Certificates by ACME (RFC 8555): pebble, an authority for tests, looks for its challenges on
---http-redirect, and lego and certbot get certificates while the server goes on. Part of `make test-tls`; alone
-by `make test-tls TEST=test_acme`."""
+--http-redirect, and lego and certbot get certificates while the server goes on. Part of `make test-tls`;
+alone by `make test-tls TEST=test_acme`."""
 import json
 import os
 import pathlib
