@@ -171,6 +171,28 @@ import Testing
     try stop(server)
   }
 
+  @Test("the window of a stream grows when much comes before a PING is answered")
+  func growingWindow() throws {
+    let server = try server(try FixtureApp.path("conformance"))
+    let client = try HTTP2Client(server.connect())
+    client.answersPings = false
+    let (body, first) = (TestBody.bytes(1 << 20), 256 * 1024)
+    let id = try client.post("/echo", length: body.count)
+    // Half of a window is given back at a time: the second half comes with a PING.
+    try client.upload(id, Array(body[..<400_000]))
+    _ = try client.answer(id, until: { _ in !client.pings.isEmpty })
+    #expect(client.window(id) <= first)
+    try client.upload(id, Array(body[400_000..<600_000]))
+    try client.answerPings()
+    _ = try client.answer(id, until: { _ in client.window(id) > first })
+    #expect(client.window(id) > first && client.window(id) <= 2 * first)
+    try client.upload(id, Array(body[600_000...]), ends: true)
+    let answer = try client.answer(id)
+    #expect(answer.ending == .whole && answer.body == Array("POST \(body.count) ".utf8) + body)
+    client.socket.close()
+    try stop(server)
+  }
+
   @Test("a body goes to an app that reads it while it comes, and trailers end it")
   func streams() throws {
     let server = try server(try FixtureApp.path("streams"))
