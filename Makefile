@@ -256,16 +256,17 @@ test-browser: ## look at pages, Django, the chat and HTTP/2 in headless Chromium
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/Browser && /usr/bin/python3 -m unittest -v $(TEST)
 
-test-tls: ## scan a socket with TLS by testssl.sh and sslyze, and speak to it with GnuTLS; minutes (TEST=…)
+test-tls: ## scan a socket with TLS by testssl.sh and sslyze, speak GnuTLS and ACME; minutes (TEST=test_acme)
 	@scripts/install.sh tls
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
 	@cd Tests/TLS && /usr/bin/python3 -m unittest -v $(TEST)
 
-test-h2spec: ## test HTTP/2 with h2spec, with TLS and without (H2SPEC=program)
+test-h2spec: ## build h2spec, and test HTTP/2 with it, with TLS and without (H2SPEC=another program)
+	@$(if $(H2SPEC),true,scripts/install.sh h2spec)
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory -f apps/Makefile c_apps
-	@cd Tests/H2spec && H2SPEC='$(H2SPEC)' /usr/bin/python3 -m unittest -v $(TEST)
+	@cd Tests/H2spec && H2SPEC='$(or $(H2SPEC),$(CURDIR)/.build/h2spec/h2spec)' /usr/bin/python3 -m unittest -v $(TEST)
 
 test-autobahn: ## run Autobahn's cases of WebSockets, in C and over ASGI (ARGS=--all: compression too; --parts, --ways)
 	@scripts/install.sh autobahn

@@ -3,8 +3,8 @@
 
 One process each on CPU 0, the generators (wrk, h2load) on CPU 1. The reference is bare C: plain HTTP/1.1
 (limit_http), or OpenSSL in the least server around it (limit_tls) where the work is the library's. Rounds are
-those of paired.py; the opening of connections counts, for all alike. Prints Markdown tables; run by
-`make bench-front-door`.
+those of paired.py; the opening of connections counts, for all alike. Then what a bystander notices of floods
+(floods.py). Prints Markdown tables; run by `make bench-front-door`.
 """
 import argparse
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from statistics import median
 import subprocess
 import tempfile
 
+import floods
 import machine
 import paired
 from report import spread
@@ -167,7 +168,7 @@ def tables(options: argparse.Namespace, folder: str) -> list[str]:
   specs, missing, noise = servers(certificate, key), {}, []
   lines = ["| work | server | CPU µs/request | ratio (quartiles) | to | requests/s |",
            "|---|---|--:|--:|---|--:|"]
-  for name in options.only:
+  for name in (name for name in options.only if name != "floods"):
     work = WORKS[name]
     present = paired.present([specs[one] for one in work.servers], options.servers, missing)
     reference = specs[work.reference]
@@ -201,7 +202,8 @@ def main():
   add = parser.add_argument
   add("--rounds", type=int, default=5, help="(default: 5)")
   add("--seconds", type=int, default=3, help="of load in each step (default: 3)")
-  add("--only", nargs="+", choices=list(WORKS), default=list(WORKS), help="(default: all)")
+  works = [*WORKS, "floods"]
+  add("--only", nargs="+", choices=works, default=works, help="(default: all)")
   add("--servers", nargs="+", default=[], metavar="NAME", help="these, beside the reference; not all")
   add("--idle", type=int, default=1000, help="TLS connections that are kept (default: 1000)")
   options = parser.parse_args()
@@ -213,7 +215,12 @@ def main():
     print(f"bench: {text}")
   print(f"{machine.describe()}; {options.rounds} rounds of {options.seconds} s.\n", flush=True)
   with tempfile.TemporaryDirectory(prefix="bench-tls-") as folder:
-    print("\n".join(tables(options, folder)))
+    if options.only != ["floods"]:
+      print("\n".join(tables(options, folder)), flush=True)
+    if "floods" in options.only:
+      certificate, key = f"{folder}/flooded.pem", f"{folder}/flooded.key"
+      make_certificate(certificate, key)
+      print("\n".join(["", *floods.table(options.rounds, options.seconds, certificate, key)]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what a verb of the Makefile needs is installed:
-#   scripts/install.sh build|plugins|apps|test|browser|tls|autobahn|install|packages|languages|fleet
+#   scripts/install.sh build|plugins|apps|test|browser|tls|h2spec|autobahn|install|packages|languages|fleet
 # Debian and its relatives get missing packages through apt; elsewhere the list is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,11 +55,15 @@ declare -A languages_needs=(
 # Hundreds of megabytes: apart from the rest, for `make test-browser`.
 declare -A browser_needs=([chromium]=chromium [nginx]=nginx-light [lighttpd]=lighttpd [openssl]=openssl)
 
-# What scans sockets with TLS, for `make test-tls`; sslyze comes from PyPI.
+# What scans sockets with TLS and gets certificates for them, for `make test-tls`; sslyze comes from PyPI.
 declare -A tls_needs=(
   [testssl]=testssl.sh [gnutls-cli]=gnutls-bin [openssl]=openssl
+  [pebble]=pebble [lego]=lego [certbot]=certbot
   [/usr/lib/python3/dist-packages/venv-marker]=python3-venv
 )
+
+# For `make test-h2spec`: h2spec is built from its sources.
+declare -A h2spec_needs=([go]=golang-go [openssl]=openssl)
 
 say() { echo "install: $*" >&2; }
 
@@ -156,6 +160,16 @@ install_sslyze() {
   echo "${sslyze_packages[*]}" >.build/sslyze/complete
 }
 
+h2spec_commit=af83a65f0b6273ef38bf778d400d98892e7653d8
+install_h2spec() {
+  [ ! -e ".build/h2spec/complete-$h2spec_commit" ] || return 0
+  say "building h2spec in .build/h2spec"
+  mkdir -p .build/h2spec
+  GOBIN="$PWD/.build/h2spec" GOFLAGS=-trimpath go install \
+    "github.com/summerwind/h2spec/cmd/h2spec@$h2spec_commit"
+  touch ".build/h2spec/complete-$h2spec_commit"
+}
+
 install_zig() {
   local version=0.17.1
   [ ! -e ".build/ziglang/complete-$version" ] || return 0
@@ -228,6 +242,10 @@ if [ "$verb" = tls ]; then
   for need in "${!tls_needs[@]}"; do has "$need" || missing+=("${tls_needs[$need]}"); done
 fi
 
+if [ "$verb" = h2spec ]; then
+  for need in "${!h2spec_needs[@]}"; do has "$need" || missing+=("${h2spec_needs[$need]}"); done
+fi
+
 if [ ${#missing[@]} -gt 0 ]; then
   if ! command -v apt-get >/dev/null; then
     say "please install the equivalents of these Debian packages: ${missing[*]}"
@@ -255,3 +273,4 @@ done
 [ "$verb" != languages ] || install_zig
 [ "$verb" != test ] && [ "$verb" != fleet ] || install_fleet_tools
 [ "$verb" != tls ] || install_sslyze
+[ "$verb" != h2spec ] || install_h2spec

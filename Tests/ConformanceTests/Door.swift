@@ -47,7 +47,7 @@ enum Door: String, Sendable, CaseIterable {
     let toHead = call.method == "HEAD"
     let sized = call.variables + [(name: "CONTENT_LENGTH", value: "\(call.body.count)")]
     switch self {
-    case .http: return try overHTTP(call, server)
+    case .http: return try Self.reply(to: call, on: server.connect())
     case .scgi:
       var request = SCGIRequest()
       request.variables = call.variables
@@ -87,13 +87,13 @@ enum Door: String, Sendable, CaseIterable {
     return try socket.receiveToItsEnd()
   }
 
-  private func overHTTP(_ call: Call, _ server: ServerProcess) throws -> Reply {
+  /// The response over HTTP/1.1 on a connection that is made for it.
+  static func reply(to call: Call, on socket: RawSocket) throws -> Reply {
     var request = HTTP1Request()
     request.method = call.method
     request.target = call.target
     request.fields = [("Host", "localhost")] + call.fields
     request.body = call.body
-    let socket = try server.connect()
     try socket.send(request.bytes)
     let reply = try socket.receiveReply(toHead: call.method == "HEAD")
     if reply.isComplete, reply["connection"] != "close" {

@@ -1,5 +1,5 @@
 """h2spec, a program that tests servers of HTTP/2, against the server with and without TLS:
-`make test-h2spec H2SPEC=program`. Tests/Fixtures/http2 tells its cases again, so that CI has them."""
+`make test-h2spec`, which builds it. Tests/Fixtures/http2 tells its cases again, so that CI has them."""
 import os
 import pathlib
 import re
@@ -19,7 +19,7 @@ class H2specTests(unittest.TestCase):
   @classmethod
   def setUpClass(cls):
     if not os.access(H2SPEC, os.X_OK):
-      raise AssertionError(f"{H2SPEC!r} is no program; use make test-h2spec H2SPEC=/path/to/h2spec")
+      raise AssertionError(f"{H2SPEC!r} is no program; use make test-h2spec, which builds one")
     folder = tempfile.TemporaryDirectory(prefix="h2spec-")
     cls.addClassCleanup(folder.cleanup)
     place = pathlib.Path(folder.name)

@@ -40,8 +40,11 @@ import Testing
     #expect(report["SERVER_PROTOCOL"] == "HTTP/2" && report["REQUEST_SCHEME"] == "http")
     #expect(report["HTTP_HOST"] == "\(address)" && report["QUERY_STRING"] == "x=1")
     #expect(report["SERVER_NAME"] == "127.0.0.1" && report["HTTPS"] == nil)
-    let other = try EnvironReport(try Curl.get("http://\(address)/", ["--http1.1"]))
-    #expect(other["SERVER_PROTOCOL"] == "HTTP/1.1")
+    // The second asks for an upgrade, which is no more (RFC 9113 §3.1).
+    for option in ["--http1.1", "--http2"] {
+      let other = try EnvironReport(try Curl.get("http://\(address)/", [option]))
+      #expect(other["SERVER_PROTOCOL"] == "HTTP/1.1")
+    }
     try stop(server)
   }
 
@@ -165,6 +168,28 @@ import Testing
         deadline: Deadline(seconds: 120))
       #expect(reply.body == Array("POST \(body.count) ".utf8) + body)
     }
+    try stop(server)
+  }
+
+  @Test("the window of a stream grows when much comes before a PING is answered")
+  func growingWindow() throws {
+    let server = try server(try FixtureApp.path("conformance"))
+    let client = try HTTP2Client(server.connect())
+    client.answersPings = false
+    let (body, first) = (TestBody.bytes(1 << 20), 256 * 1024)
+    let id = try client.post("/echo", length: body.count)
+    // Half of a window is given back at a time: the second half comes with a PING.
+    try client.upload(id, Array(body[..<400_000]))
+    _ = try client.answer(id, until: { _ in !client.pings.isEmpty })
+    #expect(client.window(id) <= first)
+    try client.upload(id, Array(body[400_000..<600_000]))
+    try client.answerPings()
+    _ = try client.answer(id, until: { _ in client.window(id) > first })
+    #expect(client.window(id) > first && client.window(id) <= 2 * first)
+    try client.upload(id, Array(body[600_000...]), ends: true)
+    let answer = try client.answer(id)
+    #expect(answer.ending == .whole && answer.body == Array("POST \(body.count) ".utf8) + body)
+    client.socket.close()
     try stop(server)
   }
 

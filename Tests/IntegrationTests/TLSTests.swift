@@ -170,6 +170,9 @@ import Testing
       #expect(report["SSL_CLIENT_S_DN"] == "CN=evil\\1B[31m,O=Tests" && report["HTTPS_DN"] != nil)
       #expect(report["SSL_CLIENT_I_DN"] == "CN=Authority of the tests")
       #expect(report["SSL_CLIENT_M_SERIAL"] != nil)
+      for name in ["SSL_CLIENT_V_START", "SSL_CLIENT_V_END"] {
+        #expect(report[name]?.hasSuffix(" GMT") ?? false, "\(name): \(report[name] ?? "")")
+      }
       for name in ["SSL_CLIENT_CERT", "HTTPS_CC", "HTTPS_CLIENT_CERTIFICATE"] {
         #expect(reply.text.contains("\n\(name)=\(pem)\n"), "\(name): \(reply.text)")
       }

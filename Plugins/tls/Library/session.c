@@ -325,6 +325,8 @@ static char *fact_of_client(X509 *client, enum ctls_fact which) {
       X509_NAME_print_ex(bio, X509_get_issuer_name(client), 0, XN_FLAG_RFC2253);
       break;
     case CTLS_CLIENT_SERIAL: i2a_ASN1_INTEGER(bio, X509_get_serialNumber(client)); break;
+    case CTLS_CLIENT_BEGINS: ASN1_TIME_print(bio, X509_get0_notBefore(client)); break;
+    case CTLS_CLIENT_ENDS: ASN1_TIME_print(bio, X509_get0_notAfter(client)); break;
     default: PEM_write_bio_X509(bio, client); break;
   }
   char *text = text_of(bio);

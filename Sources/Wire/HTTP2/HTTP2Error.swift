@@ -198,11 +198,20 @@
   /// The most bytes of a request body that have come and that nobody has taken yet. All streams of a
   /// connection together have `streams` times as many, 25 MiB: a quarter of what their bodies may have in
   /// memory once they are taken (`Limits.bodyMemoryBytes` each), and each counts among `Limits.connections`.
-  /// nginx 64 KiB (`http2_body_preread_size`), Go 1 MiB.
+  /// nginx 64 KiB (`http2_body_preread_size`), Go 1 MiB. The window of a stream on a long line grows
+  /// (`HTTP2Windows.swift`).
   public var streamWindow = 256 * 1024
+  /// The largest that it grows to: 40 MiB a second over 100 ms. gRPC and hyper 16 MiB.
+  public var streamWindowAtMost = 4 * 1024 * 1024
+  /// What all windows of a connection's streams may grow by, together: with it all streams of a connection
+  /// have 41 MiB, still less than half of what their bodies may have once they are taken.
+  public var streamWindowsGrowth = 16 * 1024 * 1024
   /// Bytes of all requests that may be in transit on a connection; they are given back as they come, so that
-  /// a stream whose application does not read holds up only itself. It bounds no memory. Go 1 MiB.
+  /// a stream whose application does not read holds up only itself. It bounds no memory, and grows as those
+  /// of streams do. Go 1 MiB.
   public var connectionWindow = 4 * 1024 * 1024
+  /// The largest that it grows to. gRPC 16 MiB.
+  public var connectionWindowAtMost = 16 * 1024 * 1024
   /// CONTINUATION frames of a field block: nghttp2's 8, or as many as a head of `head.headBytes` fills.
   public var continuations = 8
   /// Entries in one SETTINGS frame; nghttp2 32.

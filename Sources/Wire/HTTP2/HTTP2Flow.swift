@@ -3,7 +3,8 @@
 ///
 /// The connection's window is given back as DATA comes, whether anybody takes it or not: otherwise a few
 /// streams whose applications do not read would hold up the uploads of all others. So only the windows of
-/// streams bound what waits here (`HTTP2Limits.streamWindow`); these are given back as bodies are taken.
+/// streams bound what waits here (`HTTP2Limits.streamWindow`); these are given back as bodies are taken. Both
+/// grow (`HTTP2Windows.swift`).
 extension HTTP2Session {
   // MARK: Input
 
@@ -27,6 +28,7 @@ extension HTTP2Session {
     if data.left == 0, !data.ends, !idleFrames.take() { throw .flood(.idleFrames) }
     guard frame.length <= receiveWindow else { throw .windowOfConnection }
     receiveWindow -= frame.length
+    self.received += Int64(frame.length)
     release(frame.length, &out)
     offset += used
     reading = .data(data)
@@ -100,19 +102,21 @@ extension HTTP2Session {
     guard streams[place].state.receives else { return }
     streams[place].unsaid += count
     let unsaid = streams[place].unsaid
-    guard unsaid >= limits.streamWindow / 2 else { return }
+    guard unsaid >= streams[place].window / 2 else { return }
     streams[place].unsaid = 0
     streams[place].receiveWindow += unsaid
     HTTP2Frame.write(HTTP2Type.windowUpdate, id: id, UInt32(unsaid), into: &out)
+    measure(for: place, into: &out)
   }
 
   /// This many bytes have come on the connection: as many more may come.
   private mutating func release(_ count: Int, _ out: inout ByteBuffer) {
     unsaid += count
-    guard unsaid >= limits.connectionWindow / 4 else { return }
+    guard unsaid >= connectionWindow / 4 else { return }
     receiveWindow += unsaid
     HTTP2Frame.write(HTTP2Type.windowUpdate, id: 0, UInt32(unsaid), into: &out)
     unsaid = 0
+    measureConnection(into: &out)
   }
 
   // MARK: Output

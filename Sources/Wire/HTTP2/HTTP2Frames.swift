@@ -67,6 +67,8 @@ extension HTTP2Session {
   ) throws(HTTP2Error) -> Event? {
     guard frame.id == 0 else { throw .streamNumber }
     guard frame.length == 8 else { throw .frameSize }
+    // One that was asked for brings something.
+    if frame.has(HTTP2Flags.ack), endMeasurement(payload, into: &out) { return nil }
     guard idleFrames.take() else { throw .flood(.idleFrames) }
     if frame.has(HTTP2Flags.ack) { return nil }
     try reply()

@@ -90,8 +90,14 @@ public struct HTTP2Session: ~Copyable {
   var owesTableSize = false
   var sendWindow = HTTP2Grammar.window
   var receiveWindow: Int
+  /// The same when nothing has come that was not given back: the size of the connection's window.
+  var connectionWindow: Int
   /// Bytes that have come, for which the client has not been given window again.
   var unsaid = 0
+  /// Bytes of DATA that have come, with their padding.
+  var received: Int64 = 0
+  /// The same when the measurement began that is under way; -1 if none is.
+  var measuredFrom: Int64 = -1
   /// Answers to frames that may still wait: those that end before `repliesEnd`, and those after it.
   var replies = (older: 0, newer: 0)
   /// A position in all bytes written: when the bytes before it have left, so have the older answers.
@@ -107,7 +113,7 @@ public struct HTTP2Session: ~Copyable {
   public init(limits: HTTP2Limits) {
     self.limits = limits
     streams = HTTP2Streams(capacity: limits.streams)
-    receiveWindow = limits.connectionWindow
+    (receiveWindow, connectionWindow) = (limits.connectionWindow, limits.connectionWindow)
     resets = HTTP2Budget(limits.resets)
     idleFrames = HTTP2Budget(limits.idleFrames)
     unwanted = RequestHead(capacity: 1)

@@ -54,6 +54,8 @@ struct HTTP2Stream: Sendable {
   var sendWindow: Int
   /// Bytes that the client may send.
   var receiveWindow: Int
+  /// The same when none have come that were not given back: the size of the window.
+  var window: Int
   /// Bytes that have come, but nobody has taken.
   var held = 0
   /// Bytes that were taken, but not yet reported to the client.
@@ -62,6 +64,8 @@ struct HTTP2Stream: Sendable {
   var announced: Int64 = -1
   /// Bytes of the body that have come.
   var received: Int64 = 0
+  /// The same when the last measurement began.
+  var measuredFrom: Int64 = 0
   /// Its request was an extended CONNECT: only DATA comes after the head (§8.5, RFC 8441 §5).
   var isTunnel = false
   /// What its client has said of it (RFC 9218); nil if nothing.
@@ -72,7 +76,7 @@ struct HTTP2Stream: Sendable {
   init(id: UInt32, ends: Bool, sendWindow: Int, receiveWindow: Int) {
     self.id = id
     state = ends ? .halfClosedRemote : .open
-    (self.sendWindow, self.receiveWindow) = (sendWindow, receiveWindow)
+    (self.sendWindow, self.receiveWindow, window) = (sendWindow, receiveWindow, receiveWindow)
   }
 
   mutating func next(_ event: State.Event) { state = state.after(event) }

@@ -3,7 +3,7 @@ import Foundation
 
 /// One connection of HTTP/2 from the client's side. Unless a test narrows those of its streams, its windows
 /// are wide open: what holds an answer up is the socket. It keeps the server's windows, and answers SETTINGS
-/// and PING as it meets them.
+/// and, unless a test wants to do so itself, PING as it meets them.
 public final class HTTP2Client {
   /// The socket underneath.
   public let socket: RawSocket
@@ -11,6 +11,10 @@ public final class HTTP2Client {
   public private(set) var settings: [UInt16: UInt32] = [:]
   /// The last stream and the code of each GOAWAY that has come.
   public private(set) var goAways: [(last: UInt32, code: UInt32)] = []
+  /// PINGs are answered as they come; otherwise they wait for `answerPings`.
+  public var answersPings = true
+  /// The PINGs that wait.
+  public private(set) var pings: [[UInt8]] = []
   private var answers: [UInt32: Answer] = [:]
   private var received: [UInt8] = []
   private var nextID: UInt32 = 1
@@ -168,6 +172,15 @@ public final class HTTP2Client {
     return count
   }
 
+  /// Bytes that the server takes on a stream, as far as it has said so.
+  public func window(_ id: UInt32) -> Int { windows[id] ?? 0 }
+
+  /// Answers the PINGs that wait.
+  public func answerPings() throws {
+    for payload in pings { try send(HTTP2Bytes.ping, HTTP2Bytes.ack, 0, payload) }
+    pings = []
+  }
+
   /// Lets the server send this many more bytes on a stream.
   public func widen(_ id: UInt32, by count: UInt32) throws {
     try send(HTTP2Bytes.windowUpdate, 0, id, HTTP2Bytes.number(count))
@@ -258,7 +271,9 @@ public final class HTTP2Client {
     case HTTP2Bytes.settings where !isAnswer:
       take(settings: frame.payload)
       try send(HTTP2Bytes.settings, HTTP2Bytes.ack, 0)
-    case HTTP2Bytes.ping where !isAnswer: try send(HTTP2Bytes.ping, HTTP2Bytes.ack, 0, frame.payload)
+    case HTTP2Bytes.ping where !isAnswer:
+      pings.append(frame.payload)
+      if answersPings { try answerPings() }
     case HTTP2Bytes.goAway:
       let payload = frame.payload
       goAways.append((HTTP2Bytes.number(payload), HTTP2Bytes.number(payload.dropFirst(4))))

@@ -7,6 +7,7 @@ extension HTTP2Limits {
   public static var fuzzing: HTTP2Limits {
     var limits = HTTP2Limits(head: .fuzzing)
     (limits.streams, limits.streamWindow, limits.connectionWindow) = (3, 300, 500)
+    (limits.streamWindowAtMost, limits.connectionWindowAtMost) = (1000, 2000)
     (limits.continuations, limits.settings, limits.replies) = (2, 4, 4)
     limits.resets = (burst: 6, rate: 1)
     limits.idleFrames = (burst: 12, rate: 1)

@@ -22,6 +22,11 @@ public final class Ledger: Sendable {
     case stream
     /// A chunked body that goes out in pieces.
     case upload
+    /// Requests of all kinds, a stream of HTTP/2 each, on one connection as long as it takes streams.
+    case http2
+
+    /// All but HTTP/2, which not every server of the tests speaks.
+    public static let usual = allCases.filter { $0 != .http2 }
 
     /// The protocol, by the name of its option.
     public var gateway: String {
@@ -109,7 +114,7 @@ public final class Ledger: Sendable {
   private let ended = DispatchSemaphore(value: 0)
 
   /// Starts clients of a server for each of `ways`, one each, or several if named several times.
-  public convenience init(_ server: SupervisedServer, _ ways: [Way] = Way.allCases) throws {
+  public convenience init(_ server: SupervisedServer, _ ways: [Way] = Way.usual) throws {
     var addresses: [String: Address] = [:]
     for way in ways { addresses[way.gateway] = try server.server.address(way.gateway) }
     try self.init(at: addresses, served: server.served, ways)

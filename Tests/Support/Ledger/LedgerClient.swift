@@ -6,6 +6,8 @@ struct LedgerClient {
   private let way: Ledger.Way
   private let address: Address
   private var socket: RawSocket?
+  /// The same of HTTP/2.
+  private var streams: HTTP2Client?
   /// Requests on this connection, and the oldest generation that may answer on it.
   private var turn = 0
   private var oldest = 0
@@ -42,7 +44,7 @@ struct LedgerClient {
     init(_ kind: Ledger.Loss.Kind, _ detail: String) { (self.kind, self.detail) = (kind, detail) }
   }
 
-  mutating func close() { socket = nil }
+  mutating func close() { (socket, streams) = (nil, nil) }
 
   // MARK: One request
 
@@ -53,11 +55,7 @@ struct LedgerClient {
     do {
       let began = DispatchTime.now().uptimeNanoseconds
       let question = question()
-      let socket = try connection()
-      turn += 1
-      let deadline = Deadline(seconds: 40)
-      try send(question, id, socket, deadline)
-      let reply = try receive(question, socket, deadline)
+      let reply = try way == .http2 ? askStream(question, id) : exchange(question, id)
       let generation = try check(reply, question, id)
       let isShort = if case .short = question { true } else { false }
       ledger.answered(
@@ -66,9 +64,17 @@ struct LedgerClient {
     } catch {
       let failure = error as? Failure ?? Self.failure(error)
       ledger.lost(.init(kind: failure.kind, way: way, id: id, detail: failure.detail, turn: turn))
-      socket = nil
+      close()
     }
     usleep(way == .httpIdle ? .random(in: 50_000...400_000) : .random(in: 200...4000))
+  }
+
+  private mutating func exchange(_ question: Question, _ id: Int) throws -> Reply {
+    let socket = try connection()
+    turn += 1
+    let deadline = Deadline(seconds: 40)
+    try send(question, id, socket, deadline)
+    return try receive(question, socket, deadline)
   }
 
   private var keeps: Bool {
@@ -82,6 +88,8 @@ struct LedgerClient {
     switch way {
     case .slowReader: return .big
     case .stream: return .stream
+    case .http2 where asked % 8 == 1: return .stream
+    case .http2 where asked % 8 == 2: return .big
     case .upload: return .upload(.random(in: 1...40_000))
     case .httpKeepAlive, .httpFresh, .httpIdle:
       if asked % 5 == 1 { return .chunked(.random(in: 1...20_000)) }
@@ -106,6 +114,45 @@ struct LedgerClient {
       socket = made
       return made
     } catch { throw Failure(.refused, "\(error)") }
+  }
+
+  // MARK: HTTP/2
+
+  /// Asks on a stream; again on another connection, if the first one was leaving and has not served it.
+  private mutating func askStream(_ question: Question, _ id: Int) throws -> Reply {
+    let body =
+      switch question {
+      case .short, .stream, .big: [UInt8]()
+      case .post(let count), .chunked(let count), .upload(let count): Array(Self.sample.prefix(count))
+      }
+    while true {
+      let client = try streamConnection()
+      turn += 1
+      let stream = try client.request(
+        "\(question.target)?id=\(id)", body.isEmpty ? "GET" : "POST", ends: body.isEmpty)
+      if !body.isEmpty { try client.upload(stream, body, ends: true) }
+      let answer = try client.answer(stream)
+      if let goAway = client.goAways.last, goAway.last < stream {
+        streams = nil
+        continue
+      }
+      guard answer.status > 0 else { throw Failure(.unanswered, "ended by \(answer.ending)") }
+      return try answer.reply()
+    }
+  }
+
+  /// The connection that is there, unless it has said that it takes no more streams (RFC 9113 §6.8). It keeps
+  /// all of its answers: after some there is another one.
+  private mutating func streamConnection() throws -> HTTP2Client {
+    if let streams, turn < 50 {
+      try streams.takeIn()
+      if streams.goAways.isEmpty { return streams }
+    }
+    (turn, oldest) = (0, ledger.oldestGeneration)
+    let made: HTTP2Client
+    do { made = try HTTP2Client(RawSocket(address)) } catch { throw Failure(.refused, "\(error)") }
+    streams = made
+    return made
   }
 
   // MARK: Asking

@@ -16,6 +16,8 @@ struct HTTP2Transcript: Equatable {
   static var limits: HTTP2Limits {
     var limits = HTTP2Limits(head: .fixtures)
     (limits.streams, limits.streamWindow, limits.connectionWindow) = (4, 65535, 100_000)
+    // That of the connection does not grow.
+    (limits.streamWindowAtMost, limits.connectionWindowAtMost) = (200_000, 100_000)
     return limits
   }
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTLS_VERSION 4
+#define CTLS_VERSION 5
 
 /* The name of the function that gives the table: const ctls_table *nsgi_tls_table(void). */
 #define CTLS_ENTRY "nsgi_tls_table"
@@ -106,6 +106,9 @@ enum ctls_fact {
   CTLS_CLIENT_ISSUER,
   CTLS_CLIENT_SERIAL,
   CTLS_CLIENT_CERTIFICATE,
+  /* When the client's certificate begins and ends to be valid, as "Jan  1 00:00:00 2026 GMT". */
+  CTLS_CLIENT_BEGINS,
+  CTLS_CLIENT_ENDS,
   CTLS_FACTS
 };
 
