@@ -180,8 +180,15 @@ install_zig() {
   touch ".build/ziglang/complete-$version"
 }
 
-# Autobahn's test suite of WebSockets is a program of Python 2.7, which Debian 12 does not have.
-autobahn_suite=autobahntestsuite==0.8.2
+# Autobahn's test suite of WebSockets is a program of Python 2.7, which Debian 12 does not have. Of each package
+# a release that such a Python takes and that goes with the others; dependencies are not looked up.
+autobahn_wheels=(
+  autobahntestsuite==0.8.2 Twisted==20.3.0 zope.interface==5.4.0 constantly==15.1.0 incremental==17.5.0
+  Automat==20.2.0 attrs==21.4.0 hyperlink==21.0.0 idna==2.10 typing==3.10.0.0 PyHamcrest==1.9.0 six==1.17.0
+  pyOpenSSL==21.0.0 cryptography==3.3.2 cffi==1.15.1 pycparser==2.21 enum34==1.1.10 ipaddress==1.0.23
+  Jinja2==2.11.3 MarkupSafe==1.1.1 unittest2==1.1.0 traceback2==1.4.0 linecache2==1.0.0
+)
+autobahn_sources=(autobahn==0.10.9 txaio==2.1.0 wsaccel==0.6.2)
 find_python27() {
   local candidate
   for candidate in "${PYTHON27:-}" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7*/bin/python2.7 python2.7; do
@@ -191,7 +198,7 @@ find_python27() {
   done
   return 1
 }
-install_autobahn() {
+link_python27() {
   local python
   if ! python=$(find_python27); then
     say "Autobahn's test suite needs Python 2.7 with pip: install it with \`pyenv install 2.7.18\`" \
@@ -200,18 +207,38 @@ install_autobahn() {
   fi
   mkdir -p .build/autobahn
   ln -sfn "$python" .build/autobahn/python
-  ! is_complete autobahn "$autobahn_suite $python" || return 0
-  say "installing $autobahn_suite with pip in .build/autobahn"
-  rm -rf .build/autobahn/packages
-  "$python" -m pip install -q --disable-pip-version-check --target .build/autobahn/packages "$autobahn_suite"
+}
+fetch_autobahn() { # FOLDER
+  local fetch=(.build/autobahn/fetch/bin/pip download -q --disable-pip-version-check --no-deps -d "$1")
+  /usr/bin/python3 -m venv --clear .build/autobahn/fetch
+  "${fetch[@]}" --only-binary :all: --python-version 2.7 --implementation cp --abi cp27mu \
+    --platform manylinux1_x86_64 --platform manylinux2010_x86_64 "${autobahn_wheels[@]}"
+  "${fetch[@]}" --no-binary :all: "${autobahn_sources[@]}"
+}
+install_autobahn() {
+  local python=.build/autobahn/python packages=.build/autobahn/packages files=.build/autobahn/files list
+  local all=("${autobahn_wheels[@]}" "${autobahn_sources[@]}")
+  list="${all[*]} $(readlink "$python")"
+  ! is_complete autobahn "$list" || return 0
+  say "installing ${autobahn_wheels[0]} with pip in .build/autobahn"
+  # All at once: two of them have files in one folder.
+  local install=("$python" -m pip install -q --disable-pip-version-check --no-deps --target "$packages")
+  rm -rf "$packages"
+  if ! "${install[@]}" "${all[@]}"; then
+    say "that pip cannot: a newer one fetches for it"
+    rm -rf "$packages" "$files"
+    fetch_autobahn "$files"
+    "${install[@]}" --no-index --find-links "$files" "${all[@]}"
+  fi
   # Its namespace is declared in a .pth file, which Python reads in its own folder of packages only.
-  touch .build/autobahn/packages/zope/__init__.py
-  echo "$autobahn_suite $python" >.build/autobahn/complete
+  touch "$packages/zope/__init__.py"
+  PYTHONPATH="$packages" "$python" -W ignore -m autobahntestsuite.wstest --autobahnversion >&2
+  echo "$list" >.build/autobahn/complete
 }
 
 verb=${1:-build}
 # Before anything takes its time.
-[ "$verb" != autobahn ] || install_autobahn
+[ "$verb" != autobahn ] || link_python27
 missing=()
 for need in "${!toolchain_needs[@]}"; do has "$need" || missing+=("${toolchain_needs[$need]}"); done
 for need in "${!build_needs[@]}"; do has "$need" || missing+=("${build_needs[$need]}"); done
@@ -274,3 +301,4 @@ done
 [ "$verb" != test ] && [ "$verb" != fleet ] || install_fleet_tools
 [ "$verb" != tls ] || install_sslyze
 [ "$verb" != h2spec ] || install_h2spec
+[ "$verb" != autobahn ] || install_autobahn

@@ -88,6 +88,24 @@ extension Swaps {
       #expect(try server.server.process.wait() == .status(0), "\(server.log)")
     }
 
+    @Test("an upgrade of the server closes its sockets with 1012, too")
+    func upgrades() throws {
+      let server = try server([])
+      let old = server.pid
+      let client = try WebSocketClient(try server.server.address("http"))
+      #expect(try version(client) == .text("1"))
+      let (exit, output) = try server.ctl("upgrade")
+      #expect(exit == 0, "\(output)")
+      #expect(try client.next() == .close(1012, ""))
+      try client.close(1012)
+      #expect(try client.next() == .end)
+      try server.waitForLog("closed with 1012")
+      try Deadline.usual.wait(for: "the end of \(old)", output: { server.log }) {
+        ProcessUsage.isAlive(old) ? nil : ()
+      }
+      #expect(try server.ctl("stop").exit == 0, "\(server.log)")
+    }
+
     @Test("a crash in a handler is told with the path of the socket, and takes its worker alone")
     func crashes() throws {
       let server = try server([])

@@ -197,6 +197,9 @@ public struct Limits: Sendable, Equatable {
   /// Bytes of a topic's name. No precedent.
   public static let topicNameBytes = 256
 
+  /// Topics that a WebSocket may be under at once. No precedent.
+  public static let topicsPerSocket = 64
+
   /// Bytes of a message for the sockets of all workers (`publish_all`); a longer one is refused. Precedent:
   /// NATS `max_payload` 1 MiB.
   public static let topicMessageBytes = 1 << 20

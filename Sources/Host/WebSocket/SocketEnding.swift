@@ -113,7 +113,9 @@ extension Worker {
   func socketIsQuiet(_ connection: ConnectionPointer) {
     guard let socket = connection.socket else { return close(connection) }
     guard socket.endCode == 0 else { return disarm(connection) }
-    let takesNothing = socket.locked { waiting(socket) > 0 && !keepsPace(connection) }
+    let (takesNothing, isPaused) = socket.locked {
+      (waiting(socket) > 0 && !keepsPace(connection), socket.isPaused)
+    }
     if takesNothing {
       log.info("the client of a WebSocket takes nothing (--write-timeout): \(socket.line)")
       return socketEnds(connection, socket, WebSocketGrammar.broken)
@@ -126,11 +128,12 @@ extension Worker {
       (socket.wasHeard, socket.isPinged) = (false, false)
       return setTimeout(connection, .socket)
     }
-    if socket.isPinged {
+    if socket.isPinged, !isPaused {
       log.info("the client of a WebSocket has answered no ping (--websocket-ping): \(socket.line)")
       return socketEnds(connection, socket, WebSocketGrammar.broken)
     }
-    socket.isPinged = true
+    // While the application takes nothing, no answer is read: a client that is gone is found by sending.
+    socket.isPinged = !isPaused
     // For a client that takes nothing, the waiting output is the question.
     socket.locked { if waiting(socket) == 0 { _ = send(socket, .ping, .none) } }
     setTimeout(connection, .socket)

@@ -113,7 +113,10 @@ extension Worker {
         let exchange = carry(connection, socket, call)
         switch dispatch(exchange) {
         case .handedOff: return .handedOff
-        case .parked: return .goesOn
+        case .parked:
+          // What is written already does not wait for the turn of a handler.
+          flushSocket(connection, socket)
+          return .goesOn
         case .answered: guard goOnAsSocket(connection, exchange) else { return .goesOn }
         }
       }
@@ -133,7 +136,8 @@ extension Worker {
       socket.owesDrain = false
       return .call(.drain)
     }
-    if code == 0, socket.locked({ socket.isPaused }) { return .rest }
+    // Once our close frame is out, only the client's is waited for, and nothing else goes to the application.
+    if code == 0, socket.closesBy == 0, socket.locked({ socket.isPaused }) { return .rest }
     // Messages that a client sent before it left are served.
     let step = readSocket(connection, socket)
     guard case .rest = step else { return step }

@@ -266,7 +266,7 @@ extension Worker {
       socket.owesDrain = true
     }
     let isLost = socket.isLost
-    let isPaused = socket.isPaused
+    let isPaused = socket.isPaused && socket.closesBy == 0
     socket.pointee.lock.unlock()
     if isLost { socketEnds(connection, socket, WebSocketGrammar.broken) }
     if socket.owesDrain, connection.state == .upgraded { lookSoon(connection) }

@@ -141,7 +141,7 @@ enum SocketTable {
     let name = String(decoding: topic.bytes, as: UTF8.self)
     guard !name.isEmpty, name.utf8.count <= Limits.topicNameBytes else { return NSGI_MISUSE.rawValue }
     guard !socket.pointee.topics.contains(name) else { return NSGI_OK.rawValue }
-    guard socket.pointee.topics.count < 64 else { return NSGI_TOOBIG.rawValue }
+    guard socket.pointee.topics.count < Limits.topicsPerSocket else { return NSGI_TOOBIG.rawValue }
     socket.pointee.topics.append(name)
     socket.worker.webSockets.subscribe(socket.id, name)
     return NSGI_OK.rawValue

@@ -12,6 +12,8 @@ public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
   public var clientWindow = 15
   /// The client has said that it can limit its window, so it may be told to.
   private var clientTakesWindow = false
+  /// The client has bounded the server's window: only an answer that names a bound accepts that (§7.1.2.1).
+  private var namesServerWindow = false
 
   /// - Parameter keepsContext: windows for each socket, in both directions.
   public init(keepsContext: Bool) { (serverKeepsContext, clientKeepsContext) = (keepsContext, keepsContext) }
@@ -65,7 +67,7 @@ public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
     }
     if Ascii.matches(name, "server_max_window_bits"), let value {
       guard let bits = WebSocketDeflate.bits(value, WebSocketDeflate.windows) else { return nil }
-      serverWindow = bits
+      (serverWindow, namesServerWindow) = (bits, true)
       return .serverWindow
     }
     guard Ascii.matches(name, "client_max_window_bits") else { return nil }
@@ -84,7 +86,7 @@ public struct WebSocketDeflate: Equatable, Sendable, BitwiseCopyable {
     var text = "permessage-deflate"
     if !serverKeepsContext { text += "; server_no_context_takeover" }
     if !clientKeepsContext { text += "; client_no_context_takeover" }
-    if serverWindow < 15 { text += "; server_max_window_bits=\(serverWindow)" }
+    if namesServerWindow { text += "; server_max_window_bits=\(serverWindow)" }
     if clientTakesWindow, clientWindow < 15 { text += "; client_max_window_bits=\(clientWindow)" }
     return text
   }

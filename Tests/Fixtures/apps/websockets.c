@@ -18,7 +18,8 @@
 
 static const nsgi_host *host;
 static const nsgi_websocket *ws;
-/* The socket that said "watch" last, which "nudge" of another one makes the server look at. */
+/* The socket that said "watch" last, which "nudge" of another one makes the server look at, "hold" pauses,
+ * "free" resumes, and "shut" closes. */
 static _Atomic nsgi_ws_id watched;
 
 typedef struct peer {
@@ -154,6 +155,15 @@ static void message(void *socket, nsgi_ws_id id, int kind, const void *bytes, si
     ws->pause(watched);
     ws->resume(watched);
     say(id, "nudged");
+  } else if (strcmp(text, "hold") == 0) {
+    ws->pause(watched);
+    say(id, "held");
+  } else if (strcmp(text, "free") == 0) {
+    ws->resume(watched);
+    say(id, "freed");
+  } else if (strcmp(text, "shut") == 0) {
+    ws->close(watched, 4000, (nsgi_str)NSGI_STR("enough"));
+    say(id, "is shut");
   } else if (strcmp(text, "version") == 0) {
     say(id, VERSION);
   } else if (strcmp(text, "crash") == 0) {

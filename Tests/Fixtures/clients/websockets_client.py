@@ -7,6 +7,7 @@ import socketio
 from picows import WSCloseCode, WSListener, WSMsgType, ws_connect
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection, BytesMessage, CloseConnection, Message, Ping, Pong, Request, TextMessage)
@@ -90,6 +91,11 @@ async def frameworks():
         assert await socket.recv() == "HELLO"
         await socket.send(b"\0\1")
         assert await socket.recv() == b"\0\1"
+    for bits in 9, 15:
+        bounded = ClientPerMessageDeflateFactory(server_max_window_bits=bits)
+        async with join("/channels/echo", compression=None, extensions=[bounded]) as socket:
+            await socket.send("hello " * 10_000)
+            assert await socket.recv() == "HELLO " * 10_000
     async with join("/channels/room") as one, join("/channels/room") as other:
         await one.send('{"words": "hi"}')
         assert json.loads(await one.recv()) == json.loads(await other.recv()) == {"said": "hi"}

@@ -141,6 +141,7 @@ import Wire
       (
         "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=15",
         "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+          + "; server_max_window_bits=15"
       ),
       (
         "permessage-deflate; client_max_window_bits=8",
