@@ -180,8 +180,8 @@ install_zig() {
   touch ".build/ziglang/complete-$version"
 }
 
-# Autobahn's test suite of WebSockets is a program of Python 2.7, which Debian 12 does not have. Of each package
-# a release that such a Python takes and that goes with the others; dependencies are not looked up.
+# Autobahn's test suite of WebSockets is a program of Python 2.7, which Debian 12 does not have. Of each
+# package a release that such a Python takes and that goes with the others; dependencies are not looked up.
 autobahn_wheels=(
   autobahntestsuite==0.8.2 Twisted==20.3.0 zope.interface==5.4.0 constantly==15.1.0 incremental==17.5.0
   Automat==20.2.0 attrs==21.4.0 hyperlink==21.0.0 idna==2.10 typing==3.10.0.0 PyHamcrest==1.9.0 six==1.17.0
