@@ -182,6 +182,23 @@ import Testing
     try stop(door, client)
   }
 
+  @Test(
+    "what a client has sent behind the message for which it is closed does not reach the application",
+    arguments: Doorway.ofStreams)
+  func dropsWhatCameTooLate(kind: Doorway.Kind) throws {
+    let (door, client) = try Doorway.connected(kind)
+    let socket = try HTTP2Socket(client)
+    let flood = WebSocketClient.frame(1, Array("flood 1".utf8))
+    try socket.say(WebSocketClient.frame(1, Array("close 4001 enough".utf8)) + flood + flood)
+    #expect(try socket.next() == .close(4001, "enough"))
+    try socket.say(flood)
+    try socket.close(4001)
+    #expect(try socket.next() == .end)
+    try waitForEnds(1, 4001, door)
+    #expect(!door.server.process.output.contains("flooded"))
+    try stop(door, client)
+  }
+
   @Test("a client that does not answer the close frame is cut off in time")
   func answersNoClose() throws {
     let (door, client) = try Doorway.connected(.h2c, ["--websocket-ping", "0"])

@@ -189,6 +189,20 @@ import Testing
     _ = try server.process.waitForOutput("the end") { $0.contains("closed with 4001 ''") ? () : nil }
   }
 
+  @Test("what a client has sent behind the message for which it is closed does not reach the application")
+  func dropsWhatCameTooLate() throws {
+    let server = try serve()
+    let client = try WebSocketClient(try server.address("http"))
+    let flood = WebSocketClient.frame(1, Array("flood 1".utf8))
+    try client.socket.send(WebSocketClient.frame(1, Array("close 4001 enough".utf8)) + flood + flood)
+    #expect(try client.next() == .close(4001, "enough"))
+    try client.socket.send(flood)
+    try client.close(4001)
+    #expect(try client.next() == .end)
+    _ = try server.process.waitForOutput("the end") { $0.contains("closed with 4001 ''") ? () : nil }
+    #expect(!server.process.output.contains("flooded"))
+  }
+
   @Test("topics reach those who have joined, and nobody else", arguments: [[], ["ALONE"]])
   func topics(defines: [String]) throws {
     let server = try serve(defines: defines)

@@ -69,7 +69,7 @@ extension Worker {
 
   // MARK: Time
 
-  /// Our close frame is out.
+  /// Our close frame is out, or about to leave.
   func awaitClose(_ socket: WebSocketPointer) {
     guard socket.closesBy == 0 else { return }
     socket.closesBy = now &+ UInt64(limits.lingerSeconds * 1e9)

@@ -136,8 +136,12 @@ extension Worker {
       socket.owesDrain = false
       return .call(.drain)
     }
-    // Once our close frame is out, only the client's is waited for, and nothing else goes to the application.
-    if code == 0, socket.closesBy == 0, socket.locked({ socket.isPaused }) { return .rest }
+    if code == 0, socket.closesBy == 0 {
+      let (isClosing, isPaused) = socket.locked { (socket.state == .closing, socket.isPaused) }
+      // Once the application has closed it, only the client's close frame is waited for. No other message is
+      // handed over, not even one that is here already.
+      if isClosing { awaitClose(socket) } else if isPaused { return .rest }
+    }
     // Messages that a client sent before it left are served.
     let step = readSocket(connection, socket)
     guard case .rest = step else { return step }
