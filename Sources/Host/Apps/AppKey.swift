@@ -92,8 +92,8 @@ struct AppKey: @unchecked Sendable {
       defer { System.close(fd) }
       let size = Int(try System.fileSize(fd))
       guard size > 0 else { throw SystemError("read", ENODATA) }
-      let address = try System.map(fd, size)
-      defer { System.unmap(address, size) }
+      let address = try System.mapFile(fd, size)
+      defer { System.unmapFile(address, size) }
       let name = self.signature(of: copy.source)
       let isSigned = Self.said(&reason) { words, room in
         Self.withFile(path, Array(text.utf8)) { key in

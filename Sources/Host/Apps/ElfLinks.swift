@@ -27,8 +27,8 @@ struct ElfLinks: Equatable, Sendable {
       defer { System.close(fd) }
       let size = Int(try System.fileSize(fd))
       guard size > 0 else { return nil }
-      let address = try System.map(fd, size)
-      defer { System.unmap(address, size) }
+      let address = try System.mapFile(fd, size)
+      defer { System.unmapFile(address, size) }
       let file = ElfReader(UnsafeRawBufferPointer(start: address, count: size))
       try file.checkIdentity()
       let segments = try file.segments()

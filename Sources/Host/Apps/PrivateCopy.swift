@@ -88,12 +88,13 @@ package struct PrivateCopy {
     defer { System.close(one) }
     guard let two = try? System.openForReading(other) else { return false }
     defer { System.close(two) }
-    guard size > 0, (try? System.fileSize(two)) == Int64(size), let first = try? System.map(one, size) else {
+    guard size > 0, (try? System.fileSize(two)) == Int64(size), let first = try? System.mapFile(one, size)
+    else {
       return false
     }
-    defer { System.unmap(first, size) }
-    guard let second = try? System.map(two, size) else { return false }
-    defer { System.unmap(second, size) }
+    defer { System.unmapFile(first, size) }
+    guard let second = try? System.mapFile(two, size) else { return false }
+    defer { System.unmapFile(second, size) }
     return UnsafeRawBufferPointer(start: first, count: size)
       .elementsEqual(UnsafeRawBufferPointer(start: second, count: size))
   }
@@ -104,8 +105,8 @@ package struct PrivateCopy {
     do {
       let fd = try System.openForReading(path)
       defer { System.close(fd) }
-      let address = try System.map(fd, size)
-      defer { System.unmap(address, size) }
+      let address = try System.mapFile(fd, size)
+      defer { System.unmapFile(address, size) }
       return try ElfImage(UnsafeRawBufferPointer(start: address, count: size), wanted: wanted)
     } catch let error as ElfError { throw .badImage(path: source, error) } catch {
       throw .unreadable(path: path, reason: "\(error)")

@@ -367,7 +367,7 @@ package enum System {
   }
 
   /// Maps a file for reading, followed by at least one zero byte. The corresponding C function is `mmap`.
-  static func map(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
+  static func mapFile(_ fd: Int32, _ count: Int) throws(SystemError) -> UnsafeRawPointer {
     let room = mmap(nil, count + 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let room, room != MAP_FAILED else { throw SystemError("mmap") }
     let address = mmap(room, count, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0)
@@ -378,6 +378,10 @@ package enum System {
     }
     return UnsafeRawPointer(room)
   }
+
+  /// Gives back what `mapFile` has mapped for as many bytes: the zero byte behind them too, which has a page
+  /// of its own where they fill theirs. The corresponding C function is `munmap`.
+  static func unmapFile(_ address: UnsafeRawPointer, _ count: Int) { unmap(address, count + 1) }
 
   /// The corresponding C function is `munmap`.
   package static func unmap(_ address: UnsafeRawPointer, _ count: Int) {

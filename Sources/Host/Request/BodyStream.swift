@@ -161,7 +161,8 @@ extension Worker {
     if exchange.neverWaits { return NSGI_AGAIN.rawValue }
     let id = exchange.id
     var isInTime = exchange.lock.wait(until: Monitor.deadline(seconds: Worker.keepsPermitSeconds))
-    if !isInTime, exchange.id == id {
+    // News that came just as the time was over is not told again.
+    if !isInTime, exchange.id == id, !hasNews(exchange) {
       offerPermit(exchange)
       isInTime = exchange.lock.wait(until: Monitor.deadline(seconds: limits.bodyTimeoutSeconds))
     }
@@ -175,6 +176,11 @@ extension Worker {
     if isInTime || exchange.stream.state != .coming { return nil }
     exchange.stream.fail(.late, 408)
     return NSGI_TIMEOUT.rawValue
+  }
+
+  /// Under the lock: bytes have come that the app has not taken, or no more will.
+  private func hasNews(_ exchange: ExchangePointer) -> Bool {
+    exchange.stream.state != .coming || !exchange.stream.bytes.isEmpty || exchange.state.isAbandoned
   }
 
   /// The first read of a body that the client holds back (RFC 9110 §10.1.1).

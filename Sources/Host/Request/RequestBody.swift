@@ -14,7 +14,7 @@ struct RequestBody: ~Copyable {
   private(set) var position: Int64 = 0
 
   deinit {
-    if let mapping { System.unmap(mapping, Int(length) + 1) }
+    if let mapping { System.unmapFile(mapping, Int(length)) }
   }
 
   /// Empties it for the next request; most requests have no body.
@@ -24,7 +24,7 @@ struct RequestBody: ~Copyable {
   }
 
   private mutating func empty() {
-    if let mapping { System.unmap(mapping, Int(length) + 1) }
+    if let mapping { System.unmapFile(mapping, Int(length)) }
     (borrowed, spool, mapping, length, position) = (nil, nil, nil, 0, 0)
     if memory.block != nil { memory = ByteBuffer() }
   }
@@ -110,7 +110,7 @@ struct RequestBody: ~Copyable {
       memory.truncate(to: memory.count - 1)
       return memory.bytes
     }
-    if mapping == nil { mapping = try System.map(spool.fd, Int(length)) }
+    if mapping == nil { mapping = try System.mapFile(spool.fd, Int(length)) }
     return UnsafeRawBufferPointer(start: mapping, count: Int(length))
   }
 }

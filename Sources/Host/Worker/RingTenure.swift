@@ -30,6 +30,8 @@ struct RingTenure {
 extension Worker {
   /// For the leader, when idle: sets up its own ring.
   func takeUpRing() {
+    // Answers of this turn that wait to be sealed: the ring would send them as they are.
+    sendOutgoing()
     ring.tenure.forgo()
     do throws(SystemError) {
       let isFirst = ring.bell < 0
