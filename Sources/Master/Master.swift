@@ -124,8 +124,9 @@ public final class Master {
   /// Those of them that a zygote was told to fork.
   var forking: [Int: Forking] = [:]
   var zygotes: [Int: Zygote] = [:]
-  /// Processes that this one has not started may have become its children.
-  var hasOrphans = false
+  /// Processes that this one has not started may have become its children: those that zygotes have forked,
+  /// and as the first process of a container any that has lost its parent.
+  var hasOrphans = System.ownPID == 1
   /// Processes that were killed because they could not be watched, and have not been waited for.
   var unwatched: [Int32] = []
   /// Respawns and crashes since the start.

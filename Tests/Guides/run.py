@@ -11,7 +11,8 @@ A page is followed from its top to its end, in a folder of its own:
   text.
 
 Ports and the places of the machine (/srv, /run, /etc, /var) are others than the page's, so that two can run
-at once. `pip install` and `apt install` are not run: what they name has to be there.
+at once. `pip install` and `apt install` are not run: what they name has to be there. GUIDE_SECONDS says how
+long a command may take, if a minute is not enough.
 """
 import os
 import pathlib
@@ -26,13 +27,11 @@ import tempfile
 import time
 import urllib.request
 
-import yaml
-
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 PORT = re.compile(r"(?<![\w.])(80\d\d|9[01]\d\d)(?![\w.])")
 WEB = "lighttpd|nginx|apache2|haproxy|caddy"
 PLACE = re.compile(rf"(?<![\w.}}$/-])/(srv|run|etc/(?:{WEB})|var/www)(?=/)")
-SECONDS = 60
+SECONDS = int(os.environ.get("GUIDE_SECONDS", "60"))
 
 
 class Wrong(Exception):
@@ -152,6 +151,7 @@ class Guide:
 
   def pod(self, manifest: pathlib.Path):
     """Starts the container of a Deployment of Kubernetes as its image does, and asks its probes."""
+    import yaml  # not of Python itself: pages without such a file are followed where it is missing, too
     parts = yaml.safe_load_all(manifest.read_text())
     deployment = next(part for part in parts if part["kind"] == "Deployment")
     container = deployment["spec"]["template"]["spec"]["containers"][0]

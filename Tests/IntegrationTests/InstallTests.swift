@@ -211,6 +211,21 @@ private final class Installed: Sendable {
     #expect(FileManager.default.fileExists(atPath: folder + "/nsgi.h"), "\(output)")
   }
 
+  @Test("without a toolchain the verbs that build say in one sentence that a package needs none")
+  func noToolchain() throws {
+    let folder = try TemporaryFolder()
+    // What the script calls before it looks for the toolchain, and nothing else.
+    for name in ["bash", "dirname"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder.file(name), withDestinationPath: "/usr/bin/\(name)")
+    }
+    let (exit, output) = try ChildProcess.run(
+      "/usr/bin/env", ["-i", "PATH=\(folder.path)", "\(Repository.root)/scripts/install.sh", "build"])
+    #expect(exit == .status(1))
+    #expect(output.hasPrefix("install: no Swift toolchain found: "), "\(output)")
+    #expect(output.contains("docs/INSTALL.md") && output.split(separator: "\n").count == 1, "\(output)")
+  }
+
   @Test("a prefix that cannot be used is one sentence", arguments: ["usr", "/proc/none"])
   func badPrefix(prefix: String) throws {
     let (exit, output) = try ChildProcess.run("\(Repository.root)/packaging/stage.sh", [prefix])

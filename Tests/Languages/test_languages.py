@@ -1,10 +1,13 @@
 """The hello world of each language whose compiler CI does not have: served, swapped, crashed; and the
-templates of `server new` for them: `make test-languages`, which builds the applications first."""
+templates of `server new` for them, and the page about three of them: `make test-languages`, which builds the
+applications first."""
 import functools
+import os
 import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -163,6 +166,18 @@ class LanguagesTest(unittest.TestCase):
             self.assertEqual(server.get("/panic")[0], 500)
             self.assertEqual(server.get(), (200, GREETING))
             self.assertIn("panic: told", server.text())
+
+  def test_page(self):
+    """The guide to Swift, Go and Zig, followed as a reader does who has the compilers on the path."""
+    zig = self.folder / "zig"
+    zig.write_text(f'#!/bin/sh\nexec "{PROJECT}/.build/ziglang/bin/python" -m ziglang "$@"\n')
+    zig.chmod(0o755)
+    # Compilers whose caches are empty build their own library first.
+    more = {"PATH": f"{self.folder}:{os.environ['PATH']}", "GUIDE_SECONDS": "900"}
+    command = [sys.executable, PROJECT / "Tests/Guides/run.py", PROJECT / "docs/guides/swift-go-zig.md"]
+    followed = subprocess.run(command, env={**os.environ, **more}, cwd=PROJECT, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    self.assertEqual(followed.returncode, 0, followed.stdout)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,15 @@ class DistTest(unittest.TestCase):
       self.assertNotEqual(done.returncode, 0)
       self.assertIn("install python3", done.stdout)
 
+  def test_an_older_c_library_is_one_sentence(self):
+    """As below the floor: the program asks for a version that the machine's C library does not have."""
+    with Root("bookworm", *PLAIN) as root:
+      program = self.unpack(root) + "/bin/nsgi-server"
+      done = root.run(f"sed -i 's/GLIBC_2\\.34/GLIBC_9.99/g' {program}; exec {program} --version")
+      self.assertNotEqual(done.returncode, 0)
+      self.assertIn("version `GLIBC_9.99' not found", done.stdout)
+      self.assertEqual(len(done.stdout.splitlines()), 1, done.stdout)
+
   def test_functions_of_c(self):
     with Root("bookworm", *PLAIN) as root:
       place = self.unpack(root)

@@ -90,6 +90,16 @@ class WheelTest(unittest.TestCase):
         curl -sS http://127.0.0.1:8080/; finish""")
       self.assertEqual(said, "Makefile\nREADME.md\nmine.c\nnsgi.h\nHello World!\n")
 
+  def test_another_system_is_one_sentence(self):
+    """Where the program's dynamic linker is missing, as on a system with another C library, the kernel says
+    no more than that a file is."""
+    with self.root("bookworm") as root:
+      said = root.check(INSTALL.format(venv="/tmp/own") + """
+        sed -i 's|/lib64/ld-linux-x86-64.so.2|/lib64/ld-linux-x86-64.so.9|' /tmp/own/bin/nsgi-server
+        if /tmp/own/bin/python -m nsgi_server --version; then exit 1; else echo "ended with $?"; fi""")
+      self.assertEqual(said, "nsgi-server: /tmp/own/bin/nsgi-server does not start here (No such file or "
+                       "directory): it is for Linux x86-64, glibc 2.35 or later\nended with 1\n")
+
   def test_uninstall_leaves_nothing(self):
     with self.root("bookworm") as root:
       said = root.check(INSTALL.format(venv="/tmp/own") +

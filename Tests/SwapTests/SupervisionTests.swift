@@ -230,6 +230,23 @@ extension Swaps {
       #expect(try server.stop() == .status(0), "\(server.log)")
     }
 
+    @Test("as process 1 of a container it reaps what applications leave behind, and ends at a SIGTERM")
+    func processOne() throws {
+      try Root.require()
+      let folder = try TemporaryFolder()
+      let unshare = "/usr/bin/unshare --pid --fork --kill-child --mount-proc"
+      let program = try folder.program("#!/bin/sh\nexec \(unshare) '\(Repository.server)' \"$@\"\n", "server")
+      let server = try ServerProcess(
+        app: try ShellServer.build(1), ["--http-socket", "127.0.0.1:0", "-p", "1"], program: program)
+      let left = try ShellServer.run(server, "sleep 0.1 >/dev/null 2>&1 & echo $!").trimmed
+      // One that has ended and has not been waited for keeps its directory.
+      try Deadline.usual.wait(for: "the end of \(left)", output: { server.process.output }) {
+        try ShellServer.run(server, "test -e /proc/\(left) || echo gone").trimmed == "gone" ? () : nil
+      }
+      try ShellServer.run(server, "kill -TERM 1")
+      #expect(try server.process.wait() == .status(0), "\(server.process.output)")
+    }
+
     @Test("--daemonize leaves the terminal when the server serves, and says so by its exit code")
     func daemonize() throws {
       let folder = try TemporaryFolder()
