@@ -100,7 +100,10 @@ import Testing
     #expect(try server.stop() == .status(0), "\(server.process.output)")
   }
 
-  @Test("a variable that is too long for a program ends the start with what to shorten")
+  // A server with a sanitizer is Python's program itself, and starts none for which it could be too long.
+  @Test(
+    "a variable that is too long for a program ends the start with what to shorten",
+    .disabled(if: Repository.isSanitized))
   func tooLong() throws {
     try folder.write(
       "[uwsgi]\nmodule = settings_app\npythonpath = \(folder.path)\nmaster = true\nenv = LONG="
