@@ -54,7 +54,9 @@ class Guide:
     named = os.environ.get("SERVER_UNDER_TEST", PROJECT / ".build/release/server")
     (folder / "bin/nsgi-server").symlink_to(named)
     for name in ("srv", "run", "var/www"): (folder / name).mkdir(parents=True)
-    kept = {name: os.environ[name] for name in ("NSGI_IO", "LANG") if name in os.environ}
+    # The last ones tell sanitizers what to report.
+    names = ("NSGI_IO", "LANG", "ASAN_OPTIONS", "TSAN_OPTIONS", "PYTHONMALLOC")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     # What an installation has in its places.
     flags = f"-I{PROJECT}/Sources/CNSGI/include"
     (folder / "nsgi.pc").write_text(f"Name: nsgi\nDescription: -\nVersion: 0\nCflags: {flags}\n")
