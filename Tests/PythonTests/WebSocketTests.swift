@@ -63,6 +63,18 @@ import Testing
     #expect(try server.process.wait() == .status(0), "\(server.process.output)")
   }
 
+  @Test("a message is answered before the wrong frame behind it closes the socket", arguments: 1...5)
+  func answersFirst(round: Int) throws {
+    let server = try serve(["--http-socket", "127.0.0.1:0", "--asgi-loop", "asyncio"])
+    let client = try WebSocketClient(try server.address("http"), "/echo")
+    let message = WebSocketClient.frame(1, Array("first".utf8))
+    try client.socket.send(message + WebSocketClient.frame(5, []) + message)
+    #expect(try client.next() == .text("first"))
+    #expect(try client.next() == .close(1002, ""))
+    #expect(try client.next() == .end)
+    #expect(try server.stop() == .status(0), "\(server.process.output)")
+  }
+
   @Test("a handshake that is wrong is refused at the accept")
   func refusesHandshakes() throws {
     let server = try serve(["--http-socket", "127.0.0.1:0"])

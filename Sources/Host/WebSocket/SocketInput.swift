@@ -136,6 +136,11 @@ extension Worker {
       socket.owesDrain = false
       return .call(.drain)
     }
+    if code == 0, let failure = socket.pointee.failure {
+      fail(socket, failure)
+      socketEnds(connection, socket, failure.code, failure.description)
+      return .again
+    }
     if code == 0, socket.closesBy == 0 {
       let (isClosing, isPaused) = socket.locked { (socket.state == .closing, socket.isPaused) }
       // Once the application has closed it, only the client's close frame is waited for. No other message is
@@ -144,7 +149,7 @@ extension Worker {
     }
     // Messages that a client sent before it left are served.
     let step = readSocket(connection, socket)
-    guard case .rest = step else { return step }
+    guard case .rest = step, socket.pointee.failure == nil else { return step }
     if code != 0 { return .call(.closed) }
     guard connection.isStream, connection.incoming == .endReceived else { return .rest }
     // Its client has ended the stream, and has sent no close frame.
@@ -187,11 +192,18 @@ extension Worker {
     } catch {
       // Nothing after it is read.
       connection.input.removeAll()
-      log.info("WebSocket closed with \(error.code): \(error): \(socket.line)")
-      socket.locked { closeUnderLock(socket, error.code, .none) }
-      socketEnds(connection, socket, error.code, error.description)
-      return .again
+      guard socket.pointee.failure == nil, socket.endCode == 0 else { return .again }
+      socket.pointee.failure = error
+      // An application whose event loop is led answers what came before in that loop's next turn.
+      if leading.guest.loop == nil { return .again }
+      lookSoon(connection)
+      return .rest
     }
+  }
+
+  private func fail(_ socket: WebSocketPointer, _ error: WebSocketError) {
+    log.info("WebSocket closed with \(error.code): \(error): \(socket.line)")
+    socket.locked { closeUnderLock(socket, error.code, .none) }
   }
 
   /// A message in one piece is lent from the input, unless more may be put there while its handler has it: by

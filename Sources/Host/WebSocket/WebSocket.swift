@@ -83,6 +83,8 @@ struct WebSocket: ~Copyable {
   var received: Int64 = 0
   /// Once our close frame is out: until when to wait for the client's (monotonic nanoseconds); 0 before.
   var closesBy: UInt64 = 0
+  /// What is wrong with its input, of which nothing more is read; it closes in the next turn.
+  var failure: WebSocketError?
   /// It is over with this code, which closed() will be told.
   var endCode: UInt16 = 0
   var endReason = [UInt8]()
@@ -113,7 +115,7 @@ struct WebSocket: ~Copyable {
     (inflater, lent) = (nil, UnsafeRawBufferPointer.none)
     message = ByteBuffer()
     (owesDrain, wasHeard, isPinged) = (false, false, false)
-    (received, closesBy) = (0, 0)
+    (received, closesBy, failure) = (0, 0, nil)
     (endCode, endReason) = (0, [])
   }
 }

@@ -233,8 +233,9 @@ final class Worker: @unchecked Sendable {
       sendOutgoingInTime()
     }
     if !trouble.unwatched.isEmpty { watchAgain() }
-    if rounds.hasPostponed, servePostponed() == .handedOff { return .handedOff }
+    // First: what is postponed may wait for its answers.
     if leading.guest.loop != nil, serveGuest() == .handedOff { return .handedOff }
+    if rounds.hasPostponed, servePostponed() == .handedOff { return .handedOff }
     // With a ring, its next wait takes them.
     if !ring.isOpen { sendOutgoing() }
     advanceTimers()
