@@ -26,7 +26,8 @@ class Chromium:
     script = f'exec "$@" 3<&{take} 4>&{give}'
     usual = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
              "--disable-background-networking", "--remote-debugging-pipe", "--hide-scrollbars",
-             f"--user-data-dir={self._profile.name}"]
+             # A page that was left would be kept, with its sockets open.
+             "--disable-features=BackForwardCache", f"--user-data-dir={self._profile.name}"]
     self._process = subprocess.Popen(
       ["bash", "-c", script, "bash", program, *usual, *options, "about:blank"], pass_fds=(take, give),
       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -10,6 +10,10 @@ import Testing
     ("self", "https://shop.example", "shop.example:8080", false),
     ("self", "https://shop.example.evil", "shop.example", false), ("self", "null", "null", false),
     ("self", "https://", "", false), ("self", "shop.example", "shop.example", false),
+    // The requests came to port 8000.
+    ("self", "http://shop.example:8000", "shop.example", true), ("self", "http://[::1]:8000", "[::1]", true),
+    ("self", "http://shop.example:8001", "shop.example", false), ("self", "http://:8000", "", false),
+    ("self", "http://shop.example:80:8000", "shop.example:80", false),
     ("https://a.example", "https://A.example", "", true),
     ("https://a.example", "http://a.example", "", false),
     ("https://a.example", "https://a.example.evil", "", false), ("https://a.example", "", "", false),
@@ -29,7 +33,10 @@ import Testing
     let read = try WebSocketOrigin(parsing: value)
     Array(origin.utf8).withUnsafeBytes { origin in
       Array(host.utf8).withUnsafeBytes { host in
-        #expect(read.holds(origin, host: host.isEmpty ? nil : host) == holds, "\(Self.rows[row])")
+        let isHeld = Array("8000".utf8).withUnsafeBytes { port in
+          read.holds(origin, host: host.isEmpty ? nil : host, port: port)
+        }
+        #expect(isHeld == holds, "\(Self.rows[row])")
       }
     }
   }

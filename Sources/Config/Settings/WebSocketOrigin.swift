@@ -11,19 +11,31 @@ public enum WebSocketOrigin: Equatable, Sendable {
 
   /// Whether an Origin field is that origin. A client that is not a browser can send anything there.
   ///
-  /// - Parameter host: the Host field of the request; nil if there is none.
-  public func holds(_ origin: UnsafeRawBufferPointer, host: UnsafeRawBufferPointer?) -> Bool {
+  /// - Parameters:
+  ///   - host: the Host field of the request; nil if there is none.
+  ///   - port: the port to which it came, as SERVER_PORT. nginx leaves it out of the Host field that it
+  ///     passes to uwsgi and SCGI.
+  public func holds(
+    _ origin: UnsafeRawBufferPointer, host: UnsafeRawBufferPointer?, port: UnsafeRawBufferPointer
+  ) -> Bool {
     let origin = origin.map(Ascii.lower)
     switch self {
     case .own:
-      guard let host, let place = WebSocketOrigin.authority(origin) else { return false }
-      return !host.isEmpty && origin[place...].elementsEqual(host.lazy.map(Ascii.lower))
+      guard let host, !host.isEmpty, let place = WebSocketOrigin.authority(origin) else { return false }
+      let (asked, name) = (origin[place...], host.map(Ascii.lower))
+      return asked.elementsEqual(name)
+        || !WebSocketOrigin.hasPort(name) && asked.elementsEqual(name + [Ascii.colon] + port)
     case .exactly(let text): return origin == text
     case .below(let scheme, let name):
       guard origin.starts(with: scheme), origin.count > scheme.count + name.count else { return false }
       return origin.suffix(name.count).elementsEqual(name)
         && origin[scheme.count] != UInt8(ascii: ".")
     }
+  }
+
+  /// Colons inside brackets are those of an address (RFC 3986 §3.2.2).
+  private static func hasPort(_ host: [UInt8]) -> Bool {
+    host.last != UInt8(ascii: "]") && host.contains(Ascii.colon)
   }
 
   /// Where the authority begins after "scheme://".

@@ -81,8 +81,8 @@ extension Worker {
   /// socket with the user's cookies (RFC 6455 §10.2). A client without Origin is not a browser.
   private func isFromGoodPage(_ exchange: ExchangePointer) -> Bool {
     guard !webSockets.origins.isEmpty, let origin = field(exchange, "HTTP_ORIGIN") else { return true }
-    let host = field(exchange, "HTTP_HOST")
-    return webSockets.origins.contains { $0.holds(origin, host: host) }
+    let (host, port) = (field(exchange, "HTTP_HOST"), exchange.meta.serverPort.bytes)
+    return webSockets.origins.contains { $0.holds(origin, host: host, port: port) }
   }
 
   /// Shows the master how many there are.
