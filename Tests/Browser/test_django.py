@@ -77,7 +77,7 @@ class DjangoTest(unittest.TestCase):
     browser.run("document.getElementById('id_username').value = 'admin';"
                 "document.getElementById('id_password').value = 'open sesame';"
                 "document.querySelector('#login-form input[type=submit]').click()")
-    browser.wait("document.title.startsWith('Site administration')")
+    browser.wait("document.title.startsWith('Site administration') && document.readyState === 'complete'")
     self.assertIn("Users", browser.text())
     self.assertTrue(browser.run(f"{sheets}.every(sheet => sheet.cssRules.length > 0)"))
     browser.screenshot("django-admin")
