@@ -8,6 +8,7 @@ generator is on CPU 1 with `server ctl`.
 """
 import argparse
 import json
+import re
 import shlex
 import statistics
 import subprocess
@@ -41,8 +42,9 @@ def start(directory: Path, app: Path, mode: str, more: str = "") -> tuple[subpro
              f"--listen 4096 --control-socket {control} --swap {mode} --swap-soak 0 --swap-probation 0 "
              + more)
   process = subprocess.Popen(shlex.split(command), stderr=subprocess.PIPE, text=True)
-  address = process.stderr.readline().split()[3]
-  return process, address, control
+  for line in process.stderr:
+    if ready := re.match(r"server: http socket (\S+) ready$", line): return process, ready[1], control
+  raise SystemExit(f"the server has ended with {process.wait()}: {command}")
 
 
 def load(address: str, seconds: float) -> subprocess.Popen:
